@@ -1,0 +1,1 @@
+"""The nine metrics as pure functions over the facts of issues."""

@@ -1,0 +1,159 @@
+"""One metric over all windows of an as-of: contributions sliced by window, then measured and explained alike."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from models.metrics import dora, flow
+from models.metrics.dora import Figures
+from models.metrics.prepared import Contribution, Prepared, within
+from models.records import Measurement, Rules, Window, instant, iso
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A measurement with the contributions it was computed from, and the candidates left out with their reasons."""
+
+    measurement: Measurement
+    used: tuple[Contribution, ...]
+    left_out: tuple[Contribution, ...]
+
+
+_PARTS: Final[Mapping[str, Callable[[Prepared], Sequence[Contribution]]]] = {
+    "deployment_frequency": dora.deployment_parts,
+    "lead_time": dora.lead_time_parts,
+    "cfr": dora.failure_parts,
+    "mttr": dora.restore_parts,
+    "flow_velocity": flow.delivery_parts,
+    "flow_time": flow.time_parts,
+    "flow_efficiency": flow.efficiency_parts,
+    "flow_distribution": flow.feature_parts,
+}
+_FIGURES: Final[Mapping[str, Callable[[Sequence[Contribution], Window, Prepared], Figures]]] = {
+    "deployment_frequency": dora.deployment_frequency,
+    "lead_time": dora.lead_time,
+    "cfr": dora.cfr,
+    "mttr": dora.mttr,
+    "flow_velocity": flow.flow_velocity,
+    "flow_time": flow.flow_time,
+    "flow_efficiency": flow.flow_efficiency,
+    "flow_load": flow.flow_load,
+    "flow_distribution": flow.flow_distribution,
+}
+_NO_DATA: Final[Mapping[str, str]] = {
+    "lead_time": "No work item went out with a deployment here; check that items share fix versions with deployments, "
+    "or look at a longer window.",
+    "cfr": "No deployment happened here; check [deployments] in flowbeat.toml, or look at a longer window.",
+    "mttr": "No incident was restored here; check [incidents] in flowbeat.toml, or look at a longer window.",
+    "flow_time": "No work item was done here; check [workflow] done in flowbeat.toml, or look at a longer window.",
+    "flow_efficiency": "No time was spent in active or waiting stages by items done here; check [workflow] in "
+    "flowbeat.toml, or look at a longer window.",
+    "flow_distribution": "No work item was delivered here; check [workflow] done and excluded_resolutions in "
+    "flowbeat.toml, or look at a longer window.",
+}
+_NO_DEPLOYMENTS: Final = (
+    "Nothing says what a deployment is: add [profiles.<name>.deployments] to flowbeat.toml with source = "
+    '"versions" (released versions), "issues", "status" or "table", then calculate again.'
+)
+_NO_INCIDENTS: Final = (
+    "Nothing says what an incident is: add [profiles.<name>.incidents] to flowbeat.toml with types = "
+    '["Incident"], or what your team calls them, then calculate again.'
+)
+_NO_FAILURES: Final = (
+    "Nothing could mark a deployment as failed: add [profiles.<name>.incidents] with types to flowbeat.toml{or_field}, "
+    "then calculate again."
+)
+_OR_FIELD: Final = ", or change_failure to [profiles.<name>.fields]"
+_LEVELS: Final = ("elite", "high", "medium")
+
+
+def calculate(metric_type: str, prepared: Prepared) -> tuple[Measurement, ...]:
+    """The measurements of one metric, one for each of ``prepared.windows`` and in their order."""
+    missing = missing_mapping(metric_type, prepared.rules)
+    if missing is not None:
+        return tuple(_without_value(metric_type, window, "missing_mapping", missing) for window in prepared.windows)
+    slices = _slices(metric_type, prepared, prepared.windows)
+    pairs = zip(prepared.windows, slices, strict=True)
+    return tuple(_measure(metric_type, window, parts, prepared) for window, parts in pairs)
+
+
+def explain(metric_type: str, prepared: Prepared, window: Window) -> Explanation:
+    """What stands behind one measurement; the contributions used add up to its value by construction."""
+    missing = missing_mapping(metric_type, prepared.rules)
+    if missing is not None:
+        return Explanation(_without_value(metric_type, window, "missing_mapping", missing), (), ())
+    (parts,) = _slices(metric_type, prepared, (window,))
+    return Explanation(
+        _measure(metric_type, window, parts, prepared),
+        used=tuple(part for part in parts if part.reason is None),
+        left_out=tuple(part for part in parts if part.reason is not None),
+    )
+
+
+def missing_mapping(metric_type: str, rules: Rules) -> str | None:
+    """What the configuration lacks for a metric, as a sentence saying what to put where; None if it lacks nothing."""
+    if metric_type == "mttr":
+        return _NO_INCIDENTS if rules.incidents is None else None
+    if metric_type not in ("deployment_frequency", "lead_time", "cfr"):
+        return None
+    if rules.deployments is None:
+        return _NO_DEPLOYMENTS
+    if metric_type != "cfr" or rules.incidents is not None or rules.deployments.source == "table":
+        return None
+    if rules.deployments.source == "versions":
+        return _NO_FAILURES.format(or_field="")
+    return None if "change_failure" in rules.fields else _NO_FAILURES.format(or_field=_OR_FIELD)
+
+
+def level(metric_type: str, value: float | None, rules: Rules) -> str | None:
+    """The DORA level of a value: frequency at or above its bounds, cfr at or below, times strictly below; else low."""
+    bounds = rules.levels.get(metric_type)
+    if value is None or bounds is None:
+        return None
+    if metric_type == "deployment_frequency":
+        reached = [value >= bound for bound in bounds]
+    elif metric_type == "cfr":
+        reached = [value <= bound for bound in bounds]
+    else:
+        reached = [value < bound for bound in bounds]
+    return next((name for name, ok in zip(_LEVELS, reached, strict=True) if ok), "low")
+
+
+def _slices(metric_type: str, prepared: Prepared, windows: Sequence[Window]) -> list[Sequence[Contribution]]:
+    if metric_type == "flow_load":
+        return flow.load_parts(prepared, windows)
+    return within(_PARTS[metric_type](prepared), windows)
+
+
+def _measure(metric_type: str, window: Window, parts: Sequence[Contribution], prepared: Prepared) -> Measurement:
+    """The measurement of one window from exactly its contributions."""
+    used = [part for part in parts if part.reason is None]
+    exclusions = dict(sorted(Counter(part.reason for part in parts if part.reason is not None).items()))
+    value, details = _FIGURES[metric_type](used, window, prepared)
+    return Measurement(
+        metric_type=metric_type,
+        window=window,
+        value=value,
+        level=level(metric_type, value, prepared.rules),
+        state="success" if value is not None else "no_data",
+        message=None if value is not None else _no_data(metric_type, exclusions, len(used)),
+        n_used=len(used),
+        exclusions=exclusions,
+        details={**details, **_effective_end(window)},
+    )
+
+
+def _without_value(metric_type: str, window: Window, state: str, message: str) -> Measurement:
+    return Measurement(metric_type, window, None, None, state, message, 0, {}, _effective_end(window))
+
+
+def _effective_end(window: Window) -> dict[str, str]:
+    return {} if window.complete else {"effective_end": iso(instant(window.effective_end))}
+
+
+def _no_data(metric_type: str, exclusions: Mapping[str, int], used: int) -> str:
+    if used or not exclusions:
+        return _NO_DATA[metric_type]
+    reasons = ", ".join(f"{reason} {count}" for reason, count in exclusions.items())
+    return f"All {sum(exclusions.values())} candidates were left out ({reasons}); flowbeat explain lists them."

@@ -1,0 +1,196 @@
+"""An issue's life: from its history of statuses to a timeline of stages, and from that to the facts at any instant."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from operator import itemgetter
+from typing import Final
+
+from models.records import STAGES, Issue, Micros, Stage, Status, Timeline, Transition, micros
+
+UNMAPPED_STATUS: Final = "unmapped_status"
+BROKEN_CHAIN: Final = "broken_chain"
+_CATEGORY_STAGES: Final[Mapping[str, Stage]] = {
+    "new": "todo",
+    "undefined": "todo",
+    "indeterminate": "active",
+    "done": "done",
+}
+_instant_of_entry = itemgetter(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about an issue's data that a person should know: a reason, and what exactly it was found in."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A status an issue was in, from an instant on: its id and name as the history has them; either may be unknown."""
+
+    at: Micros
+    status_id: str | None
+    name: str | None
+    entry_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was true of an issue at an instant; ``active`` and ``waiting`` are microseconds spent there once started."""
+
+    stage: Stage
+    started_at: Micros | None
+    done_at: Micros | None
+    active: Micros
+    waiting: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class StageOf:
+    """Which stage a status belongs to, by the site's list of statuses and the profile's ``[workflow]``."""
+
+    listed: Mapping[str, Status]
+    by_name: Mapping[str, Status]
+    overrides: Mapping[str, Stage]
+
+    @classmethod
+    def of(cls, statuses: Iterable[Status], workflow: Mapping[str, Sequence[str]]) -> "StageOf":
+        """Index the statuses by id and by name; where several share a name the lowest id speaks for it."""
+        ordered = sorted(statuses, key=lambda status: (len(status.status_id), status.status_id))
+        by_name = {status.name.casefold(): status for status in reversed(ordered)}
+        overrides = {text.casefold(): stage for stage in reversed(STAGES) for text in workflow.get(stage, ())}
+        return cls({status.status_id: status for status in ordered}, by_name, overrides)
+
+    def stage(self, status_id: str | None, name: str | None) -> tuple[Stage, bool]:
+        """The stage of a status, and whether anything is known of it: an unknown one counts as active.
+
+        - A listed status: the profile's word for its id, else for its name, else its category.
+        - One the site no longer lists: the profile's word for its id or its name then, else the listed status of that
+          name, else active.
+        """
+        status = self.listed.get(status_id or "")
+        if status is not None:
+            return self._listed_stage(status), True
+        for text in (status_id, name):
+            override = self.overrides.get((text or "").casefold())
+            if override is not None:
+                return override, True
+        namesake = self.by_name.get((name or "").casefold())
+        return ("active", False) if namesake is None else (self._listed_stage(namesake), True)
+
+    def named(self, visit: Visit) -> str | None:
+        """The name of a visited status: today's where the site lists it, else the one of the history."""
+        status = self.listed.get(visit.status_id or "")
+        return visit.name if status is None else status.name
+
+    def _listed_stage(self, status: Status) -> Stage:
+        override = self.overrides.get(status.status_id.casefold()) or self.overrides.get(status.name.casefold())
+        return override or _CATEGORY_STAGES.get(status.category, "active")
+
+
+def status_changes(issue: Issue) -> list[Transition]:
+    """The issue's status changes in their order, each once, whatever order and repeats they were stored in."""
+    unique: dict[tuple[str, int], Transition] = {}
+    for change in sorted((t for t in issue.transitions if t.field == "status"), key=_order):
+        unique.setdefault((change.history_id, change.position), change)
+    return list(unique.values())
+
+
+def visits(issue: Issue, changes: Sequence[Transition]) -> list[Visit]:
+    """The statuses an issue was in, one after the other, from its creation.
+
+    It begins in the ``from`` of the first change, else in the current status. A change dated before ``created`` counts
+    at ``created``; where a chain breaks the earlier ``to`` stands until the next change.
+    """
+    created = micros(issue.created)
+    if not changes:
+        return [Visit(created, issue.status_id, None)]
+    first = Visit(created, changes[0].from_id, changes[0].from_name)
+    later = (Visit(max(created, micros(t.at)), t.to_id, t.to_name, f"{t.history_id}.{t.position}") for t in changes)
+    return [first, *later]
+
+
+def timeline(path: Sequence[Visit], stage_of: StageOf) -> Timeline:
+    """The stages of a path of visited statuses: changes of stage only, the first entry at ``created``."""
+    return tuple(_stage_changes((visit.at, stage_of.stage(visit.status_id, visit.name)[0]) for visit in path))
+
+
+def findings(
+    issue: Issue, changes: Sequence[Transition], path: Sequence[Visit], stage_of: StageOf
+) -> tuple[Finding, ...]:
+    """What is odd about a history: statuses nobody can place, and changes that do not follow from one another."""
+    unknown = {v.name or v.status_id or "no status" for v in path if not stage_of.stage(v.status_id, v.name)[1]}
+    broken = [t.history_id for t, after in pairwise(changes) if not _follows(t, after)]
+    if changes and not _arrives(changes[-1], issue, stage_of):
+        broken.append(changes[-1].history_id)
+    return (
+        *(Finding(UNMAPPED_STATUS, status) for status in sorted(unknown)),
+        *(Finding(BROKEN_CHAIN, f"after history {history_id}") for history_id in broken),
+    )
+
+
+def facts(line: Timeline, as_of: Micros | None) -> Facts | None:
+    """The facts of an issue at ``as_of`` (None: just after its last change); None where it did not exist yet.
+
+    - Events at or after ``as_of`` do not exist.
+    - ``started_at``: the first entry into active or waiting. ``done_at``: the last entry into done, if it is done.
+    - ``active`` and ``waiting`` run from the start to ``done_at``, for an item not done to ``as_of``.
+    """
+    known = line if as_of is None else line[: _entries_before(line, as_of)]
+    if not known:
+        return None
+    last, stage = known[-1]
+    until = last if as_of is None or stage == "done" else as_of
+    spent = {"active": 0, "waiting": 0, "todo": 0, "done": 0}
+    started_at = None
+    for index, (at, entered) in enumerate(known):
+        if started_at is None and entered in ("active", "waiting"):
+            started_at = at
+        spent[entered] += (known[index + 1][0] if index + 1 < len(known) else until) - at
+    return Facts(stage, started_at, last if stage == "done" else None, spent["active"], spent["waiting"])
+
+
+def stage_before(line: Timeline, at: Micros) -> Stage | None:
+    """The stage just before an instant; None where the issue did not exist yet."""
+    count = _entries_before(line, at)
+    return line[count - 1][1] if count else None
+
+
+def exists(line: Timeline, as_of: Micros) -> bool:
+    """Whether an issue had been created before ``as_of``."""
+    return line[0][0] < as_of
+
+
+def _entries_before(line: Timeline, at: Micros) -> int:
+    return len(line) if line[-1][0] < at else bisect_left(line, at, key=_instant_of_entry)
+
+
+def _stage_changes(entries: Iterable[tuple[Micros, Stage]]) -> Iterator[tuple[Micros, Stage]]:
+    before: Stage | None = None
+    for at, stage in entries:
+        if stage != before:
+            yield at, stage
+        before = stage
+
+
+def _order(change: Transition) -> tuple[object, ...]:
+    # The ids come last so that even two versions of one history item, which Jira never sends, have one order.
+    content = (change.history_id, change.from_id, change.to_id, change.from_name, change.to_name)
+    return (change.at, change.history_number, change.position, *(text or "" for text in content))
+
+
+def _follows(change: Transition, after: Transition) -> bool:
+    if change.to_id is not None and after.from_id is not None:
+        return change.to_id == after.from_id
+    return change.to_name == after.from_name
+
+
+def _arrives(last: Transition, issue: Issue, stage_of: StageOf) -> bool:
+    if last.to_id is not None:
+        return last.to_id == issue.status_id
+    current = stage_of.listed.get(issue.status_id)
+    return current is not None and current.name == last.to_name

@@ -1,0 +1,358 @@
+"""The database as mapped classes, one per table; names and columns are public, for people read them with SQL.
+
+Times are UTC. Jira's ids are text, as Jira sends them. No query lives here: SQL is written in ``models/store.py`` only.
+"""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import JSON
+
+from models.records import utc
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime: SQLite drops the offset, so it is put into UTC before and marked as UTC after."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive datetime, convert any other to UTC."""
+        if value is None:
+            return None
+        aware = utc(value)
+        return aware.replace(tzinfo=None) if dialect.name == "sqlite" else aware
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give every stored instant back as aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """The one metadata, with a name for every constraint so that migrations can address it on both databases."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads this class attribute once, and documents it as a dict
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON,
+        list[Any]: JSON,
+        str: Text,
+    }
+
+
+LIVE = text("state IN ('queued', 'running', 'waiting')")
+
+
+class RunRow(Base):
+    """A refresh or calculation, from request to end; the partial unique index allows one live run per profile."""
+
+    __tablename__ = "runs"
+    run_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    profile: Mapped[str]
+    kind: Mapped[str]
+    as_of: Mapped[datetime | None]
+    cursor: Mapped[dict[str, Any]]
+    step: Mapped[str]
+    state: Mapped[str]
+    progress: Mapped[dict[str, Any]]
+    heartbeat_at: Mapped[datetime]
+    error: Mapped[str | None]
+    attempt: Mapped[int]
+    restarts: Mapped[int] = mapped_column(default=0)
+    options: Mapped[dict[str, Any]]
+    wait_until: Mapped[datetime | None]
+    requested_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index("uq_runs_live_profile", "profile", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),
+        Index("ix_runs_requested_at", "requested_at"),
+    )
+
+
+class IssueRow(Base):
+    """An issue of a profile. ``number``: ``issue_id`` as a number, for ranges; ``absent_in``: the run missing it."""
+
+    __tablename__ = "issues"
+    profile: Mapped[str] = mapped_column(primary_key=True)
+    issue_id: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger)
+    key: Mapped[str]
+    project: Mapped[str]
+    type: Mapped[str]
+    status_id: Mapped[str]
+    created: Mapped[datetime]
+    updated: Mapped[datetime]
+    resolution: Mapped[str | None]
+    resolved: Mapped[datetime | None]
+    summary: Mapped[str | None]
+    fields: Mapped[dict[str, Any]]
+    content_hash: Mapped[str]
+    facts_hash: Mapped[str | None]
+    absent_in: Mapped[str | None]
+    gone_at: Mapped[datetime | None]
+    gone_reason: Mapped[str | None]
+    __table_args__ = (Index("ix_issues_profile_number", "profile", "number"),)
+
+
+class TransitionRow(Base):
+    """One item of a tracked field's history; ``position`` counts that history's items of the field."""
+
+    __tablename__ = "transitions"
+    profile: Mapped[str] = mapped_column(primary_key=True)
+    issue_id: Mapped[str] = mapped_column(primary_key=True)
+    history_id: Mapped[str] = mapped_column(primary_key=True)
+    field: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    from_id: Mapped[str | None]
+    from_name: Mapped[str | None]
+    to_id: Mapped[str | None]
+    to_name: Mapped[str | None]
+
+
+class StatusRow(Base):
+    """A status the profile's site listed at the last fetch."""
+
+    __tablename__ = "statuses"
+    profile: Mapped[str] = mapped_column(primary_key=True)
+    status_id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    category: Mapped[str]
+
+
+class VersionRow(Base):
+    """A version of a project of the profile, as of the last fetch."""
+
+    __tablename__ = "versions"
+    profile: Mapped[str] = mapped_column(primary_key=True)
+    version_id: Mapped[str] = mapped_column(primary_key=True)
+    project: Mapped[str]
+    name: Mapped[str]
+    released: Mapped[bool]
+    release_date: Mapped[date | None] = mapped_column(Date)
+    archived: Mapped[bool]
+
+
+class DeploymentRow(Base):
+    """A candidate deployment, derived from issues, versions or statuses, or (source ``table``) put there by users.
+
+    ``deployed_at`` empty with a ``timeline`` means "when the deploying issue was done"; ``invalid`` a field that is no
+    moment. Rows of source ``table`` name issues by key (``issue_keys``) and versions by name or id (``versions``).
+    """
+
+    __tablename__ = "deployments"
+    profile: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True, server_default="table")
+    deployment_id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    deployed_at: Mapped[datetime | None]
+    failed: Mapped[bool] = mapped_column(server_default=text("false"))
+    invalid: Mapped[bool] = mapped_column(server_default=text("false"))
+    created: Mapped[datetime | None]
+    issue_id: Mapped[str | None]
+    timeline: Mapped[list[Any] | None]
+    version_ids: Mapped[list[Any] | None]
+    issue_ids: Mapped[list[Any] | None]
+    linked_ids: Mapped[list[Any] | None]
+    issue_keys: Mapped[list[Any] | None]
+    versions: Mapped[list[Any] | None]
+    __table_args__ = (Index("ix_deployments_profile_issue_id", "profile", "issue_id"),)
+
+
+class IncidentRow(Base):
+    """An incident: its mapped instants (``invalid`` names those that are no moment), timeline, versions and links."""
+
+    __tablename__ = "incidents"
+    profile: Mapped[str] = mapped_column(primary_key=True)
+    issue_id: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str]
+    created: Mapped[datetime]
+    detected_at: Mapped[datetime | None]
+    restored_at: Mapped[datetime | None]
+    invalid: Mapped[list[Any]]
+    timeline: Mapped[list[Any]]
+    version_ids: Mapped[list[Any]]
+    linked_ids: Mapped[list[Any]]
+
+
+class DataQualityRow(Base):
+    """Something about an issue that a reader of its numbers should know: a reason and how often."""
+
+    __tablename__ = "data_quality"
+    profile: Mapped[str] = mapped_column(primary_key=True)
+    issue_id: Mapped[str] = mapped_column(primary_key=True)
+    origin: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
+
+
+class WorkItemRow(Base):
+    """The facts of a work item up to its last change; ``timeline``: ``[[instant, stage], …]``, stage changes only."""
+
+    __tablename__ = "work_items"
+    profile: Mapped[str] = mapped_column(primary_key=True)
+    issue_id: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str]
+    type: Mapped[str]
+    facts_hash: Mapped[str]
+    started_at: Mapped[datetime | None]
+    done_at: Mapped[datetime | None]
+    active_seconds: Mapped[float]
+    waiting_seconds: Mapped[float]
+    category: Mapped[str]
+    delivered: Mapped[bool]
+    reason: Mapped[str | None]
+    timeline: Mapped[list[Any]]
+    committed_at: Mapped[datetime | None]
+    points: Mapped[float | None]
+    version_ids: Mapped[list[Any]]
+    excluded: Mapped[bool]
+    invalid: Mapped[list[Any]]
+
+
+class MetricResultRow(Base):
+    """A value, and the span of as-of instants (``as_of`` to ``confirmed_as_of``) for which it was found."""
+
+    __tablename__ = "metric_results"
+    profile: Mapped[str] = mapped_column(primary_key=True)
+    metric_type: Mapped[str] = mapped_column(primary_key=True)
+    window_kind: Mapped[str] = mapped_column(primary_key=True)
+    window_start: Mapped[datetime] = mapped_column(primary_key=True)
+    window_end: Mapped[datetime] = mapped_column(primary_key=True)
+    rules_hash: Mapped[str] = mapped_column(primary_key=True)
+    as_of: Mapped[datetime] = mapped_column(primary_key=True)
+    confirmed_as_of: Mapped[datetime]
+    value: Mapped[float | None]
+    unit: Mapped[str]
+    level: Mapped[str | None]
+    state: Mapped[str]
+    message: Mapped[str | None]
+    n_used: Mapped[int]
+    n_excluded: Mapped[int]
+    exclusions: Mapped[dict[str, Any]]
+    details: Mapped[dict[str, Any]]
+    complete: Mapped[bool]
+    run_id: Mapped[str]
+    calculated_at: Mapped[datetime]
+
+
+class CalculationPerformanceRow(Base):
+    """How long one metric of one calculation took."""
+
+    __tablename__ = "calculation_performance"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    run_id: Mapped[str]
+    profile: Mapped[str]
+    metric_type: Mapped[str]
+    start_time: Mapped[datetime]
+    end_time: Mapped[datetime]
+    duration_seconds: Mapped[float]
+    input_data_size: Mapped[int] = mapped_column(BigInteger)
+    result_data_size: Mapped[int] = mapped_column(BigInteger)
+    cache_hits: Mapped[int]
+    cache_misses: Mapped[int]
+    __table_args__ = (Index("uq_calculation_performance_run_metric", "run_id", "metric_type", unique=True),)
+
+
+class PerformanceThresholdRow(Base):
+    """The target a calculation was held to; one per Calculation Performance row."""
+
+    __tablename__ = "performance_thresholds"
+    performance_id: Mapped[int] = mapped_column(
+        ForeignKey("calculation_performance.id", ondelete="CASCADE"), primary_key=True
+    )
+    run_id: Mapped[str]
+    profile: Mapped[str]
+    metric_type: Mapped[str]
+    target_duration_seconds: Mapped[float]
+    actual_duration_seconds: Mapped[float]
+    threshold_status: Mapped[str]
+    dataset_size_category: Mapped[str]
+
+
+class FetchOperationRow(Base):
+    """One attempt to bring the copy up to date; a cache hit is one too, with no calls."""
+
+    __tablename__ = "fetch_operations"
+    request_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    run_id: Mapped[str]
+    profile: Mapped[str]
+    kind: Mapped[str]
+    jql_query: Mapped[str]
+    start_time: Mapped[datetime]
+    end_time: Mapped[datetime | None]
+    duration_seconds: Mapped[float | None]
+    data_volume_fetched: Mapped[int]
+    cache_hit: Mapped[bool]
+    api_calls_made: Mapped[int]
+    rate_limit_delays: Mapped[int]
+    error: Mapped[str | None]
+    issues_changed: Mapped[int]
+    issues_gone: Mapped[int]
+    state: Mapped[str]
+    __table_args__ = (Index("ix_fetch_operations_profile_start_time", "profile", "start_time"),)
+
+
+class CacheMetadataRow(Base):
+    """How far the stored copy of a profile can be trusted, one row per profile."""
+
+    __tablename__ = "cache_metadata"
+    profile: Mapped[str] = mapped_column(primary_key=True)
+    cache_key: Mapped[str] = mapped_column(String(32))
+    creation_timestamp: Mapped[datetime]
+    expiration_timestamp: Mapped[datetime]
+    data_size_bytes: Mapped[int] = mapped_column(BigInteger)
+    version_identifier: Mapped[str]
+    config_hash: Mapped[str] = mapped_column(String(32))
+    issue_count: Mapped[int]
+    jql_query: Mapped[str]
+    data_as_of: Mapped[datetime | None]
+    cursor: Mapped[dict[str, Any]]
+    invalidated: Mapped[bool]
+
+
+RESULT_COLUMNS = """profile, metric_type, window_kind, window_start, window_end, rules_hash, as_of, confirmed_as_of,
+ value, unit, level, state, message, n_used, n_excluded, exclusions, details, complete, run_id, calculated_at"""
+
+
+def results_view(name: str, kind: str, partition: str) -> str:
+    """The SQL of a view: of each partition, the row with the latest ``confirmed_as_of``, then ``calculated_at``."""
+    return f"""CREATE VIEW {name} AS
+SELECT {RESULT_COLUMNS} FROM (
+ SELECT metric_results.*, row_number() OVER (
+  PARTITION BY {partition} ORDER BY confirmed_as_of DESC, calculated_at DESC, rules_hash
+ ) AS position FROM metric_results WHERE window_kind = '{kind}'
+) AS ranked WHERE position = 1"""  # noqa: S608 - built from constants of this module
+
+
+VIEWS = {
+    "latest_results": results_view("latest_results", "period", "profile, metric_type"),
+    "weekly_results": results_view("weekly_results", "week", "profile, metric_type, window_start, window_end"),
+}

@@ -1,0 +1,1 @@
+"""A stand-in Jira that runs on loopback, for trying, testing and measuring."""

@@ -1,0 +1,129 @@
+"""The stand-in Jira itself: `Jira.handle(request)` answers as Jira would, without a socket.
+
+Who may ask, which door exists in which flavour and the log of requests are here; what the doors do is in `cloud`
+and `datacenter`.
+"""
+
+import base64
+import binascii
+import json
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
+from functools import cache
+from typing import Any, Final
+from urllib.parse import parse_qs, unquote
+
+from sandbox import cloud, datacenter
+from sandbox.shapes import Json, millis
+from sandbox.site import Account, Site, wall_clock
+from sandbox.wire import Call, Door, Pages, Refused, Request, Response, refusal
+
+_OPEN: Final = "/serverInfo"  # the one door that asks nobody who they are
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A line of the log of requests: `door` is the path's template, `asked` the query and body put together."""
+
+    method: str
+    door: str
+    asked: Json
+    status: int
+    returned: int
+    at: str
+
+
+@dataclass(slots=True, eq=False)
+class Jira:
+    """A stand-in Jira: a site, its clock, and the doors of its flavour under `context` (such as `/jira`)."""
+
+    site: Site
+    clock: Callable[[], datetime] = wall_clock
+    anonymous: bool = False
+    context: str = ""
+    log: list[Seen] = field(default_factory=list)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    _pages: Pages = field(default_factory=Pages)
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request, one at a time; never raises for what a client sent."""
+        with self.lock:
+            return self._handle(request)
+
+    def _handle(self, request: Request) -> Response:
+        now = self.clock()
+        self.site.advance(millis(now))
+        template, door, path = self._door(request)
+        asked: Json = {}
+        try:
+            account = self._account(request)
+            asked = _arguments(request)
+            answer = door(Call(self.site, self._pages, account, path, asked))
+        except Refused as refused:
+            answer = refusal(refused.status, *refused.messages)
+        self.log.append(Seen(request.method, template, asked, answer.status, answer.returned, now.isoformat()))
+        headers = {
+            "Content-Type": "application/json;charset=UTF-8",
+            "Date": format_datetime(now, usegmt=True),
+            **answer.headers,
+        }
+        return Response(answer.status, answer.body, headers, answer.returned)
+
+    def _door(self, request: Request) -> tuple[str, Door, Mapping[str, str]]:
+        doors = cloud.DOORS if self.site.flavour == "cloud" else datacenter.DOORS
+        path = request.path.removeprefix(self.context)
+        known = self.context == "" or request.path.startswith(f"{self.context}/")
+        for (method, template), door in doors.items():
+            if known and method == request.method and (found := _pattern(template).fullmatch(path)):
+                return template, door, {name: unquote(value) for name, value in found.groupdict().items()}
+        return request.path, _no_door, {"path": request.path}
+
+    def _account(self, request: Request) -> Account | None:
+        given = {name.lower(): value for name, value in request.headers.items()}.get("authorization")
+        if given is None:
+            if not self.anonymous and not request.path.endswith(_OPEN):
+                raise Refused(401, "Client must be authenticated to access this resource.")
+            return None
+        secret = _secret(given)
+        for account in self.site.accounts:
+            if secret in (f"{account.email}:{account.token}", account.token):
+                return account
+        raise Refused(401, "Client must be authenticated to access this resource.")
+
+
+def _no_door(call: Call) -> Response:
+    raise Refused(404, f"null for uri: {call.path['path']}")
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template))
+
+
+def _secret(given: str) -> str | None:
+    """`user:password` of Basic, the token of Bearer, None for what is neither."""
+    scheme, _, value = given.partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    try:
+        return base64.b64decode(value, validate=True).decode() if scheme.lower() == "basic" else None
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def _arguments(request: Request) -> Json:
+    """Query and body as one object; a name given twice is joined with a comma, as Jira reads lists."""
+    asked: Json = {name: ",".join(values) for name, values in parse_qs(request.query).items()}
+    if not request.body:
+        return asked
+    try:
+        body: Any = json.loads(request.body)
+    except ValueError as error:
+        raise Refused(400, "Invalid request payload. Refer to the REST API documentation and try again.") from error
+    if not isinstance(body, dict):
+        raise Refused(400, "Invalid request payload. Refer to the REST API documentation and try again.")
+    return asked | body

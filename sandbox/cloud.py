@@ -1,0 +1,194 @@
+"""The doors of Jira Cloud's REST v3, with its page rules, truncations and repeats."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Final
+
+from sandbox import common, query, render
+from sandbox.render import dumps
+from sandbox.shapes import Json
+from sandbox.wire import Call, Doors, Refused, Response, page
+
+_IDS_ONLY_PAGE: Final = 5_000
+_PAGE_WITH_FIELDS: Final = 100
+_BULK_ISSUES: Final = 100
+_BULK_CHANGELOGS: Final = 1_000
+_BULK_HISTORIES: Final = 10_000
+_BULK_FIELDS: Final = 10
+_REMOVED: Final = (
+    "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API. A full migration guideline "
+    "is available at https://developer.atlassian.com/changelog/#CHANGE-2046"
+)
+
+Row = tuple[int, int, int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Where a bulk changelog stands: what is read, and the place of the page's first history."""
+
+    asked: tuple[object, ...]
+    rows: Sequence[Row]
+    start: int
+
+
+def search(call: Call) -> Response:
+    """`search/jql`: pages by token, up to 5,000 of ids alone, 100 as soon as a field is asked for; no total."""
+    found = call.search(must_be_bounded=True)
+    fields = common.asked_fields(call, call.args.get("fields", "id"))
+    most = _PAGE_WITH_FIELDS if fields or common.wants_changelog(call) else _IDS_ONLY_PAGE
+    size = min(max(call.number("maxResults", 50), 1), most)
+    start = _after(call, found)
+    shown = found.issues[start : start + size]
+    is_last = start + size >= len(found.issues)
+    parts = common.rendered(call, shown, fields)
+    token = b"" if is_last else b',"nextPageToken":' + dumps(_mark(call, found, start + size))
+    return page(b'{"issues":[' + parts + b'],"isLast":' + dumps(is_last) + token + b"}", len(shown))
+
+
+def _after(call: Call, found: query.Found) -> int:
+    """Where the next page begins: behind the last issue seen, wherever it would stand now."""
+    if "nextPageToken" not in call.args:
+        return 0
+    jql, last = call.pages.at(call.text("nextPageToken"))
+    if jql != call.text("jql"):
+        raise Refused(400, "The provided next page token is invalid or expired.")
+    return bisect_right(found.issues, last, key=found.key)
+
+
+def _mark(call: Call, found: query.Found, stop: int) -> str:
+    last = found.issues[stop - 1]
+    return call.pages.mark((call.text("jql"), found.key(last)), call.text("jql"), last.id, call.site.revision)
+
+
+def approximate_count(call: Call) -> Response:
+    """How many issues a JQL finds."""
+    return page({"count": len(call.search(must_be_bounded=True).issues)})
+
+
+def bulk_fetch(call: Call) -> Response:
+    """Up to 100 issues by id or key, in ascending id; who is not there is not mentioned."""
+    names = call.texts("issueIdsOrKeys")
+    if not 1 <= len(names) <= _BULK_ISSUES:
+        raise Refused(400, f"The number of issue IDs or keys must be between 1 and {_BULK_ISSUES}.")
+    if isinstance(call.args.get("expand", []), str):
+        raise Refused(400, "Invalid request payload: 'expand' must be an array of strings.")
+    fields = common.asked_fields(call, call.args.get("fields", ["*navigable"]))
+    found = {issue.id: issue for name in names if (issue := call.site.find(name))}
+    parts = common.rendered(call, [found[number] for number in sorted(found)], fields)
+    return page(b'{"issues":[' + parts + b'],"issueErrors":[]}', len(found))
+
+
+def bulk_changelogs(call: Call) -> Response:
+    """Histories of up to 1,000 issues by date, so that an issue's spread over the pages; nothing for the anonymous.
+
+    Each page but the first begins with the last history of the one before, as JRACLOUD-94906 tells.
+    """
+    if call.account is None:
+        raise Refused(401, "Client must be authenticated to access this resource.")
+    size = call.number("maxResults", 1_000)
+    if not 1 <= size <= _BULK_HISTORIES:
+        raise Refused(400, f"maxResults must be between 1 and {_BULK_HISTORIES}.")
+    reading = _reading(call)
+    stop = reading.start + size
+    rows = reading.rows[max(reading.start - 1, 0) : stop]
+    body: bytes = b'{"issueChangeLogs":[' + b",".join(_grouped(rows)) + b"]"
+    if stop < len(reading.rows):
+        token = call.pages.mark(_Reading(reading.asked, reading.rows, stop), *reading.asked, call.site.revision, stop)
+        body += b',"nextPageToken":' + dumps(token)
+    return page(body + b"}", len(rows))
+
+
+def _reading(call: Call) -> _Reading:
+    names, fields = tuple(call.texts("issueIdsOrKeys")), tuple(call.texts("fieldIds"))
+    if not 1 <= len(names) <= _BULK_CHANGELOGS:
+        raise Refused(400, f"The number of issue IDs or keys must be between 1 and {_BULK_CHANGELOGS}.")
+    if len(fields) > _BULK_FIELDS or len(set(fields)) < len(fields):
+        raise Refused(400, f"fieldIds must be unique, and at most {_BULK_FIELDS}.")
+    if "nextPageToken" in call.args:
+        reading = call.pages.at(call.text("nextPageToken"))
+        if not isinstance(reading, _Reading) or reading.asked != (names, fields):
+            raise Refused(400, "The provided next page token is invalid or expired.")
+        return reading
+    issues = {issue.id: issue for name in names if (issue := call.site.find(name))}
+    rows = [row for issue in issues.values() for row in render.changelog_rows(call.site, issue, fields)]
+    return _Reading((names, fields), sorted(rows), 0)
+
+
+def _grouped(rows: Sequence[Row]) -> list[bytes]:
+    by_issue = sorted(rows, key=itemgetter(1, 0, 2))
+    return [
+        b'{"issueId":"%d","changeHistories":[%s]}' % (number, b",".join(row[3] for row in group))
+        for number, group in groupby(by_issue, key=itemgetter(1))
+    ]
+
+
+def changelog(call: Call) -> Response:
+    """An issue's histories, oldest first, at most 100 a page."""
+    issue = call.site.find(call.path["issue"]) or call.site.strays.get(call.path["issue"])
+    if issue is None:
+        raise common.no_issue()
+    start, size = call.number("startAt", 0), min(call.number("maxResults", 100), 100)
+    histories = issue.histories()
+    shown = [render.history(call.site, event) for event in histories[start : start + size]]
+    path = f"{call.site.base_url}/rest/api/3/issue/{issue.id}/changelog?maxResults={size}&startAt="
+    is_last = start + len(shown) >= len(histories)
+    body: Json = {
+        "self": f"{path}{start}",
+        **({} if is_last else {"nextPage": f"{path}{start + size}"}),
+        "maxResults": size,
+        "startAt": start,
+        "total": len(histories),
+        "isLast": is_last,
+        "values": shown,
+    }
+    return page(body, len(shown))
+
+
+def field_search(call: Call) -> Response:
+    """The fields by pages of 50."""
+    return page(
+        common.paged(call.site.catalogue.fields, call.number("startAt", 0), min(call.number("maxResults", 50), 50))
+    )
+
+
+def projects(call: Call) -> Response:
+    """The projects by pages of 50."""
+    known = sorted(call.site.projects(), key=itemgetter("key"))
+    return page(common.paged(known, call.number("startAt", 0), min(call.number("maxResults", 50), 50)))
+
+
+def removed(_call: Call) -> Response:
+    """The old search: gone for good."""
+    raise Refused(410, _REMOVED)
+
+
+_V3: Final[Doors] = {
+    ("GET", "/search/jql"): search,
+    ("POST", "/search/jql"): search,
+    ("POST", "/search/approximate-count"): approximate_count,
+    ("POST", "/changelog/bulkfetch"): bulk_changelogs,
+    ("POST", "/issue/bulkfetch"): bulk_fetch,
+    ("GET", "/issue/{issue}"): common.issue,
+    ("GET", "/issue/{issue}/changelog"): changelog,
+    ("GET", "/field"): common.fields,
+    ("GET", "/field/search"): field_search,
+    ("GET", "/status"): common.statuses,
+    ("GET", "/issuetype"): common.issue_types,
+    ("GET", "/myself"): common.myself,
+    ("GET", "/serverInfo"): common.server_info,
+    ("GET", "/project/search"): projects,
+    ("GET", "/project/{project}/versions"): common.versions,
+    ("GET", "/project/{project}/version"): common.version_page,
+    ("GET", "/search"): removed,
+    ("POST", "/search"): removed,
+}
+DOORS: Final[Doors] = {
+    **{(method, f"/rest/api/3{path}"): door for (method, path), door in _V3.items()},
+    ("GET", "/rest/api/2/serverInfo"): common.server_info,
+    ("GET", "/rest/api/2/search"): removed,
+    ("POST", "/rest/api/2/search"): removed,
+}

@@ -1,0 +1,130 @@
+"""The doors both flavours have: lists, versions, who am I, server info, single issues."""
+
+from typing import Final
+
+from sandbox import render
+from sandbox.shapes import Json, stamp
+from sandbox.site import Issue
+from sandbox.wire import Call, Refused, Response, page
+
+_HIDDEN_BY_DEFAULT: Final = frozenset({"description", "issuelinks"})
+
+
+def fields(call: Call) -> Response:
+    """Every field of the site, as a plain array."""
+    return page(call.site.catalogue.fields)
+
+
+def statuses(call: Call) -> Response:
+    """Every status of the site, as a plain array."""
+    return page(call.site.catalogue.statuses)
+
+
+def issue_types(call: Call) -> Response:
+    """Every issue type of the site, as a plain array."""
+    return page(call.site.catalogue.types)
+
+
+def myself(call: Call) -> Response:
+    """Who asks; `timeZone` is the zone JQL's dates are read in."""
+    if call.account is None:
+        raise Refused(401, "Client must be authenticated to access this resource.")
+    return page({**call.account.profile, "locale": "en_US", "timeZone": call.account.zone})
+
+
+def server_info(call: Call) -> Response:
+    """Flavour and clock; asked without a login too."""
+    site = call.site
+    is_cloud = site.flavour == "cloud"
+    return page(
+        {
+            "baseUrl": site.base_url,
+            "version": "1001.0.0-SNAPSHOT" if is_cloud else "10.3.2",
+            "deploymentType": "Cloud" if is_cloud else "DataCenter",
+            "serverTime": stamp(site.now, site.zone),
+            "serverTimeZone": site.zone.key,
+            "serverTitle": "Jira",
+        }
+    )
+
+
+def versions(call: Call) -> Response:
+    """A project's versions, as a plain array."""
+    return page(call.site.versions_of(project(call)))
+
+
+def version_page(call: Call) -> Response:
+    """A project's versions, by pages."""
+    every = call.site.versions_of(project(call))
+    start, size = call.number("startAt", 0), min(call.number("maxResults", 50), 50)
+    return page(paged(every, start, size))
+
+
+def project(call: Call) -> Json:
+    """The project the path names; 404 if the site has none of that name."""
+    if found := call.site.project(call.path["project"]):
+        return found
+    raise Refused(404, f"No project could be found with key '{call.path['project']}'.")
+
+
+def issue(call: Call) -> Response:
+    """One issue by id or key (a former key too)."""
+    found = one_issue(call)
+    names = asked_fields(call, call.args.get("fields", "*all"))
+    return page(render.issue(call.site, found, names, changelog=wants_changelog(call)), 1)
+
+
+def one_issue(call: Call) -> Issue:
+    """The issue the path names; 404 if it is gone or hidden."""
+    if found := call.site.find(call.path["issue"]):
+        return found
+    raise no_issue()
+
+
+def no_issue() -> Refused:
+    """What Jira says of an issue that is gone, hidden or was never there: it does not say which."""
+    return Refused(404, "Issue does not exist or you do not have permission to see it.")
+
+
+def rendered(call: Call, found: list[Issue], names: tuple[str, ...]) -> bytes:
+    """The issues of a page. The index may be late, the database never is: who is gone by now is left out."""
+    live = (call.site.issues[issue.id] for issue in found)
+    changelog = wants_changelog(call)
+    shown = (render.issue(call.site, one, names, changelog=changelog) for one in live if call.site.is_shown(one))
+    return b",".join(shown)
+
+
+def paged(values: list[Json], start: int, size: int) -> Json:
+    """Jira's page by offset of a list."""
+    shown = values[start : start + size]
+    return {
+        "maxResults": size,
+        "startAt": start,
+        "total": len(values),
+        "isLast": start + len(shown) >= len(values),
+        "values": shown,
+    }
+
+
+def wants_changelog(call: Call) -> bool:
+    """Whether `expand` (comma string or array) names the changelog."""
+    expand = call.args.get("expand", "")
+    names = expand.split(",") if isinstance(expand, str) else expand
+    return "changelog" in [str(name).strip() for name in names]
+
+
+def asked_fields(call: Call, wish: object) -> tuple[str, ...]:
+    """The ids of the fields asked for: ids, `*all`, `*navigable`, `-id`; unknown ones are ignored, as Jira does."""
+    names = wish.split(",") if isinstance(wish, str) else list(wish) if isinstance(wish, list) else []
+    known = [field["id"] for field in call.site.catalogue.fields if field["id"] not in {"issuekey", "thumbnail"}]
+    chosen: dict[str, None] = {}
+    for name in (str(name).strip() for name in names):
+        if name == "*all":
+            chosen.update(dict.fromkeys(known))
+        elif name == "*navigable":
+            chosen.update(dict.fromkeys(f for f in known if f not in _HIDDEN_BY_DEFAULT))
+        elif name.startswith("-"):
+            chosen.pop(name[1:], None)
+        elif name in known:
+            chosen[name] = None
+    return tuple(chosen)

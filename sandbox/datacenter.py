@@ -1,0 +1,40 @@
+"""The doors of Jira Data Center's REST v2: pages by offset, a cap that is echoed, a wall, whole changelogs."""
+
+from typing import Final
+
+from sandbox import common
+from sandbox.render import dumps
+from sandbox.wire import Call, Doors, Refused, Response, page
+
+_CAP: Final = 1_000
+_WALL: Final = 10_000
+
+
+def search(call: Call) -> Response:
+    """`search`: the page that stands at `startAt` now; `maxResults` is cut to 1,000 and says so."""
+    start, size = call.number("startAt", 0), min(call.number("maxResults", 50), _CAP)
+    if start >= _WALL:
+        raise Refused(500, f"Search limit exceeded. The requested startAt {start} must be lower than {_WALL}.")
+    issues = call.search().issues
+    fields = common.asked_fields(call, call.args.get("fields", "*navigable"))
+    shown = issues[start : start + size]
+    parts = common.rendered(call, shown, fields)
+    head = dumps({"expand": "schema,names", "startAt": start, "maxResults": size, "total": len(issues)})
+    return page(head[:-1] + b',"issues":[' + parts + b"]}", len(shown))
+
+
+_V2: Final[Doors] = {
+    ("GET", "/search"): search,
+    ("POST", "/search"): search,
+    ("GET", "/issue/{issue}"): common.issue,
+    ("GET", "/field"): common.fields,
+    ("GET", "/status"): common.statuses,
+    ("GET", "/issuetype"): common.issue_types,
+    ("GET", "/myself"): common.myself,
+    ("GET", "/serverInfo"): common.server_info,
+    ("GET", "/project/{project}/versions"): common.versions,
+    ("GET", "/project/{project}/version"): common.version_page,
+}
+DOORS: Final[Doors] = {
+    (method, f"/rest/api/{version}{path}"): door for version in ("2", "latest") for (method, path), door in _V2.items()
+}

@@ -1,0 +1,97 @@
+"""The dates of JQL: literals in the asker's zone at minute grain, epoch milliseconds, periods, `startOfDay()`."""
+
+import re
+from calendar import monthrange
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sandbox.jql import Call, JqlError, Value
+from sandbox.shapes import millis, moment
+from sandbox.site import Asker
+
+_EPOCH: Final = re.compile(r"-?\d+")
+_RELATIVE: Final = re.compile(r"([+-]?)((?:\d+[yMwdhm]\s*)+)")
+_PART: Final = re.compile(r"(\d+)([yMwdhm])")
+_DATE: Final = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?: (\d{1,2}):(\d{2}))?")
+_SECONDS: Final = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60}
+_UNITS: Final = {"Day": "d", "Week": "w", "Month": "M", "Year": "y"}
+_INCREMENT: Final = re.compile(r"([+-]?)(\d+)([yMwdhm]?)")
+_EDGE: Final = re.compile(r"(startof|endof)(day|week|month|year)", re.IGNORECASE)
+
+
+def instant(field: str, value: Value, asker: Asker) -> int:
+    """Epoch milliseconds of a date value; JqlError in Jira's words where it is none."""
+    if isinstance(value, Call):
+        return _of_call(value, asker)
+    if _EPOCH.fullmatch(value.text) and not value.is_quoted:
+        return int(value.text)
+    if found := _RELATIVE.fullmatch(value.text):
+        return _shifted(asker, found[2], -1 if found[1] == "-" else 1)
+    if (found := _DATE.fullmatch(value.text)) and (read := _local(found, asker.zone)) is not None:
+        return read
+    raise JqlError(
+        f"Date value '{value.text}' for field '{field}' is invalid. Valid formats include: 'yyyy/MM/dd HH:mm', "
+        "'yyyy-MM-dd HH:mm', 'yyyy/MM/dd', 'yyyy-MM-dd', or a period format e.g. '-5d', '4w 2d'."
+    )
+
+
+def unknown_function(call: Call) -> JqlError:
+    """What Jira says of a function it does not have."""
+    return JqlError(f"Unable to find JQL function '{call.name}({', '.join(call.args)})'.")
+
+
+def _local(found: re.Match[str], zone: ZoneInfo) -> int | None:
+    year, month, day, hour, minute = (int(part or 0) for part in found.groups())
+    try:
+        return millis(datetime(year, month, day, hour, minute, tzinfo=zone))
+    except ValueError:
+        return None
+
+
+def _of_call(call: Call, asker: Asker) -> int:
+    if call.name.lower() == "now" and not call.args:
+        return asker.now
+    if not (found := _EDGE.fullmatch(call.name)):
+        raise unknown_function(call)
+    unit = found[2].capitalize()
+    edge = _start(moment(asker.now, asker.zone), unit)
+    if call.args:
+        edge = _plus(edge, *_increment(call, _UNITS[unit]))
+    if found[1].lower() == "startof":
+        return millis(edge)
+    return millis(_plus(edge, 1, _UNITS[unit])) - 1
+
+
+def _shifted(asker: Asker, periods: str, sign: int) -> int:
+    local = moment(asker.now, asker.zone)
+    for many, unit in _PART.findall(periods):
+        local = _plus(local, sign * int(many), unit)
+    return millis(local)
+
+
+def _increment(call: Call, usual: str) -> tuple[int, str]:
+    """How many of which unit `startOfWeek(-1)` or `endOfDay("-4w")` is moved by."""
+    if not (found := _INCREMENT.fullmatch(call.args[0])):
+        raise JqlError(f"The date increment '{call.args[0]}' of function '{call.name}' is invalid.")
+    return int(found[2]) * (-1 if found[1] == "-" else 1), found[3] or usual
+
+
+def _start(local: datetime, unit: str) -> datetime:
+    day = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    if unit == "Week":
+        return day - timedelta(days=day.weekday())
+    if unit == "Month":
+        return day.replace(day=1)
+    return day.replace(month=1, day=1) if unit == "Year" else day
+
+
+def _plus(local: datetime, many: int, unit: str) -> datetime:
+    """Months, years and whole days on the wall clock; hours and minutes in elapsed time."""
+    if unit in {"h", "m"}:
+        return moment(millis(local) + many * _SECONDS[unit] * 1000, local.tzinfo or ZoneInfo("UTC"))
+    if unit in {"d", "w"}:
+        return local + timedelta(seconds=many * _SECONDS[unit])
+    months = local.year * 12 + local.month - 1 + many * (12 if unit == "y" else 1)
+    year, month = divmod(months, 12)
+    return local.replace(year=year, month=month + 1, day=min(local.day, monthrange(year, month + 1)[1]))

@@ -1,0 +1,92 @@
+"""What JQL compares: the ids, names, instants and sort values in an issue's fields."""
+
+from collections.abc import Callable
+from datetime import date, datetime, time
+from operator import attrgetter
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sandbox.shapes import Json, millis, parse_stamp
+from sandbox.site import Issue
+
+Read = Callable[[Issue], list[Any]]
+
+_NAMES: Final = ("id", "accountId", "key", "name", "displayName", "emailAddress", "value")
+
+
+def ids(field: str) -> Read:
+    """Ids of the objects in a field, or its plain values."""
+
+    def read(issue: Issue) -> list[Any]:
+        value = issue.fields.get(field)
+        values = value if isinstance(value, list) else [] if value is None else [value]
+        return [str(v["id"]) if isinstance(v, dict) and "id" in v else v for v in values]
+
+    return read
+
+
+def names(field: str) -> Read:
+    """Every name a value is known by, in lower case: a person's id, name or e-mail, an option's value, a label."""
+
+    def read(issue: Issue) -> list[Any]:
+        value = issue.fields.get(field)
+        values = value if isinstance(value, list) else [] if value is None else [value]
+        found: list[str] = []
+        for one in values:
+            known = [one[name] for name in _NAMES if one.get(name)] if isinstance(one, dict) else [one]
+            found.extend(str(name).lower() for name in known)
+        return found
+
+    return read
+
+
+def category_of(issue: Issue) -> list[Any]:
+    """The category of an issue's status, as a list of one."""
+    return [category(issue.fields["status"])["id"]] if issue.fields.get("status") else []
+
+
+def category(status: Json) -> Json:
+    """A status's category, identified by its key: recorded ones carry ids of other sites."""
+    shown = status.get("statusCategory", {})
+    return {"id": shown.get("key", "undefined"), "name": shown.get("name", "No Category")}
+
+
+def instants(field: str, zone: ZoneInfo) -> Callable[[Issue], int | None]:
+    """Epoch milliseconds of a date or date-time field; a day begins in the asker's zone."""
+    if field == "updated":
+        return attrgetter("updated")
+
+    def read(issue: Issue) -> int | None:
+        value = issue.fields.get(field)
+        if not isinstance(value, str):
+            return None
+        return parse_stamp(value) if "T" in value else _day(value, zone)
+
+    return read
+
+
+def _day(text: str, zone: ZoneInfo) -> int | None:
+    try:
+        return millis(datetime.combine(date.fromisoformat(text), time.min, zone))
+    except ValueError:
+        return None
+
+
+def key_order(issue: Issue) -> tuple[str, int]:
+    """Keys sort by project, then by number."""
+    project, _, digits = issue.key.rpartition("-")
+    return project, int(digits)
+
+
+def rank(value: Any) -> tuple[int, Any]:
+    """A value's place in an order: numbers and instants before texts, nothing last."""
+    if isinstance(value, list):
+        value = value[0] if value else None
+    if isinstance(value, dict):
+        value = value.get("name") or value.get("value") or value.get("displayName")
+    if value is None:
+        return 2, ""
+    if isinstance(value, int | float):
+        return 0, value
+    at = parse_stamp(str(value))
+    return (1, str(value).lower()) if at is None else (0, at)

@@ -1,0 +1,87 @@
+"""From an issue to JSON bytes, rendered once for each set of fields and kept until the issue changes."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sandbox.shapes import Json, stamp
+from sandbox.site import Event, Issue, Item, Site
+
+EMBEDDED: Final = 40  # Cloud's expand=changelog shows the newest 40 histories of an issue and says the true total
+
+Fields = tuple[str, ...]
+
+
+def dumps(value: Any) -> bytes:
+    """Compact UTF-8 JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def issue(site: Site, one: Issue, fields: Fields, *, changelog: bool) -> bytes:
+    """An issue as search and bulk fetch give it."""
+    key = (fields, changelog)
+    if (ready := one.cache.get(key)) is None:
+        ready = one.cache[key] = dumps(_issue(site, one, fields, changelog=changelog))
+    return bytes(ready)
+
+
+def changelog_rows(site: Site, one: Issue, fields: Fields) -> Sequence[tuple[int, int, int, bytes]]:
+    """`(created ms, issue id, place, history)` of an issue for the bulk changelog, items of `fields` only if any."""
+    key = ("bulk", fields)
+    if (ready := one.cache.get(key)) is None:
+        ready = one.cache[key] = [
+            (event.at, one.id, place, dumps({**shown, "created": event.at}))
+            for place, event in enumerate(one.histories())
+            if (shown := _of_fields(history(site, event), fields))
+        ]
+    rows: Sequence[tuple[int, int, int, bytes]] = ready
+    return rows
+
+
+def history(site: Site, event: Event) -> Json:
+    """A history as this site's flavour shows it; a recorded one as it was recorded."""
+    if event.raw is not None:
+        return event.raw
+    author = {"author": event.author} if event.author else {}
+    items = [_item(site, item) for item in event.items]
+    return {"id": str(event.id), **author, "created": stamp(event.at, site.zone), "items": items}
+
+
+def _issue(site: Site, one: Issue, fields: Fields, *, changelog: bool) -> Json:
+    shown: Json = {
+        "expand": "operations,versionedRepresentations,editmeta,changelog,renderedFields",
+        "id": str(one.id),
+        "self": f"{site.base_url}/rest/api/{3 if site.flavour == 'cloud' else 2}/issue/{one.id}",
+        "key": one.key,
+    }
+    if fields:
+        shown["fields"] = {name: one.fields.get(name) for name in fields}
+    if changelog:
+        shown["changelog"] = _changelog(site, one)
+    return shown
+
+
+def _changelog(site: Site, one: Issue) -> Json:
+    events = one.histories()
+    shown = list(reversed(events))[:EMBEDDED] if site.flavour == "cloud" else events
+    return {
+        "startAt": 0,
+        "maxResults": len(shown),
+        "total": len(events),
+        "histories": [history(site, event) for event in shown],
+    }
+
+
+def _item(site: Site, item: Item) -> Json:
+    shown = {"field": item.field, "fieldtype": item.kind}
+    if site.flavour == "cloud" and item.field_id:
+        shown["fieldId"] = item.field_id
+    values = {"from": item.old, "fromString": item.old_text, "to": item.new, "toString": item.new_text}
+    return {**shown, **values}
+
+
+def _of_fields(shown: Json, fields: Fields) -> Json | None:
+    if not fields:
+        return shown
+    items = [item for item in shown.get("items", ()) if item.get("fieldId") in fields]
+    return {**shown, "items": items} if items else None

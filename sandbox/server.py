@@ -1,0 +1,171 @@
+"""The stand-in Jira over HTTP on loopback, for the `flowbeat sandbox` command and for tests with real workers."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Final
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application, RequestHandler
+
+from sandbox import recorded, team
+from sandbox.api import Jira
+from sandbox.shapes import WEEK, Flavour, millis, moment
+from sandbox.site import Site, wall_clock
+from sandbox.wire import Request
+
+LOOPBACK: Final = "127.0.0.1"
+_WEEKS_BEFORE: Final = 60
+_WEEKS_AFTER: Final = 12
+_USUAL_RATE: Final = 10.0
+_START_SECONDS: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `flowbeat sandbox` takes.
+
+    `issues` are created before `anchor` (default: now), over at most 60 weeks, at ten a week or as many as that
+    needs; the team goes on for 12 weeks after it. `start` fixes the first day instead. `latency` is in seconds.
+    """
+
+    issues: int = 600
+    data: Path | None = None
+    flavour: Flavour = "cloud"
+    port: int = 0
+    seed: int = 1
+    start: datetime | None = None
+    latency: float = 0.0
+    anonymous: bool = False
+    context: str = ""
+
+
+def build(options: Options, now: datetime) -> Jira:
+    """The Jira that options describe, made-up or recorded."""
+    site = recorded.load(options.data, options.flavour) if options.data else _team_site(options, now)
+    return Jira(site, anonymous=options.anonymous, context=options.context)
+
+
+def run(options: Options, say: Callable[[str], None] = print) -> None:
+    """Serve until SIGTERM or SIGINT; `say` gets one line with the URL and how to log in."""
+    jira = build(options, wall_clock())
+    account = jira.site.accounts[0]
+
+    def ready(url: str) -> None:
+        login = "no login needed" if options.anonymous else f"log in with {account.email} and {account.token}"
+        say(f"Jira {options.flavour} sandbox at {url}, {login}; Ctrl-C stops it.")
+
+    serve(jira, port=options.port, latency=options.latency, ready=ready)
+
+
+def serve(jira: Jira, *, port: int, latency: float, ready: Callable[[str], None]) -> None:
+    """Serve on loopback until SIGTERM or SIGINT; `ready` is called with the base URL."""
+    asyncio.run(_serve_until_signal(jira, port, latency, ready))
+
+
+@contextmanager
+def running(jira: Jira, *, port: int = 0, latency: float = 0.0) -> Iterator[str]:
+    """Serve in a thread as long as the block lasts; gives the base URL."""
+    loop, stop, urls = asyncio.new_event_loop(), asyncio.Event(), SimpleQueue[str]()
+    serving = _serve(jira, port, latency, urls.put, stop)
+    thread = threading.Thread(target=loop.run_until_complete, args=(serving,), name="sandbox", daemon=True)
+    thread.start()
+    try:
+        yield urls.get(timeout=_START_SECONDS)
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()
+
+
+async def _serve_until_signal(jira: Jira, port: int, latency: float, ready: Callable[[str], None]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await _serve(jira, port, latency, ready, stop)
+
+
+async def _serve(jira: Jira, port: int, latency: float, ready: Callable[[str], None], stop: asyncio.Event) -> None:
+    sockets = bind_sockets(port, LOOPBACK)
+    server = HTTPServer(_application(jira, latency))
+    server.add_sockets(sockets)
+    url = f"http://{LOOPBACK}:{sockets[0].getsockname()[1]}{jira.context}"
+    jira.site.base_url = url
+    jira.site.forget()
+    ready(url)
+    await stop.wait()
+    server.stop()
+    await server.close_all_connections()
+
+
+def _application(jira: Jira, latency: float) -> Application:
+    return Application(
+        [
+            ("/_sandbox/health", _Health),
+            ("/_sandbox/requests", _Requests, {"jira": jira}),
+            (".*", _Door, {"jira": jira, "latency": latency}),
+        ],
+        log_function=_say_nothing,
+    )
+
+
+def _say_nothing(_handler: RequestHandler) -> None:
+    """The sandbox keeps its own log of requests."""
+
+
+class _Health(RequestHandler):
+    def get(self) -> None:
+        self.write({"status": "ok"})
+
+
+class _Requests(RequestHandler):
+    def initialize(self, jira: Jira) -> None:
+        self._jira = jira
+
+    def get(self) -> None:
+        self.write({"requests": [asdict(seen) for seen in self._jira.log]})
+
+    def delete(self) -> None:
+        self._jira.log.clear()
+        self.set_status(204)
+
+
+class _Door(RequestHandler):
+    """Hands everything else to the Jira, after the latency."""
+
+    def initialize(self, jira: Jira, latency: float) -> None:
+        self._jira = jira
+        self._latency = latency
+
+    def check_xsrf_cookie(self) -> None:
+        """A REST API has none."""
+
+    async def _answer(self) -> None:
+        if self._latency:
+            await asyncio.sleep(self._latency)
+        asked = self.request
+        headers = dict(asked.headers.get_all())
+        answer = self._jira.handle(Request(str(asked.method), asked.path, asked.query, headers, asked.body))
+        self.set_status(answer.status)
+        self.clear_header("Server")
+        for name, value in answer.headers.items():
+            self.set_header(name, value)
+        self.finish(answer.body)
+
+    get = post = put = delete = head = patch = _answer  # Tornado calls one per method
+
+
+def _team_site(options: Options, now: datetime) -> Site:
+    per_week = max(_USUAL_RATE, options.issues / _WEEKS_BEFORE)
+    weeks = options.issues / per_week
+    start = options.start or moment(millis(now) - round(weeks * WEEK))
+    many = options.issues + round(_WEEKS_AFTER * per_week)
+    return team.generate(options.seed, many, start, flavour=options.flavour, per_week=per_week)

@@ -1,0 +1,85 @@
+"""Jira's JSON shapes, made in one place: every value an issue, a version or a user shows is built here."""
+
+import re
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Final, Literal
+
+Json = dict[str, Any]
+Flavour = Literal["cloud", "datacenter"]
+
+MINUTE: Final = 60_000
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+WEEK: Final = 7 * DAY
+
+_STAMP: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d:?\d\d)")
+
+
+def millis(moment: datetime) -> int:
+    """Epoch milliseconds of an aware datetime."""
+    return round(moment.timestamp() * 1000)
+
+
+def moment(at: int, zone: tzinfo = UTC) -> datetime:
+    """The aware datetime, in `zone`, of epoch milliseconds."""
+    return datetime.fromtimestamp(at / 1000, zone)
+
+
+def stamp(at: int, zone: tzinfo) -> str:
+    """Jira's time stamp: milliseconds, and an offset without a colon (`2025-11-09T14:30:45.123+0800`)."""
+    return f"{moment(at // 1000 * 1000, zone):%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}{moment(at, zone):%z}"
+
+
+def parse_stamp(text: str) -> int | None:
+    """Epoch milliseconds of a recorded time stamp, with or without seconds; None where it is not one."""
+    if not (found := _STAMP.fullmatch(text)):
+        return None
+    return millis(datetime.fromisoformat("".join(part or "" for part in found.groups())))
+
+
+def user(flavour: Flavour, name: str, number: int, zone: str = "Etc/UTC") -> Json:
+    """A person as Cloud (`accountId`) or Data Center (`name`, `key`) shows one; e-mails are of a reserved domain."""
+    handle = name.lower().replace(" ", ".")
+    shown = {
+        "emailAddress": f"{handle}@acme.example",
+        "displayName": name,
+        "active": True,
+        "timeZone": zone,
+    }
+    if flavour == "cloud":
+        return {"accountId": f"557058:{number:08d}", "accountType": "atlassian", **shown}
+    return {"name": handle, "key": f"JIRAUSER{number}", **shown}
+
+
+def prose(flavour: Flavour, text: str) -> Json | str:
+    """A long text: an ADF document on Cloud, a wiki string on Data Center."""
+    if flavour == "datacenter":
+        return text
+    paragraph = {"type": "paragraph", "content": [{"type": "text", "text": text}]}
+    return {"type": "doc", "version": 1, "content": [paragraph]}
+
+
+def named(number: str, name: str, **more: Any) -> Json:
+    """`{id, name, …}`, the shape of types, resolutions, priorities and components."""
+    return {"id": number, "name": name, **more}
+
+
+def option(number: str, value: str) -> Json:
+    """The chosen option of a select field."""
+    return {"id": number, "value": value}
+
+
+def status(number: str, name: str, category: Json) -> Json:
+    """A status with its category, as lists and issues show it."""
+    return {"id": number, "name": name, "description": "", "statusCategory": category}
+
+
+def version(number: int, name: str, project: Json) -> Json:
+    """A version not yet released, as `project/{key}/versions` shows it."""
+    return {
+        "id": str(number),
+        "name": name,
+        "archived": False,
+        "released": False,
+        "projectId": int(project["id"]),
+    }

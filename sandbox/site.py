@@ -1,0 +1,303 @@
+"""The state of a stand-in Jira: its lists, versions and issues, each with a life of which a clock shows a part.
+
+An issue's or version's life is a list of events, each at an instant. `Site.advance(now)` lets everything happen
+that is due; what lies later does not exist yet. The clock only moves forward.
+"""
+
+import heapq
+from bisect import insort
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from sandbox.catalogue import Catalogue
+from sandbox.shapes import Flavour, Json, stamp
+
+Sets = tuple[tuple[str, Any], ...]
+
+
+class Item(NamedTuple):
+    """One changed field of a history, as a changelog shows it; `field_id` None where Jira sends none."""
+
+    field: str
+    kind: str
+    field_id: str | None
+    old: str | None
+    old_text: str | None
+    new: str | None
+    new_text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened at `at` (epoch ms): fields set, and a history if there are items.
+
+    `key` among `sets` is a move, `shown` false hides or deletes. An event that does not touch leaves `updated`.
+    `raw` is a recorded history, served as it is.
+    """
+
+    at: int
+    id: int
+    sets: Sets = ()
+    items: tuple[Item, ...] = ()
+    author: Json | None = None
+    touches: bool = True
+    raw: Json | None = None
+
+    @property
+    def is_history(self) -> bool:
+        """Whether a changelog lists it (a comment is no history)."""
+        return bool(self.items) or self.raw is not None
+
+
+@dataclass(slots=True, eq=False)
+class Issue:
+    """An issue: what it is now, and its whole life, of which the first `seen` events have happened."""
+
+    id: int
+    key: str
+    born: int
+    fields: Json
+    events: list[Event] = field(default_factory=list)
+    seen: int = 0
+    updated: int = 0
+    shown: bool = True
+    exists: bool = False
+    cache: dict[Any, Any] = field(default_factory=dict)
+
+    @property
+    def due(self) -> int | None:
+        """The instant of the next event that has not happened, if there is one."""
+        return self.events[self.seen].at if self.seen < len(self.events) else None
+
+    def histories(self) -> list[Event]:
+        """The histories there are now, oldest first."""
+        return [event for event in self.events[: self.seen] if event.is_history]
+
+
+@dataclass(slots=True, eq=False)
+class Version:
+    """A version, and when it changes: `(at, sets)`, in order. `body` is one dict, shared with its issues."""
+
+    project: str
+    born: int
+    body: Json
+    changes: list[tuple[int, Sets]] = field(default_factory=list)
+    seen: int = 0
+
+    @property
+    def due(self) -> int | None:
+        """The instant of the next change that has not happened, if there is one."""
+        return self.changes[self.seen][0] if self.seen < len(self.changes) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who may log in: Basic `email:token` or Bearer `token`; JQL's dates are read in `zone` (IANA)."""
+
+    email: str
+    token: str
+    zone: str
+    profile: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks and when: decides dates and `currentUser()`."""
+
+    zone: ZoneInfo
+    now: int
+    user: Json | None
+
+
+@dataclass(slots=True)
+class Clock:
+    """A clock a test moves by hand; call it for the instant it shows."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, by: timedelta) -> None:
+        """Move forward."""
+        self.now += by
+
+
+def wall_clock() -> datetime:
+    """This machine's clock, the default of a sandbox that runs by itself."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True, eq=False)
+class Site:
+    """A whole Jira. `zone` is the site's (time stamps are written in it), an account's own may differ.
+
+    `indexed` is what search sees; the same issues, or copies of what they were `lag` milliseconds ago.
+    `strays` are issues of which only the histories were recorded.
+    """
+
+    flavour: Flavour
+    zone: ZoneInfo
+    catalogue: Catalogue
+    accounts: list[Account] = field(default_factory=list)
+    base_url: str = "https://acme.example"
+    issues: dict[int, Issue] = field(default_factory=dict)
+    versions: list[Version] = field(default_factory=list)
+    keys: dict[str, int] = field(default_factory=dict)
+    strays: dict[str, Issue] = field(default_factory=dict)
+    closed_projects: set[str] = field(default_factory=set)
+    lag: int = 0
+    indexed: list[Issue] = field(default_factory=list)
+    by_updated: list[Issue] = field(default_factory=list)
+    revision: int = 0
+    now: int = 0
+    _index: dict[int, Issue] = field(default_factory=dict)
+    _due: list[tuple[int, int, Issue | Version]] = field(default_factory=list)
+    _unindexed: list[tuple[int, int]] = field(default_factory=list)
+    _ticket: Iterator[int] = field(default_factory=count)
+
+    def add(self, issues: Iterable[Issue] = (), versions: Iterable[Version] = ()) -> None:
+        """Take in lives; what of them has happened shows at the next `advance`."""
+        for version in versions:
+            self.versions.append(version)
+            self._expect(version)
+        for issue in issues:
+            self.issues[issue.id] = issue
+            self._push(issue.born, issue)
+
+    def advance(self, now: int) -> None:
+        """Let everything happen that is due by `now` (epoch ms); the index follows `lag` later."""
+        self.now = max(self.now, now)
+        is_changed = False
+        while self._due and self._due[0][0] <= self.now:
+            at, _, entry = heapq.heappop(self._due)
+            is_changed |= self._happen(at, entry)
+        while self._unindexed and self._unindexed[0][0] <= self.now:
+            self._take_into_index(self.issues[heapq.heappop(self._unindexed)[1]])
+            is_changed = True
+        if is_changed:
+            self.renew()
+
+    def renew(self) -> None:
+        """Sort the index again and drop what was found in it; for every change `advance` does not see itself."""
+        self.revision += 1
+        self.indexed = sorted((one for one in self._index.values() if self.is_shown(one)), key=attrgetter("id"))
+        self.by_updated = sorted(self.indexed, key=attrgetter("updated", "id"))
+
+    def forget(self) -> None:
+        """Drop every rendered issue too: something issues share (a version, a status) has changed."""
+        for issue in self.issues.values():
+            issue.cache.clear()
+        self.renew()
+
+    def lag_behind(self, by: int) -> None:
+        """From now on the index follows changes `by` milliseconds later."""
+        self.lag = by
+        self._index = {number: self._picture(issue) for number, issue in self._index.items()}
+        self.renew()
+
+    def is_shown(self, issue: Issue) -> bool:
+        """Whether the readers of this site may see an issue."""
+        return issue.shown and issue.exists and issue.fields["project"]["key"] not in self.closed_projects
+
+    def find(self, number_or_key: str) -> Issue | None:
+        """The issue of an id or of a key (a former key too), if it may be seen; from the database, never late."""
+        number = int(number_or_key) if number_or_key.isdecimal() else self.keys.get(number_or_key.upper(), 0)
+        issue = self.issues.get(number)
+        return issue if issue and self.is_shown(issue) else None
+
+    def projects(self) -> list[Json]:
+        """The projects that may be seen."""
+        return [project for project in self.catalogue.projects if project["key"] not in self.closed_projects]
+
+    def project(self, number_or_key: str) -> Json | None:
+        """The project of an id or key, ignoring case."""
+        wanted = number_or_key.upper()
+        return next((p for p in self.projects() if wanted in (p["id"], p["key"].upper())), None)
+
+    def versions_of(self, project: Json) -> list[Json]:
+        """The versions of a project that exist by now, in the order they were made."""
+        return [v.body for v in self.versions if v.project == project["key"] and v.born <= self.now]
+
+    def happen(self, issue: Issue, event: Event) -> None:
+        """Add an event to a life; it has happened at the first `advance` to its instant or later."""
+        insort(issue.events, event, lo=issue.seen, key=attrgetter("at"))
+        self._push(max(event.at, issue.born), issue)
+
+    def change(self, version: Version, at: int, sets: Sets) -> None:
+        """Add a change to a version's life; its issues do not notice."""
+        insort(version.changes, (at, sets), lo=version.seen, key=itemgetter(0))
+        self._push(at, version)
+
+    def _happen(self, at: int, entry: Issue | Version) -> bool:
+        if isinstance(entry, Version):
+            self._change(entry)
+        elif entry.exists and (entry.due is None or entry.due > self.now):
+            return False  # pushed by `happen` for what has been lived through meanwhile
+        else:
+            self._live(entry)
+            if self.lag:
+                heapq.heappush(self._unindexed, (at + self.lag, entry.id))
+            else:
+                self._take_into_index(entry)
+        self._expect(entry)
+        return True
+
+    def _expect(self, entry: Issue | Version) -> None:
+        if (due := entry.due) is not None:
+            self._push(due, entry)
+
+    def _push(self, at: int, entry: Issue | Version) -> None:
+        heapq.heappush(self._due, (at, next(self._ticket), entry))
+
+    def _take_into_index(self, issue: Issue) -> None:
+        self._index[issue.id] = self._picture(issue)
+
+    def _picture(self, issue: Issue) -> Issue:
+        # Without a lag the index is the issues themselves; a copy for each would double the memory.
+        live = self.issues[issue.id]
+        return replace(live, fields=dict(live.fields), cache={}) if self.lag else live
+
+    def _live(self, issue: Issue) -> None:
+        issue.cache.clear()
+        before = issue.updated
+        if not issue.exists:
+            issue.exists = True
+            issue.updated = before or issue.born
+            self.keys[issue.key] = issue.id
+        while (due := issue.due) is not None and due <= self.now:
+            event = issue.events[issue.seen]
+            issue.seen += 1
+            self._apply(issue, event)
+        if issue.updated != before:
+            issue.fields["updated"] = stamp(issue.updated, self.zone)
+
+    def _apply(self, issue: Issue, event: Event) -> None:
+        for name, value in event.sets:
+            if name == "key":
+                issue.key = value
+                self.keys[value] = issue.id
+            elif name == "shown":
+                issue.shown = value
+            else:
+                issue.fields[name] = value
+        if event.touches:
+            issue.updated = max(issue.updated, event.at)
+
+    def _change(self, version: Version) -> None:
+        while (due := version.due) is not None and due <= self.now:
+            version.body.update(version.changes[version.seen][1])
+            version.seen += 1
+        for issue in self.issues.values():
+            if issue.cache and _mentions(issue, version):
+                issue.cache.clear()
+
+
+def _mentions(issue: Issue, version: Version) -> bool:
+    shown = (*(issue.fields.get("fixVersions") or ()), *(issue.fields.get("versions") or ()))
+    return any(body["id"] == version.body["id"] for body in shown)

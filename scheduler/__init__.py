@@ -1,0 +1,1 @@
+"""When the work is done: the beat schedule as data."""

@@ -1,0 +1,1 @@
+"""What is done: fetch, calculate, maintain; a task is a few lines that call a plain function."""

@@ -1,0 +1,327 @@
+"""Turns stored issues into stored results: facts of what changed, then nine metrics, each a task of a chain.
+
+Facts are computed by slices, for the issues whose content or rules changed since (misses); all others stand (hits). The
+nine tasks share one loaded dataset per process. The rows of one metric are one transaction.
+"""
+
+import json
+import logging
+import time
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from models import store
+from models.metrics import lifecycle
+from models.metrics.calculate import calculate
+from models.metrics.facts import Context, IssueFacts, deployments_of_versions, read, rules_hash
+from models.metrics.prepared import Prepared
+from models.metrics.windows import windows
+from models.records import (
+    METRIC_TYPES,
+    UNITS,
+    CacheMetadata,
+    CalculationPerformance,
+    Deployment,
+    Incident,
+    Measurement,
+    MetricResult,
+    PerformanceThreshold,
+    Rules,
+    Run,
+    instant,
+    iso,
+    micros,
+)
+from tasks import steps
+from worker.app import app
+from worker.errors import FatalError
+from worker.measure import Timing, cached_with_invalidation, log_performance
+from worker.runtime import Runtime
+from worker.task import MovedOnError, RunTask
+
+log = logging.getLogger(__name__)
+
+SLICE_SECONDS: Final = 60.0
+FACTS_AT_ONCE: Final = 2_000
+
+
+# --- tasks ----------------------------------------------------------------------------------------------------------
+
+
+@app.task(base=RunTask, name="tasks.calculate.facts", steps=("facts",))
+def facts(current: Runtime, run: Run) -> None:
+    """Bring facts up to date for about a minute, then hand on: to the next slice, or to the chain of nine."""
+    step = work(current, run)
+    steps.enqueue(app, run.run_id, run.attempt, step)
+
+
+def record_error(current: Runtime, run: Run, error: Exception) -> None:
+    """A metric that raised is stored as calculation_error in every window, and the chain goes on."""
+    with current.reads() as session:
+        view = view_of(current, session, run)
+    message = f"the calculation raised {type(error).__name__}; flowbeat logs --level ERROR shows where"
+    rows = [
+        _result(run, view, Measurement(run.step, window, None, None, "calculation_error", message, 0, {}, {}), current)
+        for window in windows(micros(view.as_of), view.rules)
+    ]
+    _advance(current, run, rows)
+
+
+def _metric(current: Runtime, run: Run) -> None:
+    """Calculate the metric the run is at, over all windows, and store its rows."""
+    measured = measure(current, run, run.step)
+    _advance(current, run, measured.rows, measured.performance)
+
+
+def _metric_task(metric: str) -> Any:
+    return app.task(
+        base=RunTask, name=f"tasks.calculate.{metric}", steps=(metric,), recover=staticmethod(record_error)
+    )(_metric)
+
+
+METRIC_TASKS: Final = {metric: _metric_task(metric) for metric in METRIC_TYPES}
+
+
+@app.task(base=RunTask, name="tasks.calculate.finish", steps=("finish",))
+def finish(current: Runtime, run: Run) -> None:
+    """The run has done all it was asked for."""
+    with current.sessions.begin() as session:
+        if not store.end_run(session, run.run_id, run.attempt, current.now()):
+            raise MovedOnError
+    log.info("run completed", extra={"kind": run.kind})
+
+
+# --- facts ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a calculation looks at: the profile's rules with fields resolved, its statuses' meaning, and the as-of."""
+
+    rules: Rules
+    context: Context
+    as_of: datetime
+
+
+def view_of(current: Runtime, session: Session, run: Run) -> View:
+    """The view of a run; raises FatalError where there is no data, or none as late as was asked for."""
+    cache = store.find_cache(session, run.profile)
+    statuses = store.load_statuses(session, run.profile)
+    if cache is None or cache.data_as_of is None:
+        raise FatalError(f"profile {run.profile!r} has no data yet; fetch it with: flowbeat refresh {run.profile}")
+    rules = stored_rules(current, run.profile, cache)
+    return View(rules, Context.of(rules, statuses), as_of(run.profile, run.as_of, cache.data_as_of))
+
+
+def stored_rules(current: Runtime, profile: str, cache: CacheMetadata) -> Rules:
+    """The profile's rules with field names as the ids they were resolved to when the copy was made."""
+    return replace(current.profile(profile).rules, fields=cache.cursor.get("resolved", {}))
+
+
+def as_of(profile: str, wanted: datetime | None, data_as_of: datetime) -> datetime:
+    """The instant to calculate for: the one asked for, else that of the data; never later than the data."""
+    if wanted is not None and wanted > data_as_of:
+        raise FatalError(
+            f"--as-of {iso(wanted)} is later than the data of {profile!r} ({iso(data_as_of)});"
+            f" fetch newer data first: flowbeat refresh {profile}"
+        )
+    return wanted or data_as_of
+
+
+def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
+    """Compute facts until the time is up or none is missing; returns the run's step then."""
+    with current.reads() as session:
+        view = view_of(current, session, run)
+    until = time.monotonic() + seconds
+    rules = view.context.facts_rules_hash
+    cursor = {**run.cursor, "misses": int(run.cursor.get("misses", 0))}
+    while True:
+        with current.reads() as session:
+            stale = store.stale_issues(session, run.profile, rules, FACTS_AT_ONCE)
+        if not stale:
+            break
+        if time.monotonic() >= until:
+            return "facts"
+        cursor["misses"] += len(stale)
+        _facts_of(current, run, view, dict(stale), cursor)
+    _versions(current, run, view, cursor)
+    return steps.after("facts")
+
+
+def _facts_of(current: Runtime, run: Run, view: View, stale: dict[str, str], cursor: dict[str, Any]) -> None:
+    with current.reads() as session:
+        issues = store.load_issues(session, run.profile, list(stale))
+    found = {issue.issue_id: read(issue, view.context) for issue in issues}
+    hashes = {issue_id: f"{content}:{view.context.facts_rules_hash}" for issue_id, content in stale.items()}
+    with current.sessions.begin() as session:
+        store.save_facts(
+            session,
+            run.profile,
+            hashes,
+            items=[_item_row(run.profile, one, hashes[key]) for key, one in found.items() if one.item is not None],
+            incidents=[one.incident for one in found.values() if isinstance(one.incident, Incident)],
+            deployments=[(key, each) for key, one in found.items() for each in one.deployments],
+            findings={key: _counted(one) for key, one in found.items()},
+        )
+        progress = {"done": cursor["misses"], "total": None}
+        if not store.beat_run(session, run.run_id, run.attempt, current.now(), cursor=cursor, progress=progress):
+            raise MovedOnError
+
+
+def _item_row(profile: str, found: IssueFacts, facts_hash: str) -> dict[str, Any]:
+    """The stored facts are those up to the issue's last change; what is still open has no later time in it."""
+    item = found.item
+    last = lifecycle.facts(found.timeline, None)
+    if item is None or last is None:
+        raise AssertionError("only a work item has a row, and its timeline begins at its creation")
+    delivered = last.done_at is not None and not item.excluded
+    derived = {
+        "started_at": None if last.started_at is None else instant(last.started_at),
+        "done_at": None if last.done_at is None else instant(last.done_at),
+        "active_seconds": last.active / 1_000_000,
+        "waiting_seconds": last.waiting / 1_000_000,
+        "delivered": delivered,
+        "reason": "not_delivered" if last.done_at is not None and not delivered else None,
+    }
+    return store.work_item_row(profile, item, facts_hash, derived)
+
+
+def _counted(found: IssueFacts) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for finding in found.findings:
+        counts[finding.reason] = counts.get(finding.reason, 0) + 1
+    return counts
+
+
+def _versions(current: Runtime, run: Run, view: View, cursor: dict[str, Any]) -> None:
+    """Versions become deployments anew each time: a release date moves no issue's ``updated``."""
+    with current.sessions.begin() as session:
+        present = store.projects(session, run.profile)
+        versions = store.load_versions(session, run.profile)
+        found: tuple[Deployment, ...] = deployments_of_versions(versions, present, view.context)
+        store.replace_version_deployments(session, run.profile, found)
+        moved = {"step": steps.after("facts"), "cursor": cursor, "restarts": 0, "as_of": view.as_of}
+        if not store.beat_run(session, run.run_id, run.attempt, current.now(), **moved):
+            raise MovedOnError
+
+
+# --- metrics --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The rows of one metric and the size of what they were computed from."""
+
+    rows: list[MetricResult]
+    issues: int
+    hits: int
+    misses: int
+    performance: CalculationPerformance | None = None
+
+
+def measure(current: Runtime, run: Run, metric: str) -> Measured:
+    """The rows of one metric with the time they took, from stored facts."""
+    kept: list[CalculationPerformance] = []
+
+    def record(timing: Timing, measured: Measured) -> dict[str, Any]:
+        kept.append(_performance(run, metric, timing, measured))
+        return asdict(kept[0])
+
+    timed = log_performance("calculation", record)(_measure)
+    return replace(timed(current, run, metric), performance=kept[0] if kept else None)
+
+
+def _measure(current: Runtime, run: Run, metric: str) -> Measured:
+    loaded = load(current, run.run_id)
+    misses = int(run.cursor.get("misses", 0))
+    rows = [_result(run, loaded.view, found, current) for found in calculate(metric, loaded.prepared)]
+    return Measured(rows, loaded.issues, max(0, loaded.issues - misses), misses)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A calculation's input in this process: the nine tasks of a run share it."""
+
+    view: View
+    prepared: Prepared
+    issues: int
+
+
+@cached_with_invalidation(size=1)
+def load(current: Runtime, run_id: str) -> Loaded:
+    """The input of a run's nine tasks, read once in each process; a run's data stands from its first metric on."""
+    with current.reads() as session:
+        run = store.find_run(session, run_id)
+        if run is None:
+            raise MovedOnError
+        view = view_of(current, session, run)
+        source = view.rules.deployments.source if view.rules.deployments else None
+        dataset = store.load_dataset(session, run.profile, source)
+        issues = store.count_issues(session, run.profile)
+    return Loaded(view, Prepared(dataset, view.rules, micros(view.as_of)), issues)
+
+
+def _performance(run: Run, metric: str, timing: Timing, measured: Measured) -> CalculationPerformance:
+    size = sum(len(json.dumps(asdict(row), default=str)) for row in measured.rows)
+    return CalculationPerformance(
+        metric_type=metric,
+        start_time=timing.start,
+        end_time=timing.end,
+        duration_seconds=timing.seconds,
+        input_data_size=measured.issues,
+        result_data_size=size,
+        cache_hits=measured.hits,
+        cache_misses=measured.misses,
+        run_id=run.run_id,
+        profile=run.profile,
+    )
+
+
+def _result(run: Run, view: View, found: Measurement, current: Runtime) -> MetricResult:
+    return MetricResult(
+        profile=run.profile,
+        metric_type=found.metric_type,
+        window_kind=found.window.kind,
+        window_start=instant(found.window.start),
+        window_end=instant(found.window.end),
+        rules_hash=rules_hash(view.rules),
+        as_of=view.as_of,
+        confirmed_as_of=view.as_of,
+        value=found.value,
+        unit=UNITS[found.metric_type],
+        level=found.level,
+        state=found.state,
+        message=found.message,
+        n_used=found.n_used,
+        n_excluded=found.n_excluded,
+        exclusions=dict(found.exclusions),
+        details=dict(found.details),
+        complete=found.window.complete,
+        run_id=run.run_id,
+        calculated_at=current.now(),
+    )
+
+
+def _advance(
+    current: Runtime, run: Run, rows: list[MetricResult], performance: CalculationPerformance | None = None
+) -> None:
+    """Store a metric's rows, its performance and the next step in one transaction."""
+    done = METRIC_TYPES.index(run.step) + 1
+    progress = {"done": done, "total": len(METRIC_TYPES)}
+    with current.sessions.begin() as session:
+        store.save_results(session, rows)
+        if performance is not None:
+            _save_performance(session, performance)
+        moved = {"step": steps.after(run.step), "restarts": 0, "progress": progress}
+        if not store.beat_run(session, run.run_id, run.attempt, current.now(), **moved):
+            raise MovedOnError
+
+
+def _save_performance(session: Any, performance: CalculationPerformance) -> None:
+    threshold = PerformanceThreshold.of(performance)
+    store.save_performance(session, performance, threshold)
+    if threshold.threshold_status != "pass":
+        logging.getLogger("flowbeat.performance").warning("threshold missed", extra=asdict(threshold))

@@ -1,0 +1,96 @@
+"""Keeps the work going and the house clean: nightly requests, runs that fell silent, old rows and logs."""
+
+import logging
+import os
+from datetime import timedelta
+from typing import Any, Final
+
+from models import store
+from models.records import Run
+from tasks import steps
+from worker import logs, runtime
+from worker.app import app
+from worker.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+MAX_RESTARTS: Final = 5  # of one step without an end: then something kills it every time
+
+
+@app.task(name="tasks.maintain.nightly")
+def nightly(profile: str) -> str:
+    """Request the scheduled refresh of a profile; a live run stands for it. Returns the run's id."""
+    current = runtime.current()
+    run, new = steps.request(current.sessions, profile, "refresh", current.now())
+    if new:
+        steps.enqueue(app, run.run_id, run.attempt, run.step)
+    log.info("scheduled refresh", extra={"run_id": run.run_id, "profile": profile, "new": new})
+    return run.run_id
+
+
+@app.task(name="tasks.maintain.resume")
+def resume(run_id: str, attempt: int) -> None:
+    """Bring back a run whose pause is over; one that paused longer than a countdown may be is sent round again."""
+    current = runtime.current()
+    with current.reads() as session:
+        run = store.find_run(session, run_id)
+    if run is None or run.attempt != attempt or run.state != "waiting":
+        return
+    left = (run.wait_until - current.now()).total_seconds() if run.wait_until else 0.0
+    if left > 1:
+        app.send_task("tasks.maintain.resume", (run_id, attempt), countdown=min(left, 120.0))
+        return
+    steps.enqueue(app, run_id, attempt, run.step)
+
+
+@app.task(name="tasks.maintain.sweep")
+def sweep() -> int:
+    """Pick up the runs nobody has worked at for a while; returns how many."""
+    return pick_up_silent(runtime.current())
+
+
+@app.task(name="tasks.maintain.clean")
+def clean() -> dict[str, Any]:
+    """Delete rows of past work and log archives that are older than the configuration keeps them."""
+    return delete_old(runtime.current())
+
+
+def pick_up_silent(current: Runtime) -> int:
+    """Give every silent run a new attempt at its step, or fail it when that step has killed too many."""
+    now = current.now()
+    before = now - timedelta(seconds=current.settings.sweep.silent_seconds)
+    with current.reads() as session:
+        silent = store.silent_runs(session, before, now)
+    return sum(_pick_up(current, run) for run in silent)
+
+
+def delete_old(current: Runtime) -> dict[str, Any]:
+    """Delete by age, each kind by its own retention, never issues or metric results; returns the counts."""
+    now, keep = current.now(), current.settings.retention
+    days = {
+        "runs": keep.runs_days,
+        "fetch_operations": keep.fetch_operations_days,
+        "performance": keep.performance_days,
+    }
+    with current.sessions.begin() as session:
+        deleted: dict[str, Any] = {
+            kind: store.delete_before(session, kind, now - timedelta(days=count)) for kind, count in days.items()
+        }
+    deleted["logs"] = len(logs.clean(current.settings.log_dir, now))
+    log.info("old rows and logs deleted", extra={"deleted": deleted})
+    return deleted
+
+
+def _pick_up(current: Runtime, run: Run) -> bool:
+    now = current.now()
+    with current.sessions.begin() as session:
+        restarts = store.restart_run(session, run, now)
+        if restarts is not None and restarts > MAX_RESTARTS:
+            why = f"step {run.step} was begun {restarts} times and never ended; see flowbeat logs --level ERROR"
+            store.fail_fetch_of(session, run.run_id, now, why)
+            store.end_run(session, run.run_id, run.attempt + 1, now, error=why)
+    if restarts is None or restarts > MAX_RESTARTS:
+        return False
+    log.warning("silent run picked up", extra={"run_id": run.run_id, "step": run.step, "pid": os.getpid()})
+    steps.enqueue(app, run.run_id, run.attempt + 1, run.step)
+    return True

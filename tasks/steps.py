@@ -1,0 +1,55 @@
+"""The steps of a run in their order, and the messages that carry it on from any of them."""
+
+import uuid
+from datetime import datetime
+from typing import Any, Final
+
+from celery import Celery, chain
+
+from models import store
+from models.database import Sessions
+from models.records import METRIC_TYPES, Run
+from worker import logs
+
+STEPS: Final = ("fetch", "facts", *METRIC_TYPES, "finish")
+TASKS: Final = {
+    "fetch": "tasks.fetch.slice",
+    "facts": "tasks.calculate.facts",
+    **{metric: f"tasks.calculate.{metric}" for metric in METRIC_TYPES},
+    "finish": "tasks.calculate.finish",
+}
+
+
+def request(
+    sessions: Sessions, profile: str, kind: Any, now: datetime, *, as_of: datetime | None = None, **options: Any
+) -> tuple[Run, bool]:
+    """Ask for a run: returns (the run, whether it is new); a live run of the profile stands in the way of another."""
+    run = Run(
+        run_id=str(uuid.uuid4()),
+        profile=profile,
+        kind=kind,
+        state="queued",
+        step=STEPS[0],
+        attempt=1,
+        requested_at=now,
+        heartbeat_at=now,
+        as_of=as_of,
+        options=options,
+    )
+    with sessions.begin() as session:
+        return store.request_run(session, run)
+
+
+def enqueue(app: Celery, run_id: str, attempt: int, step: str) -> None:
+    """Send the message of a step. From the first metric on it carries the rest along as a chain."""
+    with logs.bind(request_id=logs.context().get("request_id") or run_id):
+        if step in ("fetch", "facts"):
+            app.send_task(TASKS[step], (run_id, attempt))
+            return
+        rest = STEPS[STEPS.index(step) :]
+        chain(*[app.signature(TASKS[each], (run_id, attempt), immutable=True) for each in rest]).apply_async()
+
+
+def after(step: str) -> str:
+    """The step that follows."""
+    return STEPS[STEPS.index(step) + 1]

@@ -1,0 +1,24 @@
+"""What the integration tests share: a private, real Redis-compatible server for each test process."""
+
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+
+from worker import embedded
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL, as redis-py takes it, of an embedded server that lives as long as this test process."""
+    handle = embedded.ensure(tmp_path_factory.mktemp("state"))
+    yield handle.client_url
+    handle.close()
+
+
+@pytest.fixture
+def redis_client(redis_url: str) -> Iterator[Redis]:
+    """A client of that server, its database emptied before the test."""
+    with Redis.from_url(redis_url) as client:
+        client.flushall()
+        yield client

@@ -1,0 +1,292 @@
+"""The embedded server as a real process: one per state folder, with its data, for as long as somebody uses it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from worker import embedded
+from worker.errors import ConfigError, FatalError
+
+ROOT = Path(__file__).parents[2]
+
+
+def info(handle: embedded.Handle) -> dict[str, str | int]:
+    """What the server says of itself."""
+    with Redis.from_url(handle.client_url) as client:
+        found: dict[str, str | int] = client.info()
+    return found
+
+
+def answers(handle: embedded.Handle) -> bool:
+    """Whether the server is there."""
+    with Redis.from_url(handle.client_url) as client:
+        try:
+            return bool(client.ping())
+        except RedisConnectionError:
+            return False
+
+
+def kill(handle: embedded.Handle) -> None:
+    """Kill -9 the server and wait until the system has let go of it."""
+    number = int(info(handle)["process_id"])
+    os.kill(number, signal.SIGKILL)
+    until = time.monotonic() + 5.0
+    while answers(handle):
+        assert time.monotonic() < until
+
+
+def socket_of(handle: embedded.Handle) -> Path:
+    """The file of the server's socket."""
+    return Path(handle.client_url.removeprefix("unix://"))
+
+
+@pytest.fixture
+def handle(tmp_path: Path) -> Iterator[embedded.Handle]:
+    """A running server on a fresh state folder."""
+    made = embedded.ensure(tmp_path)
+    yield made
+    made.close()
+
+
+def user(state_dir: Path) -> subprocess.Popen[str]:
+    """Another process that ensures the server, prints its process id, and keeps it until it reads a line."""
+    return subprocess.Popen(
+        [sys.executable, __file__, str(state_dir)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def test_it_listens_on_a_private_socket_only_and_keeps_what_it_is_given(handle: embedded.Handle) -> None:
+    """No TCP port, an append-only file written every second, nothing evicted, folders for this user alone."""
+    with Redis.from_url(handle.client_url) as client:
+        wanted = ("port", "appendonly", "appendfsync", "maxmemory-policy")
+        assert client.config_get(*wanted) == {
+            "port": "0",
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "maxmemory-policy": "noeviction",
+        }
+    assert socket_of(handle).parent.stat().st_mode & 0o777 == 0o700
+    assert handle.url == f"redis+socket://{socket_of(handle)}"
+
+
+def test_its_data_lies_under_the_state_folder_for_this_user_alone(handle: embedded.Handle, tmp_path: Path) -> None:
+    """The folder redis, with the log that the documentation names."""
+    assert answers(handle)
+    assert (tmp_path / "redis").stat().st_mode & 0o777 == 0o700
+    assert "Ready to accept connections" in (tmp_path / "redis" / "server.log").read_text(encoding="utf-8")
+
+
+def test_it_runs_in_a_session_of_its_own(handle: embedded.Handle) -> None:
+    """Ctrl-C goes to the terminal's group; the server is in another session, and nobody's child."""
+    number = int(info(handle)["process_id"])
+    assert os.getsid(number) != os.getsid(0)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(number, os.WNOHANG)
+
+
+def test_a_second_user_gets_the_same_server_and_the_last_one_stops_it(tmp_path: Path) -> None:
+    """It outlives the first close, not the second, and leaves nothing in the temporary folder."""
+    first, second = embedded.ensure(tmp_path), embedded.ensure(tmp_path)
+    assert info(first)["process_id"] == info(second)["process_id"]
+    first.close()
+    first.close()
+    assert answers(second)
+    second.close()
+    assert not answers(second)
+    assert not socket_of(second).parent.exists()
+
+
+def test_processes_that_start_at_once_start_one_server(tmp_path: Path) -> None:
+    """Four processes, one process id; when all have left, it is gone."""
+    users = [user(tmp_path) for _ in range(4)]
+    seen = {process.stdout.readline() for process in users if process.stdout is not None}
+    assert len(seen) == 1
+    for process in users:
+        process.communicate("leave\n", timeout=20)
+    assert [process.returncode for process in users] == [0, 0, 0, 0]
+    later = embedded.ensure(tmp_path)
+    assert str(info(later)["process_id"]) not in {line.strip() for line in seen}
+    later.close()
+
+
+def test_users_that_come_and_go_at_once_always_have_a_server(tmp_path: Path) -> None:
+    """Four users start and leave without pause, so that one is often the last while another is the first."""
+
+    def come_and_go(_: int) -> bool:
+        handle = embedded.ensure(tmp_path)
+        answered = answers(handle)
+        handle.close()
+        return answered
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(come_and_go, range(60))) == [True] * 60
+
+
+def test_a_server_left_by_a_crash_is_found_again_and_stopped_by_its_last_user(tmp_path: Path) -> None:
+    """Its only user is killed: it goes on, the next user takes it over, and its leaving ends it."""
+    with user(tmp_path) as crashed:
+        assert crashed.stdout is not None
+        number = int(crashed.stdout.readline())
+        crashed.kill()
+    found = embedded.ensure(tmp_path)
+    assert info(found)["process_id"] == number
+    found.close()
+    assert not answers(found)
+
+
+def test_a_killed_server_is_started_again_with_its_data(handle: embedded.Handle, tmp_path: Path) -> None:
+    """Its stale socket file is no hindrance, and what was written more than a second ago is there."""
+    with Redis.from_url(handle.client_url) as client:
+        client.set("kept", "yes")
+    time.sleep(1.2)
+    kill(handle)
+    assert socket_of(handle).exists()
+    again = embedded.ensure(tmp_path)
+    with Redis.from_url(again.client_url) as client:
+        assert client.get("kept") == b"yes"
+    again.close()
+    assert answers(handle)
+
+
+def test_data_outlives_an_orderly_stop(tmp_path: Path) -> None:
+    """A queue written a moment before the last user left is there for the next."""
+    first = embedded.ensure(tmp_path)
+    with Redis.from_url(first.client_url) as client:
+        client.rpush("celery", "message")
+    first.close()
+    second = embedded.ensure(tmp_path)
+    with Redis.from_url(second.client_url) as client:
+        assert client.lrange("celery", 0, -1) == [b"message"]
+    second.close()
+
+
+def test_a_server_that_has_much_to_load_is_waited_for(tmp_path: Path) -> None:
+    """It answers that it is loading at first; the user is handed a server that works."""
+    first = embedded.ensure(tmp_path)
+    with Redis.from_url(first.client_url) as client:
+        client.eval("for i = 1, 400000 do redis.call('SET', i, i) end", 0)
+    first.close()
+    second = embedded.ensure(tmp_path)
+    with Redis.from_url(second.client_url) as client:
+        assert client.dbsize() == 400_000
+    second.close()
+
+
+def test_a_program_started_by_a_user_does_not_keep_the_server_alive(tmp_path: Path) -> None:
+    """A child that outlives its parent inherits none of the locks."""
+    handle = embedded.ensure(tmp_path)
+    with subprocess.Popen(["sleep", "60"], close_fds=False) as child:
+        handle.close()
+        assert not answers(handle)
+        child.kill()
+
+
+def test_a_forked_child_cannot_close_its_parents_hold(tmp_path: Path) -> None:
+    """A pool process that ends must not stop the server under the others."""
+    script = """
+import os, pathlib, sys
+from redis import Redis
+from worker import embedded
+handle = embedded.ensure(pathlib.Path(sys.argv[1]))
+child = os.fork()
+if child == 0:
+    handle.close()
+    os._exit(0)
+os.waitpid(child, 0)
+print(Redis.from_url(handle.client_url).ping())
+handle.close()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    assert done.stdout == "True\n"
+
+
+def test_a_server_that_cannot_be_reached_is_not_doubled(handle: embedded.Handle, tmp_path: Path) -> None:
+    """Its socket file is gone: a second server on the same data would spoil it, so the person is asked."""
+    path = socket_of(handle)
+    aside = path.with_name("aside.sock")
+    path.rename(aside)
+    with pytest.raises(FatalError, match=r"does not answer at .*redis\.sock"):
+        embedded.ensure(tmp_path)
+    aside.rename(path)
+    assert answers(handle)
+
+
+def test_a_folder_that_is_open_to_others_is_refused(tmp_path: Path) -> None:
+    """Who can write to the socket's folder could put a server of his own there."""
+    first = embedded.ensure(tmp_path)
+    folder = socket_of(first).parent
+    first.close()
+    folder.mkdir(mode=0o755)
+    try:
+        with pytest.raises(ConfigError, match="not a folder of this user alone"):
+            embedded.ensure(tmp_path)
+    finally:
+        folder.rmdir()
+
+
+def test_damaged_data_is_reported_with_the_place_of_the_log(tmp_path: Path) -> None:
+    """A server that ends while it starts is an error at once, not a wait."""
+    healthy = embedded.ensure(tmp_path)
+    healthy.close()
+    (manifest,) = (tmp_path / "redis").glob("*/*.manifest")
+    manifest.write_text("nonsense\n", encoding="utf-8")
+    started = time.monotonic()
+    with pytest.raises(FatalError, match=r"did not start .*server\.log"):
+        embedded.ensure(tmp_path)
+    assert time.monotonic() - started < 4.0
+    shutil.rmtree(socket_of(healthy).parent)
+
+
+def test_a_temporary_folder_with_too_long_a_name_is_a_configuration_error(tmp_path: Path) -> None:
+    """The system would cut or refuse the socket's path; the message says what to set."""
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    done = subprocess.run(
+        [sys.executable, __file__, str(tmp_path)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(long)},
+        check=False,
+    )
+    assert "ConfigError" in done.stderr
+    assert "set TMPDIR to a shorter folder" in done.stderr
+
+
+def test_a_state_folder_that_cannot_be_made_is_a_configuration_error(tmp_path: Path) -> None:
+    """A file stands where the folder should be."""
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"state_dir .*file cannot be used"):
+        embedded.ensure(tmp_path / "file")
+
+
+def _main(state_dir: str) -> None:
+    handle = embedded.ensure(Path(state_dir))
+    sys.stdout.write(f"{info(handle)['process_id']}\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    handle.close()
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1])

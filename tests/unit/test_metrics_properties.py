@@ -1,0 +1,119 @@
+"""What must hold of the metrics of any team: order means nothing, the past stays what it was, the parts add up."""
+
+import random
+from dataclasses import replace
+from datetime import datetime
+from fractions import Fraction
+from statistics import median
+from typing import Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from metric_teams import LISTED, SOURCES, prepared, scenes
+from naive_metrics import Team
+
+from models.metrics.calculate import calculate, explain
+from models.metrics.prepared import Contribution
+from models.metrics.stats import DAY, HOUR, WEEK
+from models.records import METRIC_TYPES, Issue, Measurement, Rules
+
+Scene = tuple[Team, Rules, datetime]
+EXAMPLES: Final = settings(max_examples=60, deadline=None)
+
+
+def measured(scene: Scene) -> dict[str, tuple[Measurement, ...]]:
+    """All nine metrics of a scene."""
+    ready = prepared(*scene)
+    return {metric: calculate(metric, ready) for metric in METRIC_TYPES}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@given(data=st.data(), seed=st.integers(0, 2**32))
+@EXAMPLES
+def test_shuffling_issues_histories_and_items_changes_nothing(source: str, data: st.DataObject, seed: int) -> None:
+    """Jira's order is not trusted anywhere: the same rows in any order are the same numbers, bit for bit."""
+    team, rules, as_of = data.draw(scenes(source))
+    dice = random.Random(seed)
+    issues = [replace(issue, transitions=_shuffled(issue.transitions, dice)) for issue in team.issues]
+    other = Team(
+        _shuffled(issues, dice),
+        _shuffled(team.statuses, dice),
+        _shuffled(team.versions, dice),
+        _shuffled(team.table, dice),
+    )
+    assert measured((other, rules, as_of)) == measured((team, rules, as_of))
+
+
+def _shuffled(rows: Any, dice: random.Random) -> tuple[Any, ...]:
+    return tuple(dice.sample(list(rows), len(rows)))
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@given(data=st.data())
+@EXAMPLES
+def test_a_past_as_of_says_what_was_said_on_that_day(source: str, data: st.DataObject) -> None:
+    """Cutting off all that happened at or after the as-of, as if stored that day, changes no number."""
+    team, rules, as_of = data.draw(scenes(source, visited=LISTED))
+    then = tuple(_as_stored(issue, as_of) for issue in team.issues if issue.created < as_of)
+    # Projects of issues created later are known today: a version of theirs is a field, and fields are today's.
+    keeps_projects = source != "versions" or {i.project for i in then} == {i.project for i in team.issues}
+    if keeps_projects:
+        assert measured((replace(team, issues=then), rules, as_of)) == measured((team, rules, as_of))
+
+
+def _as_stored(issue: Issue, as_of: datetime) -> Issue:
+    moves = sorted((t for t in issue.transitions), key=lambda t: (t.at, t.history_number))
+    past = [t for t in moves if t.at < as_of]
+    if len(past) == len(moves):
+        return issue
+    status_id = past[-1].to_id if past else moves[0].from_id
+    return replace(issue, transitions=tuple(past), status_id=status_id or "")
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@given(data=st.data())
+@EXAMPLES
+def test_the_explained_parts_add_up_to_the_number_for_all_nine(source: str, data: st.DataObject) -> None:
+    """What explain shows is all there is: the used parts give the value, the parts left out give the exclusions."""
+    ready = prepared(*data.draw(scenes(source)))
+    for metric in METRIC_TYPES:
+        for found in calculate(metric, ready):
+            shown = explain(metric, ready, found.window)
+            assert shown.measurement == found
+            assert len(shown.used) == found.n_used
+            assert len(shown.left_out) == found.n_excluded
+            assert all(part.reason in found.exclusions for part in shown.left_out)
+            if found.value is not None:
+                assert found.value == float(_recomputed(found, shown.used))
+
+
+def _recomputed(found: Measurement, used: tuple[Contribution, ...]) -> Fraction:
+    """The value of a metric from nothing but the contributions that explain shows."""
+    width = found.window.effective_end - found.window.start
+    total, base = sum(part.value for part in used), sum(part.base for part in used)
+    match found.metric_type:
+        case "deployment_frequency":
+            return Fraction(total * DAY, width)
+        case "flow_velocity":
+            return Fraction(total * WEEK, width)
+        case "lead_time" | "flow_time":
+            return median(Fraction(part.value, DAY) for part in used)
+        case "mttr":
+            return median(Fraction(part.value, HOUR) for part in used)
+        case "cfr" | "flow_efficiency" | "flow_distribution":
+            return Fraction(100 * total, base)
+    return Fraction(total)
+
+
+@given(data=st.data())
+@EXAMPLES
+def test_durations_are_the_difference_of_the_two_instants_shown(data: st.DataObject) -> None:
+    """A reader can check each duration by hand: its value is its last instant less its first."""
+    ready = prepared(*data.draw(scenes("versions")))
+    for metric in ("lead_time", "mttr", "flow_time"):
+        for window in ready.windows:
+            for part in explain(metric, ready, window).used:
+                (_, began), (_, ended) = part.instants
+                assert part.value == ended - began
+                assert part.at == ended

@@ -1,0 +1,60 @@
+"""The statistics: each formula once, exact, against figures that can be worked out by hand."""
+
+import random
+from fractions import Fraction
+
+import pytest
+
+from models.metrics.stats import mean, median, median_share, percentile
+
+
+@pytest.mark.parametrize(
+    ("row", "percent", "expected"),
+    [
+        ([7], 75, 7),  # a single value is every percentile
+        ([1, 2], 50, Fraction(3, 2)),  # rank (2 - 1) × 0.5 = 0.5: half-way
+        ([1, 2, 3, 4], 75, Fraction(13, 4)),  # rank 3 × 0.75 = 2.25: 3 + 0.25 × 1
+        ([10, 20, 30, 40, 50], 85, 44),  # rank 4 × 0.85 = 3.4: 40 + 0.4 × 10
+        ([10, 20, 30, 40, 50], 95, 48),  # rank 4 × 0.95 = 3.8: 40 + 0.8 × 10
+        ([0, 0, 10], 50, 0),  # rank 2 × 0.5 = 1: no neighbour is asked
+        ([5, 9], 100, 9),  # the last rank has no neighbour above
+        ([-4, 2], 50, -1),  # below zero too
+    ],
+)
+def test_a_percentile_interpolates_linearly_between_ranks(row: list[int], percent: int, expected: Fraction) -> None:
+    """Hyndman-Fan type 7: rank (n − 1) × percent ÷ 100."""
+    assert percentile(row, percent) == expected
+
+
+def test_the_median_is_the_middle_or_halfway_between_the_two_middles() -> None:
+    """An odd row has a middle, an even one has two."""
+    assert median([1, 5, 100]) == 5
+    assert median([1, 5, 10, 100]) == Fraction(15, 2)
+
+
+def test_the_mean_is_exact_where_floats_are_not() -> None:
+    """Three times a third of a microsecond is one microsecond."""
+    assert mean([1, 0, 0]) * 3 == 1
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        ([(1, 2)], Fraction(1, 2)),
+        ([(1, 2), (1, 4)], Fraction(3, 8)),  # (0.5 + 0.25) / 2
+        ([(9, 10), (1, 10), (5, 10)], Fraction(1, 2)),
+        ([(0, 5), (5, 5), (1, 3)], Fraction(1, 3)),
+    ],
+)
+def test_the_median_of_shares_takes_each_share_once(shares: list[tuple[int, int]], expected: Fraction) -> None:
+    """A long item weighs no more than a short one."""
+    assert median_share(shares) == expected
+
+
+def test_shares_that_no_float_can_tell_apart_still_have_an_order() -> None:
+    """Two spans of a thousand years that differ by a microsecond are different, in any order of rows."""
+    whole = 31_556_952_000_000_000
+    shares = [(whole // 3, whole), (whole // 3 + 1, whole), (whole // 3 + 1, whole - 1)]
+    for seed in range(6):
+        random.Random(seed).shuffle(shares)
+        assert median_share(shares) == Fraction(whole // 3 + 1, whole)

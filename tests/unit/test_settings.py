@@ -1,0 +1,377 @@
+"""The settings as they arrive: file, environment, paths, tokens and the secrets that are redacted."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import make_url
+
+from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DeploymentRules, IncidentRules, Rules
+from worker.errors import ConfigError
+from worker.keys import Key, Schema, schema
+from worker.settings import Connection, Profile, Retention, Settings, Sweep, load, secrets
+
+FULL = """
+timezone = "Europe/Zagreb"
+log_level = "debug"
+[retention]
+runs_days = 10
+[sweep]
+turn_days = 3
+[connections.acme]
+base_url = "https://acme.atlassian.net/"
+email = "metrics@acme.example"
+token_env = "ACME_JIRA_TOKEN"
+requests = 50
+per_seconds = 5
+[profiles.payments]
+connection = "acme"
+jql = 'project = PAY AND "Team[Team]" = 7 ORDER BY Rank'
+schedule = " 0  2 * * *"
+store_summaries = false
+ignored_types = []
+[profiles.payments.fields]
+points = "Story point estimate"
+[profiles.payments.workflow]
+waiting = ["In Review", "Blocked"]
+[profiles.payments.categories]
+defect = ["Bug", "Flaw"]
+[profiles.payments.levels]
+lead_time = [2, 14, 60]
+[profiles.payments.deployments]
+source = "issues"
+types = ["Release"]
+group_by = "fixVersions"
+[profiles.payments.incidents]
+types = ["Incident"]
+priorities = ["High"]
+[profiles.search]
+connection = "acme"
+jql = "project = SEARCH"
+timezone = "Asia/Tokyo"
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """The full example in a folder of its own."""
+    path = tmp_path / "flowbeat.toml"
+    path.write_text(FULL, encoding="utf-8")
+    return path
+
+
+def test_a_profile_arrives_with_its_rules_and_everything_else_at_its_default(config: Path) -> None:
+    """What the file gives replaces a default; a category or level not given keeps its own."""
+    profile = load(config, {}).profiles["payments"]
+
+    assert profile == Profile(
+        name="payments",
+        connection="acme",
+        jql='project = PAY AND "Team[Team]" = 7 ORDER BY Rank',
+        schedule="0 2 * * *",
+        store_summaries=False,
+        rules=Rules(
+            timezone="Europe/Zagreb",
+            workflow={"waiting": ("In Review", "Blocked")},
+            categories={**DEFAULT_CATEGORIES, "defect": ("Bug", "Flaw")},
+            levels={**DEFAULT_LEVELS, "lead_time": (2.0, 14.0, 60.0)},
+            fields={"points": "Story point estimate"},
+            deployments=DeploymentRules("issues", ("Release",), "fixVersions"),
+            incidents=IncidentRules(("Incident",), ("High",)),
+            ignored_types=(),
+        ),
+    )
+
+
+def test_a_profile_without_rules_has_the_default_rules_and_its_own_zone(config: Path) -> None:
+    """A profile's time zone wins over the general one."""
+    profile = load(config, {}).profiles["search"]
+
+    assert profile.rules == Rules(timezone="Asia/Tokyo")
+    assert profile.schedule is None
+    assert profile.store_summaries
+
+
+def test_a_connection_arrives_with_its_limits_and_without_the_last_slash(config: Path) -> None:
+    """The address is joined with paths later, so it ends without a slash."""
+    assert load(config, {}).connections["acme"] == Connection(
+        name="acme",
+        base_url="https://acme.atlassian.net",
+        email="metrics@acme.example",
+        token_env="ACME_JIRA_TOKEN",
+        requests=50,
+        per_seconds=5.0,
+    )
+
+
+def test_general_keys_and_sections_arrive(config: Path) -> None:
+    """A choice may be written in any case; a section given in part keeps the other defaults."""
+    settings = load(config, {})
+
+    assert (settings.timezone, settings.log_level, settings.path) == ("Europe/Zagreb", "DEBUG", config)
+    assert settings.retention == Retention(runs_days=10)
+    assert settings.sweep == Sweep(turn_days=3)
+
+
+def test_without_a_file_the_defaults_hold_under_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many commands work before a file is written."""
+    monkeypatch.chdir(tmp_path)
+
+    assert load(None, {}) == Settings(
+        database_url=f"sqlite:///{tmp_path}/flowbeat.db",
+        log_dir=tmp_path / "logs",
+        state_dir=tmp_path / ".flowbeat",
+    )
+
+
+def test_the_given_path_wins_over_the_variable_and_the_variable_over_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three places, the nearest to the command first."""
+    monkeypatch.chdir(tmp_path)
+    for name, zone in (("flowbeat.toml", "Asia/Tokyo"), ("second.toml", "Europe/Oslo"), ("third.toml", "Africa/Cairo")):
+        (tmp_path / name).write_text(f'timezone = "{zone}"', encoding="utf-8")
+    environ = {"FLOWBEAT_CONFIG": "second.toml"}
+
+    assert load(None, {}).timezone == "Asia/Tokyo"
+    assert load(None, environ).timezone == "Europe/Oslo"
+    assert load(Path("third.toml"), environ).timezone == "Africa/Cairo"
+    assert load(None, environ).path == tmp_path / "second.toml"
+
+
+def test_relative_paths_count_from_the_folder_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker started elsewhere finds the same database, logs, state and token."""
+    folder = tmp_path / "conf"
+    folder.mkdir()
+    (folder / "flowbeat.toml").write_text(
+        'database_url = "sqlite:///data/x.db?timeout=5"\nlog_dir = "l"\nstate_dir = "/var/flowbeat"\n'
+        '[connections.a]\nbase_url = "http://jira"\ntoken_file = "t"',
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    settings = load(Path("conf/flowbeat.toml"), {})
+
+    assert settings.database_url == f"sqlite:///{folder}/data/x.db?timeout=5"
+    assert settings.log_dir == folder / "l"
+    assert settings.state_dir == Path("/var/flowbeat")
+    assert settings.connections["a"].token_file == folder / "t"
+
+
+def test_a_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder named ~ beside the file is never what was meant."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    path = tmp_path / "flowbeat.toml"
+    path.write_text('log_dir = "~/logs"', encoding="utf-8")
+
+    assert load(path, {}).log_dir == tmp_path / "home" / "logs"
+
+
+def test_a_folder_with_url_signs_in_its_name_still_leads_to_the_right_database(tmp_path: Path) -> None:
+    """SQLAlchemy decodes percent signs and cuts at a question mark; the file must be the one next to the settings."""
+    folder = tmp_path / "50%20 done? yes"
+    folder.mkdir()
+    path = folder / "flowbeat.toml"
+    path.write_text("", encoding="utf-8")
+
+    assert make_url(load(path, {}).database_url).database == str(folder / "flowbeat.db")
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:////srv/my data/f.db", "postgresql://u@h:5432/flowbeat", "postgresql+psycopg://h/f"]
+)
+def test_a_whole_database_url_stays_as_it_is(config: Path, url: str) -> None:
+    """Only a relative SQLite file needs the folder."""
+    assert load(config, {"FLOWBEAT_DATABASE_URL": url}).database_url == url
+
+
+@pytest.mark.parametrize("url", ["redis://h:6379/0", "rediss://h", "redis+socket:///run/r.sock", "unix:///run/r.sock"])
+def test_every_form_of_a_redis_address_is_taken(config: Path, url: str) -> None:
+    """TCP, TLS, and a socket in both spellings."""
+    assert load(config, {"FLOWBEAT_REDIS_URL": url}).redis_url == url
+
+
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    """Some editors put one; the file is right all the same."""
+    path = tmp_path / "flowbeat.toml"
+    path.write_text('timezone = "Asia/Tokyo"', encoding="utf-8-sig")
+
+    assert load(path, {}).timezone == "Asia/Tokyo"
+
+
+# --- the environment ------------------------------------------------------------------------------------------------
+
+
+def test_variables_win_over_the_file_and_become_what_the_key_is(config: Path) -> None:
+    """Whole numbers, numbers, flags, lists and lists of numbers are read from text."""
+    settings = load(
+        config,
+        {
+            "FLOWBEAT_MAX_AGE_HOURS": "1.5",
+            "FLOWBEAT_LOG_DIR": "/var/log/flowbeat",
+            "FLOWBEAT_SWEEP__TURN_DAYS": "14",
+            "FLOWBEAT_CONNECTIONS__ACME__REQUESTS": "7",
+            "FLOWBEAT_PROFILES__PAYMENTS__JQL": "project = X",
+            "FLOWBEAT_PROFILES__PAYMENTS__STORE_SUMMARIES": "True",
+            "FLOWBEAT_PROFILES__PAYMENTS__IGNORED_TYPES": "Epic, Theme",
+            "FLOWBEAT_PROFILES__PAYMENTS__FAILURE_VALUES": '["oh, no"]',
+            "FLOWBEAT_PROFILES__PAYMENTS__LEVELS__MTTR": "2, 24, 48.5",
+        },
+    )
+    profile = settings.profiles["payments"]
+
+    assert (settings.max_age_hours, settings.log_dir, settings.sweep.turn_days) == (1.5, Path("/var/log/flowbeat"), 14)
+    assert (settings.connections["acme"].requests, profile.jql, profile.store_summaries) == (7, "project = X", True)
+    assert profile.rules.ignored_types == ("Epic", "Theme")
+    assert profile.rules.failure_values == ("oh, no",)
+    assert profile.rules.levels["mttr"] == (2.0, 24.0, 48.5)
+
+
+def test_a_variable_names_a_profile_in_any_case_and_with_underscores(tmp_path: Path) -> None:
+    """A shell variable can hold no hyphen."""
+    path = tmp_path / "flowbeat.toml"
+    path.write_text('[connections.My-Jira]\nbase_url = "http://jira"', encoding="utf-8")
+
+    assert load(path, {"flowbeat_connections__my_jira__requests": "3"}).connections["My-Jira"].requests == 3
+
+
+def test_a_variable_can_open_a_section_that_the_file_leaves_out(config: Path) -> None:
+    """The profile must be in the file, a section of it need not."""
+    environ = {"FLOWBEAT_PROFILES__SEARCH__DEPLOYMENTS__SOURCE": "versions"}
+
+    assert load(config, environ).profiles["search"].rules.deployments == DeploymentRules("versions")
+
+
+def test_an_empty_variable_counts_as_not_set(config: Path) -> None:
+    """Compose files pass variables on that nobody has set."""
+    assert load(config, {"FLOWBEAT_REDIS_URL": "", "FLOWBEAT_CONFIG": "", "FLOWBEAT_NONSENSE": " "}).redis_url is None
+
+
+def test_a_token_variable_may_begin_like_a_setting(config: Path) -> None:
+    """FLOWBEAT_JIRA_TOKEN is a natural name for a token, also when the environment itself chooses it."""
+    environ = {"FLOWBEAT_CONNECTIONS__ACME__TOKEN_ENV": "FLOWBEAT_JIRA_TOKEN", "FLOWBEAT_JIRA_TOKEN": "s3cret"}
+
+    assert load(config, environ).connections["acme"].token(environ) == "s3cret"
+
+
+# --- tokens and secrets ---------------------------------------------------------------------------------------------
+
+
+def test_a_token_is_read_when_asked_and_never_shown(config: Path) -> None:
+    """The settings hold the place of the token; neither it nor passwords nor the e-mail address are in their repr."""
+    environ = {
+        "ACME_JIRA_TOKEN": " s3cret\n",
+        "FLOWBEAT_REDIS_URL": "redis://:p4ss@h/0",
+        "FLOWBEAT_DATABASE_URL": "postgresql://u:w0rd@h/f",
+    }
+    settings = load(config, environ)
+
+    assert settings.connections["acme"].token(environ) == "s3cret"
+    for secret in ("s3cret", "p4ss", "w0rd", "metrics@acme.example"):
+        assert secret not in repr(settings)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_token_file_is_read_without_what_editors_add(tmp_path: Path, encoding: str) -> None:
+    """They end a file with a newline, and some begin it with a byte order mark."""
+    (tmp_path / "token").write_text("s3cret\n", encoding=encoding)
+
+    assert Connection("a", "http://jira", token_file=tmp_path / "token").token({}) == "s3cret"
+
+
+def test_a_connection_that_names_no_token_is_anonymous() -> None:
+    """No place of a token means nobody logs in."""
+    assert Connection("a", "http://jira").token({"TOKEN": "x"}) is None
+
+
+@pytest.mark.parametrize("environ", [{}, {"T": ""}, {"T": " \n"}, {"T": "two words"}])
+def test_a_variable_without_a_token_is_refused_by_name_and_without_its_value(environ: Mapping[str, str]) -> None:
+    """The user learns which variable to set, the log learns nothing."""
+    with pytest.raises(
+        ConfigError, match=r"connections\.a: the environment variable T (is not set|holds more)"
+    ) as caught:
+        Connection("a", "http://jira", token_env="T").token(environ)
+    assert "two" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\x00"])
+def test_a_token_file_that_gives_none_is_refused_by_name(tmp_path: Path, content: bytes | None) -> None:
+    """Missing, empty or not text."""
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigError, match=f"connections.a.*{file}"):
+        Connection("a", "http://jira", token_file=file).token({})
+
+
+def test_all_secrets_that_are_present_are_named_for_redaction(config: Path) -> None:
+    """Tokens, and passwords of both URLs, as written and decoded; each once."""
+    environ = {
+        "ACME_JIRA_TOKEN": "s3cret",
+        "FLOWBEAT_REDIS_URL": "redis://:p%40ss@h/0",
+        "FLOWBEAT_DATABASE_URL": "postgresql://u:w0rd@h/f?sslpassword=k3y",
+    }
+
+    assert secrets(load(config, environ), environ) == ("s3cret", "w0rd", "k3y", "p%40ss", "p@ss")
+
+
+def test_a_token_that_is_not_there_is_no_secret(config: Path) -> None:
+    """Logging is configured before anybody needs the token."""
+    assert secrets(load(config, {}), {}) == ()
+
+
+# --- whatever the file holds ----------------------------------------------------------------------------------------
+
+
+def _values() -> st.SearchStrategy[object]:
+    scalars = st.one_of(st.text(), st.integers(), st.floats(), st.booleans(), st.datetimes(), st.dates())
+    return st.one_of(scalars, st.lists(scalars, max_size=4), st.dictionaries(st.text(max_size=5), scalars, max_size=3))
+
+
+def _trees(section: Schema) -> st.SearchStrategy[object]:
+    """Tables of the right shape with values of any kind, and now and then another shape."""
+    keys = {("x" if name == "*" else name): _trees_of(expected) for name, expected in section.items()}
+    return st.one_of(st.fixed_dictionaries({}, optional=keys), _values())
+
+
+def _trees_of(expected: "Key | Schema") -> st.SearchStrategy[object]:
+    return _values() if isinstance(expected, Key) else _trees(expected)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_quoted(key)} = {_toml(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _quoted(value) if isinstance(value, str) else str(value)
+
+
+def _quoted(text: str) -> str:
+    return '"' + "".join(f"\\U{ord(letter):08x}" for letter in text) + '"'
+
+
+@settings(deadline=None)  # the first wrong time zone reads the whole list of zones
+@given(tree=st.fixed_dictionaries({}, optional={name: _trees_of(key) for name, key in schema().items()}))
+def test_whatever_a_file_holds_it_is_read_or_refused_with_sentences(
+    tmp_path_factory: pytest.TempPathFactory, tree: Mapping[str, object]
+) -> None:
+    """No value of any kind at any key leads to another error than ConfigError."""
+    path = tmp_path_factory.mktemp("any") / "flowbeat.toml"
+    path.write_text("\n".join(f"{name} = {_toml(value)}" for name, value in tree.items()), encoding="utf-8")
+
+    told = _told(path)
+    assert "TOML" not in told  # the test writes right TOML, so it is the values that are judged
+    assert all(line.startswith(f"{path}: ") for line in told.splitlines())
+
+
+def _told(path: Path) -> str:
+    try:
+        load(path, {})
+    except ConfigError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,202 @@
+"""The template and docs/configuration.md name every key of the configuration, with the default that holds."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from console.template import TEMPLATE
+from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DeploymentRules, IncidentRules, Rules
+from worker.keys import Key, Schema, schema
+from worker.settings import Connection, Profile, Retention, Settings, Sweep, load
+
+DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
+
+LINES = re.compile(r"^(?:#(?=\S))?(.*)$", re.MULTILINE)
+
+# What cannot stand together: for each source of deployments, the lines that must go, beside the other place of a token.
+CHOICES = {
+    "versions": ('types = ["Deployment"]', "group_by", "statuses", "token_file"),
+    "table": ('types = ["Deployment"]', "group_by", "statuses", "token_env"),
+    "issues": ("statuses", "token_file"),
+    "status": ('types = ["Deployment"]', "group_by", "token_file"),
+}
+
+
+def _places(section: Schema, place: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every key of the schema as its path, ``*`` for a name."""
+    for name, expected in section.items():
+        if isinstance(expected, Key):
+            yield (*place, name)
+        else:
+            yield from _places(expected, (*place, name))
+
+
+def _switched_on(source: str) -> str:
+    """The template with every line in use but those the source cannot have."""
+    text = LINES.sub(r"\1", TEMPLATE).replace('source = "versions"\n', f'source = "{source}"\n')
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith(CHOICES[source]))
+
+
+def _set_places(table: dict[str, object], place: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _set_places(value, (*place, "*" if place in {("connections",), ("profiles",)} else name))
+        else:
+            yield (*place, name)
+
+
+def _load(tmp_path: Path, text: str) -> Settings:
+    path = tmp_path / "flowbeat.toml"
+    path.write_text(text, encoding="utf-8")
+    return load(path, {})
+
+
+# --- the template ---------------------------------------------------------------------------------------------------
+
+
+def test_the_template_loads_as_written_and_says_nothing_but_what_must_be_filled_in(tmp_path: Path) -> None:
+    """What is switched on equals the defaults, so that the file changes nothing before it is edited."""
+    settings = _load(tmp_path, TEMPLATE)
+
+    assert settings.connections == {
+        "jira": Connection("jira", "https://your-site.atlassian.net", email="you@example.com", token_env="JIRA_TOKEN")
+    }
+    assert settings.profiles == {"team": Profile("team", "jira", "project = KEY")}
+    assert (settings.retention, settings.sweep) == (Retention(), Sweep())
+
+
+@pytest.mark.parametrize("source", CHOICES)
+def test_every_line_of_the_template_can_be_switched_on(tmp_path: Path, source: str) -> None:
+    """For each source of deployments, with all its keys."""
+    settings = _load(tmp_path, _switched_on(source))
+
+    deployments = settings.profiles["team"].rules.deployments
+    assert deployments is not None
+    assert deployments.source == source
+
+
+def test_the_template_shows_every_key() -> None:
+    """A key that is missing there is a key nobody finds."""
+    shown = {place for source in CHOICES for place in _set_places(tomllib.loads(_switched_on(source)))}
+
+    assert shown == set(_places(schema()))
+
+
+def test_the_defaults_that_the_template_shows_are_the_defaults(tmp_path: Path) -> None:
+    """Switching a default on changes nothing."""
+    shown = _load(tmp_path, _switched_on("versions"))
+    bare = _load(tmp_path, "")
+
+    assert (shown.timezone, shown.log_level, shown.max_age_hours) == (bare.timezone, bare.log_level, bare.max_age_hours)
+    assert (shown.database_url, shown.log_dir, shown.state_dir) == (bare.database_url, bare.log_dir, bare.state_dir)
+    assert (shown.retention, shown.sweep) == (bare.retention, bare.sweep)
+    for name in ("requests", "per_seconds", "concurrency", "overlap_minutes", "timeout_seconds"):
+        assert getattr(shown.connections["jira"], name) == getattr(Connection("a", "b"), name)
+    rules = shown.profiles["team"].rules
+    for name in ("time_period_days", "history_weeks", "ignored_types", "excluded_resolutions", "failure_values"):
+        assert getattr(rules, name) == getattr(Rules(), name)
+    assert (rules.categories, rules.levels) == (DEFAULT_CATEGORIES, DEFAULT_LEVELS)
+
+
+# --- the schema and what travels ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("place", "owners"),
+    [
+        ((), [Settings]),
+        (("retention",), [Retention]),
+        (("sweep",), [Sweep]),
+        (("connections", "*"), [Connection]),
+        (("profiles", "*"), [Profile, Rules]),
+        (("profiles", "*", "deployments"), [DeploymentRules]),
+        (("profiles", "*", "incidents"), [IncidentRules]),
+    ],
+)
+def test_the_keys_of_a_section_are_the_fields_it_becomes(place: tuple[str, ...], owners: list[type]) -> None:
+    """A key that no field takes, or a field that no key sets, is a mistake of ours."""
+    section = schema()
+    for name in place:
+        inner = section[name]
+        assert not isinstance(inner, Key)
+        section = inner
+    made_by_load = {"name", "path", "rules"}
+
+    assert set(section) == {one.name for owner in owners for one in fields(owner)} - made_by_load
+
+
+# --- the docs -------------------------------------------------------------------------------------------------------
+
+
+def _documented() -> dict[tuple[str, ...], tuple[str, str]]:
+    """Each row of the tables: the key's path → its default and its variable, as written."""
+    found = {}
+    place: tuple[str, ...] = ()
+    for line in DOCS.read_text(encoding="utf-8").splitlines():
+        if heading := re.match(r"## `\[(.*)\]`", line):
+            place = tuple("*" if part == "<name>" else part for part in heading[1].split("."))
+        if row := re.match(r"\| `(\w+)` \| (.*?) \| `(\w+(?:<NAME>\w+)?)` \| .+ \|$", line):
+            found[(*place, row[1])] = (row[2].strip("`"), row[3])
+    return found
+
+
+def _default(place: tuple[str, ...]) -> object:
+    """The default of a key as TOML would hold it: "required", "none", or its value."""
+    key = _key(place)
+    if key.required:
+        return "required"
+    bare = Settings(database_url="sqlite:///flowbeat.db", log_dir=Path("logs"), state_dir=Path(".flowbeat"))
+    owner = {
+        (): bare,
+        ("retention",): bare.retention,
+        ("sweep",): bare.sweep,
+        ("connections", "*"): Connection("a", "b"),
+        ("profiles", "*", "deployments"): DeploymentRules("versions"),
+        ("profiles", "*", "incidents"): IncidentRules(("A",)),
+    }.get(place[:-1])
+    if place == ("profiles", "*", "timezone"):
+        return "the general one"
+    if owner is None and len(place) == 4:
+        value = getattr(Rules(), place[2]).get(place[3])
+    elif owner is None:
+        value = getattr(Rules() if hasattr(Rules(), place[-1]) else Profile("a", "b", "c"), place[-1])
+    else:
+        value = getattr(owner, place[-1])
+    return "none" if value is None or (value == () and len(place) == 4) else value
+
+
+def _key(place: tuple[str, ...]) -> Key:
+    section = schema()
+    for name in place:
+        inner = section[name]
+        if isinstance(inner, Key):
+            return inner
+        section = inner
+    raise AssertionError(place)
+
+
+def _written(text: str) -> object:
+    """A default as the docs write it: TOML where it is a value, else the word."""
+    if text in {"none", "required", "the general one"}:
+        return text
+    value = tomllib.loads(f"value = {text}")["value"]
+    return tuple(value) if isinstance(value, list) else value
+
+
+def test_the_docs_name_every_key_and_no_other() -> None:
+    """Each key of the schema has its row, under the heading of its section."""
+    assert set(_documented()) == set(_places(schema()))
+
+
+@pytest.mark.parametrize("place", list(_places(schema())), ids=".".join)
+def test_the_docs_give_the_default_and_the_variable(place: tuple[str, ...]) -> None:
+    """The default is the dataclass's own, the variable is the dotted name."""
+    default, variable = _documented()[place]
+    expected = _default(place)
+
+    assert _written(default) == (str(expected) if isinstance(expected, Path) else expected)
+    assert variable == "FLOWBEAT_" + "__".join("<NAME>" if part == "*" else part.upper() for part in place)

@@ -1,0 +1,363 @@
+"""What the configuration refuses, and the sentence it says: the place, the key, what is wrong, what would be right."""
+
+from pathlib import Path
+
+import pytest
+
+from worker.errors import ConfigError
+from worker.settings import load
+
+CONNECTION = '[connections.acme]\nbase_url = "https://acme.atlassian.net"\n'
+PROFILE = CONNECTION + '[profiles.team]\nconnection = "acme"\njql = "project = PAY"\n'
+
+
+def _refusal(tmp_path: Path, text: str, **environ: str) -> str:
+    """The message without the folder, which is another in every run."""
+    path = tmp_path / "flowbeat.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(path, environ)
+    return str(caught.value).replace(f"{tmp_path}/", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        # unknown names
+        ("log_level_ = 1", "log_level_ is not a known key; did you mean log_level?"),
+        ("LOG_DIR = 1", "LOG_DIR is not a known key; did you mean log_dir?"),
+        ("[retention]\nyears = 1", "retention.years is not a known key; known here: runs_days, fetch_operations_days"),
+        (PROFILE + 'jqls = "x"', "profiles.team.jqls is not a known key; did you mean jql?"),
+        (
+            PROFILE + '[profiles.team.fields]\npoint = "x"',
+            "profiles.team.fields.point is not a known key; did you mean",
+        ),
+        (
+            PROFILE + "[profiles.team.levels]\nflow_time = [1, 2, 3]",
+            "profiles.team.levels.flow_time is not a known key",
+        ),
+        # wrong types
+        ("max_age_hours = true", "max_age_hours must be a number, not true or false"),
+        ("[sweep]\nturn_days = 1.0", "sweep.turn_days must be a whole number, not a number"),
+        ("timezone = 1979-05-27", "timezone must be text in quotes, not a date or time"),
+        ("retention = 3", "retention must be a section with its own keys, not a whole number"),
+        ("[connections]\nacme = 1", "connections.acme must be a section with its own keys, not a whole number"),
+        (PROFILE + "store_summaries = 1", "profiles.team.store_summaries must be true or false, not a whole number"),
+        (
+            PROFILE + 'ignored_types = "Epic"',
+            'profiles.team.ignored_types must be a list of texts, as in ["A", "B"], not',
+        ),
+        (PROFILE + "ignored_types = [1, 'a']", "not a list that holds a whole number and text"),
+        # ranges
+        ("max_age_hours = nan", "max_age_hours must lie between 0.01 and 8,760, not nan"),
+        ("[retention]\nlogs_days = 0", "retention.logs_days must lie between 1 and 3,650, not 0"),
+        (CONNECTION + "requests = 0", "connections.acme.requests must lie between 1 and 1,000,000, not 0"),
+        (CONNECTION + "per_seconds = 0", "connections.acme.per_seconds must lie between 0.001 and"),
+        (CONNECTION + "concurrency = 65", "connections.acme.concurrency must lie between 1 and 64, not 65"),
+        (CONNECTION + "overlap_minutes = -1", "connections.acme.overlap_minutes must lie between 0 and 10,080, not -1"),
+        (CONNECTION + "timeout_seconds = inf", "connections.acme.timeout_seconds must lie between 1 and 120, not inf"),
+        (PROFILE + "time_period_days = 3651", "profiles.team.time_period_days must lie between 1 and 3,650, not 3,651"),
+        (PROFILE + "history_weeks = 521", "profiles.team.history_weeks must lie between 0 and 520, not 521"),
+        # choices, time
+        ('log_level = "WARN"', "log_level must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL; did you mean WARNING?"),
+        (CONNECTION + 'flavour = "server"', "connections.acme.flavour must be one of cloud, datacenter"),
+        ('timezone = "europe/zagreb"', "timezone is no time zone of the IANA list; did you mean Europe/Zagreb?"),
+        ('timezone = "Europe"', "timezone is no time zone of the IANA list"),
+        ('timezone = ""', "timezone is no time zone of the IANA list; write for example Europe/Zagreb"),
+        (PROFILE + 'timezone = "Mars"', "profiles.team.timezone is no time zone of the IANA list"),
+        (
+            PROFILE + 'schedule = "0 2 * *"',
+            "profiles.team.schedule is not a schedule of five fields; write minute, hour",
+        ),
+        (PROFILE + 'schedule = "@daily"', "profiles.team.schedule is not a schedule of five fields"),
+        (
+            PROFILE + 'schedule = "61 * * * *"',
+            "profiles.team.schedule is not a schedule (Invalid end range: 61 > 59); write",
+        ),
+        (
+            PROFILE + 'schedule = "0 0 31 2 *"',
+            "profiles.team.schedule is not a schedule (Invalid crontab: day_of_month '31'",
+        ),
+        (PROFILE + 'schedule = "a b c d e"', "profiles.team.schedule is not a schedule (Invalid"),
+        # texts and lists
+        (CONNECTION + '[profiles.p]\nconnection = "acme"\njql = " "', "profiles.p.jql must not be empty; give the JQL"),
+        (PROFILE + '[profiles.team.fields]\npoints = ""', "profiles.team.fields.points must not be empty"),
+        ('log_dir = ""', "log_dir must not be empty"),
+        ('log_dir = "~nobody-of-that-name/logs"', "log_dir begins with ~, which stands for no known home folder"),
+        (PROFILE + 'ignored_types = ["Epic", "EPIC"]', "profiles.team.ignored_types names 'EPIC' twice"),
+        (PROFILE + 'ignored_types = [" "]', "profiles.team.ignored_types must not hold an empty text"),
+        (PROFILE + "[profiles.team.incidents]\ntypes = []", "profiles.team.incidents.types must not be an empty list"),
+        # missing
+        ("[connections.acme]", "connections.acme.base_url is missing"),
+        (CONNECTION + "[profiles.p]\nconnection = 'acme'", "profiles.p.jql is missing"),
+        (PROFILE + "[profiles.team.deployments]", "profiles.team.deployments.source is missing"),
+        (PROFILE + "[profiles.team.incidents]", "profiles.team.incidents.types is missing"),
+        # names
+        (
+            "[connections.Acme]\nbase_url='http://a'\n[connections.acme]\nbase_url='http://b'",
+            "connections has two sections",
+        ),
+        (
+            "[connections.a-b]\nbase_url='http://a'\n[connections.a_b]\nbase_url='http://b'",
+            "connections has two sections",
+        ),
+        ('[connections."a b"]\nbase_url = "http://a"', "connections.a b has no usable name; take letters"),
+        ("[connections.a-_b]\nbase_url = 'http://a'", "connections.a-_b has no usable name"),
+        ('[connections."a\\u001b[31m\\n"]\nbase_url = "http://a"', "connections.a\\x1b[31m\\n has no usable name"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named_with_what_would_be_right(tmp_path: Path, text: str, sentence: str) -> None:
+    """One line, which begins with the file and goes on with the dotted key."""
+    message = _refusal(tmp_path, text)
+
+    assert message.startswith("flowbeat.toml: ")
+    assert sentence in message
+    assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "url", "sentence"),
+    [
+        ("base_url", "acme.atlassian.net", "must be Jira's address with http or https"),
+        ("base_url", "ftp://acme.example", "must be Jira's address with http or https"),
+        ("base_url", "https://", "must be Jira's address with http or https"),
+        ("base_url", "https://acme example", "must be Jira's address with http or https"),
+        ("base_url", "https://bot:hunter2@acme.example", "must hold no user or password"),
+        ("base_url", "https://acme.example/?os_password=hunter2", "must hold no query and no fragment"),
+        ("base_url", "https://acme.example/#hunter2", "must hold no query and no fragment"),
+        ("base_url", "https://acme.example/rest/api/3", "must end before /rest"),
+        ("base_url", "https://acme.example:hunter2", "is not a URL whose host and port can be read"),
+        ("base_url", "https://[hunter2", "is not a URL whose host and port can be read"),
+        ("base_url", " https://acme.example", "must hold no line end, and no space around it"),
+        ("database_url", "mysql://bot:hunter2@h/d", "must begin with sqlite:/// or postgresql://"),
+        ("database_url", "postgres://bot:hunter2@h/d", "must begin with sqlite:/// or postgresql://"),
+        ("database_url", "sqlite://", "must name a file, which all workers share"),
+        ("database_url", "sqlite:///:memory:", "must name a file, which all workers share"),
+        ("database_url", "sqlite://flowbeat.db", "must name a file, which all workers share"),
+        ("database_url", "sqlite:///~/flowbeat.db", "must hold the whole path of the file"),
+        (
+            "database_url",
+            "postgresql://bot:hunter2@h/d",
+            "must hold no password here; set the whole URL as FLOWBEAT_DATABASE",
+        ),
+        ("database_url", "postgresql://h/d?password=hunter2", "must hold no password here"),
+        ("redis_url", "http://:hunter2@h", "must begin with redis://, rediss://"),
+        ("redis_url", "redis://", "must name a host or a socket"),
+        (
+            "redis_url",
+            "redis://:hunter2@h:6379/0",
+            "must hold no password here; set the whole URL as FLOWBEAT_REDIS_URL",
+        ),
+        ("redis_url", "redis://:hun/ter2@h", "is not a URL whose host and port can be read"),
+    ],
+)
+def test_a_wrong_address_is_refused_without_repeating_it(tmp_path: Path, key: str, url: str, sentence: str) -> None:
+    """Any address may hold a password, so no message shows one."""
+    text = f'[connections.acme]\nbase_url = "{url}"' if key == "base_url" else f'{key} = "{url}"'
+    message = _refusal(tmp_path, text)
+
+    assert f"{key} {sentence}" in message
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    "key", ["token", "password", "api_token", "api-key", "apikey", "pat", "jira_pat", "client_secret", "Bearer"]
+)
+def test_a_secret_in_the_file_is_refused_with_advice_and_not_shown(tmp_path: Path, key: str) -> None:
+    """The file is meant to be shared and committed."""
+    message = _refusal(tmp_path, f'{CONNECTION}{key} = "hunter2"')
+
+    assert f"connections.acme.{key} must not stand in this file" in message
+    assert "token_env" in message
+    assert "token_file" in message
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    "token", ["ATATT3xFfGF0abc", "MTIzNDU2Nzg5MDEyOn5QkzGWv0s8aBcDeFgHiJkLmNoP", "a-token", "x" * 65]
+)
+def test_a_token_in_place_of_its_variable_is_refused_and_not_shown(tmp_path: Path, token: str) -> None:
+    """The likely slip: the token itself under token_env."""
+    message = _refusal(tmp_path, f'{CONNECTION}token_env = "{token}"')
+
+    assert "connections.acme.token_env must be the name of an environment variable" in message
+    assert token not in message
+
+
+@pytest.mark.parametrize("bounds", ["[1, 7]", "[7, 1, 30]", "[1, 1, 2]", "[-1, 2, 3]", "[1, 2, inf]", "[nan, 1, 2]"])
+def test_levels_out_of_order_are_refused(tmp_path: Path, bounds: str) -> None:
+    """Three finite bounds, each apart from the others, in the direction of the metric."""
+    message = _refusal(tmp_path, f"{PROFILE}[profiles.team.levels]\nlead_time = {bounds}")
+
+    assert "profiles.team.levels.lead_time must be the bounds of elite, high and medium, smallest first" in message
+
+
+def test_levels_of_deployment_frequency_run_the_other_way(tmp_path: Path) -> None:
+    """More often is better."""
+    message = _refusal(tmp_path, f"{PROFILE}[profiles.team.levels]\ndeployment_frequency = [0.1, 0.5, 1]")
+
+    assert "largest first, as in [1, 0.143, 0.0333]" in message
+
+
+@pytest.mark.parametrize(
+    ("section", "sentence"),
+    [
+        ('source = "issues"', "types is missing; source 'issues' needs it"),
+        ('source = "status"', "statuses is missing; source 'status' needs it"),
+        ('source = "versions"\ntypes = ["A"]', "types means nothing for source 'versions', which takes no other key"),
+        ('source = "table"\nstatuses = ["A"]', "statuses means nothing for source 'table', which takes no other key"),
+        ('source = "issues"\ntypes = ["A"]\nstatuses = ["B"]', "which takes group_by, types"),
+        ('source = "status"\nstatuses = ["B"]\ngroup_by = "fixVersions"', "group_by means nothing for source 'status'"),
+        ('source = "issues"\ntypes = "A"', "types must be a list of texts"),
+        ('source = "issues"\ntypes = ["epic"]', "types names 'epic', which ignored_types leaves out"),
+        ('source = "issue"', "source must be one of issues, versions, status, table; did you mean issues?"),
+        ('source = "issues"\ntypes = ["A"]\ngroup_by = "versions"', "group_by must be one of fixVersions"),
+    ],
+)
+def test_a_source_of_deployments_takes_exactly_its_own_keys(tmp_path: Path, section: str, sentence: str) -> None:
+    """A key that means nothing would be believed to mean something."""
+    message = _refusal(tmp_path, f"{PROFILE}[profiles.team.deployments]\n{section}")
+
+    assert sentence in message
+    assert message.startswith("flowbeat.toml: profiles.team.deployments.")
+    assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("lists", "sentence"),
+    [
+        (
+            "workflow]\nactive = ['Review']\nwaiting = ['REVIEW']",
+            "workflow.waiting names 'REVIEW', as active does; keep it",
+        ),
+        (
+            "categories]\nrisk = ['X']\ndebt = ['x']",
+            "categories.debt names 'x', as risk does; keep it in one list only",
+        ),
+        ("categories]\nfeature = ['bug']", "categories.feature names 'bug', as defect does by default; keep it"),
+        ("incidents]\ntypes = ['Sub-Task']", "incidents.types names 'Sub-Task', which ignored_types leaves out; give"),
+    ],
+)
+def test_a_word_in_two_lists_is_refused(tmp_path: Path, lists: str, sentence: str) -> None:
+    """A status has one stage, a type one category, and an ignored type counts for nothing."""
+    assert sentence in _refusal(tmp_path, f"{PROFILE}[profiles.team.{lists}")
+
+
+def test_a_default_list_that_was_replaced_lays_no_claim_any_more(tmp_path: Path) -> None:
+    """Who calls Bug a feature gives defect its own list."""
+    path = tmp_path / "flowbeat.toml"
+    path.write_text(f"{PROFILE}[profiles.team.categories]\nfeature = ['Bug']\ndefect = []", encoding="utf-8")
+
+    assert load(path, {}).profiles["team"].rules.categories["feature"] == ("Bug",)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"), [("acmee", "did you mean acme?"), ("zzz", "add a section [connections.zzz]")]
+)
+def test_a_connection_that_is_not_there_is_named_with_the_nearest(tmp_path: Path, name: str, advice: str) -> None:
+    """Near: the nearest name; far: the section to add."""
+    message = _refusal(tmp_path, f"{CONNECTION}[profiles.team]\nconnection = '{name}'\njql = 'a = 1'")
+
+    assert message == f"flowbeat.toml: profiles.team.connection names '{name}', which is no connection here; {advice}"
+
+
+def test_two_places_for_one_token_are_refused(tmp_path: Path) -> None:
+    """Nobody could say which of them counts."""
+    message = _refusal(tmp_path, f'{CONNECTION}token_env = "A"\ntoken_file = "b"')
+
+    assert "connections.acme.token_file stands beside token_env" in message
+
+
+def test_an_email_without_a_token_is_refused(tmp_path: Path) -> None:
+    """It would log in as nobody while the user believes otherwise."""
+    assert "connections.acme.email needs a token beside it" in _refusal(tmp_path, f'{CONNECTION}email = "a@b.example"')
+
+
+def test_all_mistakes_are_told_at_once_each_in_its_line(tmp_path: Path) -> None:
+    """Nobody wants to find five mistakes in five runs."""
+    message = _refusal(
+        tmp_path,
+        'timezone = 1\nlogdir = "x"\n[connections.acme]\n[profiles.team]\nconnection = "acne"\njql = ""\n',
+        FLOWBEAT_MAX_AGE_HOURS="soon",
+    )
+    places = [line.split(": ")[1].split()[0] for line in message.splitlines()]
+
+    assert sorted(places) == [
+        "connections.acme.base_url",
+        "logdir",
+        "max_age_hours",
+        "profiles.team.connection",
+        "profiles.team.jql",
+        "timezone",
+    ]
+
+
+# --- the environment ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("FLOWBEAT_REDIS_URI", "x", "no setting has this name; did you mean FLOWBEAT_REDIS_URL?"),
+        ("FLOWBEAT_PROFILES__TEAMS__JQL", "x", "no setting has this name; did you mean FLOWBEAT_PROFILES__TEAM__JQL?"),
+        ("FLOWBEAT_CONFIGS", "x", "no setting has this name; did you mean FLOWBEAT_CONFIG?"),
+        ("FLOWBEAT_1", "x", "no setting has this name; unset it"),
+        ("FLOWBEAT_MAX_AGE_HOURS", "soon", "max_age_hours must be a number, not text"),
+        (
+            "FLOWBEAT_CONNECTIONS__ACME__REQUESTS",
+            "2.5",
+            "connections.acme.requests must be a whole number, not a number",
+        ),
+        ("FLOWBEAT_PROFILES__TEAM__STORE_SUMMARIES", "1", "profiles.team.store_summaries must be true or false, not"),
+        ("FLOWBEAT_PROFILES__TEAM__LEVELS__CFR", "1,x,3", "profiles.team.levels.cfr must be a list of numbers"),
+        ("FLOWBEAT_PROFILES__TEAM__IGNORED_TYPES", "a,,b", "profiles.team.ignored_types must not hold an empty text"),
+        (
+            "FLOWBEAT_PROFILES__TEAM__CONNECTION",
+            "acne",
+            "profiles.team.connection names 'acne', which is no connection",
+        ),
+        ("FLOWBEAT_REDIS_URL", "http://:hunter2@h", "redis_url must begin with redis://"),
+    ],
+)
+def test_a_wrong_variable_is_named_and_not_the_file(tmp_path: Path, name: str, value: str, sentence: str) -> None:
+    """The user looks where the mistake is."""
+    message = _refusal(tmp_path, PROFILE, **{name: value})
+
+    assert message.startswith(f"environment variable {name}: {sentence}")
+    assert "hunter2" not in message
+
+
+def test_a_variable_into_a_section_that_is_none_leaves_the_sentence_to_the_file(tmp_path: Path) -> None:
+    """The section is what is wrong, not the variable."""
+    message = _refusal(tmp_path, "sweep = 1", FLOWBEAT_SWEEP__TURN_DAYS="3")
+
+    assert message == "flowbeat.toml: sweep must be a section with its own keys, not a whole number"
+
+
+# --- the file -------------------------------------------------------------------------------------------------------
+
+
+def test_broken_toml_is_refused_with_its_line(tmp_path: Path) -> None:
+    """The parser knows where."""
+    message = _refusal(tmp_path, 'timezone = "UTC"\n[connections.acme\n')
+
+    assert message.startswith("flowbeat.toml: this is not valid TOML: ")
+    assert "line 2" in message
+
+
+def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
+    """Only the usual one may be missing."""
+    gone = tmp_path / "gone.toml"
+    for path, environ in ((gone, {}), (None, {"FLOWBEAT_CONFIG": str(gone)})):
+        with pytest.raises(ConfigError, match=r"gone\.toml: there is no such file; write one with flowbeat init"):
+            load(path, environ)
+
+
+def test_a_folder_or_bytes_in_place_of_the_file_are_refused(tmp_path: Path) -> None:
+    """Neither a folder nor another encoding can be read as settings."""
+    with pytest.raises(ConfigError, match="the file cannot be read: Is a directory"):
+        load(tmp_path, {})
+    latin = tmp_path / "latin.toml"
+    latin.write_bytes('log_dir = "Protokollé"'.encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"latin\.toml: the file cannot be read: it is not UTF-8 text"):
+        load(latin, {})

@@ -1,0 +1,1 @@
+"""The shell of Flowbeat: all that touches a process or the network."""

@@ -1,0 +1,61 @@
+"""The Celery application: ``celery -A worker.app worker`` and ``beat`` begin here."""
+
+import os
+from typing import Any
+
+from celery import Celery, signals
+
+from models.database import migrate
+from worker import guard, logs, runtime, settings
+
+app = Celery("flowbeat")
+app.config_from_object("celeryconfig")
+
+
+@app.add_defaults
+def configured() -> dict[str, Any]:
+    """What depends on the configuration; Celery asks for it when it first needs it."""
+    current = runtime.current()
+    # By name, for the rooms depend on the worker and not the other way round.
+    schedule = app.loader.import_from_cwd("scheduler.schedule")
+    return {
+        "broker_url": current.broker_url,
+        "result_backend": current.broker_url,
+        "timezone": current.settings.timezone,
+        "beat_schedule": schedule.beat_schedule(current.settings),
+        "beat_schedule_filename": str(current.settings.state_dir / "celerybeat-schedule"),
+    }
+
+
+@signals.setup_logging.connect
+def _set_up_logging(**_: Any) -> None:
+    """Celery leaves logging to us when this signal has a receiver."""
+    runtime.configure_logs(runtime.current().settings)
+
+
+@signals.celeryd_init.connect
+@signals.beat_init.connect
+def _begin(**_: Any) -> None:
+    guard.mend_kombu()
+
+
+@signals.worker_init.connect
+def _migrate(**_: Any) -> None:
+    """A worker brings the schema up to date before its first task, and leaves no engine for its children to share."""
+    current = runtime.current()
+    migrate(current.engine)
+    current.engine.dispose()
+
+
+@signals.worker_process_init.connect
+def _after_fork(**_: Any) -> None:
+    runtime.forget()
+    runtime.configure_logs(settings.load(None, os.environ))
+
+
+@signals.before_task_publish.connect
+def _send_request_id(headers: dict[str, Any] | None = None, **_: Any) -> None:
+    """The request id goes along with the chain, so that one refresh can be followed through all its tasks."""
+    request_id = logs.context().get("request_id")
+    if headers is not None and request_id:
+        headers.setdefault("request_id", request_id)

@@ -1,0 +1,155 @@
+"""Jira Cloud, REST v3: ids by census, issues by bulk fetch, histories by bulk changelog.
+
+Issues are read before their histories: an edit between the two leaves ``updated`` older than the history, so that the
+next fetch reads the issue again. The other way round a change could be missed for ever.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from models.records import Field, Issue, Status, Version, micros
+from worker.errors import RetryableError
+from worker.jira import parse
+from worker.jira.client import Client
+from worker.jira.jql import combined
+from worker.jira.pages import next_token, required
+from worker.jira.reader import Batch, Listing, chunks, parallel
+
+log = logging.getLogger(__name__)
+
+API: Final = "/rest/api/3"
+IDS_PAGE: Final = 5_000
+ISSUES_PAGE: Final = 100
+CHANGELOG_ISSUES: Final = 1_000
+CHANGELOG_PAGE: Final = 10_000
+CHANGELOG_PAGES: Final = 500  # of one question: beyond it something is wrong, and half a history is none
+
+
+class Cloud:
+    """Reads a Jira Cloud site through one client."""
+
+    lists_updates = False
+
+    def __init__(self, client: Client, wanted: parse.Wanted) -> None:
+        """Bind the client and what to ask of every issue."""
+        self._client = client
+        self._wanted = wanted
+        self._workers = client.connection.concurrency
+
+    def fields(self) -> list[Field]:
+        """The fields the site lists: one request."""
+        return [parse.field(each) for each in self._client.get(f"{API}/field")]
+
+    def statuses(self) -> list[Status]:
+        """The statuses the site lists: one request."""
+        return [parse.status(each) for each in self._client.get(f"{API}/status")]
+
+    def census(self, jql: str, position: str | None) -> Listing:
+        """A page of up to 5,000 ids."""
+        return self._search(combined(jql, order="id ASC"), ["id"], IDS_PAGE, position)
+
+    def changed(self, jql: str, since: datetime, position: str | None) -> Listing:
+        """A page of up to 100 (id, updated), oldest change first; epoch milliseconds need no time zone."""
+        clause = f"updated >= {micros(since) // 1000}"
+        return self._search(combined(jql, clause, "updated ASC, id ASC"), ["updated"], ISSUES_PAGE, position)
+
+    def issues(self, ids: Sequence[str]) -> Batch:
+        """100 issues a request, several requests at a time, then the histories of all of them."""
+        pages = parallel(self._bulk, chunks(ids, ISSUES_PAGE), self._workers)
+        raw = {str(each["id"]): each for page in pages for each in page}
+        histories = self._histories(list(raw))
+        return build(raw, self._wanted, histories)
+
+    def visible(self, ids: Sequence[str]) -> set[str]:
+        """Those a bulk fetch still returns; it reads the database, not the search index."""
+        pages = parallel(lambda some: self._bulk(some, ["updated"]), chunks(ids, ISSUES_PAGE), self._workers)
+        return {str(each["id"]) for page in pages for each in page}
+
+    def versions(self, project: str) -> list[Version]:
+        """All versions of a project: one request."""
+        return read_versions(self._client, API, project)
+
+    def _search(self, jql: str, fields: list[str], size: int, position: str | None) -> Listing:
+        body = {"jql": jql, "fields": fields, "maxResults": size}
+        page = self._client.post(f"{API}/search/jql", body | ({"nextPageToken": position} if position else {}))
+        found = required(page, "issues", list)
+        token = next_token(page, {position or ""}, empty=not found)
+        return Listing({str(each["id"]): _updated(each) for each in found}, token)
+
+    def _bulk(self, ids: Sequence[str], fields: list[str] | None = None) -> list[dict[str, Any]]:
+        body = {"issueIdsOrKeys": list(ids), "fields": fields or self._wanted.fields}
+        page = self._client.post(f"{API}/issue/bulkfetch", body)
+        found: list[dict[str, Any]] = required(page, "issues", list)
+        faults = page.get("issueErrors") or ()
+        if faults:
+            raise RetryableError(f"Jira could not read {len(faults)} of {len(ids)} issues just now")
+        return found
+
+    def _histories(self, ids: Sequence[str]) -> dict[str, list[Any]]:
+        if self._client.anonymous:  # the bulk changelog has no anonymous access
+            return dict(zip(ids, parallel(self._paged_history, ids, self._workers), strict=True))
+        found: dict[str, list[Any]] = {issue_id: [] for issue_id in ids}
+        for part in parallel(self._bulk_histories, chunks(ids, CHANGELOG_ISSUES), self._workers):
+            for issue_id, histories in part:
+                found.setdefault(issue_id, []).extend(histories)
+        return found
+
+    def _bulk_histories(self, ids: Sequence[str]) -> list[tuple[str, list[Any]]]:
+        """One issue's histories may be spread over pages, and a page may repeat the last entry of the one before."""
+        body = {
+            "issueIdsOrKeys": list(ids),
+            "fieldIds": self._wanted.tracked,
+            "maxResults": CHANGELOG_PAGE,
+        }
+        found: list[tuple[str, list[Any]]] = []
+        seen: set[str] = set()
+        for _ in range(CHANGELOG_PAGES):
+            page = self._client.post(f"{API}/changelog/bulkfetch", body)
+            logs = required(page, "issueChangeLogs", list)
+            found.extend((str(each["issueId"]), each.get("changeHistories") or []) for each in logs)
+            token = next_token(page, seen, empty=not logs)
+            if token is None:
+                return found
+            seen.add(token)
+            body = body | {"nextPageToken": token}
+        raise RetryableError(f"Jira's changelog did not end after {CHANGELOG_PAGES} pages")
+
+    def _paged_history(self, issue_id: str) -> list[Any]:
+        found: list[Any] = []
+        while True:
+            page = self._client.get(f"{API}/issue/{issue_id}/changelog", {"startAt": len(found), "maxResults": 100})
+            values = required(page, "values", list)
+            found.extend(values)
+            if page.get("isLast") is True or len(found) >= required(page, "total", int):
+                return found
+            if not values:
+                raise RetryableError(f"Jira sent an empty changelog page at {len(found)} of {page['total']}")
+
+
+def read_versions(client: Client, api: str, project: str) -> list[Version]:
+    """The versions of a project, a plain list on both flavours."""
+    return [parse.version(each, project) for each in client.get(f"{api}/project/{project}/versions")]
+
+
+def build(
+    raw: Mapping[str, Mapping[str, Any]],
+    wanted: parse.Wanted,
+    histories: Mapping[str, Iterable[Any]],
+) -> Batch:
+    """Issues from what Jira sent; one that cannot be read is named and costs only itself."""
+    issues: list[Issue] = []
+    broken: dict[str, str] = {}
+    for issue_id, each in raw.items():
+        try:
+            issues.append(parse.issue(each, wanted, histories.get(issue_id, ())))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            broken[issue_id] = f"{type(error).__name__}: {error}"
+            log.warning("issue cannot be read", extra={"issue_id": issue_id, "why": broken[issue_id]})
+    return Batch(tuple(issues), broken)
+
+
+def _updated(raw: Mapping[str, Any]) -> datetime | None:
+    value = (raw.get("fields") or {}).get("updated")
+    return None if value is None else parse.moment(value)

@@ -1,0 +1,52 @@
+"""A profile's field mappings, in a person's words, resolved to the ids of one site."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Final
+
+from models.records import Field, Rules
+from worker.errors import FatalError
+
+_PEOPLE: Final = frozenset({"user", "users"})
+
+
+def resolved(rules: Rules, fields: Iterable[Field], profile: str) -> Rules:
+    """The rules with every mapping as ``id`` or ``id.path``; raises FatalError for a name the site does not know."""
+    known = list(fields)
+    return replace(rules, fields={role: _resolve(known, text, profile, role) for role, text in rules.fields.items()})
+
+
+def roots(mapping: Mapping[str, str]) -> tuple[str, ...]:
+    """The field ids that resolved mappings read, each once, in order."""
+    return tuple(sorted({path.partition(".")[0] for path in mapping.values()}))
+
+
+def _resolve(known: list[Field], text: str, profile: str, role: str) -> str:
+    """The longest head of the text that is a field, id before name, and the rest as a path below it."""
+    parts = text.split(".")
+    for length in range(len(parts), 0, -1):
+        head, path = ".".join(parts[:length]), parts[length:]
+        found = _named(known, head)
+        if len(found) > 1:
+            ids = ", ".join(each.field_id for each in found)
+            raise FatalError(
+                f"profiles.{profile}.fields.{role}: {len(found)} fields are called {head!r}; use one id: {ids}"
+            )
+        if found:
+            return ".".join([_not_a_person(found[0], profile, role), *path])
+    near = get_close_matches(text, [each.name for each in known], n=1)
+    advice = f"did you mean {near[0]!r}?" if near else "see the names in Jira's field list"
+    raise FatalError(f"profiles.{profile}.fields.{role}: this Jira has no field {text!r}; {advice}")
+
+
+def _named(known: list[Field], head: str) -> list[Field]:
+    wanted = head.casefold()
+    by_id = [each for each in known if each.field_id.casefold() == wanted]
+    return by_id or [each for each in known if each.name.casefold() == wanted]
+
+
+def _not_a_person(found: Field, profile: str, role: str) -> str:
+    if found.schema in _PEOPLE or found.items in _PEOPLE:
+        raise FatalError(f"profiles.{profile}.fields.{role}: {found.name!r} holds people, and people are not stored")
+    return found.field_id

@@ -1,0 +1,43 @@
+"""JQL as text: a user's query taken apart just far enough to be combined with ours and compared with itself."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+# A token is a quoted string (with backslash escapes), a run of spaces, a word, or a single other character.
+_TOKEN: Final = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\s+|[^\s"'()]+|.)""", re.DOTALL)
+
+
+def without_order(jql: str) -> str:
+    """The query less its ORDER BY; the words inside quotes and parentheses are no ORDER BY."""
+    tokens = list(_tokens(jql))
+    depth = 0
+    for index, piece in enumerate(tokens):
+        depth += {"(": 1, ")": -1}.get(piece, 0)
+        if depth == 0 and _is_order_by(tokens, index):
+            return "".join(tokens[:index]).strip()
+    return jql.strip()
+
+
+def combined(jql: str, clause: str = "", order: str = "id ASC") -> str:
+    """The user's query and our clause, whatever OR the query has at its top level, in our order.
+
+    >>> combined("project = A OR project = B ORDER BY key", "updated >= 5")
+    '(project = A OR project = B) AND updated >= 5 ORDER BY id ASC'
+    """
+    parts = [f"({without_order(jql)})", clause] if clause else [without_order(jql)]
+    return " AND ".join(parts) + f" ORDER BY {order}"
+
+
+def normalised(jql: str) -> str:
+    """Spaces outside quotes folded to one: two spellings of one query are the same cache."""
+    return "".join(" " if piece.isspace() else piece for piece in _tokens(jql)).strip()
+
+
+def _tokens(jql: str) -> Iterator[str]:
+    return (match.group() for match in _TOKEN.finditer(jql))
+
+
+def _is_order_by(tokens: list[str], index: int) -> bool:
+    words = (piece.casefold() for piece in tokens[index:] if not piece.isspace())
+    return next(words, "") == "order" and next(words, "") == "by"

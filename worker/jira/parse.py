@@ -1,0 +1,221 @@
+"""Jira's JSON into records, without I/O: the one place that knows Jira's shapes.
+
+People are left behind here: no author, assignee or reporter is read; user objects inside a mapped field are dropped.
+A value that cannot be read raises ``ValueError`` for its own issue or history; the caller counts it and goes on.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+from models.records import EPOCH, Field, Issue, Status, Transition, Version
+
+# The history kept beside the mapped fields: what the metrics read, and what explains a delivery.
+TRACKED: Final = ("status", "resolution", "issuetype", "fixVersions")
+# What every issue is asked for; summaries and mapped fields come on top.
+BASE_FIELDS: Final = (
+    "project",
+    "issuetype",
+    "status",
+    "created",
+    "updated",
+    "resolution",
+    "resolutiondate",
+    "priority",
+    "fixVersions",
+    "versions",
+    "issuelinks",
+)
+# Changelog items without a fieldId (all of Data Center's) name the field in words.
+_NAMES: Final = {"status": "status", "resolution": "resolution", "issuetype": "issuetype", "fix version": "fixVersions"}
+_PEOPLE: Final = frozenset({"accountId", "emailAddress", "displayName", "avatarUrls"})
+_MILLISECONDS_FROM: Final = 100_000_000_000  # as seconds: the year 5138; every smaller integer is seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked of every issue: the mapped fields (id → the site's name), and whether summaries are kept."""
+
+    mapped: Mapping[str, str] = dataclass_field(default_factory=dict)
+    summaries: bool = True
+
+    @property
+    def fields(self) -> list[str]:
+        """The field ids to ask Jira for."""
+        extra = [name for name in self.mapped if name not in BASE_FIELDS]
+        return [*BASE_FIELDS, *(["summary"] if self.summaries else []), *extra]
+
+    @property
+    def tracked(self) -> list[str]:
+        """The field ids whose history is kept: at most ten, for the bulk changelog takes no more."""
+        most = 10
+        return [*TRACKED, *(name for name in self.mapped if name not in TRACKED)][:most]
+
+
+def moment(value: object) -> datetime:
+    """An instant of Jira: ISO 8601 with an offset, colon or not, or epoch seconds or milliseconds as an integer."""
+    if isinstance(value, str) and value.lstrip("-").isdigit():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _from_epoch(value)
+    if not isinstance(value, str):
+        raise ValueError("not an instant: neither text nor a whole number")  # noqa: TRY004 - unreadable is ValueError
+    parsed = datetime.fromisoformat(value)
+    if parsed.tzinfo is None:
+        raise ValueError("an instant without an offset")
+    try:
+        return parsed.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("an instant outside the years 1 to 9999") from error
+
+
+def status(raw: Mapping[str, Any]) -> Status:
+    """A status of the list endpoint; a category Jira does not send counts as undefined."""
+    category = raw.get("statusCategory") or {}
+    return Status(status_id=str(raw["id"]), name=str(raw["name"]), category=str(category.get("key") or "undefined"))
+
+
+def field(raw: Mapping[str, Any]) -> Field:
+    """A field of the list endpoint; some have no schema."""
+    schema = raw.get("schema") or {}
+    return Field(
+        field_id=str(raw["id"]),
+        name=str(raw.get("name") or raw["id"]),
+        schema=str(schema.get("type") or ""),
+        items=str(schema.get("items") or ""),
+    )
+
+
+def version(raw: Mapping[str, Any], project: str) -> Version:
+    """A version of a project; its release date is a day, and an unreadable day is none."""
+    return Version(
+        version_id=str(raw["id"]),
+        project=project,
+        name=str(raw.get("name") or raw["id"]),
+        released=bool(raw.get("released")),
+        release_date=_day(raw.get("releaseDate")),
+        archived=bool(raw.get("archived")),
+    )
+
+
+def issue(raw: Mapping[str, Any], wanted: Wanted, histories: Iterable[Any]) -> Issue:
+    """An issue with its whole history.
+
+    Raises ValueError or KeyError where the issue lacks what makes it one (id, key, type, status, created, updated).
+    """
+    found = raw["fields"]
+    changes, findings = transitions(histories, wanted)
+    resolved = found.get("resolutiondate")
+    key = str(raw["key"])
+    return Issue(
+        issue_id=str(int(raw["id"])),
+        key=key,
+        project=str((found.get("project") or {}).get("key") or key.rpartition("-")[0]),
+        type=str(found["issuetype"]["name"]),
+        status_id=str(found["status"]["id"]),
+        created=moment(found["created"]),
+        updated=moment(found["updated"]),
+        resolution=_name(found.get("resolution")),
+        resolved=moment(resolved) if resolved else None,
+        summary=_text(found.get("summary")) if wanted.summaries else None,
+        fields=_kept(found, wanted),
+        transitions=changes,
+        findings=findings,
+    )
+
+
+def transitions(histories: Iterable[Any], wanted: Wanted) -> tuple[tuple[Transition, ...], dict[str, int]]:
+    """The tracked items of histories in their true order, each once, and what was wrong (reason → count)."""
+    tracked = set(wanted.tracked)
+    names = {name.casefold(): field_id for field_id, name in wanted.mapped.items()} | _NAMES
+    found: dict[tuple[str, str, int], Transition] = {}
+    broken = 0
+    for history in histories:
+        try:
+            found.update({(t.history_id, t.field, t.position): t for t in _items(history, tracked, names)})
+        except (ValueError, KeyError, TypeError, AttributeError):
+            broken += 1
+    return tuple(sorted(found.values())), {"broken_history": broken} if broken else {}
+
+
+def _from_epoch(value: int) -> datetime:
+    scale = 1_000 if abs(value) >= _MILLISECONDS_FROM else 1_000_000
+    try:
+        return EPOCH + timedelta(microseconds=value * scale)
+    except OverflowError as error:
+        raise ValueError("an instant outside the years 1 to 9999") from error
+
+
+def _items(history: Mapping[str, Any], tracked: set[str], names: Mapping[str, str]) -> list[Transition]:
+    """Positions count a history's items of one field, so that asking for fewer fields changes no position."""
+    seen: dict[str, int] = {}
+    found: list[Transition] = []
+    for item in history.get("items") or ():
+        field_id = str(item.get("fieldId") or names.get(str(item.get("field", "")).casefold(), ""))
+        if field_id not in tracked:
+            continue
+        seen[field_id] = position = seen.get(field_id, -1) + 1
+        found.append(_transition(history, item, field_id, position))
+    return found
+
+
+def _transition(history: Mapping[str, Any], item: Mapping[str, Any], field_id: str, position: int) -> Transition:
+    return Transition(
+        at=moment(history["created"]),
+        history_number=int(history["id"]),
+        position=position,
+        field=field_id,
+        history_id=str(int(history["id"])),
+        from_id=_text(item.get("from")),
+        from_name=_text(item.get("fromString")),
+        to_id=_text(item.get("to")),
+        to_name=_text(item.get("toString")),
+    )
+
+
+def _kept(found: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
+    kept: dict[str, Any] = {
+        "priority": _name(found.get("priority")),
+        "fixVersions": _ids(found.get("fixVersions")),
+        "versions": _ids(found.get("versions")),
+        "links": _linked(found.get("issuelinks")),
+    }
+    return kept | {name: without_people(found.get(name)) for name in wanted.mapped if name not in kept}
+
+
+def without_people(value: Any) -> Any:
+    """A JSON value less every user object in it."""
+    if isinstance(value, Mapping):
+        if _PEOPLE & value.keys():
+            return None
+        return {str(key): without_people(inner) for key, inner in value.items() if key != "self"}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [without_people(inner) for inner in value]
+    return value
+
+
+def _linked(links: Any) -> list[str]:
+    sides = (link.get(side) or {} for link in links or () for side in ("inwardIssue", "outwardIssue"))
+    return sorted({str(side["id"]) for side in sides if side.get("id")})
+
+
+def _ids(values: Any) -> list[str]:
+    return sorted({str(value["id"]) for value in values or ()})
+
+
+def _name(value: Any) -> str | None:
+    return _text(value.get("name")) if isinstance(value, Mapping) else _text(value)
+
+
+def _text(value: Any) -> str | None:
+    """Text without NUL, which PostgreSQL refuses; None stays None."""
+    return None if value is None else str(value).replace("\x00", "")
+
+
+def _day(value: Any) -> date | None:
+    try:
+        return date.fromisoformat(str(value)[:10])
+    except ValueError:
+        return None

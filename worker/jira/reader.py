@@ -1,0 +1,80 @@
+"""What a fetch asks of Jira, the same words for Cloud and Data Center; each flavour answers in its own way."""
+
+import contextvars
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from models.records import Field, Issue, Status, Version
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a site says of itself at the beginning of a fetch; ``now`` is its own clock."""
+
+    flavour: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of a list: id → ``updated`` (None where it was not asked for), and where the next page begins."""
+
+    updates: Mapping[str, datetime | None]
+    after: Any | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Issues with their whole history; ``broken`` names ids that came but cannot be read, with the reason."""
+
+    issues: tuple[Issue, ...]
+    broken: Mapping[str, str] = field(default_factory=dict)
+
+
+class Reader(Protocol):
+    """One Jira, as a fetch sees it. Every call may raise RetryableError or FatalError."""
+
+    lists_updates: bool
+    """Whether the census tells ``updated`` too, so that no second list is needed to find what changed."""
+
+    def fields(self) -> list[Field]:
+        """The fields the site lists."""
+
+    def statuses(self) -> list[Status]:
+        """The statuses the site lists."""
+
+    def census(self, jql: str, position: Any | None) -> Listing:
+        """A page of all ids of the JQL, in rising order, from the position the last page named."""
+
+    def changed(self, jql: str, since: datetime, position: Any | None) -> Listing:
+        """A page of what changed at or after an instant."""
+
+    def issues(self, ids: Sequence[str]) -> Batch:
+        """The issues of these ids, whole; those that are not visible are missing."""
+
+    def visible(self, ids: Sequence[str]) -> set[str]:
+        """Which of these ids Jira still shows, whatever the JQL says."""
+
+    def versions(self, project: str) -> list[Version]:
+        """The versions of a project."""
+
+
+def parallel(work: Callable[[A], B], inputs: Iterable[A], workers: int) -> list[B]:
+    """``work`` of every input, in the order of the inputs, several at a time; the log context goes along."""
+    waiting = list(inputs)
+    if len(waiting) < 2 or workers < 2:  # noqa: PLR2004 - one alone needs no thread
+        return [work(each) for each in waiting]
+    with ThreadPoolExecutor(min(workers, len(waiting))) as pool:
+        futures = [pool.submit(contextvars.copy_context().run, work, each) for each in waiting]
+        return [future.result() for future in futures]
+
+
+def chunks(values: Sequence[A], size: int) -> list[Sequence[A]]:
+    """The values in runs of at most ``size``."""
+    return [values[start : start + size] for start in range(0, len(values), size)]

@@ -1,0 +1,26 @@
+"""Which Jira this is: flavour and clock in one request that both flavours answer, and the reader that fits."""
+
+from worker.errors import RetryableError
+from worker.jira import parse
+from worker.jira.client import Client
+from worker.jira.cloud import Cloud
+from worker.jira.datacenter import DataCenter
+from worker.jira.pages import required
+from worker.jira.reader import Reader, Site
+
+
+def identify(client: Client) -> Site:
+    """The site's flavour (the configured one wins) and its own clock; one request."""
+    info = client.get("/rest/api/2/serverInfo")
+    deployment = str(info.get("deploymentType", "")) if isinstance(info, dict) else ""
+    detected = "cloud" if deployment == "Cloud" else "datacenter"
+    try:
+        now = parse.moment(required(info, "serverTime", str))
+    except ValueError as error:
+        raise RetryableError("Jira sent a server time that is no instant") from error
+    return Site(client.connection.flavour or detected, now)
+
+
+def reader(client: Client, flavour: str, wanted: parse.Wanted) -> Reader:
+    """The reader of a flavour."""
+    return Cloud(client, wanted) if flavour == "cloud" else DataCenter(client, wanted)

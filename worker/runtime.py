@@ -1,0 +1,114 @@
+"""A process's handles, built when first needed: settings, database, Redis, limiters, Jira clients."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Final
+
+from redis import Redis
+from sqlalchemy import Engine
+
+from models.database import Sessions, open_engine, open_sessions
+from worker import embedded, logs, settings
+from worker.errors import ConfigError
+from worker.jira.client import Client
+from worker.limiter import Limiter, limiter_key
+from worker.settings import Connection, Profile, Settings
+
+REDIS_SECONDS: Final = 5.0
+
+
+@dataclass(eq=False)
+class Runtime:
+    """All that touches the world outside, opened on first use. ``now`` is the one wall clock of tasks."""
+
+    settings: Settings
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The database."""
+        return open_engine(self.settings.database_url)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Sessions that write, one unit of work each: ``with sessions.begin() as session``."""
+        return open_sessions(self.engine)
+
+    @cached_property
+    def reads(self) -> Sessions:
+        """Sessions that only read, ``with reads() as session``: they wait for no writer, and none waits for them."""
+        return open_sessions(self.engine.execution_options(readonly=True))
+
+    @cached_property
+    def server(self) -> embedded.Handle | None:
+        """The hold on the embedded server; None where ``redis_url`` names another."""
+        return None if self.settings.redis_url else embedded.ensure(self.settings.state_dir)
+
+    @property
+    def broker_url(self) -> str:
+        """Redis as Celery wants it named."""
+        return self.server.url if self.server else str(self.settings.redis_url)
+
+    @cached_property
+    def redis(self) -> "Redis":
+        """Redis for the limiter."""
+        url = self.server.client_url if self.server else str(self.settings.redis_url)
+        url = url.replace("redis+socket://", "unix://", 1)
+        return Redis.from_url(url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
+
+    def profile(self, name: str) -> Profile:
+        """The configured profile; a run of one that is no longer configured is an error."""
+        found = self.settings.profiles.get(name)
+        if found is None:
+            raise ConfigError(f"profile {name!r} is not in {self.settings.path or 'the configuration'}")
+        return found
+
+    def client(self, connection: Connection, alive: Callable[[], None] = lambda: None) -> Client:
+        """A client of one Jira, behind the limiter that all workers share."""
+        token = connection.token(os.environ)
+        return Client(connection, token, self.limiter(connection, token), alive=alive)
+
+    def limiter(self, connection: Connection, token: str | None) -> Limiter:
+        """The one limiter of a base URL and credential."""
+        key = limiter_key(connection.base_url, f"{connection.email or ''}:{token or ''}")
+        return Limiter(
+            self.redis,
+            key=key,
+            requests=connection.requests,
+            per_seconds=connection.per_seconds,
+            timeout=connection.timeout_seconds * 2,  # connecting and reading each have their own time-out
+        )
+
+    def close(self) -> None:
+        """Give everything back; what was never opened stays closed."""
+        opened = self.__dict__
+        if "engine" in opened:
+            self.engine.dispose()
+        if "redis" in opened:
+            self.redis.close()
+        if opened.get("server") is not None:
+            opened["server"].close()
+
+
+_current: list[Runtime] = []
+
+
+def current() -> Runtime:
+    """This process's runtime, from its configuration; built once."""
+    if not _current:
+        _current.append(Runtime(settings.load(None, os.environ)))
+    return _current[0]
+
+
+def forget() -> None:
+    """After a fork: the parent's handles are not ours to use or to close."""
+    _current.clear()
+
+
+def configure_logs(found: Settings, *, console: bool = True) -> None:
+    """Attach the one handler set, with every configured secret known to it."""
+    secrets = settings.secrets(found, os.environ)
+    logs.configure(found.log_dir, found.log_level, secrets=secrets, console=console)
