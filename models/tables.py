@@ -97,12 +97,11 @@ class RunRow(Base):
 
 
 class IssueRow(Base):
-    """An issue of a profile. ``number``: ``issue_id`` as a number, for ranges; ``absent_in``: the run missing it."""
+    """An issue of a profile. ``census``: the run whose census last listed it, or what a run found out instead."""
 
     __tablename__ = "issues"
     profile: Mapped[str] = mapped_column(primary_key=True)
     issue_id: Mapped[str] = mapped_column(primary_key=True)
-    number: Mapped[int] = mapped_column(BigInteger)
     key: Mapped[str]
     project: Mapped[str]
     type: Mapped[str]
@@ -115,10 +114,9 @@ class IssueRow(Base):
     fields: Mapped[dict[str, Any]]
     content_hash: Mapped[str]
     facts_hash: Mapped[str | None]
-    absent_in: Mapped[str | None]
+    census: Mapped[str | None]
     gone_at: Mapped[datetime | None]
     gone_reason: Mapped[str | None]
-    __table_args__ = (Index("ix_issues_profile_number", "profile", "number"),)
 
 
 class TransitionRow(Base):
@@ -336,23 +334,3 @@ class CacheMetadataRow(Base):
     data_as_of: Mapped[datetime | None]
     cursor: Mapped[dict[str, Any]]
     invalidated: Mapped[bool]
-
-
-RESULT_COLUMNS = """profile, metric_type, window_kind, window_start, window_end, rules_hash, as_of, confirmed_as_of,
- value, unit, level, state, message, n_used, n_excluded, exclusions, details, complete, run_id, calculated_at"""
-
-
-def results_view(name: str, kind: str, partition: str) -> str:
-    """The SQL of a view: of each partition, the row with the latest ``confirmed_as_of``, then ``calculated_at``."""
-    return f"""CREATE VIEW {name} AS
-SELECT {RESULT_COLUMNS} FROM (
- SELECT metric_results.*, row_number() OVER (
-  PARTITION BY {partition} ORDER BY confirmed_as_of DESC, calculated_at DESC, rules_hash
- ) AS position FROM metric_results WHERE window_kind = '{kind}'
-) AS ranked WHERE position = 1"""  # noqa: S608 - built from constants of this module
-
-
-VIEWS = {
-    "latest_results": results_view("latest_results", "period", "profile, metric_type"),
-    "weekly_results": results_view("weekly_results", "week", "profile, metric_type, window_start, window_end"),
-}

@@ -1,18 +1,24 @@
 """The stand-in Jira as a `requests` adapter: same process, no socket, for fast tests."""
 
+import errno
 import io
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from email.message import Message
 from typing import Any
 from urllib.parse import urlsplit
 
-from requests import PreparedRequest, Response
+from requests import ConnectionError, PreparedRequest, ReadTimeout, Response  # noqa: A004 - requests' own name
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
+from urllib3.exceptions import ProtocolError
 
 from sandbox.api import Jira
 from sandbox.wire import Request
+from sandbox.wire import Response as Answer
+
+_Timeout = float | tuple[float, float] | tuple[float, None] | None
 
 
 class SandboxAdapter(BaseAdapter):
@@ -26,7 +32,7 @@ class SandboxAdapter(BaseAdapter):
         self,
         request: PreparedRequest,
         stream: bool = False,  # noqa: FBT001, FBT002, ARG002 - the base class's
-        timeout: float | tuple[float, float] | tuple[float, None] | None = None,  # noqa: ARG002
+        timeout: _Timeout = None,
         verify: bool | str = True,  # noqa: FBT001, FBT002, ARG002
         cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,  # noqa: ARG002
         proxies: Mapping[str, str] | None = None,  # noqa: ARG002
@@ -38,24 +44,45 @@ class SandboxAdapter(BaseAdapter):
         body = given.encode() if isinstance(given, str) else given
         asked = Request(request.method or "GET", url.path, url.query, headers, body)
         answer = self._jira.handle(asked)
-        response = Response()
-        response.status_code = answer.status
-        response.headers = CaseInsensitiveDict(answer.headers)
-        response.encoding = get_encoding_from_headers(response.headers)
-        response.raw = _Raw(answer.body)
-        response.url, response.request = request.url or "", request
-        return response
+        _wait(answer, timeout)
+        if answer.is_reset:
+            raise ConnectionError("Connection aborted.", ConnectionResetError(errno.ECONNRESET, "reset by the sandbox"))
+        return _response(answer, request)
 
     def close(self) -> None:
         """Nothing is held."""
 
 
+def _wait(answer: Answer, timeout: _Timeout) -> None:
+    patience = timeout[1] if isinstance(timeout, tuple) else timeout
+    if patience is not None and answer.delay > patience:
+        raise ReadTimeout(f"Read timed out. (read timeout={patience})")
+    time.sleep(answer.delay)
+
+
+def _response(answer: Answer, request: PreparedRequest) -> Response:
+    response = Response()
+    response.status_code = answer.status
+    response.headers = CaseInsensitiveDict(answer.headers)
+    response.encoding = get_encoding_from_headers(response.headers)
+    response.raw = _Raw(answer)
+    response.url, response.request = request.url or "", request
+    return response
+
+
 class _Raw(io.BytesIO):
     """A body `requests` can read and release; the message stands where it looks for cookies."""
 
-    def __init__(self, body: bytes) -> None:
-        super().__init__(body)
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.body[: answer.cut])
+        self._is_cut = answer.cut is not None
         self.headers = Message()
+
+    def stream(self, size: int, decode_content: bool) -> Iterator[bytes]:  # noqa: ARG002, FBT001 - urllib3's signature
+        """The body in pieces; breaks off where it was cut."""
+        yield from iter(lambda: self.read(size), b"")
+        if self._is_cut:
+            raise ProtocolError("Connection broken: IncompleteRead", self.tell())
 
     def release_conn(self) -> None:
         """There is no connection."""

@@ -10,14 +10,15 @@ import json
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import cache
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 
 from sandbox import cloud, datacenter
+from sandbox.faults import Fault, Limit
 from sandbox.shapes import Json, millis
 from sandbox.site import Account, Site, wall_clock
 from sandbox.wire import Call, Door, Pages, Refused, Request, Response, refusal
@@ -46,6 +47,8 @@ class Jira:
     anonymous: bool = False
     context: str = ""
     log: list[Seen] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    limit: Limit | None = None
     lock: threading.RLock = field(default_factory=threading.RLock)
     _pages: Pages = field(default_factory=Pages)
 
@@ -58,20 +61,34 @@ class Jira:
         now = self.clock()
         self.site.advance(millis(now))
         template, door, path = self._door(request)
+        fault = next((one for one in self.faults if one.strikes(template)), None)
+        refused = self.limit.refusal() if self.limit else None
+        instead = refused or (fault.instead if fault else None)
+        asked, answer = self._answer(request, door, path, instead)
+        if fault and fault.damage and not refused:
+            answer = fault.damage(answer)
+        self.log.append(Seen(request.method, template, asked, answer.status, answer.returned, now.isoformat()))
+        return replace(answer, headers={**self._headers(now), **answer.headers})
+
+    def _answer(
+        self, request: Request, door: Door, path: Mapping[str, str], instead: Response | None
+    ) -> tuple[Json, Response]:
         asked: Json = {}
         try:
-            account = self._account(request)
             asked = _arguments(request)
-            answer = door(Call(self.site, self._pages, account, path, asked))
+            if instead:
+                return asked, instead
+            return asked, door(Call(self.site, self._pages, self._account(request), path, asked))
         except Refused as refused:
-            answer = refusal(refused.status, *refused.messages)
-        self.log.append(Seen(request.method, template, asked, answer.status, answer.returned, now.isoformat()))
-        headers = {
+            return asked, refusal(refused.status, *refused.messages)
+
+    def _headers(self, now: datetime) -> Mapping[str, str]:
+        says_limit = self.limit if self.site.flavour == "datacenter" else None
+        return {
             "Content-Type": "application/json;charset=UTF-8",
-            "Date": format_datetime(now, usegmt=True),
-            **answer.headers,
+            "Date": format_datetime(now.astimezone(UTC), usegmt=True),
+            **(says_limit.headers() if says_limit else {}),
         }
-        return Response(answer.status, answer.body, headers, answer.returned)
 
     def _door(self, request: Request) -> tuple[str, Door, Mapping[str, str]]:
         doors = cloud.DOORS if self.site.flavour == "cloud" else datacenter.DOORS

@@ -12,8 +12,6 @@ from sandbox.render import dumps
 from sandbox.shapes import Json
 from sandbox.wire import Call, Doors, Refused, Response, page
 
-_IDS_ONLY_PAGE: Final = 5_000
-_PAGE_WITH_FIELDS: Final = 100
 _BULK_ISSUES: Final = 100
 _BULK_CHANGELOGS: Final = 1_000
 _BULK_HISTORIES: Final = 10_000
@@ -39,7 +37,8 @@ def search(call: Call) -> Response:
     """`search/jql`: pages by token, up to 5,000 of ids alone, 100 as soon as a field is asked for; no total."""
     found = call.search(must_be_bounded=True)
     fields = common.asked_fields(call, call.args.get("fields", "id"))
-    most = _PAGE_WITH_FIELDS if fields or common.wants_changelog(call) else _IDS_ONLY_PAGE
+    bounds = call.site.bounds
+    most = bounds.page_with_fields if fields or common.wants_changelog(call) else bounds.page_of_ids
     size = min(max(call.number("maxResults", 50), 1), most)
     start = _after(call, found)
     shown = found.issues[start : start + size]

@@ -87,10 +87,18 @@ def no_issue() -> Refused:
 
 
 def rendered(call: Call, found: list[Issue], names: tuple[str, ...]) -> bytes:
-    """The issues of a page. The index may be late, the database never is: who is gone by now is left out."""
+    """The issues of a page. The index may be late, the database never is: who is gone by now is left out.
+
+    Where neither a field nor the key is asked for, the id is all there is.
+    """
     live = (call.site.issues[issue.id] for issue in found)
     changelog = wants_changelog(call)
-    shown = (render.issue(call.site, one, names, changelog=changelog) for one in live if call.site.is_shown(one))
+    is_bare = not names and not changelog and "key" not in call.args.get("fields", "id")
+    shown = (
+        b'{"id":"%d"}' % one.id if is_bare else render.issue(call.site, one, names, changelog=changelog)
+        for one in live
+        if call.site.is_shown(one)
+    )
     return b",".join(shown)
 
 

@@ -6,15 +6,13 @@ from sandbox import common
 from sandbox.render import dumps
 from sandbox.wire import Call, Doors, Refused, Response, page
 
-_CAP: Final = 1_000
-_WALL: Final = 10_000
-
 
 def search(call: Call) -> Response:
     """`search`: the page that stands at `startAt` now; `maxResults` is cut to 1,000 and says so."""
-    start, size = call.number("startAt", 0), min(call.number("maxResults", 50), _CAP)
-    if start >= _WALL:
-        raise Refused(500, f"Search limit exceeded. The requested startAt {start} must be lower than {_WALL}.")
+    bounds = call.site.bounds
+    start, size = call.number("startAt", 0), min(call.number("maxResults", 50), bounds.page_of_search)
+    if start >= bounds.wall:
+        raise Refused(500, f"Search limit exceeded. The requested startAt {start} must be lower than {bounds.wall}.")
     issues = call.search().issues
     fields = common.asked_fields(call, call.args.get("fields", "*navigable"))
     shown = issues[start : start + size]

@@ -348,12 +348,17 @@ def _noise(life: Life) -> None:
     """What every tracker is full of: edits of fields no metric reads, a few issues with very many, a few moves."""
     rng = life.rng
     luck = rng.random()
-    many = rng.randint(101, 160) if luck < 0.007 else rng.randint(45, 95) if luck < 0.03 else rng.randint(1, 7)
+    # A third of the edits leave no history: comments, and plans for the sprint it is in already.
+    many = rng.randint(170, 300) if luck < 0.008 else rng.randint(80, 140) if luck < 0.03 else rng.randint(1, 8)
     last = max((draft.at for draft in life.drafts), default=life.born) + 3 * DAY
     times = sorted(rng.randint(life.born + MINUTE, last) for _ in range(many))
     state = {"summary": life.fields["summary"], "labels": "", "sprint": ""}
     for n, at in enumerate(times):
         rng.choice(_EDITS)(life, at, state, n)
+    if rng.random() < 0.01:
+        # An import brings histories older than the issue.
+        item = Item("description", "jira", "description", None, None, None, life.fields["summary"])
+        life.note(life.born - rng.randint(1, 30) * DAY, (), item, by=life.someone())
     if rng.random() < 0.05:
         # A real site does this: months later the workflow changes, and `updated` knows nothing of it.
         item = Item("Workflow", "jira", None, "10100", "Old workflow", "10200", "PAY: Software workflow")

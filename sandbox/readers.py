@@ -34,7 +34,7 @@ def names(field: str) -> Read:
         found: list[str] = []
         for one in values:
             known = [one[name] for name in _NAMES if one.get(name)] if isinstance(one, dict) else [one]
-            found.extend(str(name).lower() for name in known)
+            found.extend(f"{name:g}" if isinstance(name, float) else str(name).lower() for name in known)
         return found
 
     return read

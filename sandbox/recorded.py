@@ -20,19 +20,25 @@ _CHANGELOG: Final = re.compile(r"changelog_issue_(\d+).*\.json")
 
 
 def load(folder: Path, flavour: Flavour, zone: str = "Etc/UTC") -> Site:
-    """The site of a folder's responses; FileNotFoundError where there is no search result in it."""
-    contents = {path: json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))}
+    """The site of a folder's responses; ValueError where a file is no JSON or none is a search result."""
+    contents = {path: _read(path) for path in sorted(folder.glob("*.json"))}
     issues = [issue for body in contents.values() if isinstance(body, dict) for issue in body.get("issues", ())]
     if not issues:
-        raise FileNotFoundError(f"No recorded search result (an object with 'issues') in {folder}.")
+        raise ValueError(f"No recorded search result (an object with 'issues') in {folder}.")
     site = Site(flavour, ZoneInfo(zone), _catalogue(flavour, contents.values(), issues))
     profile = {**user(flavour, "Metrics Reader", 99, zone), "emailAddress": EMAIL}
     site.accounts.append(Account(EMAIL, TOKEN, zone, profile))
     extra = {int(found[1]): body["values"] for path, body in contents.items() if (found := _CHANGELOG.match(path.name))}
-    known = {int(issue["id"]) for issue in issues}
     site.add([_issue(issue, extra.get(int(issue["id"]), [])) for issue in issues], _versions(issues))
-    site.strays |= {str(number): _stray(number, values) for number, values in extra.items() if number not in known}
+    site.strays |= {str(number): _stray(number, values) for number, values in extra.items()}
     return site
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}.") from error
 
 
 def _catalogue(flavour: Flavour, contents: Iterable[Any], issues: list[Json]) -> Catalogue:

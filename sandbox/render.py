@@ -1,7 +1,7 @@
 """From an issue to JSON bytes, rendered once for each set of fields and kept until the issue changes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from sandbox.shapes import Json, stamp
@@ -30,9 +30,9 @@ def changelog_rows(site: Site, one: Issue, fields: Fields) -> Sequence[tuple[int
     key = ("bulk", fields)
     if (ready := one.cache.get(key)) is None:
         ready = one.cache[key] = [
-            (event.at, one.id, place, dumps({**shown, "created": event.at}))
+            (event.at, one.id, place, dumps(shown | {"created": event.at}))
             for place, event in enumerate(one.histories())
-            if (shown := _of_fields(history(site, event), fields))
+            if (shown := _of_fields(site, event, fields))
         ]
     rows: Sequence[tuple[int, int, int, bytes]] = ready
     return rows
@@ -42,9 +42,20 @@ def history(site: Site, event: Event) -> Json:
     """A history as this site's flavour shows it; a recorded one as it was recorded."""
     if event.raw is not None:
         return event.raw
+    return _history(site, event, event.items, stamp(event.at, site.zone))
+
+
+def _history(site: Site, event: Event, items: Iterable[Item], created: str | int) -> Json:
     author = {"author": event.author} if event.author else {}
-    items = [_item(site, item) for item in event.items]
-    return {"id": str(event.id), **author, "created": stamp(event.at, site.zone), "items": items}
+    return {"id": str(event.id), **author, "created": created, "items": [_item(site, item) for item in items]}
+
+
+def _of_fields(site: Site, event: Event, fields: Fields) -> Json | None:
+    if event.raw is not None:
+        kept = [item for item in event.raw.get("items", ()) if not fields or item.get("fieldId") in fields]
+        return {**event.raw, "items": kept} if kept or not fields else None
+    items = [item for item in event.items if not fields or item.field_id in fields]
+    return _history(site, event, items, event.at) if items else None
 
 
 def _issue(site: Site, one: Issue, fields: Fields, *, changelog: bool) -> Json:
@@ -78,10 +89,3 @@ def _item(site: Site, item: Item) -> Json:
         shown["fieldId"] = item.field_id
     values = {"from": item.old, "fromString": item.old_text, "to": item.new, "toString": item.new_text}
     return {**shown, **values}
-
-
-def _of_fields(shown: Json, fields: Fields) -> Json | None:
-    if not fields:
-        return shown
-    items = [item for item in shown.get("items", ()) if item.get("fieldId") in fields]
-    return {**shown, "items": items} if items else None

@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,15 +13,15 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 
+import click
 from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from sandbox import recorded, team
 from sandbox.api import Jira
 from sandbox.shapes import WEEK, Flavour, millis, moment
 from sandbox.site import Site, wall_clock
-from sandbox.wire import Request
+from sandbox.wire import Request, Response
 
 LOOPBACK: Final = "127.0.0.1"
 _WEEKS_BEFORE: Final = 60
@@ -53,7 +55,7 @@ def build(options: Options, now: datetime) -> Jira:
     return Jira(site, anonymous=options.anonymous, context=options.context)
 
 
-def run(options: Options, say: Callable[[str], None] = print) -> None:
+def run(options: Options, say: Callable[[str], None] = click.echo) -> None:
     """Serve until SIGTERM or SIGINT; `say` gets one line with the URL and how to log in."""
     jira = build(options, wall_clock())
     account = jira.site.accounts[0]
@@ -66,15 +68,16 @@ def run(options: Options, say: Callable[[str], None] = print) -> None:
 
 
 def serve(jira: Jira, *, port: int, latency: float, ready: Callable[[str], None]) -> None:
-    """Serve on loopback until SIGTERM or SIGINT; `ready` is called with the base URL."""
-    asyncio.run(_serve_until_signal(jira, port, latency, ready))
+    """Serve on loopback until SIGTERM or SIGINT; `ready` is called with the base URL. OSError if the port is taken."""
+    asyncio.run(_serve_until_signal(jira, _listen(port), latency, ready))
 
 
 @contextmanager
 def running(jira: Jira, *, port: int = 0, latency: float = 0.0) -> Iterator[str]:
-    """Serve in a thread as long as the block lasts; gives the base URL."""
+    """Serve in a thread as long as the block lasts; gives the base URL. OSError if the port is taken."""
+    sockets = _listen(port)
     loop, stop, urls = asyncio.new_event_loop(), asyncio.Event(), SimpleQueue[str]()
-    serving = _serve(jira, port, latency, urls.put, stop)
+    serving = _serve(jira, sockets, latency, urls.put, stop)
     thread = threading.Thread(target=loop.run_until_complete, args=(serving,), name="sandbox", daemon=True)
     thread.start()
     try:
@@ -85,16 +88,26 @@ def running(jira: Jira, *, port: int = 0, latency: float = 0.0) -> Iterator[str]
         loop.close()
 
 
-async def _serve_until_signal(jira: Jira, port: int, latency: float, ready: Callable[[str], None]) -> None:
+def _listen(port: int) -> list[socket.socket]:
+    # Not Tornado's bind_sockets: where the port is taken it leaves an open socket behind.
+    listening = socket.create_server((LOOPBACK, port), backlog=128)
+    listening.settimeout(0)
+    return [listening]
+
+
+async def _serve_until_signal(
+    jira: Jira, sockets: list[socket.socket], latency: float, ready: Callable[[str], None]
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await _serve(jira, port, latency, ready, stop)
+    await _serve(jira, sockets, latency, ready, stop)
 
 
-async def _serve(jira: Jira, port: int, latency: float, ready: Callable[[str], None], stop: asyncio.Event) -> None:
-    sockets = bind_sockets(port, LOOPBACK)
+async def _serve(
+    jira: Jira, sockets: list[socket.socket], latency: float, ready: Callable[[str], None], stop: asyncio.Event
+) -> None:
     server = HTTPServer(_application(jira, latency))
     server.add_sockets(sockets)
     url = f"http://{LOOPBACK}:{sockets[0].getsockname()[1]}{jira.context}"
@@ -148,19 +161,35 @@ class _Door(RequestHandler):
     def check_xsrf_cookie(self) -> None:
         """A REST API has none."""
 
+    def compute_etag(self) -> None:
+        """Jira sends none for these doors."""
+
     async def _answer(self) -> None:
-        if self._latency:
-            await asyncio.sleep(self._latency)
         asked = self.request
         headers = dict(asked.headers.get_all())
         answer = self._jira.handle(Request(str(asked.method), asked.path, asked.query, headers, asked.body))
+        if self._latency + answer.delay:
+            await asyncio.sleep(self._latency + answer.delay)
+        if answer.is_reset or answer.cut is not None:
+            await self._break_off(answer)
+            return
         self.set_status(answer.status)
         self.clear_header("Server")
         for name, value in answer.headers.items():
             self.set_header(name, value)
         self.finish(answer.body)
 
-    get = post = put = delete = head = patch = _answer  # Tornado calls one per method
+    async def _break_off(self, answer: Response) -> None:
+        """Write what is left of the answer past Tornado, which would never promise more than it sends."""
+        stream = self.detach()
+        if answer.is_reset:
+            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        else:
+            head = f"HTTP/1.1 {answer.status} OK\r\nContent-Length: {len(answer.body)}\r\n\r\n"
+            await stream.write(head.encode() + answer.body[: answer.cut])
+        stream.close()
+
+    get = post = put = delete = _answer  # Tornado calls one per method
 
 
 def _team_site(options: Options, now: datetime) -> Site:

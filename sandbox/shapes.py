@@ -27,7 +27,8 @@ def moment(at: int, zone: tzinfo = UTC) -> datetime:
 
 def stamp(at: int, zone: tzinfo) -> str:
     """Jira's time stamp: milliseconds, and an offset without a colon (`2025-11-09T14:30:45.123+0800`)."""
-    return f"{moment(at // 1000 * 1000, zone):%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}{moment(at, zone):%z}"
+    text = moment(at, zone).isoformat(timespec="milliseconds")
+    return text[:-3] + text[-2:]
 
 
 def parse_stamp(text: str) -> int | None:

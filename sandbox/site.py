@@ -75,8 +75,8 @@ class Issue:
         return self.events[self.seen].at if self.seen < len(self.events) else None
 
     def histories(self) -> list[Event]:
-        """The histories there are now, oldest first."""
-        return [event for event in self.events[: self.seen] if event.is_history]
+        """The histories there are now, oldest first, also where something was dated back."""
+        return sorted((event for event in self.events[: self.seen] if event.is_history), key=attrgetter("at", "id"))
 
 
 @dataclass(slots=True, eq=False)
@@ -133,6 +133,16 @@ def wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much an answer holds: Jira's own figures; smaller ones let a test of few issues meet them."""
+
+    page_of_ids: int = 5_000
+    page_with_fields: int = 100
+    page_of_search: int = 1_000
+    wall: int = 10_000
+
+
 @dataclass(slots=True, eq=False)
 class Site:
     """A whole Jira. `zone` is the site's (time stamps are written in it), an account's own may differ.
@@ -151,6 +161,7 @@ class Site:
     keys: dict[str, int] = field(default_factory=dict)
     strays: dict[str, Issue] = field(default_factory=dict)
     closed_projects: set[str] = field(default_factory=set)
+    bounds: Bounds = Bounds()
     lag: int = 0
     indexed: list[Issue] = field(default_factory=list)
     by_updated: list[Issue] = field(default_factory=list)
@@ -224,10 +235,15 @@ class Site:
         """The versions of a project that exist by now, in the order they were made."""
         return [v.body for v in self.versions if v.project == project["key"] and v.born <= self.now]
 
+    def next_number(self) -> int:
+        """A number never given before on this site, rising."""
+        return next(self._ticket)
+
     def happen(self, issue: Issue, event: Event) -> None:
         """Add an event to a life; it has happened at the first `advance` to its instant or later."""
-        insort(issue.events, event, lo=issue.seen, key=attrgetter("at"))
-        self._push(max(event.at, issue.born), issue)
+        live = self.issues[issue.id]  # a caller may hold the index's copy
+        insort(live.events, event, lo=live.seen, key=attrgetter("at"))
+        self._push(max(event.at, live.born), live)
 
     def change(self, version: Version, at: int, sets: Sets) -> None:
         """Add a change to a version's life; its issues do not notice."""

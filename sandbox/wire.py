@@ -33,12 +33,18 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP answer; `returned` is the number of issues (or histories) in it, for the log."""
+    """An HTTP answer; `returned` is the number of issues (or histories) in it, for the log.
+
+    The rest is for faults: seconds it comes late, bytes of the body after which it breaks off, a reset instead of it.
+    """
 
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     returned: int = 0
+    delay: float = 0.0
+    cut: int | None = None
+    is_reset: bool = False
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault

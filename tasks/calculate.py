@@ -108,12 +108,17 @@ class View:
 
 def view_of(current: Runtime, session: Session, run: Run) -> View:
     """The view of a run; raises FatalError where there is no data, or none as late as was asked for."""
-    cache = store.find_cache(session, run.profile)
-    statuses = store.load_statuses(session, run.profile)
+    return look(current, session, run.profile, run.as_of)
+
+
+def look(current: Runtime, session: Session, profile: str, wanted: datetime | None) -> View:
+    """The view of a profile as of an instant, by default that of the data; raises as ``view_of`` does."""
+    cache = store.find_cache(session, profile)
+    statuses = store.load_statuses(session, profile)
     if cache is None or cache.data_as_of is None:
-        raise FatalError(f"profile {run.profile!r} has no data yet; fetch it with: flowbeat refresh {run.profile}")
-    rules = stored_rules(current, run.profile, cache)
-    return View(rules, Context.of(rules, statuses), as_of(run.profile, run.as_of, cache.data_as_of))
+        raise FatalError(f"profile {profile!r} has no data yet; fetch it with: flowbeat refresh {profile}")
+    rules = stored_rules(current, profile, cache)
+    return View(rules, Context.of(rules, statuses), as_of(profile, wanted, cache.data_as_of))
 
 
 def stored_rules(current: Runtime, profile: str, cache: CacheMetadata) -> Rules:
@@ -254,7 +259,7 @@ class Loaded:
 def load(current: Runtime, run_id: str) -> Loaded:
     """The input of a run's nine tasks, read once in each process; a run's data stands from its first metric on."""
     with current.reads() as session:
-        run = store.find_run(session, run_id)
+        run = store.load_run(session, run_id)
         if run is None:
             raise MovedOnError
         view = view_of(current, session, run)

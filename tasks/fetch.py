@@ -4,44 +4,50 @@ A fetch goes through stages; where it stands is the run's ``cursor``, written in
 
 - ``begin``: is the copy good enough as it is (a cache hit)? Else ask the site who it is and resolve the mapped fields.
 - ``changed``: (Cloud, when there is a copy) what was updated since the watermark less the overlap.
-- ``census``: every id of the JQL against what is stored: what is new, what is absent.
-- ``look``: the absent are looked at again, by id, whatever the JQL says.
-- ``gone``: those still not there are marked gone, unless there are suspiciously many.
+- ``census``: every id of the JQL against what is stored: what is new is read, what is listed is marked.
+- ``look``: what was not listed is looked at again, by id: hidden, moved out of the JQL, or only missed by the list.
+- ``gone``: the hidden and the moved are marked gone, unless there are suspiciously many hidden.
 - ``lists``: statuses and versions, then the Cache Metadata: the copy is what Jira was when the fetch began.
 """
 
+import contextvars
 import hashlib
 import json
 import logging
+import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from models import store
 from models.records import CACHE_VERSION, CacheMetadata, FetchOperation, Run, iso
 from tasks import steps
 from worker.app import app
-from worker.errors import FatalError, RetryableError
+from worker.errors import FatalError, FlowbeatError
 from worker.jira import fields, parse
 from worker.jira.client import Client
 from worker.jira.jql import normalised
-from worker.jira.reader import Batch, Reader, chunks, parallel
+from worker.jira.reader import Batch, Listing, Reader, chunks, parallel
 from worker.jira.site import identify, reader
 from worker.redact import redact
 from worker.runtime import Runtime
 from worker.settings import Connection, Profile
-from worker.task import MovedOnError, RunTask, beat
+from worker.task import MovedOnError, RunTask
 
 log = logging.getLogger(__name__)
 
 SLICE_SECONDS: Final = 60.0
 BEAT_SECONDS: Final = 5.0
 PAGE: Final = 100
-# A lost permission must not empty a copy: more absent issues than both of these, and the fetch is refused.
-MANY_ABSENT: Final = 20
+# A lost permission must not empty a copy: when more than this and more than half are hidden, the fetch is refused.
+MANY_HIDDEN: Final = 20
 HIDDEN: Final = "deleted or no longer visible"
 MOVED: Final = "moved out of the JQL"
 
@@ -56,14 +62,46 @@ def fetch_slice(current: Runtime, run: Run) -> None:
 
 
 def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
-    """Go through the stages until the time is up or the fetch is done; returns the run's step then."""
+    """Go through the stages until the time is up or the fetch is done; returns the run's step then.
+
+    However short the time, something is committed: a slice never ends where it began. What Jira was asked by a stage
+    that failed is counted too.
+    """
     fetch = Fetch(current, run)
     until = time.monotonic() + seconds
-    while (stage := fetch.cursor.get("stage", "begin")) != "end":
-        if time.monotonic() >= until:
-            return "fetch"
-        STAGES[stage](fetch, until)
+    with beating(current, run):
+        while fetch.stage != "end":
+            try:
+                STAGES[fetch.stage](fetch, until)
+            except FlowbeatError:
+                fetch.settle()
+                raise
+            if fetch.stage != "end" and time.monotonic() >= until:
+                return "fetch"
     return "facts"
+
+
+@contextmanager
+def beating(current: Runtime, run: Run) -> Iterator[None]:
+    """Signs of life from a thread of its own while the block works: one answer of Jira may take longer than silence."""
+    over = threading.Event()
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(_beat_until, over, current, run), name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _beat_until(over: threading.Event, current: Runtime, run: Run) -> None:
+    while not over.wait(BEAT_SECONDS):
+        try:
+            with current.sessions.begin() as session:
+                store.beat_run(session, run.run_id, run.attempt, current.now())
+        except SQLAlchemyError as error:  # the work itself meets the same database, and says so better
+            log.warning("no sign of life could be written", extra={"why": type(error).__name__})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +123,19 @@ class Fetch:
         self.profile: Profile = current.profile(run.profile)
         self.connection: Connection = current.settings.connections[self.profile.connection]
         self.cursor: Cursor = {key: value for key, value in run.cursor.items() if key != "trouble"}
-        self._beaten = time.monotonic()
         self._client: Client | None = None
         self._reader: Reader | None = None
 
     @property
+    def stage(self) -> str:
+        """The stage to go on with."""
+        return str(self.cursor.get("stage", "begin"))
+
+    @property
     def client(self) -> Client:
-        """The client of the connection; its answers keep the run alive."""
+        """The client of the connection."""
         if self._client is None:
-            self._client = self.current.client(self.connection, self.alive)
+            self._client = self.current.client(self.connection)
         return self._client
 
     @property
@@ -114,39 +156,39 @@ class Fetch:
         """How many issues are read between two commits: a page for each parallel reader."""
         return PAGE * min(self.connection.concurrency, 10)
 
-    def alive(self) -> None:
-        """A sign of life between commits, at most every few seconds."""
-        if time.monotonic() - self._beaten > BEAT_SECONDS:
-            self._beaten = time.monotonic()
-            beat(self.current, self.run)
-
     def commit(
-        self, moved: Mapping[str, Any], store_rows: Callable[[Any], Fetched] = lambda _: Fetched(), **changes: Any
+        self,
+        moved: Mapping[str, Any],
+        store_rows: "Callable[[Session], Fetched]" = lambda _: Fetched(),
+        **changes: Any,
     ) -> None:
         """Store rows, the Fetch Operation's counts and the cursor in one transaction, if the run is still ours."""
         cursor = {**self.cursor, **moved}
-        now = self.current.now()
-        calls, delays = self.client.traffic.take() if self._client else (0, 0)
         with self.current.sessions.begin() as session:
-            self._note(session, store_rows(session), calls, delays)
-            if not store.beat_run(session, self.run.run_id, self.run.attempt, now, cursor=cursor, **changes):
-                raise MovedOnError
+            self._count(session, cursor, store_rows(session))
+            self._beat(session, cursor=cursor, **changes)
         self.cursor = cursor
-        self._beaten = time.monotonic()
 
-    def _note(self, session: Any, fetched: Fetched, calls: int, delays: int) -> None:
-        operation = store.find_fetch(session, self.cursor.get("request_id", ""))
-        if operation is None:
-            return
-        added: dict[str, Any] = {
-            "data_volume_fetched": operation.data_volume_fetched + fetched.issues,
-            "issues_changed": operation.issues_changed + fetched.changed,
-            "issues_gone": operation.issues_gone + fetched.gone,
-            "api_calls_made": operation.api_calls_made + calls,
-            "rate_limit_delays": operation.rate_limit_delays + delays,
-            "state": "in_progress" if operation.end_time is None else operation.state,
+    def settle(self) -> None:
+        """Count what was asked since the last commit; the cursor stays where it is, so that the stage is done again."""
+        with self.current.sessions.begin() as session:
+            self._count(session, self.cursor, Fetched())
+            self._beat(session)
+
+    def _count(self, session: Session, cursor: Cursor, fetched: Fetched) -> None:
+        calls, delays = self._client.traffic.take() if self._client else (0, 0)
+        added = {
+            "data_volume_fetched": fetched.issues,
+            "issues_changed": fetched.changed,
+            "issues_gone": fetched.gone,
+            "api_calls_made": calls,
+            "rate_limit_delays": delays,
         }
-        store.save_fetch(session, replace(operation, **added))
+        store.count_fetch(session, cursor.get("request_id", ""), added)
+
+    def _beat(self, session: Session, **changes: Any) -> None:
+        if not store.beat_run(session, self.run.run_id, self.run.attempt, self.current.now(), **changes):
+            raise MovedOnError
 
 
 # --- begin ----------------------------------------------------------------------------------------------------------
@@ -156,16 +198,28 @@ def _begin(fetch: Fetch, _until: float) -> None:
     """A cache hit ends the fetch here; else the site is asked who it is, and the fetch is planned."""
     with fetch.current.reads() as session:
         cache = store.find_cache(session, fetch.run.profile)
-    if cache is not None and (kept := _kept(fetch, cache)) is not None:
-        _hit(fetch, kept)
-        return
-    operation = _operation(fetch, "initiated")
-    fetch.commit({"request_id": operation.request_id}, lambda session: _started(session, operation))
+    if "request_id" not in fetch.cursor:
+        kept = None if cache is None else _kept(fetch, cache)
+        if kept is not None:
+            _hit(fetch, kept)
+            return
+        operation = _operation(fetch)
+        fetch.commit({"request_id": operation.request_id}, lambda session: _saved(session, operation))
     site = identify(fetch.client)
-    plan = _plan(fetch, cache, site.flavour)
-    plan |= {"jira_now": iso(site.now)}
-    kind: Any = plan["kind"]
-    fetch.commit(plan, lambda session: _started(session, replace(operation, kind=kind)))
+    plan = {**_plan(fetch, cache, site.flavour), "jira_now": iso(site.now)}
+    fetch.commit(plan, lambda session: _planned(session, fetch.cursor["request_id"], plan["kind"]))
+
+
+def _saved(session: Session, operation: FetchOperation) -> Fetched:
+    store.save_fetch(session, operation)
+    return Fetched()
+
+
+def _planned(session: Session, request_id: str, kind: Any) -> Fetched:
+    operation = store.find_fetch(session, request_id)
+    if operation is not None:
+        store.save_fetch(session, replace(operation, kind=kind))
+    return Fetched()
 
 
 def _kept(fetch: Fetch, cache: CacheMetadata) -> CacheMetadata | None:
@@ -179,7 +233,8 @@ def _kept(fetch: Fetch, cache: CacheMetadata) -> CacheMetadata | None:
     if key == cache.cache_key:
         return cache
     mapped = _known_mapping(fetch.profile, cache)
-    if mapped is None or cache.cursor.get("source") != _source(fetch.connection, fetch.profile):
+    same = {"source": _source(fetch.connection, fetch.profile), "summaries": fetch.profile.store_summaries}
+    if mapped is None or any(cache.cursor.get(name) != value for name, value in same.items()):
         return None
     return replace(cache, cache_key=key, config_hash=key, cursor={**cache.cursor, "resolved": mapped})
 
@@ -194,12 +249,10 @@ def _known_mapping(profile: Profile, cache: CacheMetadata) -> dict[str, str] | N
 
 
 def _hit(fetch: Fetch, cache: CacheMetadata) -> None:
-    operation = replace(
-        _operation(fetch, "completed"), end_time=fetch.current.now(), duration_seconds=0.0, cache_hit=True
-    )
-    operation = replace(operation, end_time=operation.start_time)
+    asked = _operation(fetch)
+    operation = replace(asked, state="completed", end_time=asked.start_time, duration_seconds=0.0, cache_hit=True)
 
-    def rows(session: Any) -> Fetched:
+    def rows(session: Session) -> Fetched:
         store.save_fetch(session, operation)
         store.save_cache(session, cache)
         return Fetched()
@@ -219,15 +272,15 @@ def _plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> Cursor:
         mapped.keys() <= old.get("mapped", {}).keys() and old.get("summaries") == fetch.profile.store_summaries
     )
     incremental = bool(old) and same_site and same_fields and not fetch.run.options.get("full")
+    if incremental:  # what is stored stays mapped, under the name the site has for it now
+        mapped = {key: names.get(key, name) for key, name in old["mapped"].items()}
     return {
         "kind": "incremental" if incremental else "full",
         "flavour": flavour,
-        "mapped": old["mapped"] if incremental else mapped,
+        "mapped": mapped,
         "resolved": dict(rules.fields),
         "watermark": old.get("watermark") if incremental else None,
         "stage": "changed" if incremental and flavour == "cloud" and old.get("watermark") else "census",
-        "low": 0,
-        "last": 0,
         "seen": 0,
         "expected": cache.issue_count if cache is not None else None,
     }
@@ -240,21 +293,14 @@ def fetch_fields(fetch: Fetch, flavour: str) -> list[Any]:
     return reader(fetch.client, flavour, parse.Wanted()).fields()
 
 
-def _operation(fetch: Fetch, state: Any) -> FetchOperation:
+def _operation(fetch: Fetch) -> FetchOperation:
     return FetchOperation(
-        request_id=fetch.cursor.get("request_id") or str(uuid.uuid4()),
+        request_id=str(uuid.uuid4()),
         jql_query=str(redact(fetch.profile.jql)),
         start_time=fetch.current.now(),
         run_id=fetch.run.run_id,
         profile=fetch.run.profile,
-        kind="incremental",
-        state=state,
     )
-
-
-def _started(session: Any, operation: FetchOperation) -> Fetched:
-    store.save_fetch(session, operation)
-    return Fetched()
 
 
 # --- changed and census ---------------------------------------------------------------------------------------------
@@ -264,124 +310,145 @@ def _changed(fetch: Fetch, until: float) -> None:
     """A page of what was updated since the watermark less the overlap; what stands as stored is not read again."""
     since = datetime.fromisoformat(fetch.cursor["watermark"]) - timedelta(minutes=fetch.connection.overlap_minutes)
     page = fetch.reader.changed(fetch.profile.jql, since, fetch.cursor.get("position"))
-    with fetch.current.reads() as session:
-        stored = store.stored_updates(session, fetch.run.profile, list(page.updates))
-    differing = [issue_id for issue_id, updated in page.updates.items() if stored.get(issue_id) != updated]
-    if not _read(fetch, differing, until, lambda _: {}):
-        return
-    fetch.commit({"position": page.after, "stage": "changed" if page.after else "census"})
+    stored = _standing(fetch, page)
+    differing = [key for key, updated in page.updates.items() if key not in stored or stored[key].updated != updated]
+    if _read(fetch, differing, until):
+        fetch.commit(_next(page, "changed", "census") | _newest(fetch, page.updates.values()))
 
 
 def _census(fetch: Fetch, until: float) -> None:
-    """A page of all ids against what is stored in its range: new ones are read, absent ones are marked."""
-    low = int(fetch.cursor["low"])
+    """A page of ids against what is stored: new and differing ones are read; then all that Jira has are marked."""
     page = fetch.reader.census(fetch.profile.jql, fetch.cursor.get("position"))
-    numbers = [int(issue_id) for issue_id in page.updates]
-    if any(after <= before for before, after in zip([low, *numbers], numbers, strict=False)):
-        raise RetryableError("Jira did not list the issues in the order of their ids")
-    high = None if page.after is None else numbers[-1]
-    with fetch.current.reads() as session:
-        stored = store.stored_range(session, fetch.run.profile, low, high)
-    wanted = [issue_id for issue_id in page.updates if _is_wanted(fetch, issue_id, page.updates[issue_id], stored)]
-    if not _read(fetch, wanted, until, lambda ids: {"last": int(ids[-1])}):
+    stored = _standing(fetch, page)
+    if not _read(fetch, [key for key in page.updates if _is_wanted(fetch, key, page, stored)], until):
         return
-    absent = [issue_id for issue_id in stored if issue_id not in page.updates]
-
-    def rows(session: Any) -> Fetched:
-        store.mark_absent(session, fetch.run.profile, absent, fetch.run.run_id)
-        return Fetched()
-
-    moved = {
-        "position": page.after,
-        "low": high or low,
-        "last": high or low,
-        "stage": "census" if page.after else "look",
-    }
+    listed = [key for key in page.updates if key not in fetch.cursor.get("vanished", ())]
     seen = int(fetch.cursor["seen"]) + len(page.updates)
-    fetch.commit({**moved, "seen": seen}, rows, progress=_progress(fetch, seen))
+    fetch.commit(
+        _next(page, "census", "look") | {"seen": seen},
+        lambda session: _marked(session, fetch, {fetch.run.run_id: listed}),
+        progress=_progress(fetch, seen),
+    )
 
 
-def _is_wanted(fetch: Fetch, issue_id: str, updated: datetime | None, stored: Mapping[str, datetime]) -> bool:
-    if int(issue_id) <= int(fetch.cursor["last"]):  # read before this page was interrupted
-        return False
-    return fetch.full or issue_id not in stored or (updated is not None and updated != stored[issue_id])
+def _standing(fetch: Fetch, page: Listing) -> dict[str, store.Standing]:
+    with fetch.current.reads() as session:
+        return store.standing_issues(session, fetch.run.profile, list(page.updates))
 
 
-def _read(fetch: Fetch, ids: Sequence[str], until: float, moved: Callable[[Sequence[str]], Cursor]) -> bool:
-    """Read issues and commit them batch by batch; False when the time is up before the last one."""
-    for some in chunks(ids, fetch.batch):
-        if time.monotonic() >= until:
+def _is_wanted(fetch: Fetch, issue_id: str, page: Listing, stored: Mapping[str, store.Standing]) -> bool:
+    known = stored.get(issue_id)
+    if known is None or (fetch.full and known.mark != fetch.run.run_id):
+        return True
+    return fetch.reader.lists_updates and known.updated != page.updates[issue_id]
+
+
+def _next(page: Listing, stage: str, following: str) -> Cursor:
+    """The cursor behind a page: at the next page of the stage, or at the stage that follows."""
+    return {"position": page.after, "stage": stage if page.after else following, "vanished": [], "unreadable": []}
+
+
+def _read(fetch: Fetch, ids: Sequence[str], until: float) -> bool:
+    """Read issues and commit them batch by batch, at least one; False when the time is up before the last one.
+
+    Ids that came to nothing are kept in the cursor until the page is done, so that no slice asks for them again.
+    """
+    passed = {*fetch.cursor.get("vanished", ()), *fetch.cursor.get("unreadable", ())}
+    batches = chunks([issue_id for issue_id in ids if issue_id not in passed], fetch.batch)
+    for number, some in enumerate(batches, start=1):
+        _keep(fetch, some, fetch.reader.issues(some))
+        if time.monotonic() >= until and number < len(batches):
             return False
-        batch = fetch.reader.issues(some)
-        newest = max((iso(issue.updated) for issue in batch.issues), default="")
-        kept = {"newest": max(newest, fetch.cursor.get("newest", "")), "read": _count(fetch, "read") + len(some)}
-        fetch.commit(
-            {**moved(some), **kept},
-            lambda session, batch=batch: _store(session, fetch, batch),  # type: ignore[misc]  # bound per loop
-            progress=_progress(fetch, int(fetch.cursor["seen"]) + len(some)),
-        )
     return True
 
 
-def _store(session: Any, fetch: Fetch, batch: Batch) -> Fetched:
-    changed = store.save_issues(session, fetch.run.profile, batch.issues)
-    unreadable = {issue_id: {"unreadable_issue": 1} for issue_id in batch.broken}
-    store.save_findings(session, fetch.run.profile, "changelog", unreadable)
-    return Fetched(issues=len(batch.issues), changed=changed)
+def _keep(fetch: Fetch, asked: Sequence[str], batch: Batch) -> None:
+    """Commit what was asked for; the mark says that this run has read it."""
+    read = [issue.issue_id for issue in batch.issues]
+    vanished = set(asked) - set(read) - batch.broken.keys()
+
+    def rows(session: Session) -> Fetched:
+        changed = store.save_issues(session, fetch.run.profile, batch.issues)
+        broken = {issue_id: {"unreadable_issue": 1} for issue_id in batch.broken}
+        store.save_findings(session, fetch.run.profile, "changelog", broken)
+        _marked(session, fetch, {fetch.run.run_id: [*read, *batch.broken]})
+        return Fetched(issues=len(read), changed=changed)
+
+    moved = {
+        "vanished": [*fetch.cursor.get("vanished", ()), *sorted(vanished)],
+        "unreadable": [*fetch.cursor.get("unreadable", ()), *sorted(batch.broken)],
+        "read": int(fetch.cursor.get("read", 0)) + len(asked),
+    }
+    fetch.commit(
+        moved | _newest(fetch, [issue.updated for issue in batch.issues]),
+        rows,
+        progress=_progress(fetch, int(fetch.cursor["seen"]) + len(asked)),
+    )
+
+
+def _newest(fetch: Fetch, updates: Iterable[datetime | None]) -> Cursor:
+    """The largest ``updated`` seen in committed pages: the watermark to be."""
+    seen = [iso(updated) for updated in updates if updated is not None]
+    return {"newest": max([*seen, fetch.cursor.get("newest", "")])}
+
+
+def _marked(session: Session, fetch: Fetch, marks: Mapping[str, Sequence[str]]) -> Fetched:
+    for mark, ids in marks.items():
+        store.mark_issues(session, fetch.run.profile, ids, mark)
+    return Fetched()
 
 
 def _progress(fetch: Fetch, seen: int) -> dict[str, Any]:
     expected = fetch.cursor.get("expected")
-    return {"done": seen, "total": max(expected, seen) if expected else None, "read": _count(fetch, "read")}
-
-
-def _count(fetch: Fetch, name: str) -> int:
-    return int(fetch.cursor.get(name, 0))
+    return {"done": seen, "total": max(expected, seen) if expected else None, "read": fetch.cursor.get("read", 0)}
 
 
 # --- look and gone --------------------------------------------------------------------------------------------------
 
 
 def _look(fetch: Fetch, _until: float) -> None:
-    """Look at some of the absent again, by id: seen ones have left the JQL, the others are hidden or deleted."""
-    absent = _absent(fetch, fetch.run.run_id, fetch.batch)
+    """Look at some of what was not listed again, by id; what matches after all was missed by the list, and is read."""
+    run_id = fetch.run.run_id
+    with fetch.current.reads() as session:
+        marks = (run_id, _hidden(run_id), _moved(run_id))
+        absent = store.unmarked_issues(session, fetch.run.profile, marks, fetch.batch)
     if not absent:
         fetch.commit({"stage": "gone"})
         return
     visible = fetch.reader.visible(absent)
-
-    def rows(session: Any) -> Fetched:
-        for mark, ids in (("moved", visible), ("hidden", set(absent) - visible)):
-            store.mark_absent(session, fetch.run.profile, sorted(ids), f"{fetch.run.run_id} {mark}")
-        return Fetched()
-
-    fetch.commit({}, rows)
+    missed = fetch.reader.matching(fetch.profile.jql, sorted(visible)) if visible else set()
+    if missed:
+        _keep(fetch, sorted(missed), fetch.reader.issues(sorted(missed)))
+    found = {_hidden(run_id): sorted(set(absent) - visible), _moved(run_id): sorted(visible - missed)}
+    fetch.commit({}, lambda session: _marked(session, fetch, found))
 
 
 def _gone(fetch: Fetch, _until: float) -> None:
     """Mark what the second look confirmed; refuse where that would empty the copy, unless ``--full`` says so."""
+    run_id, profile = fetch.run.run_id, fetch.run.profile
     with fetch.current.reads() as session:
-        hidden = store.count_absent(session, fetch.run.profile, f"{fetch.run.run_id} hidden")
-        total = store.count_issues(session, fetch.run.profile)
-    if hidden > MANY_ABSENT and hidden * 2 > total and not fetch.run.options.get("full"):
+        hidden = store.count_marked(session, profile, _hidden(run_id))
+        total = store.count_issues(session, profile)
+    if hidden > MANY_HIDDEN and hidden * 2 > total and not fetch.run.options.get("full"):
         raise FatalError(
             f"{hidden} of {total} stored issues are no longer visible; the account may have lost a permission. Nothing"
-            f" was marked gone. If they are really gone: flowbeat refresh {fetch.run.profile} --full"
+            f" was marked gone. If they are really gone: flowbeat refresh {profile} --full"
         )
     now = fetch.current.now()
 
-    def rows(session: Any) -> Fetched:
-        gone = 0
-        for mark, reason in (("hidden", HIDDEN), ("moved", MOVED)):
-            gone += store.mark_gone(session, fetch.run.profile, f"{fetch.run.run_id} {mark}", reason, now)
-        return Fetched(gone=gone)
+    def rows(session: Session) -> Fetched:
+        hidden = store.mark_gone(session, profile, _hidden(run_id), HIDDEN, now)
+        return Fetched(gone=hidden + store.mark_gone(session, profile, _moved(run_id), MOVED, now))
 
     fetch.commit({"stage": "lists"}, rows)
 
 
-def _absent(fetch: Fetch, mark: str, limit: int) -> list[str]:
-    with fetch.current.reads() as session:
-        return store.absent_issues(session, fetch.run.profile, mark, limit)
+def _hidden(run_id: str) -> str:
+    return f"{run_id} hidden"
+
+
+def _moved(run_id: str) -> str:
+    return f"{run_id} moved"
 
 
 # --- lists: the end -------------------------------------------------------------------------------------------------
@@ -389,19 +456,26 @@ def _absent(fetch: Fetch, mark: str, limit: int) -> list[str]:
 
 def _lists(fetch: Fetch, _until: float) -> None:
     """Statuses and versions as they are now, and the Cache Metadata: with this the fetch is complete."""
+    profile, request_id = fetch.run.profile, fetch.cursor["request_id"]
     statuses = fetch.reader.statuses()
     with fetch.current.reads() as session:
-        projects = store.projects(session, fetch.run.profile) if _needs_versions(fetch.profile) else []
+        projects = store.projects(session, profile) if _needs_versions(fetch.profile) else []
     found = parallel(fetch.reader.versions, projects, fetch.connection.concurrency)
-    versions = [version for some in found for version in some]
 
-    def rows(session: Any) -> Fetched:
-        store.save_statuses(session, fetch.run.profile, statuses)
-        store.save_versions(session, fetch.run.profile, versions)
+    def rows(session: Session) -> Fetched:
+        store.save_statuses(session, profile, statuses)
+        store.save_versions(session, profile, [version for some in found for version in some])
+        if not fetch.profile.store_summaries:
+            store.clear_summaries(session, profile)
         store.save_cache(session, _cache(session, fetch))
-        return _completed(session, fetch)
+        store.complete_fetch(session, request_id, fetch.current.now())
+        return Fetched()
 
     fetch.commit({"stage": "end"}, rows, step="facts", restarts=0)
+    with fetch.current.reads() as session:
+        operation = store.find_fetch(session, request_id)
+    if operation is not None:
+        logging.getLogger("flowbeat.performance").info("fetch operation", extra=asdict(operation))
 
 
 def _needs_versions(profile: Profile) -> bool:
@@ -409,7 +483,7 @@ def _needs_versions(profile: Profile) -> bool:
     return deployments is not None and deployments.source in ("versions", "table")
 
 
-def _cache(session: Any, fetch: Fetch) -> CacheMetadata:
+def _cache(session: Session, fetch: Fetch) -> CacheMetadata:
     now, run = fetch.current.now(), fetch.run
     began = fetch.cursor["jira_now"]
     newest = max(fetch.cursor.get("newest", ""), fetch.cursor.get("watermark") or "")
@@ -434,17 +508,6 @@ def _cache(session: Any, fetch: Fetch) -> CacheMetadata:
             "resolved": fetch.cursor["resolved"],
         },
     )
-
-
-def _completed(session: Any, fetch: Fetch) -> Fetched:
-    operation = store.find_fetch(session, fetch.cursor["request_id"])
-    if operation is not None:
-        now = max(fetch.current.now(), operation.start_time)
-        seconds = (now - operation.start_time).total_seconds()
-        done = replace(operation, state="completed", end_time=now, duration_seconds=seconds)
-        store.save_fetch(session, done)
-        logging.getLogger("flowbeat.performance").info("fetch operation", extra=asdict(done))
-    return Fetched()
 
 
 def cache_key(connection: Connection, profile: Profile) -> str:

@@ -33,7 +33,7 @@ def resume(run_id: str, attempt: int) -> None:
     """Bring back a run whose pause is over; one that paused longer than a countdown may be is sent round again."""
     current = runtime.current()
     with current.reads() as session:
-        run = store.find_run(session, run_id)
+        run = store.load_run(session, run_id)
     if run is None or run.attempt != attempt or run.state != "waiting":
         return
     left = (run.wait_until - current.now()).total_seconds() if run.wait_until else 0.0
@@ -60,7 +60,7 @@ def pick_up_silent(current: Runtime) -> int:
     now = current.now()
     before = now - timedelta(seconds=current.settings.sweep.silent_seconds)
     with current.reads() as session:
-        silent = store.silent_runs(session, before, now)
+        silent = store.silent_runs(session, before)
     return sum(_pick_up(current, run) for run in silent)
 
 

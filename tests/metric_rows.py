@@ -1,6 +1,6 @@
 """Short ways to write down an issue, its history and what a metric says of it, for tests whose arithmetic is read."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from metric_teams import prepared
@@ -61,6 +61,19 @@ def transition(when: datetime, entry: int, before: str | None, after: str | None
     return Transition(when, entry, 0, "status", str(entry), before, names[0], after, names[1])
 
 
+def version(
+    version_id: str,
+    day: date | None,
+    *,
+    project: str = "P",
+    name: str = "",
+    released: bool = True,
+    archived: bool = False,
+) -> Version:
+    """A version of a project, released on a day."""
+    return Version(version_id, project, name or version_id, released, day, archived)
+
+
 def measure(
     metric: str,
     rules: Rules,
@@ -70,6 +83,6 @@ def measure(
     versions: tuple[Version, ...] = (),
     table: tuple[Row, ...] = (),
 ) -> Measurement:
-    """What a metric says of some issues in one window: 0 is the period, −1 the last week."""
+    """What a metric says of some issues in one window: 0 is the period (October by default), −1 the last week."""
     ready = prepared(Team(issues, STATUSES, versions, table), rules, time(as_of))
     return calculate(metric, ready)[window]

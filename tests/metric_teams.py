@@ -1,16 +1,19 @@
 """Teams made up for the metric tests: small, but with every kind of history, mapping, clock change and damage."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from random import Random
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from hypothesis import strategies as st
 from naive_metrics import Row, Team
 
 from models.metrics import facts
 from models.metrics.prepared import Prepared
 from models.records import (
     DEFAULT_CATEGORIES,
+    DEFAULT_FAILURE_VALUES,
     Dataset,
     Deployment,
     DeploymentRules,
@@ -23,6 +26,7 @@ from models.records import (
     micros,
 )
 
+Scene = tuple[Team, Rules, datetime]
 STATUSES: Final = (
     Status("1", "Open", "new"),
     Status("2", "Doing", "indeterminate"),
@@ -66,6 +70,8 @@ TYPES: Final = [
     "Spike",
     "Epic",
     "Release",
+    "Release",
+    "Release",
     "Incident",
     "Incident",
 ]
@@ -103,6 +109,9 @@ FIELDS: Final = {
 }
 
 
+NUMBERS: Final = tuple(str(number) for number in range(1, 30))
+
+
 def prepared(team: Team, rules: Rules, as_of: datetime) -> Prepared:
     """A team as the metrics read it: facts of every issue, deployments of its versions and its table."""
     context = facts.Context.of(rules, team.statuses)
@@ -131,130 +140,124 @@ def _row(row: Row) -> Deployment:
     )
 
 
-@st.composite
-def scenes(draw: st.DrawFn, source: str, visited: Any = VISITED) -> tuple[Team, Rules, datetime]:
+@dataclass(frozen=True)
+class Maker:
+    """Draws a team from dice: the same dice, the same team."""
+
+    dice: Random
+    zone: str
+    clock: tuple[datetime, ...]
+    visited: Sequence[tuple[str | None, str | None]]
+
+    def moment(self) -> datetime:
+        """One of the few instants at which anything happens."""
+        return self.dice.choice(self.clock)
+
+    def issue(self, number: int) -> Issue:
+        """An issue of any type, with a history and every mapped field."""
+        dice = self.dice
+        history = self.history(number)
+        last = history[-1].to_id if history else None
+        created = min(self.moment(), self.moment(), self.moment())
+        return Issue(
+            issue_id=str(number),
+            key=f"TEAM-{number}",
+            project=dice.choice(["TEAM", "TEAM", "SIDE"]),
+            type=dice.choice(TYPES),
+            status_id=last if last and dice.random() < 0.9 else dice.choice(["1", "2", "4", "77"]),
+            created=created,
+            updated=created,
+            resolution=dice.choice([None, None, None, "Done", "won't do", "Duplicate"]),
+            resolved=None,
+            summary=None,
+            fields=self.fields(),
+            transitions=tuple(history),
+        )
+
+    def history(self, number: int) -> list[Transition]:
+        """Status changes in the order of time; mostly a chain, sometimes broken, sometimes told twice."""
+        dice = self.dice
+        instants = sorted(self.moment() for _ in range(dice.choice([0, 1, 2, 3, 4, 5, 7])))
+        before, history = dice.choice(self.visited), []
+        for index, at in enumerate(instants):
+            ending = at == instants[-1] and dice.random() < 0.5
+            after = ("4", "Done") if ending else dice.choice(self.visited)
+            entry = number * 100 + index
+            history.append(Transition(at, entry, 0, "status", str(entry), *before, *after))
+            before = after if dice.random() < 0.9 else dice.choice(self.visited)
+        return history + history[: dice.choice([0, 0, 1, 2])]
+
+    def fields(self) -> dict[str, Any]:
+        """All that a rule may be mapped to."""
+        dice = self.dice
+        return {
+            "priority": dice.choice(["High", "low", None]),
+            "fixVersions": dice.sample("1234", dice.choice([0, 1, 1, 2])),
+            "versions": dice.sample("1234", dice.choice([0, 0, 0, 1])),
+            "links": dice.sample(NUMBERS, dice.choice([0, 1, 2])),
+            "cf_deployed": self.date(),
+            "cf_committed": dice.choice([None, "text", {"value": self.date()}, {"value": self.date()}]),
+            "cf_failed": dice.choice(FAILURES),
+            "cf_detected": self.date(),
+            "cf_restored": self.date(),
+            "cf_points": dice.choice(POINTS),
+        }
+
+    def date(self) -> Any:
+        """What a mapped field may hold: nothing, a time in any offset, a day, the ends of time, or damage."""
+        local = self.moment().astimezone(ZoneInfo(self.zone))
+        forms = [local.isoformat(timespec="microseconds"), f"{local:%Y-%m-%dT%H:%M:%S.%f%z}", f"{local:%Y-%m-%d}"]
+        return self.dice.choice([None, None, None, *forms, *forms, self.dice.choice(FAR + DAMAGE)])
+
+    def version(self, number: int) -> Version:
+        """A version of one of three projects, often released on a day of the clock."""
+        dice = self.dice
+        day = dice.choice([self.moment().astimezone(ZoneInfo(self.zone)).date()] * 5 + [None])
+        project = dice.choice(["TEAM", "TEAM", "SIDE", "ELSE"])
+        return Version(str(number), project, f"1.{number}", dice.random() < 0.8, day, archived=dice.random() < 0.5)
+
+    def row(self, number: int) -> Row:
+        """A row of the deployments table."""
+        versions, issues = self.dice.sample("1234", 1), self.dice.sample(NUMBERS, self.dice.choice([0, 2]))
+        return Row(f"row {number}", self.moment(), self.dice.random() < 0.3, tuple(versions), tuple(issues))
+
+    def rules(self, deployments: DeploymentRules | None) -> Rules:
+        """The rules of a profile; each role is mapped or not."""
+        dice = self.dice
+        incidents = IncidentRules(("Incident",)), IncidentRules(("incident",), priorities=("HIGH",))
+        moved = {**DEFAULT_CATEGORIES, "defect": ("Bug", "Spike"), "debt": ()}
+        return Rules(
+            timezone=self.zone,
+            time_period_days=dice.choice([1, 14, 30, 40]),
+            history_weeks=dice.choice([1, 3, 4]),
+            workflow=dice.choice(WORKFLOWS),
+            categories=dice.choice([DEFAULT_CATEGORIES, moved]),
+            fields={role: name for role, name in FIELDS.items() if dice.random() < 0.5},
+            deployments=deployments,
+            incidents=dice.choice([None, *incidents, *incidents]),
+            failure_values=dice.choice([DEFAULT_FAILURE_VALUES, ("OK",)]),
+        )
+
+
+def scene(source: str, seed: int, visited: Sequence[tuple[str | None, str | None]] = VISITED) -> Scene:
     """A team, the rules of its profile, and an as-of that may lie anywhere in or after its history."""
-    zone, monday = draw(st.sampled_from(PLACES))
-    clock = draw(_clocks(zone, monday))
-    moments = st.sampled_from(clock)
-    numbers = range(1, draw(st.integers(1, 7)) + 1)
-    issues = tuple(draw(_issues(str(number), moments, zone, visited)) for number in numbers)
-    rules = draw(_rules(zone, SOURCES[source]))
-    versions = (
-        tuple(draw(_versions(str(number), moments, zone)) for number in range(1, 4)) if source == "versions" else ()
+    dice = Random(seed)
+    zone, monday = dice.choice(PLACES)
+    maker = Maker(dice, zone, _clock(dice, zone, monday), visited)
+    team = Team(
+        issues=tuple(maker.issue(number) for number in range(1, dice.choice([3, 12, 30]))),
+        statuses=STATUSES,
+        versions=tuple(maker.version(number) for number in range(1, 5)) if source == "versions" else (),
+        table=tuple(maker.row(number) for number in range(1, 5)) if source == "table" else (),
     )
-    rows = tuple(draw(_rows(f"row {number}", moments)) for number in range(1, 4)) if source == "table" else ()
-    return Team(issues, STATUSES, versions, rows), rules, draw(st.sampled_from(clock))
+    return team, maker.rules(SOURCES[source]), max(maker.moment() for _ in range(dice.choice([1, 4, 40])))
 
 
-@st.composite
-def _clocks(draw: st.DrawFn, zone: str, monday: date) -> list[datetime]:
-    """The few instants at which things happen in a team, so that many fall together, on midnights and just before."""
+def _clock(dice: Random, zone: str, monday: date) -> tuple[datetime, ...]:
+    """The few instants of a team, so that many things fall together: within five weeks, some on midnights."""
     begin = datetime(monday.year, monday.month, monday.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
-    quarters = draw(st.lists(st.integers(0, 5 * 7 * 96), min_size=4, max_size=9, unique=True))
-    days = draw(st.lists(st.integers(0, 35), min_size=2, max_size=4, unique=True))
-    local = [monday + timedelta(days=day) for day in days]
-    midnights = [datetime(d.year, d.month, d.day, tzinfo=ZoneInfo(zone)).astimezone(UTC) for d in local]
-    shifts = st.sampled_from([timedelta(0), timedelta(microseconds=-1), timedelta(milliseconds=1)])
-    return [begin + quarter * timedelta(minutes=15) + draw(shifts) for quarter in quarters] + [
-        midnight + draw(shifts) for midnight in midnights
-    ]
-
-
-@st.composite
-def _issues(draw: st.DrawFn, number: str, moments: st.SearchStrategy[datetime], zone: str, visited: Any) -> Issue:
-    history = draw(_histories(number, moments, visited))
-    last = history[-1].to_id if history else None
-    current = last if last and draw(st.booleans()) else draw(st.sampled_from(["1", "2", "4", "77"]))
-    created = draw(moments)
-    others = st.lists(st.sampled_from("1234567"), max_size=2)
-    dates = _dates(moments, zone)
-    fields = {
-        "priority": draw(st.sampled_from(["High", "low", None])),
-        "fixVersions": draw(others),
-        "versions": draw(st.lists(st.sampled_from("12345"), max_size=1)),
-        "links": draw(others),
-        "cf_deployed": draw(dates),
-        "cf_committed": draw(st.one_of(st.none(), st.just("text"), st.builds(lambda value: {"value": value}, dates))),
-        "cf_failed": draw(st.sampled_from(FAILURES)),
-        "cf_detected": draw(dates),
-        "cf_restored": draw(dates),
-        "cf_points": draw(st.sampled_from(POINTS)),
-    }
-    return Issue(
-        issue_id=number,
-        key=f"TEAM-{number}",
-        project=draw(st.sampled_from(["TEAM", "TEAM", "SIDE"])),
-        type=draw(st.sampled_from(TYPES)),
-        status_id=current,
-        created=created,
-        updated=created,
-        resolution=draw(st.sampled_from([None, None, "Done", "won't do", "Duplicate"])),
-        resolved=None,
-        summary=None,
-        fields=fields,
-        transitions=tuple(history),
-    )
-
-
-@st.composite
-def _histories(draw: st.DrawFn, number: str, moments: st.SearchStrategy[datetime], visited: Any) -> list[Transition]:
-    """Status changes at any of the team's instants; mostly a chain, sometimes broken, sometimes told twice."""
-    instants = sorted(draw(st.lists(moments, max_size=6)))
-    before = draw(st.sampled_from(visited))
-    history = []
-    for index, at in enumerate(instants):
-        after = draw(st.sampled_from(visited))
-        entry = int(number) * 100 + index
-        history.append(Transition(at, entry, 0, "status", str(entry), *before, *after))
-        before = after if draw(st.integers(0, 9)) else draw(st.sampled_from(visited))
-    repeated = history[: draw(st.integers(0, 2))]
-    return [*history, *repeated]
-
-
-def _dates(moments: st.SearchStrategy[datetime], zone: str) -> st.SearchStrategy[Any]:
-    """What a mapped date field may hold: often nothing, a time in any offset, a day, the ends of time, or damage."""
-    local = moments.map(lambda moment: moment.astimezone(ZoneInfo(zone)))
-    return st.one_of(
-        st.none(),
-        st.none(),
-        moments.map(lambda moment: moment.isoformat(timespec="microseconds")),
-        local.map(lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%S.%f%z")),
-        local.map(lambda moment: moment.strftime("%Y-%m-%d")),
-        st.sampled_from(FAR),
-        st.sampled_from(DAMAGE),
-    )
-
-
-@st.composite
-def _versions(draw: st.DrawFn, number: str, moments: st.SearchStrategy[datetime], zone: str) -> Version:
-    released = draw(st.integers(0, 4)) > 0
-    day = draw(st.one_of(st.none(), moments.map(lambda at: at.astimezone(ZoneInfo(zone)).date())))
-    project = draw(st.sampled_from(["TEAM", "TEAM", "SIDE", "ELSE"]))
-    return Version(number, project, f"1.{number}", released, day, archived=draw(st.booleans()))
-
-
-@st.composite
-def _rows(draw: st.DrawFn, name: str, moments: st.SearchStrategy[datetime]) -> Row:
-    ids = st.lists(st.sampled_from("1234567"), max_size=2, unique=True)
-    return Row(name, draw(moments), draw(st.booleans()), tuple(draw(ids)), tuple(draw(ids)))
-
-
-@st.composite
-def _rules(draw: st.DrawFn, zone: str, deployments: DeploymentRules | None) -> Rules:
-    roles = draw(st.sets(st.sampled_from(sorted(FIELDS))))
-    incidents = st.sampled_from(
-        [None, IncidentRules(("Incident",)), IncidentRules(("incident",), priorities=("HIGH",))]
-    )
-    moved = {**DEFAULT_CATEGORIES, "defect": ("Bug", "Spike"), "debt": ()}
-    return Rules(
-        timezone=zone,
-        time_period_days=draw(st.sampled_from([1, 7, 10, 30])),
-        history_weeks=draw(st.sampled_from([1, 3, 4])),
-        workflow=draw(st.sampled_from(WORKFLOWS)),
-        categories=draw(st.sampled_from([DEFAULT_CATEGORIES, moved])),
-        fields={role: FIELDS[role] for role in sorted(roles)},
-        deployments=deployments,
-        incidents=draw(incidents),
-        failure_values=draw(st.sampled_from([("yes", "true", "failed", "failure"), ("OK",)])),
-    )
+    quarters = [begin + dice.randrange(5 * 7 * 96) * timedelta(minutes=15) for _ in range(dice.choice([6, 20]))]
+    days = [monday + timedelta(days=dice.randrange(36)) for _ in range(4)]
+    midnights = [datetime(d.year, d.month, d.day, tzinfo=ZoneInfo(zone)).astimezone(UTC) for d in days]
+    shifts = [timedelta(0), timedelta(microseconds=-1), timedelta(milliseconds=1)]
+    return tuple(moment + dice.choice(shifts) for moment in quarters + midnights)

@@ -33,7 +33,8 @@ log = logging.getLogger(__name__)
 
 _OLDEST_VERSION = (6, 2)  # Celery 5.7 asks for it
 _LONGEST_SOCKET_PATH = 100  # bytes; the systems refuse from 104 (macOS) or 108 (Linux)
-_ANSWER_SECONDS = 5.0  # from the start, or for a server found running, to its first answer
+_START_SECONDS = 10.0  # from the start to the first answer
+_FOUND_SECONDS = 2.0  # for a server found running to answer
 _LOADING_SECONDS = 120.0  # for a server that answers, but is still reading its file
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.01
@@ -137,7 +138,7 @@ def _find(data: Path) -> Path | None:
     if not _is_running(data):
         return None
     socket = Path(os.fsdecode((data / "server.lock").read_bytes()))
-    if _becomes_ready(data, socket):
+    if _becomes_ready(data, socket, _FOUND_SECONDS):
         return socket
     if not _is_running(data):
         return None
@@ -159,7 +160,7 @@ def _start(data: Path) -> Path:
         _launch(program, data, socket, server_lock)
     finally:
         os.close(server_lock)
-    if not _becomes_ready(data, socket):
+    if not _becomes_ready(data, socket, _START_SECONDS):
         raise FatalError(f"The embedded server {program} did not start on {data}: see {data / 'server.log'}")
     return socket
 
@@ -194,10 +195,9 @@ def _launch(program: Path, data: Path, socket: Path, server_lock: int) -> None:
     )
 
 
-def _becomes_ready(data: Path, socket: Path) -> bool:
+def _becomes_ready(data: Path, socket: Path, patience: float) -> bool:
     """Wait for the server's first good answer; False when it ends or stays silent too long."""
     started = time.monotonic()
-    patience = _ANSWER_SECONDS
     with _client(socket) as client:
         while _is_running(data) and time.monotonic() - started < patience:
             try:

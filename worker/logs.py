@@ -14,6 +14,7 @@ import errno
 import fcntl
 import functools
 import heapq
+import itertools
 import json
 import logging
 import os
@@ -33,7 +34,7 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 from models.records import LOG_LEVELS, MAX_LOG_BACKUPS, MAX_LOG_BYTES, LogEntry, LogFile, instant
-from worker.redact import Redactor
+from worker.redact import Redactor, plain
 
 APP: Final = "app.log"
 ERRORS: Final = "errors.log"
@@ -200,7 +201,7 @@ class EntryFormatter(JsonFormatter):
         )
 
     def _message(self, record: logging.LogRecord) -> str:
-        template = record.msg if isinstance(record.msg, str) else str(self._redact(record.msg))
+        template = record.msg if isinstance(record.msg, str) else self._shown(record.msg)
         if not record.args:
             return template
         try:
@@ -209,13 +210,20 @@ class EntryFormatter(JsonFormatter):
             # A template that does not fit its arguments is the caller's slip, not a reason to lose the line.
             return f"{template} {self._redact(record.args)!r}"
 
+    def _shown(self, message: Any) -> str:
+        return str(self._redact(message)) if isinstance(message, Mapping | list | tuple) else plain(message)
+
     def _arguments(self, args: Any) -> Any:
         if isinstance(args, Mapping):
             return {key: self._argument(value) for key, value in self._redact(args).items()}
         return tuple(self._argument(value) for value in args)
 
     def _argument(self, value: Any) -> Any:
-        return value if isinstance(value, str | int | float) else self._redact(value)
+        if isinstance(value, str | int | float):
+            return value
+        if isinstance(value, Mapping | list | tuple | set | frozenset | bytes | bytearray):
+            return self._redact(value)
+        return _Argument(plain(value), str(self._redact(value)))
 
     def _exception(self, record: logging.LogRecord) -> str | None:
         text = record.exc_text
@@ -231,6 +239,22 @@ class EntryFormatter(JsonFormatter):
         }
         merged = {**_BOUND.get(), **extra}
         return _jsonable(self._redact(merged)) if merged else None
+
+
+class _Argument:
+    """An object's str and repr, taken where they may raise, for a template that asks for either."""
+
+    __slots__ = ("_repr", "_str")
+
+    def __init__(self, text: str, representation: str) -> None:
+        self._str = text
+        self._repr = representation
+
+    def __str__(self) -> str:
+        return self._str
+
+    def __repr__(self) -> str:
+        return self._repr
 
 
 class FilesHandler(logging.Handler):
@@ -405,12 +429,11 @@ def _level(number: int) -> str:
 @functools.lru_cache(maxsize=1024)
 def _module(name: str, pathname: str) -> str:
     """The dotted name of where a record was made: its logger's when dotted, else found from the file's path."""
-    if "." in name:
-        return re.sub(r"[^\w.]", "_", name).strip(".") or "unknown"
-    roots = sorted((root for root in sys.path if root and pathname.startswith(root + os.sep)), key=len)
-    inner = pathname[len(roots[-1]) + 1 :] if roots else Path(pathname).name
-    parts = Path(inner).with_suffix("").parts
-    dotted = ".".join(re.sub(r"\W", "_", part) for part in parts if part != "__init__")
+    if "." not in name:
+        roots = sorted((root for root in sys.path if root and pathname.startswith(root + os.sep)), key=len)
+        inner = Path(pathname[len(roots[-1]) + 1 :] if roots else Path(pathname).name)
+        name = ".".join(part for part in inner.with_suffix("").parts if part != "__init__")
+    dotted = ".".join(part for part in re.sub(r"[^\w.]", "_", name).split(".") if part)
     return dotted if re.match(r"[A-Za-z_]", dotted) else f"_{dotted}"
 
 
@@ -432,6 +455,8 @@ def _fields(entry: LogEntry) -> dict[str, Any]:
 
 def _jsonable(value: Any) -> Any:
     """A redacted value as JSON can hold it: text keys, lists, no NaN; anything else as its text."""
+    if type(value) is str:
+        return value
     if isinstance(value, dict):
         return {key if isinstance(key, str) else str(key): _jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -575,35 +600,45 @@ def _mended(descriptor: int, size: int) -> int:
 
 def _shift(live: Path) -> None:
     """Rename ``.log`` to ``.log.1``, that to ``.log.2`` and so on up to the first free number, at most the fifth."""
-    archives = [live.with_name(f"{live.name}.{number}") for number in range(1, MAX_LOG_BACKUPS + 1)]
-    last = next((index for index, path in enumerate(archives) if not path.exists()), MAX_LOG_BACKUPS - 1)
-    for index in range(last, 0, -1):
-        archives[index - 1].replace(archives[index])
-    live.replace(archives[0])
+    paths = [live, live.with_name(f"{live.name}.1")]
+    while paths[-1].exists() and len(paths) <= MAX_LOG_BACKUPS:
+        paths.append(live.with_name(f"{live.name}.{len(paths)}"))
+    for newer, older in reversed(list(itertools.pairwise(paths))):
+        # A person may have moved a file away since it was seen.
+        with contextlib.suppress(FileNotFoundError):
+            newer.replace(older)
 
 
 def _delete_stale(folder: Path, limit: datetime) -> tuple[str, ...]:
-    archives = [(path, sequence) for path, sequence in _listing(folder) if sequence]
     stale = [
-        path for path, sequence in archives if sequence > MAX_LOG_BACKUPS or path.stat().st_mtime < limit.timestamp()
+        path
+        for path, sequence, found in _sizes(folder)
+        if sequence > MAX_LOG_BACKUPS or (sequence and found.st_mtime < limit.timestamp())
     ]
     return tuple(_delete(path) for path in stale)
 
 
 def _make_room(folder: Path, coming: int) -> tuple[str, ...]:
     """Delete the oldest archives until the folder holds what may come before the next look; the deleted paths."""
-    found = [(path.stat(), sequence, path) for path, sequence in _listing(folder)]
-    total = sum(stat.st_size for stat, _, _ in found)
-    oldest_first = sorted(
-        (stat.st_mtime_ns, -sequence, path, stat.st_size) for stat, sequence, path in found if sequence
-    )
+    sizes = _sizes(folder)
+    total = sum(found.st_size for _, _, found in sizes)
+    archives = [item for item in sizes if item[1]]
     removed = []
-    for _, _, path, size in oldest_first:
+    for path, _, found in sorted(archives, key=lambda item: (item[2].st_mtime_ns, -item[1])):
         if total + coming + len(_LIVE) * _STEP <= MAX_FOLDER_BYTES:
             break
         removed.append(_delete(path))
-        total -= size
+        total -= found.st_size
     return tuple(removed)
+
+
+def _sizes(folder: Path) -> list[tuple[Path, int, os.stat_result]]:
+    """Path, rotation sequence and stat of each log file that is still there when looked at."""
+    found = []
+    for path, sequence in _listing(folder):
+        with contextlib.suppress(FileNotFoundError):
+            found.append((path, sequence, path.stat()))
+    return found
 
 
 def _delete(path: Path) -> str:

@@ -17,17 +17,21 @@ import itertools
 import json
 import re
 import reprlib
+import string
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, time, timedelta
 from decimal import Decimal
 from pathlib import PurePath
 from typing import Any, Final, Literal
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 from uuid import UUID
 
 MARK: Final = "[redacted]"
 MAX_TEXT: Final = 32_768  # characters of one text that are looked at and shown
 _MAX_DEPTH: Final = 20
+# Short texts are remembered with their answer: the same task names, ids and profiles stand in line after line.
+_CACHED: Final = 128
+_CACHE_SIZE: Final = 8192
 _Kind = Literal["secret", "token", "weak", "pass", "auth", "header", "cookie", "code", "pin", "person", "field"]
 _Cut = tuple[int, int]
 
@@ -55,10 +59,14 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         """Work out the forms once; ``secrets`` are the configured values."""
-        forms = {form for secret in _with_passwords(secrets) for form in _forms(secret)}
+        plain_secrets = tuple(_with_passwords(secrets))
+        forms = {form for secret in plain_secrets for form in _forms(secret)}
         ordered = sorted(forms, key=len, reverse=True)
-        self._whole = tuple((form, _pattern(form)) for form in ordered)
-        self._cores = tuple(core for secret in _with_passwords(secrets) for core in _base64_cores(secret))
+        self._whole = tuple((form, _JOINTS.sub("", form) or form, _pattern(form)) for form in ordered)
+        cores = {core for secret in plain_secrets for core in _base64_cores(secret)}
+        self._cores = tuple((core, _JOINTS.sub("", core), _pattern(core)[1]) for core in sorted(cores))
+        self._cached = functools.lru_cache(maxsize=_CACHE_SIZE)(lambda value: _shaped(self._literal(value)))
+        self._longest = 2 * max(map(len, forms), default=0) + 1
 
     def __call__(self, value: Any) -> Any:
         """A redacted copy, as ``redact`` gives it, without the secrets either."""
@@ -66,19 +74,25 @@ class Redactor:
 
     def text(self, value: str) -> str:
         """One text without the secrets and without what ``redact`` hides."""
-        return text(self._literal(value) if self._whole else value)
+        if len(value) <= _CACHED:
+            return self._cached(value)
+        if len(value) <= 2 * MAX_TEXT or not self._whole:
+            return text(self._literal(value))
+        # What the cut may have torn lies at the end, behind all that is shown.
+        head = self._literal(value[: 2 * MAX_TEXT])[: -self._longest]
+        return f"{text(head)} [{len(value) - 2 * MAX_TEXT} characters not looked at]"
 
     def _literal(self, value: str) -> str:
-        broken = "\n" in value or "\\n" in value or "\\r" in value
-        joined = _LINE_BREAKS.sub("", value) if broken else ""
-        for form, (plain, across) in self._whole:
+        broken = "\n" in value or "\r" in value or "\\n" in value or "\\r" in value
+        joined = _JOINTS.sub("", value) if broken else ""
+        for form, bones, (plain, across) in self._whole:
             if form in value:
                 value = plain.sub(MARK, value)
-            if form in joined:
+            if bones in joined:
                 value = across.sub(MARK, value)
-        for core in self._cores:
-            if core in value or core in joined:
-                value = _around(core).sub(MARK, value)
+        for core, bones, across in self._cores:
+            if core in value or bones in joined:
+                value = _without_words_around(value, across)
         return value
 
 
@@ -98,10 +112,16 @@ def plain(value: object) -> str:
 
 
 def _walk(value: Any, clean: Callable[[str], str], depth: int) -> Any:
+    if type(value) is str:
+        return clean(value)
     if isinstance(value, str):
-        return clean(str(value))
+        return clean(str.__str__(value))
     if value is None or isinstance(value, int | float | complex | Decimal | date | time | timedelta | UUID):
         return value
+    return _walk_further(value, clean, depth)
+
+
+def _walk_further(value: Any, clean: Callable[[str], str], depth: int) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return clean(bytes(value).decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
     if depth >= _MAX_DEPTH:
@@ -290,7 +310,7 @@ def _secret_kind(words: list[str]) -> _Kind | None:
         return "secret"
     if last in _ABOUT:
         return None
-    if _STRONG & set(words) or _PHRASES.search(joined):
+    if _STRONG & set(words) or joined.endswith(("secret", "passphrase")) or _PHRASES.search(joined):
         return "secret"
     return _token_kind(words, joined) or _weak_kind(last, joined)
 
@@ -317,7 +337,7 @@ def _weak_kind(last: str, joined: str) -> _Kind | None:
 
 _EMPTY: Final = re.compile(
     r"\s*|(?:none|null|nil|true|false|undefined|nan|empty|unset|n/?a|notset|not_set)|[*x.•·#-]{2,}|-|\.{3}|…"
-    r"|%s|%r|%\(\w*\)s|\$\w+|\$\{[^{}]*\}|\$\([^()]*\)|\{\{?[^{}]*\}?\}|<[^<>]*>|\[?redacted\]?|\[filtered\]|\[hidden\]"
+    r"|%s|%r|%\(\w*\)s|\$\w+|\$\{[^{}]*\}|\$\([^()]*\)|\{\{?\s?[\w.]*\s?\}?\}|<[^<>]*>|\[?redacted\]?|\[filtered\]|\[hidden\]"
     r"|\[removed\]|\[email\]|\*+[\w ]*\*+|os\.environ\S*|env[:.]\S+|\(\)|\[\]",
     re.IGNORECASE,
 )
@@ -396,8 +416,6 @@ _RULES: Final[Mapping[_Kind, Callable[[str], bool]]] = {
 
 # --- texts -----------------------------------------------------------------------------------------------------------
 
-_CACHED: Final = 128
-
 
 def _cut(value: str) -> str:
     """The head of a long text, ended before a word that the cut may have torn."""
@@ -407,9 +425,8 @@ def _cut(value: str) -> str:
     return f"{head} [{len(value) - len(head)} more characters]"
 
 
-@functools.lru_cache(maxsize=8192)
+@functools.lru_cache(maxsize=_CACHE_SIZE)
 def _cached(value: str) -> str:
-    # The same task names, ids and profiles stand in line after line.
     return _shaped(value)
 
 
@@ -427,16 +444,14 @@ _QUOTE: Final = r"""(?:\\*+(?:\"{3}|'{3}|["'`])|&quot;|&\#3[49];|&apos;|%(?:25)*
 _NAME: Final = r"[A-Za-z_]\w*+(?:[.\-]\w++)*+"
 _KEYED: Final = re.compile(
     rf"""
-    (?: (?<!\w)(?<!\w[.\-]) | (?<=%[0-9A-Fa-f][0-9A-Fa-f]) )
+    (?: (?<!\w)(?<!\w[.\-]) | (?<=%[0-9A-Fa-f][0-9A-Fa-f]) | (?<=%25[0-9A-Fa-f][0-9A-Fa-f]) )
     (?P<key>{_NAME})
     (?:
         {_QUOTE}?+ \]?+ [ \t]{{0,8}}+
-        (?: (?P<sep> => | := | -> | ==?+ | : ) | (?P<unlike> != | !?~ ) | (?P<percent> %(?:25)*+3[AaDd] ) )
+        (?: => | := | -> | ==?+ | : | (?P<unlike> != | !?~ ) | (?P<percent> %(?:25)*+3[AaDd] (?:%(?:25)*+20|\+)?+ ) )
         [ \t]{{0,8}}+
-      | {_QUOTE} [ \t]{{0,4}}+ (?P<pair>,) \s{{0,8}}+ (?=[bBrRuU]?{_QUOTE})
       | {_QUOTE} \s{{0,8}}+ ,?+ \s{{0,8}}+ {_QUOTE}?+ [Vv]alue {_QUOTE}?+ \s{{0,4}}+ [:=] \s{{0,4}}+
-      | (?P<jql> {_QUOTE}?+ [ ]{{1,4}}+
-            (?: (?:not[ ]++)?+in[ ]{{0,4}}+(?=\() | was[ ]++(?:not[ ]++)?+(?:in[ ]*+(?=\())?+ ) )
+      | {_QUOTE} [ \t]{{0,4}}+ (?P<pair>,) \s{{0,8}}+ (?=[bBrRuU]?{_QUOTE})
     )
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -449,6 +464,8 @@ _WORD: Final = re.compile(
 _WORD_IN_PERCENT: Final = re.compile(
     r"""(?: [^\s"'<>&%\\]++ | %(?!(?:25)*+(?:26|2[27]|2[Cc]|7[Dd]|20|0[AaDd]|3[Bb])) )++""", re.VERBOSE
 )
+_CALLED: Final = re.compile(r"[A-Za-z_][\w.]{0,80}+\(")
+_HOLE: Final = re.compile(r"\$\{[^{}\s]*+\}|\$\([^()\s]*+\)|%\(\w*+\)s|<[^<>\s]++>")
 _HEADER_LINE: Final = re.compile(r"""[^\n\r"'\\]*+(?:\\(?![rn"'])[^\n\r"'\\]*+)*+""")
 _REST_OF_LINE: Final = re.compile(r"""(?:[ \t]{1,4}+[^\s=:,"'()\[\]{}]++){1,7}+[ \t]*+(?=\n|\Z)""")
 _BLOCK: Final = re.compile(r"[|>][+-]?+[ \t]*+\n(?:[ \t]++[^\n]*+(?:\n|\Z))++")
@@ -480,17 +497,15 @@ def _value_of(value: str, found: re.Match[str]) -> tuple[int, int, str] | None:
     """Where the value of a telling key begins and ends, and what to show instead; None when it may stay."""
     name = _name_of(value, found)
     kind = _kind(name)
-    if kind is None or (kind != "person" and (found["unlike"] or found["jql"])):
+    if kind is None or (kind != "person" and found["unlike"]):
         return None
     start, end, bare = _extent(value, found, kind)
     content = value[start:end]
-    if found["pair"] and not _is_pair(value, found, end):
+    if found["pair"] and (not _is_pair(value, found, end)):
         return None
     if kind == "person":
         return _person(value, start, end, bare=bare)
     if kind == "cookie" and bare and "=" not in content and not _mixed(content, 8):
-        return None
-    if content[:1] == "(" and not any(c in content for c in "\"'0123456789="):
         return None
     return (start, end, MARK) if _secretive(kind, name, content, bare=bare) else None
 
@@ -510,9 +525,15 @@ _PAIR_AFTER: Final = re.compile(rf"{_QUOTE}\s{{0,4}},?\s{{0,4}}[)\]]")
 
 def _is_pair(value: str, found: re.Match[str], end: int) -> bool:
     """Whether the key opens and the value ends a pair: ``("password", "…")``."""
-    return _PAIR_BEFORE.search(value, max(0, found.start() - 16), found.start()) is not None and (
-        _PAIR_AFTER.match(value, end) is not None
-    )
+    before = _PAIR_BEFORE.search(value, max(0, found.start() - 16), found.start())
+    if before is None or _PAIR_AFTER.match(value, end) is None:
+        return False
+    # ["password", "email"] is a list of names; a pair in a list is a header or holds no plain word.
+    return before[0][0] == "(" or not value[found.end() : end].strip("\\\"' ").replace("_", "").isalpha()
+
+
+_DOUBTFUL: Final = frozenset({"weak", "code", "pin"})
+_REMARK: Final = re.compile(r"\([A-Za-z][A-Za-z ,.\-]{0,80}\)")
 
 
 def _extent(value: str, found: re.Match[str], kind: _Kind) -> tuple[int, int, bool]:
@@ -525,9 +546,10 @@ def _extent(value: str, found: re.Match[str], kind: _Kind) -> tuple[int, int, bo
         return (scheme.end() if scheme else start), end, False
     if kind == "header" and (scheme := _SCHEMED.match(value, at)):
         return scheme.end(), _header_end(value, scheme), True
-    if value[at : at + 1] in {"(", "[", "{"}:
+    # A container is hidden whole: to look into it and then let it stand would cost the square of the length.
+    if value[at : at + 1] in {"(", "[", "{"} and kind not in _DOUBTFUL and not _REMARK.match(value, at):
         return at, _balanced(value, at), False
-    if kind == "cookie" and not found["percent"] and (line := _HEADER_LINE.match(value, at)):
+    if kind == "cookie" and not found["percent"] and (line := _HEADER_LINE.match(value, at, at + 4096)):
         return at, line.end(), True
     return at, _bare_end(value, found, kind), True
 
@@ -543,10 +565,17 @@ def _bare_end(value: str, found: re.Match[str], kind: _Kind) -> int:
     block = _BLOCK.match(value, at)
     if block:
         return block.end()
-    word = (_WORD_IN_PERCENT if found["percent"] else _WORD).match(value, at)
+    hole = _HOLE.match(value, at)
+    if hole:
+        return hole.end()
+    if _CALLED.match(value, at):
+        return at  # code, not a value
+    limit = at + 512 if kind in _DOUBTFUL else len(value)
+    word = (_WORD_IN_PERCENT if found["percent"] else _WORD).match(value, at, limit)
     if word is None:
         return at
-    if kind in {"secret", "pass"} and _begins_line(value, found.start()) and not _is_talk("", word[0]):
+    spaced = value[at - 1] in " \t"
+    if spaced and kind in {"secret", "pass"} and _begins_line(value, found.start()) and not _is_talk("", word[0]):
         rest = _REST_OF_LINE.match(value, word.end())
         return rest.end() if rest else word.end()
     return word.end()
@@ -567,6 +596,10 @@ def _closing(value: str, start: int, token: str) -> int:
     at = value.find(mark, start)
     while at >= 0:
         run = _slashes_before(value, start, at)
+        doubled = run == 0 and at > start and value.startswith(mark, at + 1) and len(mark) == 1
+        if doubled:  # as SQL and YAML write a quote within quotes
+            at = value.find(mark, at + 2)
+            continue
         if run < slashes or (run % (2 * (slashes + 1)) == slashes and (run == slashes or _ENDED.match(value, at + 1))):
             return at - min(run, slashes)
         at = value.find(mark, at + 1)
@@ -620,11 +653,10 @@ def _person(value: str, start: int, end: int, *, bare: bool) -> tuple[int, int, 
     """A person's value: a JQL list keeps its functions; a bare name goes on over its further parts."""
     content = value[start:end]
     if content[:1] == "(":
-        shown = "(" + _MARKED.sub(_member, content[1:-1]) + ")"
-        return (start, end, shown) if shown != content else None
+        return _members(value, start, end)
     if not _secretive("person", "", content, bare=bare):
         return None
-    if bare and value[end : end + 1] == "(" and value[end - 1] != " ":
+    if bare and content.endswith("("):
         return None
     further = _FURTHER_NAMES.match(value, end) if bare else None
     return start, further.end() if further else end, MARK
@@ -633,10 +665,60 @@ def _person(value: str, start: int, end: int, *, bare: bool) -> tuple[int, int, 
 _MARKED: Final = re.compile(r"""\w++\((?:[^()]*+)\)|\\*+"[^"]*+"|\\*+'[^']*+'|[^\s,()"'][^,()"']*+""")
 
 
+def _members(value: str, start: int, end: int) -> tuple[int, int, str] | None:
+    content = value[start + 1 : end - 1]
+    shown = _MARKED.sub(_member, content)
+    return (start + 1, end - 1, shown) if shown != content else None
+
+
+_AMONG: Final = re.compile(
+    rf"\b(?:assignee|reporter|creator|author|worklogauthor|watcher|voter|reviewer|approver)s?{_QUOTE}?+[ ]{{1,4}}+"
+    r"(?:(?:not[ ]++)?+in[ ]{0,4}+(?=\()|was[ ]++(?:not[ ]++)?+(?:in[ ]*+(?=\())?+)",
+    re.IGNORECASE,
+)
+
+
+def _among(value: str) -> str:
+    """Hide the people of JQL's ``assignee in (…)`` and ``was``; functions stay."""
+    shown: list[str] = []
+    done = 0
+    found = _AMONG.search(value)
+    while found is not None:
+        at = found.end()
+        start, end = (at, _balanced(value, at)) if value[at : at + 1] == "(" else _operand(value, at)
+        hidden = _person(value, start, end, bare=value[start - 1] == " ")
+        if hidden is not None:
+            shown += (value[done : hidden[0]], hidden[2])
+            done = hidden[1]
+        found = _AMONG.search(value, max(end, done))
+    return "".join((*shown, value[done:])) if shown else value
+
+
 def _member(found: re.Match[str]) -> str:
     content = found[0].strip("\\\"' ")
     kept = found[0].endswith(")") or not _secretive("person", "", content, bare=True)
     return found[0] if kept else MARK
+
+
+_CHANGE: Final = re.compile(
+    rf"field(?:Id)?{_QUOTE}\s?:\s?{_QUOTE}(?:assignee|reporter|creator|customfield_\d+){_QUOTE}", re.IGNORECASE
+)
+_SIDE: Final = re.compile(rf"({_QUOTE}(?:from|to)(?:String|_id|_name)?{_QUOTE}\s?:\s?)({_QUOTE})", re.IGNORECASE)
+
+
+def _changes(value: str) -> str:
+    """Hide both sides of a history item that tells of people: ``{"field": "assignee", "from": …, "toString": …}``."""
+    shown: list[str] = []
+    done = 0
+    changes = list(_CHANGE.finditer(value))
+    for found, following in itertools.zip_longest(changes, changes[1:]):
+        limit = following.start() if following else len(value)
+        stop = value.find("}", found.end(), limit)
+        for side in _SIDE.finditer(value, max(done, found.end()), stop if stop >= 0 else limit):
+            end = _closing(value, side.end(), side[2])
+            shown += (value[done : side.end()], MARK)
+            done = end
+    return "".join((*shown, value[done:])) if shown else value
 
 
 # --- other places of a secret ----------------------------------------------------------------------------------------
@@ -646,7 +728,7 @@ _ELEMENT: Final = re.compile(
 )
 _ATTRIBUTE: Final = re.compile(r"""(?:key|name|id)\s?=\s?["']([\w.\-]{1,100})["']""")
 _FLAG: Final = re.compile(
-    rf"""(?<![\w\-])--?([A-Za-z]\w++(?:[.\-]\w++)*+)(?:[ \t]++|{_QUOTE},[ ]*+(?={_QUOTE}))(?![\s\-])"""
+    rf"""(?<![\w\-])--?([A-Za-z]\w*+(?:[.\-]\w++)*+)(?:[ \t]++|{_QUOTE},[ ]*+(?={_QUOTE}))(?![\s\-])"""
 )
 _LOGIN: Final = re.compile(
     rf"""(?<![\w\-])(?:-u|-U|--user|--proxy-user)(?:[ =]|{_QUOTE},[ ]*+)?+{_QUOTE}?+([^\s:"']{{1,100}}+):"""
@@ -657,12 +739,12 @@ _COMMAND: Final = re.compile(
 )
 _TALK: Final = re.compile(
     r"""(?<![\w\-])(pass(?:word|phrase|code|wd)|pwd|secret|token|pat|api[ -]?key|credentials?|client[ ]secret)
-    (?: (?:\s++(?:is|was|of|to|value|set|now|with)(?=\s)){0,3}+ [:=]?+ \s++ | \s++for\s++[^\s:=]++\s?[:=]\s*+ )""",
+    (?: \s++for\s++\S{1,100}?\s?[:=]\s++ | (?:\s++(?:is|was|of|to|value|set|now|with)(?=\s)){0,3}+ [:=]?+ \s++ )""",
     re.VERBOSE | re.IGNORECASE,
 )
 _CALL: Final = re.compile(r"\w*(?:BasicAuth|DigestAuth|ProxyAuth|basic_auth|NTLMAuth|NtlmAuth|OAuth1)\(")
 _JAR: Final = re.compile(r"(<Cookie [^=\s]{1,200}+=)([^\s]++)(?= for )")
-_CHANGED_BY: Final = re.compile(r"""\b(?:changed|updatedBy\(|BY)[^\n]{0,200}?(?:\bBY\s++\(?|updatedBy\()""")
+_CHANGED_BY: Final = re.compile(r"""\bchanged\b[^\n]{0,200}?(?<!ORDER )\bBY\s++\(?|updatedBy\(""")
 
 
 def _elements(value: str) -> str:
@@ -687,7 +769,7 @@ def _after(value: str, pattern: re.Pattern[str], wanted: Callable[[re.Match[str]
     while found is not None:
         start, end = _operand(value, found.end())
         at = found.end()
-        if end > start and wanted(found, value[start:end]):
+        if end > start and not value.startswith(MARK, start) and wanted(found, value[start:end]):
             shown += (value[done:start], MARK)
             done = at = end
         found = pattern.search(value, at)
@@ -705,7 +787,7 @@ def _operand(value: str, at: int) -> _Cut:
 def _flags(value: str) -> str:
     """Hide what follows ``--password``, ``-u user:`` and the short flags of a few well-known commands."""
     value = _after(value, _FLAG, _is_flagged)
-    value = _after(value, _LOGIN, lambda _, word: not _EMPTY.fullmatch(word) and not word.startswith(("//", MARK)))
+    value = _after(value, _LOGIN, lambda _, word: not _EMPTY.fullmatch(word) and not word.startswith("//"))
     return _after(
         value, _COMMAND, lambda _, word: not word.isdigit() and not _EMPTY.fullmatch(word) and word[:1] != "["
     )
@@ -720,7 +802,7 @@ def _talk(value: str) -> str:
     """Hide what looks like a secret after a telling word of a sentence: ``the password is hunter2``."""
 
     def wanted(_: re.Match[str], word: str) -> bool:
-        if _EMPTY.fullmatch(word) or word.startswith(MARK) or _UUID.fullmatch(word) or _CODE.fullmatch(word):
+        if _EMPTY.fullmatch(word) or _UUID.fullmatch(word) or _CODE.fullmatch(word):
             return False
         return _mixed(word, 6) or (len(word) > 5 and any(c in "!$%^*#@&+" for c in word[:-1]) and "://" not in word)  # noqa: PLR2004 - the same six
 
@@ -747,7 +829,7 @@ def _jars(value: str) -> str:
 
 def _authors(value: str) -> str:
     """Hide who is named by the JQL predicates ``changed … BY`` and ``updatedBy``."""
-    return _after(value, _CHANGED_BY, lambda _, word: not word.startswith(("currentUser", MARK)))
+    return _after(value, _CHANGED_BY, lambda _, word: not word.startswith("currentUser"))
 
 
 # --- shapes ----------------------------------------------------------------------------------------------------------
@@ -786,8 +868,10 @@ _PUBLISHED: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_DATACENTER: Final = re.compile(r"(?<![A-Za-z0-9+/_\-])[MNO][A-Za-z0-9+/]{43}(?![A-Za-z0-9+/=_\-])")
-_BASE64: Final = re.compile(r"(?<![A-Za-z0-9+/_\-])[A-Za-z0-9+/_\-]{12,}+={0,2}")
+_DATACENTER: Final = re.compile(r"[MNO][A-Za-z0-9+/]{43}")
+_QUOTED_RUN: Final = re.compile(
+    r"(?P<before>%(?!2[BbFf]|3[Dd])[0-9A-Fa-f]{2})?(?P<run>(?:[A-Za-z0-9_.~\-]++|%(?:25)*+(?:2[BbFf]|3[Dd]))++)"
+)
 _PIECE: Final = re.compile(r"(?<![A-Za-z0-9+/_\-])[A-Za-z0-9+/_\-]{20,}+={0,2}")
 _LOGIN_PAIR: Final = re.compile(r"[^\s:]{1,200}:[!-~]{1,400}")
 # What stands before a long random word that is no secret.
@@ -848,7 +932,7 @@ def _schemes(value: str) -> str:
 
     def wanted(found: re.Match[str], word: str) -> bool:
         scheme = found[1].lower()
-        if word.startswith(MARK) or (scheme in {"token", "bot", "oauth"} and _UUID.fullmatch(word)):
+        if scheme in {"token", "bot", "oauth"} and _UUID.fullmatch(word):
             return False
         if scheme == "basic":
             return _is_login(word) or _mixed(word, 12)
@@ -865,8 +949,24 @@ def _runs(value: str) -> str:
     return _RUN.sub(_run, value)
 
 
+def _quoted_runs(value: str) -> str:
+    """Hide the same where base64's signs are percent-encoded."""
+    return _QUOTED_RUN.sub(_quoted_run, value)
+
+
+def _quoted_run(found: re.Match[str]) -> str:
+    run = found["run"]
+    if "%" not in run or len(run) < 16:  # noqa: PLR2004 - as above
+        return found[0]
+    decoded = unquote(unquote(run))
+    return found[0] if _RUN.sub(_run, decoded) == decoded else (found["before"] or "") + MARK
+
+
 # Paths, module names, UUIDs and hashes: runs that are long and common, and cannot be a token.
-_CALM: Final = re.compile(r"[a-z_.\-/=~]*+|[0-9a-f]{32,}+|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[\d\-T.]++Z?")
+_CALM: Final = re.compile(
+    r"(?:[._/=~\-]*+(?:[A-Za-z][a-z]{0,15}+\d{0,2}+|[A-Z]{1,12}+|\d{1,14}+)(?![A-Za-z0-9+]))*+[._/=~\-]*+"
+    r"|[0-9a-f]{32,}+|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[\d\-T.]++Z?+"
+)
 
 
 def _run(found: re.Match[str]) -> str:
@@ -875,8 +975,11 @@ def _run(found: re.Match[str]) -> str:
         return run
     shown = _PUBLISHED.sub(MARK, run)
     before = found.string[max(0, found.start() - 40) : found.start()]
-    shown = _DATACENTER.sub(lambda piece: MARK if _has_all(piece[0], 2) else piece[0], shown)
-    return _PIECE.sub(lambda piece: MARK if _is_opaque(piece[0], before) else piece[0], shown)
+    return _PIECE.sub(lambda piece: _piece(piece, before), shown)
+
+
+def _piece(found: re.Match[str], before: str) -> str:
+    return MARK if _is_opaque(found[0], before + found.string[: found.start()]) else found[0]
 
 
 def _is_opaque(piece: str, before: str) -> bool:
@@ -886,6 +989,8 @@ def _is_opaque(piece: str, before: str) -> bool:
         return True
     if _OPAQUE.search(before):
         return False
+    if _DATACENTER.fullmatch(piece):
+        return _has_all(piece, 2)
     if len(piece) == 24 and piece.isalnum() and _NEAR.search(before):  # noqa: PLR2004 - old Atlassian API tokens
         return _has_all(piece, 1)
     return len(piece) >= 32 and _has_all(piece, 2) and _restless(piece)  # noqa: PLR2004 - shorter ones are too often names
@@ -977,11 +1082,14 @@ _STEPS: Final[tuple[_Step, ...]] = (
     (("</",), _elements),
     (("auth(", "oauth1("), _calls),
     (("<cookie ",), _jars),
-    (("=", ":", "%3", " in ", " was ", "',", '",', "value"), _keyed),
+    (("=", ":", "%3", "',", '",', "value"), _keyed),
+    ((" in (", " was ", " in("), _among),
+    (("fromstring", "from_name"), _changes),
     ((" -", "'-", '"-', "--"), _flags),
     (("pass", "pwd", "secret", "token", "pat ", "key", "cred"), _talk),
     (("changed", "updatedby"), _authors),
     (("basic", "bearer", "token", "key", "auth", "ntlm", "negot", "jwt", "ssws", "bot ", "digest"), _schemes),
+    (("%2f", "%2b", "%252"), _quoted_runs),
     (("",), _runs),
     (("@", "%40", "%2540", "u0040", "&#64;"), _mails),
     (("jirauser", "[~", "accountid:", "user?key="), _people),
@@ -991,8 +1099,8 @@ _STEPS: Final[tuple[_Step, ...]] = (
 
 # --- configured secrets ----------------------------------------------------------------------------------------------
 
-_LINE_BREAKS: Final = re.compile(r"""["']?[ \t]*(?:\\*+[rn]|[\r\n])[\s>|+"']*""")
-_BREAK: Final = r"""(?:["']?[ \t]*(?:\\*+[rn]|[\r\n])[\s>|+"']*)?"""
+_JOINTS: Final = re.compile(r"""\\++[rn]|[\s"'>|+\\]""")
+_BREAK: Final = r"""(?:["']?[ \t]*(?:\\++[rn]|[\r\n])[\s>|+"']*)?"""
 
 
 def _with_passwords(secrets: Iterable[str]) -> Iterator[str]:
@@ -1048,13 +1156,19 @@ def _pattern(form: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     return re.compile(left + re.escape(form) + right), re.compile(left + across + right)
 
 
-@functools.lru_cache(maxsize=64)
-def _around(core: str) -> re.Pattern[str]:
-    """The whole base64 word around a core, also when wrapped at line ends."""
-    across = _BREAK.join(re.escape(c) for c in core)
-    return re.compile(
-        rf"[A-Za-z0-9+/_\-]*+(?:(?<!\w)|(?<=\w)){across}(?:[A-Za-z0-9+/_=\-]++|(?:\\*+[rn]|[\r\n])++(?=[A-Za-z0-9+/_=\-]{{8,}}+))*+"
-    )
+def _without_words_around(value: str, core: re.Pattern[str]) -> str:
+    """Hide each base64 word that holds the core: what stands before it in the word is the user's name."""
+    shown: list[str] = []
+    done = 0
+    for found in core.finditer(value):
+        head = value[done : found.start()]
+        shown += (head.rstrip(_BASE64_SIGNS), MARK)
+        tail = value[found.end() : found.end() + 4096]
+        done = found.end() + len(tail) - len(tail.lstrip(_BASE64_SIGNS + "="))
+    return "".join((*shown, value[done:]))
+
+
+_BASE64_SIGNS: Final = string.ascii_letters + string.digits + "+/-_"
 
 
 class _Shown:

@@ -1,5 +1,6 @@
 """A process's handles, built when first needed: settings, database, Redis, limiters, Jira clients."""
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,12 +9,13 @@ from functools import cached_property
 from typing import Final
 
 from redis import Redis
+from requests import Session
 from sqlalchemy import Engine
 
 from models.database import Sessions, open_engine, open_sessions
 from worker import embedded, logs, settings
 from worker.errors import ConfigError
-from worker.jira.client import Client
+from worker.jira.client import Client, open_session
 from worker.limiter import Limiter, limiter_key
 from worker.settings import Connection, Profile, Settings
 
@@ -22,10 +24,14 @@ REDIS_SECONDS: Final = 5.0
 
 @dataclass(eq=False)
 class Runtime:
-    """All that touches the world outside, opened on first use. ``now`` is the one wall clock of tasks."""
+    """All that touches the world outside, opened on first use.
+
+    ``now`` is the one wall clock of tasks; ``open_session`` opens the way to a Jira for so many parallel readers.
+    """
 
     settings: Settings
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    open_session: Callable[[int], Session] = field(default=open_session)
 
     @cached_property
     def engine(self) -> Engine:
@@ -39,7 +45,7 @@ class Runtime:
 
     @cached_property
     def reads(self) -> Sessions:
-        """Sessions that only read, ``with reads() as session``: they wait for no writer, and none waits for them."""
+        """Sessions that only read: they wait for no writer, and none waits for them."""
         return open_sessions(self.engine.execution_options(readonly=True))
 
     @cached_property
@@ -66,10 +72,11 @@ class Runtime:
             raise ConfigError(f"profile {name!r} is not in {self.settings.path or 'the configuration'}")
         return found
 
-    def client(self, connection: Connection, alive: Callable[[], None] = lambda: None) -> Client:
+    def client(self, connection: Connection) -> Client:
         """A client of one Jira, behind the limiter that all workers share."""
         token = connection.token(os.environ)
-        return Client(connection, token, self.limiter(connection, token), alive=alive)
+        session = self.open_session(connection.concurrency)
+        return Client(connection, token, self.limiter(connection, token), session=session)
 
     def limiter(self, connection: Connection, token: str | None) -> Limiter:
         """The one limiter of a base URL and credential."""
@@ -103,6 +110,11 @@ def current() -> Runtime:
     return _current[0]
 
 
+def adopt(runtime: Runtime) -> None:
+    """Make this the process's runtime: a command that built one shares it with the Celery application."""
+    _current[:] = [runtime]
+
+
 def forget() -> None:
     """After a fork: the parent's handles are not ours to use or to close."""
     _current.clear()
@@ -110,5 +122,6 @@ def forget() -> None:
 
 def configure_logs(found: Settings, *, console: bool = True) -> None:
     """Attach the one handler set, with every configured secret known to it."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells what it found at every start
     secrets = settings.secrets(found, os.environ)
     logs.configure(found.log_dir, found.log_level, secrets=secrets, console=console)

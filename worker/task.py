@@ -76,7 +76,7 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
         """Give the worker back: the run says why it waits and until when, and a message brings it back then."""
         self._stop_chain()
         with current.sessions.begin() as session:
-            latest = store.find_run(session, run.run_id)
+            latest = store.load_run(session, run.run_id)
         trouble = int(latest.cursor.get("trouble", 0)) + 1 if latest else 1
         if latest is None or trouble > MAX_TROUBLE:
             self._fail(current, run, f"{sentence(error)}; given up after {MAX_TROUBLE} waits without progress")

@@ -1,6 +1,5 @@
 """From a stored issue and a profile's rules to what the metrics read: work items, deployments, incidents, findings."""
 
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -29,6 +28,7 @@ INVALID_VALUE: Final = "invalid_value"
 UNMAPPED: Final = "unmapped"
 # A day without a time is its first instant where something begins, its last second where something ends.
 _BEGINNINGS: Final = ("committed_at", "detected_at")
+_MOST_POINTS: Final = 1e12
 # Stands for "the path leads nowhere in this value": parses as nothing, is no failure.
 _ASTRAY: Final = object()
 
@@ -127,11 +127,6 @@ def deployments_of_versions(
         for version in versions
         if version.released and version.release_date is not None and version.project in projects
     )
-
-
-def facts_hash(content_hash: str, context: Context) -> str:
-    """Names an issue's facts: they are what they were exactly while its content and the rules for facts are."""
-    return digest([content_hash, context.facts_rules_hash])
 
 
 def rules_hash(rules: Rules) -> str:
@@ -299,7 +294,8 @@ def _points(value: Any) -> float | Invalid | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return INVALID
-    return float(value) if math.isfinite(value) else INVALID
+    # Also false for NaN; and no sum of what passes can overflow.
+    return float(value) if abs(value) <= _MOST_POINTS else INVALID
 
 
 def _failed(issue: Issue, context: Context) -> bool:

@@ -96,10 +96,11 @@ def load_parts(prepared: Prepared, windows: Sequence[Window]) -> list[Sequence[C
     """
     ends = sorted({window.effective_end for window in windows})
     found: dict[Micros, list[Contribution]] = {end: [] for end in ends}
-    for part, begin, end in _spans(prepared):
+    # Sorted once, so that each window's list is in order as it grows.
+    for part, begin, end in sorted(_spans(prepared), key=lambda span: (span[0].at, span[0].subject_id)):
         for moment in ends[bisect_right(ends, begin) : bisect_right(ends, end)]:
             found[moment].append(part)
-    return [ordered(found[window.effective_end]) for window in windows]
+    return [found[window.effective_end] for window in windows]
 
 
 def flow_load(used: Sequence[Contribution], window: Window, _prepared: Prepared) -> Figures:

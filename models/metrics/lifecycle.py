@@ -154,17 +154,6 @@ def facts(line: Timeline, as_of: Micros | None) -> Facts | None:
     return Facts(stage, started_at, last if stage == "done" else None, spent["active"], spent["waiting"])
 
 
-def stage_before(line: Timeline, at: Micros) -> Stage | None:
-    """The stage just before an instant; None where the issue did not exist yet."""
-    count = _entries_before(line, at)
-    return line[count - 1][1] if count else None
-
-
-def exists(line: Timeline, as_of: Micros) -> bool:
-    """Whether an issue had been created before ``as_of``."""
-    return line[0][0] < as_of
-
-
 def _entries_before(line: Timeline, at: Micros) -> int:
     return len(line) if line[-1][0] < at else bisect_left(line, at, key=_instant_of_entry)
 

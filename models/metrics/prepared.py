@@ -1,9 +1,9 @@
 """What the nine metrics share at one as-of: facts, deployments that have happened, changes, contributions."""
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import attrgetter
@@ -16,6 +16,7 @@ from models.records import INVALID, Dataset, Deployment, Incident, MappedInstant
 
 T = TypeVar("T")
 _moment = attrgetter("at")
+_order = attrgetter("at", "deployment_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +95,11 @@ class Prepared:
         if rules is None:
             return ()
         dated = [_dated(d, self.as_of) for d in self.dataset.deployments if d.source == rules.source]
-        happened = [deployed for deployed in dated if deployed is not None]
+        found = [deployed for deployed in dated if deployed is not None]
         if rules.source == "issues" and rules.group_by == "fixVersions":
-            happened = _grouped(happened)
+            found = _grouped(found)
         mark = _marked_by_links if rules.source == "status" else _marked_by_versions
-        return tuple(sorted(mark(happened, self.incidents), key=lambda d: (d.at, d.deployment_id)))
+        return tuple(sorted(mark(found, self.incidents), key=_order))
 
     @cached_property
     def changes(self) -> tuple[tuple[Deployed, Known[WorkItem]], ...]:
@@ -219,31 +220,30 @@ def _marked_by_versions(deployments: Sequence[Deployed], incidents: Sequence[Kno
 
 def _marked_by_links(deployments: Sequence[Deployed], incidents: Sequence[Known[Incident]]) -> list[Deployed]:
     """Failed where an incident linked to the item was created from the deployment on and before the item's next one."""
-    linked: defaultdict[str, list[Micros]] = defaultdict(list)
     created = {incident.issue.issue_id: incident.issue.created for incident in incidents}
+    linked: defaultdict[str, set[str]] = defaultdict(set)
     for incident in incidents:
         for issue_id in incident.issue.linked_ids:
-            linked[issue_id].append(incident.issue.created)
-    instants: defaultdict[str, list[Micros]] = defaultdict(list)
-    for deployed in sorted(deployments, key=_moment):
-        instants[deployed.issue_ids[0]].append(deployed.at)
-    return [_marked_by_link(d, linked, created, instants[d.issue_ids[0]]) for d in deployments]
+            linked[issue_id].add(incident.issue.issue_id)
+    by_item: defaultdict[str, list[Deployed]] = defaultdict(list)
+    for deployed in sorted(deployments, key=_order):
+        by_item[deployed.issue_ids[0]].append(deployed)
+        linked[deployed.issue_ids[0]].update(deployed.linked_ids)
+    marked: list[Deployed] = []
+    for issue_id, own in by_item.items():
+        marked += _marked_by_moments(own, [created[other] for other in linked[issue_id] if other in created])
+    return marked
 
 
-def _marked_by_link(
-    deployed: Deployed,
-    linked: Mapping[str, Sequence[Micros]],
-    created: Mapping[str, Micros],
-    instants: Sequence[Micros],
-) -> Deployed:
-    later = bisect_right(instants, deployed.at)
-    until = instants[later] if later < len(instants) else None
-    moments = [*linked.get(deployed.issue_ids[0], ()), *(created[i] for i in deployed.linked_ids if i in created)]
-    failed = any(deployed.at <= moment and (until is None or moment < until) for moment in moments)
-    return replace(deployed, failed=True) if failed else deployed
+def _marked_by_moments(deployments: Sequence[Deployed], moments: Sequence[Micros]) -> Iterator[Deployed]:
+    """The deployments of one item in their order, failed where a moment lies before the next one."""
+    untils = [*(later.at for later in deployments[1:]), math.inf]
+    for deployed, until in zip(deployments, untils, strict=True):
+        failed = any(deployed.at <= moment < until for moment in moments)
+        yield replace(deployed, failed=True) if failed else deployed
 
 
 def _earliest(item: WorkItem, by_issue: Mapping[str, Deployed], by_version: Mapping[str, Deployed]) -> Deployed | None:
     versions = (by_version.get(version_id) for version_id in item.version_ids)
     found = [deployed for deployed in (by_issue.get(item.issue_id), *versions) if deployed is not None]
-    return min(found, key=lambda deployed: (deployed.at, deployed.deployment_id), default=None)
+    return min(found, key=_order, default=None)

@@ -60,7 +60,7 @@ def recorder(latency: float) -> Iterator[Recorder]:
 
 def load(url: str, port: int, quota: tuple[int, float], *, processes: int, seconds: float) -> list[int]:
     """Requests sent by each of so many processes of two threads, all wanting as many as they can get."""
-    command = [sys.executable, __file__, url, str(port), *map(str, quota), str(time.time() + 1.5), str(seconds)]
+    command = [sys.executable, __file__, url, str(port), *map(str, quota), str(time.time() + 1.2), str(seconds)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) for _ in range(processes)]
     return [int(process.communicate(timeout=60)[0]) for process in running]
@@ -69,7 +69,7 @@ def load(url: str, port: int, quota: tuple[int, float], *, processes: int, secon
 @pytest.mark.usefixtures("redis_client")
 @pytest.mark.parametrize(
     ("quota", "latency", "seconds"),
-    [((20, 1.0), 0.02, 6.3), ((100, 10.0), 0.05, 11.0)],
+    [((20, 1.0), 0.02, 4.3), ((100, 10.0), 0.05, 11.0)],
     ids=["20 in 1 s", "100 in 10 s"],
 )
 def test_no_window_holds_more_than_the_quota_and_95_percent_of_it_is_used(
@@ -96,8 +96,8 @@ def test_no_window_holds_more_than_the_quota_and_95_percent_of_it_is_used(
 def test_processes_that_wait_get_equal_shares(redis_url: str) -> None:
     """Four processes want more than there is: none gets less than two thirds of its share."""
     with recorder(latency=0.01) as server:
-        sent = load(redis_url, server.server_address[1], (10, 0.5), processes=4, seconds=4.0)
-    assert sum(sent) >= 40
+        sent = load(redis_url, server.server_address[1], (10, 0.5), processes=4, seconds=3.0)
+    assert sum(sent) >= 30
     assert min(sent) >= 2 / 3 * sum(sent) / len(sent)
 
 

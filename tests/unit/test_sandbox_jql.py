@@ -19,7 +19,7 @@ ANA, BEN = user("cloud", "Ana Kovac", 1), user("cloud", "Ben Okafor", 2)
 
 def at(*parts: int) -> int:
     """Epoch milliseconds of a UTC instant."""
-    return millis(datetime(*parts, tzinfo=UTC))  # type: ignore[misc,arg-type]  # the parts are numbers
+    return millis(datetime(*parts, tzinfo=UTC))
 
 
 def an_issue(number: int, key: str, updated: int, **fields: Any) -> Issue:
@@ -165,6 +165,7 @@ def test_a_clause_finds_what_jira_finds(jql: str, keys: str) -> None:
         ("updated >= startOfDay()", "PAY-1"),
         ("updated >= startOfDay(-1)", "PAY-1 PAY-10"),
         ("updated >= startOfDay(-1d) AND updated <= endOfDay('-1d')", "PAY-10"),
+        ("updated <= endOfDay(-2) AND project = PAY", "PAY-2"),
         ("updated >= startOfWeek()", "PAY-1 PAY-2 PAY-10"),
         ("updated < startOfMonth()", "OPS-7 OPS-8"),
         ("updated <= endOfMonth(-2)", "OPS-7 OPS-8"),
@@ -238,13 +239,17 @@ def test_results_stand_in_the_order_asked_for(jql: str, keys: str) -> None:
         ("cf[10016] = many", "The value 'many' for the field 'cf[10016]' is not a valid number."),
         (
             "updated >= yesterday",
-            "Date value 'yesterday' for field 'updated' is invalid. Valid formats include: 'yyyy/MM/dd HH:mm', "
-            "'yyyy-MM-dd HH:mm', 'yyyy/MM/dd', 'yyyy-MM-dd', or a period format e.g. '-5d', '4w 2d'.",
+            (
+                "Date value 'yesterday' for field 'updated' is invalid. Valid formats include: 'yyyy/MM/dd HH:mm', "
+                "'yyyy-MM-dd HH:mm', 'yyyy/MM/dd', 'yyyy-MM-dd', or a period format e.g. '-5d', '4w 2d'."
+            ),
         ),
         (
             "updated >= '2026-02-30'",
-            "Date value '2026-02-30' for field 'updated' is invalid. Valid formats include: 'yyyy/MM/dd HH:mm', "
-            "'yyyy-MM-dd HH:mm', 'yyyy/MM/dd', 'yyyy-MM-dd', or a period format e.g. '-5d', '4w 2d'.",
+            (
+                "Date value '2026-02-30' for field 'updated' is invalid. Valid formats include: 'yyyy/MM/dd HH:mm', "
+                "'yyyy-MM-dd HH:mm', 'yyyy/MM/dd', 'yyyy-MM-dd', or a period format e.g. '-5d', '4w 2d'."
+            ),
         ),
         ("updated >= startOfDay(soon)", "The date increment 'soon' of function 'startOfDay' is invalid."),
         ("updated >= startOfTime()", "Unable to find JQL function 'startOfTime()'."),
@@ -253,13 +258,17 @@ def test_results_stand_in_the_order_asked_for(jql: str, keys: str) -> None:
         ("key = recent()", "Unable to find JQL function 'recent()'."),
         (
             "project = TO",
-            "Error in the JQL Query: 'TO' is a reserved JQL word. You must surround it in quotation marks to use it "
-            "in a query. (line 1, character 11)",
+            (
+                "Error in the JQL Query: 'TO' is a reserved JQL word. You must surround it in quotation marks to use "
+                "it in a query. (line 1, character 11)"
+            ),
         ),
         (
             "project PAY",
-            "Error in the JQL Query: Expecting operator but got 'PAY'. The valid operators are '=', '!=', '<', '>', "
-            "'<=', '>=', '~', '!~', 'IN', 'NOT IN', 'IS' and 'IS NOT'. (line 1, character 9)",
+            (
+                "Error in the JQL Query: Expecting operator but got 'PAY'. The valid operators are '=', '!=', '<', "
+                "'>', '<=', '>=', '~', '!~', 'IN', 'NOT IN', 'IS' and 'IS NOT'. (line 1, character 9)"
+            ),
         ),
         (
             "project = PAY type = Bug",
@@ -293,13 +302,17 @@ def test_results_stand_in_the_order_asked_for(jql: str, keys: str) -> None:
         ),
         (
             "labels = a#b",
-            "Error in the JQL Query: The character '#' is a reserved JQL character. You must enclose it in a string "
-            "or use the escape '\\u0023' instead. (line 1, character 11)",
+            (
+                "Error in the JQL Query: The character '#' is a reserved JQL character. You must enclose it in a "
+                "string or use the escape '\\u0023' instead. (line 1, character 11)"
+            ),
         ),
         (
             r"labels = '\q'",
-            "Error in the JQL Query: '\\q' is an illegal JQL escape sequence. The valid escape sequences are \\', "
-            "\\\", \\t, \\n, \\r, \\\\, '\\ ' and \\uXXXX. (line 1, character 10)",
+            (
+                "Error in the JQL Query: '\\q' is an illegal JQL escape sequence. The valid escape sequences are \\', "
+                "\\\", \\t, \\n, \\r, \\\\, '\\ ' and \\uXXXX. (line 1, character 10)"
+            ),
         ),
         (
             "ORDER BY id, key, status, type, created, updated, summary, project",
@@ -340,4 +353,4 @@ def test_quotes_and_escapes_are_undone_once(text: str, value: str) -> None:
     """A quoted word is taken as it is, a reserved one too."""
     clause = parse(text).where
     assert clause is not None
-    assert clause.values[0].text == value  # type: ignore[union-attr]  # a clause with one word
+    assert clause.values[0].text == value

@@ -4,10 +4,12 @@ What comes back is JSON or one of our errors: RetryableError (later, perhaps), F
 act). Messages name Jira's host and path, never a query, a body or a credential.
 """
 
+import itertools
 import logging
 import random
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final
@@ -19,17 +21,24 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from worker.errors import FatalError, RetryableError
 from worker.limiter import Limiter
+from worker.redact import redact
 from worker.settings import Connection
 
 log = logging.getLogger(__name__)
 
-MAX_TRIES: Final = 8
-MAX_SECONDS: Final = 600.0  # from a request's first try to its last
-SHORT_WAIT: Final = 15.0  # a longer one gives the worker back
+SHORT_WAIT: Final = 15.0  # a longer one gives the worker back, and how often that is done is for the task to count
+LONGEST_WAIT: Final = 86_400.0  # whatever a header says
 FIRST_BACKOFF: Final = 2.0
 LAST_BACKOFF: Final = 30.0
 USER_AGENT: Final = "flowbeat/0.1"
-_BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_UNAUTHORIZED: Final = 401
+_FORBIDDEN: Final = 403
+_MISSING: Final = frozenset({404, 410})
+_PAUSING: Final = frozenset({429, 503})  # these speak for every request of this login, not only for the one asked
+_BUSY: Final = _PAUSING | {408, 425}
+_SERVER_ERRORS: Final = 500
+_CLIENT_ERRORS: Final = 400
+_REDIRECTS: Final = 300
 
 
 class RefusedError(FatalError):
@@ -63,7 +72,7 @@ class Traffic:
 
 
 class Client:
-    """One connection to one Jira. Threads may share it; ``alive`` is called after every answer and during waits."""
+    """One connection to one Jira; threads may share it."""
 
     def __init__(
         self,
@@ -72,17 +81,16 @@ class Client:
         limiter: Limiter,
         *,
         session: requests.Session | None = None,
-        alive: Callable[[], None] = lambda: None,
     ) -> None:
         """Bind a connection; nothing is sent yet."""
         self.connection = connection
         self.traffic = Traffic()
         self.anonymous = token is None
-        self.alive = alive
         self._limiter = limiter
         self._session = session or open_session(connection.concurrency)
         self._auth = _auth(connection, token)
-        self._host = urlsplit(connection.base_url).netloc
+        url = urlsplit(connection.base_url)
+        self._site = url.netloc + url.path.rstrip("/")
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """The JSON of a GET below the base URL."""
@@ -93,19 +101,16 @@ class Client:
         return self._call("POST", path, json=body)
 
     def _call(self, method: str, path: str, **content: Any) -> Any:
-        started = time.monotonic()
-        for tried in range(1, MAX_TRIES + 1):
+        """Short waits are slept; as each is twice the one before, it is never long until the worker is given back."""
+        for tried in itertools.count(1):
             try:
                 return self._send(method, path, **content)
             except RetryableError as error:
                 wait = max(error.retry_after or 0.0, backoff(tried))
-                spent = time.monotonic() - started
-                if tried == MAX_TRIES or spent + wait > MAX_SECONDS:
-                    raise FatalError(f"{error}; given up after {tried} tries in {spent:.0f} s") from error
                 if wait > SHORT_WAIT:
                     raise RetryableError(str(error), wait) from error
                 log.warning("jira try again", extra={"path": path, "tried": tried, "wait": wait, "why": str(error)})
-                self._rest(wait)
+                time.sleep(wait)
         raise AssertionError("the loop above returns or raises")
 
     def _send(self, method: str, path: str, **content: Any) -> Any:
@@ -114,7 +119,6 @@ class Client:
             started = time.monotonic()
             answer = self._exchange(method, path, **content)
         self._note(method, path, answer, time.monotonic() - started, slot.delay)
-        self.alive()
         return self._read(path, answer)
 
     def _exchange(self, method: str, path: str, **content: Any) -> requests.Response:
@@ -129,23 +133,28 @@ class Client:
                 headers={"Accept": "application/json", "User-Agent": USER_AGENT},
                 **content,
             )
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            raise RetryableError(f"{self._host} cannot be reached ({type(error).__name__})") from error
+        except (requests.ConnectionError, requests.Timeout) as error:
+            raise RetryableError(f"{self._site} cannot be reached ({type(error).__name__})") from error
+        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
+            raise RetryableError(f"{self._site} broke off in the middle of an answer") from error
         except requests.RequestException as error:
-            raise FatalError(f"{self._host}: the request could not be made ({type(error).__name__})") from error
+            raise FatalError(
+                f"{self._site}: the request could not be made ({type(error).__name__});"
+                f" check base_url and token of connection {self.connection.name!r}"
+            ) from error
 
     def _read(self, path: str, answer: requests.Response) -> Any:
         """The JSON of a good answer; every other status in the error of its consequence."""
         status = answer.status_code
-        where = f"{self._host}{path}"
-        if status in _BUSY:
+        where = f"{self._site}{path}"
+        if status in _BUSY or status >= _SERVER_ERRORS:
             wait = retry_after(answer.headers)
-            if status in (429, 503):
+            if status in _PAUSING:
                 self._limiter.pause(wait or FIRST_BACKOFF, answer.headers.get("RateLimit-Reason", str(status)))
             raise RetryableError(f"{where} answered {status}", wait)
-        if status >= 400:  # noqa: PLR2004 - HTTP's own line
+        if status >= _CLIENT_ERRORS:
             raise self._refusal(status, where, answer)
-        if status >= 300:  # noqa: PLR2004 - HTTP's own line
+        if status >= _REDIRECTS:
             raise FatalError(f"{where} answered with a redirect; check base_url of connection {self.connection.name!r}")
         try:
             return answer.json()
@@ -154,30 +163,24 @@ class Client:
 
     def _refusal(self, status: int, where: str, answer: requests.Response) -> FatalError:
         name = self.connection.name
-        if status == 401:  # noqa: PLR2004 - HTTP's own number
+        if status == _UNAUTHORIZED:
             return FatalError(f"{where} refused the login; check email and token of connection {name!r}")
-        if status == 403:  # noqa: PLR2004 - HTTP's own number
+        if status == _FORBIDDEN:
             return FatalError(f"{where} forbids this to the account of connection {name!r}; ask Jira's administrator")
-        if status in (404, 410):
-            return MissingError(f"{where} is not there ({status}){_words(answer)}")
-        return RefusedError(f"{self._host} did not accept the request ({status}){_words(answer)}")
+        if status in _MISSING:
+            return MissingError(
+                f"{where} is not there ({status}){_words(answer)}; check base_url of connection {name!r}"
+            )
+        return RefusedError(f"{self._site} did not accept the request ({status}){_words(answer)}")
 
     def _note(self, method: str, path: str, answer: requests.Response, seconds: float, delay: float) -> None:
         facts = {"method": method, "path": path, "status": answer.status_code, "bytes": len(answer.content)}
         log.info("jira request", extra={**facts, "duration": round(seconds, 6), "delay": round(delay, 6)})
 
-    def _rest(self, seconds: float) -> None:
-        """Sleep in short naps, giving a sign of life after each."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, 5.0))
-            self.alive()
-
 
 def open_session(connections: int) -> requests.Session:
     """A session whose pool holds one connection per parallel reader."""
     session = requests.Session()
-    session.trust_env = False  # a .netrc must not replace the configured login
     for prefix in ("https://", "http://"):
         session.mount(prefix, HTTPAdapter(pool_connections=1, pool_maxsize=connections))
     return session
@@ -190,11 +193,9 @@ def backoff(tried: int) -> float:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The wait an answer asks for in seconds, None where it names none that can be read."""
-    try:
-        return max(0.0, float(headers["Retry-After"]))
-    except (KeyError, ValueError):
-        return None
+    """The wait an answer asks for in seconds, at most a day; None where it names none that can be read."""
+    value = headers.get("Retry-After", "").strip()
+    return min(float(value), LONGEST_WAIT) if re.fullmatch(r"\d{1,9}(\.\d+)?", value, re.ASCII) else None
 
 
 class _Bearer(AuthBase):
@@ -206,19 +207,28 @@ class _Bearer(AuthBase):
         return request
 
 
-def _auth(connection: Connection, token: str | None) -> AuthBase | None:
+class _Anonymous(AuthBase):
+    """Says that there is no login: without it ``requests`` would take one from a .netrc."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
+
+
+def _auth(connection: Connection, token: str | None) -> AuthBase:
     if token is None:
-        return None
+        return _Anonymous()
     return HTTPBasicAuth(connection.email.encode(), token.encode()) if connection.email else _Bearer(token)
 
 
 def _words(answer: requests.Response) -> str:
-    """Jira's own error messages, for they say best what is wrong; nothing where there are none."""
+    """Jira's own error messages, redacted, for they say best what is wrong; nothing where there are none."""
     try:
         body = answer.json()
     except requests.exceptions.JSONDecodeError:
         return ""
     if not isinstance(body, dict):
         return ""
-    words = [*map(str, body.get("errorMessages") or ()), *map(str, (body.get("errors") or {}).values())]
-    return f": {' '.join(words)[:500]}" if words else ""
+    general, named = body.get("errorMessages"), body.get("errors")
+    words = [*(general if isinstance(general, list) else ()), *(named.values() if isinstance(named, dict) else ())]
+    said = " ".join(" ".join(map(str, words)).split())[:500]
+    return f": {redact(said)}" if said else ""

@@ -8,13 +8,14 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import quote
 
 from models.records import Field, Issue, Status, Version, micros
 from worker.errors import RetryableError
 from worker.jira import parse
-from worker.jira.client import Client
+from worker.jira.client import Client, RefusedError
 from worker.jira.jql import combined
-from worker.jira.pages import next_token, required
+from worker.jira.pages import next_token, required, rows
 from worker.jira.reader import Batch, Listing, chunks, parallel
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 API: Final = "/rest/api/3"
 IDS_PAGE: Final = 5_000
 ISSUES_PAGE: Final = 100
+MATCHING_IDS: Final = 500
 CHANGELOG_ISSUES: Final = 1_000
 CHANGELOG_PAGE: Final = 10_000
 CHANGELOG_PAGES: Final = 500  # of one question: beyond it something is wrong, and half a history is none
@@ -40,32 +42,37 @@ class Cloud:
 
     def fields(self) -> list[Field]:
         """The fields the site lists: one request."""
-        return [parse.field(each) for each in self._client.get(f"{API}/field")]
+        return rows(self._client.get(f"{API}/field"), parse.field, "fields")
 
     def statuses(self) -> list[Status]:
         """The statuses the site lists: one request."""
-        return [parse.status(each) for each in self._client.get(f"{API}/status")]
+        return rows(self._client.get(f"{API}/status"), parse.status, "statuses")
 
     def census(self, jql: str, position: str | None) -> Listing:
         """A page of up to 5,000 ids."""
-        return self._search(combined(jql, order="id ASC"), ["id"], IDS_PAGE, position)
+        return self._search(combined(jql), ["id"], IDS_PAGE, position)
 
     def changed(self, jql: str, since: datetime, position: str | None) -> Listing:
         """A page of up to 100 (id, updated), oldest change first; epoch milliseconds need no time zone."""
         clause = f"updated >= {micros(since) // 1000}"
-        return self._search(combined(jql, clause, "updated ASC, id ASC"), ["updated"], ISSUES_PAGE, position)
+        return self._search(combined(jql, clause, "updated ASC, key ASC"), ["updated"], ISSUES_PAGE, position)
 
     def issues(self, ids: Sequence[str]) -> Batch:
         """100 issues a request, several requests at a time, then the histories of all of them."""
         pages = parallel(self._bulk, chunks(ids, ISSUES_PAGE), self._workers)
-        raw = {str(each["id"]): each for page in pages for each in page}
+        raw = {issue_id: each for page in pages for issue_id, each in page.items()}
         histories = self._histories(list(raw))
         return build(raw, self._wanted, histories)
 
     def visible(self, ids: Sequence[str]) -> set[str]:
         """Those a bulk fetch still returns; it reads the database, not the search index."""
         pages = parallel(lambda some: self._bulk(some, ["updated"]), chunks(ids, ISSUES_PAGE), self._workers)
-        return {str(each["id"]) for page in pages for each in page}
+        return {issue_id for page in pages for issue_id in page}
+
+    def matching(self, jql: str, ids: Sequence[str]) -> set[str]:
+        """Up to 500 ids a request."""
+        pages = parallel(lambda some: self._matching(jql, some), chunks(ids, MATCHING_IDS), self._workers)
+        return {issue_id for page in pages for issue_id in page}
 
     def versions(self, project: str) -> list[Version]:
         """All versions of a project: one request."""
@@ -76,16 +83,24 @@ class Cloud:
         page = self._client.post(f"{API}/search/jql", body | ({"nextPageToken": position} if position else {}))
         found = required(page, "issues", list)
         token = next_token(page, {position or ""}, empty=not found)
-        return Listing({str(each["id"]): _updated(each) for each in found}, token)
+        return Listing(dict(rows(found, read_update, "issues")), token)
 
-    def _bulk(self, ids: Sequence[str], fields: list[str] | None = None) -> list[dict[str, Any]]:
+    def _matching(self, jql: str, ids: Sequence[str]) -> Mapping[str, Any]:
+        try:
+            return self._search(combined(jql, f"id in ({','.join(ids)})"), ["id"], IDS_PAGE, None).updates
+        except RefusedError as error:  # an id that is gone meanwhile is refused; the next look leaves it out
+            raise RetryableError("an issue disappeared from Jira while it was looked at") from error
+
+    def _bulk(self, ids: Sequence[str], fields: list[str] | None = None) -> dict[str, dict[str, Any]]:
+        """Id → issue, of those asked for: nothing else is wanted, whatever comes."""
         body = {"issueIdsOrKeys": list(ids), "fields": fields or self._wanted.fields}
         page = self._client.post(f"{API}/issue/bulkfetch", body)
-        found: list[dict[str, Any]] = required(page, "issues", list)
+        found = rows(required(page, "issues", list), lambda each: (str(each["id"]), each), "issues")
         faults = page.get("issueErrors") or ()
         if faults:
             raise RetryableError(f"Jira could not read {len(faults)} of {len(ids)} issues just now")
-        return found
+        wanted = set(ids)
+        return {issue_id: each for issue_id, each in found if issue_id in wanted}
 
     def _histories(self, ids: Sequence[str]) -> dict[str, list[Any]]:
         if self._client.anonymous:  # the bulk changelog has no anonymous access
@@ -108,7 +123,9 @@ class Cloud:
         for _ in range(CHANGELOG_PAGES):
             page = self._client.post(f"{API}/changelog/bulkfetch", body)
             logs = required(page, "issueChangeLogs", list)
-            found.extend((str(each["issueId"]), each.get("changeHistories") or []) for each in logs)
+            found.extend(
+                rows(logs, lambda each: (str(each["issueId"]), required(each, "changeHistories", list)), "logs")
+            )
             token = next_token(page, seen, empty=not logs)
             if token is None:
                 return found
@@ -130,7 +147,8 @@ class Cloud:
 
 def read_versions(client: Client, api: str, project: str) -> list[Version]:
     """The versions of a project, a plain list on both flavours."""
-    return [parse.version(each, project) for each in client.get(f"{api}/project/{project}/versions")]
+    path = f"{api}/project/{quote(project, safe='')}/versions"
+    return rows(client.get(path), lambda each: parse.version(each, project), "versions")
 
 
 def build(
@@ -150,6 +168,10 @@ def build(
     return Batch(tuple(issues), broken)
 
 
-def _updated(raw: Mapping[str, Any]) -> datetime | None:
+def read_update(raw: Mapping[str, Any]) -> tuple[str, datetime | None]:
+    """(id, ``updated``) of a listed issue; an instant that cannot be read costs only itself."""
     value = (raw.get("fields") or {}).get("updated")
-    return None if value is None else parse.moment(value)
+    try:
+        return str(raw["id"]), None if value is None else parse.moment(value)
+    except ValueError:
+        return str(raw["id"]), None

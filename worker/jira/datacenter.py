@@ -3,23 +3,26 @@
 Jira Server answers the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from models.records import Field, Status, Version
-from worker.errors import RetryableError
+from models.records import Field, Status, Version, micros
+from worker.errors import FatalError, RetryableError
 from worker.jira import parse
 from worker.jira.client import Client
-from worker.jira.cloud import build, read_versions
+from worker.jira.cloud import build, read_update, read_versions
 from worker.jira.jql import combined
-from worker.jira.pages import next_start, required
+from worker.jira.pages import next_start, required, rows
 from worker.jira.reader import Batch, Listing, chunks, parallel
 
 API: Final = "/rest/api/2"
 IDS_PAGE: Final = 1_000
 ISSUES_PAGE: Final = 50  # with whole histories: small pages spare the server's memory
+LOOK_PAGE: Final = 100
 WALL: Final = 10_000  # a deeper startAt is an error on newer platforms
+SHORT: Final = ["created", "updated"]
+ORDER: Final = "created ASC, key ASC"
 
 
 class DataCenter:
@@ -35,23 +38,26 @@ class DataCenter:
 
     def fields(self) -> list[Field]:
         """The fields the site lists: one request."""
-        return [parse.field(each) for each in self._client.get(f"{API}/field")]
+        return rows(self._client.get(f"{API}/field"), parse.field, "fields")
 
     def statuses(self) -> list[Status]:
         """The statuses the site lists: one request."""
-        return [parse.status(each) for each in self._client.get(f"{API}/status")]
+        return rows(self._client.get(f"{API}/status"), parse.status, "statuses")
 
     def census(self, jql: str, position: list[Any] | None) -> Listing:
-        """A page of up to 1,000 (id, updated); a position is [least id, startAt], begun anew below the wall."""
-        above, start = position or ("", 0)
-        page = self._search(combined(jql, f"id > {above}" if above else ""), ["updated"], IDS_PAGE, start)
+        """A page of up to 1,000 (id, updated); a position is [least created, startAt], begun anew below the wall.
+
+        The order is by creation, which never changes: an edit moves no issue to another page. Ids would do as well,
+        but JQL reads and sorts ``id`` as the key, project by project.
+        """
+        since, start = position or (0, 0)
+        page = self._search(combined(jql, f"created >= {since}" if since else "", ORDER), SHORT, IDS_PAGE, start)
         found = required(page, "issues", list)
+        updates = dict(rows(found, read_update, "issues"))
         after = next_start(page, start, len(found))
-        updates = {str(each["id"]): parse.moment(each["fields"]["updated"]) for each in found}
-        if after is None:
-            return Listing(updates, None)
-        # The next page would cross the wall: begin again above the last id.
-        return Listing(updates, [above, after] if after + IDS_PAGE <= WALL else [str(found[-1]["id"]), 0])
+        if after is None or after + IDS_PAGE <= WALL:
+            return Listing(updates, None if after is None else [since, after])
+        return Listing(updates, [_beyond(found[-1], since), 0])
 
     def changed(self, jql: str, since: datetime, position: Any | None) -> Listing:
         """Never asked: the census of Data Center tells ``updated`` of every issue."""
@@ -61,45 +67,68 @@ class DataCenter:
     def issues(self, ids: Sequence[str]) -> Batch:
         """50 issues a request with their whole histories, several requests at a time."""
         pages = parallel(self._whole, chunks(ids, ISSUES_PAGE), self._workers)
-        raw = {str(each["id"]): each for page in pages for each in page}
+        raw = {issue_id: each for page in pages for issue_id, each in page.items()}
         histories = {issue_id: each["changelog"]["histories"] for issue_id, each in raw.items()}
-        return build(raw, self._wanted, histories)
+        batch = build({key: each for key, each in raw.items() if _is_whole(each)}, self._wanted, histories)
+        cut = {key: "its changelog came incomplete" for key, each in raw.items() if not _is_whole(each)}
+        return Batch(batch.issues, {**batch.broken, **cut})
 
     def visible(self, ids: Sequence[str]) -> set[str]:
         """Those an unvalidated search by id still finds; a validated one refuses ids that are gone."""
-        pages = parallel(lambda some: self._by_id(some, ["updated"]), chunks(ids, ISSUES_PAGE), self._workers)
-        return {str(each["id"]) for page in pages for each in page}
+        pages = parallel(lambda some: self._by_id(some, ["updated"]), chunks(ids, LOOK_PAGE), self._workers)
+        return {issue_id for page in pages for issue_id in page}
+
+    def matching(self, jql: str, ids: Sequence[str]) -> set[str]:
+        """As ``visible``, with the JQL beside the ids."""
+        pages = parallel(lambda some: self._by_id(some, ["updated"], jql=jql), chunks(ids, LOOK_PAGE), self._workers)
+        return {issue_id for page in pages for issue_id in page}
 
     def versions(self, project: str) -> list[Version]:
         """All versions of a project: one request."""
         return read_versions(self._client, API, project)
 
-    def _whole(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+    def _whole(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         found = self._by_id(ids, self._wanted.fields, expand=["changelog"])
-        for each in found:
+        for each in found.values():
             changelog = required(each, "changelog", dict)
-            got, total = len(required(changelog, "histories", list)), required(changelog, "total", int)
-            if got < total:
-                raise RetryableError(f"Jira sent {got} of {total} history entries of issue {each['id']}")
+            required(changelog, "histories", list)
+            required(changelog, "total", int)
         return found
 
-    def _by_id(self, ids: Sequence[str], fields: list[str], expand: list[str] | None = None) -> list[dict[str, Any]]:
-        """All of the ids, over as many pages as the server makes of them."""
-        jql = f"id in ({','.join(ids)}) ORDER BY id ASC"
-        found: list[dict[str, Any]] = []
+    def _by_id(
+        self, ids: Sequence[str], fields: list[str], *, jql: str = "", expand: list[str] | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """Id → issue of those ids that are found, over as many pages as the server makes of them."""
+        query = combined(jql, f"id in ({','.join(ids)})", ORDER)
+        found: dict[str, dict[str, Any]] = {}
         start: int | None = 0
         while start is not None:
-            page = self._search(jql, fields, len(ids), start, expand)
-            issues = required(page, "issues", list)
-            found.extend(issues)
+            page = self._search(query, fields, len(ids), start, expand=expand, validateQuery=False)
+            issues = rows(required(page, "issues", list), lambda each: (str(each["id"]), each), "issues")
+            found.update(issues)
             start = next_start(page, start, len(issues))
-        return found
+        return {issue_id: found[issue_id] for issue_id in ids if issue_id in found}
 
-    def _search(
-        self, jql: str, fields: list[str], size: int, start: int, expand: list[str] | None = None
-    ) -> dict[str, Any]:
-        body: dict[str, Any] = {"jql": jql, "fields": fields, "maxResults": size, "startAt": start}
-        if jql.startswith("id in"):
-            body["validateQuery"] = False
-        page: dict[str, Any] = self._client.post(f"{API}/search", body | ({"expand": expand} if expand else {}))
+    def _search(self, jql: str, fields: list[str], size: int, start: int, **more: Any) -> dict[str, Any]:
+        body = {"jql": jql, "fields": fields, "maxResults": size, "startAt": start}
+        more = {name: value for name, value in more.items() if value is not None}
+        page: dict[str, Any] = self._client.post(f"{API}/search", body | more)
         return page
+
+
+def _is_whole(raw: Mapping[str, Any]) -> bool:
+    return len(raw["changelog"]["histories"]) >= int(raw["changelog"]["total"])
+
+
+def _beyond(last: Mapping[str, Any], since: int) -> int:
+    """Epoch milliseconds of the last issue before the wall, where the next list begins; it must lie further on."""
+    try:
+        created = micros(parse.moment(last["fields"]["created"])) // 1000
+    except (KeyError, TypeError, ValueError) as error:
+        raise RetryableError("Jira listed an issue without an instant of creation") from error
+    if created <= since:
+        raise FatalError(
+            f"more than {WALL} issues were created at one instant, and Jira lists no more of them; narrow the JQL into"
+            " several profiles"
+        )
+    return created

@@ -19,14 +19,15 @@ def without_order(jql: str) -> str:
     return jql.strip()
 
 
-def combined(jql: str, clause: str = "", order: str = "id ASC") -> str:
+def combined(jql: str, clause: str = "", order: str = "key ASC") -> str:
     """The user's query and our clause, whatever OR the query has at its top level, in our order.
 
     >>> combined("project = A OR project = B ORDER BY key", "updated >= 5")
-    '(project = A OR project = B) AND updated >= 5 ORDER BY id ASC'
+    '(project = A OR project = B) AND updated >= 5 ORDER BY key ASC'
     """
-    parts = [f"({without_order(jql)})", clause] if clause else [without_order(jql)]
-    return " AND ".join(parts) + f" ORDER BY {order}"
+    own = without_order(jql)
+    both = f"({own}) AND {clause}" if own and clause else own or clause
+    return f"{both} ORDER BY {order}".lstrip()
 
 
 def normalised(jql: str) -> str:

@@ -4,10 +4,12 @@ A page that lacks what it must hold, or that would make a reader turn in circles
 ``RetryableError``, for the same question may be answered properly a moment later.
 """
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
 
 from worker.errors import RetryableError
+
+T = TypeVar("T")
 
 
 def required(body: object, key: str, kind: type[object]) -> Any:
@@ -15,6 +17,16 @@ def required(body: object, key: str, kind: type[object]) -> Any:
     if not isinstance(body, Mapping) or not isinstance(body.get(key), kind):
         raise RetryableError(f"Jira sent a page without {key!r}; it may be a passing fault")
     return body[key]
+
+
+def rows(listed: object, read: Callable[[Any], T], what: str) -> list[T]:
+    """Each member of a list, read; no list, or a member that lacks what it must hold, is a fault of the page."""
+    if not isinstance(listed, list):
+        raise RetryableError(f"Jira sent no list of {what}; it may be a passing fault")
+    try:
+        return [read(each) for each in listed]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RetryableError(f"Jira sent a list of {what} with a member that lacks what it must hold") from error
 
 
 def next_token(body: Mapping[str, Any], seen: Collection[str], *, empty: bool) -> str | None:

@@ -4,6 +4,7 @@ People are left behind here: no author, assignee or reporter is read; user objec
 A value that cannot be read raises ``ValueError`` for its own issue or history; the caller counts it and goes on.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
@@ -71,10 +72,23 @@ def moment(value: object) -> datetime:
         raise ValueError("an instant outside the years 1 to 9999") from error
 
 
+def text(value: object) -> str | None:
+    """A value as clean text; None stays None."""
+    return None if value is None else clean(str(value))
+
+
+def clean(value: str) -> str:
+    """Text without NUL, which PostgreSQL refuses, and without halves of characters, which no database stores."""
+    if value.isascii():
+        return value.replace("\x00", "")
+    return value.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
 def status(raw: Mapping[str, Any]) -> Status:
     """A status of the list endpoint; a category Jira does not send counts as undefined."""
     category = raw.get("statusCategory") or {}
-    return Status(status_id=str(raw["id"]), name=str(raw["name"]), category=str(category.get("key") or "undefined"))
+    name = text(raw.get("name")) or str(raw["id"])
+    return Status(status_id=str(raw["id"]), name=name, category=str(category.get("key") or "undefined"))
 
 
 def field(raw: Mapping[str, Any]) -> Field:
@@ -82,7 +96,7 @@ def field(raw: Mapping[str, Any]) -> Field:
     schema = raw.get("schema") or {}
     return Field(
         field_id=str(raw["id"]),
-        name=str(raw.get("name") or raw["id"]),
+        name=text(raw.get("name")) or str(raw["id"]),
         schema=str(schema.get("type") or ""),
         items=str(schema.get("items") or ""),
     )
@@ -93,7 +107,7 @@ def version(raw: Mapping[str, Any], project: str) -> Version:
     return Version(
         version_id=str(raw["id"]),
         project=project,
-        name=str(raw.get("name") or raw["id"]),
+        name=text(raw.get("name")) or str(raw["id"]),
         released=bool(raw.get("released")),
         release_date=_day(raw.get("releaseDate")),
         archived=bool(raw.get("archived")),
@@ -108,18 +122,18 @@ def issue(raw: Mapping[str, Any], wanted: Wanted, histories: Iterable[Any]) -> I
     found = raw["fields"]
     changes, findings = transitions(histories, wanted)
     resolved = found.get("resolutiondate")
-    key = str(raw["key"])
+    key = _required(raw["key"])
     return Issue(
         issue_id=str(int(raw["id"])),
         key=key,
-        project=str((found.get("project") or {}).get("key") or key.rpartition("-")[0]),
-        type=str(found["issuetype"]["name"]),
+        project=text((found.get("project") or {}).get("key")) or key.rpartition("-")[0],
+        type=_required(found["issuetype"]["name"]),
         status_id=str(found["status"]["id"]),
         created=moment(found["created"]),
         updated=moment(found["updated"]),
         resolution=_name(found.get("resolution")),
         resolved=moment(resolved) if resolved else None,
-        summary=_text(found.get("summary")) if wanted.summaries else None,
+        summary=text(found.get("summary")) if wanted.summaries else None,
         fields=_kept(found, wanted),
         transitions=changes,
         findings=findings,
@@ -134,9 +148,11 @@ def transitions(histories: Iterable[Any], wanted: Wanted) -> tuple[tuple[Transit
     broken = 0
     for history in histories:
         try:
-            found.update({(t.history_id, t.field, t.position): t for t in _items(history, tracked, names)})
+            read, bad = _items(history, tracked, names)
         except (ValueError, KeyError, TypeError, AttributeError):
-            broken += 1
+            read, bad = [], 1
+        found.update({(t.history_id, t.field, t.position): t for t in read})
+        broken += bad
     return tuple(sorted(found.values())), {"broken_history": broken} if broken else {}
 
 
@@ -148,17 +164,22 @@ def _from_epoch(value: int) -> datetime:
         raise ValueError("an instant outside the years 1 to 9999") from error
 
 
-def _items(history: Mapping[str, Any], tracked: set[str], names: Mapping[str, str]) -> list[Transition]:
-    """Positions count a history's items of one field, so that asking for fewer fields changes no position."""
+def _items(history: Mapping[str, Any], tracked: set[str], names: Mapping[str, str]) -> tuple[list[Transition], int]:
+    """The tracked items and how many cannot be read.
+
+    Positions count a history's items of one field, so that asking for fewer fields changes no position.
+    """
     seen: dict[str, int] = {}
     found: list[Transition] = []
-    for item in history.get("items") or ():
+    items = history.get("items") or ()
+    whole = [item for item in items if isinstance(item, Mapping)]
+    for item in whole:
         field_id = str(item.get("fieldId") or names.get(str(item.get("field", "")).casefold(), ""))
         if field_id not in tracked:
             continue
         seen[field_id] = position = seen.get(field_id, -1) + 1
         found.append(_transition(history, item, field_id, position))
-    return found
+    return found, len(items) - len(whole)
 
 
 def _transition(history: Mapping[str, Any], item: Mapping[str, Any], field_id: str, position: int) -> Transition:
@@ -168,10 +189,10 @@ def _transition(history: Mapping[str, Any], item: Mapping[str, Any], field_id: s
         position=position,
         field=field_id,
         history_id=str(int(history["id"])),
-        from_id=_text(item.get("from")),
-        from_name=_text(item.get("fromString")),
-        to_id=_text(item.get("to")),
-        to_name=_text(item.get("toString")),
+        from_id=text(item.get("from")),
+        from_name=text(item.get("fromString")),
+        to_id=text(item.get("to")),
+        to_name=text(item.get("toString")),
     )
 
 
@@ -186,14 +207,16 @@ def _kept(found: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
 
 
 def without_people(value: Any) -> Any:
-    """A JSON value less every user object in it."""
+    """A JSON value less every user object in it, and as every database takes it: clean text, finite numbers."""
     if isinstance(value, Mapping):
         if _PEOPLE & value.keys():
             return None
-        return {str(key): without_people(inner) for key, inner in value.items() if key != "self"}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+        return {clean(str(key)): without_people(inner) for key, inner in value.items() if key != "self"}
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Sequence):
         return [without_people(inner) for inner in value]
-    return value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _linked(links: Any) -> list[str]:
@@ -206,12 +229,14 @@ def _ids(values: Any) -> list[str]:
 
 
 def _name(value: Any) -> str | None:
-    return _text(value.get("name")) if isinstance(value, Mapping) else _text(value)
+    return text(value.get("name")) if isinstance(value, Mapping) else text(value)
 
 
-def _text(value: Any) -> str | None:
-    """Text without NUL, which PostgreSQL refuses; None stays None."""
-    return None if value is None else str(value).replace("\x00", "")
+def _required(value: Any) -> str:
+    found = text(value)
+    if not found:
+        raise ValueError("a name or key that is empty")
+    return found
 
 
 def _day(value: Any) -> date | None:

@@ -23,7 +23,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A page of a list: id → ``updated`` (None where it was not asked for), and where the next page begins."""
+    """A page of a list: id → ``updated`` (None where it was not asked for or cannot be read), and where to go on."""
 
     updates: Mapping[str, datetime | None]
     after: Any | None
@@ -50,7 +50,7 @@ class Reader(Protocol):
         """The statuses the site lists."""
 
     def census(self, jql: str, position: Any | None) -> Listing:
-        """A page of all ids of the JQL, in rising order, from the position the last page named."""
+        """A page of all ids of the JQL, in whatever order, from the position the last page named."""
 
     def changed(self, jql: str, since: datetime, position: Any | None) -> Listing:
         """A page of what changed at or after an instant."""
@@ -60,6 +60,9 @@ class Reader(Protocol):
 
     def visible(self, ids: Sequence[str]) -> set[str]:
         """Which of these ids Jira still shows, whatever the JQL says."""
+
+    def matching(self, jql: str, ids: Sequence[str]) -> set[str]:
+        """Which of these ids, all of them visible, the JQL finds."""
 
     def versions(self, project: str) -> list[Version]:
         """The versions of a project."""

@@ -3,12 +3,38 @@
 import sqlalchemy as sa
 from alembic import op
 
-from models.tables import VIEWS
-
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+
+# Of each profile and metric (and week) the row with the latest confirmation, then the latest calculation.
+LATEST_RESULTS = """
+CREATE VIEW latest_results AS
+SELECT profile, metric_type, window_kind, window_start, window_end, rules_hash, as_of, confirmed_as_of,
+       value, unit, level, state, message, n_used, n_excluded, exclusions, details, complete, run_id, calculated_at
+FROM (
+    SELECT metric_results.*, row_number() OVER (
+        PARTITION BY profile, metric_type
+        ORDER BY confirmed_as_of DESC, calculated_at DESC, window_start DESC, rules_hash
+    ) AS place
+    FROM metric_results WHERE window_kind = 'period'
+) AS ranked
+WHERE place = 1
+"""
+WEEKLY_RESULTS = """
+CREATE VIEW weekly_results AS
+SELECT profile, metric_type, window_kind, window_start, window_end, rules_hash, as_of, confirmed_as_of,
+       value, unit, level, state, message, n_used, n_excluded, exclusions, details, complete, run_id, calculated_at
+FROM (
+    SELECT metric_results.*, row_number() OVER (
+        PARTITION BY profile, metric_type, window_start, window_end
+        ORDER BY confirmed_as_of DESC, calculated_at DESC, rules_hash
+    ) AS place
+    FROM metric_results WHERE window_kind = 'week'
+) AS ranked
+WHERE place = 1
+"""
 
 
 def upgrade() -> None:
@@ -62,8 +88,8 @@ def upgrade() -> None:
         sa.Column("deployment_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("deployed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("failed", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
-        sa.Column("invalid", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("failed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("invalid", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("created", sa.DateTime(timezone=True), nullable=True),
         sa.Column("issue_id", sa.Text(), nullable=True),
         sa.Column("timeline", sa.JSON(), nullable=True),
@@ -118,7 +144,6 @@ def upgrade() -> None:
         "issues",
         sa.Column("profile", sa.Text(), nullable=False),
         sa.Column("issue_id", sa.Text(), nullable=False),
-        sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("project", sa.Text(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
@@ -131,14 +156,11 @@ def upgrade() -> None:
         sa.Column("fields", sa.JSON(), nullable=False),
         sa.Column("content_hash", sa.Text(), nullable=False),
         sa.Column("facts_hash", sa.Text(), nullable=True),
-        sa.Column("absent_in", sa.Text(), nullable=True),
+        sa.Column("census", sa.Text(), nullable=True),
         sa.Column("gone_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("gone_reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("profile", "issue_id", name=op.f("pk_issues")),
     )
-    with op.batch_alter_table("issues", schema=None) as batch_op:
-        batch_op.create_index("ix_issues_profile_number", ["profile", "number"], unique=False)
-
     op.create_table(
         "metric_results",
         sa.Column("profile", sa.Text(), nullable=False),
@@ -277,13 +299,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("performance_id", name=op.f("pk_performance_thresholds")),
     )
 
-    for statement in VIEWS.values():
-        op.execute(statement)
+    op.execute(LATEST_RESULTS)
+    op.execute(WEEKLY_RESULTS)
 
 
 def downgrade() -> None:
-    for name in VIEWS:
-        op.execute(f"DROP VIEW {name}")
+    op.execute("DROP VIEW weekly_results")
+    op.execute("DROP VIEW latest_results")
     op.drop_table("performance_thresholds")
     op.drop_table("work_items")
     op.drop_table("versions")
@@ -299,9 +321,6 @@ def downgrade() -> None:
 
     op.drop_table("runs")
     op.drop_table("metric_results")
-    with op.batch_alter_table("issues", schema=None) as batch_op:
-        batch_op.drop_index("ix_issues_profile_number")
-
     op.drop_table("issues")
     op.drop_table("incidents")
     with op.batch_alter_table("fetch_operations", schema=None) as batch_op:

@@ -1,0 +1,143 @@
+"""The flowbeat command: finds each subcommand when it is called for, and turns whatever goes wrong into one sentence.
+
+Exit codes: 0 done, 1 it failed or is unhealthy, 2 bad usage or configuration, 3 a target missed, 130 interrupted.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Final
+
+import click
+
+from worker.errors import ConfigError
+
+# Group → command → (its module, its line in the help). Only the module of the command called is imported, because
+# Celery and SQLAlchemy take most of a second; so the line stands here and not at the command.
+TABLE: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
+    "Begin": {
+        "demo": ("demo", "Try it: a made-up Jira, a real refresh, the nine metrics."),
+        "init": ("setup", "Write a commented flowbeat.toml."),
+        "check": ("check", "See whether everything is well, and what to do if not."),
+    },
+    "Work": {
+        "refresh": ("work", "Fetch what changed from Jira, then calculate."),
+        "calculate": ("work", "Calculate from the stored data, for now or a past day."),
+        "status": ("status", "Show live and recent runs."),
+    },
+    "Read": {
+        "results": ("results", "Show the nine metrics, for the period or by week."),
+        "explain": ("explain", "Show the issues behind a number, and those left out."),
+        "performance": ("performance", "Show how long calculations and fetches took."),
+        "logs": ("logs", "Show or follow the logs."),
+    },
+    "Run": {
+        "worker": ("doors", "Run a worker."),
+        "beat": ("doors", "Run the scheduler of the nightly refreshes."),
+        "flower": ("doors", "Watch workers and tasks in a browser."),
+        "sandbox": ("doors", "Run a stand-in Jira on this machine."),
+        "migrate": ("setup", "Bring the database schema up to date."),
+    },
+}
+_MODULES: Final = {name: module for group in TABLE.values() for name, (module, _) in group.items()}
+_INTERRUPTED: Final = 130
+
+
+class Commands(click.Group):
+    """The subcommands of ``TABLE``, each imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names in the order of the table."""
+        return list(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """The command of that name, from the COMMANDS of its module."""
+        module = _MODULES.get(cmd_name)
+        if module is None:
+            return None
+        commands: tuple[click.Command, ...] = importlib.import_module(f"console.{module}").COMMANDS
+        return next(command for command in commands if command.name == cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, and with the nearest name where there is no such command."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from worker.keys import did_you_mean  # noqa: PLC0415 - it imports Celery, and the help does not need it
+
+            error.message = error.message.rstrip(".") + did_you_mean(args[0], _MODULES)
+            raise
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """The commands by group, a line each."""
+        for group, commands in TABLE.items():
+            with formatter.section(group):
+                formatter.write_dl([(name.ljust(11), line) for name, (_, line) in commands.items()])
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="flowbeat COMMAND --help says more about each.",
+)
+@click.version_option(package_name="flowbeat")
+def flowbeat() -> None:
+    """A faithful local copy of a team's Jira issues, and the nine DORA and Flow metrics computed from it."""
+
+
+def main() -> None:
+    """The entry point of the ``flowbeat`` script."""
+    try:
+        code = run(sys.argv[1:])
+    finally:
+        # Set last, for the logs, once configured, have a hook of their own. It is called only where run() raises.
+        sys.excepthook = _unexpected
+    sys.exit(code)
+
+
+def run(words: list[str]) -> int:
+    """Carry out a command line; returns the exit code. An error that nobody foresaw is raised."""
+    try:
+        code = flowbeat.main(words, prog_name="flowbeat", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        return _reader_left()
+    except _expected() as error:
+        click.echo(f"flowbeat: {_sentence(error)}", err=True)
+        return 2 if isinstance(error, ConfigError) else 1
+    return code if isinstance(code, int) else 0
+
+
+def _reader_left() -> int:
+    """Whoever read our output wants no more of it; Python's own last flush must not complain about that."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """Evaluated only once something was raised, so that what goes well need not import it."""
+    from console import faults  # noqa: PLC0415 - as said above
+
+    return faults.EXPECTED
+
+
+def _sentence(error: Exception) -> str:
+    from console import faults  # noqa: PLC0415 - see _expected
+
+    return faults.sentence(error)
+
+
+def _unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    from console import faults  # noqa: PLC0415 - see _expected
+
+    faults.unexpected(kind, error, trace)

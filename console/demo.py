@@ -1,0 +1,151 @@
+"""The demo: everything embedded, nothing configured. A made-up team's Jira, a real refresh, the nine metrics."""
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.console import Console
+
+from worker.errors import FatalError
+
+FOLDER: Final = Path(".flowbeat") / "demo"
+PROFILE: Final = "payments"
+TOKEN_VARIABLE: Final = "FLOWBEAT_DEMO_TOKEN"  # noqa: S105 - the name of a variable
+LIVES_FOR: Final = timedelta(weeks=10)  # then the made-up team runs out of future, and the demo begins anew
+ISSUES: Final = 600
+CONFIG: Final = """# Written by `flowbeat demo`: a made-up team on a stand-in Jira that runs on this machine only.
+timezone = "UTC"
+
+[connections.sandbox]
+base_url = "{url}"
+email = "{email}"
+token_env = "{variable}"
+
+[profiles.{profile}]
+connection = "sandbox"
+jql = "project = PAY"
+
+[profiles.{profile}.fields]
+points = "Story point estimate"
+
+[profiles.{profile}.workflow]
+waiting = ["In Review", "Blocked"]
+
+[profiles.{profile}.deployments]
+source = "versions"
+
+[profiles.{profile}.incidents]
+types = ["Incident"]
+"""
+
+
+@click.command()
+def demo() -> None:
+    """Try it: a made-up Jira, a real refresh, the nine metrics; nothing to configure."""
+    folder = FOLDER.absolute()
+    team = _team(folder)
+    with _jira(team) as url:
+        _configure(folder, team, url)
+        failed = _refresh()
+    if failed:
+        raise FatalError(f"the demo's refresh failed: {failed}")
+    _tell(folder)
+
+
+COMMANDS: tuple[click.Command, ...] = (demo,)
+
+
+def _team(folder: Path) -> dict[str, Any]:
+    """The team of the last demo, which lives on by the clock, so that a second demo is an incremental refresh."""
+    file = folder / "team.json"
+    if file.exists():
+        team: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        if datetime.now(UTC) - datetime.fromisoformat(team["anchor"]) < LIVES_FOR:
+            return team
+        for old in folder.glob("flowbeat.db*"):
+            old.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+    return {"anchor": datetime.now(UTC).isoformat(), "port": 0}
+
+
+@contextmanager
+def _jira(team: dict[str, Any]) -> Iterator[str]:
+    """The made-up Jira, at the port it had before if that is free."""
+    from sandbox.server import Options, build, running  # noqa: PLC0415 - the web server is needed by this command only
+
+    jira = build(Options(issues=ISSUES), datetime.fromisoformat(team["anchor"]))
+    account = jira.site.accounts[0]
+    os.environ[TOKEN_VARIABLE], team["email"] = account.token, account.email
+    with running(jira, port=team["port"]) as url:
+        yield url
+
+
+def _configure(folder: Path, team: dict[str, Any], url: str) -> None:
+    """Write the configuration a person would, and forget whatever else the environment says."""
+    for name in [name for name in os.environ if name.startswith("FLOWBEAT_") and name != TOKEN_VARIABLE]:
+        del os.environ[name]
+    config = folder / "flowbeat.toml"
+    text = CONFIG.format(url=url, email=team["email"], variable=TOKEN_VARIABLE, profile=PROFILE)
+    config.write_text(text, encoding="utf-8")
+    port = int(url.rpartition(":")[2])
+    (folder / "team.json").write_text(json.dumps({"anchor": team["anchor"], "port": port}), encoding="utf-8")
+    os.environ["FLOWBEAT_CONFIG"] = str(config)
+
+
+def _refresh() -> str | None:
+    """Refresh as `flowbeat refresh` does; returns why it failed, if it did."""
+    from console import work  # noqa: PLC0415 - after the environment is set
+
+    current = work.opened()
+    try:
+        click.echo(f"A made-up team's Jira runs at {current.settings.connections['sandbox'].base_url}; refreshing …")
+        (run,) = work.carry_out(current, work.Wish("refresh", (PROFILE,), {}, {}), Console())
+        click.echo(work.outcome(current, run))
+        return run.error if run.state == "failed" else None
+    finally:
+        current.close()
+
+
+def _tell(folder: Path) -> None:
+    """The nine metrics, where everything lies, and what to do for one's own Jira."""
+    from console.results import show_results  # noqa: PLC0415 - after the environment is set
+
+    show_results(PROFILE)
+    program = _program()
+    config = f"FLOWBEAT_CONFIG={shlex.quote(os.path.relpath(folder / 'flowbeat.toml'))}"
+    lines = (
+        "",
+        f"Database  {os.path.relpath(folder / 'flowbeat.db')}  (SQLite; views latest_results and weekly_results)",
+        f"Logs      {os.path.relpath(folder / 'logs')}",
+        "",
+        "Look closer at this demo:",
+        f"  {config} {program} explain {PROFILE} lead_time",
+        f"  {config} {program} results {PROFILE} --window weeks",
+        "",
+        "Your own Jira:",
+        f"  {program} init      write flowbeat.toml, then fill in your Jira and JQL",
+        f"  {program} check     see whether all is well",
+        f"  {program} refresh   fetch and calculate",
+    )
+    click.echo("\n".join(lines))
+
+
+def _program() -> str:
+    """How this person can call the program again from this folder."""
+    beside = Path(sys.executable).parent / "flowbeat"
+    if not beside.exists():
+        return "flowbeat"
+    on_path = any(
+        Path(part).absolute() == beside.parent for part in os.environ.get("PATH", "").split(os.pathsep) if part
+    )
+    if on_path:
+        return "flowbeat"
+    near = os.path.relpath(beside)
+    return str(beside) if near.startswith("..") else near

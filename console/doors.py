@@ -1,0 +1,84 @@
+"""Thin doors to processes that have their own command lines: Celery's worker and beat, Flower, the sandbox Jira."""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from worker import settings
+from worker.errors import ConfigError
+
+PASS_ON: Final[dict[str, Any]] = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+FLOWER_USER: Final = "flowbeat"
+
+
+@click.command(context_settings=PASS_ON)
+@click.argument("celery_args", nargs=-1, type=click.UNPROCESSED)
+def worker(celery_args: tuple[str, ...]) -> None:
+    """Run a worker (the same as: celery -A worker.app worker)."""
+    _become_celery("worker", "--loglevel", "INFO", *celery_args)
+
+
+@click.command(context_settings=PASS_ON)
+@click.argument("celery_args", nargs=-1, type=click.UNPROCESSED)
+def beat(celery_args: tuple[str, ...]) -> None:
+    """Run the scheduler, exactly one (the same as: celery -A worker.app beat)."""
+    _become_celery("beat", "--loglevel", "INFO", *celery_args)
+
+
+@click.command(context_settings=PASS_ON)
+@click.argument("flower_args", nargs=-1, type=click.UNPROCESSED)
+def flower(flower_args: tuple[str, ...]) -> None:
+    """Show the workers and their tasks in a browser, on this machine only and behind a password."""
+    if not any(name.startswith("FLOWER_BASIC_AUTH") for name in os.environ) and not _logs_in(flower_args):
+        password = secrets.token_urlsafe(12)
+        # By environment, for a command line can be read by everyone on the machine.
+        os.environ["FLOWER_BASIC_AUTH"] = f"{FLOWER_USER}:{password}"
+        click.echo(f"Log in as {FLOWER_USER} with {password} (set FLOWER_BASIC_AUTH=user:password to choose)", err=True)
+    address = () if _says(flower_args, "--address") else ("--address=127.0.0.1",)
+    conf = () if _says(flower_args, "--conf") else (f"--conf={Path(__file__).with_name('flowerconfig.py')}",)
+    _become_celery("flower", *address, *conf, *flower_args)
+
+
+@click.command()
+@click.option("--issues", type=click.IntRange(1, 1_000_000), default=600, show_default=True, help="Size of the team.")
+@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Serve recorded responses.")
+@click.option("--flavour", type=click.Choice(["cloud", "datacenter"]), default="cloud", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="0: any free one.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed, another team.")
+@click.option("--latency", type=click.FloatRange(0, 60), default=0.0, help="Seconds before every answer.")
+@click.option("--anonymous", is_flag=True, help="Answer without a login.")
+@click.option("--context", default="", help="A context path, such as /jira.")
+def sandbox(**chosen: Any) -> None:
+    """Run a stand-in Jira on this machine, to try, test and measure with."""
+    from sandbox.server import Options, run  # noqa: PLC0415 - the web server is needed by this command only
+
+    try:
+        run(Options(**chosen), click.echo)
+    except OSError as error:
+        raise ConfigError(
+            f"--port {chosen['port']}: {error.strerror}; choose another, or 0 for any free one"
+        ) from error
+
+
+COMMANDS: tuple[click.Command, ...] = (worker, beat, flower, sandbox)
+
+
+def _become_celery(*args: str) -> None:
+    """Replace this process: signals reach Celery directly."""
+    found = settings.load(None, os.environ)  # a wrong configuration is told in one sentence, before Celery starts
+    found.state_dir.mkdir(parents=True, exist_ok=True)  # beat keeps its schedule there
+    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # with Celery's soft shutdown: running slices get their time
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "celery", "-A", "worker.app", *args])  # noqa: S606 - our own arguments
+
+
+def _logs_in(args: tuple[str, ...]) -> bool:
+    return any(_says(args, name) for name in ("--basic-auth", "--basic_auth", "--auth"))
+
+
+def _says(args: tuple[str, ...], name: str) -> bool:
+    return any(each == name or each.startswith(f"{name}=") for each in args)

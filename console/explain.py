@@ -1,0 +1,101 @@
+"""The explain command: one number taken apart again, offline, into the issues behind it and those left out.
+
+The number is computed anew from the stored facts, by the functions that computed the stored result; so what is listed
+is what was counted, and where the stored result says something else, the command says so.
+"""
+
+from datetime import datetime
+from typing import Final
+
+import click
+from sqlalchemy.orm import Session
+
+from console import reading
+from console.parts import View, everything, rows_of, sheets
+from console.render import Format, format_option, number, show
+from console.results import at, newest
+from models import store
+from models.metrics import calculate as metrics
+from models.metrics.facts import rules_hash
+from models.metrics.prepared import Prepared
+from models.metrics.windows import week_name
+from models.records import METRIC_TYPES, Measurement, MetricResult, Window, micros
+from tasks import calculate
+from worker.runtime import Runtime
+
+_ALL: Final = 10_000_000
+
+
+@click.command()
+@click.argument("profile")
+@click.argument("metric")
+@click.option("--week", metavar="W", help="Of this ISO week (2026-W40), instead of the period.")
+@click.option("--as-of", metavar="T", help="As of a past day (2026-10-31: its end) or instant, instead of the newest.")
+@click.option("--limit", type=click.IntRange(1), help="So many rows of each table at most; all if not given.")
+@format_option
+def explain(
+    profile: str, metric: str, *, week: str | None, as_of: str | None, limit: int | None, form: Format
+) -> None:
+    """Show the issues behind a number, and those left out with the reason.
+
+    Computed anew from what is stored, without a request to Jira. CSV holds the issues only, JSON the number too.
+    """
+    with reading.opened() as (current, session):
+        reading.one_of("profile", profile, current.settings.profiles)
+        reading.one_of("metric", metric, METRIC_TYPES)
+        view = _view(current, session, profile, metric, week=week, as_of=as_of)
+        rows = rows_of(session, view)
+    show(form, everything(rows) if form == "csv" else sheets(view, rows, limit if form == "table" else None))
+
+
+COMMANDS: tuple[click.Command, ...] = (explain,)
+
+
+def _view(
+    current: Runtime, session: Session, profile: str, metric: str, *, week: str | None, as_of: str | None
+) -> View:
+    zone = reading.zone_of(current, profile)
+    looked = calculate.look(current, session, profile, reading.as_of_option(as_of, zone))
+    source = looked.rules.deployments.source if looked.rules.deployments else None
+    prepared = Prepared(store.load_dataset(session, profile, source), looked.rules, micros(looked.as_of))
+    found = metrics.explain(metric, prepared, _window(prepared, week, looked))
+    stored = _stored(session, profile, found.measurement, rules_hash(looked.rules), looked.as_of)
+    stale = len(store.stale_issues(session, profile, looked.context.facts_rules_hash, _ALL))
+    again = f"flowbeat calculate {profile}{f' --as-of {as_of}' if as_of else ''}"
+    warning = _warning(found.measurement, stored, stale, again)
+    return View(profile, zone, looked.as_of, source, found, stored, warning)
+
+
+def _window(prepared: Prepared, week: str | None, looked: calculate.View) -> Window:
+    if week is None:
+        return next(window for window in prepared.windows if window.kind == "period")
+    weeks = {week_name(window, looked.context.zone): window for window in prepared.windows if window.kind == "week"}
+    if week.upper() in weeks:
+        return weeks[week.upper()]
+    known = f"{min(weeks)} to {max(weeks)}" if weeks else "none, for history_weeks is 0"
+    raise click.UsageError(f"There is no week {week!r} in this calculation; it has {known}")
+
+
+def _stored(session: Session, profile: str, measured: Measurement, rules: str, as_of: datetime) -> MetricResult | None:
+    """The row that results shows for the same window, rules and instant."""
+    window = measured.window
+    rows = store.load_results(session, profile=profile, metric=measured.metric_type, kind=window.kind)
+    mine = [
+        row
+        for row in rows
+        if row.rules_hash == rules and (micros(row.window_start), micros(row.window_end)) == (window.start, window.end)
+    ]
+    found = newest(at(mine, as_of))
+    return found[0] if found else None
+
+
+def _warning(measured: Measurement, stored: MetricResult | None, stale: int, again: str) -> str | None:
+    """Why this is perhaps not what results shows, and what to run; None where the two agree."""
+    if stale:
+        return f"the facts of {stale:,} issues are older than the data or the rules; bring them up to date: {again}"
+    if stored is None:
+        return f"no result is stored for this instant under the present rules; store one: {again}"
+    if (stored.value, stored.state, stored.n_used) != (measured.value, measured.state, measured.n_used):
+        said = number(stored.value) if stored.value is not None else stored.state
+        return f"the stored result says {said}, for the data was different then; bring it up to date: {again}"
+    return None

@@ -1,0 +1,64 @@
+"""What a command says when something goes wrong: one redacted sentence; only the log gets a traceback."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Final
+
+from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from worker import logs, runtime, settings
+from worker.errors import ConfigError, FlowbeatError
+from worker.redact import Redactor
+
+# Raised by the world outside, where the sentence says all there is to know. Any other error is a fault of ours.
+EXPECTED: Final = (FlowbeatError, OperationalError, InterfaceError, RedisError, BrokerError, OSError)
+
+
+def sentence(error: BaseException) -> str:
+    """What went wrong and what to do about it, without any configured secret."""
+    return str(Redactor(_secrets())(_words(error)))
+
+
+def unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Say one sentence, and put the traceback into the log; for ``sys.excepthook``."""
+    try:
+        found = settings.load(None, os.environ)
+    except ConfigError:
+        sys.__excepthook__(kind, error, trace)  # nobody knows where the log would be
+        return
+    runtime.configure_logs(found, console=False)
+    logging.getLogger(__name__).critical("unexpected error", exc_info=(kind, error, trace))
+    print(  # noqa: T201 - after a failed command there is nothing left that could print
+        f"flowbeat: something nobody foresaw went wrong ({kind.__name__}); details are in {found.log_dir / logs.APP}",
+        file=sys.stderr,
+    )
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, FlowbeatError):
+        return str(error)
+    if isinstance(error, OperationalError | InterfaceError):
+        return f"the database cannot be used: {_first_line(error.orig)}; check database_url, then: flowbeat check"
+    if isinstance(error, RedisError | BrokerError):
+        return f"Redis cannot be used: {_first_line(error)}; check redis_url, then: flowbeat check"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return _first_line(error)
+
+
+def _first_line(error: BaseException | None) -> str:
+    """Drivers explain at length; their first line names the fault."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(". ")
+
+
+def _secrets() -> Iterator[str]:
+    try:
+        yield from settings.secrets(settings.load(None, os.environ), os.environ)
+    except ConfigError:
+        return

@@ -1,0 +1,93 @@
+"""The logs command: the entries of the log files as readable lines, now or as they are written."""
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+import click
+
+from console.render import Format, clean, format_option
+from models.metrics.windows import instant_of, is_day
+from models.records import LOG_LEVELS, instant
+from worker import logs as files
+from worker import settings
+from worker.errors import FatalError
+
+_COLOURS: Final = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
+_NAMES: Final = ("timestamp", "level", "module", "function", "line", "message", "exception", "context")
+_AGO: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+# In readable lines these say nothing that the line does not say, or mean nothing to a person.
+_UNSAID: Final = ("request_id", "task_id", "task_name")
+
+
+@click.command("logs")
+@click.option("--follow", "-f", is_flag=True, help="Go on with new entries as they come, until Ctrl-C.")
+@click.option("--level", type=click.Choice(LOG_LEVELS, case_sensitive=False), help="This level and above.")
+@click.option("--task", metavar="ID", help="Only of the task with this id.")
+@click.option("--profile", metavar="P", help="Only of this profile.")
+@click.option("--since", metavar="T", help="From a day, an instant, or so long ago (30m, 2h, 1d) on.")
+@format_option
+def logs_command(**chosen: Any) -> None:
+    """Show the log entries, oldest first; JSON gives them as they were written, a line each."""
+    form: Format = chosen.pop("form")
+    follow: bool = chosen.pop("follow")
+    found = settings.load(None, os.environ)
+    chosen["since"] = _since(chosen["since"], datetime.now(UTC))
+    if not (found.log_dir / files.APP).exists() and not follow:
+        raise FatalError(f"there is no log yet in {found.log_dir}; refresh, calculate and workers write one")
+    entries = (files.follow if follow else files.read)(found.log_dir, **chosen)
+    _print(entries, form)
+
+
+COMMANDS: tuple[click.Command, ...] = (logs_command,)
+
+
+def line(entry: dict[str, Any]) -> str:
+    """An entry as a line for a person, in local time; an exception follows, indented."""
+    at = datetime.fromisoformat(entry["timestamp"]).astimezone()
+    level = str(entry.get("level", ""))
+    context = entry.get("context") or {}
+    said = " ".join(f"{key}={_word(value)}" for key, value in context.items() if key not in _UNSAID)
+    head = f"{at:%Y-%m-%d %H:%M:%S} {click.style(f'{level:<8}', fg=_COLOURS.get(level))} "
+    text = head + clean(str(entry.get("message", ""))) + (click.style(f"  {said}", dim=True) if said else "")
+    trace = str(entry.get("exception") or "").rstrip().splitlines()
+    return "\n".join([text, *(f"    {clean(each)}" for each in trace)])
+
+
+def _print(entries: Iterator[dict[str, Any]], form: Format) -> None:
+    """Each at once, for someone may be following."""
+    if form == "csv":
+        writer = csv.DictWriter(sys.stdout, _NAMES, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        for entry in entries:
+            writer.writerow({**entry, "context": json.dumps(entry.get("context") or {}, ensure_ascii=False)})
+        return
+    for entry in entries:
+        click.echo(json.dumps(entry, ensure_ascii=False) if form == "json" else line(entry))
+
+
+def _word(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return clean(text) if " " not in text else json.dumps(text, ensure_ascii=False)
+
+
+def _since(text: str | None, now: datetime) -> datetime | None:
+    """The instant meant; days begin at this machine's midnight, as the lines show its time."""
+    if text is None:
+        return None
+    number, unit = text[:-1], text[-1:]
+    if number.isdecimal() and unit in _AGO:
+        return now - timedelta(**{_AGO[unit]: min(int(number), 1_000_000)})
+    try:
+        if is_day(text):
+            day = date.fromisoformat(text)
+            return datetime(day.year, day.month, day.day).astimezone()  # noqa: DTZ001 - the machine's own zone is meant
+        return instant(instant_of(text))
+    except ValueError as error:
+        raise click.UsageError(
+            f"--since {text!r} is no day (2026-10-01), no instant (2026-10-01T12:00+02:00) and no span (30m, 2h, 1d)"
+        ) from error

@@ -1,0 +1,87 @@
+"""The performance command: how long each calculation and each fetch took, and which missed their target."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from typing import Final
+
+import click
+
+from console import reading
+from console.render import NOTHING, Column, Format, Row, Sheet, format_option, number, show, span
+from models import store
+from models.records import CalculationPerformance, FetchOperation, PerformanceThreshold
+
+MISSED: Final = 3
+_CALCULATION: Final = tuple(field.name for field in fields(CalculationPerformance))
+_THRESHOLD: Final = tuple(field.name for field in fields(PerformanceThreshold) if field.name not in _CALCULATION)
+_FETCH: Final = tuple(field.name for field in fields(FetchOperation))
+
+
+@click.command()
+@click.option("--failed", is_flag=True, help="Only calculations that missed their target; exit code 3 if any did.")
+@click.option("--limit", type=click.IntRange(1), default=18, show_default=True, help="So many of each, newest first.")
+@format_option
+def performance(*, failed: bool, limit: int, form: Format) -> None:
+    """Show Calculation Performance with its thresholds, and Fetch Operations; CSV holds the first."""
+    with reading.opened() as (_, session):
+        measured = store.load_performance(session, limit, failed=failed)
+        fetched = [one for one in store.list_fetches(session, limit) if not failed or one.state == "failed"]
+    show(form, {"calculations": calculations(measured, failed=failed), "fetches": fetches(fetched, failed=failed)})
+    if failed and measured:
+        raise click.exceptions.Exit(MISSED)
+
+
+COMMANDS: tuple[click.Command, ...] = (performance,)
+
+
+def calculations(
+    measured: Sequence[tuple[CalculationPerformance, PerformanceThreshold]], *, failed: bool = False
+) -> Sheet:
+    """Each calculation beside its target."""
+    rows = [{**asdict(threshold), **asdict(one)} for one, threshold in measured]
+    empty = "No calculation missed its target." if failed else "No calculation yet."
+    return Sheet((*_CALCULATION, *_THRESHOLD), rows, _CALCULATION_COLUMNS, "Calculations", empty=empty)
+
+
+def fetches(fetched: Sequence[FetchOperation], *, failed: bool = False) -> Sheet:
+    """Each fetch with what it brought and cost."""
+    notes = tuple(f"{one.request_id[:8]} failed: {one.error}" for one in fetched if one.error)
+    empty = "No fetch failed." if failed else "No fetch yet."
+    return Sheet(_FETCH, [asdict(one) for one in fetched], _FETCH_COLUMNS, "Fetches", notes, empty)
+
+
+def _run(row: Row) -> str:
+    return str(row["run_id"][:8])
+
+
+def _began(row: Row) -> str:
+    return str(row["start_time"].strftime("%m-%d %H:%M:%S"))
+
+
+def _issues(row: Row) -> str:
+    gone = f" −{row['issues_gone']:,}" if row["issues_gone"] else ""
+    return f"{row['issues_changed']:,}{gone}"
+
+
+_CALCULATION_COLUMNS: Final = (
+    Column("run", _run, keep=True),
+    Column("profile", lambda row: row["profile"]),
+    Column("metric", lambda row: row["metric_type"], keep=True),
+    Column("took", lambda row: span(row["duration_seconds"]), right=True, keep=True),
+    Column("target", lambda row: f"{number(row['target_duration_seconds'])} s", right=True, keep=True),
+    Column("", lambda row: row["threshold_status"], keep=True),
+    Column("issues", lambda row: f"{row['input_data_size']:,}", right=True, keep=True),
+    Column("new facts", lambda row: f"{row['cache_misses']:,}", right=True),
+)
+_FETCH_COLUMNS: Final = (
+    Column("fetch", lambda row: row["request_id"][:8], keep=True),
+    Column("profile", lambda row: row["profile"]),
+    Column("began (UTC)", _began, keep=True),
+    Column("kind", lambda row: "cache hit" if row["cache_hit"] else row["kind"], keep=True),
+    Column("", lambda row: row["state"], keep=True),
+    Column(
+        "took", lambda row: NOTHING if row["duration_seconds"] is None else span(row["duration_seconds"]), right=True
+    ),
+    Column("calls", lambda row: f"{row['api_calls_made']:,}", right=True),
+    Column("changed", _issues, right=True),
+)

@@ -1,0 +1,90 @@
+"""What the reading commands share: the stored data opened for reading, and the names a person may give them."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+from sqlalchemy import make_url
+from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
+from sqlalchemy.orm import Session
+
+from models.database import newest_revision, revision
+from models.metrics.windows import parse_as_of
+from models.records import instant
+from worker import settings
+from worker.errors import FatalError
+from worker.keys import did_you_mean
+from worker.runtime import Runtime
+
+
+@contextmanager
+def opened() -> Iterator[tuple[Runtime, Session]]:
+    """The runtime and a session that only reads; starts no server and creates no file.
+
+    Raises ConfigError for a wrong configuration, FatalError where there is no database of ours yet.
+    """
+    current = Runtime(settings.load(None, os.environ))
+    try:
+        require_schema(current)
+        with current.reads() as session:
+            yield current, session
+    finally:
+        current.close()
+
+
+def require_schema(current: Runtime) -> None:
+    """Raise FatalError unless the database is there and of this program's schema."""
+    missing = missing_file(current)
+    if missing is not None:
+        raise FatalError(f"there is no database yet at {missing}; flowbeat refresh makes and fills it")
+    found = schema_of(current)
+    if found is None:
+        raise FatalError("the database holds nothing of Flowbeat yet; flowbeat refresh fills it")
+    if found != newest_revision():
+        raise FatalError(f"the database's schema is {found}, and this program needs {newest_revision()}: flowbeat migrate")
+
+
+def missing_file(current: Runtime) -> Path | None:
+    """The SQLite file that ought to be there and is not; opening it would create it."""
+    url = make_url(current.settings.database_url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return None
+    file = Path(url.database)
+    return None if file.exists() else file
+
+
+def schema_of(current: Runtime) -> str | None:
+    """The revision the database is at; raises FatalError where it answers, but as no database would."""
+    try:
+        return revision(current.engine)
+    except (OperationalError, InterfaceError):
+        raise
+    except DatabaseError as error:
+        raise FatalError(f"what lies at database_url cannot be read as a database: {error.orig}") from error
+
+
+def one_of(kind: str, name: str, known: Iterable[str]) -> str:
+    """The name if it is known; raises click's usage error, with the nearest one, if not."""
+    names = tuple(dict.fromkeys(known))
+    if name in names:
+        return name
+    advice = did_you_mean(name, names) or (f"; known: {', '.join(names)}" if names else "")
+    raise click.UsageError(f"There is no {kind} {name!r}{advice}")
+
+
+def zone_of(current: Runtime, profile: str) -> ZoneInfo:
+    """The zone of a profile's days; of one that is no longer configured, that of the file."""
+    found = current.settings.profiles.get(profile)
+    return ZoneInfo(found.rules.timezone if found else current.settings.timezone)
+
+
+def as_of_option(text: str | None, zone: ZoneInfo) -> datetime | None:
+    """The instant of an ``--as-of``; raises click's usage error for what is neither day nor instant."""
+    try:
+        return None if text is None else instant(parse_as_of(text, zone))
+    except ValueError as error:
+        raise click.UsageError(f"--as-of: {error}") from error

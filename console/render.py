@@ -1,0 +1,181 @@
+"""Prints rows for people as tables, and for programs in full as JSON or CSV."""
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from models.records import iso
+
+Format = Literal["table", "json", "csv"]
+Row = Mapping[str, Any]
+F = TypeVar("F", bound=Callable[..., Any])
+
+NOTHING: Final = "–"
+_STYLES: Final = {"elite": "green", "high": "green", "medium": "yellow", "low": "red", "failed": "red", "fail": "red"}
+_SPANS: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
+_SPARKS: Final = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: its heading and what it shows of a row."""
+
+    title: str
+    cell: Callable[[Row], str]
+    right: bool = False
+    keep: bool = False  # on one line, whole
+    clip: bool = False  # on one line, cut where the room ends
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Rows that share their fields, in full for programs; and what a person sees of them.
+
+    ``names`` are the fields in order; ``title`` and ``notes`` stand above and below the table, ``empty`` in place of
+    one without rows. Without ``columns`` there is no table.
+    """
+
+    names: tuple[str, ...]
+    rows: Sequence[Row]
+    columns: tuple[Column, ...]
+    title: str = ""
+    notes: tuple[str, ...] = ()
+    empty: str = "Nothing."
+
+
+def format_option(command: F) -> F:
+    """The option ``--format``, given to the command as ``form``."""
+    choice = click.Choice(["table", "json", "csv"])
+    option = click.option("--format", "form", type=choice, default="table", show_default=True, help="How to print it.")
+    return option(command)
+
+
+def show(form: Format, sheets: Sheet | Mapping[str, Sheet]) -> None:
+    """Print one sheet, or several: as tables one below the other, as one JSON object, as CSV only the first."""
+    several = {"": sheets} if isinstance(sheets, Sheet) else sheets
+    if form == "csv":
+        _write_csv(next(iter(several.values())))
+    elif form == "json":
+        lists = {name: [_plain_row(sheet, row) for row in sheet.rows] for name, sheet in several.items()}
+        click.echo(json.dumps(lists[""] if isinstance(sheets, Sheet) else lists, ensure_ascii=False, indent=2))
+    else:
+        console = terminal()
+        for index, sheet in enumerate(several.values()):
+            _print_table(console, sheet, first=index == 0)
+
+
+def terminal() -> Console:
+    """Standard output as rich sees it now: its width, and whether it shows colour."""
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def clean(text: str) -> str:
+    """Text from outside without what could steer a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def number(value: float | None) -> str:
+    """Three significant digits at most: ``0.467``, ``12.3``, ``1,234``; a dash for no value."""
+    if value is None:
+        return NOTHING
+    if float(value).is_integer() or abs(value) >= 100:  # noqa: PLR2004 - from there on decimals say nothing
+        return f"{value:,.0f}"
+    places = 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3  # noqa: PLR2004 - three digits in all
+    return f"{value:.{places}f}".rstrip("0").rstrip(".")
+
+
+def span(seconds: float) -> str:
+    """A duration in its largest fitting unit: ``12 ms``, ``3.4 s``, ``5 min``, ``7 h``, ``12 d``."""
+    for size, unit in _SPANS:
+        if seconds >= size * (2 if unit == "d" else 1):
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+def moment(at: datetime | None, zone: ZoneInfo) -> str:
+    """A minute on the clock of a zone."""
+    return NOTHING if at is None else at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
+
+def bar(done: float, width: int = 10) -> str:
+    """A share between 0 and 1 as a bar."""
+    full = round(min(max(done, 0.0), 1.0) * width)
+    return "█" * full + "░" * (width - full)
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """A letter of growing height for each value, from zero to the largest; a dot for no value."""
+    largest = max((value for value in values if value is not None), default=0.0)
+    return "".join("·" if value is None else _spark(value, largest) for value in values)
+
+
+def _spark(value: float, largest: float) -> str:
+    share = value / largest if largest > 0 else 0.0
+    return _SPARKS[min(len(_SPARKS) - 1, int(share * len(_SPARKS)))]
+
+
+def _plain_row(sheet: Sheet, row: Row) -> dict[str, Any]:
+    return {name: _plain(row[name]) for name in sheet.names}
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON knows it; instants in ISO 8601 UTC."""
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _write_csv(sheet: Sheet) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(sheet.names)
+    writer.writerows([_csv_cell(value) for value in _plain_row(sheet, row).values()] for row in sheet.rows)
+
+
+def _csv_cell(value: Any) -> Any:
+    """Nothing for None, JSON's words for flags, JSON for what has an inside."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) else value
+
+
+def _print_table(console: Console, sheet: Sheet, *, first: bool) -> None:
+    if not first:
+        console.print()
+    if sheet.title:
+        console.print(Text(clean(sheet.title), style="bold"))
+    if not sheet.rows:
+        console.print(Text(sheet.empty))
+    elif sheet.columns:
+        console.print(_table(sheet))
+    for note in sheet.notes:
+        console.print(Text(clean(note)))
+
+
+def _table(sheet: Sheet) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for column in sheet.columns:
+        justify: Literal["left", "right"] = "right" if column.right else "left"
+        table.add_column(column.title, justify=justify, no_wrap=column.keep, overflow="fold")
+    for row in sheet.rows:
+        table.add_row(*(_text(column, row) for column in sheet.columns))
+    return table
+
+
+def _text(column: Column, row: Row) -> Text:
+    shown = clean(column.cell(row))
+    if column.clip:  # not said of the column, for rich would then narrow all others first
+        return Text(shown, no_wrap=True, overflow="ellipsis")
+    return Text(shown, style=_STYLES.get(shown, ""))

@@ -1,0 +1,49 @@
+"""The commands that set things up: init writes a configuration to fill in, migrate brings the schema up to date."""
+
+import os
+from pathlib import Path
+
+import click
+
+from console.template import TEMPLATE
+from worker.errors import FatalError
+from worker.settings import CONFIG_NAME, CONFIG_VARIABLE, load
+
+
+@click.command()
+def init() -> None:
+    """Write a commented flowbeat.toml into this folder (or to FLOWBEAT_CONFIG); one that is there stays as it is."""
+    file = Path(os.environ.get(CONFIG_VARIABLE, "").strip() or CONFIG_NAME)
+    try:
+        with file.open("x", encoding="utf-8") as config:
+            config.write(TEMPLATE)
+    except FileExistsError as error:
+        raise FatalError(f"{file} is there already and was left as it is; edit it, or move it away first") from error
+    except OSError as error:
+        raise FatalError(f"{file} cannot be written: {error.strerror}") from error
+    click.echo(
+        f"Wrote {file}. Fill in base_url, email and jql; put the token into the environment: export JIRA_TOKEN=…\n"
+        "Then: flowbeat check, and flowbeat refresh"
+    )
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database schema to the newest revision; workers do it too when they start."""
+    from console.reading import schema_of  # noqa: PLC0415 - init needs no database
+    from models import database  # noqa: PLC0415 - the same
+    from worker.runtime import Runtime  # noqa: PLC0415 - the same
+
+    current = Runtime(load(None, os.environ))
+    try:
+        schema_of(current)
+        before, now = database.migrate(current.engine)
+    finally:
+        current.close()
+    if before == now:
+        click.echo(f"The schema is up to date: revision {now}.")
+    else:
+        click.echo(f"The schema went from {f'revision {before}' if before else 'nothing'} to revision {now}.")
+
+
+COMMANDS: tuple[click.Command, ...] = (init, migrate)

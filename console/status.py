@@ -1,0 +1,113 @@
+"""The status command: what runs are doing now and what became of the last ones; or the whole story of one."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Final
+
+import click
+from sqlalchemy.orm import Session
+
+from console import reading, waiting
+from console.performance import calculations, fetches
+from console.render import Column, Format, Row, Sheet, bar, format_option, moment, show, span
+from models import store
+from models.records import Run
+from worker.errors import FatalError
+from worker.runtime import Runtime
+
+_NAMES: Final = tuple(field.name for field in fields(Run))
+# Rows are kept by age, not by number, and a run may be a year old; there are ten times fewer than this by then.
+_ALL: Final = 1_000_000
+
+
+@click.command()
+@click.argument("run", required=False)
+@click.option("--limit", type=click.IntRange(1), default=10, show_default=True, help="So many runs, live ones first.")
+@format_option
+def status(run: str | None, *, limit: int, form: Format) -> None:
+    """Show live and recent runs; with RUN (the beginning of its id), all there is to know about that one."""
+    with reading.opened() as (current, session):
+        now = current.now()
+        if run is None:
+            sheet = _runs(store.list_runs(session, limit), now)
+            show(form, sheet)
+            return
+        sheets = _story(current, session, _found(session, run), now)
+    show(form, sheets)
+
+
+COMMANDS: tuple[click.Command, ...] = (status,)
+
+
+def _found(session: Session, run_id: str) -> Run:
+    found = store.find_run(session, run_id)
+    if found is None:
+        raise FatalError(f"no run, or more than one, has an id that begins with {run_id!r}; flowbeat status lists them")
+    return found
+
+
+def _runs(runs: Sequence[Run], now: datetime) -> Sheet:
+    rows = [_row(run, now) for run in runs]
+    notes = tuple(f"{run.run_id[:8]}: {run.error}" for run in runs if run.error and run.state == "failed")
+    return Sheet(_NAMES, rows, _COLUMNS, notes=notes, empty="No run yet; flowbeat refresh asks for one.")
+
+
+def _row(run: Run, now: datetime) -> Row:
+    """The run's own fields, and for the table what they mean at ``now``."""
+    share = "" if run.state == "failed" else f"{bar(waiting.percent(run) / 100)} {waiting.percent(run):3.0f} %"
+    silent = span(max(0.0, (now - run.heartbeat_at).total_seconds()))
+    return {**asdict(run), "share": share, "doing": _doing(run, now), "silent": silent}
+
+
+def _doing(run: Run, now: datetime) -> str:
+    return f"failed at {run.step}" if run.state == "failed" else waiting.words(run, now)
+
+
+_COLUMNS: Final = (
+    Column("run", lambda row: row["run_id"][:8], keep=True),
+    Column("profile", lambda row: row["profile"]),
+    Column("kind", lambda row: row["kind"], keep=True),
+    Column("progress", lambda row: row["share"], keep=True),
+    Column("doing", lambda row: row["doing"]),
+    Column("last sign", lambda row: f"{row['silent']} ago", right=True, keep=True),
+)
+
+
+# --- one run --------------------------------------------------------------------------------------------------------
+
+
+def _story(current: Runtime, session: Session, run: Run, now: datetime) -> dict[str, Sheet]:
+    fetched = store.fetch_of(session, run.run_id)
+    measured = [pair for pair in store.load_performance(session, _ALL) if pair[0].run_id == run.run_id]
+    measured.sort(key=lambda pair: pair[0].start_time)
+    return {
+        "run": _one(current, run, now),
+        "fetches": fetches([fetched] if fetched else []),
+        "calculations": calculations(measured),
+    }
+
+
+def _one(current: Runtime, run: Run, now: datetime) -> Sheet:
+    zone = reading.zone_of(current, run.profile)
+    sheet = _runs([run], now)
+    moments = {
+        "asked for": run.requested_at,
+        "begun": run.started_at,
+        "last sign of life": run.heartbeat_at,
+        "waits until": run.wait_until,
+        "ended": run.ended_at,
+        "calculated as of": run.as_of,
+    }
+    told = [f"{what} {moment(at, zone)}" for what, at in moments.items() if at is not None]
+    lines = (
+        f"{'; '.join(told)} ({zone.key}).",
+        f"At step {run.step} in attempt {run.attempt}{_options(run)}.",
+        *(() if run.error is None else (f"Error: {run.error}",)),
+    )
+    return Sheet(_NAMES, sheet.rows, _COLUMNS, f"Run {run.run_id}", tuple(line[0].upper() + line[1:] for line in lines))
+
+
+def _options(run: Run) -> str:
+    chosen = [name for name, value in run.options.items() if value]
+    return f", with --{' --'.join(chosen)}" if chosen else ""

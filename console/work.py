@@ -1,0 +1,184 @@
+"""The commands that make work: refresh and calculate put runs into the queue, and wait for them unless told not to."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import click
+from rich.console import Console
+
+from models import store
+from models.database import migrate
+from models.metrics.windows import parse_as_of
+from models.records import FetchOperation, Run, instant, iso
+from worker import runtime, settings
+from worker.errors import ConfigError, FatalError
+from worker.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked for, of each of the profiles."""
+
+    kind: Literal["refresh", "calculate"]
+    profiles: tuple[str, ...]
+    as_of: dict[str, datetime]
+    options: dict[str, Any]
+
+
+@click.command()
+@click.argument("profiles", nargs=-1, metavar="[PROFILE]...")
+@click.option("--full", is_flag=True, help="Read every issue anew, and believe Jira if most of them are gone.")
+@click.option("--no-wait", is_flag=True, help="Enqueue, print the run ids, and leave.")
+def refresh(profiles: tuple[str, ...], *, full: bool, no_wait: bool) -> None:
+    """Fetch what changed from Jira, then calculate the nine metrics."""
+    current = opened()
+    options = {"full": True} if full else {}
+    _carry_out(current, Wish("refresh", known(current, profiles), {}, options), no_wait=no_wait)
+
+
+@click.command()
+@click.argument("profiles", nargs=-1, metavar="[PROFILE]...")
+@click.option("--as-of", metavar="T", help="A past day (2026-10-31: its end) or instant; default: that of the data.")
+@click.option("--no-wait", is_flag=True, help="Enqueue, print the run ids, and leave.")
+def calculate(profiles: tuple[str, ...], *, as_of: str | None, no_wait: bool) -> None:
+    """Calculate from the stored data, asking Jira only if the data is too old."""
+    current = opened()
+    names = known(current, profiles)
+    moments = {name: _moment(current, name, as_of) for name in names} if as_of else {}
+    _carry_out(current, Wish("calculate", names, moments, {}), no_wait=no_wait)
+
+
+COMMANDS: tuple[click.Command, ...] = (refresh, calculate)
+
+
+def opened() -> Runtime:
+    """The runtime of a command that makes work: logs attached, schema up to date."""
+    current = Runtime(settings.load(None, os.environ))
+    runtime.adopt(current)
+    runtime.configure_logs(current.settings, console=False)
+    migrate(current.engine)
+    return current
+
+
+def known(current: Runtime, names: Sequence[str]) -> tuple[str, ...]:
+    """The profiles asked for, else all of them; raises ConfigError for a name nobody configured, or for none at all."""
+    configured = current.settings.profiles
+    if not configured:
+        raise ConfigError("no profile is configured; write a flowbeat.toml with: flowbeat init")
+    for name in names:
+        if name not in configured:
+            near = get_close_matches(name, configured, n=1)
+            advice = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(configured)}"
+            raise ConfigError(f"no profile {name!r}; {advice}")
+    return tuple(dict.fromkeys(names)) or tuple(configured)
+
+
+def carry_out(current: Runtime, wish: Wish, console: Console) -> list[Run]:
+    """Enqueue a wish and wait until its runs have ended, with a worker of our own if there is no other."""
+    from console import waiting, workers  # noqa: PLC0415 - Celery is slow to import, and not every command needs it
+
+    with workers.serving(current) as own:
+        keep = own.keep_running if own else lambda: None
+        ids = [_enqueue(current, wish, profile, console, keep).run_id for profile in wish.profiles]
+        return waiting.until_ended(current, ids, console, keep)
+
+
+def _carry_out(current: Runtime, wish: Wish, *, no_wait: bool) -> None:
+    console = Console(stderr=True)
+    try:
+        if no_wait:
+            _enqueue_only(current, wish)
+            return
+        runs = carry_out(current, wish, console)
+        for run in runs:
+            click.echo(outcome(current, run))
+    except KeyboardInterrupt:
+        console.print("Left waiting; what was asked for goes on when a worker runs: flowbeat status")
+        raise
+    finally:
+        current.close()
+    if any(run.state == "failed" for run in runs):
+        raise click.exceptions.Exit(1)
+
+
+def _enqueue_only(current: Runtime, wish: Wish) -> None:
+    from console import workers  # noqa: PLC0415 - see carry_out
+
+    for profile in wish.profiles:
+        run, new = _request(current, wish, profile)
+        if not new and not _stands_for(run, wish, profile):
+            raise FatalError(_busy(run))
+        click.echo(run.run_id)
+    if not workers.are_there():
+        click.echo("No worker is running to take it; start one with: flowbeat worker", err=True)
+
+
+def _enqueue(current: Runtime, wish: Wish, profile: str, console: Console, keep: Any) -> Run:
+    """Our run, or the live one that does the same; another live one is waited for first."""
+    from console import waiting  # noqa: PLC0415 - see carry_out
+
+    while True:
+        run, new = _request(current, wish, profile)
+        if new or _stands_for(run, wish, profile):
+            return run
+        console.print(f"{_busy(run)}; waiting for it first", highlight=False)
+        waiting.until_ended(current, [run.run_id], console, keep)
+
+
+def _request(current: Runtime, wish: Wish, profile: str) -> tuple[Run, bool]:
+    from tasks import steps  # noqa: PLC0415 - see carry_out
+    from worker.app import app  # noqa: PLC0415 - see carry_out
+
+    moment = wish.as_of.get(profile)
+    run, new = steps.request(current.sessions, profile, wish.kind, current.now(), as_of=moment, **wish.options)
+    if new:
+        steps.enqueue(app, run.run_id, run.attempt, run.step)
+    return run, new
+
+
+def _stands_for(run: Run, wish: Wish, profile: str) -> bool:
+    """Whether a live run does what is wished: a refresh also calculates."""
+    if wish.kind == "calculate" and run.kind == "refresh":
+        return profile not in wish.as_of
+    same = run.kind == wish.kind and run.options == wish.options
+    return same and (run.as_of == wish.as_of[profile] if profile in wish.as_of else run.kind == "refresh")
+
+
+def _busy(run: Run) -> str:
+    return f"profile {run.profile!r} has a {run.kind} at work (run {run.run_id[:8]})"
+
+
+def _moment(current: Runtime, profile: str, text: str) -> datetime:
+    zone = ZoneInfo(current.settings.profiles[profile].rules.timezone)
+    try:
+        return instant(parse_as_of(text, zone))
+    except ValueError as error:
+        raise ConfigError(f"--as-of {text}: {error}") from error
+
+
+def outcome(current: Runtime, run: Run) -> str:
+    """A sentence or two about a run that has ended: what it did, at what cost, and where to look next."""
+    if run.state != "completed":
+        return f"{run.profile}: failed: {run.error}"
+    with current.reads() as session:
+        fetched = store.fetch_of(session, run.run_id)
+        stored = store.count_issues(session, run.profile)
+    when = iso(run.as_of) if run.as_of else "the time of the data"
+    exactly = f" --as-of {when}" if run.kind == "calculate" else ""
+    look = f"flowbeat results {run.profile}{exactly}"
+    return f"{run.profile}: {_fetch_words(fetched, stored)} Nine metrics as of {when}; see: {look}"
+
+
+def _fetch_words(fetched: FetchOperation | None, stored: int) -> str:
+    if fetched is None or fetched.cache_hit:
+        return f"{stored:,} issues from the stored copy, no request to Jira."
+    gone = f", {fetched.issues_gone:,} gone" if fetched.issues_gone else ""
+    return (
+        f"{stored:,} issues, {fetched.issues_changed:,} changed{gone}, with {fetched.api_calls_made:,} requests "
+        f"in {fetched.duration_seconds or 0:.1f} s."
+    )

@@ -1,0 +1,102 @@
+"""The stored facts as the nine metrics read them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.records import INVALID, Dataset, Deployment, Incident, Micros, Stage, Timeline, WorkItem, micros
+from models.store.lists import load_versions
+from models.store.shared import IN_LIST, columns, of_profile, parts
+from models.tables import DeploymentRow, IncidentRow, IssueRow, WorkItemRow
+
+
+def load_dataset(session: Session, profile: str, source: str | None) -> Dataset:
+    """All that the nine metrics read: facts of present issues, and the deployments of one source."""
+    return Dataset(
+        items=tuple(_item(row) for row in of_profile(session, WorkItemRow, profile)),
+        deployments=tuple(_deployments(session, profile, source)) if source else (),
+        incidents=tuple(_incident(row) for row in of_profile(session, IncidentRow, profile)),
+    )
+
+
+def _item(row: Mapping[Any, Any]) -> WorkItem:
+    return WorkItem(
+        issue_id=row["issue_id"],
+        key=row["key"],
+        type=row["type"],
+        category=row["category"],
+        excluded=row["excluded"],
+        timeline=_timeline(row["timeline"]),
+        committed_at=INVALID if "committed_at" in row["invalid"] else _micros(row["committed_at"]),
+        points=INVALID if "points" in row["invalid"] else row["points"],
+        version_ids=tuple(row["version_ids"]),
+    )
+
+
+def _deployments(session: Session, profile: str, source: str) -> Iterator[Deployment]:
+    rows = session.execute(
+        select(*columns(DeploymentRow)).where(DeploymentRow.profile == profile, DeploymentRow.source == source)
+    ).mappings().all()  # fmt: skip
+    if source != "table":
+        yield from (_deployment(row) for row in rows)
+        return
+    keys = _ids_of_keys(session, profile, {key for row in rows for key in row["issue_keys"] or ()})
+    names = _ids_of_versions(session, profile)
+    for row in rows:
+        versions = {found for name in row["versions"] or () for found in names.get(str(name), (str(name),))}
+        issues = {keys[key] for key in row["issue_keys"] or () if key in keys}
+        yield replace(_deployment(row), version_ids=tuple(sorted(versions)), issue_ids=tuple(sorted(issues)))
+
+
+def _ids_of_keys(session: Session, profile: str, keys: set[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for some in parts(sorted(keys), IN_LIST):
+        query = select(IssueRow.key, IssueRow.issue_id).where(IssueRow.profile == profile, IssueRow.key.in_(some))
+        found.update(session.execute(query).tuples().all())
+    return found
+
+
+def _ids_of_versions(session: Session, profile: str) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for version in load_versions(session, profile):
+        found[version.name] = (*found.get(version.name, ()), version.version_id)
+    return found
+
+
+def _deployment(row: Mapping[Any, Any]) -> Deployment:
+    return Deployment(
+        deployment_id=row["deployment_id"],
+        source=row["source"],
+        name=row["name"],
+        at=INVALID if row["invalid"] else _micros(row["deployed_at"]),
+        created=_micros(row["created"]),
+        timeline=_timeline(row["timeline"] or ()),
+        failed=row["failed"],
+        version_ids=tuple(row["version_ids"] or ()),
+        issue_ids=tuple(row["issue_ids"] or ()),
+        linked_ids=tuple(row["linked_ids"] or ()),
+    )
+
+
+def _incident(row: Mapping[Any, Any]) -> Incident:
+    return Incident(
+        issue_id=row["issue_id"],
+        key=row["key"],
+        timeline=_timeline(row["timeline"]),
+        detected_at=INVALID if "detected_at" in row["invalid"] else _micros(row["detected_at"]),
+        restored_at=INVALID if "restored_at" in row["invalid"] else _micros(row["restored_at"]),
+        version_ids=tuple(row["version_ids"]),
+        linked_ids=tuple(row["linked_ids"]),
+    )
+
+
+def _timeline(value: Iterable[tuple[str, Stage]]) -> Timeline:
+    return tuple((micros(datetime.fromisoformat(at)), stage) for at, stage in value)
+
+
+def _micros(value: datetime | None) -> Micros | None:
+    return None if value is None else micros(value)

@@ -1,0 +1,122 @@
+"""Facts of issues, as a calculation writes them: work items, incidents and deployments, and what is stale."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from models.records import INVALID, Deployment, Incident, Micros, Timeline, WorkItem, instant, iso
+from models.store.quality import save_findings
+from models.store.shared import Row, delete_of, insert_rows
+from models.tables import DeploymentRow, IncidentRow, IssueRow, WorkItemRow
+
+
+def stale_issues(session: Session, profile: str, rules: str, limit: int) -> list[tuple[str, str]]:
+    """(id, content hash) of present issues whose facts are missing or of another content or other rules."""
+    expected = IssueRow.content_hash + ":" + rules
+    query = select(IssueRow.issue_id, IssueRow.content_hash).where(
+        IssueRow.profile == profile, IssueRow.gone_at.is_(None), IssueRow.facts_hash.is_distinct_from(expected)
+    )
+    return list(session.execute(query.order_by(IssueRow.issue_id).limit(limit)).tuples())
+
+
+def save_facts(
+    session: Session,
+    profile: str,
+    hashes: Mapping[str, str],
+    *,
+    items: Sequence[Row],
+    incidents: Sequence[Incident],
+    deployments: Sequence[tuple[str, Deployment]],
+    findings: Mapping[str, Mapping[str, int]],
+) -> None:
+    """Replace the facts of the issues in ``hashes`` (id → facts hash); what they no longer are is removed.
+
+    ``items`` are rows as ``work_item_row`` makes them; ``deployments`` are (issue id, deployment) pairs.
+    """
+    ids = list(hashes)
+    delete_facts(session, profile, ids)
+    insert_rows(session, WorkItemRow, items)
+    insert_rows(session, IncidentRow, [_incident_row(profile, incident) for incident in incidents])
+    insert_rows(session, DeploymentRow, [_deployment_row(profile, issue, found) for issue, found in deployments])
+    save_findings(session, profile, "facts", {issue_id: findings.get(issue_id, {}) for issue_id in ids})
+    if ids:
+        marks = [{"profile": profile, "issue_id": key, "facts_hash": value} for key, value in hashes.items()]
+        session.execute(update(IssueRow), marks)
+
+
+def replace_version_deployments(session: Session, profile: str, deployments: Sequence[Deployment]) -> None:
+    """Put the deployments that versions are in place of those of the last calculation."""
+    session.execute(delete(DeploymentRow).where(DeploymentRow.profile == profile, DeploymentRow.source == "versions"))
+    insert_rows(session, DeploymentRow, [_deployment_row(profile, None, found) for found in deployments])
+
+
+def delete_facts(session: Session, profile: str, ids: Sequence[str]) -> None:
+    """Remove all facts of these issues."""
+    for table in (WorkItemRow, IncidentRow, DeploymentRow):
+        delete_of(session, table, profile, ids)
+
+
+def work_item_row(profile: str, item: WorkItem, facts_hash: str, derived: Mapping[str, Any]) -> Row:
+    """The row of a work item; ``derived`` holds started_at, done_at, the seconds, delivered and reason."""
+    invalid = [role for role in ("committed_at", "points") if getattr(item, role) == INVALID]
+    return {
+        "profile": profile,
+        "issue_id": item.issue_id,
+        "key": item.key,
+        "type": item.type,
+        "facts_hash": facts_hash,
+        "category": item.category,
+        "timeline": _timeline_json(item.timeline),
+        "committed_at": _moment(item.committed_at),
+        "points": None if item.points == INVALID else item.points,
+        "version_ids": list(item.version_ids),
+        "excluded": item.excluded,
+        "invalid": invalid,
+        **derived,
+    }
+
+
+def _deployment_row(profile: str, issue_id: str | None, found: Deployment) -> Row:
+    return {
+        "profile": profile,
+        "source": found.source,
+        "deployment_id": found.deployment_id,
+        "name": found.name,
+        "deployed_at": _moment(found.at),
+        "failed": found.failed,
+        "invalid": found.at == INVALID,
+        "created": None if found.created is None else instant(found.created),
+        "issue_id": issue_id,
+        "timeline": _timeline_json(found.timeline),
+        "version_ids": list(found.version_ids),
+        "issue_ids": list(found.issue_ids),
+        "linked_ids": list(found.linked_ids),
+        "issue_keys": None,
+        "versions": None,
+    }
+
+
+def _incident_row(profile: str, incident: Incident) -> Row:
+    return {
+        "profile": profile,
+        "issue_id": incident.issue_id,
+        "key": incident.key,
+        "created": instant(incident.created),
+        "detected_at": _moment(incident.detected_at),
+        "restored_at": _moment(incident.restored_at),
+        "invalid": [role for role in ("detected_at", "restored_at") if getattr(incident, role) == INVALID],
+        "timeline": _timeline_json(incident.timeline),
+        "version_ids": list(incident.version_ids),
+        "linked_ids": list(incident.linked_ids),
+    }
+
+
+def _timeline_json(value: Timeline) -> list[list[str]]:
+    return [[iso(instant(at)), stage] for at, stage in value]
+
+
+def _moment(value: Micros | str | None) -> datetime | None:
+    return instant(value) if isinstance(value, int) else None

@@ -1,0 +1,147 @@
+"""Issues with their histories: stored when they differ, loaded whole, counted and compared by content hash."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Text, cast, func, select, update
+from sqlalchemy.orm import Session
+
+from models.records import Issue, Transition
+from models.store.quality import save_findings
+from models.store.shared import IN_LIST, Row, columns, delete_of, insert_rows, parts, upsert
+from models.tables import IssueRow, TransitionRow
+
+_OWN: Final = (
+    "issue_id",
+    "key",
+    "project",
+    "type",
+    "status_id",
+    "created",
+    "updated",
+    "resolution",
+    "resolved",
+    "summary",
+)
+
+
+def save_issues(session: Session, profile: str, issues: Sequence[Issue]) -> int:
+    """Store issues with their whole history; returns how many are new or differ from what was stored.
+
+    A gone issue that comes back is revived. An issue whose content hash stands is left alone.
+    """
+    latest = {issue.issue_id: issue for issue in issues}
+    hashes = {issue_id: issue.content_hash() for issue_id, issue in latest.items()}
+    stored = _stored_hashes(session, profile, list(latest))
+    changed = [latest[issue_id] for issue_id in latest if stored.get(issue_id) != hashes[issue_id]]
+    delete_of(session, TransitionRow, profile, [one.issue_id for one in changed if one.issue_id in stored])
+    upsert(session, IssueRow, [_issue_row(profile, issue, hashes[issue.issue_id]) for issue in changed])
+    insert_rows(session, TransitionRow, [row for issue in changed for row in _transition_rows(profile, issue)])
+    save_findings(session, profile, "changelog", {issue.issue_id: issue.findings for issue in latest.values()})
+    return len(changed)
+
+
+def clear_summaries(session: Session, profile: str) -> None:
+    """Forget every stored summary, those of gone issues too."""
+    kept = (IssueRow.profile == profile, IssueRow.summary.is_not(None))
+    session.execute(update(IssueRow).where(*kept).values(summary=None))
+
+
+def count_issues(session: Session, profile: str) -> int:
+    """How many issues the copy of a profile holds, gone ones left out."""
+    return session.scalar(select(func.count()).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None))) or 0
+
+
+def data_size(session: Session, profile: str) -> int:
+    """About how many bytes of text the copy holds: its issues' fields and summaries."""
+    size = func.length(func.coalesce(IssueRow.summary, "")) + func.length(cast(IssueRow.fields, Text))
+    return session.scalar(select(func.coalesce(func.sum(size), 0)).where(IssueRow.profile == profile)) or 0
+
+
+def projects(session: Session, profile: str) -> list[str]:
+    """The keys of the projects of the profile's present issues."""
+    query = select(IssueRow.project).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None))
+    return sorted(session.scalars(query.distinct()))
+
+
+def load_issues(session: Session, profile: str, ids: Sequence[str]) -> list[Issue]:
+    """Issues with their histories, in the order of the ids; ids that are not stored are left out."""
+    rows = [
+        row
+        for some in parts(ids, IN_LIST)
+        for row in session.execute(
+            select(*columns(IssueRow)).where(IssueRow.profile == profile, IssueRow.issue_id.in_(some))
+        ).mappings()
+    ]
+    histories = _histories(session, profile, [row["issue_id"] for row in rows])
+    found = {row["issue_id"]: _issue(row, histories.get(row["issue_id"], ())) for row in rows}
+    return [found[issue_id] for issue_id in ids if issue_id in found]
+
+
+def issue_hashes(session: Session, profile: str) -> dict[str, str]:
+    """Issue id → content hash of every present issue: what two copies are compared by."""
+    query = select(IssueRow.issue_id, IssueRow.content_hash).where(
+        IssueRow.profile == profile, IssueRow.gone_at.is_(None)
+    )
+    return dict(session.execute(query).tuples().all())
+
+
+def _issue_row(profile: str, issue: Issue, content_hash: str) -> Row:
+    row: Row = {name: getattr(issue, name) for name in _OWN}
+    marks = {"gone_at": None, "gone_reason": None, "facts_hash": None}
+    return row | marks | {"profile": profile, "content_hash": content_hash, "fields": dict(issue.fields)}
+
+
+def _transition_rows(profile: str, issue: Issue) -> Iterator[Row]:
+    for change in issue.transitions:
+        yield {
+            "profile": profile,
+            "issue_id": issue.issue_id,
+            "history_id": change.history_id,
+            "field": change.field,
+            "position": change.position,
+            "at": change.at,
+            "from_id": change.from_id,
+            "from_name": change.from_name,
+            "to_id": change.to_id,
+            "to_name": change.to_name,
+        }
+
+
+def _issue(row: Mapping[Any, Any], transitions: tuple[Transition, ...]) -> Issue:
+    return Issue(**{name: row[name] for name in _OWN}, fields=row["fields"], transitions=transitions)
+
+
+def _histories(session: Session, profile: str, ids: Sequence[str]) -> dict[str, tuple[Transition, ...]]:
+    found: dict[str, list[Transition]] = {}
+    for some in parts(ids, IN_LIST):
+        query = select(*columns(TransitionRow)).where(
+            TransitionRow.profile == profile, TransitionRow.issue_id.in_(some)
+        )
+        for row in session.execute(query).mappings():
+            found.setdefault(row["issue_id"], []).append(_transition(row))
+    return {issue_id: tuple(sorted(changes)) for issue_id, changes in found.items()}
+
+
+def _transition(row: Mapping[Any, Any]) -> Transition:
+    return Transition(
+        at=row["at"],
+        history_number=int(row["history_id"]),
+        position=row["position"],
+        field=row["field"],
+        history_id=row["history_id"],
+        from_id=row["from_id"],
+        from_name=row["from_name"],
+        to_id=row["to_id"],
+        to_name=row["to_name"],
+    )
+
+
+def _stored_hashes(session: Session, profile: str, ids: Sequence[str]) -> dict[str, str | None]:
+    """Content hashes of stored issues; None where the issue is gone, so that it is written anew if it comes back."""
+    found: dict[str, str | None] = {}
+    for some in parts(ids, IN_LIST):
+        query = select(IssueRow.issue_id, IssueRow.content_hash, IssueRow.gone_at)
+        rows = session.execute(query.where(IssueRow.profile == profile, IssueRow.issue_id.in_(some))).tuples()
+        found.update({issue_id: None if gone_at else known for issue_id, known, gone_at in rows})
+    return found

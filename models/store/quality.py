@@ -1,0 +1,50 @@
+"""Data-quality findings: what a reader of numbers should know about an issue behind them."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from models.store.shared import IN_LIST, insert_rows, parts
+from models.tables import DataQualityRow, IssueRow
+
+
+def save_findings(session: Session, profile: str, origin: str, found: Mapping[str, Mapping[str, int]]) -> None:
+    """Replace what one origin (changelog, facts) found about these issues."""
+    for some in parts(list(found), IN_LIST):
+        session.execute(
+            delete(DataQualityRow).where(
+                DataQualityRow.profile == profile, DataQualityRow.origin == origin, DataQualityRow.issue_id.in_(some)
+            )
+        )
+    rows = [
+        {"profile": profile, "issue_id": issue_id, "origin": origin, "reason": reason, "count": count}
+        for issue_id, reasons in found.items()
+        for reason, count in reasons.items()
+    ]
+    insert_rows(session, DataQualityRow, rows)
+
+
+def count_findings(session: Session, profile: str) -> dict[str, int]:
+    """Reason → number of issues it was found in, gone ones left out; an issue that could not be read counts too."""
+    present = (IssueRow.profile == DataQualityRow.profile) & (IssueRow.issue_id == DataQualityRow.issue_id)
+    query = (
+        select(DataQualityRow.reason, func.count(DataQualityRow.issue_id.distinct()))
+        .outerjoin(IssueRow, present)
+        .where(DataQualityRow.profile == profile, IssueRow.gone_at.is_(None))
+        .group_by(DataQualityRow.reason)
+        .order_by(DataQualityRow.reason)
+    )
+    return dict(session.execute(query).tuples().all())
+
+
+def findings_of(session: Session, profile: str, ids: Sequence[str]) -> dict[str, list[str]]:
+    """Issue id → reasons found about it, for those of the ids that have any."""
+    found: dict[str, list[str]] = {}
+    for some in parts(ids, IN_LIST):
+        query = select(DataQualityRow.issue_id, DataQualityRow.reason).where(
+            DataQualityRow.profile == profile, DataQualityRow.issue_id.in_(some)
+        )
+        for issue_id, reason in session.execute(query.order_by(DataQualityRow.reason)).tuples():
+            found.setdefault(issue_id, []).append(reason)
+    return found

@@ -1,0 +1,112 @@
+"""Metric results by their spans: a value is stored once for all the as-of instants it was found for."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+from sqlalchemy import and_, bindparam, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from models.records import MetricResult
+from models.store.shared import Row, columns, upsert
+from models.tables import MetricResultRow
+
+_TABLE: Final = MetricResultRow.metadata.tables["metric_results"]
+_WINDOW: Final = ("window_kind", "window_start", "window_end")
+_COMPARED: Final = (
+    "value",
+    "state",
+    "message",
+    "level",
+    "n_used",
+    "n_excluded",
+    "exclusions",
+    "details",
+    "complete",
+)
+
+
+def save_results(session: Session, results: Sequence[MetricResult]) -> int:
+    """Store the rows of one metric of one calculation by their spans; returns how many rows are new.
+
+    Each is compared with the row of the same window and rules that has the greatest ``as_of`` not after ours: where
+    all that was found is the same, only its ``confirmed_as_of`` moves, never backwards; else a new row is written. A
+    running window's row gives way to a later one, and a row of the very same ``as_of`` is replaced.
+    """
+    if not results:
+        return 0
+    standing = _standing(session, results)
+    pairs = [(standing.get(_window(asdict(result))), result) for result in results]
+    kept = [(row, result) for row, result in pairs if row is not None and _same(row, result)]
+    _confirm(session, [(row, result) for row, result in kept if result.as_of > row["confirmed_as_of"]])
+    new = [(row, result) for row, result in pairs if row is None or not _same(row, result)]
+    _remove(session, [row for row, result in new if row and not row["complete"] and row["as_of"] < result.as_of])
+    upsert(session, MetricResultRow, [asdict(result) for _, result in new])
+    return len(new)
+
+
+def load_results(
+    session: Session, *, profile: str | None = None, metric: str | None = None, kind: str = "period"
+) -> list[MetricResult]:
+    """Every stored row of the kind, the newest confirmation first within a profile, metric and window."""
+    query = select(*columns(MetricResultRow)).where(MetricResultRow.window_kind == kind)
+    if profile is not None:
+        query = query.where(MetricResultRow.profile == profile)
+    if metric is not None:
+        query = query.where(MetricResultRow.metric_type == metric)
+    newest = (MetricResultRow.confirmed_as_of.desc(), MetricResultRow.calculated_at.desc())
+    rows = session.execute(query.order_by(MetricResultRow.profile, MetricResultRow.window_start, *newest))
+    return [MetricResult(**row) for row in rows.mappings()]
+
+
+def _plain(value: object) -> object:
+    """A value as the database gives it back, so that (1,) and [1] count as the same."""
+    return json.loads(json.dumps(value)) if isinstance(value, (dict, list, tuple)) else value
+
+
+def _standing(session: Session, results: Sequence[MetricResult]) -> dict[tuple[Any, ...], Mapping[Any, Any]]:
+    """For each window the row these results are compared with: one read for all windows."""
+    first, table = results[0], MetricResultRow
+    starts = [result.window_start for result in results]
+    same = (
+        table.profile == first.profile,
+        table.metric_type == first.metric_type,
+        table.rules_hash == first.rules_hash,
+    )
+    reach = (table.as_of <= first.as_of, table.window_start.between(min(starts), max(starts)))
+    window = [getattr(table, name) for name in _WINDOW]
+    newest = select(*window, func.max(table.as_of).label("as_of")).where(*same, *reach).group_by(*window).subquery()
+    join = and_(*(getattr(table, name) == newest.c[name] for name in (*_WINDOW, "as_of")))
+    rows = session.execute(select(*columns(table)).join(newest, join).where(*same)).mappings()
+    return {_window(row): row for row in rows}
+
+
+def _window(row: Mapping[Any, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in _WINDOW)
+
+
+def _same(row: Mapping[Any, Any], result: MetricResult) -> bool:
+    pairs = ((row[name], getattr(result, name)) for name in _COMPARED)
+    return all(stored == found or _plain(stored) == _plain(found) for stored, found in pairs)
+
+
+def _confirm(session: Session, kept: Sequence[tuple[Mapping[Any, Any], MetricResult]]) -> None:
+    moved = [_key(row) | {"to": result.as_of} for row, result in kept]
+    if moved:
+        statement = update(_TABLE).where(_is_key()).values(confirmed_as_of=bindparam("to"))
+        session.connection().execute(statement, moved)
+
+
+def _remove(session: Session, rows: Sequence[Mapping[Any, Any]]) -> None:
+    if rows:
+        session.connection().execute(delete(_TABLE).where(_is_key()), [_key(row) for row in rows])
+
+
+def _key(row: Mapping[Any, Any]) -> Row:
+    return {f"key_{column.name}": row[column.name] for column in _TABLE.primary_key}
+
+
+def _is_key() -> Any:
+    keys = _TABLE.primary_key
+    return and_(*(column == bindparam(f"key_{column.name}", type_=column.type) for column in keys))

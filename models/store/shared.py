@@ -1,0 +1,91 @@
+"""What the modules of the store share: records to rows and back, and statements over many rows."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import CursorResult, delete, insert, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+# SQLite allows 32,766 bound values a statement, PostgreSQL 65,535: an `IN` list stays far below either.
+IN_LIST: Final = 5_000
+T = TypeVar("T")
+Row = dict[str, Any]
+
+
+def record(kind: Callable[..., T], row: object) -> T:
+    """The record whose fields the row has as attributes."""
+    return kind(**{name: getattr(row, name) for name in _names(kind)})
+
+
+def _names(kind: Any) -> list[str]:
+    return [each.name for each in fields(kind)]
+
+
+def columns(table: Any) -> list[Any]:
+    """All columns of a mapped class: selecting them gives rows without the cost of objects."""
+    return [getattr(table, column.key) for column in table.__table__.columns]
+
+
+def load_all(session: Session, table: Any, kind: Callable[..., T], profile: str) -> list[T]:
+    """A profile's rows as records, ordered by the record's first field."""
+    names = _names(kind)
+    query = select(*(getattr(table, name) for name in names)).where(table.profile == profile)
+    return [kind(*row) for row in session.execute(query.order_by(getattr(table, names[0])))]
+
+
+def of_profile(session: Session, table: Any, profile: str) -> Any:
+    """A profile's rows as mappings, streamed."""
+    query = select(*columns(table)).where(table.profile == profile)
+    return session.execute(query.execution_options(yield_per=2_000)).mappings()
+
+
+def replace_all(session: Session, table: Any, profile: str, rows: Sequence[Row]) -> None:
+    """Put the rows in place of all that the profile has in the table."""
+    session.execute(delete(table).where(table.profile == profile))
+    insert_rows(session, table, [{"profile": profile, **row} for row in rows])
+
+
+def insert_rows(session: Session, table: Any, rows: Sequence[Row]) -> None:
+    """Insert rows as one executemany."""
+    if rows:
+        session.connection().execute(insert(table.__table__), rows)
+
+
+def upsert(session: Session, table: Any, rows: Sequence[Row]) -> None:
+    """Insert rows or overwrite those of the same primary key, as one executemany."""
+    if not rows:
+        return
+    statement = _insert_into(session, table)
+    keys = [column.name for column in table.__table__.primary_key]
+    own = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    session.connection().execute(statement.on_conflict_do_update(index_elements=keys, set_=own), rows)
+
+
+def insert_new(session: Session, table: Any, row: Row) -> bool:
+    """Insert a row unless a unique key stands against it; returns whether it was inserted."""
+    return bool(count(session.connection().execute(_insert_into(session, table).on_conflict_do_nothing(), row)))
+
+
+def _insert_into(session: Session, table: Any) -> Any:
+    dialect = session.get_bind().dialect.name
+    return (postgresql_insert if dialect == "postgresql" else sqlite_insert)(table.__table__)
+
+
+def delete_of(session: Session, table: Any, profile: str, ids: Sequence[str]) -> None:
+    """Delete what the table has about these issues."""
+    for some in parts(ids, IN_LIST):
+        session.execute(delete(table).where(table.profile == profile, table.issue_id.in_(some)))
+
+
+def parts(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """The values in runs of at most ``size``."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def count(result: Any) -> int:
+    """How many rows a statement touched."""
+    return result.rowcount if isinstance(result, CursorResult) else 0

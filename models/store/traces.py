@@ -1,0 +1,124 @@
+"""What past work left behind: performance, Fetch Operations, Cache Metadata; and its deletion by age."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, case, delete, select, update
+from sqlalchemy.orm import Session
+
+from models.records import LIVE_STATES, CacheMetadata, CalculationPerformance, FetchOperation, PerformanceThreshold
+from models.store.shared import columns, count, record, upsert
+from models.tables import (
+    CacheMetadataRow,
+    CalculationPerformanceRow,
+    FetchOperationRow,
+    PerformanceThresholdRow,
+    RunRow,
+)
+
+
+def save_performance(session: Session, performance: CalculationPerformance, threshold: PerformanceThreshold) -> None:
+    """Store how long a metric took and the target it was held to; a repeated task replaces its own row."""
+    session.execute(
+        delete(CalculationPerformanceRow).where(
+            CalculationPerformanceRow.run_id == performance.run_id,
+            CalculationPerformanceRow.metric_type == performance.metric_type,
+        )
+    )
+    row = CalculationPerformanceRow(**asdict(performance))
+    session.add(row)
+    session.flush()
+    session.add(PerformanceThresholdRow(performance_id=row.id, **asdict(threshold)))
+
+
+def load_performance(
+    session: Session, limit: int, *, failed: bool = False
+) -> list[tuple[CalculationPerformance, PerformanceThreshold]]:
+    """The newest Calculation Performance rows with their thresholds; ``failed``: only those that missed the target."""
+    query = select(CalculationPerformanceRow, PerformanceThresholdRow).join(
+        PerformanceThresholdRow, PerformanceThresholdRow.performance_id == CalculationPerformanceRow.id
+    )
+    if failed:
+        query = query.where(PerformanceThresholdRow.threshold_status == "fail")
+    rows = session.execute(query.order_by(CalculationPerformanceRow.start_time.desc()).limit(limit)).tuples()
+    return [(record(CalculationPerformance, one), record(PerformanceThreshold, two)) for one, two in rows]
+
+
+def save_fetch(session: Session, operation: FetchOperation) -> None:
+    """Store a Fetch Operation, or bring its row up to date."""
+    upsert(session, FetchOperationRow, [asdict(operation)])
+
+
+def find_fetch(session: Session, request_id: str) -> FetchOperation | None:
+    """The Fetch Operation of that id."""
+    return _fetch(session, select(*columns(FetchOperationRow)).where(FetchOperationRow.request_id == request_id))
+
+
+def fetch_of(session: Session, run_id: str) -> FetchOperation | None:
+    """The newest Fetch Operation of a run, None where it has none."""
+    query = select(*columns(FetchOperationRow)).where(FetchOperationRow.run_id == run_id)
+    return _fetch(session, query.order_by(FetchOperationRow.start_time.desc()).limit(1))
+
+
+def count_fetch(session: Session, request_id: str, added: Mapping[str, int]) -> None:
+    """Add to the counts of a Fetch Operation; one that has not ended is in progress from now on."""
+    counts = {name: getattr(FetchOperationRow, name) + number for name, number in added.items()}
+    state = case((FetchOperationRow.end_time.is_(None), "in_progress"), else_=FetchOperationRow.state)
+    session.execute(
+        update(FetchOperationRow).where(FetchOperationRow.request_id == request_id).values(**counts, state=state)
+    )
+
+
+def complete_fetch(session: Session, request_id: str, now: datetime) -> None:
+    """End a Fetch Operation well."""
+    operation = find_fetch(session, request_id)
+    if operation is not None:
+        save_fetch(session, replace(operation, state="completed", **_end(operation.start_time, now)))
+
+
+def fail_fetch_of(session: Session, run_id: str, now: datetime, error: str) -> None:
+    """End the run's unended Fetch Operation, if it has one, as failed with the reason."""
+    operation = fetch_of(session, run_id)
+    if operation is not None and operation.end_time is None:
+        save_fetch(session, replace(operation, state="failed", error=error, **_end(operation.start_time, now)))
+
+
+def list_fetches(session: Session, limit: int) -> list[FetchOperation]:
+    """The newest Fetch Operations."""
+    rows = session.scalars(select(FetchOperationRow).order_by(FetchOperationRow.start_time.desc()).limit(limit))
+    return [record(FetchOperation, row) for row in rows]
+
+
+def save_cache(session: Session, cache: CacheMetadata) -> None:
+    """Store the profile's Cache Metadata in place of what was there."""
+    upsert(session, CacheMetadataRow, [asdict(cache)])
+
+
+def find_cache(session: Session, profile: str) -> CacheMetadata | None:
+    """The profile's Cache Metadata, None where it was never fetched."""
+    query = select(*columns(CacheMetadataRow)).where(CacheMetadataRow.profile == profile)
+    row = session.execute(query).mappings().first()
+    return None if row is None else CacheMetadata(**row)
+
+
+def delete_before(session: Session, kind: str, before: datetime) -> int:
+    """Remove ended runs, fetch operations or performance rows older than ``before``; returns how many."""
+    ended = {
+        "runs": delete(RunRow).where(RunRow.requested_at < before, RunRow.state.not_in(LIVE_STATES)),
+        "fetch_operations": delete(FetchOperationRow).where(FetchOperationRow.start_time < before),
+        "performance": delete(CalculationPerformanceRow).where(CalculationPerformanceRow.start_time < before),
+    }
+    return count(session.execute(ended[kind]))
+
+
+def _fetch(session: Session, query: Select[Any]) -> FetchOperation | None:
+    row = session.execute(query).mappings().first()
+    return None if row is None else FetchOperation(**row)
+
+
+def _end(start: datetime, now: datetime) -> dict[str, Any]:
+    """A clock that was set back makes no negative duration."""
+    end = max(now, start)
+    return {"end_time": end, "duration_seconds": (end - start).total_seconds()}

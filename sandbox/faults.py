@@ -1,0 +1,169 @@
+"""What goes wrong on demand: refusals, broken connections and bodies, slow answers, and a limit that is enforced.
+
+A test appends to `jira.faults` or sets `jira.limit`; nothing here happens by itself.
+"""
+
+import json
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from sandbox.render import dumps
+from sandbox.wire import Response, refusal
+
+Damage = Callable[[Response], Response]
+
+_GATEWAY_TEXT: Final = b"<html><body><h1>Bad gateway</h1></body></html>"
+
+
+@dataclass(slots=True)
+class Fault:
+    """Damages answers of the doors whose template contains `door`: the first `after` are spared, then `times` hit.
+
+    `instead` answers in place of the Jira (nothing is read or changed there), `damage` works on its answer.
+    """
+
+    door: str = ""
+    times: int = 1
+    after: int = 0
+    instead: Response | None = None
+    damage: Damage | None = None
+    hits: int = 0
+
+    def strikes(self, door: str) -> bool:
+        """Whether this request is hit; counts it."""
+        if self.door not in door or self.times <= self.hits:
+            return False
+        if self.after:
+            self.after -= 1
+            return False
+        self.hits += 1
+        return True
+
+
+def too_many(retry_after: int | None = 1, *, door: str = "", times: int = 1, after: int = 0) -> Fault:
+    """429: with Jira's headers, or as a gateway sends it, without Retry-After and not in JSON."""
+    if retry_after is None:
+        headers = {"X-Failure-Category": "FAILURE CLIENT RATE LIMITED", "Content-Type": "text/html"}
+        return Fault(door, times, after, Response(429, b"<html>Too many requests</html>", headers))
+    headers = {
+        "Retry-After": str(retry_after),
+        "X-RateLimit-Limit": "350",
+        "X-RateLimit-Remaining": "0",
+        "RateLimit-Reason": "jira-burst-based",
+    }
+    return Fault(door, times, after, replace(refusal(429, "Rate limit exceeded."), headers=headers))
+
+
+def failing(
+    status: int = 503, *, retry_after: int | None = None, door: str = "", times: int = 1, after: int = 0
+) -> Fault:
+    """An error of a server or gateway, not in JSON; 401 or 403 too, for a login that is lost."""
+    headers = {"Content-Type": "text/html"} | ({"Retry-After": str(retry_after)} if retry_after is not None else {})
+    return Fault(door, times, after, Response(status, _GATEWAY_TEXT, headers))
+
+
+def reset(*, door: str = "", times: int = 1, after: int = 0) -> Fault:
+    """The connection is reset instead of an answer."""
+    return Fault(door, times, after, damage=lambda answer: replace(answer, is_reset=True))
+
+
+def cut(share: float = 0.5, *, door: str = "", times: int = 1, after: int = 0) -> Fault:
+    """The body ends after a share of the length that was promised."""
+    return Fault(door, times, after, damage=lambda answer: replace(answer, cut=int(len(answer.body) * share)))
+
+
+def half_json(*, door: str = "", times: int = 1, after: int = 0) -> Fault:
+    """A body of the promised length that ends in the middle of its JSON."""
+    return Fault(door, times, after, damage=lambda answer: replace(answer, body=answer.body[: len(answer.body) // 2]))
+
+
+def not_json(*, door: str = "", times: int = 1, after: int = 0) -> Fault:
+    """200 with a page for people, as a login proxy answers."""
+    return Fault(door, times, after, Response(200, b"<html>Please log in</html>", {"Content-Type": "text/html"}))
+
+
+def slow(seconds: float, *, door: str = "", times: int = 1, after: int = 0) -> Fault:
+    """The answer comes late."""
+    return Fault(door, times, after, damage=lambda answer: replace(answer, delay=seconds))
+
+
+def without(key: str, *, door: str = "", times: int = 1, after: int = 0) -> Fault:
+    """The answer lacks a key it must have."""
+    return Fault(door, times, after, damage=lambda answer: _edited(answer, lambda body: body.pop(key, None)))
+
+
+def repeated_token(*, door: str = "", times: int = 1, after: int = 0) -> Fault:
+    """Every page hit gives the token of the first one hit, so that a reader turns in a circle."""
+    first: list[object] = []
+
+    def repeat(body: dict[str, object]) -> None:
+        first.append(body.get("nextPageToken", "again"))
+        body["nextPageToken"] = first[0]
+        if "isLast" in body:
+            body["isLast"] = False
+
+    return Fault(door, times, after, damage=lambda answer: _edited(answer, repeat))
+
+
+def empty_page(*, door: str = "", times: int = 1, after: int = 0) -> Fault:
+    """A page with its token, but without its issues."""
+
+    def drain(body: dict[str, object]) -> None:
+        body.update({name: [] for name in ("issues", "issueChangeLogs", "values") if name in body})
+
+    return Fault(door, times, after, damage=lambda answer: _edited(answer, drain))
+
+
+def _edited(answer: Response, edit: Callable[[dict[str, object]], object]) -> Response:
+    body = json.loads(answer.body)
+    if answer.status != 200 or not isinstance(body, dict):  # noqa: PLR2004 - HTTP's OK
+        return answer
+    edit(body)
+    return replace(answer, body=dumps(body))
+
+
+@dataclass(slots=True)
+class Limit:
+    """At most `requests` in any `per_seconds`, counted on arrival; the refused ones do not use it up.
+
+    `most` is the largest number that ever arrived in such a window, refused ones too: what a client is judged by.
+    """
+
+    requests: int
+    per_seconds: float
+    ticks: Callable[[], float] = time.monotonic
+    refused: int = 0
+    most: int = 0
+    _admitted: deque[float] = field(default_factory=deque)
+    _arrived: deque[float] = field(default_factory=deque)
+
+    def refusal(self) -> Response | None:
+        """Count an arrival; 429 when it is one too many."""
+        now = self.ticks()
+        for seen in (self._admitted, self._arrived):
+            while seen and seen[0] <= now - self.per_seconds:
+                seen.popleft()
+        self._arrived.append(now)
+        self.most = max(self.most, len(self._arrived))
+        if len(self._admitted) < self.requests:
+            self._admitted.append(now)
+            return None
+        self.refused += 1
+        wait = math.ceil(self._admitted[0] + self.per_seconds - now)
+        headers = {**self.headers(), "Retry-After": str(max(wait, 1)), "RateLimit-Reason": "jira-burst-based"}
+        return replace(refusal(429, "Rate limit exceeded."), headers=headers)
+
+    def headers(self) -> Mapping[str, str]:
+        """What Data Center says on every answer, `retry-after: 0` while there is room."""
+        left = self.requests - len(self._admitted)
+        return {
+            "X-RateLimit-Limit": str(self.requests),
+            "X-RateLimit-Remaining": str(left),
+            "X-RateLimit-Interval-Seconds": f"{self.per_seconds:g}",
+            "X-RateLimit-FillRate": str(self.requests),
+            "Retry-After": "0" if left else str(math.ceil(self.per_seconds)),
+        }

@@ -1,0 +1,16 @@
+"""What the acceptance tests share: a whole Flowbeat in a folder of its own."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import pytest
+from world import World, open_world
+
+
+@pytest.fixture
+def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+    """Makes a world; at the end its processes are stopped, and its embedded server."""
+    with ExitStack() as stack:
+        yield partial(open_world, stack, tmp_path)

@@ -1,0 +1,120 @@
+"""The main job on real parts: refresh with a real prefork worker, and what users and operators then find."""
+
+import base64
+import sqlite3
+from collections.abc import Callable
+
+from world import World
+
+from models.records import METRIC_TYPES
+
+STEPS = ("fetch", "facts", *METRIC_TYPES, "finish")
+
+
+def test_a_refresh_without_a_worker_runs_one_and_stores_nine_metrics(make_world: Callable[..., World]) -> None:
+    """Everything of the first start: schema, embedded server, worker, rows, traces; then nothing is left running."""
+    world = make_world()
+    done = world.run("refresh")
+    assert done.returncode == 0, done.stderr
+    assert "payments: " in done.stdout
+    (run,) = world.rows("select state, step, error from runs")
+    assert run == ("completed", "finish", None)
+    stored = world.rows("select metric_type, count(*) from metric_results group by 1")
+    assert {name for name, _ in stored} == set(METRIC_TYPES)
+    assert {count for _, count in stored} == {53}  # the period and 52 weeks, the running one among them
+    performance = world.rows("select metric_type, cache_hits, cache_misses from calculation_performance")
+    assert {row[0] for row in performance} == set(METRIC_TYPES)
+    issues = world.rows("select count(*) from issues")[0][0]
+    assert {row[1:] for row in performance} == {(0, issues)}
+    assert len(world.rows("select * from performance_thresholds where threshold_status = 'pass'")) == 9
+    (fetch,) = world.rows("select kind, state, cache_hit, data_volume_fetched, api_calls_made from fetch_operations")
+    assert fetch == ("full", "completed", 0, issues, len(world.jira.log))
+    assert len(world.rows("select * from latest_results")) == 9
+    assert len(world.rows("select * from weekly_results")) == 9 * 52
+
+
+def test_a_second_refresh_asks_little_and_a_calculation_nothing(make_world: Callable[..., World]) -> None:
+    """Incremental, and then a cache hit: counted where the requests arrive."""
+    world = make_world()
+    world.run("refresh")
+    world.jira.log.clear()
+    assert world.run("refresh", "payments").returncode == 0
+    assert len(world.jira.log) <= 8  # 6 + one project's versions + one page of ids, nothing changed
+    world.jira.log.clear()
+    done = world.run("calculate", "payments", "--as-of", "2026-01-31")
+    assert done.returncode == 0, done.stderr
+    assert "no request to Jira" in done.stdout
+    assert world.jira.log == []
+    hits = world.rows("select cache_hit, api_calls_made, state from fetch_operations where cache_hit")
+    assert hits == [(1, 0, "completed")]
+
+
+def test_no_secret_and_no_person_is_left_anywhere(make_world: Callable[..., World]) -> None:
+    """The token, in any form, and the people of the sandbox are in no log, no row, no message in Redis."""
+    world = make_world()
+    world.run("refresh")
+    email = world.jira.site.accounts[0].email
+    files = [path for path in world.folder.rglob("*") if path.is_file() and path.name != "flowbeat.toml"]
+    assert any(path.name == "app.log" for path in files)
+    assert any(path.name == "flowbeat.db" for path in files)
+    basic = base64.b64encode(f"{email}:{world.token}".encode())
+    for path in files:
+        content = path.read_bytes()
+        for secret in (world.token.encode(), basic, email.encode(), b"@example"):
+            assert secret not in content, f"{secret!r} in {path}"
+
+
+def test_one_refresh_can_be_followed_through_its_log_lines(make_world: Callable[..., World]) -> None:
+    """Every task and every request of a run carries its run id, task and profile."""
+    world = make_world()
+    world.run("refresh")
+    (run_id,) = world.rows("select run_id from runs")[0]
+    lines = [line for line in world.log_lines() if line.get("context", {}).get("run_id") == run_id]
+    assert {line["context"]["task_name"] for line in lines if "task_name" in line["context"]} >= {
+        "tasks.fetch.slice",
+        "tasks.calculate.finish",
+    }
+    requests = [line for line in lines if line["message"] == "jira request"]
+    assert len(requests) == len(world.jira.log)
+    assert all(line["context"]["profile"] == "payments" for line in requests)
+
+
+def test_without_waiting_the_run_is_queued_and_its_id_printed(make_world: Callable[..., World]) -> None:
+    """A second wish of the same kind gets the same run, and both are told that no worker is there."""
+    world = make_world()
+    first, second = world.run("refresh", "--no-wait"), world.run("refresh", "--no-wait")
+    assert first.returncode == second.returncode == 0, first.stderr
+    assert first.stdout == second.stdout
+    assert "flowbeat worker" in first.stderr
+    assert world.rows("select state, run_id from runs") == [("queued", first.stdout.strip())]
+
+
+def test_a_refused_login_is_one_sentence_and_leaves_the_data(make_world: Callable[..., World]) -> None:
+    """Exit code 1, what to check, a failed Fetch Operation, and the copy as it was."""
+    world = make_world()
+    world.run("refresh")
+    before = dump(world)
+    done = world.run("refresh", ACCEPTANCE_JIRA_TOKEN="another-token")
+    assert done.returncode == 1
+    assert "refused the login; check email and token of connection 'sandbox'" in done.stdout
+    assert dump(world) == before
+    failed = world.rows("select error from fetch_operations where state = 'failed'")
+    assert len(failed) == 1
+    assert "refused the login" in failed[0][0]
+
+
+def test_a_wrong_key_names_file_key_and_the_nearest_known(make_world: Callable[..., World]) -> None:
+    """Exit code 2, before anything is started."""
+    world = make_world(more='jqll = "project = X"\n')
+    done = world.run("refresh")
+    assert done.returncode == 2
+    assert "flowbeat.toml" in done.stderr
+    assert "jqll" in done.stderr
+    assert not (world.folder / ".flowbeat").exists()
+
+
+def dump(world: World) -> list[str]:
+    """The stored copy and the results as SQL text."""
+    with sqlite3.connect(world.folder / "flowbeat.db") as connection:
+        tables = ("issues", "transitions", "statuses", "versions", "work_items", "metric_results", "cache_metadata")
+        return [line for line in connection.iterdump() if any(f'INTO "{table}"' in line for table in tables)]

@@ -1,0 +1,102 @@
+"""Workers killed, servers restarted, messages delivered twice: the run goes on and ends as if nothing had happened."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from world import World, eventually
+
+from tasks.steps import STEPS
+
+CONTENT = "select issue_id, content_hash, facts_hash is not null from issues order by 1"
+
+
+def test_a_worker_killed_in_the_middle_of_a_fetch_is_made_good_by_the_next(make_world: Callable[..., World]) -> None:
+    """A kill -9 of the whole worker while it fetches; the sweep of a new one picks the silent run up."""
+    world = make_world(latency=0.4, silent=3, issues=900, more='[connections.x]\nbase_url = "http://127.0.0.1:1"\n')
+    worker = world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
+    run_id = world.run("refresh", "--no-wait").stdout.strip()
+    eventually(lambda: world.rows("select count(*) from issues")[0][0] > 0)
+    os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait()
+    assert world.rows("select state from runs") == [("running",)]
+    world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
+    world.start("beat")
+    eventually(lambda: world.rows("select state from runs") == [("completed",)], 90)
+    assert world.rows("select run_id, attempt > 1 from runs") == [(run_id, 1)]
+    stored = world.rows(CONTENT)
+    assert len(stored) == len({row[0] for row in stored})
+    world.jira.log.clear()
+    assert world.run("refresh", "--full").returncode == 0
+    assert world.rows(CONTENT) == stored
+    assert world.rows("select max(issues_changed) from fetch_operations where kind = 'full' and rowid > 1") == [(0,)]
+
+
+def test_a_worker_survives_a_restart_of_redis_with_a_message_in_hand(make_world: Callable[..., World]) -> None:
+    """The defect of kombu 5.7.0 that worker/guard.py mends: without it the worker exits with code 1 here."""
+    world = make_world(latency=0.3, silent=3, issues=900)
+    world.run("status")
+    worker = world.start("worker", "-c", "2", "--without-mingle", "--without-gossip")
+    world.run("refresh", "--no-wait")
+    eventually(lambda: world.rows("select count(*) from issues")[0][0] > 0)
+    os.kill(server_pid(world.folder), signal.SIGKILL)
+    world.run("refresh", "--no-wait")  # any command that needs the queue starts the server again, with its data
+    world.start("beat")
+    eventually(lambda: world.rows("select state from runs") == [("completed",)], 90)
+    assert worker.poll() is None
+
+
+def test_two_waiting_refreshes_share_one_run(make_world: Callable[..., World]) -> None:
+    """The second joins the first; both see it end."""
+    world = make_world(latency=0.2)
+    first = world.start("refresh")
+    second = world.start("refresh")
+    assert (first.wait(90), second.wait(90)) == (0, 0)
+    states = world.rows("select state from runs")
+    assert set(states) == {("completed",)}
+    assert len(world.rows("select * from latest_results")) == 9
+
+
+def test_a_step_message_of_an_older_attempt_does_nothing(make_world: Callable[..., World]) -> None:
+    """The fence: a run that has ended takes no message again."""
+    world = make_world()
+    world.run("refresh")
+    before = world.rows("select * from metric_results order by 1, 2, 3, 4")
+    script = (
+        "from worker.app import app; from tasks import steps; import sys; steps.enqueue(app, sys.argv[1], 1, 'facts')"
+    )
+    world.python(script, world.rows("select run_id from runs")[0][0])
+    world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
+    eventually(lambda: any(line["message"] == "run has moved on" for line in world.log_lines()))
+    assert world.rows("select * from metric_results order by 1, 2, 3, 4") == before
+    assert STEPS[-1] == world.rows("select step from runs")[0][0]
+
+
+def test_ctrl_c_leaves_the_run_for_later_and_says_so(make_world: Callable[..., World]) -> None:
+    """An interrupted wait ends the worker it ran; the run stays, and a later refresh ends it."""
+    world = make_world(latency=0.4, silent=3, issues=900)
+    waiting = world.start("refresh")
+    eventually(lambda: (world.folder / "flowbeat.db").exists() and world.rows("select 1 from issues limit 1"))
+    waiting.send_signal(signal.SIGINT)
+    assert waiting.wait(60) == 130
+    assert b"flowbeat status" in (world.folder / "refresh.out").read_bytes()
+    assert world.rows("select state in ('queued', 'running', 'waiting') from runs") == [(1,)]
+    assert world.run("refresh").returncode == 0
+    assert world.rows("select count(*), max(state) from runs") == [(1, "completed")]
+
+
+def server_pid(folder: Path) -> int:
+    """The embedded server of a folder, by the file it keeps open."""
+    data = str(folder / ".flowbeat" / "redis")
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and _cwd(process) == data and "valkey" in (process / "cmdline").read_text():
+            return int(process.name)
+    raise AssertionError(f"no server runs on {data}")
+
+
+def _cwd(process: Path) -> str:
+    try:
+        return str((process / "cwd").readlink())
+    except OSError:
+        return ""

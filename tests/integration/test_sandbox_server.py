@@ -1,0 +1,135 @@
+"""The sandbox over real HTTP: one process or another, keep-alive, broken connections, and the command."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import requests
+
+from sandbox import faults
+from sandbox.api import Jira
+from sandbox.server import Options, build, running
+from sandbox.site import Clock
+from sandbox.team import EMAIL, TOKEN, generate
+
+START = datetime(2025, 1, 6, tzinfo=UTC)
+
+
+@pytest.fixture
+def jira() -> Jira:
+    """A hundred issues."""
+    return Jira(generate(1, 100, START), Clock(START + timedelta(weeks=12)))
+
+
+@pytest.fixture
+def url(jira: Jira) -> Iterator[str]:
+    """The sandbox's base URL."""
+    with running(jira) as url:
+        yield url
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    """A logged-in session."""
+    with requests.Session() as session:
+        session.auth = (EMAIL, TOKEN)
+        yield session
+
+
+def test_it_answers_over_http_as_in_process(jira: Jira, url: str, session: requests.Session) -> None:
+    """Body, content type, and the Date of the sandbox's own clock."""
+    answer = session.post(f"{url}/rest/api/3/search/jql", json={"jql": "id > 0", "fields": ["key"], "maxResults": 3})
+    assert len(answer.json()["issues"]) == 3
+    assert answer.headers["Content-Type"] == "application/json;charset=UTF-8"
+    assert answer.headers["Date"] == "Mon, 31 Mar 2025 00:00:00 GMT"
+    assert answer.json()["issues"][0]["self"].startswith(url)
+    assert jira.log[-1].returned == 3
+
+
+def test_it_keeps_its_connections_and_serves_many_at_once(url: str, session: requests.Session) -> None:
+    """Eight readers, each answer its own; a latency is waited for side by side."""
+    ids = [f"{number}" for number in range(10_001, 10_041)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda i: session.get(f"{url}/rest/api/3/issue/{i}").json()["id"], ids))
+    assert answers == ids
+
+
+def test_latency_is_for_each_request_not_for_all_together(jira: Jira, session: requests.Session) -> None:
+    """Ten requests of 0.2 seconds at once take far less than two."""
+    with running(jira, latency=0.2) as url, ThreadPoolExecutor(10) as pool:
+        began = time.monotonic()
+        codes = [a.status_code for a in pool.map(session.get, [f"{url}/rest/api/3/status"] * 10)]
+        took = time.monotonic() - began
+    assert codes == [200] * 10
+    assert 0.2 <= took < 1.5
+
+
+def test_the_log_of_requests_is_read_and_cleared_over_http(url: str, session: requests.Session) -> None:
+    """So a test in another process can count."""
+    session.get(f"{url}/rest/api/3/status")
+    seen = session.get(f"{url}/_sandbox/requests").json()["requests"]
+    assert [(one["method"], one["door"], one["status"]) for one in seen] == [("GET", "/rest/api/3/status", 200)]
+    assert session.delete(f"{url}/_sandbox/requests").status_code == 204
+    assert session.get(f"{url}/_sandbox/requests").json() == {"requests": []}
+    assert session.get(f"{url}/_sandbox/health").json() == {"status": "ok"}
+
+
+def test_connections_break_as_real_ones_do(jira: Jira, url: str, session: requests.Session) -> None:
+    """A reset, a body shorter than promised, a late answer; then all is well."""
+    jira.faults += [faults.reset(), faults.cut(), faults.slow(2)]
+    door = f"{url}/rest/api/3/field"
+    with pytest.raises(requests.ConnectionError):
+        session.get(door)
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        session.get(door)
+    with pytest.raises(requests.ReadTimeout):
+        session.get(door, timeout=0.2)
+    assert session.get(door).status_code == 200
+
+
+def test_a_context_path_is_part_of_the_url(session: requests.Session) -> None:
+    """As many a Data Center has one."""
+    jira = build(Options(issues=20, flavour="datacenter", context="/jira"), START)
+    with running(jira) as url:
+        assert url.endswith("/jira")
+        assert session.get(f"{url}/rest/api/2/serverInfo").json()["baseUrl"] == url
+
+
+def test_a_port_that_is_taken_is_an_error_at_once(jira: Jira, url: str) -> None:
+    """Not a wait, nor another port."""
+    with pytest.raises(OSError, match="in use"), running(jira, port=int(url.rpartition(":")[2])):
+        pass
+
+
+def test_options_describe_a_team_around_now() -> None:
+    """As many issues before the anchor as asked for, and the same again at any size; life goes on after it."""
+    jira = build(Options(issues=150), START)
+    jira.site.advance(int(START.timestamp() * 1000))
+    assert 140 <= len(jira.site.indexed) <= 155
+    jira.site.advance(int((START + timedelta(weeks=12)).timestamp() * 1000))
+    assert len(jira.site.indexed) >= 260
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_says_where_it_is_and_stops_when_told(number: signal.Signals, session: requests.Session) -> None:
+    """One line with the URL and the login, then service until the signal, and a clean end."""
+    words = [sys.executable, "-m", "sandbox", "--issues", "30", "--start", "2025-01-06", "--latency", "1"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            found = re.search(r"http://127\.0\.0\.1:\d+", line)
+            assert found, line
+            assert (EMAIL in line, TOKEN in line) == (True, True)
+            assert session.get(f"{found[0]}/rest/api/3/myself").status_code == 200
+        finally:
+            process.send_signal(number)
+        assert process.wait(10) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""

@@ -1,0 +1,45 @@
+"""Nothing happens at import: no file, no connection, no environment, no clock is needed to import any module."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = """
+import importlib, os, pkgutil, socket, sys
+
+def refuse(event, args):
+    if event in ("socket.connect", "socket.bind", "sqlite3.connect", "subprocess.Popen", "os.mkdir", "os.fork"):
+        raise RuntimeError(f"{event} at import")
+    if event == "open" and args[1] and any(mode in str(args[1]) for mode in "wax+") :
+        raise RuntimeError(f"{args[0]} opened for writing at import")
+
+class Closed(dict):
+    def __getitem__(self, name):
+        if name.startswith("FLOWBEAT"):
+            raise RuntimeError(f"{name} read at import")
+        return super().__getitem__(name)
+    def get(self, name, default=None):
+        return self[name] if name in self or str(name).startswith("FLOWBEAT") else default
+
+sys.dont_write_bytecode = True
+sys.addaudithook(refuse)
+os.environ = Closed(os.environ)
+count = 0
+for room in ("models", "worker", "tasks", "scheduler", "sandbox", "console"):
+    package = importlib.import_module(room)
+    for found in pkgutil.walk_packages(package.__path__, room + "."):
+        if ".migrations." in found.name or found.name.endswith("__main__"):
+            continue
+        importlib.import_module(found.name)
+        count += 1
+import celeryconfig
+print(count)
+"""
+
+
+def test_importing_every_module_touches_nothing() -> None:
+    """In a process of its own, with an audit hook that refuses files, sockets, databases and processes."""
+    done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 40

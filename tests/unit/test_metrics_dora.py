@@ -1,0 +1,358 @@
+"""The four DORA metrics: every source of deployments, changes, failures, restorations, and what is left out."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from metric_rows import STATUSES, at, issue, measure, time, version
+from metric_teams import prepared
+from naive_metrics import Row, Team
+
+from models.metrics.calculate import explain
+from models.metrics.prepared import Prepared
+from models.records import DeploymentRules, IncidentRules, Issue, Rules
+
+
+# The period of an as-of of 1 November is October, 31 days, in UTC.
+def rules(source: Any = None, **more: Any) -> Rules:
+    """Rules whose period is October, deploying by a source."""
+    return Rules(time_period_days=31, deployments=source, **more)
+
+
+VERSIONS = DeploymentRules("versions")
+BY_ISSUES = DeploymentRules("issues", types=("Release",))
+GROUPED = DeploymentRules("issues", types=("Release",), group_by="fixVersions")
+BY_STATUS = DeploymentRules("status", statuses=("Closed",))
+TABLE = DeploymentRules("table")
+INCIDENTS = IncidentRules(("Incident",))
+ONE = version("1", date(2026, 10, 10))
+TWO = version("2", date(2026, 10, 20))
+
+
+def deployed(some: Rules, *issues: Issue, as_of: str = "11-01", **rows: Any) -> list[tuple[str, int, bool]]:
+    """The deployments that have happened: name, instant, failed."""
+    found = prepared(Team(issues, STATUSES, **rows), some, time(as_of)).deployments
+    return [(deployment.name, deployment.at, deployment.failed) for deployment in found]
+
+
+# --- deployment_frequency ---------------------------------------------------------------------------------------------
+
+
+def test_deployment_frequency_divides_by_the_days_of_the_window() -> None:
+    """Two in 31 days: 2 ÷ 31 a day, 14 ÷ 31 a week."""
+    found = measure("deployment_frequency", rules(VERSIONS), issue(1, "10-01 → 1"), versions=(ONE, TWO))
+    assert found.value == 2 / 31
+    assert found.details == {"count": 2, "per_week": 14 / 31}
+    assert (found.n_used, found.exclusions, found.unit) == (2, {}, "per_day")
+
+
+def test_a_day_of_twenty_five_hours_makes_the_rate_smaller() -> None:
+    """One release on 25 October in Zagreb, the day the clock goes back: 1 ÷ (25 ÷ 24) a day."""
+    some = Rules(timezone="Europe/Zagreb", time_period_days=1, deployments=VERSIONS)
+    change = version("1", date(2026, 10, 25))
+    found = measure("deployment_frequency", some, issue(1, "10-01 → 1"), versions=(change,), as_of="10-26 12:00")
+    assert found.value == 24 / 25
+
+
+def test_a_running_week_is_reckoned_up_to_the_as_of() -> None:
+    """Monday 26 October to Wednesday midnight: one release in two days."""
+    change = version("1", date(2026, 10, 26))
+    found = measure(
+        "deployment_frequency", rules(VERSIONS), issue(1, "10-01 → 1"), versions=(change,), as_of="10-28", window=-1
+    )
+    assert found.value == 1 / 2
+    assert found.details["effective_end"] == "2026-10-28T00:00:00.000000Z"
+    assert not found.window.complete
+
+
+# --- where deployments come from --------------------------------------------------------------------------------------
+
+
+def test_a_deploying_issue_deploys_at_its_field_else_when_it_is_done() -> None:
+    """Its resolution does not matter; not done and no date is no deployment; a date does not need it done."""
+    some = rules(BY_ISSUES, fields={"deployed_at": "cf"})
+    issues = (
+        issue(1, "10-01 → 1", "10-05 → 4", type="Release", resolution="Won't Do"),
+        issue(2, "10-01 → 1", type="Release"),
+        issue(3, "10-01 → 1", type="Release", cf="2026-10-07T10:00Z"),
+        issue(4, "10-01 → 1", "10-05 → 4", type="Release", cf="2026-10-03"),
+    )
+    assert deployed(some, *issues) == [
+        ("P-4", at("10-03 23:59:59"), False),
+        ("P-1", at("10-05"), False),
+        ("P-3", at("10-07 10:00"), False),
+    ]
+
+
+@pytest.mark.parametrize("field", ["2026-11-01T00:00Z", "2026-11-05", "soon", "9999-12-31"])
+def test_a_field_in_the_future_or_without_sense_is_no_deployment_even_of_a_done_issue(field: str) -> None:
+    """Neither falls back to the day it was done."""
+    some = rules(BY_ISSUES, fields={"deployed_at": "cf"})
+    assert deployed(some, issue(1, "10-01 → 1", "10-05 → 4", type="Release", cf=field)) == []
+
+
+def test_a_deploying_issue_created_at_the_as_of_does_not_exist() -> None:
+    """Though its field lies in the past."""
+    some = rules(BY_ISSUES, fields={"deployed_at": "cf"})
+    assert deployed(some, issue(1, "11-01 → 1", type="Release", cf="2026-10-03")) == []
+
+
+def test_deploying_issues_of_one_version_are_one_deployment_at_the_earliest() -> None:
+    """P-1 and P-2 share version 7; P-2 takes part in 8 as well; P-3 has none and stands alone."""
+    issues = (
+        issue(1, "10-01 → 1", "10-05 → 4", type="Release", fixVersions=["7"]),
+        issue(2, "10-01 → 1", "10-03 → 4", type="Release", fixVersions=["7", "8"], cf=True),
+        issue(3, "10-01 → 1", "10-04 → 4", type="Release"),
+    )
+    assert deployed(rules(GROUPED, fields={"change_failure": "cf"}), *issues) == [
+        ("P-1, P-2", at("10-03"), True),
+        ("P-2", at("10-03"), True),
+        ("P-3", at("10-04"), False),
+    ]
+
+
+def test_a_deploying_issue_that_has_not_happened_takes_no_part_in_its_group() -> None:
+    """P-2, failed, is not done: the group is P-1 alone."""
+    issues = (
+        issue(1, "10-01 → 1", "10-05 → 4", type="Release", fixVersions=["7"]),
+        issue(2, "10-01 → 1", type="Release", fixVersions=["7"], cf=True),
+    )
+    assert deployed(rules(GROUPED, fields={"change_failure": "cf"}), *issues) == [("P-1", at("10-05"), False)]
+
+
+def test_a_version_happens_at_the_last_second_of_its_day_and_not_before() -> None:
+    """At 23:59:59 it has not happened yet, a microsecond later it has."""
+    story = issue(1, "10-01 → 1")
+    assert deployed(rules(VERSIONS), story, versions=(ONE,), as_of="10-10 23:59:59") == []
+    after = deployed(rules(VERSIONS), story, versions=(ONE,), as_of="10-10 23:59:59.000001")
+    assert after == [("1", at("10-10 23:59:59"), False)]
+
+
+def test_each_entry_into_a_status_is_a_deployment_done_or_not() -> None:
+    """Closed, re-opened, closed again: twice."""
+    story = issue(1, "10-01 → 1", "10-03 → 5", "10-04 → 2", "10-06 → 5")
+    assert [found[1] for found in deployed(rules(BY_STATUS), story)] == [at("10-03"), at("10-06")]
+
+
+def test_rows_of_other_sources_do_not_count() -> None:
+    """Rows imported earlier stay in the table when the profile changes its source."""
+    assert deployed(rules(VERSIONS), issue(1, "10-01 → 1"), table=(Row("a", time("10-05"), failed=False),)) == []
+
+
+# --- cfr --------------------------------------------------------------------------------------------------------------
+
+
+def test_cfr_is_the_percentage_of_failed_deployments() -> None:
+    """One of four: 25 %."""
+    rows = tuple(Row(f"r{day}", time(f"10-0{day}"), failed=day == 1) for day in range(1, 5))
+    found = measure("cfr", rules(TABLE), table=rows)
+    assert (found.value, found.details, found.n_used) == (25.0, {"failed": 1, "total": 4}, 4)
+
+
+def test_an_incident_that_names_a_version_fails_its_deployment_whenever_it_was_created() -> None:
+    """Before the release or after it; one created at the as-of does not exist."""
+    some = rules(VERSIONS, incidents=INCIDENTS)
+    for created, failed in (("10-01", True), ("10-15", True), ("11-01", False)):
+        incident = issue(9, f"{created} → 1", type="Incident", versions=["1"])
+        (found,) = deployed(some, issue(1, "10-01 → 1"), incident, versions=(ONE,))
+        assert found[2] is failed
+
+
+def test_incidents_mark_nothing_without_their_section() -> None:
+    """The same issue is a work item then."""
+    incident = issue(9, "10-01 → 1", type="Incident", versions=["1"])
+    assert deployed(rules(VERSIONS), incident, versions=(ONE,))[0][2] is False
+
+
+def test_a_group_fails_by_an_incident_in_any_fix_version_of_its_issues() -> None:
+    """The group of version 7 holds P-1, which is in version 8 as well, and 8 is affected."""
+    issues = (
+        issue(1, "10-01 → 1", "10-05 → 4", type="Release", fixVersions=["7", "8"]),
+        issue(2, "10-01 → 1", "10-04 → 4", type="Release", fixVersions=["6"]),
+        issue(9, "10-01 → 1", type="Incident", versions=["8"]),
+    )
+    found = deployed(rules(GROUPED, incidents=INCIDENTS), *issues)
+    assert [(name, failed) for name, _, failed in found] == [("P-2", False), ("P-1", True), ("P-1", True)]
+
+
+@pytest.mark.parametrize(
+    ("created", "failed"),
+    [
+        ("10-02", [False, False]),  # before the first deployment
+        ("10-03", [True, False]),  # at it
+        ("10-05 23:59", [True, False]),
+        ("10-06", [False, True]),  # at the next one: that one failed
+        ("10-30", [False, True]),
+        ("11-01", [False, False]),  # at the as-of: does not exist
+    ],
+)
+@pytest.mark.parametrize("side", ["incident", "item"])
+def test_a_linked_incident_fails_the_deployment_it_follows(created: str, failed: list[bool], side: str) -> None:
+    """From the deployment on and before the item's next one, whichever side the link was read from."""
+    links = {"incident": ([], ["1"]), "item": (["9"], [])}[side]
+    story = issue(1, "10-01 → 1", "10-03 → 5", "10-04 → 2", "10-06 → 5", links=links[0])
+    incident = issue(9, f"{created} → 1", type="Incident", links=links[1])
+    found = deployed(rules(BY_STATUS, incidents=INCIDENTS), story, incident)
+    assert [mark for _, _, mark in found] == failed
+
+
+def test_of_two_deployments_at_one_instant_a_linked_incident_fails_the_second() -> None:
+    """Closed, opened and closed by one rule of an automation: nothing lies between the first and the second."""
+    story = issue(1, "10-01 → 1", "10-03 → 5", "10-03 → 2", "10-03 → 5")
+    incident = issue(9, "10-03 → 1", type="Incident", links=["1"])
+    found = deployed(rules(BY_STATUS, incidents=INCIDENTS), story, incident)
+    assert [mark for _, _, mark in found] == [False, True]
+
+
+def test_a_failure_field_of_a_work_item_fails_its_deployments_by_status() -> None:
+    """The mapped change_failure belongs to the item."""
+    some = rules(BY_STATUS, fields={"change_failure": "cf"})
+    stories = (issue(1, "10-01 → 1", "10-03 → 5", cf="yes"), issue(2, "10-01 → 1", "10-04 → 5", cf="no"))
+    assert [mark for _, _, mark in deployed(some, *stories)] == [True, False]
+
+
+def test_a_row_of_the_table_fails_by_its_own_column_or_by_its_versions() -> None:
+    """An incident names version 7, which one of the rows released."""
+    rows = (
+        Row("a", time("10-03"), failed=True),
+        Row("b", time("10-04"), failed=False, version_ids=("7",)),
+        Row("c", time("10-05"), failed=False, version_ids=("8",)),
+    )
+    found = deployed(
+        rules(TABLE, incidents=INCIDENTS), issue(9, "10-01 → 1", type="Incident", versions=["7"]), table=rows
+    )
+    assert [mark for _, _, mark in found] == [True, True, False]
+
+
+# --- lead_time --------------------------------------------------------------------------------------------------------
+
+
+def test_lead_time_runs_from_the_commit_or_the_start_of_work_to_the_deployment() -> None:
+    """Committed 10-06 → released 10-10 23:59:59, and started 10-08 → the same: 5 days and 3 days less a second each."""
+    some = rules(VERSIONS, fields={"committed_at": "cf"})
+    stories = (
+        issue(1, "10-01 → 1", "10-08 → 2", "10-09 → 4", fixVersions=["1"], cf="2026-10-06"),
+        issue(2, "10-01 → 1", "10-08 → 2", "10-09 → 4", fixVersions=["1"]),
+    )
+    found = measure("lead_time", some, *stories, versions=(ONE,))
+    seconds = (5 * 86_400 - 1, 3 * 86_400 - 1)
+    assert found.value == sum(seconds) / 2 / 86_400
+    assert found.details["n"] == 2
+    # Percentiles of two: 3 days + 0.75 × 2 days, and so on, each less the second.
+    assert found.details["p75"] == (seconds[1] + 0.75 * 172_800) / 86_400
+
+
+def test_a_work_item_belongs_to_its_earliest_deployment_only() -> None:
+    """In versions of the 10th and the 20th: deployed on the 10th, once."""
+    story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["2", "1"])
+    found = measure("lead_time", rules(VERSIONS), story, versions=(ONE, TWO))
+    assert (found.n_used, found.value) == (1, (10 * 86_400 - 1) / 86_400)
+
+
+@pytest.mark.parametrize(
+    ("story", "exclusions"),
+    [
+        (issue(1, "10-01 → 1", "10-09 → 4", fixVersions=["1"]), {"never_started": 1}),
+        (issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"], cf="2026-11-01T00:00Z"), {"never_started": 1}),
+        (issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"], cf="soon"), {"invalid_value": 1}),
+        (issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"], cf="2026-10-11"), {"negative_duration": 1}),
+        (issue(1, "10-12 → 2", "10-13 → 4", fixVersions=["1"]), {"negative_duration": 1}),  # joined it later
+        (issue(1, "10-01 → 2", fixVersions=["1"]), {}),  # not done: no change
+        (issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"], resolution="Duplicate"), {}),  # done, not delivered
+        (issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["3"]), {}),  # shares no version with it
+    ],
+)
+def test_a_change_without_a_duration_is_left_out_under_its_reason(story: Issue, exclusions: dict[str, int]) -> None:
+    """What is no change of a deployment is no candidate at all."""
+    found = measure("lead_time", rules(VERSIONS, fields={"committed_at": "cf"}), story, versions=(ONE,))
+    assert (found.state, found.value, found.n_used, found.exclusions) == ("no_data", None, 0, exclusions)
+
+
+def test_versions_of_one_name_in_two_projects_are_two_versions() -> None:
+    """Both are called 1.0; the item is in the one of its own project, released on the 20th."""
+    story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["2"])
+    twins = (
+        version("1", date(2026, 10, 10), project="Q", name="1.0"),
+        version("2", date(2026, 10, 20), name="1.0"),
+    )
+    found = measure("lead_time", rules(VERSIONS), story, issue(2, "10-01 → 1", project="Q"), versions=twins)
+    assert found.value == (20 * 86_400 - 1) / 86_400
+
+
+def test_by_status_the_item_itself_is_the_change_done_or_not() -> None:
+    """Closed on the 3rd after two days, re-opened since; another was closed as a duplicate after four."""
+    stories = (
+        issue(1, "10-01 → 2", "10-03 → 5", "10-04 → 2"),
+        issue(2, "10-01 → 2", "10-05 → 5", resolution="Duplicate"),
+    )
+    found = measure("lead_time", rules(BY_STATUS), *stories)
+    assert (found.value, found.n_used) == (3.0, 2)
+
+
+def test_a_row_of_the_table_carries_the_items_it_names_and_those_of_its_versions() -> None:
+    """P-1 is named: 2 days. P-2 shares version 7: 4 days. P-3 is named but not done. P-4 is neither."""
+    rows = (
+        Row("a", time("10-10"), failed=False, issue_ids=("1", "3")),
+        Row("b", time("10-12"), failed=False, version_ids=("7",), issue_ids=("1", "77")),
+    )
+    stories = (
+        issue(1, "10-01 → 1", "10-08 → 2", "10-09 → 4"),
+        issue(2, "10-01 → 1", "10-08 → 2", "10-09 → 4", fixVersions=["7"]),
+        issue(3, "10-01 → 1", "10-08 → 2"),
+        issue(4, "10-01 → 1", "10-08 → 2", "10-09 → 4"),
+    )
+    found = measure("lead_time", rules(TABLE), *stories, table=rows)
+    assert (found.value, found.n_used) == (3.0, 2)
+
+
+def test_an_explained_change_names_its_deployment_and_both_instants() -> None:
+    """So that a person can check it in Jira."""
+    story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"])
+    ready: Prepared = prepared(Team((story,), STATUSES, (ONE,)), rules(VERSIONS), time("11-01"))
+    (part,) = explain("lead_time", ready, ready.windows[0]).used
+    assert (part.key, part.via) == ("P-1", "1")
+    assert part.instants == (("committed", at("10-01")), ("deployed", at("10-10 23:59:59")))
+
+
+# --- mttr -------------------------------------------------------------------------------------------------------------
+
+RESTORE = {"detected_at": "cf_d", "restored_at": "cf_r"}
+
+
+def test_mttr_is_the_median_of_hours_from_detection_to_restoration() -> None:
+    """Done after 2 h; detected an hour before it was written down and restored by the field 5 h later: median 3.5 h."""
+    issues = (
+        issue(1, "10-02 10:00 → 1", "10-02 12:00 → 4", type="Incident"),
+        issue(2, "10-03 10:00 → 1", type="Incident", cf_d="2026-10-03T09:00Z", cf_r="2026-10-03T14:00Z"),
+    )
+    found = measure("mttr", rules(incidents=INCIDENTS, fields=RESTORE), *issues)
+    assert (found.value, found.unit, found.details["n"], found.details["mean"]) == (3.5, "hours", 2, 3.5)
+
+
+@pytest.mark.parametrize(
+    ("fields", "exclusions", "still_open"),
+    [
+        ({"cf_d": "soon"}, {"invalid_value": 1}, 0),
+        ({"cf_d": "2026-10-06"}, {"negative_duration": 1}, 0),
+        ({"cf_d": "2026-12-01"}, {"negative_duration": 1}, 0),  # not detected yet, and does not fall back
+        ({"cf_r": "soon"}, {}, 0),  # no instant: no candidate; nobody knows whether it is open
+        ({"cf_r": "2026-12-01T00:00Z"}, {}, 1),  # not restored yet, though the issue is done
+    ],
+)
+def test_an_incident_without_a_duration_is_left_out_or_no_candidate(
+    fields: dict[str, str], exclusions: dict[str, int], still_open: int
+) -> None:
+    """Created on the 2nd, done on the 5th, but the fields say otherwise."""
+    incident = issue(1, "10-02 → 1", "10-05 → 4", type="Incident", **fields)
+    found = measure("mttr", rules(incidents=INCIDENTS, fields=RESTORE), incident)
+    assert (found.value, found.exclusions, found.details["open"]) == (None, exclusions, still_open)
+
+
+@pytest.mark.parametrize(("as_of", "still_open"), [("10-12", 0), ("10-19", 1), ("10-26", 0)])
+def test_open_incidents_are_those_detected_but_not_restored_at_the_end_of_the_window(
+    as_of: str, still_open: int
+) -> None:
+    """Detected on the 14th and restored on the 20th: open at the end of the week of the 12th only."""
+    incident = issue(1, "10-14 → 1", "10-20 → 4", type="Incident")
+    found = measure("mttr", rules(incidents=INCIDENTS), incident, as_of=as_of, window=-1)
+    assert found.details["open"] == still_open

@@ -1,0 +1,303 @@
+"""From an issue and the rules to what the metrics read: roles, categories, mapped fields, hashes."""
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+from metric_rows import REVIEW_WAITS, STATUSES, at, issue, version
+
+from models.metrics import facts
+from models.metrics.facts import Context
+from models.records import (
+    INVALID,
+    DeploymentRules,
+    IncidentRules,
+    Rules,
+    Status,
+    WorkItem,
+)
+
+RULES = Rules(
+    timezone="Europe/Zagreb",
+    workflow=REVIEW_WAITS,
+    fields={"committed_at": "cf_1", "points": "cf_2", "change_failure": "cf_3", "deployed_at": "cf_4"},
+    deployments=DeploymentRules("issues", types=("Release",)),
+    incidents=IncidentRules(("Incident",), priorities=("High",)),
+)
+CONTEXT = Context.of(RULES, STATUSES)
+
+
+def item(context: Context = CONTEXT, **more: Any) -> WorkItem:
+    """The work item of an open story."""
+    found = facts.read(issue(1, "10-01 → 1", **more), context).item
+    assert found is not None
+    return found
+
+
+def reasons(found: facts.IssueFacts) -> list[tuple[str, str]]:
+    """The findings of an issue."""
+    return [(finding.reason, finding.detail) for finding in found.findings]
+
+
+@pytest.mark.parametrize(
+    ("type_", "roles"),
+    [
+        ("Story", (True, False, False)),
+        ("Epic", (False, False, False)),  # a container: its work is counted in its parts
+        ("SUB-TASK", (False, False, False)),
+        ("release", (False, True, False)),
+        ("Incident", (False, False, True)),
+    ],
+)
+def test_an_issue_is_a_work_item_a_deployment_an_incident_or_nothing(type_: str, roles: tuple[bool, ...]) -> None:
+    """By its type, ignoring case."""
+    found = facts.read(issue(1, "10-01 → 1", type=type_, priority="high"), CONTEXT)
+    assert (found.item is not None, bool(found.deployments), found.incident is not None) == roles
+
+
+def test_an_incident_of_another_priority_is_neither_incident_nor_work_item() -> None:
+    """Its type alone says that it is no work."""
+    found = facts.read(issue(1, "10-01 → 1", type="Incident", priority="Low"), CONTEXT)
+    assert (found.item, found.incident) == (None, None)
+
+
+def test_without_priorities_every_issue_of_the_type_is_an_incident() -> None:
+    """Also one without a priority."""
+    context = Context.of(replace(RULES, incidents=IncidentRules(("Incident",))), STATUSES)
+    assert facts.read(issue(1, "10-01 → 1", type="Incident"), context).incident is not None
+
+
+def test_a_type_named_under_deployments_is_no_work_item_whatever_the_source() -> None:
+    """With released versions as the source, a Release issue is neither work nor a deployment."""
+    context = Context.of(replace(RULES, deployments=DeploymentRules("versions", types=("Release",))), STATUSES)
+    found = facts.read(issue(1, "10-01 → 1", type="Release"), context)
+    assert (found.item, found.deployments) == (None, ())
+
+
+def test_an_ignored_type_is_left_out_of_everything_even_of_the_findings() -> None:
+    """Named under incidents as well, it stays left out."""
+    rules = replace(RULES, incidents=IncidentRules(("Epic",)))
+    found = facts.read(issue(1, "10-01 → 98", type="Epic"), Context.of(rules, STATUSES))
+    assert (found.item, found.incident, found.findings) == (None, None, ())
+
+
+@pytest.mark.parametrize(
+    ("type_", "category"),
+    [("story", "feature"), ("Bug", "defect"), ("RISK", "risk"), ("Chore", "debt"), ("Spike", "unmapped")],
+)
+def test_a_category_comes_from_the_type_and_an_unlisted_type_is_unmapped(type_: str, category: str) -> None:
+    """Never silently a feature."""
+    assert item(type=type_).category == category
+
+
+def test_a_category_list_of_the_profile_replaces_the_default_one() -> None:
+    """With Spike as the only feature a Story is unmapped."""
+    context = Context.of(replace(RULES, categories={"feature": ("Spike",)}), STATUSES)
+    assert (item(context, type="spike").category, item(context).category) == ("feature", "unmapped")
+
+
+@pytest.mark.parametrize(
+    ("resolution", "excluded"), [("won't do", True), ("Duplicate", True), ("Done", False), (None, False)]
+)
+def test_a_resolution_that_delivers_nothing_is_excluded(resolution: str | None, excluded: bool) -> None:  # noqa: FBT001 - a table's column
+    """Ignoring case."""
+    assert item(resolution=resolution).excluded is excluded
+
+
+# --- mapped fields ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2026-10-05T12:00:00.500+0000", at("10-05 12:00:00.500")),  # Jira's own form
+        ("2026-10-05T12:00:00+02:00", at("10-05 10:00")),
+        ("2026-10-05T12:00Z", at("10-05 12:00")),
+        ("2026-10-05", at("10-04 22:00")),  # a beginning: the day's first instant in Zagreb
+        (None, None),
+        ("", None),
+        ("2026-10-05T12:00:00", INVALID),  # no offset: which instant?
+        ("05.10.2026", INVALID),
+        ("2026-02-30", INVALID),
+        (1_759_000_000_000, INVALID),
+        (True, INVALID),
+        (["2026-10-05"], INVALID),
+        ({"value": "2026-10-05"}, INVALID),
+    ],
+)
+def test_a_mapped_instant_is_a_moment_or_nothing_or_invalid(value: object, expected: object) -> None:
+    """A value that is no moment does not fall back to the default."""
+    assert item(cf_1=value).committed_at == expected
+
+
+def test_a_day_without_a_time_is_its_last_second_for_an_end() -> None:
+    """Deployed on 5 October in Zagreb: 23:59:59 there."""
+    (deployment,) = facts.read(issue(1, "10-01 → 1", type="Release", cf_4="2026-10-05"), CONTEXT).deployments
+    assert deployment.at == at("10-05 21:59:59")
+
+
+@pytest.mark.parametrize(
+    ("mapping", "value", "expected"),
+    [
+        ("cf.value", {"value": "2026-10-05T12:00Z"}, at("10-05 12:00")),
+        ("cf.a.b", {"a": {"b": "2026-10-05T12:00Z"}}, at("10-05 12:00")),
+        ("cf.value", None, None),
+        ("cf.value", {"id": "1"}, None),
+        ("cf.value", "2026-10-05T12:00Z", INVALID),  # the path leads below a text
+        ("cf.value", [{"value": "2026-10-05T12:00Z"}], INVALID),  # many are no moment
+    ],
+)
+def test_a_dotted_path_leads_into_a_field(mapping: str, value: object, expected: object) -> None:
+    """An absent step is no value; one that cannot be taken is an invalid one."""
+    context = Context.of(replace(RULES, fields={"committed_at": mapping}), STATUSES)
+    assert item(context, cf=value).committed_at == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "failed"),
+    [
+        (True, True),
+        (False, False),
+        (1, True),
+        (0.0, False),
+        ("FAILED", True),
+        ("fine", False),
+        ({"id": "7", "value": "Yes"}, True),
+        ([{"value": "no"}, {"value": "failure"}], True),
+        (["true"], True),
+        ([1], False),
+        ([], False),
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_a_change_failure_is_true_a_number_or_one_of_the_words(value: object, failed: bool) -> None:  # noqa: FBT001 - a table's column
+    """As a text, an option, or any member of a list."""
+    (deployment,) = facts.read(issue(1, "10-01 → 1", type="Release", cf_3=value), CONTEXT).deployments
+    assert deployment.failed is failed
+
+
+def test_a_list_of_options_is_read_through_a_path() -> None:
+    """Each member is asked for its value."""
+    context = Context.of(replace(RULES, fields={"change_failure": "cf_3.value"}), STATUSES)
+    boxes = [{"value": "No"}, {"value": "Failed"}]
+    assert facts.read(issue(1, "10-01 → 1", type="Release", cf_3=boxes), context).deployments[0].failed
+
+
+@pytest.mark.parametrize(
+    ("value", "points"),
+    [
+        (3, 3.0),
+        (0.5, 0.5),
+        (None, None),
+        ("3", INVALID),
+        (True, INVALID),
+        ({}, INVALID),
+        (float("nan"), INVALID),
+        (10**400, INVALID),
+    ],
+)
+def test_points_are_a_number_or_nothing_or_invalid(value: object, points: object) -> None:
+    """A text is not read as a number."""
+    assert item(cf_2=value).points == points
+
+
+def test_each_invalid_value_is_a_finding_that_names_its_role() -> None:
+    """So that a person finds the field."""
+    story = issue(1, "10-01 → 1", cf_1="soon", cf_2="many")
+    assert reasons(facts.read(story, CONTEXT)) == [("invalid_value", "committed_at"), ("invalid_value", "points")]
+    release = issue(2, "10-01 → 1", type="Release", cf_4="soon")
+    assert reasons(facts.read(release, CONTEXT)) == [("invalid_value", "deployed_at")]
+    context = Context.of(replace(RULES, fields={"detected_at": "cf_5", "restored_at": "cf_6"}), STATUSES)
+    incident = issue(3, "10-01 → 1", type="Incident", priority="High", cf_5="soon", cf_6="later")
+    expected = [("invalid_value", "detected_at"), ("invalid_value", "restored_at")]
+    assert reasons(facts.read(incident, context)) == expected
+
+
+def test_ids_of_versions_and_links_of_any_damaged_shape_are_read_or_left() -> None:
+    """Sorted, each once; a field that is no list names nothing."""
+    assert item(fixVersions=["20", "10", "20"]).version_ids == ("10", "20")
+    assert item(fixVersions="10").version_ids == ()
+    assert item(fixVersions=[None, {"id": "1"}]).version_ids == ()
+
+
+# --- deployments ------------------------------------------------------------------------------------------------------
+
+
+def test_each_entry_into_a_deployed_status_from_outside_is_a_deployment() -> None:
+    """Born in Done: no entry. Done → Closed: within. Out and in again: one."""
+    context = Context.of(replace(RULES, deployments=DeploymentRules("status", statuses=("done", "5"))), STATUSES)
+    found = facts.read(issue(1, "10-01 → 4", "10-02 → 5", "10-03 → 2", "10-04 → 5", "10-05 → 4"), context)
+    assert [deployment.at for deployment in found.deployments] == [at("10-04")]
+    assert found.deployments[0].issue_ids == ("1",)
+    assert found.item is not None
+
+
+def test_a_renamed_status_is_known_by_its_id_and_todays_name() -> None:
+    """Doing was called Live when the history was written; a retired status is known by its old name."""
+    for statuses, expected in ((("2",), 1), (("Doing",), 1), (("98",), 1), (("Live",), 0)):
+        context = Context.of(replace(RULES, deployments=DeploymentRules("status", statuses=statuses)), STATUSES)
+        move = issue(1, "10-01 → 1", "10-02 → 2" if statuses != ("98",) else "10-02 → 98")
+        assert len(facts.read(move, context).deployments) == expected
+
+
+VERSIONS = (
+    version("1", date(2026, 10, 5), name="1.0"),
+    version("2", date(2026, 10, 6), name="1.1", archived=True),
+    version("3", date(2026, 10, 7), name="2.0", released=False),
+    version("4", None, name="3.0"),
+    version("5", date(2026, 10, 5), project="ELSE", name="1.0"),
+)
+
+
+def test_released_and_dated_versions_of_the_projects_are_deployments_at_their_last_second() -> None:
+    """Archived ones count; unreleased ones, undated ones and other projects' do not."""
+    context = Context.of(replace(RULES, deployments=DeploymentRules("versions")), STATUSES)
+    found = facts.deployments_of_versions(VERSIONS, {"P"}, context)
+    assert [(d.name, d.at) for d in found] == [("1.0", at("10-05 21:59:59")), ("1.1", at("10-06 21:59:59"))]
+
+
+def test_versions_deploy_nothing_where_they_are_not_the_source() -> None:
+    """The versions of a profile that deploys by issues are labels only."""
+    assert facts.deployments_of_versions(VERSIONS, {"P"}, CONTEXT) == ()
+
+
+# --- hashes -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "of_results", "of_facts"),
+    [
+        ({"history_weeks": 3}, False, False),
+        ({"time_period_days": 3}, True, False),
+        ({"levels": {"cfr": (1.0, 2.0, 3.0)}}, True, False),
+        ({"deployments": DeploymentRules("issues", ("Release",), "fixVersions")}, True, False),
+        ({"deployments": DeploymentRules("issues", ("RELEASE",))}, False, False),
+        ({"timezone": "UTC"}, True, True),
+        ({"workflow": {"waiting": ("Doing",)}}, True, True),
+        ({"categories": {"feature": ("Bug",)}}, True, True),
+        ({"fields": {"points": "cf_9"}}, True, True),
+        ({"ignored_types": ()}, True, True),
+        ({"excluded_resolutions": ()}, True, True),
+        ({"failure_values": ("bad",)}, True, True),
+        ({"incidents": None}, True, True),
+        ({"deployments": DeploymentRules("status", statuses=("Done",))}, True, True),
+    ],
+)
+def test_a_changed_rule_changes_the_hash_of_what_it_can_change(
+    change: dict[str, Any],
+    of_results: bool,  # noqa: FBT001 - a table's column
+    of_facts: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    """A level or a period leaves the facts alone; the number of weeks leaves everything alone."""
+    other = replace(RULES, **change)
+    assert (facts.rules_hash(other) != facts.rules_hash(RULES)) is of_results
+    assert (Context.of(other, STATUSES).facts_rules_hash != CONTEXT.facts_rules_hash) is of_facts
+
+
+def test_facts_change_with_a_status_category_and_not_with_the_order_of_statuses() -> None:
+    """A status that becomes done at the site moves issues that were never touched."""
+    moved = (*STATUSES[:2], Status("3", "Review", "done"), *STATUSES[3:])
+    assert Context.of(RULES, moved).facts_rules_hash != CONTEXT.facts_rules_hash
+    assert Context.of(RULES, STATUSES[::-1]).facts_rules_hash == CONTEXT.facts_rules_hash

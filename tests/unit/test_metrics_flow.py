@@ -1,0 +1,168 @@
+"""The five Flow metrics: what counts in which window, what is left out, and the figures beside each value."""
+
+import pytest
+from metric_rows import REVIEW_WAITS, issue, measure
+
+from models.records import Issue, Rules
+
+OCTOBER = Rules(time_period_days=31, workflow=REVIEW_WAITS, fields={"points": "cf"})
+NONE = {"feature": 0, "defect": 0, "risk": 0, "debt": 0, "unmapped": 0}
+
+
+def done(number: int, *moves: str, **more: object) -> Issue:
+    """A story started on the 5th and done on the 7th, unless told otherwise."""
+    return issue(number, "10-01 → 1", *(moves or ("10-05 → 2", "10-07 → 4")), **more)
+
+
+# --- flow_velocity ----------------------------------------------------------------------------------------------------
+
+
+def test_flow_velocity_is_delivered_items_per_week() -> None:
+    """Three in 31 days: 3 ÷ (31 ÷ 7) a week, 8.3 points."""
+    items = (done(1, cf=3), done(2, cf=5.3, type="Bug"), done(3, type="Spike"))
+    found = measure("flow_velocity", OCTOBER, *items)
+    assert (found.value, found.unit, found.n_used) == (21 / 31, "per_week", 3)
+    assert found.details == {
+        "count": 3,
+        "points": 8.3,
+        "by_category": NONE | {"feature": 1, "defect": 1, "unmapped": 1},
+    }
+
+
+def test_items_done_without_delivering_are_left_out() -> None:
+    """Won't Do is no throughput."""
+    found = measure("flow_velocity", OCTOBER, done(1), done(2, resolution="won't do"))
+    assert (found.details["count"], found.exclusions) == (1, {"not_delivered": 1})
+
+
+@pytest.mark.parametrize("points", ["many", True, {}])
+def test_an_item_whose_points_are_no_number_still_counts(points: object) -> None:
+    """One bad field costs its points, not the item."""
+    found = measure("flow_velocity", OCTOBER, done(1, cf=points), done(2, cf=2))
+    assert (found.details["count"], found.details["points"], found.exclusions) == (2, 2.0, {})
+
+
+def test_points_are_unknown_where_the_profile_maps_none() -> None:
+    """None, never 0."""
+    assert measure("flow_velocity", Rules(time_period_days=31), done(1, cf=3)).details["points"] is None
+
+
+def test_the_sum_of_points_does_not_hang_on_the_order_of_rows() -> None:
+    """In floats 0.1 + 0.2 + 0.3 depends on who comes first."""
+    forwards = [done(number, cf=points) for number, points in enumerate((0.1, 0.2, 0.3, 1e12, -1e12), start=1)]
+    sums = [measure("flow_velocity", OCTOBER, *order).details["points"] for order in (forwards, forwards[::-1])]
+    assert sums == [0.6, 0.6]
+
+
+@pytest.mark.parametrize(
+    ("moment", "counts"),
+    [("09-30 23:59:59.999999", 0), ("10-01", 1), ("10-31 23:59:59.999999", 1), ("11-01", 0)],
+)
+def test_a_window_holds_its_start_and_not_its_end(moment: str, counts: int) -> None:
+    """Half-open: October begins at its first midnight and ends before November's."""
+    found = measure("flow_velocity", OCTOBER, issue(1, "09-01 → 1", f"{moment} → 4"), as_of="11-01 12:00")
+    assert found.details["count"] == counts
+
+
+# --- flow_time --------------------------------------------------------------------------------------------------------
+
+
+def test_flow_time_is_the_median_of_days_from_start_to_done() -> None:
+    """2, 4 and 12 days: median 4, mean 6, p75 = 4 + 0.5 × 8, p85 = 4 + 0.7 × 8, p95 = 4 + 0.9 × 8."""
+    items = (done(1), done(2, "10-05 → 2", "10-09 → 4"), done(3, "10-05 → 2", "10-17 → 4"))
+    found = measure("flow_time", OCTOBER, *items)
+    assert (found.value, found.unit, found.n_used) == (4.0, "days", 3)
+    assert found.details == {"n": 3, "mean": 6.0, "p75": 8.0, "p85": 9.6, "p95": 11.2}
+
+
+@pytest.mark.parametrize("metric", ["flow_time", "flow_efficiency"])
+def test_who_never_started_or_delivered_nothing_is_left_out_with_the_reason(metric: str) -> None:
+    """Open → Done; the same as a duplicate counts under its resolution only."""
+    items = (done(1), done(2, "10-07 → 4"), done(3, "10-07 → 4", resolution="Duplicate"))
+    found = measure(metric, OCTOBER, *items)
+    assert (found.n_used, found.exclusions) == (1, {"never_started": 1, "not_delivered": 1})
+    assert found.n_excluded == 2
+
+
+# --- flow_efficiency --------------------------------------------------------------------------------------------------
+
+
+def test_flow_efficiency_weighs_all_active_time_against_all_time_in_progress() -> None:
+    """2 of 2 days active and 1 of 4: 100 × 3 ÷ 6 = 50 %, though the items' own shares are 100 % and 25 %."""
+    items = (done(1), done(2, "10-05 → 2", "10-06 → 3", "10-09 → 4"))
+    found = measure("flow_efficiency", OCTOBER, *items)
+    assert (found.value, found.unit) == (50.0, "percent")
+    assert found.details == {"n": 2, "median_share": 62.5}
+
+
+def test_time_back_in_todo_is_neither_active_nor_waiting() -> None:
+    """Active a day, todo three days, waiting a day: 50 %."""
+    item = done(1, "10-05 → 2", "10-06 → 1", "10-09 → 3", "10-10 → 4")
+    assert measure("flow_efficiency", OCTOBER, item).value == 50.0
+
+
+def test_no_second_in_progress_is_no_efficiency() -> None:
+    """Started and done in one instant: an item is used, but zero cannot be divided by."""
+    found = measure("flow_efficiency", OCTOBER, done(1, "10-05 → 2", "10-05 → 4"))
+    assert (found.state, found.value, found.n_used) == ("no_data", None, 1)
+    assert found.details == {"n": 1, "median_share": None}
+
+
+# --- flow_load --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("as_of", "load", "stages", "oldest"),
+    [
+        ("10-05", 0, (0, 0), None),  # the start at the end of the window has not happened
+        ("10-06", 1, (1, 0), 1.0),
+        ("10-08", 1, (0, 1), 3.0),  # the age counts from the first start
+        ("10-10", 0, (0, 0), None),
+        ("10-13", 1, (1, 0), 8.0),  # re-opened: as old as its first start
+    ],
+)
+def test_flow_load_counts_what_is_in_progress_just_before_the_end(
+    as_of: str, load: int, stages: tuple[int, int], oldest: float | None
+) -> None:
+    """Doing on the 5th, Review on the 7th, Done on the 9th, Doing again on the 12th."""
+    item = done(1, "10-05 → 2", "10-07 → 3", "10-09 → 4", "10-12 → 2", type="Bug")
+    found = measure("flow_load", OCTOBER, item, as_of=as_of)
+    assert (found.value, found.n_used, found.unit) == (load, load, "items")
+    assert found.details["by_stage"] == dict(zip(("active", "waiting"), stages, strict=True))
+    assert found.details["by_category"] == NONE | {"defect": load}
+    assert found.details["oldest_age_days"] == oldest
+
+
+def test_flow_load_looks_at_each_windows_own_end() -> None:
+    """In progress from the 5th to the 7th: nothing at the end of its week, though it counts then as done."""
+    rules = Rules(history_weeks=4, workflow=REVIEW_WAITS)
+    long, short = done(1, "10-05 → 2", "10-15 → 4"), done(2)
+    values = [measure("flow_load", rules, long, short, as_of="10-26", window=week).value for week in (1, 2, 3)]
+    assert values == [1.0, 0.0, 0.0]  # weeks to 12, 19 and 26 October
+
+
+def test_a_running_week_is_loaded_as_of_now() -> None:
+    """Wednesday the 7th, noon: in progress for two and a half days."""
+    found = measure("flow_load", OCTOBER, done(1, "10-05 → 2", "10-08 → 4"), as_of="10-07 12:00", window=-1)
+    assert (found.value, found.details["oldest_age_days"]) == (1.0, 2.5)
+    assert found.details["effective_end"] == "2026-10-07T12:00:00.000000Z"
+
+
+# --- flow_distribution ------------------------------------------------------------------------------------------------
+
+
+def test_flow_distribution_is_the_share_of_features_and_shows_every_category() -> None:
+    """Two features, one defect, one unmapped: 50 %."""
+    items = (done(1), done(2), done(3, type="Bug"), done(4, type="Spike"), done(5, resolution="Invalid"))
+    found = measure("flow_distribution", OCTOBER, *items)
+    assert (found.value, found.n_used, found.exclusions) == (50.0, 4, {"not_delivered": 1})
+    assert found.details == {
+        "by_category": NONE | {"feature": 2, "defect": 1, "unmapped": 1},
+        "shares": {"feature": 50.0, "defect": 25.0, "risk": 0.0, "debt": 0.0, "unmapped": 25.0},
+    }
+
+
+def test_the_share_of_features_may_be_a_true_zero() -> None:
+    """One defect and nothing else is 0 % features, not no data."""
+    found = measure("flow_distribution", OCTOBER, done(1, type="Bug"))
+    assert (found.state, found.value) == ("success", 0.0)

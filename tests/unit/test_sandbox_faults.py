@@ -1,0 +1,155 @@
+"""What goes wrong at the sandbox on demand goes wrong as on a real site."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import requests
+
+from sandbox import faults
+from sandbox.adapter import SandboxAdapter
+from sandbox.api import Jira
+from sandbox.shapes import Flavour
+from sandbox.site import Clock
+from sandbox.team import EMAIL, TOKEN, generate
+
+START = datetime(2025, 1, 6, tzinfo=UTC)
+SEARCH = "https://acme.example/rest/api/3/search/jql"
+
+
+def a_jira(flavour: Flavour = "cloud") -> Jira:
+    """Fifty issues."""
+    return Jira(generate(1, 50, START, flavour=flavour), Clock(START + timedelta(weeks=6)))
+
+
+@pytest.fixture
+def jira() -> Jira:
+    """A Cloud site."""
+    return a_jira()
+
+
+@pytest.fixture
+def session(jira: Jira) -> Iterator[requests.Session]:
+    """A logged-in session whose site is the sandbox."""
+    with requests.Session() as session:
+        session.auth = (EMAIL, TOKEN)
+        session.mount("https://acme.example", SandboxAdapter(jira))
+        yield session
+
+
+def ask(session: requests.Session, **more: object) -> requests.Response:
+    """One search of five issues."""
+    return session.post(SEARCH, json={"jql": "id > 0 ORDER BY id", "maxResults": 5, **more}, timeout=5)
+
+
+def test_a_fault_strikes_its_door_so_often_and_no_more(jira: Jira, session: requests.Session) -> None:
+    """After one request that is spared it hits two, at the search alone."""
+    jira.faults.append(faults.failing(502, door="search", times=2, after=1))
+    assert session.get("https://acme.example/rest/api/3/status").status_code == 200
+    assert [ask(session).status_code for _ in range(4)] == [200, 502, 502, 200]
+    assert [seen.status for seen in jira.log] == [200, 200, 502, 502, 200]
+    assert jira.faults[0].hits == 2
+
+
+def test_too_many_requests_come_with_a_time_or_without(jira: Jira, session: requests.Session) -> None:
+    """Jira names the wait and the reason; a gateway neither, and not in JSON."""
+    jira.faults += [faults.too_many(7), faults.too_many(None)]
+    polite, rude, fine = ask(session), ask(session), ask(session)
+    assert (polite.status_code, polite.headers["Retry-After"]) == (429, "7")
+    assert polite.headers["RateLimit-Reason"] == "jira-burst-based"
+    assert (rude.status_code, "Retry-After" in rude.headers) == (429, False)
+    assert rude.text.startswith("<html>")
+    assert fine.status_code == 200
+
+
+def test_a_server_error_may_name_a_wait(jira: Jira, session: requests.Session) -> None:
+    """503 with Retry-After, and a page for people."""
+    jira.faults.append(faults.failing(retry_after=3))
+    answer = ask(session)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "3")
+    with pytest.raises(requests.JSONDecodeError):
+        answer.json()
+
+
+def test_a_connection_can_be_reset(jira: Jira, session: requests.Session) -> None:
+    """As requests reports it; the request was counted."""
+    jira.faults.append(faults.reset())
+    with pytest.raises(requests.ConnectionError):
+        ask(session)
+    assert len(jira.log) == 1
+
+
+def test_a_body_can_be_cut(jira: Jira, session: requests.Session) -> None:
+    """It ends before the promised length."""
+    jira.faults.append(faults.cut())
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        ask(session)
+
+
+@pytest.mark.parametrize("fault", [faults.half_json(), faults.not_json()])
+def test_a_body_can_be_no_json(jira: Jira, session: requests.Session, fault: faults.Fault) -> None:
+    """200, and yet nothing to read."""
+    jira.faults.append(fault)
+    answer = ask(session)
+    assert answer.status_code == 200
+    with pytest.raises(requests.JSONDecodeError):
+        answer.json()
+
+
+def test_a_page_can_lack_what_it_must_have(jira: Jira, session: requests.Session) -> None:
+    """A key, or its issues."""
+    jira.faults += [faults.without("issues"), faults.empty_page()]
+    assert set(ask(session).json()) == {"isLast", "nextPageToken"}
+    empty = ask(session).json()
+    assert (empty["issues"], empty["isLast"], "nextPageToken" in empty) == ([], False, True)
+
+
+def test_a_token_can_repeat(jira: Jira, session: requests.Session) -> None:
+    """The second page gives the first page's token again."""
+    jira.faults.append(faults.repeated_token(times=2))
+    first = ask(session).json()
+    second = ask(session, nextPageToken=first["nextPageToken"]).json()
+    assert second["nextPageToken"] == first["nextPageToken"]
+    assert second["isLast"] is False
+
+
+def test_damage_leaves_a_refusal_alone(jira: Jira, session: requests.Session) -> None:
+    """What is no page has no token to repeat."""
+    jira.faults.append(faults.repeated_token())
+    assert set(ask(session, jql="nonsense").json()) == {"errorMessages", "errors"}
+
+
+def test_an_answer_can_be_late(jira: Jira, session: requests.Session) -> None:
+    """Later than the reader waits: a timeout; sooner: an answer."""
+    jira.faults += [faults.slow(60), faults.slow(0.01)]
+    with pytest.raises(requests.ReadTimeout):
+        ask(session)
+    assert ask(session).status_code == 200
+
+
+def test_the_limit_holds_in_any_window_and_counts_on_arrival(jira: Jira, session: requests.Session) -> None:
+    """Three in ten seconds; a refused one does not use it up, but is remembered."""
+    now = [0.0]
+    jira.limit = faults.Limit(3, 10.0, ticks=lambda: now[0])
+    times = (0.0, 1.0, 2.0, 3.0, 9.9, 10.0, 10.5, 11.0)
+    statuses = []
+    for now[0] in times:
+        answer = ask(session)
+        statuses.append(answer.status_code)
+        if now[0] == 3.0:
+            assert answer.headers["Retry-After"] == "7"
+    assert statuses == [200, 200, 200, 429, 429, 200, 429, 200]
+    assert (jira.limit.refused, jira.limit.most) == (3, 6)
+
+
+def test_data_center_tells_its_limit_on_every_answer() -> None:
+    """`retry-after: 0` as long as there is room: no reason to wait."""
+    jira = a_jira("datacenter")
+    jira.limit = faults.Limit(2, 10.0, ticks=lambda: 0.0)
+    with requests.Session() as session:
+        session.auth = (EMAIL, TOKEN)
+        session.mount("https://acme.example", SandboxAdapter(jira))
+        answers = [session.get("https://acme.example/rest/api/2/status") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == ["1", "0", "0"]
+    assert answers[0].headers["Retry-After"] == "0"

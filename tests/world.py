@@ -1,0 +1,140 @@
+"""A whole Flowbeat in a folder of its own: configuration, stand-in Jira, embedded server, real commands and workers."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sandbox.api import Jira
+from sandbox.server import Options, build, running
+from worker import embedded
+
+PROGRAM = [str(Path(sys.executable).with_name("flowbeat"))]
+TOKEN_VARIABLE = "ACCEPTANCE_JIRA_TOKEN"
+CONFIG = """
+[sweep]
+silent_seconds = {silent}
+every_seconds = 1
+[connections.sandbox]
+base_url = "{url}"
+email = "{email}"
+token_env = "{variable}"
+requests = 1000
+per_seconds = 1
+[profiles.payments]
+connection = "sandbox"
+jql = "project = PAY"
+[profiles.payments.fields]
+points = "Story point estimate"
+[profiles.payments.workflow]
+waiting = ["In Review", "Blocked"]
+[profiles.payments.deployments]
+source = "versions"
+[profiles.payments.incidents]
+types = ["Incident"]
+"""
+
+
+@dataclass
+class World:
+    """A folder with everything in it; ``jira`` is the sandbox that serves it."""
+
+    folder: Path
+    url: str
+    jira: Jira
+    environment: dict[str, str]
+    stack: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def token(self) -> str:
+        """The secret that must turn up nowhere."""
+        return self.environment[TOKEN_VARIABLE]
+
+    def run(self, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """A flowbeat command, to its end."""
+        return subprocess.run(
+            [*PROGRAM, *args],
+            cwd=self.folder,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def python(self, script: str, *args: str) -> None:
+        """A few lines of Python in this world."""
+        subprocess.run([sys.executable, "-c", script, *args], cwd=self.folder, env=self.environment, check=True)
+
+    def start(self, *args: str) -> subprocess.Popen[bytes]:
+        """A process that goes on: its own session, ended with the test."""
+        with (self.folder / f"{args[0]}.out").open("ab") as out:
+            process = subprocess.Popen(
+                [*PROGRAM, *args], cwd=self.folder, env=self.environment, stdout=out, stderr=out, start_new_session=True
+            )
+        self.stack.callback(kill_group, process)
+        return process
+
+    def rows(self, sql: str) -> list[Any]:
+        """What the database says, read as any user would read it."""
+        with sqlite3.connect(self.folder / "flowbeat.db") as connection:
+            return connection.execute(sql).fetchall()
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        """Every line of every app.log."""
+        files = sorted((self.folder / "logs").glob("app.log*"))
+        return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all its children, gently first."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None and number is signal.SIGTERM:
+            continue
+        try:
+            os.killpg(process.pid, number)
+            process.wait(15)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue
+
+
+def eventually(check: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """The first true answer of a check, which must come in time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if found := check():
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"not within {seconds} s")
+
+
+def open_world(
+    stack: ExitStack, folder: Path, *, latency: float = 0.0, silent: int = 10, more: str = "", **options: Any
+) -> World:
+    """A world in a folder, as large as the stack it is closed with; ``options`` are the sandbox's."""
+    jira = build(Options(**{"issues": 300, **options}), datetime.now(UTC))
+    account = jira.site.accounts[0]
+    url = stack.enter_context(running(jira, latency=latency))
+    text = CONFIG.format(url=url, email=account.email, variable=TOKEN_VARIABLE, silent=silent) + more
+    (folder / "flowbeat.toml").write_text(text)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("FLOWBEAT_")}
+    environment = clean | {TOKEN_VARIABLE: account.token, "COLUMNS": "100"}
+    world = World(folder, url, jira, environment)
+    stack.callback(stop_server, folder)
+    stack.enter_context(world.stack)
+    return world
+
+
+def stop_server(folder: Path) -> None:
+    """Whoever leaves last stops the embedded server: make sure that somebody does."""
+    if (folder / ".flowbeat" / "redis").exists():
+        embedded.ensure(folder / ".flowbeat").close()
