@@ -1,5 +1,98 @@
-"""Being written."""
+"""The check command: everything Flowbeat leans on, a line each, with what to do where something is wrong."""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, fields
+from typing import Final
 
 import click
+from rich.text import Text
 
-COMMANDS: tuple[click.Command, ...] = ()
+from console import faults, lookjira, looks
+from console.looks import Line
+from console.render import Format, Sheet, clean, format_option, show, terminal
+from worker import runtime, settings
+from worker.runtime import Runtime
+
+_MARKS: Final = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "bad": ("✗", "red")}
+_NAMES: Final = tuple(field.name for field in fields(Line))
+
+
+@click.command()
+@format_option
+def check(form: Format) -> None:
+    """See whether everything is well: ✓ yes, ! look at it, ✗ broken; exit code 1 if anything is broken.
+
+    Asks each Jira a few questions, and starts the queue if it is Flowbeat's own.
+    """
+    current = Runtime(settings.load(None, os.environ))
+    runtime.adopt(current)
+    try:
+        _log_if_possible(current)
+        lines = _lines(current)
+    finally:
+        current.close()
+        runtime.forget()
+    if form == "table":
+        _print(lines)
+    else:
+        show(form, Sheet(_NAMES, [asdict(line) for line in lines], ()))
+    if any(line.state == "bad" for line in lines):
+        raise click.exceptions.Exit(1)
+
+
+COMMANDS: tuple[click.Command, ...] = (check,)
+
+
+def _log_if_possible(current: Runtime) -> None:
+    """Requests to Jira are logged; where they cannot be, the line about the log files says so, and that is enough."""
+    if looks.is_writable(current.settings.log_dir):
+        runtime.configure_logs(current.settings, console=False)
+    else:
+        logging.getLogger().addHandler(logging.NullHandler())
+
+
+def _lines(current: Runtime) -> list[Line]:
+    """Each look by itself, so that one that fails hides no other."""
+    connections = sorted({profile.connection for profile in current.settings.profiles.values()})
+    return [
+        *_careful("configuration", lambda: looks.configuration(current)),
+        *_careful("database", lambda: looks.database(current)),
+        *_careful("Redis", lambda: looks.redis(current)),
+        *_careful("workers", lambda: looks.workers(current)),
+        *(line for name in connections for line in _careful(f"Jira {name}", _jira(current, name))),
+        *_careful("log files", lambda: looks.log_files(current)),
+        *(line for name in current.settings.profiles for line in _careful(f"data {name}", _data(current, name))),
+    ]
+
+
+def _jira(current: Runtime, name: str) -> Callable[[], Iterable[Line]]:
+    return lambda: lookjira.connection(current, current.settings.connections[name])
+
+
+def _data(current: Runtime, name: str) -> Callable[[], Iterable[Line]]:
+    return lambda: looks.data(current, name)
+
+
+def _careful(what: str, look: Callable[[], Iterable[Line]]) -> list[Line]:
+    """The lines of a look, up to the error that ended it."""
+    found: list[Line] = []
+    try:
+        found.extend(look())
+    except faults.EXPECTED as error:
+        found.append(Line(what, "bad", faults.sentence(error)))
+    return found
+
+
+def _print(lines: Sequence[Line]) -> None:
+    console = terminal()
+    width = max(len(line.what) for line in lines)
+    for line in lines:
+        mark, style = _MARKS[line.state]
+        said = f"{line.message}; {line.advice}" if line.advice else line.message
+        room = Text(clean(said)).wrap(console, max(20, console.width - width - 5))
+        for index, part in enumerate(room):
+            part.rstrip()
+            head = (f"{mark} ", style) if index == 0 else "  "
+            console.print(Text.assemble(head, f"{line.what if index == 0 else '':<{width}}  ", part))

@@ -69,8 +69,8 @@ class Commands(click.Group):
         except click.UsageError as error:
             from worker.keys import did_you_mean  # noqa: PLC0415 - it imports Celery, and the help does not need it
 
-            error.message = error.message.rstrip(".") + did_you_mean(args[0], _MODULES)
-            raise
+            near = did_you_mean(args[0], _MODULES)
+            raise click.UsageError(error.message.rstrip(".") + near, ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """The commands by group, a line each."""

@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -83,7 +83,11 @@ def _jira(team: dict[str, Any]) -> Iterator[str]:
     jira = build(Options(issues=ISSUES), datetime.fromisoformat(team["anchor"]))
     account = jira.site.accounts[0]
     os.environ[TOKEN_VARIABLE], team["email"] = account.token, account.email
-    with running(jira, port=team["port"]) as url:
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(running(jira, port=team["port"]))
+        except OSError:  # somebody else has the port now: at another one the copy is fetched anew
+            url = stack.enter_context(running(jira))
         yield url
 
 

@@ -59,9 +59,9 @@ def sandbox(**chosen: Any) -> None:
     try:
         run(Options(**chosen), click.echo)
     except OSError as error:
-        raise ConfigError(
-            f"--port {chosen['port']}: {error.strerror}; choose another, or 0 for any free one"
-        ) from error
+        raise ConfigError(f"--port {chosen['port']}: {error.strerror}; choose another, or 0 for any free") from error
+    except ValueError as error:  # a folder of recordings that cannot be served; the message is a sentence
+        raise ConfigError(f"--data {chosen['data']}: {error}") from error
 
 
 COMMANDS: tuple[click.Command, ...] = (worker, beat, flower, sandbox)

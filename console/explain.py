@@ -33,9 +33,7 @@ _ALL: Final = 10_000_000
 @click.option("--as-of", metavar="T", help="As of a past day (2026-10-31: its end) or instant, instead of the newest.")
 @click.option("--limit", type=click.IntRange(1), help="So many rows of each table at most; all if not given.")
 @format_option
-def explain(
-    profile: str, metric: str, *, week: str | None, as_of: str | None, limit: int | None, form: Format
-) -> None:
+def explain(profile: str, metric: str, *, week: str | None, as_of: str | None, limit: int | None, form: Format) -> None:
     """Show the issues behind a number, and those left out with the reason.
 
     Computed anew from what is stored, without a request to Jira. CSV holds the issues only, JSON the number too.

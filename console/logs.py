@@ -85,7 +85,7 @@ def _since(text: str | None, now: datetime) -> datetime | None:
     try:
         if is_day(text):
             day = date.fromisoformat(text)
-            return datetime(day.year, day.month, day.day).astimezone()  # noqa: DTZ001 - the machine's own zone is meant
+            return datetime(day.year, day.month, day.day).astimezone()
         return instant(instant_of(text))
     except ValueError as error:
         raise click.UsageError(

@@ -1,6 +1,6 @@
 """What stands behind one number, as rows and sheets: each part in the metric's unit, and how they add up to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -13,7 +13,7 @@ from models import store
 from models.metrics.calculate import Explanation
 from models.metrics.prepared import Contribution
 from models.metrics.stats import DAY, HOUR, WEEK
-from models.records import UNITS, Measurement, MetricResult, Window, instant
+from models.records import UNITS, Measurement, MetricResult, instant
 
 UNIT_WORDS: Final[Mapping[str, str]] = {"per_day": "per day", "per_week": "per week"}
 _DURATIONS: Final[Mapping[str, int]] = {"lead_time": DAY, "flow_time": DAY, "mttr": HOUR, "flow_efficiency": HOUR}
@@ -114,7 +114,7 @@ def adds_up(view: View) -> str:
         return str(measured.message)
     width = window.effective_end - window.start
     total, base = sum(part.value for part in used), sum(part.base for part in used)
-    ways = {
+    ways: Mapping[str, Callable[[], str]] = {
         "deployment_frequency": lambda: f"{len(used):,} deployments ÷ {_exact(width / DAY)} days",
         "cfr": lambda: f"{total:,} failed ÷ {len(used):,} deployments",
         "flow_velocity": lambda: f"{len(used):,} items ÷ {_exact(width / WEEK)} weeks",

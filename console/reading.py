@@ -45,7 +45,9 @@ def require_schema(current: Runtime) -> None:
     if found is None:
         raise FatalError("the database holds nothing of Flowbeat yet; flowbeat refresh fills it")
     if found != newest_revision():
-        raise FatalError(f"the database's schema is {found}, and this program needs {newest_revision()}: flowbeat migrate")
+        raise FatalError(
+            f"the database's schema is {found}, and this program needs {newest_revision()}: flowbeat migrate"
+        )
 
 
 def missing_file(current: Runtime) -> Path | None:
@@ -87,4 +89,4 @@ def as_of_option(text: str | None, zone: ZoneInfo) -> datetime | None:
     try:
         return None if text is None else instant(parse_as_of(text, zone))
     except ValueError as error:
-        raise click.UsageError(f"--as-of: {error}") from error
+        raise click.UsageError(f"--{error}") from error

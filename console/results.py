@@ -116,7 +116,9 @@ def _chosen(current: Runtime, profile: str, rows: list[MetricResult], text: str 
 
 
 def _nothing(profile: str | None) -> str:
-    return f"no result{f' of {profile!r}' if profile else ''} is stored yet; flowbeat refresh{f' {profile}' if profile else ''}"
+    if profile is None:
+        return "no result is stored yet; flowbeat refresh makes the first"
+    return f"no result of {profile!r} is stored yet; flowbeat refresh {profile} makes the first"
 
 
 def _show(form: Format, sheets: Mapping[str, Sheet], metric: str | None) -> None:
@@ -132,9 +134,7 @@ def _show(form: Format, sheets: Mapping[str, Sheet], metric: str | None) -> None
 # --- sheets ---------------------------------------------------------------------------------------------------------
 
 
-def _sheet(
-    current: Runtime, session: Session, profile: str, rows: Sequence[MetricResult], metric: str | None
-) -> Sheet:
+def _sheet(current: Runtime, session: Session, profile: str, rows: Sequence[MetricResult], metric: str | None) -> Sheet:
     zone = reading.zone_of(current, profile)
     notes = (*_messages(rows), *_findings(session, profile), _freshness(current, session, profile, rows, zone))
     if rows[0].window_kind == "period":
@@ -186,9 +186,7 @@ def _findings(session: Session, profile: str) -> tuple[str, ...]:
     return (f"Data quality, by issues: {words}. flowbeat explain names them.",)
 
 
-def _freshness(
-    current: Runtime, session: Session, profile: str, rows: Sequence[MetricResult], zone: ZoneInfo
-) -> str:
+def _freshness(current: Runtime, session: Session, profile: str, rows: Sequence[MetricResult], zone: ZoneInfo) -> str:
     cache = store.find_cache(session, profile)
     as_of = max(row.confirmed_as_of for row in rows)
     if cache is None or cache.data_as_of is None:

@@ -42,8 +42,7 @@ def open_sessions(engine: Engine) -> Sessions:
 def migrate(engine: Engine) -> tuple[str | None, str]:
     """Bring the schema to the newest revision under a lock; returns (revision before, revision now)."""
     config = alembic_config()
-    with engine.connect() as connection:
-        before = _revision(connection)
+    before = revision(engine)
     if before == (newest := newest_revision()):
         return before, newest
     with engine.begin() as connection:
@@ -56,8 +55,8 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
 
 def revision(engine: Engine) -> str | None:
     """The revision the database is at, None where it has no schema of ours."""
-    with engine.connect() as connection:
-        return _revision(connection)
+    with engine.execution_options(readonly=True).connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 def newest_revision() -> str:
@@ -73,10 +72,6 @@ def alembic_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     return config
-
-
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _json(value: object) -> str:

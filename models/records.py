@@ -448,6 +448,7 @@ WARNING_FACTOR: Final = 1.2
 SizeCategory = Literal["small", "medium", "large"]
 ThresholdStatus = Literal["pass", "warning", "fail"]
 _DOTTED: Final = re.compile(r"[A-Za-z_]\w*(\.\w+)*")
+_STAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _HEX32: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -466,8 +467,8 @@ class LogEntry:
 
     def __post_init__(self) -> None:
         """Refuse a timestamp that is not UTC with microseconds, an unknown level, a module that is no dotted name."""
-        parsed = datetime.strptime(self.timestamp, "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007 - the Z is required by the format
-        _require(parsed.strftime("%f") == self.timestamp[-7:-1], "a timestamp carries six digits of a second")
+        _require(bool(_STAMP.fullmatch(self.timestamp)), "a timestamp is UTC with six digits of a second and Z")
+        datetime.fromisoformat(self.timestamp)
         _require(self.level in LOG_LEVELS, f"unknown log level {self.level!r}")
         _require(bool(_DOTTED.fullmatch(self.module)), f"not a dotted module name: {self.module!r}")
         _require(self.line >= 0, "a line number is not negative")

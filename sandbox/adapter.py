@@ -33,9 +33,9 @@ class SandboxAdapter(BaseAdapter):
         request: PreparedRequest,
         stream: bool = False,  # noqa: FBT001, FBT002, ARG002 - the base class's
         timeout: _Timeout = None,
-        verify: bool | str = True,  # noqa: FBT001, FBT002, ARG002
-        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,  # noqa: ARG002
-        proxies: Mapping[str, str] | None = None,  # noqa: ARG002
+        verify: bool | str = True,  # noqa: FBT001, FBT002, ARG002 - likewise
+        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,  # noqa: ARG002 - likewise
+        proxies: Mapping[str, str] | None = None,  # noqa: ARG002 - likewise
     ) -> Response:
         """Answer a prepared request with the sandbox's answer."""
         url = urlsplit(request.url or "")

@@ -33,22 +33,14 @@ class Found:
     key: Callable[[Issue], tuple[Any, ...]]
 
 
+@dataclass(frozen=True, slots=True)
 class _Down:
     """A sort value turned round."""
 
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
+    value: Any
 
     def __lt__(self, other: "_Down") -> bool:
         return bool(other.value < self.value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Down) and bool(self.value == other.value)
-
-    def __hash__(self) -> int:
-        return hash(self.value)
 
 
 def search(site: Site, text: str, asker: Asker, *, must_be_bounded: bool = False) -> Found:
@@ -191,7 +183,7 @@ class _Terms:
     def _key_clause(self, clause: Clause) -> Test:
         _allow(clause, _EQUALITY | _RANGE)
         if clause.operator in {"is", "is not"}:
-            return _constant(clause.operator == "is not")
+            return _membership(clause.operator, lambda issue: [issue.id], set())
         if clause.operator in _RANGE:
             return self._key_range(clause)
         wanted = {self.issue(clause, value).id for value in clause.values}
@@ -351,10 +343,6 @@ def _plain(value: Value) -> str:
     if isinstance(value, Call):
         raise unknown_function(value)
     return value.text
-
-
-def _constant(answer: bool) -> Test:  # noqa: FBT001 - the answer is what it is called with
-    return lambda _issue: answer
 
 
 def _membership(operator: str, read: Read, wanted: set[str]) -> Test:

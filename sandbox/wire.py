@@ -82,7 +82,7 @@ class Pages:
 
     def found(self, site: Site, text: str, asker: Asker, *, must_be_bounded: bool) -> query.Found:
         """A search, evaluated once as long as nothing changes (a relative date changes with the minute)."""
-        key = (text, asker.zone.key, asker.user is None, site.revision, must_be_bounded, asker.now // MINUTE)
+        key = (text, asker.zone.key, id(asker.user), site.revision, must_be_bounded, asker.now // MINUTE)
         if key not in self.searches:
             self.searches[key] = query.search(site, text, asker, must_be_bounded=must_be_bounded)
             _shorten(self.searches, _SEARCHES)

@@ -44,7 +44,7 @@ from worker.task import MovedOnError, RunTask
 log = logging.getLogger(__name__)
 
 SLICE_SECONDS: Final = 60.0
-BEAT_SECONDS: Final = 5.0
+BEAT_SECONDS: Final = 2.0
 PAGE: Final = 100
 # A lost permission must not empty a copy: when more than this and more than half are hidden, the fetch is refused.
 MANY_HIDDEN: Final = 20

@@ -1,15 +1,21 @@
 """A small world for the console's tests: a made-up team's Jira in this process, fetched and calculated into SQLite."""
 
+import csv
+import io
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fakeredis import FakeRedis
 
+from console.cli import run
 from models import store
 from models.database import migrate
 from models.records import Run
@@ -38,6 +44,7 @@ per_seconds = 1
 connection = "sandbox"
 jql = "project = PAY"
 history_weeks = 12
+{keys}
 [profiles.payments.fields]
 points = "Story point estimate"
 [profiles.payments.workflow]
@@ -65,10 +72,10 @@ class InProcess(Runtime):
         return Client(connection, TOKEN, limiter, session=session)
 
 
-def configure(folder: Path, *, base_url: str = BASE_URL, incidents: str = INCIDENTS, more: str = "") -> Path:
-    """Write the configuration of the profile ``payments``."""
+def configure(folder: Path, *, base_url: str = BASE_URL, incidents: str = INCIDENTS, keys: str = "") -> Path:
+    """Write the configuration of the profile ``payments``; ``keys`` are further lines of its own section."""
     file = folder / "flowbeat.toml"
-    text = more + CONFIG.format(base_url=base_url, email=EMAIL, incidents=incidents)
+    text = CONFIG.format(base_url=base_url, email=EMAIL, incidents=incidents, keys=keys)
     file.write_text(text, encoding="utf-8")
     return file
 
@@ -85,15 +92,15 @@ def world(folder: Path, *, issues: int = 120) -> Iterator[InProcess]:
         current.close()
 
 
-def refresh(current: Runtime, **options: object) -> Run:
+def refresh(current: Runtime) -> Run:
     """A whole refresh of ``payments``, as a worker would do it."""
-    return carry_out(current, request(current, "refresh", **options))
+    return carry_out(current, request(current, "refresh"))
 
 
-def request(current: Runtime, kind: str, as_of: datetime | None = None, **options: object) -> Run:
+def request(current: Runtime, kind: str, as_of: datetime | None = None) -> Run:
     """A run of ``payments`` in the queue."""
     migrate(current.engine)
-    run, _ = steps.request(current.sessions, "payments", kind, current.now(), as_of=as_of, **options)
+    run, _ = steps.request(current.sessions, "payments", kind, current.now(), as_of=as_of)
     return run
 
 
@@ -117,7 +124,61 @@ def found(current: Runtime, run: Run) -> Run:
     return stored
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command said, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed, read as JSON."""
+        return json.loads(self.out)
+
+    @property
+    def csv(self) -> list[dict[str, str]]:
+        """What it printed, read as CSV with a header."""
+        return list(csv.DictReader(io.StringIO(self.out)))
+
+
+def say(folder: Path, *words: str, columns: int = 80, **environ: str) -> Said:
+    """Run a reading command in this process, as from a shell whose environment names the folder's configuration."""
+    out, err = io.StringIO(), io.StringIO()
+    before = dict(os.environ)
+    os.environ.update(environment(folder), COLUMNS=str(columns), **environ)
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            code = run(list(words))
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+def say_apart(folder: Path, *words: str, **environ: str) -> Said:
+    """Run a command in a process of its own, for it attaches logs, or is meant to die."""
+    done = subprocess.run(
+        program(*words),
+        env={**environment(folder), **environ},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def program(*words: str) -> list[str]:
+    """The command line of the ``flowbeat`` script in this environment."""
+    return [sys.executable, "-c", "from console.cli import main; main()", *words]
+
+
 def environment(folder: Path) -> dict[str, str]:
-    """The variables a command in a process of its own needs."""
+    """The variables of a person who works in the folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FLOWBEAT_")}
-    return {**kept, "FLOWBEAT_CONFIG": str(folder / "flowbeat.toml"), "SANDBOX_TOKEN": TOKEN, "COLUMNS": "80"}
+    root = str(Path(__file__).parents[1])
+    own = {"FLOWBEAT_CONFIG": str(folder / "flowbeat.toml"), "SANDBOX_TOKEN": TOKEN, "COLUMNS": "80"}
+    return {**kept, **own, "PYTHONPATH": root}

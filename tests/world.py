@@ -76,10 +76,14 @@ class World:
         subprocess.run([sys.executable, "-c", script, *args], cwd=self.folder, env=self.environment, check=True)
 
     def start(self, *args: str) -> subprocess.Popen[bytes]:
-        """A process that goes on: its own session, ended with the test."""
-        with (self.folder / f"{args[0]}.out").open("ab") as out:
+        """A flowbeat process that goes on, until it is ended with the test."""
+        return self.spawn(args[0], *PROGRAM, *args)
+
+    def spawn(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+        """Any process that goes on: in its own session, its output in ``name.out``."""
+        with (self.folder / f"{name}.out").open("ab") as out:
             process = subprocess.Popen(
-                [*PROGRAM, *args], cwd=self.folder, env=self.environment, stdout=out, stderr=out, start_new_session=True
+                command, cwd=self.folder, env=self.environment, stdout=out, stderr=out, start_new_session=True
             )
         self.stack.callback(kill_group, process)
         return process
@@ -88,6 +92,20 @@ class World:
         """What the database says, read as any user would read it."""
         with sqlite3.connect(self.folder / "flowbeat.db") as connection:
             return connection.execute(sql).fetchall()
+
+    def execute(self, sql: str) -> None:
+        """Change the database behind the program's back."""
+        connection = sqlite3.connect(self.folder / "flowbeat.db")
+        with connection:
+            connection.execute(sql)
+        connection.close()
+
+    def has(self, table: str) -> bool:
+        """Whether the database, its schema and a row of the table are there yet."""
+        if not (self.folder / "flowbeat.db").exists():
+            return False
+        named = self.rows(f"select 1 from sqlite_master where name = '{table}'")  # noqa: S608 - a test's own word
+        return bool(named and self.rows(f"select 1 from {table} limit 1"))  # noqa: S608 - the same
 
     def log_lines(self) -> list[dict[str, Any]]:
         """Every line of every app.log."""

@@ -160,12 +160,16 @@ def follow(
     if since is None and opened:
         opened[-1].seek(0, os.SEEK_END)
         opened = _keep_last(opened)
-    while True:
+    try:
+        while True:
+            for file in opened:
+                yield from (entry for entry in _entries(file) if wanted(entry))
+            opened = _moved_on(path, opened)
+            if not any(_grown(file) for file in opened):
+                time.sleep(poll_seconds)
+    finally:
         for file in opened:
-            yield from (entry for entry in _entries(file) if wanted(entry))
-        opened = _moved_on(path, opened)
-        if not any(_grown(file) for file in opened):
-            time.sleep(poll_seconds)
+            file.close()
 
 
 # --- the handler ----------------------------------------------------------------------------------------------------
@@ -343,10 +347,10 @@ class _LiveFile:
         self._descriptor: int | None = None
 
     def append(self, line: bytes) -> None:
-        """Add one whole line or raise ``OSError`` and leave the file as it was."""
+        """Add one whole line, or raise ``OSError``."""
         try:
-            size = self._lock_for(len(line))
-            self._write(line, size)
+            self._lock_for(len(line))
+            self._write(line)
         finally:
             self._unlock()
 
@@ -365,7 +369,7 @@ class _LiveFile:
         if descriptor is not None:
             os.close(descriptor)
 
-    def _lock_for(self, length: int) -> int:
+    def _lock_for(self, length: int) -> None:
         size = self._lock()
         if size and size + length > MAX_LOG_BYTES:
             self._roll()
@@ -373,7 +377,6 @@ class _LiveFile:
         if size == 0 or size // _STEP != (size + length) // _STEP:
             with _locked_folder(self._path.parent):
                 _make_room(self._path.parent, length)
-        return size
 
     def _lock(self) -> int:
         """Lock the file that bears the name now, whole lines in it; its size."""
@@ -395,12 +398,9 @@ class _LiveFile:
                 self._descriptor = os.open(self._path, flags, 0o640)
         return self._descriptor
 
-    def _write(self, line: bytes, size: int) -> None:
-        descriptor = self._open()
-        written = os.write(descriptor, line)
-        if written != len(line):
-            # The disk is full: half a line is worse than none.
-            os.ftruncate(descriptor, size)
+    def _write(self, line: bytes) -> None:
+        if os.write(self._open(), line) != len(line):
+            # The disk is full; whoever locks the file next cuts off the half line.
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _roll(self) -> None:
@@ -589,7 +589,7 @@ def _is_at(held: os.stat_result, path: Path) -> bool:
 
 
 def _mended(descriptor: int, size: int) -> int:
-    """Cut off the half line of a process killed while it wrote (its call never returned); the size left."""
+    """Cut off a half line: of a process killed while it wrote, or from when the disk was full; the size left."""
     if size == 0 or os.pread(descriptor, 1, size - 1) == b"\n":
         return size
     start = max(0, size - MAX_LOG_BYTES)
@@ -742,11 +742,9 @@ def _grown(file: IO[bytes]) -> bool:
 
 def _moved_on(live: Path, opened: list[IO[bytes]]) -> list[IO[bytes]]:
     """What to read next: the file read last while it is the live one, else all that are newer, oldest first."""
-    last = opened[-1] if opened else None
-    newer: list[IO[bytes]] = []
-    for file in _open_newest_first(live):
-        if last is not None and _identity(file) == _identity(last):
-            file.close()
-            break
-        newer.append(file)
+    known = _identity(opened[-1]) if opened else None
+    files = _open_newest_first(live)
+    newer = list(itertools.takewhile(lambda file: _identity(file) != known, files))
+    for file in files[len(newer) :]:
+        file.close()
     return _keep_last(opened) + newer[::-1]

@@ -395,11 +395,15 @@ def _is_talk(name: str, value: str) -> bool:
     return low in _PROSE or low == name.lower() or _CODE.fullmatch(value) is not None
 
 
+_DIGIT: Final = re.compile(r"\d")
+_LETTER: Final = re.compile(r"[^\W\d_]")
+
+
 def _mixed(value: str, least: int) -> bool:
     """Long enough, letters and digits together, and neither a key, a number, a version nor a path."""
     if len(value) < least or _ISSUE_KEY_OR_NUMBER.fullmatch(value):
         return False
-    return any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
+    return _DIGIT.search(value) is not None and _LETTER.search(value) is not None
 
 
 _RULES: Final[Mapping[_Kind, Callable[[str], bool]]] = {
@@ -448,7 +452,8 @@ _KEYED: Final = re.compile(
     (?P<key>{_NAME})
     (?:
         {_QUOTE}?+ \]?+ [ \t]{{0,8}}+
-        (?: => | := | -> | ==?+ | : | (?P<unlike> != | !?~ ) | (?P<percent> %(?:25)*+3[AaDd] (?:%(?:25)*+20|\+)?+ ) )
+        (?: => | := | -> | ==?+ | : | (?P<unlike> != | !?~ )
+          | (?P<percent> (?:%(?:25)*+20|\+)?+ %(?:25)*+3[AaDd] (?:%(?:25)*+20|\+)?+ ) )
         [ \t]{{0,8}}+
       | {_QUOTE} \s{{0,8}}+ ,?+ \s{{0,8}}+ {_QUOTE}?+ [Vv]alue {_QUOTE}?+ \s{{0,4}}+ [:=] \s{{0,4}}+
       | {_QUOTE} [ \t]{{0,4}}+ (?P<pair>,) \s{{0,8}}+ (?=[bBrRuU]?{_QUOTE})
@@ -570,7 +575,7 @@ def _bare_end(value: str, found: re.Match[str], kind: _Kind) -> int:
         return hole.end()
     if _CALLED.match(value, at):
         return at  # code, not a value
-    limit = at + 512 if kind in _DOUBTFUL else len(value)
+    limit = at + 256 if kind in _DOUBTFUL else len(value)
     word = (_WORD_IN_PERCENT if found["percent"] else _WORD).match(value, at, limit)
     if word is None:
         return at
@@ -739,7 +744,8 @@ _COMMAND: Final = re.compile(
 )
 _TALK: Final = re.compile(
     r"""(?<![\w\-])(pass(?:word|phrase|code|wd)|pwd|secret|token|pat|api[ -]?key|credentials?|client[ ]secret)
-    (?: \s++for\s++\S{1,100}?\s?[:=]\s++ | (?:\s++(?:is|was|of|to|value|set|now|with)(?=\s)){0,3}+ [:=]?+ \s++ )""",
+    (?: \s++for\s++\S{1,100}?(?:\s\S{1,40}?)?\s?[:=]\s++
+      | (?:\s++(?:is|was|of|to|value|set|now|with)(?=\s)){0,3}+ (?:[ ]?[:=|])?+ \s++ )""",
     re.VERBOSE | re.IGNORECASE,
 )
 _CALL: Final = re.compile(r"\w*(?:BasicAuth|DigestAuth|ProxyAuth|basic_auth|NTLMAuth|NtlmAuth|OAuth1)\(")
@@ -754,7 +760,7 @@ def _elements(value: str) -> str:
         attribute = _ATTRIBUTE.search(found[2])
         name = attribute[1] if attribute and _kind(attribute[1]) else found[1]
         kind = _kind(name)
-        if kind is None or not _secretive(kind, name, found[3].strip(), bare=False):
+        if kind is None or not _secretive(kind, name, found[3].strip().removeprefix("<![CDATA["), bare=False):
             return found[0]
         return found[0][: -len(found[3])] + MARK
 
@@ -1082,7 +1088,7 @@ _STEPS: Final[tuple[_Step, ...]] = (
     (("</",), _elements),
     (("auth(", "oauth1("), _calls),
     (("<cookie ",), _jars),
-    (("=", ":", "%3", "',", '",', "value"), _keyed),
+    (("=", ":", "->", "%3", "%253", "',", '",', "value"), _keyed),
     ((" in (", " was ", " in("), _among),
     (("fromstring", "from_name"), _changes),
     ((" -", "'-", '"-', "--"), _flags),

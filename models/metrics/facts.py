@@ -214,7 +214,7 @@ def _entries(issue: Issue, path: Sequence[Visit], context: Context) -> tuple[Dep
 
 
 def _is_deployed(visit: Visit, context: Context) -> bool:
-    names = (visit.status_id, context.stage_of.named(visit))
+    names = (visit.status_id, context.stage_of.named(visit.status_id, visit.name))
     return any((text or "").casefold() in context.deployment_statuses for text in names)
 
 

@@ -21,7 +21,7 @@ def delivery_parts(prepared: Prepared) -> list[Contribution]:
 
     - Done with a resolution that delivers nothing: ``not_delivered``.
     """
-    return ordered(_delivery(item, 1) for item in _done(prepared))
+    return ordered(_delivery(item, done_at, 1) for item, done_at in _done(prepared))
 
 
 def flow_velocity(used: Sequence[Contribution], window: Window, prepared: Prepared) -> Figures:
@@ -41,7 +41,7 @@ def flow_velocity(used: Sequence[Contribution], window: Window, prepared: Prepar
 
 def feature_parts(prepared: Prepared) -> list[Contribution]:
     """As flow_velocity; the value is 1 for a feature."""
-    return ordered(_delivery(item, int(item.issue.category == FEATURE)) for item in _done(prepared))
+    return ordered(_delivery(item, at, int(item.issue.category == FEATURE)) for item, at in _done(prepared))
 
 
 def flow_distribution(used: Sequence[Contribution], _window: Window, _prepared: Prepared) -> Figures:
@@ -59,11 +59,10 @@ def time_parts(prepared: Prepared) -> list[Contribution]:
 
     - ``not_delivered`` comes before ``never_started``: who delivers nothing need not have begun.
     """
-    return ordered(_started(item, _flow_time(item)) for item in _done(prepared))
-
-
-def _flow_time(item: Known[WorkItem]) -> Micros:
-    return (item.facts.done_at or 0) - (item.facts.started_at or 0)
+    return ordered(
+        _begun(item, done_at, 0 if item.facts.started_at is None else done_at - item.facts.started_at)
+        for item, done_at in _done(prepared)
+    )
 
 
 def flow_time(used: Sequence[Contribution], _window: Window, _prepared: Prepared) -> Figures:
@@ -74,7 +73,8 @@ def flow_time(used: Sequence[Contribution], _window: Window, _prepared: Prepared
 def efficiency_parts(prepared: Prepared) -> list[Contribution]:
     """As flow_time; the value is microseconds in an active stage, the base those in an active or a waiting one."""
     return ordered(
-        _started(item, item.facts.active, item.facts.active + item.facts.waiting) for item in _done(prepared)
+        _begun(item, done_at, item.facts.active, item.facts.active + item.facts.waiting)
+        for item, done_at in _done(prepared)
     )
 
 
@@ -140,12 +140,11 @@ def _in_progress(item: WorkItem, stage: str, started: Micros) -> Contribution:
     )
 
 
-def _done(prepared: Prepared) -> Iterable[Known[WorkItem]]:
-    return (item for item in prepared.items if item.facts.done_at is not None)
+def _done(prepared: Prepared) -> Iterator[tuple[Known[WorkItem], Micros]]:
+    return ((item, item.facts.done_at) for item in prepared.items if item.facts.done_at is not None)
 
 
-def _delivery(item: Known[WorkItem], value: int, base: int = 1) -> Contribution:
-    done_at = item.facts.done_at or 0
+def _delivery(item: Known[WorkItem], done_at: Micros, value: int, base: int = 1) -> Contribution:
     return Contribution(
         done_at,
         item.issue.issue_id,
@@ -159,10 +158,10 @@ def _delivery(item: Known[WorkItem], value: int, base: int = 1) -> Contribution:
     )
 
 
-def _started(item: Known[WorkItem], value: int, base: int = 1) -> Contribution:
-    part = _delivery(item, value, base)
+def _begun(item: Known[WorkItem], done_at: Micros, value: int, base: int = 1) -> Contribution:
+    part = _delivery(item, done_at, value, base)
     if item.facts.started_at is None:
-        return replace(part, value=0, base=0, reason=part.reason or NEVER_STARTED)
+        return replace(part, reason=part.reason or NEVER_STARTED)
     return replace(part, instants=(("started", item.facts.started_at), *part.instants))
 
 

@@ -53,43 +53,42 @@ class Facts:
 class StageOf:
     """Which stage a status belongs to, by the site's list of statuses and the profile's ``[workflow]``."""
 
-    listed: Mapping[str, Status]
-    by_name: Mapping[str, Status]
+    names: Mapping[str, str]
+    by_id: Mapping[str, Stage]
+    by_name: Mapping[str, Stage]
     overrides: Mapping[str, Stage]
 
     @classmethod
     def of(cls, statuses: Iterable[Status], workflow: Mapping[str, Sequence[str]]) -> "StageOf":
-        """Index the statuses by id and by name; where several share a name the lowest id speaks for it."""
-        ordered = sorted(statuses, key=lambda status: (len(status.status_id), status.status_id))
-        by_name = {status.name.casefold(): status for status in reversed(ordered)}
+        """Place each listed status; where several share a name the lowest id speaks for it.
+
+        - The profile's word for its id, else for its name, ignoring case; else the stage of its category.
+        """
         overrides = {text.casefold(): stage for stage in reversed(STAGES) for text in workflow.get(stage, ())}
-        return cls({status.status_id: status for status in ordered}, by_name, overrides)
+        highest_first = sorted(statuses, key=lambda s: (len(s.status_id), s.status_id), reverse=True)
+        return cls(
+            names={status.status_id: status.name for status in highest_first},
+            by_id={status.status_id: _listed_stage(status, overrides) for status in highest_first},
+            by_name={status.name.casefold(): _listed_stage(status, overrides) for status in highest_first},
+            overrides=overrides,
+        )
 
     def stage(self, status_id: str | None, name: str | None) -> tuple[Stage, bool]:
         """The stage of a status, and whether anything is known of it: an unknown one counts as active.
 
-        - A listed status: the profile's word for its id, else for its name, else its category.
-        - One the site no longer lists: the profile's word for its id or its name then, else the listed status of that
-          name, else active.
+        - One the site no longer lists: the profile's word for its id or its name then, else the stage of the listed
+          status of that name, else active.
         """
-        status = self.listed.get(status_id or "")
-        if status is not None:
-            return self._listed_stage(status), True
-        for text in (status_id, name):
-            override = self.overrides.get((text or "").casefold())
-            if override is not None:
-                return override, True
-        namesake = self.by_name.get((name or "").casefold())
-        return ("active", False) if namesake is None else (self._listed_stage(namesake), True)
+        listed = self.by_id.get(status_id or "")
+        if listed is not None:
+            return listed, True
+        known = self.overrides.get((status_id or "").casefold()) or self.overrides.get((name or "").casefold())
+        known = known or self.by_name.get((name or "").casefold())
+        return known or "active", known is not None
 
-    def named(self, visit: Visit) -> str | None:
+    def named(self, status_id: str | None, name: str | None) -> str | None:
         """The name of a visited status: today's where the site lists it, else the one of the history."""
-        status = self.listed.get(visit.status_id or "")
-        return visit.name if status is None else status.name
-
-    def _listed_stage(self, status: Status) -> Stage:
-        override = self.overrides.get(status.status_id.casefold()) or self.overrides.get(status.name.casefold())
-        return override or _CATEGORY_STAGES.get(status.category, "active")
+        return self.names.get(status_id or "", name)
 
 
 def status_changes(issue: Issue) -> list[Transition]:
@@ -144,8 +143,8 @@ def facts(line: Timeline, as_of: Micros | None) -> Facts | None:
     if not known:
         return None
     last, stage = known[-1]
-    until = last if as_of is None or stage == "done" else as_of
-    spent = {"active": 0, "waiting": 0, "todo": 0, "done": 0}
+    until = last if as_of is None else as_of
+    spent = dict.fromkeys(STAGES, 0)
     started_at = None
     for index, (at, entered) in enumerate(known):
         if started_at is None and entered in ("active", "waiting"):
@@ -181,5 +180,9 @@ def _follows(change: Transition, after: Transition) -> bool:
 def _arrives(last: Transition, issue: Issue, stage_of: StageOf) -> bool:
     if last.to_id is not None:
         return last.to_id == issue.status_id
-    current = stage_of.listed.get(issue.status_id)
-    return current is not None and current.name == last.to_name
+    return last.to_name is not None and stage_of.names.get(issue.status_id) == last.to_name
+
+
+def _listed_stage(status: Status, overrides: Mapping[str, Stage]) -> Stage:
+    override = overrides.get(status.status_id.casefold()) or overrides.get(status.name.casefold())
+    return override or _CATEGORY_STAGES.get(status.category, "active")

@@ -96,7 +96,7 @@ class Prepared:
             return ()
         dated = [_dated(d, self.as_of) for d in self.dataset.deployments if d.source == rules.source]
         found = [deployed for deployed in dated if deployed is not None]
-        if rules.source == "issues" and rules.group_by == "fixVersions":
+        if rules.group_by == "fixVersions":
             found = _grouped(found)
         mark = _marked_by_links if rules.source == "status" else _marked_by_versions
         return tuple(sorted(mark(found, self.incidents), key=_order))

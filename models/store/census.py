@@ -29,7 +29,7 @@ def standing_issues(session: Session, profile: str, ids: Sequence[str]) -> dict[
     found: dict[str, Standing] = {}
     for some in parts(ids, IN_LIST):
         query = select(IssueRow.issue_id, IssueRow.updated, IssueRow.census)
-        rows = session.execute(query.where(*_present(profile), IssueRow.issue_id.in_(some))).tuples()
+        rows = session.execute(query.where(*_present(profile), IssueRow.issue_id.in_(some)))
         found.update({issue_id: Standing(updated, mark) for issue_id, updated, mark in rows})
     return found
 

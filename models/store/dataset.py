@@ -56,7 +56,7 @@ def _ids_of_keys(session: Session, profile: str, keys: set[str]) -> dict[str, st
     found: dict[str, str] = {}
     for some in parts(sorted(keys), IN_LIST):
         query = select(IssueRow.key, IssueRow.issue_id).where(IssueRow.profile == profile, IssueRow.key.in_(some))
-        found.update(session.execute(query).tuples().all())
+        found.update(session.execute(query).all())
     return found
 
 

@@ -19,7 +19,7 @@ def stale_issues(session: Session, profile: str, rules: str, limit: int) -> list
     query = select(IssueRow.issue_id, IssueRow.content_hash).where(
         IssueRow.profile == profile, IssueRow.gone_at.is_(None), IssueRow.facts_hash.is_distinct_from(expected)
     )
-    return list(session.execute(query.order_by(IssueRow.issue_id).limit(limit)).tuples())
+    return list(session.execute(query.order_by(IssueRow.issue_id).limit(limit)))
 
 
 def save_facts(

@@ -83,7 +83,7 @@ def issue_hashes(session: Session, profile: str) -> dict[str, str]:
     query = select(IssueRow.issue_id, IssueRow.content_hash).where(
         IssueRow.profile == profile, IssueRow.gone_at.is_(None)
     )
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def _issue_row(profile: str, issue: Issue, content_hash: str) -> Row:
@@ -142,6 +142,6 @@ def _stored_hashes(session: Session, profile: str, ids: Sequence[str]) -> dict[s
     found: dict[str, str | None] = {}
     for some in parts(ids, IN_LIST):
         query = select(IssueRow.issue_id, IssueRow.content_hash, IssueRow.gone_at)
-        rows = session.execute(query.where(IssueRow.profile == profile, IssueRow.issue_id.in_(some))).tuples()
+        rows = session.execute(query.where(IssueRow.profile == profile, IssueRow.issue_id.in_(some)))
         found.update({issue_id: None if gone_at else known for issue_id, known, gone_at in rows})
     return found

@@ -35,7 +35,7 @@ def count_findings(session: Session, profile: str) -> dict[str, int]:
         .group_by(DataQualityRow.reason)
         .order_by(DataQualityRow.reason)
     )
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def findings_of(session: Session, profile: str, ids: Sequence[str]) -> dict[str, list[str]]:
@@ -45,6 +45,6 @@ def findings_of(session: Session, profile: str, ids: Sequence[str]) -> dict[str,
         query = select(DataQualityRow.issue_id, DataQualityRow.reason).where(
             DataQualityRow.profile == profile, DataQualityRow.issue_id.in_(some)
         )
-        for issue_id, reason in session.execute(query.order_by(DataQualityRow.reason)).tuples():
+        for issue_id, reason in session.execute(query.order_by(DataQualityRow.reason)):
             found.setdefault(issue_id, []).append(reason)
     return found

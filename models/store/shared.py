@@ -66,7 +66,8 @@ def upsert(session: Session, table: Any, rows: Sequence[Row]) -> None:
 
 def insert_new(session: Session, table: Any, row: Row) -> bool:
     """Insert a row unless a unique key stands against it; returns whether it was inserted."""
-    return bool(count(session.connection().execute(_insert_into(session, table).on_conflict_do_nothing(), row)))
+    statement = _insert_into(session, table).on_conflict_do_nothing().returning(*table.__table__.primary_key)
+    return session.connection().execute(statement, row).first() is not None
 
 
 def _insert_into(session: Session, table: Any) -> Any:

@@ -42,7 +42,7 @@ def load_performance(
     )
     if failed:
         query = query.where(PerformanceThresholdRow.threshold_status == "fail")
-    rows = session.execute(query.order_by(CalculationPerformanceRow.start_time.desc()).limit(limit)).tuples()
+    rows = session.execute(query.order_by(CalculationPerformanceRow.start_time.desc()).limit(limit))
     return [(record(CalculationPerformance, one), record(PerformanceThreshold, two)) for one, two in rows]
 
 

@@ -14,10 +14,10 @@ CONTENT = "select issue_id, content_hash, facts_hash is not null from issues ord
 
 def test_a_worker_killed_in_the_middle_of_a_fetch_is_made_good_by_the_next(make_world: Callable[..., World]) -> None:
     """A kill -9 of the whole worker while it fetches; the sweep of a new one picks the silent run up."""
-    world = make_world(latency=0.4, silent=3, issues=900, more='[connections.x]\nbase_url = "http://127.0.0.1:1"\n')
+    world = make_world(latency=0.4, silent=5, issues=900, more='[connections.x]\nbase_url = "http://127.0.0.1:1"\n')
     worker = world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
     run_id = world.run("refresh", "--no-wait").stdout.strip()
-    eventually(lambda: world.rows("select count(*) from issues")[0][0] > 0)
+    eventually(lambda: world.has("issues"))
     os.killpg(worker.pid, signal.SIGKILL)
     worker.wait()
     assert world.rows("select state from runs") == [("running",)]
@@ -35,11 +35,11 @@ def test_a_worker_killed_in_the_middle_of_a_fetch_is_made_good_by_the_next(make_
 
 def test_a_worker_survives_a_restart_of_redis_with_a_message_in_hand(make_world: Callable[..., World]) -> None:
     """The defect of kombu 5.7.0 that worker/guard.py mends: without it the worker exits with code 1 here."""
-    world = make_world(latency=0.3, silent=3, issues=900)
+    world = make_world(latency=0.3, silent=5, issues=900)
     world.run("status")
     worker = world.start("worker", "-c", "2", "--without-mingle", "--without-gossip")
     world.run("refresh", "--no-wait")
-    eventually(lambda: world.rows("select count(*) from issues")[0][0] > 0)
+    eventually(lambda: world.has("issues"))
     os.kill(server_pid(world.folder), signal.SIGKILL)
     world.run("refresh", "--no-wait")  # any command that needs the queue starts the server again, with its data
     world.start("beat")
@@ -75,9 +75,9 @@ def test_a_step_message_of_an_older_attempt_does_nothing(make_world: Callable[..
 
 def test_ctrl_c_leaves_the_run_for_later_and_says_so(make_world: Callable[..., World]) -> None:
     """An interrupted wait ends the worker it ran; the run stays, and a later refresh ends it."""
-    world = make_world(latency=0.4, silent=3, issues=900)
+    world = make_world(latency=0.4, silent=5, issues=900)
     waiting = world.start("refresh")
-    eventually(lambda: (world.folder / "flowbeat.db").exists() and world.rows("select 1 from issues limit 1"))
+    eventually(lambda: world.has("issues"))
     waiting.send_signal(signal.SIGINT)
     assert waiting.wait(60) == 130
     assert b"flowbeat status" in (world.folder / "refresh.out").read_bytes()

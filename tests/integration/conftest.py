@@ -3,6 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
+from databases import (  # noqa: F401 - fixtures
+    database_url,
+    empty_url,
+    engine,
+    migrated_file,
+    migrated_postgres,
+    postgres,
+    sessions,
+)
 from redis import Redis
 
 from worker import embedded

@@ -129,6 +129,14 @@ def test_an_empty_window_is_a_true_zero_or_no_data_never_the_other(metric: str, 
     assert (found.n_used, found.exclusions) == (0, {})
 
 
+@pytest.mark.parametrize("metric", ["lead_time", "mttr", "flow_time"])
+def test_the_figures_beside_no_median_are_none_of_nothing(metric: str) -> None:
+    """The keys stay, so that a reader need not ask whether they are there."""
+    details = measure(metric, Rules(deployments=VERSIONS, incidents=INCIDENTS)).details
+    nothing = {"n": 0, "mean": None, "p75": None, "p85": None, "p95": None}
+    assert details == (nothing | {"open": 0} if metric == "mttr" else nothing)
+
+
 def test_no_data_because_all_were_left_out_says_so_with_the_reasons() -> None:
     """One never started, one duplicate."""
     found = measure(

@@ -268,6 +268,14 @@ def test_a_change_without_a_duration_is_left_out_under_its_reason(story: Issue, 
     assert (found.state, found.value, found.n_used, found.exclusions) == ("no_data", None, 0, exclusions)
 
 
+def test_a_change_deployed_at_the_instant_of_its_commit_took_no_time_and_counts() -> None:
+    """Zero is a duration; only below zero is none."""
+    story = issue(1, "10-05 → 2", "10-09 → 4")
+    row = Row("a", time("10-05"), failed=False, issue_ids=("1",))
+    found = measure("lead_time", rules(TABLE), story, table=(row,))
+    assert (found.value, found.level, found.exclusions) == (0.0, "elite", {})
+
+
 def test_versions_of_one_name_in_two_projects_are_two_versions() -> None:
     """Both are called 1.0; the item is in the one of its own project, released on the 20th."""
     story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["2"])

@@ -141,6 +141,13 @@ def test_flow_load_looks_at_each_windows_own_end() -> None:
     assert values == [1.0, 0.0, 0.0]  # weeks to 12, 19 and 26 October
 
 
+def test_the_oldest_age_is_that_of_the_item_started_first() -> None:
+    """Started on the 5th and on the 8th: on the 10th five days, not two, and in no order of rows."""
+    old, young = done(1, "10-05 → 2"), done(2, "10-08 → 2")
+    for order in ((old, young), (young, old)):
+        assert measure("flow_load", OCTOBER, *order, as_of="10-10").details["oldest_age_days"] == 5.0
+
+
 def test_a_running_week_is_loaded_as_of_now() -> None:
     """Wednesday the 7th, noon: in progress for two and a half days."""
     found = measure("flow_load", OCTOBER, done(1, "10-05 → 2", "10-08 → 4"), as_of="10-07 12:00", window=-1)

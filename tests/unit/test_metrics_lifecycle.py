@@ -1,5 +1,7 @@
 """From a history to stages, a timeline and the facts at an instant."""
 
+from dataclasses import replace
+
 import pytest
 from metric_rows import REVIEW_WAITS, STATUSES, at, issue, time, transition
 
@@ -121,7 +123,7 @@ def test_histories_of_one_instant_are_ordered_by_integer_id_then_position() -> N
 def test_a_history_told_twice_counts_once() -> None:
     """Jira repeats the last history of a page on the next one."""
     some = issue(1, "10-01 → 1", "10-02 → 2", "10-03 → 4")
-    twice = Issue(**{name: getattr(some, name) for name in Issue.__slots__} | {"transitions": some.transitions * 2})
+    twice = replace(some, transitions=some.transitions * 2)
     assert status_changes(twice) == list(some.transitions)
 
 
@@ -145,6 +147,36 @@ def test_a_history_that_does_not_lead_to_the_current_status_decides_and_is_repor
     some = issue(1, "10-01 → 1", "10-02 → 4", status_id="1")
     assert line(some)[-1] == (at("10-02"), "done")
     assert reasons(some) == [("broken_chain", "after history 100")]
+
+
+@pytest.mark.parametrize(
+    ("left", "entered", "ended", "current", "broken"),
+    [
+        ("Doing", "Doing", "Done", "4", []),
+        ("Doing", "Review", "Done", "4", ["after history 1"]),
+        ("Doing", "Doing", "Done", "2", ["after history 2"]),  # the current status is named Doing
+        ("Doing", "Doing", "Done", "77", ["after history 2"]),  # … or has no name the site knows
+        (None, None, None, "77", ["after history 2"]),
+    ],
+)
+def test_a_chain_without_ids_is_followed_by_its_names(
+    left: str | None, entered: str | None, ended: str | None, current: str, broken: list[str]
+) -> None:
+    """Open → ``left``, then ``entered`` → ``ended``: old servers leave ids out."""
+    first = Transition(time("10-02"), 1, 0, "status", "1", None, "Open", None, left)
+    second = Transition(time("10-04"), 2, 0, "status", "2", None, entered, None, ended)
+    some = replace(issue(1, "10-01 → 1"), status_id=current, transitions=(first, second))
+    assert [detail for reason, detail in reasons(some) if reason == "broken_chain"] == broken
+
+
+@pytest.mark.parametrize(("left_id", "entered_id"), [("2", None), (None, "2")])
+def test_a_chain_with_an_id_on_one_side_only_is_followed_by_its_names(
+    left_id: str | None, entered_id: str | None
+) -> None:
+    """One id cannot be compared with none."""
+    first = Transition(time("10-02"), 1, 0, "status", "1", "1", "Open", left_id, "Doing")
+    second = Transition(time("10-04"), 2, 0, "status", "2", entered_id, "Doing", "4", "Done")
+    assert reasons(replace(issue(1, "10-01 → 1"), status_id="4", transitions=(first, second))) == []
 
 
 def test_an_unknown_status_is_named_in_the_finding() -> None:

@@ -51,6 +51,10 @@ HIDDEN = [
     ("jira token abcDEF123456ghiJKL789012", "abcDEF"),
     ('{"name": "DB_PASSWORD", "value": "pw"}', '"pw"'),
     ("AccountKey=abc123==;EndpointSuffix=x", "abc123"),
+    ("Password for user app: hunter2", "hunter2"),
+    ("password -> hunter2", "hunter2"),
+    ("| password | hunter2 |", "hunter2"),
+    ("<password><![CDATA[hunter2]]></password>", "hunter2"),
 ]
 PEOPLE = [
     ("mail from jane.doe@acme.example", "jane"),
@@ -63,6 +67,8 @@ PEOPLE = [
     ('reporter in ("Jane Doe", currentUser(), bob)', "Doe"),
     ('reporter in ("Jane Doe", currentUser(), bob)', "bob"),
     ("assignee was jsmith", "jsmith"),
+    ("GET /search?jql=assignee%20%3D%20jsmith%20ORDER", "jsmith"),
+    ("GET /search?jql=assignee+%3D+jsmith+AND+x", "jsmith"),
     ("status changed BY jsmith AFTER -1d", "jsmith"),
     ("issue in updatedBy(jsmith, -8d)", "jsmith"),
     ("[~jsmith] wrote", "jsmith"),

@@ -57,6 +57,7 @@ def a_site() -> Site:
         an_issue(104, "OPS-7", at(2026, 2, 1), issuetype=c.TYPES["Bug"], priority=c.PRIORITIES["High"]),
         an_issue(105, "OPS-8", at(2026, 1, 31), summary='Fix the "big" limit', **{c.POINTS: 3.0}),
     ]
+    issues[3].fields["duedate"] = "soon"  # recorded sites hold such things
     issues[3].fields |= {"parent": {"id": "101", "key": "PAY-1"}, c.CHANGE_FAILURE: option("10100", "Yes")}
     issues[4].fields |= {c.DEPLOY_DAY: "2026-03-10", "components": [{"id": "1", "name": "Ledger"}]}
     site.add(issues, [Version("PAY", 0, first), Version("PAY", 0, second)])
@@ -83,6 +84,10 @@ def found(jql: str, zone: ZoneInfo = NEW_YORK) -> list[str]:
         ("id > 103", "OPS-7 OPS-8"),
         ("id >= 103 AND project = PAY", "PAY-10"),
         ("issuekey > PAY-2", "PAY-10"),
+        ("key is not EMPTY AND project = OPS", "OPS-7 OPS-8"),
+        ("key is EMPTY", ""),
+        ("summary is not EMPTY AND project = OPS", "OPS-7 OPS-8"),
+        ("duedate >= 2000-01-01", ""),
         ("key not in (PAY-1)", "PAY-2 PAY-10 OPS-7 OPS-8"),
         ('status = "In Progress"', "PAY-1"),
         ("status = 10001", "PAY-2"),

@@ -1,0 +1,1 @@
+"""What Flowbeat costs: each module prints its own figures, and says what they are compared with."""

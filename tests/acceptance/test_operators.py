@@ -1,0 +1,74 @@
+"""What operators start by hand: Celery's own commands with the same celeryconfig, and Flower behind its password."""
+
+import base64
+import json
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from world import World, eventually
+
+CELERY = [str(Path(sys.executable).with_name("celery")), "-A", "worker.app"]
+
+
+def test_celery_worker_and_beat_by_hand_do_the_work_and_flower_shows_it(make_world: Callable[..., World]) -> None:
+    """`celery -A worker.app worker` and `beat`: the sweep arrives; Flower lists worker and tasks, no secret in them."""
+    world = make_world()
+    world.spawn("worker", *CELERY, "worker", "-c", "1", "--loglevel", "INFO")
+    world.spawn("beat", *CELERY, "beat")
+    assert world.run("refresh").returncode == 0
+    eventually(lambda: any("tasks.maintain.sweep" in line["message"] for line in world.log_lines()))
+    world.environment["FLOWER_BASIC_AUTH"] = "operator:secret-of-flower"
+    port = free_port()
+    world.start("flower", f"--port={port}")
+    shown = eventually(lambda: ask(port, "/api/workers?refresh=1", "operator:secret-of-flower"))
+    assert len(shown) == 1
+    world.run("refresh")
+    tasks = eventually(lambda: ask(port, "/api/tasks", "operator:secret-of-flower"))
+    names = {task["name"] for task in tasks.values()}
+    assert names & {"tasks.fetch.slice", "tasks.calculate.facts", "tasks.calculate.lead_time"}
+    assert world.token not in json.dumps([shown, tasks])
+    assert ask(port, "/api/tasks", None) is None
+
+
+def test_check_says_what_is_well_and_what_to_do(make_world: Callable[..., World]) -> None:
+    """Healthy: exit 0; with a wrong token: exit 1 and the line says which connection."""
+    world = make_world()
+    world.run("refresh")
+    world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
+    done = eventually(lambda: healthy(world))
+    assert "sandbox" in done.stdout
+    wrong = world.run("check", ACCEPTANCE_JIRA_TOKEN="another-token")
+    assert wrong.returncode == 1
+    assert "token" in wrong.stdout
+
+
+def healthy(world: World) -> subprocess.CompletedProcess[str] | None:
+    """A check that found nothing wrong."""
+    done = world.run("check")
+    return done if done.returncode == 0 else None
+
+
+def free_port() -> int:
+    """A port that is free now."""
+    import socket  # noqa: PLC0415 - only here
+
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def ask(port: int, path: str, login: str | None) -> Any:
+    """Flower's JSON, None where it does not answer or refuses."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}")
+    if login:
+        request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback
+            return json.load(answer)
+    except (urllib.error.URLError, OSError):
+        return None

@@ -1,0 +1,181 @@
+"""A Jira, a database and a configuration in one process: what the tests of the fetch drive and look at."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+import requests
+from sandbox.adapter import SandboxAdapter
+from sandbox.api import Jira
+from sandbox.shapes import Flavour, millis
+from sandbox.site import Clock, Event, Issue
+from sandbox.team import EMAIL, TOKEN, generate
+
+from models import store
+from models.database import migrate
+from models.records import DeploymentRules, FetchOperation, IncidentRules, Rules, Run
+from tasks import fetch, steps
+from worker.jira.client import open_session
+from worker.runtime import Runtime
+from worker.settings import Connection, Profile, Settings
+
+NOW: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+BASE_URL: Final = "https://acme.example"
+NAME: Final = "payments"
+RULES: Final = Rules(
+    fields={"points": "Story point estimate", "committed_at": "Committed at"},
+    deployments=DeploymentRules("versions"),
+    incidents=IncidentRules(("Incident",)),
+)
+PROFILE: Final = Profile(NAME, "sandbox", "project in (PAY, OPS)", rules=RULES)
+_EVENTS: Final = count(9_000_000)
+
+
+class Interrupted(Exception):
+    """What a test's door throws to stop a fetch like a killed process: no code of ours catches it."""
+
+
+class Door(SandboxAdapter):
+    """The way to the stand-in; ``before`` is called ahead of each request and may throw."""
+
+    def __init__(self, jira: Jira, before: Callable[[], None]) -> None:
+        """Mount over a Jira."""
+        super().__init__(jira)
+        self.before = before
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """Answer, unless stopped."""
+        self.before()
+        return super().send(request, *args, **kwargs)
+
+
+@dataclass(eq=False)
+class World:
+    """A site whose clock a test moves, and a runtime whose requests end there."""
+
+    jira: Jira
+    clock: Clock
+    current: Runtime
+
+    @property
+    def doors(self) -> list[str]:
+        """The last part of each door that was knocked at, in order."""
+        return [seen.door.rsplit("/api/", 1)[1].split("/", 1)[1] for seen in self.jira.log]
+
+    def profile(self, **changes: Any) -> None:
+        """Change the configured profile, as a user would between two runs."""
+        old = self.current.settings
+        changed = replace(old.profiles[NAME], **changes)
+        self.current.settings = replace(old, profiles={NAME: changed})
+
+    def connection(self, **changes: Any) -> None:
+        """Change the configured connection."""
+        old = self.current.settings
+        self.current.settings = replace(old, connections={"sandbox": replace(old.connections["sandbox"], **changes)})
+
+    def request(self, kind: str = "refresh", **options: Any) -> Run:
+        """Ask for a run; what was asked of Jira before is forgotten."""
+        self.jira.log.clear()
+        return steps.request(self.current.sessions, NAME, kind, self.current.now(), **options)[0]
+
+    def fetch(self, kind: str = "refresh", **options: Any) -> FetchOperation:
+        """A whole fetch, the run ended as if calculated."""
+        run = self.request(kind, **options)
+        assert fetch.work(self.current, run) == "facts"
+        return self.end(run)
+
+    def end(self, run: Run) -> FetchOperation:
+        """End a run; returns its Fetch Operation."""
+        with self.current.sessions.begin() as session:
+            store.end_run(session, run.run_id, run.attempt, self.current.now())
+            operation = store.fetch_of(session, run.run_id)
+        assert operation is not None
+        return operation
+
+    def latest(self, run: Run) -> Run:
+        """The run as stored now."""
+        with self.current.reads() as session:
+            found = store.load_run(session, run.run_id)
+        assert found is not None
+        return found
+
+    def copy(self) -> Mapping[str, Any]:
+        """All that a fetch stored of Jira, to be compared with another copy."""
+        with self.current.reads() as session:
+            hashes = store.issue_hashes(session, NAME)
+            return {
+                "hashes": hashes,
+                "issues": store.load_issues(session, NAME, sorted(hashes)),
+                "statuses": store.load_statuses(session, NAME),
+                "versions": store.load_versions(session, NAME),
+                "findings": store.count_findings(session, NAME),
+            }
+
+    def keys(self) -> set[str]:
+        """The keys of the present issues."""
+        return {issue.key for issue in self.copy()["issues"]}
+
+    def shown(self) -> list[Issue]:
+        """The issues Jira shows now, by id."""
+        self.jira.site.advance(millis(self.clock()))
+        return list(self.jira.site.indexed)
+
+    def happen(self, issue: Issue, *sets: tuple[str, Any], touches: bool = True) -> None:
+        """Something happens to an issue a minute from now; the clock moves there."""
+        self.clock.advance(timedelta(minutes=1))
+        self.jira.site.happen(issue, Event(millis(self.clock()), next(_EVENTS), sets, touches=touches))
+        self.shown()
+
+
+@contextmanager
+def open_world(
+    folder: Path,
+    database_url: str,
+    redis_url: str,
+    *,
+    flavour: Flavour = "cloud",
+    issues: int = 60,
+    before: Callable[[], None] = lambda: None,
+    jira: Jira | None = None,
+) -> Iterator[World]:
+    """A world at NOW, its database migrated; another one's ``jira`` may be shared."""
+    if jira is None:
+        start = NOW - timedelta(weeks=12)
+        jira = Jira(generate(7, issues * 2, start, flavour=flavour, per_week=issues / 12), Clock(NOW))
+    clock = jira.clock
+    assert isinstance(clock, Clock)
+    (folder / "token").write_text(TOKEN)
+    connection = Connection(
+        "sandbox",
+        BASE_URL,
+        email=EMAIL,
+        token_file=folder / "token",
+        requests=1_000_000,
+        per_seconds=1.0,
+        concurrency=4,
+    )
+    settings = Settings(
+        database_url=database_url,
+        log_dir=folder / "logs",
+        state_dir=folder / "state",
+        redis_url=redis_url,
+        connections={"sandbox": connection},
+        profiles={NAME: PROFILE},
+    )
+    current = Runtime(settings, clock, lambda _: mounted(jira, before))
+    migrate(current.engine)
+    try:
+        yield World(jira, clock, current)
+    finally:
+        current.close()
+
+
+def mounted(jira: Jira, before: Callable[[], None]) -> requests.Session:
+    """A session whose only way leads to this Jira."""
+    session = open_session(4)
+    session.mount(BASE_URL, Door(jira, before))
+    return session

@@ -1,0 +1,190 @@
+"""The explain command: the parts add up to the stored number, and what was left out has its reason."""
+
+import shutil
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import console_world as world
+import pytest
+
+from models.records import METRIC_TYPES
+
+Parts = Sequence[dict[str, Any]]
+DAYS = 30
+
+# What each metric is, from the contributions alone; the third column of a part is what it is held against.
+BY_HAND: dict[str, Callable[[Parts], float]] = {
+    "deployment_frequency": lambda parts: sum(part["contribution"] for part in parts) / DAYS,
+    "lead_time": lambda parts: statistics.median(part["contribution"] for part in parts),
+    "cfr": lambda parts: 100 * sum(part["contribution"] for part in parts) / len(parts),
+    "mttr": lambda parts: statistics.median(part["contribution"] for part in parts),
+    "flow_velocity": lambda parts: sum(part["contribution"] for part in parts) / (DAYS / 7),
+    "flow_time": lambda parts: statistics.median(part["contribution"] for part in parts),
+    "flow_efficiency": lambda parts: (
+        100 * sum(part["contribution"] for part in parts) / sum(part["out_of"] for part in parts)
+    ),
+    "flow_load": lambda parts: sum(part["contribution"] for part in parts),
+    "flow_distribution": lambda parts: 100 * sum(part["contribution"] for part in parts) / len(parts),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A refreshed profile that counts duplicates and even plain Done as no delivery in its neighbour ``strict``."""
+    place = tmp_path_factory.mktemp("explain")
+    world.configure(place)
+    with world.world(place, issues=200) as current:
+        world.refresh(current)
+    yield place
+    shutil.rmtree(place)
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The same team, where the resolution Done delivers nothing."""
+    place = tmp_path_factory.mktemp("strict")
+    world.configure(place, keys='excluded_resolutions = ["Done"]')
+    with world.world(place, issues=200) as current:
+        world.refresh(current)
+    yield place
+    shutil.rmtree(place)
+
+
+@pytest.mark.parametrize("metric", METRIC_TYPES)
+def test_the_parts_add_up_to_the_stored_number(folder: Path, metric: str) -> None:
+    """Recomputed here from the contributions, for all nine."""
+    (stored,) = world.say(folder, "results", "--metric", metric, "--format", "json").json
+    told = world.say(folder, "explain", "payments", metric, "--format", "json").json
+    (result,) = told["result"]
+    assert result["value"] == stored["value"] == pytest.approx(BY_HAND[metric](told["used"]), rel=1e-12)
+    assert len(told["used"]) == stored["n_used"] > 0
+    assert len(told["left_out"]) == stored["n_excluded"]
+    assert result["warning"] is None
+
+
+@pytest.mark.parametrize("metric", METRIC_TYPES)
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_tables_fit_and_say_how_it_adds_up(folder: Path, metric: str, columns: int) -> None:
+    """The sentence with the figures ends with the value."""
+    said = world.say(folder, "explain", "payments", metric, columns=columns).out
+    (result,) = world.say(folder, "explain", "payments", metric, "--format", "json").json["result"]
+    assert max(len(line) for line in said.splitlines()) <= columns
+    assert " ".join(result["adds_up"].split()) in " ".join(said.split())
+    shown = float(result["adds_up"].rpartition("= ")[2].split()[0].replace(",", ""))
+    assert shown == pytest.approx(result["value"], abs=0.0001)
+
+
+def test_left_out_issues_are_listed_with_their_reason(strict: Path) -> None:
+    """Where Done delivers nothing, every done item is a candidate left out; none is counted."""
+    told = world.say(strict, "explain", "payments", "flow_velocity", "--format", "json").json
+    assert {part["reason"] for part in told["left_out"]} == {"not_delivered"}
+    assert len(told["left_out"]) == told["result"][0]["n_excluded"] > 0
+    assert not any(part["reason"] for part in told["used"])
+    said = world.say(strict, "explain", "payments", "flow_velocity").out
+    assert f"Left out: {len(told['left_out'])}" in said
+    assert "not delivered" in said
+
+
+def test_a_number_that_is_not_there_is_explained_too(strict: Path) -> None:
+    """No value: the message in its place."""
+    (result,) = world.say(strict, "explain", "payments", "flow_time", "--format", "json").json["result"]
+    assert (result["state"], result["value"]) == ("no_data", None)
+    said = world.say(strict, "explain", "payments", "flow_time").out
+    assert "no data; used 0 of" in said
+    assert "candidates were left out" in " ".join(said.split())
+
+
+def test_instants_are_shown_in_the_profiles_zone(folder: Path) -> None:
+    """JSON has them in UTC; the table two hours later, in Zagreb's summer."""
+    told = world.say(folder, "explain", "payments", "mttr", "--format", "json").json
+    first = told["used"][0]
+    hour = int(first["instants"]["restored"][11:13])
+    said = world.say(folder, "explain", "payments", "mttr", columns=120).out
+    (shown,) = [line for line in said.splitlines() if line.startswith(first["key"])]
+    assert int(shown.split()[4][:2]) == (hour + 2) % 24
+    assert first["summary"] in shown
+
+
+def test_csv_holds_used_and_left_out(strict: Path) -> None:
+    """One list for a spreadsheet, with the reason beside each."""
+    rows = world.say(strict, "explain", "payments", "flow_velocity", "--format", "csv").csv
+    told = world.say(strict, "explain", "payments", "flow_velocity", "--format", "json").json
+    assert [row["reason"] for row in rows if row["used"] == "false"] == ["not_delivered"] * len(told["left_out"])
+    assert [row["reason"] for row in rows if row["used"] == "true"] == [""] * len(told["used"])
+
+
+def test_limit_cuts_the_tables_only(folder: Path) -> None:
+    """And says how many there are."""
+    told = world.say(folder, "explain", "payments", "flow_velocity", "--limit", "2", "--format", "json").json
+    said = world.say(folder, "explain", "payments", "flow_velocity", "--limit", "2").out
+    assert f"Behind it: {len(told['used'])}, the first 2 of them" in said
+    behind, _, left_out = said.partition("Left out")
+    assert sum(line.startswith("PAY-") for line in behind.splitlines()) == 2
+    assert sum(line.startswith("PAY-") for line in left_out.splitlines()) == min(2, len(told["left_out"]))
+
+
+def test_a_week_is_explained_by_its_name(folder: Path) -> None:
+    """The running week is reckoned up to the as-of, and its stored row agrees."""
+    (result,) = world.say(folder, "explain", "payments", "flow_load", "--week", "2026-w42", "--format", "json").json[
+        "result"
+    ]
+    assert (result["window_kind"], result["window_start"]) == ("week", "2026-10-11T22:00:00.000000Z")
+    assert result["warning"] is None
+    assert "2026-10-14, running" in world.say(folder, "explain", "payments", "flow_load", "--week", "2026-W42").out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "advice"),
+    [
+        (["payments", "cfr", "--week", "2020-W01"], 2, "it has 2026-W31 to 2026-W42"),
+        (["payment", "cfr"], 2, "did you mean payments?"),
+        (["payments", "crf"], 2, "did you mean cfr?"),
+        (["payments", "cfr", "--as-of", "2026-11-01"], 1, "fetch newer data first: flowbeat refresh payments"),
+    ],
+)
+def test_what_cannot_be_explained_says_why(folder: Path, words: list[str], code: int, advice: str) -> None:
+    """Bad names are bad usage; data that is not there is an error."""
+    said = world.say(folder, "explain", *words)
+    assert said.code == code
+    assert advice in said.err
+
+
+def test_an_instant_without_a_stored_result_says_so(folder: Path) -> None:
+    """It is computed all the same, offline."""
+    said = world.say(folder, "explain", "payments", "flow_time", "--as-of", "2026-10-10", "--format", "json").json
+    assert "store one: flowbeat calculate payments --as-of 2026-10-10" in said["result"][0]["warning"]
+    assert said["result"][0]["as_of"] == "2026-10-10T22:00:00.000000Z"
+
+
+def test_changed_rules_are_told(folder: Path) -> None:
+    """The facts were worked out under other rules: the number may change, and the command says what to run."""
+    rules = {"FLOWBEAT_PROFILES__PAYMENTS__EXCLUDED_RESOLUTIONS": "Done"}
+    (result,) = world.say(folder, "explain", "payments", "flow_time", "--format", "json", **rules).json["result"]
+    assert "older than the data or the rules" in result["warning"]
+    assert result["warning"].endswith("flowbeat calculate payments")
+
+
+def test_a_stored_result_of_other_data_is_told(folder: Path, tmp_path: Path) -> None:
+    """The stored value stands beside the new one."""
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    with world.world(tmp_path) as current, current.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE metric_results SET value = 99, n_used = 7 WHERE metric_type = 'flow_time'")
+    (result,) = world.say(tmp_path, "explain", "payments", "flow_time", "--format", "json").json["result"]
+    assert result["stored_value"] == 99
+    assert "the stored result says 99" in result["warning"]
+
+
+def test_data_quality_of_the_issues_is_named(folder: Path, tmp_path: Path) -> None:
+    """By key, below the lists, and in the JSON at the issue."""
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    part = world.say(folder, "explain", "payments", "flow_time", "--format", "json").json["used"][0]
+    with world.world(tmp_path) as current, current.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO data_quality (profile, issue_id, origin, reason, count) VALUES (?, ?, ?, ?, 1)",
+            ("payments", part["subject_id"], "facts", "broken_chain"),
+        )
+    told = world.say(tmp_path, "explain", "payments", "flow_time", "--format", "json").json
+    assert told["used"][0]["data_quality"] == ["broken_chain"]
+    assert f"Data quality: {part['key']} broken chain." in world.say(tmp_path, "explain", "payments", "flow_time").out

@@ -1,0 +1,178 @@
+"""The results command over a stored world: which rows it takes, what it says of them, in every form."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import console_world as world
+import pytest
+
+from console.results import newest
+from models.records import METRIC_TYPES, MetricResult
+
+AS_OF = "2026-10-01"
+WEEKS = 14  # the twelve before NOW, and the two that only the earlier as-of looked back to
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A profile without incidents: refreshed at NOW, then calculated for the end of an earlier day."""
+    place = tmp_path_factory.mktemp("results")
+    world.configure(place, incidents="")
+    with world.world(place) as current:
+        world.refresh(current)
+        end_of_day = datetime(2026, 10, 1, 22, 0, tzinfo=UTC)  # midnight in Zagreb
+        world.carry_out(current, world.request(current, "calculate", as_of=end_of_day))
+    yield place
+    shutil.rmtree(place)
+
+
+def test_the_period_has_a_row_per_metric_in_the_fixed_order(folder: Path) -> None:
+    """The newest confirmed as-of counts, not the calculation made last."""
+    rows = world.say(folder, "results", "--format", "json").json
+    assert [row["metric_type"] for row in rows] == list(METRIC_TYPES)
+    assert {row["as_of"] for row in rows} == {"2026-10-14T12:00:00.000000Z"}
+
+
+def test_the_table_shows_value_unit_level_and_coverage(folder: Path) -> None:
+    """Values are rounded for people, and are those of the JSON."""
+    (row,) = world.say(folder, "results", "--metric", "flow_velocity", "--format", "json").json
+    lines = world.say(folder, "results").out.splitlines()
+    (shown,) = [line.split() for line in lines if line.startswith("flow_velocity")]
+    assert float(shown[1]) == pytest.approx(row["value"], rel=0.01)
+    assert shown[2:] == ["per", "week", f"{row['n_used']}/{row['n_used'] + row['n_excluded']}"]
+    assert lines[0] == "payments: 2026-09-14 to 2026-10-13 (30 days, Europe/Zagreb)"
+    assert lines[-1].startswith("As of 2026-10-14 14:00; the data was fetched ")
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("window", ["period", "weeks"])
+def test_the_table_fits_the_terminal(folder: Path, columns: int, window: str) -> None:
+    """No line is wider than the terminal, and no metric's name is broken."""
+    said = world.say(folder, "results", "--window", window, columns=columns)
+    assert max(len(line) for line in said.out.splitlines()) <= columns
+    assert all(any(line.startswith(metric) for line in said.out.splitlines()) for metric in METRIC_TYPES)
+
+
+def test_a_message_stands_once_below_the_table(folder: Path) -> None:
+    """What to do is said once, also where twelve weeks lack the same."""
+    period, weeks = (world.say(folder, "results", "--window", window).out for window in ("period", "weeks"))
+    for said in (period, weeks):
+        assert said.count("mttr: Nothing says what an incident is") == 1
+    assert "missing mapping" in period
+
+
+def test_weeks_of_one_metric_are_listed_and_the_running_one_is_marked(folder: Path) -> None:
+    """Every week ever stored; the last holds NOW."""
+    said = world.say(folder, "results", "payments", "--window", "weeks", "--metric", "flow_load").out
+    weeks = [line for line in said.splitlines() if line.startswith("2026-W")]
+    assert len(weeks) == WEEKS
+    assert [line.split()[0] for line in weeks if "(running)" in line] == ["2026-W42"]
+    assert weeks[-1].startswith("2026-W42")
+
+
+def test_weeks_of_all_metrics_are_a_line_each_with_their_last_values(folder: Path) -> None:
+    """The sparkline has a mark for every week, and the columns beside it are the last two rows."""
+    rows = world.say(folder, "results", "--window", "weeks", "--metric", "flow_load", "--format", "json").json
+    said = world.say(folder, "results", "--window", "weeks").out
+    (shown,) = [line.split() for line in said.splitlines() if line.startswith("flow_load")]
+    assert len(shown[1]) == WEEKS
+    assert [float(shown[2]), float(shown[3])] == [rows[-2]["value"], rows[-1]["value"]]
+
+
+def test_weeks_in_csv_name_their_week(folder: Path) -> None:
+    """Every metric and week, with the ISO name beside the instants."""
+    rows = world.say(folder, "results", "--window", "weeks", "--format", "csv").csv
+    assert len(rows) == len(METRIC_TYPES) * WEEKS
+    assert {row["week"] for row in rows} >= {"2026-W29", "2026-W42"}
+
+
+def test_as_of_finds_what_was_calculated_for_the_end_of_a_day(folder: Path) -> None:
+    """A day means its end in the profile's zone."""
+    rows = world.say(folder, "results", "--as-of", AS_OF, "--format", "json").json
+    assert len(rows) == len(METRIC_TYPES)
+    assert {row["as_of"] for row in rows} == {"2026-10-01T22:00:00.000000Z"}
+
+
+def test_as_of_between_two_stored_instants_says_what_to_run(folder: Path) -> None:
+    """Nothing is made up for an instant nobody calculated."""
+    said = world.say(folder, "results", "--as-of", "2026-10-02")
+    assert said.code == 1
+    assert "flowbeat calculate payments --as-of 2026-10-02" in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        (["results", "payment"], "did you mean payments?"),
+        (["results", "--metric", "leadtime"], "did you mean lead_time?"),
+        (["results", "--as-of", "gestern"], "--as-of 'gestern' is neither a day"),
+    ],
+)
+def test_a_name_nobody_knows_is_bad_usage(folder: Path, words: list[str], advice: str) -> None:
+    """The nearest known one is told."""
+    said = world.say(folder, *words)
+    assert said.code == 2
+    assert advice in said.err
+
+
+def test_data_quality_stands_below(folder: Path, tmp_path: Path) -> None:
+    """In words, by the number of issues."""
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    with world.world(tmp_path) as current, current.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO data_quality (profile, issue_id, origin, reason, count)"
+            " SELECT profile, issue_id, 'facts', 'broken_chain', 1 FROM issues LIMIT 3"
+        )
+    assert "Data quality, by issues: broken chain in 3." in world.say(tmp_path, "results").out
+
+
+def test_no_result_yet_says_what_to_run(tmp_path: Path) -> None:
+    """A database with a schema and nothing in it."""
+    world.configure(tmp_path)
+    assert world.say_apart(tmp_path, "migrate").code == 0
+    said = world.say(tmp_path, "results", "payments")
+    assert (said.code, said.err) == (
+        1,
+        "flowbeat: no result of 'payments' is stored yet; flowbeat refresh payments makes the first\n",
+    )
+
+
+def test_the_newest_row_is_the_one_the_views_show(folder: Path) -> None:
+    """Latest confirmed, then latest calculated, then the lesser hash."""
+    with world.world(folder) as current, current.engine.connect() as connection:
+        viewed = connection.exec_driver_sql("SELECT metric_type, as_of FROM latest_results").all()
+    shown = world.say(folder, "results", "--format", "json").json
+    assert {(row["metric_type"], row["as_of"][:19]) for row in shown} == {
+        (metric, str(as_of).replace(" ", "T")[:19]) for metric, as_of in viewed
+    }
+    old, late = _row("b", world.NOW), _row("a", world.NOW + timedelta(hours=1))
+    assert newest([late, old]) == [late]
+    assert newest([_row("b", world.NOW), _row("a", world.NOW)])[0].rules_hash == "a"
+
+
+def _row(rules_hash: str, confirmed: datetime) -> MetricResult:
+    day = timedelta(days=1)
+    return MetricResult(
+        profile="payments",
+        metric_type="flow_load",
+        window_kind="period",
+        window_start=world.NOW - day,
+        window_end=world.NOW,
+        rules_hash=rules_hash,
+        as_of=world.NOW,
+        confirmed_as_of=confirmed,
+        value=1.0,
+        unit="items",
+        level=None,
+        state="success",
+        message=None,
+        n_used=1,
+        n_excluded=0,
+        exclusions={},
+        details={},
+        complete=True,
+        run_id="r",
+        calculated_at=world.NOW,
+    )

@@ -1,0 +1,168 @@
+"""The commands status and performance: what runs do, what became of them, how long it took, what missed its target."""
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import console_world as world
+import pytest
+
+from models import store
+from models.records import METRIC_TYPES, CalculationPerformance, FetchOperation, PerformanceThreshold, Run
+
+WHY = "acme.example refused the login; check email and token of connection 'acme'"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A completed refresh, a failed one, and one of another profile that waits at 45 of 100 issues."""
+    place = tmp_path_factory.mktemp("status")
+    world.configure(place)
+    with world.world(place, issues=60) as current:
+        done = world.refresh(current)
+        with current.sessions.begin() as session:
+            for run in (_failed(done), _waiting(done)):
+                store.request_run(session, run)
+            store.save_fetch(session, _failed_fetch())
+    yield place
+    shutil.rmtree(place)
+
+
+@pytest.fixture
+def slow(folder: Path, tmp_path: Path) -> Path:
+    """The same, with a calculation that took longer than its target allows."""
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    with world.world(tmp_path) as current, current.sessions.begin() as session:
+        measured = CalculationPerformance(
+            metric_type="cfr",
+            start_time=world.NOW,
+            end_time=world.NOW + timedelta(seconds=7),
+            duration_seconds=7.0,
+            input_data_size=900,
+            result_data_size=10,
+            cache_hits=0,
+            cache_misses=900,
+            run_id="slow",
+            profile="payments",
+        )
+        store.save_performance(session, measured, PerformanceThreshold.of(measured))
+    return tmp_path
+
+
+def test_live_runs_stand_first_with_their_progress(folder: Path) -> None:
+    """A bar, what it does, and since when nobody heard of it."""
+    lines = world.say(folder, "status").out.splitlines()
+    assert lines[2].startswith("aaaaaaaa  orders")
+    assert "32 %" in lines[2]  # 45 of 100 issues are that share of the fetch's 70 %
+    assert "paused" in lines[2]
+    assert any("completed" in line and "100 %" in line for line in lines)
+
+
+def test_a_failed_run_has_its_reason_below(folder: Path) -> None:
+    """In one sentence, beside the beginning of its id."""
+    said = " ".join(world.say(folder, "status").out.split())
+    assert "failed at fetch" in said
+    assert f"ffffffff: {WHY}" in said
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("words", [["status"], ["status", "ffff"], ["performance"]])
+def test_the_tables_fit_the_terminal(folder: Path, columns: int, words: list[str]) -> None:
+    """No line is wider."""
+    assert max(len(line) for line in world.say(folder, *words, columns=columns).out.splitlines()) <= columns
+
+
+def test_json_has_all_fields_of_a_run(folder: Path) -> None:
+    """As the table of the database has them."""
+    rows = world.say(folder, "status", "--format", "json").json
+    assert rows[0]["wait_until"] == "2026-10-14T12:05:00.000000Z"
+    assert {row["state"] for row in rows} == {"waiting", "failed", "completed"}
+
+
+def test_limit_keeps_the_live_ones(folder: Path) -> None:
+    """One row: the live run."""
+    (row,) = world.say(folder, "status", "--limit", "1", "--format", "json").json
+    assert row["state"] == "waiting"
+
+
+def test_one_run_is_told_whole(folder: Path) -> None:
+    """By the beginning of its id: its moments, its fetch, its nine calculations in their order."""
+    (done,) = [run for run in world.say(folder, "status", "--format", "json").json if run["state"] == "completed"]
+    told = world.say(folder, "status", done["run_id"][:6], "--format", "json").json
+    assert [row["metric_type"] for row in told["calculations"]] == list(METRIC_TYPES)
+    assert {row["run_id"] for rows in told.values() for row in rows} == {done["run_id"]}
+    assert told["fetches"][0]["kind"] == "full"
+    said = world.say(folder, "status", done["run_id"][:6]).out
+    assert said.startswith(f"Run {done['run_id']}\n")
+    assert "Asked for 2026-10-14 14:00" in said
+
+
+def test_an_id_that_names_no_single_run_is_an_error(folder: Path) -> None:
+    """None, and more than one, are said alike."""
+    for run_id in ("zzz", ""):
+        said = world.say(folder, "status", run_id)
+        assert said.code == 1
+        assert "flowbeat status lists them" in said.err
+
+
+def test_performance_shows_each_calculation_beside_its_target(folder: Path) -> None:
+    """Nine rows, and the fetches with what they cost."""
+    told = world.say(folder, "performance", "--format", "json").json
+    assert {row["metric_type"] for row in told["calculations"]} == set(METRIC_TYPES)
+    assert all(row["actual_duration_seconds"] == row["duration_seconds"] for row in told["calculations"])
+    assert {row["state"] for row in told["fetches"]} == {"completed", "failed"}
+    assert [row["metric_type"] for row in world.say(folder, "performance", "--format", "csv").csv] == [
+        row["metric_type"] for row in told["calculations"]
+    ]
+
+
+def test_nothing_that_failed_is_exit_code_0(folder: Path) -> None:
+    """All nine met their target; a failed fetch is listed, and is no missed target."""
+    said = world.say(folder, "performance", "--failed")
+    assert said.code == 0
+    assert "No calculation missed its target." in said.out
+    assert WHY in " ".join(said.out.split())
+
+
+def test_a_missed_target_is_listed_alone_and_exit_code_3(slow: Path) -> None:
+    """Seven seconds for a small set of issues."""
+    said = world.say(slow, "performance", "--failed", "--format", "json")
+    assert said.code == 3
+    (row,) = said.json["calculations"]
+    assert (row["threshold_status"], row["target_duration_seconds"]) == ("fail", 2.0)
+    assert world.say(slow, "performance").code == 0
+
+
+def _failed(done: Run) -> Run:
+    return replace(done, run_id="ffffffff-0000-4000-8000-000000000000", state="failed", step="fetch", error=WHY)
+
+
+def _waiting(done: Run) -> Run:
+    return replace(
+        done,
+        run_id="aaaaaaaa-0000-4000-8000-000000000000",
+        profile="orders",
+        state="waiting",
+        step="fetch",
+        progress={"done": 45, "total": 100},
+        wait_until=world.NOW + timedelta(minutes=5),
+        ended_at=None,
+        error="acme.example answered 429",
+    )
+
+
+def _failed_fetch() -> FetchOperation:
+    return FetchOperation(
+        request_id=str(uuid.UUID(int=1)),
+        jql_query="project = PAY",
+        start_time=world.NOW,
+        end_time=world.NOW,
+        duration_seconds=0.0,
+        error=WHY,
+        run_id="ffffffff-0000-4000-8000-000000000000",
+        profile="payments",
+        state="failed",
+    )

@@ -1,0 +1,210 @@
+"""The copy a fetch leaves: whole, equal however it came about, and free of people."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from fetch_world import NAME, Interrupted, World, open_world
+from sandbox.shapes import Flavour
+from sandbox.team import EMAIL
+from sqlalchemy import text
+
+from models import store
+from tasks import fetch
+from worker.task import MovedOnError
+
+
+@pytest.fixture(params=["cloud", "datacenter"])
+def flavour(request: pytest.FixtureRequest) -> Flavour:
+    """Both kinds of Jira."""
+    found: Flavour = request.param
+    return found
+
+
+@pytest.fixture
+def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
+    """A Jira of some sixty issues and an empty copy."""
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
+        yield found
+
+
+def fresh_copy(world: World, folder: Path, redis_url: str) -> object:
+    """What a full fetch of the same Jira leaves in an empty database."""
+    folder.mkdir(exist_ok=True)
+    url = f"sqlite:///{folder / 'fresh.db'}"
+    with open_world(folder, url, redis_url, jira=world.jira) as other:
+        other.current.settings = replace(world.current.settings, database_url=url)
+        other.fetch()
+        return other.copy()
+
+
+def test_a_full_fetch_stores_every_issue_jira_shows(world: World) -> None:
+    """With its whole history, statuses, versions and the Cache Metadata."""
+    operation = world.fetch()
+    copy, shown = world.copy(), world.shown()
+    assert set(copy["hashes"]) == {str(issue.id) for issue in shown}
+    histories = {str(issue.id): sum(_tracked(issue)) for issue in shown}
+    assert {issue.issue_id: len(issue.transitions) for issue in copy["issues"]} == histories
+    assert copy["statuses"]
+    assert copy["versions"]
+    assert (operation.kind, operation.state, operation.data_volume_fetched) == ("full", "completed", len(shown))
+    assert operation.issues_changed == len(shown)
+    assert operation.api_calls_made == len(world.jira.log)
+
+
+def _tracked(issue: object) -> Iterator[int]:
+    """1 for each item of a tracked field's history."""
+    fields = {"status", "resolution", "issuetype", "Fix Version", "Story point estimate", "Committed at"}
+    for event in issue.histories():  # type: ignore[attr-defined]  # the stand-in's issue
+        for item in event.items:
+            yield int(item.field in fields)
+
+
+@pytest.mark.parametrize("days", [0, 1, 3, 30])
+def test_an_incremental_fetch_leaves_what_a_full_one_would(
+    world: World, tmp_path: Path, redis_url: str, days: int
+) -> None:
+    """The team lives on in between: edits, transitions, releases, new issues."""
+    world.fetch()
+    before = world.copy()
+    world.clock.advance(timedelta(days=days))
+    operation = world.fetch()
+    assert operation.kind == "incremental"
+    assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
+    assert (world.copy() == before) == (days == 0)
+
+
+def test_many_small_refreshes_leave_what_one_full_fetch_would(world: World, tmp_path: Path, redis_url: str) -> None:
+    """Every six hours for five days."""
+    for _ in range(20):
+        world.fetch()
+        world.clock.advance(timedelta(hours=6))
+    world.fetch()
+    assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
+
+
+@pytest.mark.parametrize("step", [1, 2, 4, 6, 7, 9])
+def test_a_fetch_killed_at_a_request_goes_on_and_leaves_the_same(
+    flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str, step: int
+) -> None:
+    """Killed before its n-th request, taken up again: equal to one that was never stopped."""
+    left = [step]
+
+    def before() -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise Interrupted
+
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour, before=before, issues=120) as world:
+        world.connection(concurrency=1)
+        run = world.request()
+        with pytest.raises(Interrupted):
+            fetch.work(world.current, run)
+        assert fetch.work(world.current, world.latest(run)) == "facts"
+        world.end(run)
+        assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
+
+
+def test_slices_without_time_still_get_to_the_end(world: World, tmp_path: Path, redis_url: str) -> None:
+    """Each commits something; none reads again what the one before has read."""
+    world.connection(concurrency=1)
+    run = world.request()
+    slices = 1
+    while fetch.work(world.current, world.latest(run), seconds=0) == "fetch":
+        slices += 1
+        assert slices < 50
+    operation = world.end(run)
+    assert operation.data_volume_fetched == len(world.shown())
+    assert operation.api_calls_made == len(world.jira.log)
+    assert slices >= 5
+    assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
+
+
+def test_a_fetch_whose_run_was_taken_over_stops_and_writes_nothing(world: World) -> None:
+    """Another attempt has it: the rows of this one's page are rolled back with its cursor."""
+    run = world.request()
+    fetch.work(world.current, run, seconds=0)
+    with world.current.sessions.begin() as session:
+        store.restart_run(session, world.latest(run), world.clock())
+    stale = world.latest(run)
+    with pytest.raises(MovedOnError):
+        fetch.work(world.current, replace(stale, attempt=1))
+    assert world.copy()["hashes"] == {}
+
+
+def test_the_watermark_is_the_newest_change_seen_and_never_later_than_the_beginning(world: World) -> None:
+    """Jira's own clock, not this machine's."""
+    world.fetch()
+    newest = max(issue.updated for issue in world.copy()["issues"])
+    with world.current.reads() as session:
+        cache = store.find_cache(session, NAME)
+    assert cache is not None
+    assert cache.cursor["watermark"] == newest.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    assert cache.data_as_of == world.clock()
+
+
+def test_what_changes_while_a_fetch_reads_is_found_by_the_next(
+    flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str
+) -> None:
+    """The clock moves an hour at every request, so that pages, issues and histories are of different moments."""
+    with ExitStack() as stack:
+        moving = [timedelta(hours=1)]
+        made: list[World] = []
+        world = stack.enter_context(
+            open_world(
+                tmp_path,
+                database_url,
+                redis_url,
+                flavour=flavour,
+                before=lambda: made[0].clock.advance(moving[0]),
+            )
+        )
+        made.append(world)
+        world.fetch()
+        world.fetch()
+        moving[0] = timedelta()
+        world.fetch()
+        assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
+
+
+def test_no_person_is_anywhere_in_the_database(world: World) -> None:
+    """Neither a name nor an id nor an address of anyone Jira knows."""
+    world.fetch()
+    people = set(_people([issue.fields for issue in world.shown()])) | {EMAIL}
+    assert len(people) > 5
+    with world.current.engine.connect() as connection:
+        tables = ["issues", "transitions", "data_quality", "cache_metadata", "fetch_operations", "runs", "versions"]
+        stored = json.dumps(
+            [[list(map(str, row)) for row in connection.execute(text(f"SELECT * FROM {table}"))] for table in tables],  # noqa: S608 - constants
+            ensure_ascii=False,
+        )
+    assert [person for person in people if person in stored] == []
+    assert "Retry" in stored or "refund" in stored
+
+
+def _people(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        if "displayName" in value:
+            yield from (
+                str(value[key]) for key in ("displayName", "accountId", "emailAddress", "key") if value.get(key)
+            )
+        for inner in value.values():
+            yield from _people(inner)
+    if isinstance(value, list):
+        for inner in value:
+            yield from _people(inner)
+
+
+def test_summaries_can_be_left_in_jira(world: World) -> None:
+    """Turned off, they are neither asked for nor kept, those stored before included."""
+    world.fetch()
+    assert all(issue.summary for issue in world.copy()["issues"])
+    world.profile(store_summaries=False)
+    assert world.fetch().kind == "full"
+    assert not any("summary" in json.dumps(seen.asked.get("fields", [])) for seen in world.jira.log)
+    with world.current.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM issues WHERE summary IS NOT NULL")).scalar() == 0

@@ -1,0 +1,141 @@
+"""Issues that are gone: deleted, hidden or moved out of the JQL; confirmed, never deleted, revived when they return."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fetch_world import World, open_world
+from sandbox.faults import Fault
+from sandbox.shapes import Flavour
+from sandbox.wire import Response
+from sqlalchemy import text
+
+from tasks import fetch
+from worker.errors import FatalError
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture(params=["cloud", "datacenter"])
+def flavour(request: pytest.FixtureRequest) -> Flavour:
+    """Both kinds of Jira."""
+    found: Flavour = request.param
+    return found
+
+
+@pytest.fixture
+def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
+    """A Jira of some sixty issues, a copy of which was fetched."""
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
+        found.profile(jql="project = PAY OR project = OPS ORDER BY rank")
+        found.fetch()
+        yield found
+
+
+def _reasons(world: World) -> dict[str, str]:
+    with world.current.engine.connect() as connection:
+        rows = connection.execute(text("SELECT key, gone_reason FROM issues WHERE gone_at IS NOT NULL")).all()
+    return {key: reason for key, reason in rows}
+
+
+def test_an_issue_that_is_hidden_is_gone_with_its_reason(world: World) -> None:
+    """Deleted or no longer visible: Jira does not say which."""
+    issue = world.shown()[5]
+    world.happen(issue, ("shown", False))
+    operation = world.fetch()
+    assert operation.issues_gone == 1
+    assert _reasons(world) == {issue.key: fetch.HIDDEN}
+    assert issue.key not in world.keys()
+
+
+def test_an_issue_that_left_the_jql_is_gone_with_another_reason(world: World) -> None:
+    """It is seen by its id, and no longer found."""
+    world.profile(jql="issuetype != Bug")
+    before = world.fetch()
+    assert before.issues_gone > 0
+    assert set(_reasons(world).values()) == {fetch.MOVED}
+
+
+def test_a_gone_issue_that_comes_back_is_revived_whole(world: World) -> None:
+    """With its history, changed or not."""
+    issue = world.shown()[5]
+    before = world.copy()
+    world.happen(issue, ("shown", False), touches=False)
+    world.fetch()
+    world.happen(issue, ("shown", True), touches=False)
+    operation = world.fetch()
+    assert (operation.issues_changed, operation.issues_gone) == (1, 0)
+    assert _reasons(world) == {}
+    assert world.copy() == before
+
+
+def test_a_moved_issue_keeps_its_row_under_its_new_key(world: World) -> None:
+    """Identity is the numeric id."""
+    issue = next(one for one in world.shown() if one.key.startswith("PAY"))
+    project = next(one for one in world.jira.site.catalogue.projects if one["key"] == "OPS")
+    count = len(world.keys())
+    old = issue.key
+    world.happen(issue, ("key", "OPS-9999"), ("project", project))
+    operation = world.fetch()
+    assert (operation.issues_changed, operation.issues_gone) == (1, 0)
+    assert "OPS-9999" in world.keys()
+    assert old not in world.keys()
+    assert len(world.keys()) == count
+
+
+def test_more_than_half_hidden_is_refused_and_nothing_is_marked(world: World) -> None:
+    """A lost permission must not empty a copy."""
+    before = world.copy()
+    world.jira.site.closed_projects.add("PAY")
+    world.jira.site.renew()
+    run = world.request()
+    with pytest.raises(FatalError, match=r"no longer visible.*refresh payments --full"):
+        fetch.work(world.current, run)
+    assert world.copy() == before
+    world.end(run)
+    world.jira.site.closed_projects.clear()
+    world.jira.site.renew()
+    assert world.fetch().issues_gone == 0
+
+
+def test_more_than_half_hidden_is_believed_when_full_is_asked_for(world: World) -> None:
+    """``--full`` says that they are really gone."""
+    world.jira.site.closed_projects.add("PAY")
+    world.jira.site.renew()
+    operation = world.fetch(full=True)
+    assert operation.issues_gone > 20
+    assert {key.partition("-")[0] for key in world.keys()} == {"OPS"}
+
+
+def test_many_that_only_left_the_jql_are_no_reason_to_refuse(world: World) -> None:
+    """They are seen: no permission was lost."""
+    world.profile(jql="project = OPS")
+    operation = world.fetch()
+    assert operation.issues_gone > 20
+    assert set(_reasons(world).values()) == {fetch.MOVED}
+
+
+def test_an_issue_the_list_only_missed_is_read_and_stays(world: World) -> None:
+    """A page that shifted while it was read must not send an issue away: it is asked for by id, and found."""
+    issue = world.shown()[5]
+    world.happen(issue, ("summary", "Edited while the page shifted"))
+    world.jira.faults.append(_leaving_out(issue.id, world.jira.site.flavour))
+    operation = world.fetch()
+    assert world.jira.faults[0].hits == 1
+    assert operation.issues_gone == 0
+    assert next(one for one in world.copy()["issues"] if one.key == issue.key).summary == issue.fields["summary"]
+
+
+def _leaving_out(number: int, flavour: str) -> Fault:
+    """The census leaves one issue out, once."""
+
+    def damage(answer: Response) -> Response:
+        body = json.loads(answer.body)
+        body["issues"] = [each for each in body["issues"] if each["id"] != str(number)]
+        if "total" in body:
+            body["total"] -= 1
+        return replace(answer, body=json.dumps(body).encode())
+
+    return Fault("search", after=1 if flavour == "cloud" else 0, damage=damage)

@@ -1,0 +1,303 @@
+"""What a fetch decides before it reads: hit or miss, full or incremental; and what it says when Jira refuses."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from math import ceil
+from pathlib import Path
+
+import pytest
+from fetch_world import NAME, PROFILE, RULES, World, open_world
+from sandbox.faults import failing
+from sandbox.shapes import Flavour
+from sandbox.team import TOKEN
+
+from models import store
+from models.records import CacheMetadata, FetchOperation, Run
+from tasks import fetch
+from worker import runtime
+from worker.errors import RetryableError
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture(params=["cloud", "datacenter"])
+def flavour(request: pytest.FixtureRequest) -> Flavour:
+    """Both kinds of Jira."""
+    found: Flavour = request.param
+    return found
+
+
+@pytest.fixture
+def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
+    """A Jira of some sixty issues and an empty copy."""
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
+        yield found
+
+
+def _cache(world: World) -> CacheMetadata:
+    with world.current.reads() as session:
+        found = store.find_cache(session, NAME)
+    assert found is not None
+    return found
+
+
+# --- cache hits -----------------------------------------------------------------------------------------------------
+
+
+def test_a_calculation_of_fresh_data_asks_jira_nothing(world: World) -> None:
+    """A hit is a Fetch Operation too, with no call."""
+    world.fetch()
+    world.clock.advance(timedelta(hours=23, minutes=59))
+    operation = world.fetch("calculate")
+    assert world.jira.log == []
+    assert (operation.cache_hit, operation.api_calls_made, operation.state) == (True, 0, "completed")
+    assert operation.duration_seconds == 0.0
+
+
+def test_a_calculation_of_data_a_day_old_fetches_what_changed(world: World) -> None:
+    """The copy expires 24 hours after it was made."""
+    world.fetch()
+    world.clock.advance(timedelta(hours=24))
+    operation = world.fetch("calculate")
+    assert (operation.cache_hit, operation.kind) == (False, "incremental")
+    assert _cache(world).creation_timestamp == world.clock()
+
+
+def test_a_calculation_for_a_past_instant_needs_no_fresher_data(world: World) -> None:
+    """An expired copy holds that past as well as a new one."""
+    world.fetch()
+    world.clock.advance(timedelta(days=9))
+    assert world.fetch("calculate", as_of=world.clock() - timedelta(days=10)).cache_hit
+
+
+def test_a_refresh_never_takes_the_cache_for_an_answer(world: World) -> None:
+    """Who says refresh wants Jira asked."""
+    world.fetch()
+    assert not world.fetch().cache_hit
+
+
+@pytest.mark.parametrize("change", ["period", "fewer fields", "same field under its id", "dotted path", "spaces"])
+def test_a_change_that_needs_nothing_new_takes_over_the_copy_and_its_expiry(world: World, change: str) -> None:
+    """Another key, the same connection and JQL, every field stored: a hit, and the old copy's age."""
+    world.fetch()
+    before = _cache(world)
+    points = replace(RULES, fields={"points": "Story point estimate"})
+    changed = {
+        "period": replace(PROFILE, rules=replace(RULES, time_period_days=90)),
+        "fewer fields": replace(PROFILE, rules=points),
+        "same field under its id": replace(PROFILE, rules=replace(points, fields={"points": "customfield_10016"})),
+        "dotted path": replace(PROFILE, rules=replace(points, fields={"points": "Committed at.value"})),
+        "spaces": replace(PROFILE, jql="project  in\n(PAY, OPS)"),
+    }[change]
+    world.profile(rules=changed.rules, jql=changed.jql)
+    world.clock.advance(timedelta(hours=1))
+    assert world.fetch("calculate").cache_hit
+    assert world.jira.log == []
+    after = _cache(world)
+    assert (after.creation_timestamp, after.expiration_timestamp) == (
+        before.creation_timestamp,
+        before.expiration_timestamp,
+    )
+    assert (after.cache_key == before.cache_key) == (change == "spaces")
+    assert after.config_hash == after.cache_key
+
+
+def test_a_taken_over_mapping_is_resolved_by_the_names_of_the_site(world: World) -> None:
+    """What the calculation reads are ids, whichever words the profile uses."""
+    world.fetch()
+    world.profile(rules=replace(RULES, fields={"detected_at": "story POINT estimate"}))
+    world.fetch("calculate")
+    assert _cache(world).cursor["resolved"] == {"detected_at": "customfield_10016"}
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"), [("jql", "incremental"), ("field", "full"), ("summaries", "full"), ("version", "full")]
+)
+def test_a_change_that_needs_more_than_is_stored_is_a_miss(world: World, change: str, kind: str) -> None:
+    """Another JQL needs what it newly finds, a new field everything again."""
+    world.fetch()
+    if change == "version":
+        with world.current.sessions.begin() as session:
+            store.save_cache(session, replace(_cache(world), version_identifier="0"))
+    else:
+        fields = {**RULES.fields, "detected_at": "Detected at"}
+        changed = {"jql": {"jql": "project = PAY"}, "summaries": {"store_summaries": False}}
+        world.profile(**changed.get(change, {"rules": replace(RULES, fields=fields)}))
+    operation = world.fetch("calculate")
+    assert (operation.cache_hit, operation.kind) == (False, kind)
+    assert world.fetch("calculate").cache_hit
+
+
+def test_another_jql_reads_only_what_it_newly_finds_and_leaves_the_rest(world: World) -> None:
+    """From one project to another: the old ones have moved out, the new ones are read, the shared are not."""
+    world.profile(jql="project = PAY AND issuetype != Bug")
+    world.fetch()
+    stored = world.keys()
+    world.profile(jql="project = PAY AND issuetype != Story")
+    operation = world.fetch()
+    shown = {issue.key for issue in world.shown() if issue.key.startswith("PAY") and _type(issue) != "Story"}
+    assert world.keys() == shown
+    assert operation.issues_changed == len(shown - stored)
+    assert operation.issues_gone == len(stored - shown)
+
+
+def _type(issue: object) -> str:
+    return str(issue.fields["issuetype"]["name"])  # type: ignore[attr-defined]  # the stand-in's issue
+
+
+def test_the_key_of_the_cache_is_that_of_connection_jql_fields_and_period(world: World) -> None:
+    """32 hex digits; an order of keys or a fold of spaces is the same key, an e-mail or a period another."""
+    connection = world.current.settings.connections["sandbox"]
+    key = fetch.cache_key(connection, PROFILE)
+    turned = replace(PROFILE, rules=replace(RULES, fields=dict(reversed(RULES.fields.items()))))
+    assert len(key) == 32
+    assert fetch.cache_key(connection, turned) == key
+    assert fetch.cache_key(replace(connection, requests=5), PROFILE) == key
+    others = [
+        fetch.cache_key(replace(connection, email="b@acme.example"), PROFILE),
+        fetch.cache_key(replace(connection, base_url="https://b.example"), PROFILE),
+        fetch.cache_key(connection, replace(PROFILE, jql="project = PAY")),
+        fetch.cache_key(connection, replace(PROFILE, jql='project = "a  b"')),
+        fetch.cache_key(connection, replace(PROFILE, jql='project = "a b"')),
+        fetch.cache_key(connection, replace(PROFILE, rules=replace(RULES, time_period_days=7))),
+    ]
+    assert len({key, *others}) == 7
+
+
+# --- what it costs --------------------------------------------------------------------------------------------------
+
+
+def _bound(world: World, changed: int, gone: int = 0) -> int:
+    """The design's bound: ≤ 6 + P + ⌈N/5000⌉ + 2⌈Δ/100⌉ + ⌈G/100⌉, on Data Center ⌈N/1000⌉."""
+    page = 5000 if world.jira.site.flavour == "cloud" else 1000
+    issues = len(world.shown())
+    return 6 + 2 + ceil(issues / page) + 2 * ceil(changed / 100) + ceil(gone / 100)
+
+
+def test_a_full_fetch_stays_within_the_bound_of_requests(
+    tmp_path: Path, database_url: str, redis_url: str, flavour: Flavour
+) -> None:
+    """1,300 issues: more than one page of anything but ids."""
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour, issues=1300) as world:
+        operation = world.fetch()
+        assert operation.issues_changed == len(world.shown()) > 1000
+        assert len(world.jira.log) <= _bound(world, operation.issues_changed)
+
+
+def test_an_unchanged_copy_costs_a_handful_of_requests(world: World) -> None:
+    """Who are you, fields, what changed, ids, statuses, versions of two projects."""
+    world.fetch()
+    world.clock.advance(timedelta(minutes=1))
+    operation = world.fetch()
+    assert (operation.issues_changed, operation.data_volume_fetched) == (0, 0)
+    assert len(world.jira.log) <= _bound(world, 0) - 1
+    assert not any(door in seen.door for seen in world.jira.log for door in ("bulkfetch", "changelog"))
+
+
+def test_one_changed_issue_costs_one_page_more(world: World) -> None:
+    """Only what differs is read, and the histories of no other."""
+    world.fetch()
+    world.happen(world.shown()[3], ("summary", "Changed"))
+    operation = world.fetch()
+    assert (operation.issues_changed, operation.data_volume_fetched) == (1, 1)
+    assert len(world.jira.log) <= _bound(world, 1)
+
+
+def test_only_mapped_and_needed_fields_are_asked_for(world: World) -> None:
+    """Never ``*all``, never a person."""
+    world.fetch()
+    asked = {field for seen in world.jira.log for field in seen.asked.get("fields", [])}
+    assert {"customfield_10016", "customfield_10032", "status", "updated"} <= asked
+    assert not asked & {"*all", "*navigable", "assignee", "reporter", "creator", "comment", "description"}
+
+
+# --- refusals -------------------------------------------------------------------------------------------------------
+
+
+def _failed(world: World) -> tuple[Run, FetchOperation]:
+    """The run and its Fetch Operation after the task itself has run into the error."""
+    run = world.request()
+    runtime.adopt(world.current)
+    try:
+        fetch.fetch_slice(run.run_id, run.attempt)
+    finally:
+        runtime.forget()
+    with world.current.reads() as session:
+        operation = store.fetch_of(session, run.run_id)
+    assert operation is not None
+    return world.latest(run), operation
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        ("login", "refused the login; check email and token of connection 'sandbox'"),
+        ("jql", "The value 'NOPE' does not exist for the field 'project'"),
+        ("unknown field", "this Jira has no field 'Story point estimat'; did you mean 'Story point estimate'?"),
+        ("ambiguous field", "2 fields are called 'Twin'; use one id: customfield_1, customfield_2"),
+        ("user field", "'Release owner' holds people, and people are not stored"),
+    ],
+)
+def test_a_refusal_is_one_sentence_and_leaves_the_copy_as_it_was(world: World, trouble: str, words: str) -> None:
+    """The run and the Fetch Operation are failed with the reason; the data stand."""
+    world.fetch()
+    before, cache = world.copy(), _cache(world)
+    world.clock.advance(timedelta(days=3))
+    if trouble == "login":
+        (world.current.settings.state_dir.parent / "token").write_text("wrong-token")
+    elif trouble == "jql":
+        world.profile(jql="project = NOPE")
+    else:
+        twin = {"name": "Twin", "custom": True, "schema": {"type": "string"}}
+        world.jira.site.catalogue.fields.extend({"id": f"customfield_{n}", **twin} for n in (1, 2))
+        name = {"unknown field": "Story point estimat", "ambiguous field": "Twin", "user field": "Release owner"}[
+            trouble
+        ]
+        world.profile(rules=replace(RULES, fields={"points": name}))
+    run, operation = _failed(world)
+    assert (run.state, operation.state) == ("failed", "failed")
+    assert run.error is not None
+    assert words in run.error
+    assert operation.error == run.error
+    assert "\n" not in run.error
+    assert TOKEN not in run.error
+    assert operation.api_calls_made == len(world.jira.log) > 0
+    assert (world.copy(), _cache(world)) == (before, cache)
+
+
+def test_a_first_fetch_that_is_refused_leaves_no_copy_to_calculate_from(world: World) -> None:
+    """No Cache Metadata: nothing passes for data."""
+    world.profile(jql="project = NOPE")
+    _failed(world)
+    with world.current.reads() as session:
+        assert store.find_cache(session, NAME) is None
+
+
+def test_requests_of_a_stage_that_has_to_wait_are_counted_once(world: World) -> None:
+    """A pause of Jira ends the slice; the stage is done again later, and every request stands in the operation."""
+    world.jira.faults.append(failing(503, retry_after=600, door="serverInfo"))
+    run = world.request()
+    with pytest.raises(RetryableError, match="answered 503") as caught:
+        fetch.work(world.current, run)
+    assert caught.value.retry_after == pytest.approx(600, rel=0.01)
+    world.current.redis.flushall()  # the pause of ten minutes is over
+    fetch.work(world.current, world.latest(run))
+    operation = world.end(run)
+    assert operation.api_calls_made == len(world.jira.log)
+    assert operation.start_time == world.clock()
+
+
+def test_a_wait_does_not_make_the_count_of_troubles_begin_anew(world: World) -> None:
+    """The task base gives up after some waits without progress; a failed stage is no progress."""
+    world.jira.faults.append(failing(503, retry_after=600, door="serverInfo", times=2))
+    run = world.request()
+    with pytest.raises(RetryableError):
+        fetch.work(world.current, run)
+    with world.current.sessions.begin() as session:
+        store.beat_run(session, run.run_id, 1, world.clock(), cursor={**world.latest(run).cursor, "trouble": 1})
+    world.current.redis.flushall()
+    with pytest.raises(RetryableError):
+        fetch.work(world.current, world.latest(run))
+    assert world.latest(run).cursor["trouble"] == 1
+    world.current.redis.flushall()

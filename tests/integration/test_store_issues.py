@@ -1,0 +1,212 @@
+"""Issues in the store: written when they differ, whole again when loaded, marked by a census, gone and revived."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Engine, text
+from store_rows import PROFILE, T0, after, issue, transition
+
+from models import store
+from models.database import Sessions
+from models.records import Issue, Status, Version
+
+
+def _save(sessions: Sessions, *issues: Issue) -> int:
+    with sessions.begin() as session:
+        return store.save_issues(session, PROFILE, issues)
+
+
+def _load(sessions: Sessions, *ids: str) -> list[Issue]:
+    with sessions() as session:
+        return store.load_issues(session, PROFILE, ids)
+
+
+def test_an_issue_comes_back_as_it_was_stored(sessions: Sessions) -> None:
+    """Text of any script, instants to the microsecond, JSON of any shape, the history in its order."""
+    fields = {"priority": None, "customfield_1": {"value": "Ja", "child": [1, 2.5, True, None]}, "links": ["2"]}
+    histories = (transition(1), transition(2, at=after(1.000001), position=0), transition(2, position=1, at=after(2)))
+    wanted = issue(7, summary="退款 – naïve 🚀", fields=fields, transitions=histories, resolved=after(3.3))
+    _save(sessions, wanted)
+    assert _load(sessions, "7") == [wanted]
+    assert _load(sessions, "7")[0].content_hash() == wanted.content_hash()
+
+
+def test_issues_are_loaded_in_the_order_asked_for(sessions: Sessions) -> None:
+    """Unknown ids are left out."""
+    _save(sessions, issue(1), issue(2), issue(10))
+    assert [one.issue_id for one in _load(sessions, "10", "404", "1")] == ["10", "1"]
+
+
+def test_saving_the_same_again_writes_nothing(sessions: Sessions) -> None:
+    """The count is of what is new or differs."""
+    assert _save(sessions, issue(1), issue(2)) == 2
+    assert _save(sessions, issue(1), issue(2, summary="Another")) == 1
+
+
+def test_of_an_issue_given_twice_the_last_counts(sessions: Sessions) -> None:
+    """A page may repeat what the one before held."""
+    assert _save(sessions, issue(1, summary="old"), issue(1, summary="new")) == 1
+    assert [one.summary for one in _load(sessions, "1")] == ["new"]
+
+
+def test_a_shorter_history_replaces_a_longer_one(sessions: Sessions) -> None:
+    """Jira may remove entries; the copy follows."""
+    _save(sessions, issue(1, transitions=(transition(1), transition(2))))
+    _save(sessions, issue(1, transitions=(transition(2),)))
+    assert _load(sessions, "1")[0].transitions == (transition(2),)
+
+
+def test_changed_content_makes_facts_stale_and_unchanged_content_does_not(sessions: Sessions) -> None:
+    """A calculation reads only what changed."""
+    _save(sessions, issue(1), issue(2))
+    hashes = {n: f"{issue(int(n)).content_hash()}:rules" for n in ("1", "2")}
+    with sessions.begin() as session:
+        store.save_facts(session, PROFILE, hashes, items=[], incidents=[], deployments=[], findings={})
+        assert store.stale_issues(session, PROFILE, "rules", 10) == []
+        assert len(store.stale_issues(session, PROFILE, "other rules", 10)) == 2
+    _save(sessions, issue(1), issue(2, summary="Another"))
+    with sessions() as session:
+        assert [found for found, _ in store.stale_issues(session, PROFILE, "rules", 10)] == ["2"]
+
+
+def test_profiles_do_not_see_each_others_issues(sessions: Sessions) -> None:
+    """Two profiles may hold the same issue."""
+    _save(sessions, issue(1))
+    with sessions.begin() as session:
+        store.save_issues(session, "ops", [issue(1, summary="Theirs")])
+        assert store.count_issues(session, "ops") == 1
+    assert _load(sessions, "1")[0].summary == "Retry refunds"
+
+
+def test_more_issues_than_a_statement_takes_values_are_stored_and_loaded(sessions: Sessions) -> None:
+    """SQLite takes 32,766 bound values a statement."""
+    many = [issue(number, transitions=()) for number in range(1, 5_202)]
+    assert _save(sessions, *many) == len(many)
+    ids = [one.issue_id for one in many]
+    assert len(_load(sessions, *ids)) == len(many)
+    with sessions.begin() as session:
+        store.mark_issues(session, PROFILE, ids, "run")
+        assert store.count_marked(session, PROFILE, "run") == len(many)
+
+
+def _gone(sessions: Sessions, number: int) -> None:
+    with sessions.begin() as session:
+        store.mark_issues(session, PROFILE, [str(number)], "run hidden")
+        assert store.mark_gone(session, PROFILE, "run hidden", "deleted or no longer visible", after(5)) == 1
+
+
+def test_a_gone_issue_stays_with_its_reason_and_counts_no_more(sessions: Sessions, engine: Engine) -> None:
+    """Nothing is deleted; nothing that reads the present sees it."""
+    _save(sessions, issue(1), issue(2, project="OPS", key="OPS-2"))
+    _gone(sessions, 2)
+    with sessions() as session:
+        assert store.count_issues(session, PROFILE) == 1
+        assert list(store.issue_hashes(session, PROFILE)) == ["1"]
+        assert store.projects(session, PROFILE) == ["PAY"]
+        assert list(store.standing_issues(session, PROFILE, ["1", "2"])) == ["1"]
+        assert store.unmarked_issues(session, PROFILE, ("other",), 9) == ["1"]
+        assert [found for found, _ in store.stale_issues(session, PROFILE, "rules", 9)] == ["1"]
+    with engine.connect() as connection:
+        row = connection.execute(text("SELECT gone_reason FROM issues WHERE issue_id = '2'")).one()
+    assert row.gone_reason == "deleted or no longer visible"
+
+
+def test_a_gone_issue_that_comes_back_unchanged_is_revived(sessions: Sessions) -> None:
+    """It counts as changed, for its facts were removed."""
+    _save(sessions, issue(1))
+    _gone(sessions, 1)
+    assert _save(sessions, issue(1)) == 1
+    with sessions() as session:
+        assert store.count_issues(session, PROFILE) == 1
+        assert len(store.stale_issues(session, PROFILE, "rules", 9)) == 1
+    assert _load(sessions, "1") == [issue(1)]
+
+
+def test_marks_tell_what_a_census_listed(sessions: Sessions) -> None:
+    """What carries none of a run's marks is what that run has to look at again."""
+    _save(sessions, *(issue(number) for number in range(1, 5)))
+    with sessions.begin() as session:
+        store.mark_issues(session, PROFILE, ["1", "404"], "run-2")
+        store.mark_issues(session, PROFILE, ["2"], "run-1")
+        store.mark_issues(session, PROFILE, ["3"], "run-2 moved")
+        assert store.unmarked_issues(session, PROFILE, ("run-2", "run-2 moved"), 9) == ["2", "4"]
+        assert store.unmarked_issues(session, PROFILE, ("run-2",), 1) == ["2"]
+        assert store.standing_issues(session, PROFILE, ["1", "4", "404"]) == {
+            "1": store.Standing(after(1), "run-2"),
+            "4": store.Standing(after(1), None),
+        }
+
+
+def test_saving_an_issue_keeps_its_mark(sessions: Sessions) -> None:
+    """An issue read again after the census listed it is not absent."""
+    _save(sessions, issue(1))
+    with sessions.begin() as session:
+        store.mark_issues(session, PROFILE, ["1"], "run")
+        store.save_issues(session, PROFILE, [issue(1, summary="Another")])
+        assert store.count_marked(session, PROFILE, "run") == 1
+
+
+def test_findings_are_replaced_by_each_reading_of_the_issue(sessions: Sessions) -> None:
+    """Also when its content is as it was: what was wrong with the last answer is not wrong with this one."""
+    _save(sessions, issue(1, findings={"broken_history": 2}), issue(2))
+    with sessions.begin() as session:
+        store.save_findings(session, PROFILE, "changelog", {"2": {"unreadable_issue": 1}, "9": {"unreadable_issue": 1}})
+        store.save_findings(session, PROFILE, "facts", {"2": {"broken_chain": 1}})
+        assert store.count_findings(session, PROFILE) == {"broken_chain": 1, "broken_history": 1, "unreadable_issue": 2}
+    _save(sessions, issue(1), issue(2))
+    with sessions() as session:
+        assert store.count_findings(session, PROFILE) == {"broken_chain": 1, "unreadable_issue": 1}
+        assert store.findings_of(session, PROFILE, ["1", "2", "9"]) == {
+            "2": ["broken_chain"],
+            "9": ["unreadable_issue"],
+        }
+
+
+def test_findings_about_gone_issues_do_not_count(sessions: Sessions) -> None:
+    """They touch no number any more."""
+    _save(sessions, issue(1, findings={"broken_history": 1}))
+    _gone(sessions, 1)
+    with sessions() as session:
+        assert store.count_findings(session, PROFILE) == {}
+
+
+def test_summaries_can_be_forgotten_those_of_gone_issues_too(sessions: Sessions, engine: Engine) -> None:
+    """What ``store_summaries = false`` promises about what was stored before it."""
+    _save(sessions, issue(1), issue(2))
+    _gone(sessions, 2)
+    with sessions.begin() as session:
+        store.clear_summaries(session, PROFILE)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM issues WHERE summary IS NOT NULL")).scalar() == 0
+
+
+def test_the_size_of_a_copy_is_the_text_it_holds(sessions: Sessions) -> None:
+    """Summaries and fields, in characters."""
+    _save(sessions, issue(1, summary="four", fields={"a": "b"}))
+    with sessions() as session:
+        assert store.data_size(session, PROFILE) == len("four") + len('{"a":"b"}')
+
+
+def test_statuses_and_versions_are_replaced_as_lists(sessions: Sessions) -> None:
+    """What the site lists no longer is forgotten; another profile's stay."""
+    version = Version("1", "PAY", "1.0", released=True, release_date=T0.date(), archived=False)
+    with sessions.begin() as session:
+        store.save_statuses(session, "ops", [Status("9", "Offen", "new")])
+        for statuses in (
+            [Status("1", "To Do", "new"), Status("3", "Doing", "indeterminate")],
+            [Status("3", "打开", "new")],
+        ):
+            store.save_statuses(session, PROFILE, statuses)
+        store.save_versions(session, PROFILE, [version, replace(version, version_id="2", release_date=None)])
+        store.save_versions(session, PROFILE, [version])
+    with sessions() as session:
+        assert store.load_statuses(session, PROFILE) == [Status("3", "打开", "new")]
+        assert store.load_statuses(session, "ops") == [Status("9", "Offen", "new")]
+        assert store.load_versions(session, PROFILE) == [version]
+
+
+def test_a_naive_instant_in_an_issue_is_refused(sessions: Sessions) -> None:
+    """Before anything of its page is stored."""
+    with pytest.raises(ValueError, match="without a zone"):
+        _save(sessions, issue(1), issue(2, updated=after(1).replace(tzinfo=None)))
+    assert _load(sessions, "1") == []

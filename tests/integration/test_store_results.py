@@ -1,0 +1,219 @@
+"""Results by their spans: a value stands for all the as-of instants it was found for, and nothing is counted twice."""
+
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, text
+from store_rows import PROFILE, after, result
+
+from models import store
+from models.database import Sessions
+from models.records import MetricResult
+
+
+def _save(sessions: Sessions, *results: MetricResult) -> int:
+    with sessions.begin() as session:
+        return store.save_results(session, results)
+
+
+def _spans(sessions: Sessions, kind: str = "week") -> list[tuple[float | None, float, float]]:
+    """(value, as_of, confirmed_as_of) in days after T0, oldest first."""
+    with sessions() as session:
+        rows = store.load_results(session, kind=kind)
+    days = [
+        (row.value, *((each - after(0)) / timedelta(days=1) for each in (row.as_of, row.confirmed_as_of)))
+        for row in rows
+    ]
+    return sorted(days, key=lambda row: row[1])
+
+
+def test_a_result_comes_back_as_it_was_stored(sessions: Sessions) -> None:
+    """A double to its last bit, JSON with its keys."""
+    wanted = result(1, 0.1 + 0.2, details={"mean": 1 / 3, "by_category": {"feature": 5}, "oldest": None})
+    assert _save(sessions, wanted) == 1
+    with sessions() as session:
+        assert store.load_results(session, kind="week") == [wanted]
+
+
+def test_the_same_value_later_only_moves_the_confirmation(sessions: Sessions) -> None:
+    """The table grows with what changed, not with the days."""
+    assert [_save(sessions, result(day)) for day in (1, 2, 5)] == [1, 0, 0]
+    assert _spans(sessions) == [(5.0, 1, 5)]
+
+
+def test_a_confirmation_never_moves_backwards(sessions: Sessions) -> None:
+    """An as-of inside the span is known already."""
+    _save(sessions, result(1))
+    _save(sessions, result(9))
+    assert _save(sessions, result(4)) == 0
+    assert _spans(sessions) == [(5.0, 1, 9)]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"value": 6.0},
+        {"value": None, "state": "no_data", "message": "nothing"},
+        {"n_used": 6},
+        {"n_excluded": 2},
+        {"exclusions": {"never_started": 1}},
+        {"details": {"count": 5, "by_category": {"defect": 5}}},
+        {"level": "high"},
+    ],
+)
+def test_whatever_differs_begins_a_new_row(sessions: Sessions, changed: dict[str, object]) -> None:
+    """Value, state, counts, and what explains the value: a stored row is exactly what was calculated."""
+    _save(sessions, result(1))
+    assert _save(sessions, result(2, **changed)) == 1
+    assert [(first, last) for _, first, last in _spans(sessions)] == [(1, 1), (2, 2)]
+
+
+def test_a_value_that_returns_begins_a_row_of_its_own(sessions: Sessions) -> None:
+    """It is compared with the row before it, not with one further back: what was known when is kept."""
+    for day, value in ((1, 5.0), (2, 6.0), (3, 5.0), (4, 5.0)):
+        _save(sessions, result(day, value))
+    assert _spans(sessions) == [(5.0, 1, 1), (6.0, 2, 2), (5.0, 3, 4)]
+
+
+def test_an_earlier_as_of_is_stored_beside_the_later_ones(sessions: Sessions) -> None:
+    """Rows that begin later do not count for it, and stay as they are."""
+    _save(sessions, result(5))
+    assert _save(sessions, result(2)) == 1
+    assert _spans(sessions) == [(5.0, 2, 2), (5.0, 5, 5)]
+
+
+def test_the_row_of_the_greatest_as_of_not_after_ours_is_the_one_compared_with(sessions: Sessions) -> None:
+    """Not the newest row, nor the one confirmed last."""
+    for day, value in ((1, 5.0), (3, 6.0), (8, 7.0)):
+        _save(sessions, result(day, value))
+    assert _save(sessions, result(4, 6.0)) == 0
+    assert _save(sessions, result(2, 6.0)) == 1
+    assert _spans(sessions) == [(5.0, 1, 1), (6.0, 2, 2), (6.0, 3, 4), (7.0, 8, 8)]
+
+
+def test_the_same_as_of_with_another_value_is_replaced(sessions: Sessions) -> None:
+    """The same question has one answer, the newest; what the old one was confirmed for is confirmed no more."""
+    _save(sessions, result(1))
+    _save(sessions, result(4))
+    assert _save(sessions, result(1, 6.0)) == 1
+    assert _spans(sessions) == [(6.0, 1, 1)]
+
+
+def test_a_running_window_keeps_only_its_latest_row(sessions: Sessions) -> None:
+    """Its value changes daily and nobody asks for yesterday's half of the week."""
+    for day, value in ((1, 1.0), (2, 2.0), (3, 2.0), (4, 4.0)):
+        _save(sessions, result(day, value, complete=False))
+    assert _spans(sessions) == [(4.0, 4, 4)]
+
+
+def test_a_window_that_is_over_replaces_its_running_row(sessions: Sessions) -> None:
+    """And stays from then on, also when a later as-of finds another value."""
+    _save(sessions, result(1, complete=False))
+    _save(sessions, result(2))
+    assert _spans(sessions) == [(5.0, 2, 2)]
+    _save(sessions, result(3, 6.0))
+    assert _spans(sessions) == [(5.0, 2, 2), (6.0, 3, 3)]
+
+
+def test_an_earlier_as_of_does_not_replace_a_running_row(sessions: Sessions) -> None:
+    """A running row gives way to a later as-of only."""
+    _save(sessions, result(4, 4.0, complete=False))
+    _save(sessions, result(2, 2.0, complete=False))
+    assert _spans(sessions) == [(2.0, 2, 2), (4.0, 4, 4)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"profile": "ops"},
+        {"metric_type": "flow_time", "unit": "days"},
+        {"window_kind": "period"},
+        {"rules_hash": "b" * 32},
+        {"window_end": after(1)},
+        {"window_start": after(-10)},
+    ],
+)
+def test_rows_of_another_key_are_not_compared_with(sessions: Sessions, other: dict[str, object]) -> None:
+    """Profile, metric, kind, window and rules: results of different configurations stand side by side."""
+    _save(sessions, result(1, **other))
+    assert _save(sessions, result(2)) == 1
+    assert len(_spans(sessions)) + len(_spans(sessions, "period")) == 2
+
+
+def test_the_windows_of_a_metric_are_each_handled_by_their_own_span(sessions: Sessions) -> None:
+    """One batch: one window confirmed, one new value, one seen for the first time, one running."""
+    week = timedelta(days=7)
+
+    def windows(day: float, *values: float) -> list[MetricResult]:
+        plain = result(day)
+        starts = [plain.window_start + week * number for number in range(len(values))]
+        return [
+            replace(plain, value=value, window_start=start, window_end=start + week, complete=number != 2)
+            for number, (start, value) in enumerate(zip(starts, values, strict=True))
+        ]
+
+    assert _save(sessions, *windows(1, 1.0, 2.0, 3.0)) == 3
+    assert _save(sessions, *windows(2, 1.0, 2.5, 3.5, 4.0)) == 3
+    assert sorted(_spans(sessions)) == [(1.0, 1, 2), (2.0, 1, 1), (2.5, 2, 2), (3.5, 2, 2), (4.0, 2, 2)]
+
+
+def test_results_are_loaded_by_profile_metric_and_kind_newest_first(sessions: Sessions) -> None:
+    """As ``flowbeat results`` reads them."""
+    _save(sessions, result(1))
+    _save(sessions, result(2, 6.0))
+    _save(sessions, result(3, metric_type="flow_time", unit="days"))
+    _save(sessions, result(4, profile="ops"))
+    with sessions() as session:
+        found = store.load_results(session, profile=PROFILE, metric="flow_velocity", kind="week")
+    assert [row.value for row in found] == [6.0, 5.0]
+
+
+def test_the_views_show_the_row_confirmed_last_then_calculated_last(sessions: Sessions, engine: Engine) -> None:
+    """One row per profile and metric, or per week of it, whatever the rules."""
+    for kind in ("period", "week"):
+        _save(sessions, result(1, 1.0, window_kind=kind))
+        _save(sessions, result(5, 1.0, window_kind=kind))
+        _save(sessions, result(3, 3.0, window_kind=kind, rules_hash="b" * 32))
+        _save(sessions, result(5, 5.0, window_kind=kind, rules_hash="c" * 32, calculated_at=after(6)))
+    with engine.connect() as connection:
+        for view in ("latest_results", "weekly_results"):
+            rows = connection.execute(text(f"SELECT value FROM {view}")).all()  # noqa: S608 - constants
+            assert [tuple(row) for row in rows] == [(5.0,)]
+
+
+def test_the_latest_period_is_one_row_though_its_window_moves_every_day(sessions: Sessions, engine: Engine) -> None:
+    """Each day's period is a window of its own; a reader wants the last."""
+    for day in (1, 2):
+        moved = timedelta(days=day)
+        plain = result(day, float(day), window_kind="period")
+        _save(sessions, replace(plain, window_start=plain.window_start + moved, window_end=plain.window_end + moved))
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT value FROM latest_results")).all() == [(2.0,)]
+
+
+def test_confirming_a_year_of_weeks_costs_milliseconds(sessions: Sessions) -> None:
+    """53 windows: one read, one batch of writes; a select per window took 70 ms."""
+    plain = result(1)
+    weeks = [
+        replace(
+            plain,
+            window_start=plain.window_start - timedelta(days=7 * n),
+            window_end=plain.window_end - timedelta(days=7 * n),
+        )
+        for n in range(53)
+    ]
+    _save(sessions, *weeks)
+    spent = []
+    for day in range(2, 12):
+        later = [replace(week, as_of=after(day), confirmed_as_of=after(day)) for week in weeks]
+        started = time.process_time()
+        assert _save(sessions, *later) == 0
+        spent.append(time.process_time() - started)
+    assert min(spent) < 0.05
+
+
+def test_no_results_are_no_work(sessions: Sessions) -> None:
+    """A metric without windows stores nothing."""
+    assert _save(sessions) == 0

@@ -1,0 +1,165 @@
+"""Runs: one live run per profile, the fence of attempts, silence and restarts."""
+
+from datetime import timedelta
+
+import pytest
+from store_rows import T0, after, run
+
+from models import store
+from models.database import Sessions
+from models.records import Run
+
+
+def _requested(sessions: Sessions, **changes: object) -> Run:
+    with sessions.begin() as session:
+        found, _ = store.request_run(session, run(**changes))
+    return found
+
+
+def _loaded(sessions: Sessions, wanted: Run) -> Run:
+    with sessions() as session:
+        found = store.load_run(session, wanted.run_id)
+    assert found is not None
+    return found
+
+
+def test_a_second_request_finds_the_live_run(sessions: Sessions) -> None:
+    """One live run per profile: the newcomer waits for the one that is there."""
+    first = _requested(sessions)
+    with sessions.begin() as session:
+        found, is_new = store.request_run(session, run())
+    assert (found.run_id, is_new) == (first.run_id, False)
+
+
+def test_another_profile_has_a_live_run_of_its_own(sessions: Sessions) -> None:
+    """Profiles do not wait for each other."""
+    _requested(sessions)
+    with sessions.begin() as session:
+        assert store.request_run(session, run(profile="ops"))[1] is True
+
+
+@pytest.mark.parametrize("error", [None, "Jira refused the login"])
+def test_an_ended_run_makes_room_for_the_next(sessions: Sessions, error: str | None) -> None:
+    """Completed or failed, it is no longer live."""
+    first = _requested(sessions)
+    with sessions.begin() as session:
+        assert store.end_run(session, first.run_id, 1, after(1), error)
+        assert store.request_run(session, run())[1] is True
+    ended = _loaded(sessions, first)
+    assert (ended.state, ended.error, ended.ended_at) == ("failed" if error else "completed", error, after(1))
+
+
+def test_the_id_of_an_ended_run_cannot_be_used_again(sessions: Sessions) -> None:
+    """It would be neither new nor live, and asking again would never end."""
+    first = _requested(sessions)
+    with sessions.begin() as session:
+        store.end_run(session, first.run_id, 1, T0)
+    with pytest.raises(ValueError, match="exists already"), sessions.begin() as session:
+        store.request_run(session, first)
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id(sessions: Sessions) -> None:
+    """As people type it; what fits two or none is none."""
+    with sessions.begin() as session:
+        for profile, run_id in (("a", "1111-a"), ("b", "1111-b"), ("c", "22%2")):
+            store.request_run(session, run(profile=profile, run_id=run_id))
+        found = [store.find_run(session, text) for text in ("1111-a", "1111", "22", "9", "1%", "22%", "____-a")]
+    assert [one and one.profile for one in found] == ["a", None, "c", None, None, "c", None]
+
+
+def test_only_the_whole_id_loads_a_run(sessions: Sessions) -> None:
+    """Messages name a run exactly."""
+    with sessions.begin() as session:
+        store.request_run(session, run(run_id="1111-a"))
+        assert store.load_run(session, "1111") is None
+
+
+def test_taking_a_run_marks_it_running_and_keeps_the_first_start(sessions: Sessions) -> None:
+    """A wait and its reason end there; when the work first began stays."""
+    wanted = _requested(sessions)
+    with sessions.begin() as session:
+        store.take_run(session, wanted.run_id, 1, ("fetch",), after(1))
+        store.beat_run(session, wanted.run_id, 1, after(1), state="waiting", wait_until=after(2), error="busy")
+    with sessions.begin() as session:
+        taken = store.take_run(session, wanted.run_id, 1, ("fetch",), after(2))
+    assert taken is not None
+    assert (taken.state, taken.wait_until, taken.error) == ("running", None, None)
+    assert (taken.started_at, taken.heartbeat_at) == (after(1), after(2))
+
+
+@pytest.mark.parametrize(
+    ("attempt", "steps", "ended"),
+    [(2, ("fetch",), False), (0, ("fetch",), False), (1, ("facts",), False), (1, ("fetch",), True)],
+)
+def test_a_message_of_another_attempt_step_or_life_takes_nothing(
+    sessions: Sessions, attempt: int, steps: tuple[str, ...], ended: bool
+) -> None:
+    """A redelivered message of a run that has moved on ends at once."""
+    wanted = _requested(sessions)
+    with sessions.begin() as session:
+        if ended:
+            store.end_run(session, wanted.run_id, 1, T0)
+        before = store.load_run(session, wanted.run_id)
+        assert store.take_run(session, wanted.run_id, attempt, steps, after(1)) is None
+    assert _loaded(sessions, wanted) == before
+
+
+def test_a_beat_writes_its_changes_only_for_its_own_attempt(sessions: Sessions) -> None:
+    """An older attempt that still works writes nothing, and is told so."""
+    wanted = _requested(sessions)
+    with sessions.begin() as session:
+        assert store.restart_run(session, wanted, after(1)) == 1
+    with sessions.begin() as session:
+        assert store.beat_run(session, wanted.run_id, 1, after(2), cursor={"stage": "old"}) is False
+        assert store.beat_run(session, wanted.run_id, 2, after(3), cursor={"stage": "new"}) is True
+    found = _loaded(sessions, wanted)
+    assert (found.cursor, found.heartbeat_at, found.attempt) == ({"stage": "new"}, after(3), 2)
+
+
+def test_only_one_of_two_sweeps_restarts_a_run(sessions: Sessions) -> None:
+    """Both saw it silent; the second one's attempt is no longer the run's."""
+    wanted = _requested(sessions)
+    with sessions.begin() as session:
+        assert store.restart_run(session, wanted, after(1)) == 1
+        assert store.restart_run(session, wanted, after(1)) is None
+
+
+def test_restarts_are_counted_until_a_step_ends(sessions: Sessions) -> None:
+    """A step that kills its worker each time is seen by this count."""
+    wanted = _requested(sessions)
+    with sessions.begin() as session:
+        assert [store.restart_run(session, run(run_id=wanted.run_id, attempt=n), T0) for n in (1, 2, 3)] == [1, 2, 3]
+        store.beat_run(session, wanted.run_id, 4, T0, step="facts", restarts=0)
+        assert store.restart_run(session, run(run_id=wanted.run_id, attempt=4), T0) == 1
+
+
+@pytest.mark.parametrize(
+    ("heartbeat", "wait_until", "state", "silent"),
+    [
+        (-31, None, "running", True),
+        (-29, None, "running", False),
+        (-31, None, "completed", False),
+        (-300, 60, "waiting", False),  # still pausing
+        (-300, -5, "waiting", False),  # its message may be on the way
+        (-300, -31, "waiting", True),
+    ],
+)
+def test_a_run_is_silent_without_a_beat_unless_it_pauses(
+    sessions: Sessions, heartbeat: int, wait_until: int | None, state: str, silent: bool
+) -> None:
+    """Silence is 30 s here; a run that waits is silent only that long after its pause."""
+    pause = None if wait_until is None else T0 + timedelta(seconds=wait_until)
+    wanted = run(state=state, heartbeat_at=T0 + timedelta(seconds=heartbeat), wait_until=pause)
+    with sessions.begin() as session:
+        store.request_run(session, wanted)
+        found = store.silent_runs(session, T0 - timedelta(seconds=30))
+    assert [one.run_id for one in found] == ([wanted.run_id] if silent else [])
+
+
+def test_runs_are_listed_live_first_then_newest(sessions: Sessions) -> None:
+    """As ``flowbeat status`` shows them."""
+    with sessions.begin() as session:
+        for day, state in ((1, "running"), (2, "completed"), (3, "failed")):
+            store.request_run(session, run(profile=state, state=state, requested_at=after(day)))
+        assert [one.state for one in store.list_runs(session, 9)] == ["running", "failed", "completed"]
+        assert len(store.list_runs(session, 2)) == 2

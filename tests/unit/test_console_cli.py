@@ -1,0 +1,160 @@
+"""The command line itself: its help, its names, and one sentence with the right exit code for whatever goes wrong."""
+
+import importlib
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import console_world as world
+import pytest
+
+from console.cli import TABLE
+
+SECRET = "geheim-4711"
+
+
+def test_the_help_groups_every_command_within_80_columns(tmp_path: Path) -> None:
+    """One line for each command, none wrapped."""
+    said = world.say(tmp_path, "--help")
+    assert said.code == 0
+    assert max(len(line) for line in said.out.splitlines()) <= 80
+    for group, commands in TABLE.items():
+        assert f"{group}:" in said.out
+        for name, (_, line) in commands.items():
+            assert any(shown.split() == [name, *line.split()] for shown in said.out.splitlines())
+
+
+def test_every_name_in_the_table_is_a_command_of_its_module_and_none_is_forgotten() -> None:
+    """The table and the modules say the same."""
+    named = {(module, name) for group in TABLE.values() for name, (module, _) in group.items()}
+    modules = {module for module, _ in named}
+    exported = {
+        (module, command.name)
+        for module in modules
+        for command in importlib.import_module(f"console.{module}").COMMANDS
+    }
+    assert named == exported
+
+
+@pytest.mark.parametrize(
+    "name", [name for group in TABLE.values() for name in group if name not in ("worker", "beat", "flower")]
+)
+def test_every_command_explains_itself(name: str, tmp_path: Path) -> None:
+    """Its own help works and fits; worker, beat and flower hand theirs to Celery."""
+    said = world.say(tmp_path, name, "-h")
+    assert said.code == 0
+    assert f"Usage: flowbeat {name}" in said.out
+
+
+def test_the_help_needs_neither_celery_nor_the_database() -> None:
+    """What takes long to import is imported by the commands that use it."""
+    program = (
+        "import sys; from console.cli import run; run(['--help']); "
+        "print(sorted({'celery', 'sqlalchemy', 'tornado', 'rich', 'redis'} & sys.modules.keys()), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_the_version_is_told(tmp_path: Path) -> None:
+    """As the package has it."""
+    said = world.say(tmp_path, "--version")
+    assert (said.code, said.out.split()[0]) == (0, "flowbeat,")
+
+
+def test_an_unknown_command_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    """Bad usage is exit code 2."""
+    said = world.say(tmp_path, "reslts")
+    assert said.code == 2
+    assert "No such command 'reslts'; did you mean results?" in said.err
+
+
+def test_an_unknown_option_is_bad_usage(tmp_path: Path) -> None:
+    """Click's own sentence, our exit code."""
+    said = world.say(tmp_path, "results", "--windw")
+    assert said.code == 2
+    assert "--window" in said.err
+
+
+def test_a_wrong_configuration_is_exit_code_2_and_one_line_each(tmp_path: Path) -> None:
+    """The key, the file and the nearest known name; no traceback."""
+    (tmp_path / "flowbeat.toml").write_text('databse_url = "x"\nlog_levl = "INFO"\n', encoding="utf-8")
+    said = world.say(tmp_path, "results")
+    assert said.code == 2
+    assert len(said.err.splitlines()) == 2
+    assert "databse_url is not a known key; did you mean database_url?" in said.err
+
+
+def test_a_missing_database_is_said_and_not_made(tmp_path: Path) -> None:
+    """Reading creates no file, no folder, and starts no server."""
+    world.configure(tmp_path)
+    for words in (["results"], ["status"], ["performance"], ["explain", "payments", "cfr"]):
+        said = world.say(tmp_path, *words)
+        assert said.code == 1
+        assert (
+            f"there is no database yet at {tmp_path / 'flowbeat.db'}; flowbeat refresh makes and fills it" in said.err
+        )
+    assert [file.name for file in tmp_path.iterdir()] == ["flowbeat.toml"]
+
+
+def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
+    """And stays as it is."""
+    world.configure(tmp_path)
+    (tmp_path / "flowbeat.db").write_text("not a database, but long enough to be looked at" * 100, encoding="utf-8")
+    said = world.say(tmp_path, "results")
+    assert said.code == 1
+    assert said.err.startswith("flowbeat: what lies at database_url cannot be read as a database")
+
+
+def test_an_unreachable_database_is_one_sentence_without_its_password(tmp_path: Path) -> None:
+    """The driver's first line, never the URL's secret."""
+    world.configure(tmp_path)
+    said = world.say(tmp_path, "results", FLOWBEAT_DATABASE_URL=f"postgresql://me:{SECRET}@127.0.0.1:1/x")
+    assert said.code == 1
+    assert "the database cannot be used: connection failed" in said.err
+    assert len(said.err.splitlines()) == 1
+    assert SECRET not in said.err
+
+
+def test_what_nobody_foresaw_is_one_sentence_and_a_traceback_in_the_log(tmp_path: Path) -> None:
+    """A row that breaks its own rules stands for a fault of ours."""
+    world.configure(tmp_path)
+    with world.world(tmp_path) as current:
+        world.request(current, "refresh")
+        with current.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE runs SET options = 'no json'")
+    said = world.say_apart(tmp_path, "status")
+    log = tmp_path / "logs" / "app.log"
+    assert said.code == 1
+    assert len(said.err.splitlines()) == 1
+    assert said.err.rstrip().endswith(f"details are in {log}")
+    assert "Traceback" in log.read_text(encoding="utf-8")
+
+
+def test_ctrl_c_is_one_short_line_and_exit_code_130(tmp_path: Path) -> None:
+    """As shells expect it."""
+    world.configure(tmp_path)
+    command = world.program("logs", "--follow")
+    with subprocess.Popen(command, env=world.environment(tmp_path), stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+    assert (process.returncode, said.strip()) == (130, "Interrupted.")
+
+
+def test_a_reader_that_leaves_is_no_error_message(tmp_path: Path) -> None:
+    """As with ``flowbeat logs | head -1``, where more is written than a pipe holds."""
+    world.configure(tmp_path)
+    (tmp_path / "logs").mkdir()
+    entry = {"timestamp": "2026-10-14T12:00:00.000000Z", "level": "INFO", "message": "x" * 1000}
+    (tmp_path / "logs" / "app.log").write_text((json.dumps(entry) + "\n") * 500, encoding="utf-8")
+    command = f"{shlex.join(world.program('logs'))} | head -1"
+    done = subprocess.run(
+        ["bash", "-c", command], env=world.environment(tmp_path), capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert done.stdout.count("\n") == 1

@@ -1,0 +1,132 @@
+"""The logs command: entries as lines for people, as they were written for programs, filtered, followed."""
+
+import json
+import subprocess
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import console_world as world
+import pytest
+
+from console.logs import line
+
+EARLY = "2026-10-14T12:00:00.000000Z"
+LATE = "2026-10-14T13:00:00.000000Z"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two entries an hour apart."""
+    world.configure(tmp_path)
+    (tmp_path / "logs").mkdir()
+    _write(tmp_path, _entry(EARLY, "INFO", "jira request", profile="payments", task_id="t1", status=200))
+    _write(tmp_path, {**_entry(LATE, "ERROR", "it broke", profile="orders"), "exception": "Traceback\nValueError: x"})
+    return tmp_path
+
+
+def test_a_line_has_time_level_message_and_context(folder: Path) -> None:
+    """An exception follows, indented; ids that mean nothing to a person are left out."""
+    first, second, *trace = world.say(folder, "logs", TZ="UTC").out.splitlines()
+    assert first.split("  ") == [first.split("  ")[0], "   jira request", "profile=payments status=200"] or (
+        "INFO     jira request  profile=payments status=200" in first
+    )
+    assert "t1" not in first
+    assert "ERROR    it broke  profile=orders" in second
+    assert trace == ["    Traceback", "    ValueError: x"]
+
+
+def test_json_gives_the_lines_as_they_were_written(folder: Path) -> None:
+    """An object a line."""
+    said = world.say(folder, "logs", "--format", "json").out
+    assert said == (folder / "logs" / "app.log").read_text(encoding="utf-8")
+
+
+def test_csv_has_the_fields_of_an_entry(folder: Path) -> None:
+    """The context as JSON."""
+    first, second = world.say(folder, "logs", "--format", "csv").csv
+    assert json.loads(first["context"])["status"] == 200
+    assert second["exception"] == "Traceback\nValueError: x"
+
+
+@pytest.mark.parametrize(
+    ("words", "messages"),
+    [
+        (["--level", "warning"], ["it broke"]),
+        (["--profile", "payments"], ["jira request"]),
+        (["--task", "t1"], ["jira request"]),
+        (["--since", "2026-10-14T12:30:00Z"], ["it broke"]),
+        (["--since", "2026-10-10"], ["jira request", "it broke"]),
+        (["--since", "2026-10-20"], []),
+        (["--since", "100000d"], ["jira request", "it broke"]),
+    ],
+)
+def test_entries_are_chosen(folder: Path, words: list[str], messages: list[str]) -> None:
+    """By level and above, by profile, by task, by time."""
+    said = world.say(folder, "logs", "--format", "json", *words)
+    assert [json.loads(line)["message"] for line in said.out.splitlines()] == messages
+
+
+def test_so_long_ago_is_reckoned_from_now(folder: Path) -> None:
+    """An hour is not two days."""
+    now = datetime.now(UTC)
+    _write(folder, _entry(_stamp(now - timedelta(minutes=90)), "INFO", "lately"))
+    told = [world.say(folder, "logs", "--since", ago).out.count("lately") for ago in ("2d", "2h", "1h", "30m", "5s")]
+    assert told == [1, 1, 0, 0, 0]
+
+
+def test_what_is_no_time_is_bad_usage(folder: Path) -> None:
+    """With an example of each right form."""
+    said = world.say(folder, "logs", "--since", "yesterday")
+    assert said.code == 2
+    assert "30m, 2h, 1d" in said.err
+
+
+def test_no_log_yet_is_said(tmp_path: Path) -> None:
+    """And no folder is made by reading."""
+    world.configure(tmp_path)
+    said = world.say(tmp_path, "logs")
+    assert said.code == 1
+    assert "there is no log yet" in said.err
+    assert not (tmp_path / "logs").exists()
+
+
+def test_following_shows_what_is_written_later(folder: Path) -> None:
+    """Only new entries, each as soon as it is there."""
+    command = world.program("logs", "--follow", "--format", "json")
+    environ = {**world.environment(folder), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        time.sleep(2)
+        _write(folder, _entry(LATE, "INFO", "fresh"))
+        said = process.stdout.readline() if process.stdout else ""
+        process.terminate()
+    assert json.loads(said)["message"] == "fresh"
+
+
+def test_a_message_cannot_steer_the_terminal() -> None:
+    """Escape codes from outside are spaces."""
+    shown = line(_entry(EARLY, "INFO", "a\x1b]0;title\x07b", path="x y"))
+    assert "\x07" not in shown
+    assert "\x1b]" not in shown
+    assert 'path="x y"' in shown
+
+
+def _entry(at: str, level: str, message: str, **context: object) -> dict[str, object]:
+    return {
+        "timestamp": at,
+        "level": level,
+        "module": "worker.jira",
+        "function": "call",
+        "line": 1,
+        "message": message,
+        "context": context,
+    }
+
+
+def _write(folder: Path, entry: dict[str, object]) -> None:
+    with (folder / "logs" / "app.log").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(entry) + "\n")
+
+
+def _stamp(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,157 @@
+"""Rows as people and programs get them: figures, bars, sparklines; tables that fit, whole JSON and CSV."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from console import render
+from console.render import Column, Sheet
+
+AT = datetime(2026, 10, 14, 12, 0, 0, 250, tzinfo=UTC)
+ROWS = (
+    {"name": "alpha", "value": 0.1 + 0.2, "at": AT, "details": {"n": [1, None]}, "whole": True},
+    {"name": "a name, with \x1b[31mcolour\x1b[0m", "value": None, "at": None, "details": {}, "whole": False},
+)
+COLUMNS = (
+    Column("name", lambda row: row["name"]),
+    Column("value", lambda row: render.number(row["value"]), right=True),
+)
+SHEET = Sheet(("name", "value", "at", "details", "whole"), ROWS, COLUMNS, "Some rows", ("A note.",))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "–"),
+        (0.0, "0"),
+        (3.0, "3"),
+        (0.4, "0.4"),
+        (0.4666, "0.467"),
+        (1 / 30, "0.033"),
+        (2.267, "2.27"),
+        (14.4064, "14.4"),
+        (11.96, "12"),
+        (100.4, "100"),
+        (12345.6, "12,346"),
+        (-3.25, "-3.25"),
+    ],
+)
+def test_a_figure_keeps_three_digits_at_most(value: float | None, shown: str) -> None:
+    """People compare values; the rest of the digits are in JSON."""
+    assert render.number(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0.0123, "12 ms"),
+        (1.25, "1.2 s"),
+        (59, "59.0 s"),
+        (60, "1 min"),
+        (7200, "2 h"),
+        (90_000, "25 h"),
+        (864_000, "10 d"),
+    ],
+)
+def test_a_duration_is_told_in_its_largest_fitting_unit(seconds: float, shown: str) -> None:
+    """A day and an hour are 25 hours; only from two days on hours say nothing."""
+    assert render.span(seconds) == shown
+
+
+def test_a_sparkline_begins_at_zero_and_marks_what_is_missing() -> None:
+    """The largest value fills the cell, zero is the lowest mark, no value is a dot; all zero stays low."""
+    assert render.sparkline([0.0, 4.0, None, 8.0]) == "▁▅·█"
+    assert render.sparkline([0.0, 0.0]) == "▁▁"
+    assert render.sparkline([]) == ""
+
+
+def test_a_bar_stays_within_its_width() -> None:
+    """Shares beyond 0 and 1 are cut."""
+    assert [render.bar(share, 4) for share in (-1.0, 0.5, 3.0)] == ["░░░░", "██░░", "████"]
+
+
+def test_a_moment_is_shown_in_the_zone_asked_for() -> None:
+    """Noon UTC is two o'clock in Zagreb's summer."""
+    assert render.moment(AT, ZoneInfo("Europe/Zagreb")) == "2026-10-14 14:00"
+    assert render.moment(None, ZoneInfo("UTC")) == "–"
+
+
+def test_json_has_every_field_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    """Numbers keep all digits, instants are ISO 8601 in UTC, what has an inside stays so."""
+    render.show("json", SHEET)
+    first, second = json.loads(capsys.readouterr().out)
+    assert first == {
+        "name": "alpha",
+        "value": 0.30000000000000004,
+        "at": "2026-10-14T12:00:00.000250Z",
+        "details": {"n": [1, None]},
+        "whole": True,
+    }
+    assert second["value"] is None
+
+
+def test_several_sheets_are_one_json_object_and_the_first_csv(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two tables under one header would be no CSV."""
+    empty = Sheet(("b",), (), ())
+    render.show("json", {"one": SHEET, "two": empty})
+    assert list(json.loads(capsys.readouterr().out)) == ["one", "two"]
+    render.show("csv", {"one": SHEET, "two": empty})
+    assert capsys.readouterr().out.count("name,value,at,details,whole") == 1
+
+
+def test_csv_has_a_header_also_without_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    """A program that reads columns by name needs them named."""
+    render.show("csv", Sheet(("a", "b"), (), ()))
+    assert capsys.readouterr().out == "a,b\n"
+
+
+def test_csv_is_full_and_quoted_where_needed(capsys: pytest.CaptureFixture[str]) -> None:
+    """No value is an empty cell; flags and what has an inside are JSON."""
+    render.show("csv", SHEET)
+    first, second = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert first == {
+        "name": "alpha",
+        "value": "0.30000000000000004",
+        "at": "2026-10-14T12:00:00.000250Z",
+        "details": '{"n": [1, null]}',
+        "whole": "true",
+    }
+    assert (second["value"], second["at"], second["whole"]) == ("", "", "false")
+
+
+def test_a_table_is_plain_when_piped_and_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither rich's colours nor escape codes from Jira come through; title and note stand around the rows."""
+    render.show("table", SHEET)
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert said.splitlines()[0] == "Some rows"
+    assert said.rstrip().splitlines()[-1] == "A note."
+    assert any(line.startswith("alpha") and line.rstrip().endswith("0.3") for line in said.splitlines())
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_a_table_fits_the_width(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clipped column gives way first, so that the others stay whole."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    columns = (
+        Column("key", lambda row: row["key"], keep=True),
+        Column("summary", lambda row: row["summary"], clip=True),
+    )
+    render.show("table", Sheet(("key", "summary"), [{"key": "PAY-12345", "summary": "long words " * 20}], columns))
+    lines = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in lines) <= width
+    assert len(lines) == 3
+    assert "PAY-12345" in lines[2]
+    assert "…" in lines[2]
+
+
+def test_a_sheet_without_rows_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """An empty table would leave the reader guessing."""
+    render.show("table", Sheet(("a",), (), COLUMNS, empty="No run yet."))
+    assert capsys.readouterr().out == "No run yet.\n"

@@ -1,0 +1,41 @@
+"""The beat schedule as data: what is sent when, for which configuration."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from celery.schedules import crontab
+
+from scheduler.schedule import beat_schedule
+from worker.settings import Profile, Settings
+
+SETTINGS = Settings(database_url="sqlite:///x.db", log_dir=Path("logs"), state_dir=Path("state"))
+
+
+def test_each_profile_with_a_schedule_has_its_nightly_refresh() -> None:
+    """The cron line of the profile, the profile's name as the argument; no schedule, no entry."""
+    nightly = Profile("payments", "acme", "project = PAY", schedule="30 2 * * 1-5")
+    never = Profile("search", "acme", "project = SEA")
+    entries = beat_schedule(replace(SETTINGS, profiles={"payments": nightly, "search": never}))
+    assert set(entries) == {"refresh payments", "sweep", "clean"}
+    entry = entries["refresh payments"]
+    assert (entry["task"], entry["args"]) == ("tasks.maintain.nightly", ("payments",))
+    assert entry["schedule"] == crontab(minute="30", hour="2", day_of_week="1-5")
+
+
+def test_the_sweep_runs_as_often_as_configured_and_does_not_pile_up() -> None:
+    """A sweep that waited longer than a sweep's interval is dropped, for the next one is on its way."""
+    sweep = beat_schedule(replace(SETTINGS, sweep=replace(SETTINGS.sweep, every_seconds=7)))["sweep"]
+    assert sweep["schedule"] == timedelta(seconds=7).total_seconds()
+    assert sweep["options"] == {"expires": 7}
+    assert sweep["task"] == "tasks.maintain.sweep"
+
+
+def test_the_tasks_of_the_schedule_exist() -> None:
+    """They are named by string: a renamed task would be noticed only at night."""
+    from tasks import maintain  # noqa: PLC0415 - registers the tasks
+    from worker.app import app  # noqa: PLC0415 - the registry
+
+    assert maintain.nightly.name in app.tasks
+    named = {entry["task"] for entry in beat_schedule(SETTINGS).values()} | {"tasks.maintain.nightly"}
+    assert named <= set(app.tasks)
