@@ -13,7 +13,7 @@ def search(call: Call) -> Response:
     start, size = call.number("startAt", 0), min(call.number("maxResults", 50), bounds.page_of_search)
     if start >= bounds.wall:
         raise Refused(500, f"Search limit exceeded. The requested startAt {start} must be lower than {bounds.wall}.")
-    issues = call.search().issues
+    issues = call.search(is_strict=call.args.get("validateQuery", True) is not False).issues
     fields = common.asked_fields(call, call.args.get("fields", "*navigable"))
     shown = issues[start : start + size]
     parts = common.rendered(call, shown, fields)

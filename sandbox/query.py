@@ -73,7 +73,7 @@ def _pool(terms: "_Terms", where: Node) -> Iterable[Issue]:
         if part.operator in {">", ">="} and field in _KEY_FIELDS and (text := _plain(part.values[0])).isdecimal():
             return site.indexed[bisect_left(site.indexed, int(text), key=attrgetter("id")) :]
         if part.operator in {"=", "in"} and field in _KEY_FIELDS:
-            wanted = {terms.issue(part, value).id for value in part.values}
+            wanted = terms.ids(part)
             return [issue for issue in (_at(site.indexed, number) for number in sorted(wanted)) if issue]
     return site.indexed
 
@@ -144,6 +144,12 @@ class _Terms:
         field = self._field(name)["id"] if lowered != "statuscategory" else "status"
         return lambda issue: readers.rank(issue.fields.get(field))
 
+    def ids(self, clause: Clause) -> set[int]:
+        """The visible issues a key clause names; a lenient asker's unknown ones name none."""
+        if self.asker.is_strict:
+            return {self.issue(clause, value).id for value in clause.values}
+        return {found.id for value in clause.values if (found := self.site.find(_plain(value)))}
+
     def issue(self, clause: Clause, value: Value) -> Issue:
         """The visible issue a key clause names."""
         text = _plain(value)
@@ -186,7 +192,7 @@ class _Terms:
             return _membership(clause.operator, lambda issue: [issue.id], set())
         if clause.operator in _RANGE:
             return self._key_range(clause)
-        wanted = {self.issue(clause, value).id for value in clause.values}
+        wanted = self.ids(clause)
         if clause.operator in {"=", "in"}:
             return lambda issue: issue.id in wanted
         return lambda issue: issue.id not in wanted
@@ -240,7 +246,7 @@ class _Terms:
             for entry in known
             if text in (str(entry["id"]), str(entry.get("key", "")).lower(), entry["name"].lower())
         }
-        if not ids:
+        if not ids and self.asker.is_strict:
             raise JqlError(f"The value '{value.text}' does not exist for the field '{clause.field}'.")
         return ids
 
@@ -273,7 +279,7 @@ class _Terms:
 
     def _parent_clause(self, clause: Clause) -> Test:
         _allow(clause, _EQUALITY)
-        wanted = {str(self.issue(clause, value).id) for value in clause.values}
+        wanted = {str(number) for number in self.ids(clause)}
         return _membership(clause.operator, readers.ids("parent"), wanted)
 
     def _date_clause(self, clause: Clause, field: str) -> Test:

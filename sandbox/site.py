@@ -107,11 +107,12 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks and when: decides dates and `currentUser()`."""
+    """Who asks and when: decides dates and `currentUser()`; one who is not strict may name what is not there."""
 
     zone: ZoneInfo
     now: int
     user: Json | None
+    is_strict: bool = True
 
 
 @dataclass(slots=True)

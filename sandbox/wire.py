@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -82,7 +82,15 @@ class Pages:
 
     def found(self, site: Site, text: str, asker: Asker, *, must_be_bounded: bool) -> query.Found:
         """A search, evaluated once as long as nothing changes (a relative date changes with the minute)."""
-        key = (text, asker.zone.key, id(asker.user), site.revision, must_be_bounded, asker.now // MINUTE)
+        key = (
+            text,
+            asker.zone.key,
+            id(asker.user),
+            asker.is_strict,
+            site.revision,
+            must_be_bounded,
+            asker.now // MINUTE,
+        )
         if key not in self.searches:
             self.searches[key] = query.search(site, text, asker, must_be_bounded=must_be_bounded)
             _shorten(self.searches, _SEARCHES)
@@ -132,11 +140,12 @@ class Call:
             raise Refused(400, f"Invalid request payload: '{name}' must be an array of strings.")
         return [str(one) for one in value]
 
-    def search(self, *, must_be_bounded: bool = False) -> query.Found:
+    def search(self, *, must_be_bounded: bool = False, is_strict: bool = True) -> query.Found:
         """What the JQL finds; refused in Jira's words."""
+        asker = replace(self.asker, is_strict=is_strict)
         text = self.text("jql")
         try:
-            return self.pages.found(self.site, text, self.asker, must_be_bounded=must_be_bounded)
+            return self.pages.found(self.site, text, asker, must_be_bounded=must_be_bounded)
         except JqlError as error:
             raise Refused(400, *error.args) from error
 

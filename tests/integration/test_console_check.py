@@ -1,7 +1,6 @@
 """The check command against a real Redis-compatible server and a sandbox Jira over HTTP: what is well, what is not."""
 
 import json
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,33 +10,33 @@ import pytest
 from redis import Redis
 
 from sandbox.server import Options, build, running
-from sandbox.shapes import Flavour
 
 Lines = list[tuple[str, str, str]]
 
 
-@pytest.fixture(scope="module", params=["cloud", "datacenter"])
-def jira(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a made-up team's Jira."""
-    flavour: Flavour = request.param
-    with running(build(Options(issues=60, flavour=flavour), datetime.now(UTC))) as url:
+@pytest.fixture(scope="module")
+def jira() -> Iterator[str]:
+    """The URL of a made-up team's Jira Cloud."""
+    with running(build(Options(issues=60), datetime.now(UTC))) as url:
         yield url
 
 
 @pytest.fixture
-def folder(jira: str, tmp_path: Path, redis_url: str) -> Path:
-    """A configured folder with a schema, whose queue is a running server."""
-    world.configure(tmp_path, base_url=jira, keys=f'schedule = "0 2 * * *"\n#{redis_url}')
-    assert world.say_apart(tmp_path, "migrate").code == 0
-    return tmp_path
+def folder(jira: str, tmp_path: Path) -> Path:
+    """A configured folder with a schema, and a schedule nobody serves."""
+    return _folder(tmp_path, jira)
 
 
-def test_a_healthy_set_up_is_exit_code_0(folder: Path, redis_url: str) -> None:
+@pytest.fixture
+def queue(redis_url: str) -> str:
+    """The server's URL in the form that Celery takes too."""
+    return redis_url.replace("unix://", "redis+socket://")
+
+
+def test_a_healthy_set_up_is_exit_code_0(folder: Path, queue: str) -> None:
     """Every line is there; what is not running yet is a warning with what to do."""
-    said = world.say_apart(folder, "check", "--format", "json", FLOWBEAT_REDIS_URL=redis_url)
-    assert said.code == 0
-    told = {(line["what"], line["state"]) for line in json.loads(said.out)}
-    assert told == {
+    told = _lines(folder, queue, code=0)
+    assert {line[:2] for line in told} == {
         ("configuration", "ok"),
         ("database", "ok"),
         ("Redis", "ok"),
@@ -48,23 +47,32 @@ def test_a_healthy_set_up_is_exit_code_0(folder: Path, redis_url: str) -> None:
         ("log files", "ok"),
         ("data payments", "warning"),
     }
-    messages = [line["message"] for line in json.loads(said.out)]
+    messages = [line[2] for line in told]
     assert "logged in; the account's time zone is America/New_York" in messages
     assert "fields found: points is customfield_10016" in messages
     assert any(message.startswith("its JQL finds about ") for message in messages)
 
 
-def test_the_table_has_a_mark_for_every_line_and_fits(folder: Path, redis_url: str) -> None:
+def test_data_center_is_asked_in_its_own_way(tmp_path: Path, queue: str) -> None:
+    """The same lines, from the doors of REST v2."""
+    with running(build(Options(issues=60, flavour="datacenter"), datetime.now(UTC))) as url:
+        told = _lines(_folder(tmp_path, url), queue, code=0)
+    assert ("Jira sandbox", "ok", f"{url.removeprefix('http://')} answers (datacenter)") in told
+    assert any(line[2].startswith("its JQL finds about ") for line in told)
+
+
+def test_the_table_has_a_mark_for_every_line_and_fits(folder: Path, queue: str) -> None:
     """What is too long goes on below itself."""
-    lines = world.say_apart(folder, "check", FLOWBEAT_REDIS_URL=redis_url).out.splitlines()
+    lines = world.say_apart(folder, "check", FLOWBEAT_REDIS_URL=queue).out.splitlines()
     assert max(len(line) for line in lines) <= 80
     assert {line[0] for line in lines} == {"✓", "!", " "}
 
 
-def test_no_secret_and_no_mail_address_is_shown(folder: Path, redis_url: str) -> None:
+def test_no_secret_and_no_mail_address_is_shown(folder: Path, queue: str) -> None:
     """Neither on the screen nor in the log of the requests."""
-    said = world.say_apart(folder, "check", "--format", "json", FLOWBEAT_REDIS_URL=redis_url)
+    said = world.say_apart(folder, "check", "--format", "json", FLOWBEAT_REDIS_URL=queue)
     log = (folder / "logs" / "app.log").read_text(encoding="utf-8")
+    assert "jira request" in log
     for secret in (world.TOKEN, world.EMAIL):
         assert secret not in said.out + said.err + log
 
@@ -90,10 +98,10 @@ def test_no_secret_and_no_mail_address_is_shown(folder: Path, redis_url: str) ->
     ],
 )
 def test_what_is_broken_is_said_and_hides_nothing_else(
-    folder: Path, redis_url: str, environ: dict[str, str], what: str, sentence: str
+    folder: Path, queue: str, environ: dict[str, str], what: str, sentence: str
 ) -> None:
     """Exit code 1, one broken line with what to do, and the lines of everything else."""
-    told = _lines(folder, redis_url, **environ)
+    told = _lines(folder, queue, **environ)
     (broken,) = [line for line in told if line[1] == "bad" and line[0] == what]
     assert sentence in broken[2]
     assert {"configuration", "database", "Redis", "Jira sandbox", "log files"} <= {line[0] for line in told}
@@ -107,14 +115,14 @@ def test_without_redis_the_rest_is_looked_at_all_the_same(folder: Path) -> None:
     assert (states["database"], states["log files"]) == ("ok", "ok")
 
 
-def test_a_queue_that_may_forget_is_told(folder: Path, redis_url: str) -> None:
+def test_a_queue_that_may_forget_is_told(folder: Path, queue: str, redis_url: str) -> None:
     """An eviction policy with a limit is broken; the append-only file switched off is a warning."""
     with Redis.from_url(redis_url) as client:
         before = {name: client.config_get(name)[name] for name in ("maxmemory", "maxmemory-policy", "appendonly")}
         for name, value in (("maxmemory-policy", "allkeys-lru"), ("maxmemory", "500mb"), ("appendonly", "no")):
             client.config_set(name, value)
         try:
-            told = _lines(folder, redis_url)
+            told = _lines(folder, queue)
         finally:
             for name, value in before.items():
                 client.config_set(name, value)
@@ -122,13 +130,13 @@ def test_a_queue_that_may_forget_is_told(folder: Path, redis_url: str) -> None:
     assert ("Redis", "warning", "its append-only file is off") in told
 
 
-def test_a_moving_jql_is_warned_of(folder: Path, redis_url: str) -> None:
+def test_a_moving_jql_is_warned_of(folder: Path, queue: str) -> None:
     """It works today, and its past will shrink."""
-    told = _lines(folder, redis_url, code=0, FLOWBEAT_PROFILES__PAYMENTS__JQL="project = PAY AND created >= -90d")
+    told = _lines(folder, queue, code=0, FLOWBEAT_PROFILES__PAYMENTS__JQL="project = PAY AND created >= -90d")
     assert ("profile payments", "warning", "jql holds -90d, which means something else every day") in told
 
 
-def test_the_data_line_tells_age_failure_and_oddities(folder: Path, redis_url: str) -> None:
+def test_the_data_line_tells_age_failure_and_oddities(folder: Path, queue: str) -> None:
     """After a refresh at NOW the copy has expired, or not yet begun, by this machine's clock."""
     with world.world(folder) as current:
         world.refresh(current)
@@ -139,23 +147,27 @@ def test_the_data_line_tells_age_failure_and_oddities(folder: Path, redis_url: s
                 "INSERT INTO data_quality (profile, issue_id, origin, reason, count)"
                 " SELECT profile, issue_id, 'facts', 'broken_chain', 1 FROM issues LIMIT 2"
             )
-    told = [line for line in _lines(folder, redis_url) if line[0] == "data payments"]
+    told = [line for line in _lines(folder, queue) if line[0] == "data payments"]
     assert ("data payments", "bad", "the last fetch failed: no more money") in told
     assert ("data payments", "warning", "odd histories, by issues: broken chain in 2") in told
 
 
-def test_a_folder_without_configuration_is_told_what_to_do(tmp_path: Path, redis_url: str) -> None:
+def test_a_folder_without_configuration_is_told_what_to_do(tmp_path: Path, queue: str) -> None:
     """No file, no profile: a warning, and nothing is asked of any Jira."""
-    environ = {name: value for name, value in os.environ.items() if name != "FLOWBEAT_CONFIG"}
-    assert "FLOWBEAT_CONFIG" not in environ
-    said = world.say_apart(tmp_path, "check", "--format", "json", FLOWBEAT_CONFIG="", FLOWBEAT_REDIS_URL=redis_url)
+    said = world.say_apart(tmp_path, "check", "--format", "json", FLOWBEAT_CONFIG="", FLOWBEAT_REDIS_URL=queue)
     lines = {line["what"]: line for line in json.loads(said.out)}
     assert lines["configuration"]["advice"] == "write one: flowbeat init"
     assert lines["database"]["state"] == "warning"
     assert said.code == 0
 
 
-def _lines(folder: Path, redis_url: str, code: int = 1, **environ: str) -> Lines:
-    said = world.say_apart(folder, "check", "--format", "json", **{"FLOWBEAT_REDIS_URL": redis_url, **environ})
+def _folder(place: Path, url: str) -> Path:
+    world.configure(place, base_url=url, keys='schedule = "0 2 * * *"')
+    assert world.say_apart(place, "migrate").code == 0
+    return place
+
+
+def _lines(folder: Path, queue: str, code: int = 1, **environ: str) -> Lines:
+    said = world.say_apart(folder, "check", "--format", "json", **{"FLOWBEAT_REDIS_URL": queue, **environ})
     assert said.code == code, said.err
     return [(line["what"], line["state"], line["message"]) for line in json.loads(said.out)]

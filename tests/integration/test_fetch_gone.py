@@ -29,7 +29,7 @@ def flavour(request: pytest.FixtureRequest) -> Flavour:
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
     """A Jira of some sixty issues, a copy of which was fetched."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
-        found.profile(jql="project = PAY OR project = OPS ORDER BY rank")
+        found.profile(jql="issuetype is not EMPTY OR project is EMPTY ORDER BY created DESC")
         found.fetch()
         yield found
 

@@ -1,0 +1,65 @@
+"""The documents are true: what they name exists, and what exists is named."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from console.cli import TABLE
+from models.records import DEFAULT_EXCLUDED_RESOLUTIONS, DEFAULT_LEVELS, METRIC_TYPES, STATES, UNITS
+from models.tables import Base
+
+ROOT = Path(__file__).parents[2]
+TABLES = (ROOT / "docs" / "tables.md").read_text()
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("table", Base.metadata.sorted_tables, ids=lambda table: table.name)
+def test_every_table_and_column_is_described(table: object) -> None:
+    """A column nobody described is one nobody can read."""
+    assert f"{table.name}" in TABLES
+    for column in table.columns:
+        assert f"`{column.name}`" in TABLES, f"{table.name}.{column.name}"
+
+
+def test_the_tables_document_names_no_column_that_is_gone() -> None:
+    """The first cell of each row under a table's heading lists columns."""
+    known = {column.name for table in Base.metadata.sorted_tables for column in table.columns}
+    for section in TABLES.split("\n### ")[1:]:
+        for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE):
+            assert set(re.findall(r"`([a-z_]+)`", row)) <= known, row
+
+
+def test_every_metric_its_unit_and_every_state_is_defined() -> None:
+    """docs/metrics.md is the definition that users read."""
+    text = (ROOT / "docs" / "metrics.md").read_text()
+    for metric in METRIC_TYPES:
+        assert re.search(rf"^\| `{metric}` \|.*\| {UNITS[metric]} \|", text, re.MULTILINE), metric
+    assert all(f"`{state}`" in text for state in STATES)
+    folded = " ".join(text.split())
+    assert all(resolution in folded for resolution in DEFAULT_EXCLUDED_RESOLUTIONS)
+    assert all(level in text for level in DEFAULT_LEVELS)
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    """Each `flowbeat something` of a code line or a table is a command, and every command is named somewhere."""
+    commands = {name for group in TABLE.values() for name in group}
+    named = set(re.findall(r"^flowbeat ([a-z]+)", README, re.MULTILINE)) | set(
+        re.findall(r"`flowbeat ([a-z]+)", README)
+    )
+    assert named <= commands
+    assert commands - named <= {"demo", "migrate", "sandbox"}  # make demo, and what the others do by themselves
+
+
+def test_the_links_of_the_documents_lead_somewhere() -> None:
+    """A relative link names a file that is there."""
+    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name} → {target}"
+
+
+def test_the_make_targets_of_the_readme_exist() -> None:
+    """What a newcomer types first."""
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"make ([a-z]+)`?", README)) - {"lists"}:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
