@@ -7,13 +7,12 @@ read the ratios. What stands behind them: benchmarks/README.md.
 import json
 import statistics
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import requests
 
-from benchmarks.copies import IN_PROCESS, SUNDAY, Recorder, Site, empty, fetched, fresh, made_up, postgres, served
+from benchmarks.copies import IN_PROCESS, Recorder, Site, empty, fetched, fresh, made_up, postgres, served
 from benchmarks.measuring import heading, in_child, peak_megabytes, show, timed
 from models.records import FetchOperation
 from sandbox import living

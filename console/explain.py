@@ -26,7 +26,7 @@ from worker.runtime import Runtime
 _ALL: Final = 10_000_000
 
 
-@click.command()
+@click.command(epilog=f"The metrics: {', '.join(METRIC_TYPES)}.")
 @click.argument("profile")
 @click.argument("metric")
 @click.option("--week", metavar="W", help="Of this ISO week (2026-W40), instead of the period.")

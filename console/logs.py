@@ -20,8 +20,8 @@ from worker.errors import FatalError
 _COLOURS: Final = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
 _NAMES: Final = ("timestamp", "level", "module", "function", "line", "message", "exception", "context")
 _AGO: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-# In readable lines these say nothing that the line does not say, or mean nothing to a person.
-_UNSAID: Final = ("request_id", "task_id", "task_name")
+# In readable lines these say nothing that the line does not say (``data`` is Celery's), or nothing to a person.
+_UNSAID: Final = ("request_id", "task_id", "task_name", "data")
 
 
 @click.command("logs")

@@ -29,6 +29,7 @@ def connection(current: Runtime, found: Connection) -> Iterator[Line]:
     what = f"Jira {found.name}"
     client = current.client(found)
     _reach(found)
+    current.redis.ping()  # no request is sent without the limiter, and the client would wait for it
     site = identify(client)
     yield Line(what, "ok", f"{urlsplit(found.base_url).netloc} answers ({site.flavour})")
     yield from _login(client, what, site.flavour)

@@ -17,6 +17,7 @@ from models.records import UNITS, Measurement, MetricResult, instant
 
 UNIT_WORDS: Final[Mapping[str, str]] = {"per_day": "per day", "per_week": "per week"}
 _DURATIONS: Final[Mapping[str, int]] = {"lead_time": DAY, "flow_time": DAY, "mttr": HOUR, "flow_efficiency": HOUR}
+_BY_CATEGORY: Final = ("flow_velocity", "flow_load", "flow_distribution")
 _OF_DEPLOYMENTS: Final = ("deployment_frequency", "cfr")
 # What a part is counted in; the same word heads its column.
 _PARTS_ARE: Final[Mapping[str, str]] = {
@@ -224,9 +225,10 @@ def _list(view: View, rows: Sequence[Row], limit: int | None, what: str, notes: 
 
 
 def _columns(view: View, rows: Sequence[Row]) -> tuple[Column, ...]:
-    """What these parts have to show: an instant, a category or a deployment only where one of them has it."""
+    """What these parts have to show; what none of them has, or what does not bear on the metric, is left out."""
     instants = list(dict.fromkeys(name for row in rows for name in row["instants"]))
-    optional = [name for name in ("category", "stage", "deployment", "reason") if any(row[name] for row in rows)]
+    names = ("category", "stage", "deployment", "reason") if view.metric in _BY_CATEGORY else ("deployment", "reason")
+    optional = [name for name in names if any(row[name] for row in rows)]
     columns = [Column("name" if view.metric in _OF_DEPLOYMENTS else "issue", lambda row: row["key"], keep=True)]
     columns += [_instant(view, name) for name in instants]
     columns.append(Column(_PARTS_ARE[view.metric], lambda row: number(row["contribution"]), right=True, keep=True))

@@ -29,7 +29,7 @@ _SPARKS: Final = "▁▂▃▄▅▆▇█"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: its heading and what it shows of a row."""
+    """A column of a table: its heading and what it shows of a row; one without either is left out."""
 
     title: str
     cell: Callable[[Row], str]
@@ -166,11 +166,12 @@ def _print_table(console: Console, sheet: Sheet, *, first: bool) -> None:
 
 def _table(sheet: Sheet) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for column in sheet.columns:
+    columns = [column for column in sheet.columns if column.title or any(column.cell(row) for row in sheet.rows)]
+    for column in columns:
         justify: Literal["left", "right"] = "right" if column.right else "left"
         table.add_column(column.title, justify=justify, no_wrap=column.keep, overflow="fold")
     for row in sheet.rows:
-        table.add_row(*(_text(column, row) for column in sheet.columns))
+        table.add_row(*(_text(column, row) for column in columns))
     return table
 
 

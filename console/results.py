@@ -19,10 +19,10 @@ from worker.errors import FatalError
 from worker.runtime import Runtime
 
 NAMES: Final = tuple(field.name for field in fields(MetricResult))
-_BESIDE_WEEKS: Final = 49  # what the other columns of the overview take
+_BESIDE_WEEKS: Final = 52  # what the other columns of the overview take
 
 
-@click.command()
+@click.command(epilog=f"The metrics: {', '.join(METRIC_TYPES)}.")
 @click.argument("profile", required=False)
 @click.option("--metric", metavar="M", help="Only this one, such as lead_time.")
 @click.option("--window", type=click.Choice(["period", "weeks"]), default="period", show_default=True)
@@ -31,7 +31,7 @@ _BESIDE_WEEKS: Final = 49  # what the other columns of the overview take
 def results(profile: str | None, *, metric: str | None, window: str, as_of: str | None, form: Format) -> None:
     """Show the stored values of the nine metrics.
 
-    used/cand.: how many of the candidates the value rests on; flowbeat explain lists both sorts.
+    Coverage: on how many of its candidates a value rests; flowbeat explain lists those, and the others with the reason.
     """
     show_results(profile, metric=metric, window=window, as_of=as_of, form=form)
 
@@ -136,8 +136,11 @@ def _show(form: Format, sheets: Mapping[str, Sheet], metric: str | None) -> None
 
 def _sheet(current: Runtime, session: Session, profile: str, rows: Sequence[MetricResult], metric: str | None) -> Sheet:
     zone = reading.zone_of(current, profile)
-    notes = (*_messages(rows), *_findings(session, profile), _freshness(current, session, profile, rows, zone))
-    if rows[0].window_kind == "period":
+    by_week = rows[0].window_kind == "week"
+    # In the overview a quiet week among fifty-two is no reason to look into the configuration.
+    told = [row for row in rows if metric or not by_week or row.state != "no_data"]
+    notes = (*_messages(told), *_findings(session, profile), _freshness(current, session, profile, rows, zone))
+    if not by_week:
         return Sheet(NAMES, [asdict(row) for row in rows], _PERIOD, _period_title(profile, rows, zone), notes)
     weeks = [{**asdict(row), "week": week_of(row, zone)} for row in rows]
     title = f"{profile}: {metric}, {unit(metric)}, by week" if metric else f"{profile}: by week"
@@ -150,7 +153,8 @@ def _overview(profile: str, sheet: Sheet) -> Sheet:
     series = {metric: _series(sheet.rows, metric, weeks) for metric in METRIC_TYPES}
     rows = [{"metric": metric, "weeks": found} for metric, found in series.items() if any(found)]
     title = f"{profile}: {weeks[0]} to {weeks[-1]}, {len(weeks)} weeks"
-    hint = f"Week by week: flowbeat results {profile} --window weeks --metric {rows[0]['metric']}"
+    look = f"flowbeat results {profile} --window weeks --metric M"
+    hint = f"A dot is a week without a value. Each week of a metric M: {look}"
     return replace(sheet, rows=rows, columns=_OVERVIEW, title=title, notes=(hint, *sheet.notes))
 
 
@@ -214,7 +218,7 @@ def _last(row: Row, *, complete: bool) -> str:
 
 
 _LEVEL: Final = Column("level", lambda row: row["level"] or "")
-_COVERAGE: Final = Column("used/cand.", _coverage, right=True, keep=True)
+_COVERAGE: Final = Column("coverage", _coverage, right=True, keep=True)
 _VALUE: Final = Column("value", _value, right=True, keep=True)
 _PERIOD: Final = (
     Column("metric", lambda row: row["metric_type"], keep=True),

@@ -168,10 +168,8 @@ def outcome(current: Runtime, run: Run) -> str:
     with current.reads() as session:
         fetched = store.fetch_of(session, run.run_id)
         stored = store.count_issues(session, run.profile)
-    when = iso(run.as_of) if run.as_of else "the time of the data"
-    exactly = f" --as-of {when}" if run.kind == "calculate" else ""
-    look = f"flowbeat results {run.profile}{exactly}"
-    return f"{run.profile}: {_fetch_words(fetched, stored)} Nine metrics as of {when}; see: {look}"
+    exactly = f" --as-of {iso(run.as_of)}" if run.kind == "calculate" and run.as_of else ""
+    return f"{run.profile}: {_fetch_words(fetched, stored)} The nine metrics: flowbeat results {run.profile}{exactly}"
 
 
 def _fetch_words(fetched: FetchOperation | None, stored: int) -> str:

@@ -21,8 +21,9 @@ COLD_SECONDS: Final = 5.0
 
 
 def are_there() -> bool:
-    """Whether any worker answers on the broker."""
-    return bool(app.control.ping(timeout=PING_SECONDS, limit=1))
+    """Whether any worker answers on the broker; beat answers pings too, and is none."""
+    answers = app.control.ping(timeout=PING_SECONDS)
+    return any(not name.startswith("celerybeat@") for answer in answers or () for name in answer)
 
 
 class OwnWorker:

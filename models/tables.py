@@ -1,6 +1,6 @@
 """The database as mapped classes, one per table; names and columns are public, for people read them with SQL.
 
-Times are UTC. Jira's ids are text, as Jira sends them. No query lives here: SQL is written in ``models/store.py`` only.
+Times are UTC. Jira's ids are text, as Jira sends them. No query lives here: SQL is written in ``models/store`` only.
 """
 
 from datetime import UTC, date, datetime

@@ -82,11 +82,12 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
 
 
 @contextmanager
-def beating(current: Runtime, run: Run) -> Iterator[None]:
+def beating(current: Runtime, run: Run, every: float = BEAT_SECONDS) -> Iterator[None]:
     """Signs of life from a thread of its own while the block works: one answer of Jira may take longer than silence."""
     over = threading.Event()
     context = contextvars.copy_context()
-    thread = threading.Thread(target=context.run, args=(_beat_until, over, current, run), name="heartbeat", daemon=True)
+    work = (_beat_until, over, current, run, every)
+    thread = threading.Thread(target=context.run, args=work, name="heartbeat", daemon=True)
     thread.start()
     try:
         yield
@@ -95,8 +96,8 @@ def beating(current: Runtime, run: Run) -> Iterator[None]:
         thread.join()
 
 
-def _beat_until(over: threading.Event, current: Runtime, run: Run) -> None:
-    while not over.wait(BEAT_SECONDS):
+def _beat_until(over: threading.Event, current: Runtime, run: Run, every: float) -> None:
+    while not over.wait(every):
         try:
             with current.sessions.begin() as session:
                 store.beat_run(session, run.run_id, run.attempt, current.now())
@@ -229,12 +230,13 @@ def _kept(fetch: Fetch, cache: CacheMetadata) -> CacheMetadata | None:
     past = fetch.run.as_of is not None  # a past instant needs no fresher data than there is
     if not past and cache.state(fetch.current.now()) == "expired":
         return None
+    if cache.cursor.get("summaries") != fetch.profile.store_summaries:
+        return None
     key = cache_key(fetch.connection, fetch.profile)
     if key == cache.cache_key:
         return cache
     mapped = _known_mapping(fetch.profile, cache)
-    same = {"source": _source(fetch.connection, fetch.profile), "summaries": fetch.profile.store_summaries}
-    if mapped is None or any(cache.cursor.get(name) != value for name, value in same.items()):
+    if mapped is None or cache.cursor.get("source") != _source(fetch.connection, fetch.profile):
         return None
     return replace(cache, cache_key=key, config_hash=key, cursor={**cache.cursor, "resolved": mapped})
 
@@ -419,7 +421,11 @@ def _look(fetch: Fetch, _until: float) -> None:
     missed = fetch.reader.matching(fetch.profile.jql, sorted(visible)) if visible else set()
     if missed:
         _keep(fetch, sorted(missed), fetch.reader.issues(sorted(missed)))
-    found = {_hidden(run_id): sorted(set(absent) - visible), _moved(run_id): sorted(visible - missed)}
+    found = {
+        run_id: sorted(missed),
+        _hidden(run_id): sorted(set(absent) - visible),
+        _moved(run_id): sorted(visible - missed),
+    }
     fetch.commit({}, lambda session: _marked(session, fetch, found))
 
 
@@ -517,7 +523,6 @@ def cache_key(connection: Connection, profile: Profile) -> str:
         "connection": [connection.base_url, connection.email],
         "fields": dict(rules.fields),
         "jql": normalised(profile.jql),
-        "summaries": profile.store_summaries,
         "time_period_days": rules.time_period_days,
     }
     return _md5(parts)

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import requests
+
+from models import store
+from models.database import migrate
+from models.records import DeploymentRules, FetchOperation, IncidentRules, Rules, Run
 from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira
 from sandbox.shapes import Flavour, millis
 from sandbox.site import Clock, Event, Issue
 from sandbox.team import EMAIL, TOKEN, generate
-
-from models import store
-from models.database import migrate
-from models.records import DeploymentRules, FetchOperation, IncidentRules, Rules, Run
 from tasks import fetch, steps
 from worker.jira.client import open_session
 from worker.runtime import Runtime
@@ -35,7 +35,7 @@ PROFILE: Final = Profile(NAME, "sandbox", "project in (PAY, OPS)", rules=RULES)
 _EVENTS: Final = count(9_000_000)
 
 
-class Interrupted(Exception):
+class KilledError(Exception):
     """What a test's door throws to stop a fetch like a killed process: no code of ours catches it."""
 
 
@@ -115,7 +115,7 @@ class World:
                 "findings": store.count_findings(session, NAME),
             }
 
-    def keys(self) -> set[str]:
+    def issue_keys(self) -> set[str]:
         """The keys of the present issues."""
         return {issue.key for issue in self.copy()["issues"]}
 

@@ -56,7 +56,8 @@ class Runtime:
     @property
     def broker_url(self) -> str:
         """Redis as Celery wants it named."""
-        return self.server.url if self.server else str(self.settings.redis_url)
+        url = self.server.url if self.server else str(self.settings.redis_url)
+        return url.replace("unix://", "redis+socket://", 1)
 
     @cached_property
     def redis(self) -> "Redis":

@@ -42,8 +42,8 @@ _FIGURES: Final[Mapping[str, Callable[[Sequence[Contribution], Window, Prepared]
     "flow_distribution": flow.flow_distribution,
 }
 _NO_DATA: Final[Mapping[str, str]] = {
-    "lead_time": "No work item went out with a deployment here; check [deployments] in flowbeat.toml and the items' fix "
-    "versions, or look at a longer window.",
+    "lead_time": "No work item went out with a deployment here; check [deployments] in flowbeat.toml and the items' "
+    "fix versions, or look at a longer window.",
     "cfr": "No deployment happened here; check [deployments] in flowbeat.toml, or look at a longer window.",
     "mttr": "No incident was restored here; check [incidents] in flowbeat.toml, or look at a longer window.",
     "flow_time": "No work item was done here; check [workflow] done in flowbeat.toml, or look at a longer window.",

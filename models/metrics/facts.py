@@ -204,7 +204,6 @@ def _entries(issue: Issue, path: Sequence[Visit], context: Context) -> tuple[Dep
             source="status",
             name=issue.key,
             at=visit.at,
-            created=path[0].at,
             failed=failed,
             issue_ids=(issue.issue_id,),
             linked_ids=linked,

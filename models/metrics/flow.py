@@ -4,7 +4,6 @@ import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from models.metrics.dora import NEVER_STARTED, Figures, durations
 from models.metrics.prepared import Contribution, Known, Prepared, is_delivered, ordered
@@ -96,11 +95,13 @@ def load_parts(prepared: Prepared, windows: Sequence[Window]) -> list[Sequence[C
     """
     ends = sorted({window.effective_end for window in windows})
     found: dict[Micros, list[Contribution]] = {end: [] for end in ends}
-    # Sorted once, so that each window's list is in order as it grows.
-    for part, begin, end in sorted(_spans(prepared), key=lambda span: (span[0].at, span[0].subject_id)):
-        for moment in ends[bisect_right(ends, begin) : bisect_right(ends, end)]:
-            found[moment].append(part)
-    return [found[window.effective_end] for window in windows]
+    for item, stage, begin, end in _stays(prepared):
+        moments = ends[bisect_right(ends, begin) : bisect_right(ends, end)]
+        if moments:  # most stays begin and end between two Mondays
+            part = _in_progress(item, stage)
+            for moment in moments:
+                found[moment].append(part)
+    return [ordered(found[window.effective_end]) for window in windows]
 
 
 def flow_load(used: Sequence[Contribution], window: Window, _prepared: Prepared) -> Figures:
@@ -117,18 +118,17 @@ def flow_load(used: Sequence[Contribution], window: Window, _prepared: Prepared)
     }
 
 
-def _spans(prepared: Prepared) -> Iterator[tuple[Contribution, Micros, float]]:
-    """Each stay of an item in an active or a waiting stage: what it contributes then, from when and until when."""
+def _stays(prepared: Prepared) -> Iterator[tuple[WorkItem, str, Micros, float]]:
+    """Each stay of an item in an active or a waiting stage: from when and until when, infinity where it goes on."""
     for item in prepared.items:
         line = item.issue.timeline
-        started = next((at for at, stage in line if stage in IN_PROGRESS), prepared.as_of)
         for index, (begin, stage) in enumerate(line):
             if stage in IN_PROGRESS:
-                end = line[index + 1][0] if index + 1 < len(line) else math.inf
-                yield _in_progress(item.issue, stage, started), begin, end
+                yield item.issue, stage, begin, line[index + 1][0] if index + 1 < len(line) else math.inf
 
 
-def _in_progress(item: WorkItem, stage: str, started: Micros) -> Contribution:
+def _in_progress(item: WorkItem, stage: str) -> Contribution:
+    started = next(at for at, entered in item.timeline if entered in IN_PROGRESS)
     return Contribution(
         started,
         item.issue_id,
@@ -144,25 +144,32 @@ def _done(prepared: Prepared) -> Iterator[tuple[Known[WorkItem], Micros]]:
     return ((item, item.facts.done_at) for item in prepared.items if item.facts.done_at is not None)
 
 
-def _delivery(item: Known[WorkItem], done_at: Micros, value: int, base: int = 1) -> Contribution:
+def _begun(item: Known[WorkItem], done_at: Micros, value: int, base: int = 1) -> Contribution:
+    started = item.facts.started_at
+    if started is None:
+        return _delivery(item, done_at, value, base, NEVER_STARTED)
+    return _delivery(item, done_at, value, base, None, ("started", started))
+
+
+def _delivery(
+    item: Known[WorkItem],
+    done_at: Micros,
+    value: int,
+    base: int = 1,
+    reason: str | None = None,
+    *earlier: tuple[str, Micros],
+) -> Contribution:
     return Contribution(
         done_at,
         item.issue.issue_id,
         item.issue.key,
         value,
         base,
-        reason=None if is_delivered(item) else NOT_DELIVERED,
-        instants=(("done", done_at),),
+        reason=reason if is_delivered(item) else NOT_DELIVERED,
+        instants=(*earlier, ("done", done_at)),
         category=item.issue.category,
         points=_points(item.issue),
     )
-
-
-def _begun(item: Known[WorkItem], done_at: Micros, value: int, base: int = 1) -> Contribution:
-    part = _delivery(item, done_at, value, base)
-    if item.facts.started_at is None:
-        return replace(part, reason=part.reason or NEVER_STARTED)
-    return replace(part, instants=(("started", item.facts.started_at), *part.instants))
 
 
 def _points(item: WorkItem) -> float | None:

@@ -12,7 +12,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from models.store.facts import delete_facts
-from models.store.shared import IN_LIST, parts
+from models.store.shared import IN_LIST, change, parts
 from models.tables import IssueRow
 
 
@@ -38,7 +38,7 @@ def mark_issues(session: Session, profile: str, ids: Sequence[str], mark: str) -
     """Put the mark on those of the ids that are stored."""
     for some in parts(ids, IN_LIST):
         chosen = (IssueRow.profile == profile, IssueRow.issue_id.in_(some), IssueRow.census.is_distinct_from(mark))
-        session.execute(update(IssueRow).where(*chosen).values(census=mark))
+        change(session, update(IssueRow).where(*chosen).values(census=mark))
 
 
 def unmarked_issues(session: Session, profile: str, marks: Sequence[str], limit: int) -> list[str]:
@@ -59,7 +59,7 @@ def mark_gone(session: Session, profile: str, mark: str, reason: str, now: datet
     ids = list(session.scalars(query))
     for some in parts(ids, IN_LIST):
         chosen = (IssueRow.profile == profile, IssueRow.issue_id.in_(some))
-        session.execute(update(IssueRow).where(*chosen).values(gone_at=now, gone_reason=reason, facts_hash=None))
+        change(session, update(IssueRow).where(*chosen).values(gone_at=now, gone_reason=reason, facts_hash=None))
     delete_facts(session, profile, ids)
     return len(ids)
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models.records import INVALID, Deployment, Incident, Micros, Timeline, WorkItem, instant, iso
 from models.store.quality import save_findings
-from models.store.shared import Row, delete_of, insert_rows
+from models.store.shared import Row, change, delete_of, insert_rows
 from models.tables import DeploymentRow, IncidentRow, IssueRow, WorkItemRow
 
 
@@ -49,7 +49,7 @@ def save_facts(
 
 def replace_version_deployments(session: Session, profile: str, deployments: Sequence[Deployment]) -> None:
     """Put the deployments that versions are in place of those of the last calculation."""
-    session.execute(delete(DeploymentRow).where(DeploymentRow.profile == profile, DeploymentRow.source == "versions"))
+    change(session, delete(DeploymentRow).where(DeploymentRow.profile == profile, DeploymentRow.source == "versions"))
     insert_rows(session, DeploymentRow, [_deployment_row(profile, None, found) for found in deployments])
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from models.records import Issue, Transition
 from models.store.quality import save_findings
-from models.store.shared import IN_LIST, Row, columns, delete_of, insert_rows, parts, upsert
+from models.store.shared import IN_LIST, Row, change, columns, delete_of, insert_rows, parts, upsert
 from models.tables import IssueRow, TransitionRow
 
 _OWN: Final = (
@@ -44,7 +44,7 @@ def save_issues(session: Session, profile: str, issues: Sequence[Issue]) -> int:
 def clear_summaries(session: Session, profile: str) -> None:
     """Forget every stored summary, those of gone issues too."""
     kept = (IssueRow.profile == profile, IssueRow.summary.is_not(None))
-    session.execute(update(IssueRow).where(*kept).values(summary=None))
+    change(session, update(IssueRow).where(*kept).values(summary=None))
 
 
 def count_issues(session: Session, profile: str) -> int:
@@ -93,18 +93,18 @@ def _issue_row(profile: str, issue: Issue, content_hash: str) -> Row:
 
 
 def _transition_rows(profile: str, issue: Issue) -> Iterator[Row]:
-    for change in issue.transitions:
+    for item in issue.transitions:
         yield {
             "profile": profile,
             "issue_id": issue.issue_id,
-            "history_id": change.history_id,
-            "field": change.field,
-            "position": change.position,
-            "at": change.at,
-            "from_id": change.from_id,
-            "from_name": change.from_name,
-            "to_id": change.to_id,
-            "to_name": change.to_name,
+            "history_id": item.history_id,
+            "field": item.field,
+            "position": item.position,
+            "at": item.at,
+            "from_id": item.from_id,
+            "from_name": item.from_name,
+            "to_id": item.to_id,
+            "to_name": item.to_name,
         }
 
 

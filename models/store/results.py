@@ -37,7 +37,7 @@ def save_results(session: Session, results: Sequence[MetricResult]) -> int:
     if not results:
         return 0
     standing = _standing(session, results)
-    pairs = [(standing.get(_window(asdict(result))), result) for result in results]
+    pairs = [(standing.get(tuple(getattr(result, name) for name in _WINDOW)), result) for result in results]
     kept = [(row, result) for row, result in pairs if row is not None and _same(row, result)]
     _confirm(session, [(row, result) for row, result in kept if result.as_of > row["confirmed_as_of"]])
     new = [(row, result) for row, result in pairs if row is None or not _same(row, result)]
@@ -79,11 +79,7 @@ def _standing(session: Session, results: Sequence[MetricResult]) -> dict[tuple[A
     newest = select(*window, func.max(table.as_of).label("as_of")).where(*same, *reach).group_by(*window).subquery()
     join = and_(*(getattr(table, name) == newest.c[name] for name in (*_WINDOW, "as_of")))
     rows = session.execute(select(*columns(table)).join(newest, join).where(*same)).mappings()
-    return {_window(row): row for row in rows}
-
-
-def _window(row: Mapping[Any, Any]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in _WINDOW)
+    return {tuple(row[name] for name in _WINDOW): row for row in rows}
 
 
 def _same(row: Mapping[Any, Any], result: MetricResult) -> bool:

@@ -5,18 +5,18 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import Select, Update, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from models.records import LIVE_STATES, Run
-from models.store.shared import count, insert_new, record
+from models.store.shared import change, columns, insert_new, record
 from models.tables import RunRow
 
 
 def request_run(session: Session, run: Run) -> tuple[Run, bool]:
     """Insert the run, or find the live one of its profile: returns (the run that stands, whether it is the new one)."""
     while not insert_new(session, RunRow, asdict(run) | {"restarts": 0}):
-        live = session.scalars(_live().where(RunRow.profile == run.profile)).first()
+        live = session.execute(_live().where(RunRow.profile == run.profile)).first()
         if live is not None:
             return record(Run, live), False
         if load_run(session, run.run_id) is not None:
@@ -27,20 +27,20 @@ def request_run(session: Session, run: Run) -> tuple[Run, bool]:
 
 def load_run(session: Session, run_id: str) -> Run | None:
     """The run of that id, None where there is none."""
-    row = session.scalars(select(RunRow).where(RunRow.run_id == run_id)).first()
+    row = session.execute(_all().where(RunRow.run_id == run_id)).first()
     return None if row is None else record(Run, row)
 
 
 def find_run(session: Session, run_id: str) -> Run | None:
     """The run of that id, or of the one id that begins with it; None where there is none or more than one."""
-    rows = session.scalars(select(RunRow).where(RunRow.run_id.startswith(run_id, autoescape=True)).limit(2)).all()
+    rows = session.execute(_all().where(RunRow.run_id.startswith(run_id, autoescape=True)).limit(2)).all()
     return record(Run, rows[0]) if len(rows) == 1 else None
 
 
 def list_runs(session: Session, limit: int) -> list[Run]:
     """The newest runs, live ones first."""
     live_first = RunRow.state.in_(LIVE_STATES).desc()
-    rows = session.scalars(select(RunRow).order_by(live_first, RunRow.requested_at.desc()).limit(limit))
+    rows = session.execute(_all().order_by(live_first, RunRow.requested_at.desc()).limit(limit))
     return [record(Run, row) for row in rows]
 
 
@@ -49,13 +49,12 @@ def take_run(session: Session, run_id: str, attempt: int, steps: Sequence[str], 
     mine = _fenced(run_id, attempt).where(RunRow.step.in_(steps))
     started = func.coalesce(RunRow.started_at, now)
     fresh = {"state": "running", "wait_until": None, "error": None, "heartbeat_at": now, "started_at": started}
-    taken = session.execute(mine.values(**fresh))
-    return load_run(session, run_id) if count(taken) else None
+    return load_run(session, run_id) if change(session, mine.values(**fresh)) else None
 
 
 def beat_run(session: Session, run_id: str, attempt: int, now: datetime, **changes: Any) -> bool:
     """Record a sign of life and whatever changed; False where the run has moved on, and then nothing is written."""
-    return bool(count(session.execute(_fenced(run_id, attempt).values(heartbeat_at=now, **changes))))
+    return bool(change(session, _fenced(run_id, attempt).values(heartbeat_at=now, **changes)))
 
 
 def end_run(session: Session, run_id: str, attempt: int, now: datetime, error: str | None = None) -> bool:
@@ -67,25 +66,25 @@ def end_run(session: Session, run_id: str, attempt: int, now: datetime, error: s
 def silent_runs(session: Session, before: datetime) -> list[Run]:
     """Live runs without a sign of life since ``before`` whose pause, if any, is over."""
     rested = or_(RunRow.wait_until.is_(None), RunRow.wait_until < before)
-    rows = session.scalars(_live().where(RunRow.heartbeat_at < before, rested).order_by(RunRow.requested_at))
+    rows = session.execute(_live().where(RunRow.heartbeat_at < before, rested).order_by(RunRow.requested_at))
     return [record(Run, row) for row in rows]
 
 
 def restart_run(session: Session, run: Run, now: datetime) -> int | None:
     """Take the run from whoever held it, one attempt up; returns how often its step was restarted, None if moved on."""
-    changed = session.execute(
-        _fenced(run.run_id, run.attempt).values(
-            attempt=run.attempt + 1, restarts=RunRow.restarts + 1, heartbeat_at=now, wait_until=None
-        )
-    )
-    if not count(changed):
+    changes = {"attempt": run.attempt + 1, "restarts": RunRow.restarts + 1, "heartbeat_at": now, "wait_until": None}
+    if not change(session, _fenced(run.run_id, run.attempt).values(**changes)):
         return None
     return session.scalar(select(RunRow.restarts).where(RunRow.run_id == run.run_id))
 
 
-def _live() -> Select[RunRow]:
-    return select(RunRow).where(RunRow.state.in_(LIVE_STATES))
+def _all() -> Select[Any]:
+    return select(*columns(RunRow))
 
 
-def _fenced(run_id: str, attempt: int) -> Any:
+def _live() -> Select[Any]:
+    return _all().where(RunRow.state.in_(LIVE_STATES))
+
+
+def _fenced(run_id: str, attempt: int) -> Update:
     return update(RunRow).where(RunRow.run_id == run_id, RunRow.attempt == attempt, RunRow.state.in_(LIVE_STATES))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import CursorResult, delete, insert, select
+from sqlalchemy import CursorResult, Delete, Update, delete, insert, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -44,7 +44,7 @@ def of_profile(session: Session, table: Any, profile: str) -> Any:
 
 def replace_all(session: Session, table: Any, profile: str, rows: Sequence[Row]) -> None:
     """Put the rows in place of all that the profile has in the table."""
-    session.execute(delete(table).where(table.profile == profile))
+    change(session, delete(table).where(table.profile == profile))
     insert_rows(session, table, [{"profile": profile, **row} for row in rows])
 
 
@@ -78,7 +78,7 @@ def _insert_into(session: Session, table: Any) -> Any:
 def delete_of(session: Session, table: Any, profile: str, ids: Sequence[str]) -> None:
     """Delete what the table has about these issues."""
     for some in parts(ids, IN_LIST):
-        session.execute(delete(table).where(table.profile == profile, table.issue_id.in_(some)))
+        change(session, delete(table).where(table.profile == profile, table.issue_id.in_(some)))
 
 
 def parts(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
@@ -87,6 +87,10 @@ def parts(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield values[start : start + size]
 
 
-def count(result: Any) -> int:
-    """How many rows a statement touched."""
+def change(session: Session, statement: Update | Delete) -> int:
+    """Carry out an UPDATE or DELETE; returns how many rows it touched.
+
+    No object is kept in a session, so none needs to hear of it: telling them would cost more than the change.
+    """
+    result = session.execute(statement, execution_options={"synchronize_session": False})
     return result.rowcount if isinstance(result, CursorResult) else 0

@@ -9,7 +9,7 @@ from sqlalchemy import Select, case, delete, select, update
 from sqlalchemy.orm import Session
 
 from models.records import LIVE_STATES, CacheMetadata, CalculationPerformance, FetchOperation, PerformanceThreshold
-from models.store.shared import columns, count, record, upsert
+from models.store.shared import change, columns, record, upsert
 from models.tables import (
     CacheMetadataRow,
     CalculationPerformanceRow,
@@ -21,11 +21,12 @@ from models.tables import (
 
 def save_performance(session: Session, performance: CalculationPerformance, threshold: PerformanceThreshold) -> None:
     """Store how long a metric took and the target it was held to; a repeated task replaces its own row."""
-    session.execute(
+    change(
+        session,
         delete(CalculationPerformanceRow).where(
             CalculationPerformanceRow.run_id == performance.run_id,
             CalculationPerformanceRow.metric_type == performance.metric_type,
-        )
+        ),
     )
     row = CalculationPerformanceRow(**asdict(performance))
     session.add(row)
@@ -66,8 +67,9 @@ def count_fetch(session: Session, request_id: str, added: Mapping[str, int]) -> 
     """Add to the counts of a Fetch Operation; one that has not ended is in progress from now on."""
     counts = {name: getattr(FetchOperationRow, name) + number for name, number in added.items()}
     state = case((FetchOperationRow.end_time.is_(None), "in_progress"), else_=FetchOperationRow.state)
-    session.execute(
-        update(FetchOperationRow).where(FetchOperationRow.request_id == request_id).values(**counts, state=state)
+    change(
+        session,
+        update(FetchOperationRow).where(FetchOperationRow.request_id == request_id).values(**counts, state=state),
     )
 
 
@@ -110,7 +112,7 @@ def delete_before(session: Session, kind: str, before: datetime) -> int:
         "fetch_operations": delete(FetchOperationRow).where(FetchOperationRow.start_time < before),
         "performance": delete(CalculationPerformanceRow).where(CalculationPerformanceRow.start_time < before),
     }
-    return count(session.execute(ended[kind]))
+    return change(session, ended[kind])
 
 
 def _fetch(session: Session, query: Select[Any]) -> FetchOperation | None:

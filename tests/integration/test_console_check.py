@@ -1,15 +1,21 @@
 """The check command against a real Redis-compatible server and a sandbox Jira over HTTP: what is well, what is not."""
 
 import json
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import console_world as world
 import pytest
 from redis import Redis
 
 from sandbox.server import Options, build, running
+from sandbox.team import EMAIL, TOKEN
 
 Lines = list[tuple[str, str, str]]
 
@@ -73,45 +79,59 @@ def test_no_secret_and_no_mail_address_is_shown(folder: Path, queue: str) -> Non
     said = world.say_apart(folder, "check", "--format", "json", FLOWBEAT_REDIS_URL=queue)
     log = (folder / "logs" / "app.log").read_text(encoding="utf-8")
     assert "jira request" in log
-    for secret in (world.TOKEN, world.EMAIL):
+    for secret in (TOKEN, EMAIL):
         assert secret not in said.out + said.err + log
 
 
 @pytest.mark.parametrize(
-    ("environ", "what", "sentence"),
+    ("environ", "broken"),
     [
-        ({"SANDBOX_TOKEN": "wrong"}, "Jira sandbox", "refused the login; check email and token"),
-        ({"SANDBOX_TOKEN": ""}, "Jira sandbox", "the environment variable SANDBOX_TOKEN is not set"),
+        ({"SANDBOX_TOKEN": "wrong"}, {"Jira sandbox": "refused the login; check email and token"}),
+        ({"SANDBOX_TOKEN": ""}, {"Jira sandbox": "the environment variable SANDBOX_TOKEN is not set"}),
         (
-            {"FLOWBEAT_CONNECTIONS__SANDBOX__BASE_URL": "http://127.0.0.1:1"},
-            "Jira sandbox",
-            "127.0.0.1:1 cannot be reached (Connection refused)",
+            {
+                "FLOWBEAT_CONNECTIONS__SANDBOX__BASE_URL": "http://127.0.0.1:1",
+                "FLOWBEAT_DATABASE_URL": "postgresql://me@127.0.0.1:1/x",
+                "FLOWBEAT_LOG_DIR": "/dev/null/logs",
+            },
+            {
+                "Jira sandbox": "127.0.0.1:1 cannot be reached (Connection refused)",
+                "database": "the database cannot be used",
+                "log files": "cannot be written",
+            },
         ),
-        ({"FLOWBEAT_PROFILES__PAYMENTS__JQL": "projct = PAY"}, "profile payments", "its JQL was refused"),
+        ({"FLOWBEAT_PROFILES__PAYMENTS__JQL": "projct = PAY"}, {"profile payments": "its JQL was refused"}),
         (
             {"FLOWBEAT_PROFILES__PAYMENTS__FIELDS__POINTS": "Story pints"},
-            "profile payments",
-            "did you mean 'Story point",
+            {"profile payments": "did you mean 'Story point estimate'?"},
         ),
-        ({"FLOWBEAT_DATABASE_URL": "postgresql://me@127.0.0.1:1/x"}, "database", "the database cannot be used"),
-        ({"FLOWBEAT_LOG_DIR": "/dev/null/logs"}, "log files", "cannot be written"),
     ],
 )
 def test_what_is_broken_is_said_and_hides_nothing_else(
-    folder: Path, queue: str, environ: dict[str, str], what: str, sentence: str
+    folder: Path, queue: str, environ: dict[str, str], broken: dict[str, str]
 ) -> None:
-    """Exit code 1, one broken line with what to do, and the lines of everything else."""
-    told = _lines(folder, queue, **environ)
-    (broken,) = [line for line in told if line[1] == "bad" and line[0] == what]
-    assert sentence in broken[2]
+    """Exit code 1, a line with what to do for each broken thing, and the lines of everything else."""
+    told = _lines(folder, queue, environ)
+    for what, sentence in broken.items():
+        assert any(line[:2] == (what, "bad") and sentence in line[2] for line in told)
     assert {"configuration", "database", "Redis", "Jira sandbox", "log files"} <= {line[0] for line in told}
+
+
+def test_workers_and_the_scheduler_are_told_apart(folder: Path, queue: str) -> None:
+    """Beat answers a ping as a worker does, and takes no task."""
+    environ = {**world.environment(folder), "FLOWBEAT_REDIS_URL": queue}
+    with _celery(folder, environ, "beat"):
+        _until(folder, queue, ("scheduler", "ok"))
+        with _celery(folder, environ, "worker", "--pool", "solo", "--hostname", "here@test"):
+            told = _until(folder, queue, ("workers", "ok"))
+    assert ("workers", "ok", "1 answer: here@test") in told
 
 
 def test_without_redis_the_rest_is_looked_at_all_the_same(folder: Path) -> None:
     """Redis, workers and Jira (no request is sent without the limiter) are broken; the database is well."""
     told = _lines(folder, "redis://127.0.0.1:1/0")
     states = {line[0]: line[1] for line in told}
-    assert states["Redis"] == states["workers"] == "bad"
+    assert states["Redis"] == states["workers"] == states["Jira sandbox"] == "bad"
     assert (states["database"], states["log files"]) == ("ok", "ok")
 
 
@@ -132,7 +152,7 @@ def test_a_queue_that_may_forget_is_told(folder: Path, queue: str, redis_url: st
 
 def test_a_moving_jql_is_warned_of(folder: Path, queue: str) -> None:
     """It works today, and its past will shrink."""
-    told = _lines(folder, queue, code=0, FLOWBEAT_PROFILES__PAYMENTS__JQL="project = PAY AND created >= -90d")
+    told = _lines(folder, queue, {"FLOWBEAT_PROFILES__PAYMENTS__JQL": "project = PAY AND created >= -90d"}, code=0)
     assert ("profile payments", "warning", "jql holds -90d, which means something else every day") in told
 
 
@@ -163,11 +183,32 @@ def test_a_folder_without_configuration_is_told_what_to_do(tmp_path: Path, queue
 
 def _folder(place: Path, url: str) -> Path:
     world.configure(place, base_url=url, keys='schedule = "0 2 * * *"')
-    assert world.say_apart(place, "migrate").code == 0
+    assert world.say(place, "migrate").code == 0
     return place
 
 
-def _lines(folder: Path, queue: str, code: int = 1, **environ: str) -> Lines:
+@contextmanager
+def _celery(folder: Path, environ: Mapping[str, str], *words: str) -> Iterator[None]:
+    (folder / ".flowbeat").mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "celery", "-A", "worker.app", *words]
+    with subprocess.Popen(command, env=environ, cwd=folder, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
+def _until(folder: Path, queue: str, wanted: tuple[str, str]) -> Lines:
+    """The lines once the wanted one is among them: processes take a moment to start."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        told = _lines(folder, queue, code=0)
+        if wanted in [line[:2] for line in told]:
+            return told
+    raise AssertionError(f"never said {wanted}")
+
+
+def _lines(folder: Path, queue: str, environ: Mapping[str, str] = MappingProxyType({}), *, code: int = 1) -> Lines:
     said = world.say_apart(folder, "check", "--format", "json", **{"FLOWBEAT_REDIS_URL": queue, **environ})
     assert said.code == code, said.err
     return [(line["what"], line["state"], line["message"]) for line in json.loads(said.out)]

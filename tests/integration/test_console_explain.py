@@ -1,5 +1,6 @@
 """The explain command: the parts add up to the stored number, and what was left out has its reason."""
 
+import re
 import shutil
 import statistics
 from collections.abc import Callable, Iterator, Sequence
@@ -74,6 +75,19 @@ def test_the_tables_fit_and_say_how_it_adds_up(folder: Path, metric: str, column
     assert " ".join(result["adds_up"].split()) in " ".join(said.split())
     shown = float(result["adds_up"].rpartition("= ")[2].split()[0].replace(",", ""))
     assert shown == pytest.approx(result["value"], abs=0.0001)
+
+
+@pytest.mark.parametrize("metric", ["lead_time", "mttr", "flow_time"])
+@pytest.mark.parametrize("window", [(), ("--week", "2026-W40"), ("--week", "2026-W41")])
+def test_a_median_names_the_places_it_comes_from(folder: Path, metric: str, window: tuple[str, ...]) -> None:
+    """Counted from the shortest: the one in the middle, or the two it lies halfway between."""
+    told = world.say(folder, "explain", "payments", metric, *window, "--format", "json").json
+    (result,) = told["result"]
+    places = [int(place) for place in re.findall(r"(\d+)(?:st|nd|rd|th)\b", result["adds_up"])]
+    spans = sorted(part["contribution"] for part in told["used"])
+    assert len(places) == (0 if not spans else 1 if len(spans) % 2 else 2)
+    if places:
+        assert result["value"] == pytest.approx(statistics.mean(spans[place - 1] for place in places), rel=1e-12)
 
 
 def test_left_out_issues_are_listed_with_their_reason(strict: Path) -> None:
@@ -160,10 +174,24 @@ def test_an_instant_without_a_stored_result_says_so(folder: Path) -> None:
 
 def test_changed_rules_are_told(folder: Path) -> None:
     """The facts were worked out under other rules: the number may change, and the command says what to run."""
-    rules = {"FLOWBEAT_PROFILES__PAYMENTS__EXCLUDED_RESOLUTIONS": "Done"}
-    (result,) = world.say(folder, "explain", "payments", "flow_time", "--format", "json", **rules).json["result"]
+    told = world.say(
+        folder,
+        *("explain", "payments", "flow_time", "--format", "json"),
+        FLOWBEAT_PROFILES__PAYMENTS__EXCLUDED_RESOLUTIONS="Done",
+    )
+    (result,) = told.json["result"]
     assert "older than the data or the rules" in result["warning"]
     assert result["warning"].endswith("flowbeat calculate payments")
+
+
+def test_rules_that_leave_the_facts_alone_are_told_too(folder: Path) -> None:
+    """Other bounds of the levels: nothing is stored under these rules yet."""
+    told = world.say(
+        folder,
+        *("explain", "payments", "cfr", "--format", "json"),
+        FLOWBEAT_PROFILES__PAYMENTS__LEVELS__CFR="1, 2, 3",
+    )
+    assert told.json["result"][0]["warning"].startswith("no result is stored for this instant under the present rules")
 
 
 def test_a_stored_result_of_other_data_is_told(folder: Path, tmp_path: Path) -> None:
@@ -188,3 +216,16 @@ def test_data_quality_of_the_issues_is_named(folder: Path, tmp_path: Path) -> No
     told = world.say(tmp_path, "explain", "payments", "flow_time", "--format", "json").json
     assert told["used"][0]["data_quality"] == ["broken_chain"]
     assert f"Data quality: {part['key']} broken chain." in world.say(tmp_path, "explain", "payments", "flow_time").out
+
+
+def test_a_deployment_that_is_an_issue_is_shown_with_its_summary(tmp_path: Path) -> None:
+    """Each entry into Done is a deployment of its own; its data quality is that of its issue."""
+    file = world.configure(tmp_path)
+    text = file.read_text(encoding="utf-8").replace('source = "versions"', 'source = "status"\nstatuses = ["Done"]')
+    file.write_text(text, encoding="utf-8")
+    with world.world(tmp_path) as current:
+        world.refresh(current)
+    told = world.say(tmp_path, "explain", "payments", "deployment_frequency", "--format", "json").json
+    assert told["used"]
+    assert all(part["summary"] and part["key"].startswith("PAY-") for part in told["used"])
+    assert all("." in part["subject_id"] for part in told["used"])

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -88,6 +89,18 @@ def test_weeks_in_csv_name_their_week(folder: Path) -> None:
     assert {row["week"] for row in rows} >= {"2026-W29", "2026-W42"}
 
 
+def test_a_quiet_week_is_a_dot_in_the_overview_and_explained_in_the_list(folder: Path) -> None:
+    """What to look into when one week had no data is said only where that metric is asked for."""
+    overview = world.say(folder, "results", "--window", "weeks").out
+    assert "A dot is a week without a value." in overview
+    assert "here; check" not in overview
+    weeks = world.say(folder, "results", "--window", "weeks", "--metric", "lead_time", "--format", "json").json
+    quiet = {row["message"] for row in weeks if row["state"] == "no_data"}
+    listed = " ".join(world.say(folder, "results", "--window", "weeks", "--metric", "lead_time").out.split())
+    assert quiet
+    assert all(message in listed for message in quiet)
+
+
 def test_as_of_finds_what_was_calculated_for_the_end_of_a_day(folder: Path) -> None:
     """A day means its end in the profile's zone."""
     rows = world.say(folder, "results", "--as-of", AS_OF, "--format", "json").json
@@ -147,12 +160,15 @@ def test_the_newest_row_is_the_one_the_views_show(folder: Path) -> None:
     assert {(row["metric_type"], row["as_of"][:19]) for row in shown} == {
         (metric, str(as_of).replace(" ", "T")[:19]) for metric, as_of in viewed
     }
-    old, late = _row("b", world.NOW), _row("a", world.NOW + timedelta(hours=1))
-    assert newest([late, old]) == [late]
-    assert newest([_row("b", world.NOW), _row("a", world.NOW)])[0].rules_hash == "a"
+    hour = timedelta(hours=1)
+    old, late = _row("b", world.NOW, world.NOW + 2 * hour), _row("a", world.NOW + hour, world.NOW)
+    assert newest([late, old]) == newest([old, late]) == [late]
+    again = replace(late, value=2.0, calculated_at=world.NOW + 3 * hour)
+    assert newest([again, late]) == newest([late, again]) == [again]
+    assert newest([_row("b", world.NOW, world.NOW), _row("a", world.NOW, world.NOW)])[0].rules_hash == "a"
 
 
-def _row(rules_hash: str, confirmed: datetime) -> MetricResult:
+def _row(rules_hash: str, confirmed: datetime, calculated: datetime) -> MetricResult:
     day = timedelta(days=1)
     return MetricResult(
         profile="payments",
@@ -174,5 +190,5 @@ def _row(rules_hash: str, confirmed: datetime) -> MetricResult:
         details={},
         complete=True,
         run_id="r",
-        calculated_at=world.NOW,
+        calculated_at=calculated,
     )

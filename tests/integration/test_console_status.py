@@ -88,14 +88,14 @@ def test_limit_keeps_the_live_ones(folder: Path) -> None:
     assert row["state"] == "waiting"
 
 
-def test_one_run_is_told_whole(folder: Path) -> None:
-    """By the beginning of its id: its moments, its fetch, its nine calculations in their order."""
-    (done,) = [run for run in world.say(folder, "status", "--format", "json").json if run["state"] == "completed"]
-    told = world.say(folder, "status", done["run_id"][:6], "--format", "json").json
+def test_one_run_is_told_whole(slow: Path) -> None:
+    """By the beginning of its id: its moments, its fetch, its nine calculations in their order, and no other's."""
+    (done,) = [run for run in world.say(slow, "status", "--format", "json").json if run["state"] == "completed"]
+    told = world.say(slow, "status", done["run_id"][:6], "--format", "json").json
     assert [row["metric_type"] for row in told["calculations"]] == list(METRIC_TYPES)
     assert {row["run_id"] for rows in told.values() for row in rows} == {done["run_id"]}
     assert told["fetches"][0]["kind"] == "full"
-    said = world.say(folder, "status", done["run_id"][:6]).out
+    said = world.say(slow, "status", done["run_id"][:6]).out
     assert said.startswith(f"Run {done['run_id']}\n")
     assert "Asked for 2026-10-14 14:00" in said
 

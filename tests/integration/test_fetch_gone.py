@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from fetch_world import World, open_world
+from sqlalchemy import text
+
 from sandbox.faults import Fault
 from sandbox.shapes import Flavour
 from sandbox.wire import Response
-from sqlalchemy import text
-
 from tasks import fetch
 from worker.errors import FatalError
 
@@ -37,7 +37,7 @@ def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -
 def _reasons(world: World) -> dict[str, str]:
     with world.current.engine.connect() as connection:
         rows = connection.execute(text("SELECT key, gone_reason FROM issues WHERE gone_at IS NOT NULL")).all()
-    return {key: reason for key, reason in rows}
+    return dict(tuple(row) for row in rows)
 
 
 def test_an_issue_that_is_hidden_is_gone_with_its_reason(world: World) -> None:
@@ -47,7 +47,7 @@ def test_an_issue_that_is_hidden_is_gone_with_its_reason(world: World) -> None:
     operation = world.fetch()
     assert operation.issues_gone == 1
     assert _reasons(world) == {issue.key: fetch.HIDDEN}
-    assert issue.key not in world.keys()
+    assert issue.key not in world.issue_keys()
 
 
 def test_an_issue_that_left_the_jql_is_gone_with_another_reason(world: World) -> None:
@@ -75,14 +75,14 @@ def test_a_moved_issue_keeps_its_row_under_its_new_key(world: World) -> None:
     """Identity is the numeric id."""
     issue = next(one for one in world.shown() if one.key.startswith("PAY"))
     project = next(one for one in world.jira.site.catalogue.projects if one["key"] == "OPS")
-    count = len(world.keys())
+    count = len(world.issue_keys())
     old = issue.key
     world.happen(issue, ("key", "OPS-9999"), ("project", project))
     operation = world.fetch()
     assert (operation.issues_changed, operation.issues_gone) == (1, 0)
-    assert "OPS-9999" in world.keys()
-    assert old not in world.keys()
-    assert len(world.keys()) == count
+    assert "OPS-9999" in world.issue_keys()
+    assert old not in world.issue_keys()
+    assert len(world.issue_keys()) == count
 
 
 def test_more_than_half_hidden_is_refused_and_nothing_is_marked(world: World) -> None:
@@ -106,7 +106,7 @@ def test_more_than_half_hidden_is_believed_when_full_is_asked_for(world: World) 
     world.jira.site.renew()
     operation = world.fetch(full=True)
     assert operation.issues_gone > 20
-    assert {key.partition("-")[0] for key in world.keys()} == {"OPS"}
+    assert {key.partition("-")[0] for key in world.issue_keys()} == {"OPS"}
 
 
 def test_many_that_only_left_the_jql_are_no_reason_to_refuse(world: World) -> None:

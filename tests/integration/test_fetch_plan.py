@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from fetch_world import NAME, PROFILE, RULES, World, open_world
-from sandbox.faults import failing
-from sandbox.shapes import Flavour
-from sandbox.team import TOKEN
 
 from models import store
 from models.records import CacheMetadata, FetchOperation, Run
+from sandbox.faults import failing
+from sandbox.shapes import Flavour
+from sandbox.team import TOKEN
 from tasks import fetch
 from worker import runtime
 from worker.errors import RetryableError
@@ -133,11 +133,11 @@ def test_another_jql_reads_only_what_it_newly_finds_and_leaves_the_rest(world: W
     """From one project to another: the old ones have moved out, the new ones are read, the shared are not."""
     world.profile(jql="project = PAY AND issuetype != Bug")
     world.fetch()
-    stored = world.keys()
+    stored = world.issue_keys()
     world.profile(jql="project = PAY AND issuetype != Story")
     operation = world.fetch()
     shown = {issue.key for issue in world.shown() if issue.key.startswith("PAY") and _type(issue) != "Story"}
-    assert world.keys() == shown
+    assert world.issue_keys() == shown
     assert operation.issues_changed == len(shown - stored)
     assert operation.issues_gone == len(stored - shown)
 

@@ -88,19 +88,19 @@ def test_taking_a_run_marks_it_running_and_keeps_the_first_start(sessions: Sessi
 
 
 @pytest.mark.parametrize(
-    ("attempt", "steps", "ended"),
-    [(2, ("fetch",), False), (0, ("fetch",), False), (1, ("facts",), False), (1, ("fetch",), True)],
+    ("attempt", "steps", "state"),
+    [(2, "fetch", "live"), (0, "fetch", "live"), (1, "facts", "live"), (1, "fetch", "ended")],
 )
 def test_a_message_of_another_attempt_step_or_life_takes_nothing(
-    sessions: Sessions, attempt: int, steps: tuple[str, ...], ended: bool
+    sessions: Sessions, attempt: int, steps: str, state: str
 ) -> None:
     """A redelivered message of a run that has moved on ends at once."""
     wanted = _requested(sessions)
     with sessions.begin() as session:
-        if ended:
+        if state == "ended":
             store.end_run(session, wanted.run_id, 1, T0)
         before = store.load_run(session, wanted.run_id)
-        assert store.take_run(session, wanted.run_id, attempt, steps, after(1)) is None
+        assert store.take_run(session, wanted.run_id, attempt, (steps,), after(1)) is None
     assert _loaded(sessions, wanted) == before
 
 
@@ -134,26 +134,26 @@ def test_restarts_are_counted_until_a_step_ends(sessions: Sessions) -> None:
 
 
 @pytest.mark.parametrize(
-    ("heartbeat", "wait_until", "state", "silent"),
+    ("heartbeat", "wait_until", "state", "found"),
     [
-        (-31, None, "running", True),
-        (-29, None, "running", False),
-        (-31, None, "completed", False),
-        (-300, 60, "waiting", False),  # still pausing
-        (-300, -5, "waiting", False),  # its message may be on the way
-        (-300, -31, "waiting", True),
+        (-31, None, "running", 1),
+        (-29, None, "running", 0),
+        (-31, None, "completed", 0),
+        (-300, 60, "waiting", 0),  # still pausing
+        (-300, -5, "waiting", 0),  # its message may be on the way
+        (-300, -31, "waiting", 1),
     ],
 )
 def test_a_run_is_silent_without_a_beat_unless_it_pauses(
-    sessions: Sessions, heartbeat: int, wait_until: int | None, state: str, silent: bool
+    sessions: Sessions, heartbeat: int, wait_until: int | None, state: str, found: int
 ) -> None:
     """Silence is 30 s here; a run that waits is silent only that long after its pause."""
     pause = None if wait_until is None else T0 + timedelta(seconds=wait_until)
     wanted = run(state=state, heartbeat_at=T0 + timedelta(seconds=heartbeat), wait_until=pause)
     with sessions.begin() as session:
         store.request_run(session, wanted)
-        found = store.silent_runs(session, T0 - timedelta(seconds=30))
-    assert [one.run_id for one in found] == ([wanted.run_id] if silent else [])
+        silent = store.silent_runs(session, T0 - timedelta(seconds=30))
+    assert [one.run_id for one in silent] == [wanted.run_id] * found
 
 
 def test_runs_are_listed_live_first_then_newest(sessions: Sessions) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +13,7 @@ from console import render
 from console.render import Column, Sheet
 
 AT = datetime(2026, 10, 14, 12, 0, 0, 250, tzinfo=UTC)
-ROWS = (
+ROWS: tuple[dict[str, Any], ...] = (
     {"name": "alpha", "value": 0.1 + 0.2, "at": AT, "details": {"n": [1, None]}, "whole": True},
     {"name": "a name, with \x1b[31mcolour\x1b[0m", "value": None, "at": None, "details": {}, "whole": False},
 )

@@ -126,6 +126,7 @@ def test_an_empty_window_is_a_true_zero_or_no_data_never_the_other(metric: str, 
     found = measure(metric, Rules(deployments=VERSIONS, incidents=INCIDENTS))
     assert (found.value, found.state) == (value, "no_data" if value is None else "success")
     assert (found.message is not None) is (value is None)
+    assert "left out" not in (found.message or "")
     assert (found.n_used, found.exclusions) == (0, {})
 
 

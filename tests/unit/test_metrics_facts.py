@@ -296,6 +296,12 @@ def test_a_changed_rule_changes_the_hash_of_what_it_can_change(
     assert (Context.of(other, STATUSES).facts_rules_hash != CONTEXT.facts_rules_hash) is of_facts
 
 
+def test_equal_rules_have_one_hash_in_every_process_and_in_any_order_of_their_lists() -> None:
+    """Results are stored under it; the figure changes with the default rules and with nothing else."""
+    for names in ("abcdefgh", "hgfedcba", "ABCDefgh"):
+        assert facts.rules_hash(Rules(ignored_types=tuple(names))) == "89ea6de58260b60a09c1c328fc91dbc4"
+
+
 def test_facts_change_with_a_status_category_and_not_with_the_order_of_statuses() -> None:
     """A status that becomes done at the site moves issues that were never touched."""
     moved = (*STATUSES[:2], Status("3", "Review", "done"), *STATUSES[3:])

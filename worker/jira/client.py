@@ -9,7 +9,7 @@ import logging
 import random
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final
@@ -81,12 +81,14 @@ class Client:
         limiter: Limiter,
         *,
         session: requests.Session | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Bind a connection; nothing is sent yet."""
         self.connection = connection
         self.traffic = Traffic()
         self.anonymous = token is None
         self._limiter = limiter
+        self._sleep = sleep
         self._session = session or open_session(connection.concurrency)
         self._auth = _auth(connection, token)
         url = urlsplit(connection.base_url)
@@ -110,7 +112,7 @@ class Client:
                 if wait > SHORT_WAIT:
                     raise RetryableError(str(error), wait) from error
                 log.warning("jira try again", extra={"path": path, "tried": tried, "wait": wait, "why": str(error)})
-                time.sleep(wait)
+                self._sleep(wait)
         raise AssertionError("the loop above returns or raises")
 
     def _send(self, method: str, path: str, **content: Any) -> Any:

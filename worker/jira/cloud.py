@@ -34,8 +34,9 @@ class Cloud:
 
     lists_updates = False
 
-    def __init__(self, client: Client, wanted: parse.Wanted) -> None:
+    def __init__(self, client: Client, wanted: parse.Wanted, *, changelog_page: int = CHANGELOG_PAGE) -> None:
         """Bind the client and what to ask of every issue."""
+        self._changelog_page = changelog_page
         self._client = client
         self._wanted = wanted
         self._workers = client.connection.concurrency
@@ -116,7 +117,7 @@ class Cloud:
         body = {
             "issueIdsOrKeys": list(ids),
             "fieldIds": self._wanted.tracked,
-            "maxResults": CHANGELOG_PAGE,
+            "maxResults": self._changelog_page,
         }
         found: list[tuple[str, list[Any]]] = []
         seen: set[str] = set()

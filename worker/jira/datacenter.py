@@ -30,8 +30,10 @@ class DataCenter:
 
     lists_updates = True
 
-    def __init__(self, client: Client, wanted: parse.Wanted) -> None:
+    def __init__(self, client: Client, wanted: parse.Wanted, *, page: int = IDS_PAGE, wall: int = WALL) -> None:
         """Bind the client and what to ask of every issue."""
+        self._page = page
+        self._wall = wall
         self._client = client
         self._wanted = wanted
         self._workers = client.connection.concurrency
@@ -51,11 +53,11 @@ class DataCenter:
         but JQL reads and sorts ``id`` as the key, project by project.
         """
         since, start = position or (0, 0)
-        page = self._search(combined(jql, f"created >= {since}" if since else "", ORDER), SHORT, IDS_PAGE, start)
+        page = self._search(combined(jql, f"created >= {since}" if since else "", ORDER), SHORT, self._page, start)
         found = required(page, "issues", list)
         updates = dict(rows(found, read_update, "issues"))
         after = next_start(page, start, len(found))
-        if after is None or after + IDS_PAGE <= WALL:
+        if after is None or after + self._page <= self._wall:
             return Listing(updates, None if after is None else [since, after])
         return Listing(updates, [_beyond(found[-1], since), 0])
 
@@ -128,7 +130,6 @@ def _beyond(last: Mapping[str, Any], since: int) -> int:
         raise RetryableError("Jira listed an issue without an instant of creation") from error
     if created <= since:
         raise FatalError(
-            f"more than {WALL} issues were created at one instant, and Jira lists no more of them; narrow the JQL into"
-            " several profiles"
+            "more issues were created at one instant than Jira lists of a query; narrow the JQL into several profiles"
         )
     return created

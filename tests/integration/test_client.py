@@ -1,0 +1,95 @@
+"""The client over a real socket: what breaks on the wire is asked again, and one session serves many threads."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from jira_gate import Gate
+
+from sandbox.api import Jira
+from sandbox.faults import Fault, cut, failing, half_json, reset, slow, too_many
+from sandbox.server import Options, build, running
+from sandbox.team import EMAIL, TOKEN
+from worker.errors import FatalError, RetryableError
+from worker.jira.client import Client
+from worker.jira.parse import Wanted
+from worker.jira.reader import parallel
+from worker.jira.site import identify, reader
+from worker.settings import Connection
+
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module", params=["", "/jira"])
+def served(request: pytest.FixtureRequest) -> Iterator[tuple[Jira, str]]:
+    """A Jira on loopback, with a context path or without, and its URL."""
+    jira = build(Options(issues=30, context=request.param), NOW)
+    with running(jira) as url:
+        yield jira, url
+
+
+@pytest.fixture
+def jira(served: tuple[Jira, str]) -> Iterator[Jira]:
+    """That Jira, without faults and with an empty log."""
+    jira, _ = served
+    jira.log.clear()
+    yield jira
+    jira.faults.clear()
+
+
+@pytest.fixture
+def connection(served: tuple[Jira, str]) -> Connection:
+    """A connection to it that waits a second for an answer."""
+    return Connection("acme", served[1], email=EMAIL, concurrency=8, timeout_seconds=1.0)
+
+
+def _client(connection: Connection, token: str = TOKEN) -> Client:
+    return Client(connection, token, Gate(), sleep=lambda _: None)
+
+
+def test_a_site_is_read_over_http(jira: Jira, connection: Connection) -> None:
+    """Login, context path, GET and POST."""
+    client = _client(connection)
+    site = identify(client)
+    found = reader(client, site.flavour, Wanted())
+    assert site.flavour == "cloud"
+    assert len(found.census("project = PAY", None).updates) > 5
+    assert len(jira.log) == 2
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [reset(), cut(), cut(0.0), half_json(), failing(500), failing(502), too_many(None), slow(1.5)],
+    ids=["reset", "cut", "no body", "half JSON", "500", "502", "gateway 429", "slow"],
+)
+def test_an_answer_that_breaks_is_asked_for_again(jira: Jira, connection: Connection, fault: Fault) -> None:
+    """Once, and the second answer counts."""
+    jira.faults.append(replace(fault, door="serverInfo"))
+    client = _client(connection)
+    assert identify(client).flavour == "cloud"
+    assert client.traffic.take()[0] == 2
+
+
+def test_a_port_where_nobody_listens_is_worth_another_try_later(connection: Connection) -> None:
+    """Jira may be restarting; the sentence names the host and nothing else."""
+    away = replace(connection, base_url="http://127.0.0.1:9")
+    with pytest.raises(RetryableError, match=r"^127\.0\.0\.1:9 cannot be reached \(ConnectionError\)$"):
+        identify(_client(away))
+
+
+def test_a_wrong_token_is_refused_once(jira: Jira, connection: Connection) -> None:
+    """Repeated logins end in a CAPTCHA."""
+    with pytest.raises(FatalError, match="refused the login") as caught:
+        reader(_client(connection, "wrong-token"), "cloud", Wanted()).statuses()
+    assert "wrong-token" not in str(caught.value)
+    assert len(jira.log) == 1
+
+
+def test_threads_share_one_client(jira: Jira, connection: Connection) -> None:
+    """As many connections as the concurrency, every call counted."""
+    client = _client(connection)
+    paths = [f"/rest/api/3/{name}" for name in ("status", "field", "myself")] * 10
+    answers = parallel(client.get, paths, 8)
+    assert [type(answer) for answer in answers] == [list, list, dict] * 10
+    assert client.traffic.take()[0] == len(jira.log) == 30

@@ -1,0 +1,161 @@
+"""Facts in the store: what a calculation wrote is what the metrics read, and nothing of before is left."""
+
+from dataclasses import replace
+from typing import Final
+
+import pytest
+from sqlalchemy import Engine, text
+from store_rows import PROFILE, after, issue
+
+from models import store
+from models.database import Sessions
+from models.records import INVALID, Dataset, Deployment, Incident, Version, WorkItem, instant, micros
+
+TIMELINE: Final = ((micros(after(0)), "todo"), (micros(after(1.000001)), "active"), (micros(after(2)), "done"))
+ITEM: Final = WorkItem(
+    "1",
+    "PAY-1",
+    "Story",
+    "feature",
+    excluded=False,
+    timeline=TIMELINE,
+    committed_at=micros(after(0.5)),
+    points=3.0,
+    version_ids=("10", "20"),
+)
+INCIDENT: Final = Incident("2", "PAY-2", TIMELINE, micros(after(1)), None, ("10",), ("1",))
+DEPLOYMENT: Final = Deployment(
+    "3", "issues", "PAY-3", micros(after(2)), micros(after(0)), TIMELINE, failed=True, version_ids=("10",)
+)
+DERIVED: Final = {
+    "started_at": after(1),
+    "done_at": after(2),
+    "active_seconds": 86_400.0,
+    "waiting_seconds": 0.0,
+    "delivered": True,
+    "reason": None,
+}
+
+
+def _save(
+    sessions: Sessions,
+    issue_id: str,
+    *,
+    item: WorkItem | None = None,
+    incident: Incident | None = None,
+    deployments: tuple[Deployment, ...] = (),
+) -> None:
+    with sessions.begin() as session:
+        store.save_issues(session, PROFILE, [issue(int(issue_id))])
+        store.save_facts(
+            session,
+            PROFILE,
+            {issue_id: "hash:rules"},
+            items=[store.work_item_row(PROFILE, item, "hash:rules", DERIVED)] if item else [],
+            incidents=[incident] if incident else [],
+            deployments=[(issue_id, one) for one in deployments],
+            findings={},
+        )
+
+
+def _dataset(sessions: Sessions, source: str | None = None) -> Dataset:
+    with sessions() as session:
+        return store.load_dataset(session, PROFILE, source)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        ITEM,
+        replace(ITEM, committed_at=None, points=None, version_ids=()),
+        replace(ITEM, committed_at=INVALID, points=INVALID, excluded=True),
+        replace(ITEM, points=0.0, category="unmapped", timeline=TIMELINE[:1]),
+    ],
+)
+def test_a_work_item_is_read_as_it_was_written(sessions: Sessions, item: WorkItem) -> None:
+    """To the microsecond; no value, an invalid one and 0 are three things."""
+    _save(sessions, "1", item=item)
+    assert _dataset(sessions).items == (item,)
+
+
+@pytest.mark.parametrize(
+    "incident",
+    [INCIDENT, replace(INCIDENT, detected_at=INVALID, restored_at=INVALID, version_ids=(), linked_ids=())],
+)
+def test_an_incident_is_read_as_it_was_written(sessions: Sessions, incident: Incident) -> None:
+    """With its mapped instants, versions and links."""
+    _save(sessions, "2", incident=incident)
+    assert _dataset(sessions).incidents == (incident,)
+
+
+@pytest.mark.parametrize(
+    "deployment",
+    [
+        DEPLOYMENT,
+        replace(DEPLOYMENT, at=None, failed=False, version_ids=()),
+        replace(DEPLOYMENT, at=INVALID, created=None, timeline=()),
+        replace(DEPLOYMENT, issue_ids=("1", "2"), linked_ids=("5",)),
+    ],
+)
+def test_a_deployment_is_read_as_it_was_written_by_its_source_only(sessions: Sessions, deployment: Deployment) -> None:
+    """Other sources do not see it."""
+    _save(sessions, "3", deployments=(deployment, replace(deployment, deployment_id="4")))
+    found = sorted(_dataset(sessions, "issues").deployments, key=lambda one: one.deployment_id)
+    assert found == [deployment, replace(deployment, deployment_id="4")]
+    assert _dataset(sessions, "status").deployments == ()
+    assert _dataset(sessions).deployments == ()
+
+
+def test_what_an_issue_no_longer_is_is_removed(sessions: Sessions) -> None:
+    """An item that became an incident counts as the one only."""
+    _save(sessions, "1", item=ITEM, deployments=(DEPLOYMENT,))
+    _save(sessions, "1", incident=replace(INCIDENT, issue_id="1"))
+    found = _dataset(sessions, "issues")
+    assert (found.items, found.deployments, len(found.incidents)) == ((), (), 1)
+
+
+def test_the_facts_of_a_gone_issue_are_gone(sessions: Sessions) -> None:
+    """It counts for no as-of."""
+    with sessions.begin() as session:
+        store.save_issues(session, PROFILE, [issue(1), issue(2)])
+    _save(sessions, "1", item=ITEM, deployments=(DEPLOYMENT,))
+    _save(sessions, "2", incident=INCIDENT)
+    with sessions.begin() as session:
+        store.mark_issues(session, PROFILE, ["1", "2"], "run hidden")
+        store.mark_gone(session, PROFILE, "run hidden", "hidden", after(9))
+    assert _dataset(sessions, "issues") == Dataset(())
+
+
+def test_deployments_of_versions_are_replaced_all_at_once(sessions: Sessions) -> None:
+    """A release date moves no issue; those of other sources stay."""
+    released = Deployment("10", "versions", "1.0", micros(after(1)), version_ids=("10",))
+    _save(sessions, "3", deployments=(DEPLOYMENT,))
+    with sessions.begin() as session:
+        for some in ([released, replace(released, deployment_id="20")], [released]):
+            store.replace_version_deployments(session, PROFILE, some)
+    assert _dataset(sessions, "versions").deployments == (released,)
+    assert len(_dataset(sessions, "issues").deployments) == 1
+
+
+def test_rows_that_users_insert_name_issues_by_key_and_versions_by_name_or_id(
+    sessions: Sessions, engine: Engine
+) -> None:
+    """As a pipeline's SQL writes them: source and flags by default, a name may mean several versions."""
+    version = Version("10", "PAY", "1.0", released=True, release_date=None, archived=False)
+    versions = [version, replace(version, version_id="11"), replace(version, version_id="12", name="2")]
+    with sessions.begin() as session:
+        store.save_issues(session, PROFILE, [issue(1), issue(2)])
+        store.save_versions(session, PROFILE, versions)
+    row = "INSERT INTO deployments (profile, deployment_id, name, deployed_at, issue_keys, versions)"
+    row += " VALUES (:profile, 'build-7', 'Build 7', :at, '[\"PAY-2\", \"PAY-404\"]', '[\"1.0\", \"12\"]')"
+    at = after(3)
+    with engine.begin() as connection:
+        connection.execute(
+            text(row), {"profile": PROFILE, "at": at if engine.dialect.name == "postgresql" else "2026-03-05 12:00:00"}
+        )
+    (found,) = _dataset(sessions, "table").deployments
+    assert found == Deployment(
+        "build-7", "table", "Build 7", micros(at), version_ids=("10", "11", "12"), issue_ids=("2",)
+    )
+    assert isinstance(found.at, int)
+    assert instant(found.at) == at

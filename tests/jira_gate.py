@@ -1,0 +1,28 @@
+"""A limiter for tests that have no Redis: it lets everything through and remembers what it was told."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from worker.limiter import Slot
+
+
+@dataclass
+class Gate:
+    """A limiter that lets everything through and remembers what it was told."""
+
+    pauses: list[tuple[float, str]] = field(default_factory=list)
+    held: int = 0
+    delay: float = 0.0
+
+    @contextmanager
+    def slot(self, max_wait: float) -> Iterator[Slot]:
+        """One request."""
+        assert max_wait > 0
+        self.held += 1
+        yield Slot(self.delay)
+        self.held -= 1
+
+    def pause(self, seconds: float, reason: str = "") -> None:
+        """Remember."""
+        self.pauses.append((seconds, reason))

@@ -1,0 +1,353 @@
+"""The client: what an answer leads to, how often it is asked again, and that no message tells a secret."""
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from jira_gate import Gate
+from requests.adapters import BaseAdapter
+
+from worker.errors import FatalError, RetryableError
+from worker.jira.client import LONGEST_WAIT, Client, MissingError, RefusedError, backoff, open_session, retry_after
+from worker.settings import Connection
+
+TOKEN = "ATATT3xFfGF0-very-secret-token"
+EMAIL = "metrics@acme.example"
+PATH = "/rest/api/3/search/jql"
+BODY = {"jql": "assignee = 'ana.horvat@acme.example'"}
+SECRETS = (TOKEN, EMAIL, "ana.horvat", base64.b64encode(f"{EMAIL}:{TOKEN}".encode()).decode())
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What Jira answers, or the error of the way there."""
+
+    status: int = 200
+    body: str = "{}"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    error: Exception | None = None
+
+
+class Wire(BaseAdapter):
+    """Gives one answer after the other, the last one for ever, and keeps the requests."""
+
+    def __init__(self, *answers: Answer) -> None:
+        """Answers in their order."""
+        super().__init__()
+        self.answers = list(answers)
+        self.seen: list[requests.PreparedRequest] = []
+
+    def send(self, request: requests.PreparedRequest, *_args: Any, **_kwargs: Any) -> requests.Response:
+        """The next answer."""
+        self.seen.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if answer.error:
+            raise answer.error
+        response = requests.Response()
+        response.status_code = answer.status
+        response.headers.update(answer.headers)
+        response.raw = BytesIO(answer.body.encode())
+        response.request, response.url = request, str(request.url)
+        return response
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@dataclass
+class Setting:
+    """A client and all it touches."""
+
+    client: Client
+    wire: Wire
+    gate: Gate
+    naps: list[float]
+
+
+def setting(*answers: Answer, token: str | None = TOKEN, email: str | None = EMAIL, context: str = "") -> Setting:
+    """A client whose answers are these."""
+    connection = Connection("acme", f"https://acme.example{context}", email=email)
+    wire, gate, naps = Wire(*answers), Gate(), []
+    session = open_session(1)
+    session.mount("https://acme.example", wire)
+    return Setting(Client(connection, token, gate, session=session, sleep=naps.append), wire, gate, naps)
+
+
+def ask(found: Setting) -> Any:
+    """The request all tests make."""
+    return found.client.post(PATH, BODY)
+
+
+def error_of(found: Setting) -> FatalError | RetryableError:
+    """The error of that request; whatever it is, it tells no secret and is one line."""
+    with pytest.raises((FatalError, RetryableError)) as caught:
+        ask(found)
+    message = str(caught.value)
+    assert not [secret for secret in SECRETS if secret in message]
+    assert "\n" not in message
+    return caught.value
+
+
+# --- good answers ---------------------------------------------------------------------------------------------------
+
+
+def test_a_good_answer_is_its_json() -> None:
+    """And one call is counted."""
+    found = setting(Answer(body='{"issues": []}'))
+    assert ask(found) == {"issues": []}
+    assert found.client.traffic.take() == (1, 0)
+    assert found.client.traffic.take() == (0, 0)
+
+
+def test_a_request_says_who_asks_and_wants_json() -> None:
+    """Query of a GET, body of a POST, below a context path too."""
+    found = setting(Answer(), context="/jira/")
+    found.client.get("/rest/api/2/field", {"startAt": 5})
+    ask(found)
+    get, post = found.wire.seen
+    assert (get.method, get.url) == ("GET", "https://acme.example/jira/rest/api/2/field?startAt=5")
+    assert get.headers["Accept"] == "application/json"
+    assert str(get.headers["User-Agent"]).startswith("flowbeat/")
+    assert json.loads(post.body or b"") == BODY
+
+
+@pytest.mark.parametrize(
+    ("token", "email", "expected"),
+    [
+        (TOKEN, EMAIL, f"Basic {base64.b64encode(f'{EMAIL}:{TOKEN}'.encode()).decode()}"),
+        ("pässwörd", "ü@x", f"Basic {base64.b64encode('ü@x:pässwörd'.encode()).decode()}"),
+        (TOKEN, None, f"Bearer {TOKEN}"),
+        (None, None, None),
+    ],
+)
+def test_the_login_follows_from_email_and_token(token: str | None, email: str | None, expected: str | None) -> None:
+    """Basic with an e-mail, Bearer without, nothing for the anonymous."""
+    found = setting(Answer(), token=token, email=email)
+    ask(found)
+    assert found.wire.seen[0].headers.get("Authorization") == expected
+    assert found.client.anonymous is (token is None)
+
+
+@pytest.mark.parametrize("token", [TOKEN, None])
+def test_a_netrc_file_is_never_a_login(token: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``requests`` would take one by itself, above all where there is none configured."""
+    (tmp_path / "netrc").write_text("machine acme.example login someone password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    found = setting(Answer(), token=token, email=None)
+    ask(found)
+    assert found.wire.seen[0].headers.get("Authorization") == (f"Bearer {TOKEN}" if token else None)
+
+
+def test_a_delay_at_the_limiter_is_counted() -> None:
+    """``rate_limit_delays`` of the Fetch Operation."""
+    found = setting(Answer())
+    found.gate.delay = 0.5
+    ask(found)
+    assert found.client.traffic.take() == (1, 1)
+
+
+# --- what is asked again --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520, 599])
+def test_a_passing_fault_is_asked_again(status: int) -> None:
+    """After a short sleep; each try is a call."""
+    found = setting(Answer(status, "<html>busy</html>"), Answer(body="[1]"))
+    assert ask(found) == [1]
+    assert len(found.naps) == 1
+    assert found.client.traffic.take() == (2, 0)
+    assert found.gate.held == 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        requests.ConnectionError("reset"),
+        requests.ReadTimeout("slow"),
+        requests.ConnectTimeout("slow"),
+        requests.exceptions.ChunkedEncodingError("cut"),
+        requests.exceptions.ContentDecodingError("cut gzip"),
+        requests.exceptions.SSLError("handshake"),
+        requests.exceptions.ProxyError("proxy"),
+    ],
+)
+def test_a_broken_way_is_tried_again(error: Exception) -> None:
+    """Reset, time-out, cut body: the request reads, so asking twice does no harm."""
+    found = setting(Answer(error=error), Answer(body="[1]"))
+    assert ask(found) == [1]
+    assert len(found.naps) == 1
+
+
+@pytest.mark.parametrize("body", ["", "<html>login</html>", '{"issues": [', "\x00"])
+def test_a_good_status_without_json_is_a_fault(body: str) -> None:
+    """A gateway's page or half an answer is never the end of a list."""
+    assert ask(setting(Answer(body=body), Answer(body="[1]"))) == [1]
+
+
+def test_a_fault_that_lasts_gives_the_worker_back() -> None:
+    """The waits double from 2 s; one over 15 s is not slept but told."""
+    found = setting(Answer(500))
+    error = error_of(found)
+    assert isinstance(error, RetryableError)
+    assert error.retry_after is not None
+    assert 16 <= error.retry_after <= 20
+    assert [int(nap) for nap in found.naps] == pytest.approx([2, 4, 8], abs=2)
+    assert found.client.traffic.take() == (4, 0)
+    assert "acme.example/rest/api/3/search/jql answered 500" in str(error)
+
+
+@pytest.mark.parametrize(("asked", "slept"), [("5", 5.0), ("0", 2.0), ("1", 2.0), ("15", 15.0)])
+def test_what_an_answer_asks_for_is_the_least_wait(asked: str, slept: float) -> None:
+    """Jitter only adds; a Retry-After of 0 is no leave to hammer."""
+    found = setting(Answer(429, headers={"Retry-After": asked}), Answer())
+    ask(found)
+    assert slept <= found.naps[0] <= max(slept, 2.5)
+
+
+@pytest.mark.parametrize("seconds", [16, 3600, 50_000])
+def test_a_long_wait_is_told_and_never_slept_nor_final(seconds: int) -> None:
+    """An hour-long quota wall becomes a re-scheduled task."""
+    found = setting(Answer(429, headers={"Retry-After": str(seconds)}))
+    error = error_of(found)
+    assert isinstance(error, RetryableError)
+    assert error.retry_after == seconds
+    assert found.naps == []
+    assert len(found.wire.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "pause"),
+    [
+        (429, {"Retry-After": "7", "RateLimit-Reason": "jira-burst-based"}, (7.0, "jira-burst-based")),
+        (429, {}, (2.0, "429")),
+        (503, {"Retry-After": "3"}, (3.0, "503")),
+        (503, {}, (2.0, "503")),
+        (500, {"Retry-After": "3"}, None),
+        (502, {}, None),
+    ],
+)
+def test_only_429_and_503_hold_everyone(
+    status: int, headers: Mapping[str, str], pause: tuple[float, str] | None
+) -> None:
+    """They speak for the login; another server error is that request's own."""
+    found = setting(Answer(status, headers=headers), Answer())
+    ask(found)
+    assert found.gate.pauses == ([pause] if pause else [])
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("5", 5.0),
+        (" 5 ", 5.0),
+        ("1.5", 1.5),
+        ("0", 0.0),
+        ("999999999", LONGEST_WAIT),
+        ("-5", None),
+        ("nan", None),
+        ("inf", None),
+        ("1e9", None),
+        ("soon", None),
+        ("", None),
+        ("٥", None),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+    ],
+)
+def test_a_wait_is_a_plain_number_of_seconds_and_at_most_a_day(value: str, expected: float | None) -> None:
+    """Whatever a proxy writes there must not stop a run for ever."""
+    assert retry_after({"Retry-After": value}) == expected
+    assert retry_after({}) is None
+
+
+def test_the_backoff_doubles_up_to_its_cap_and_jitter_only_adds() -> None:
+    """2, 4, 8, 16, 30, 30, …, each plus at most a quarter."""
+    for tried, base in enumerate([2, 4, 8, 16, 30, 30, 30], start=1):
+        assert all(base <= backoff(tried) <= base * 1.25 for _ in range(50))
+
+
+# --- what is final --------------------------------------------------------------------------------------------------
+
+
+def jira_says(*messages: str, **errors: str) -> str:
+    """A refusal's body."""
+    return json.dumps({"errorMessages": list(messages), "errors": errors})
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (Answer(401), FatalError, "refused the login; check email and token of connection 'acme'"),
+        (Answer(403, jira_says("no")), FatalError, "forbids this to the account of connection 'acme'"),
+        (Answer(404, jira_says("Gone for good.")), MissingError, r"is not there \(404\): Gone for good."),
+        (Answer(410, jira_says("migrate")), MissingError, r"is not there \(410\): migrate"),
+        (Answer(400, jira_says("Bad JQL", f="No such field")), RefusedError, r"\(400\): Bad JQL No such field$"),
+        (Answer(405), RefusedError, r"acme.example did not accept the request \(405\)$"),
+        (Answer(302, headers={"Location": "https://x"}), FatalError, "redirect; check base_url of connection 'acme'"),
+        (Answer(error=requests.exceptions.InvalidURL(TOKEN)), FatalError, "could not be made.*check base_url"),
+        (Answer(error=requests.exceptions.InvalidHeader(TOKEN)), FatalError, "could not be made.*and token"),
+    ],
+)
+def test_a_refusal_is_final_and_says_what_to_do(answer: Answer, kind: type[FatalError], words: str) -> None:
+    """Asked once: repeated logins end in a CAPTCHA."""
+    found = setting(answer)
+    error = error_of(found)
+    assert type(error) is kind
+    assert re.search(words, str(error))
+    assert len(found.wire.seen) == 1
+    assert found.naps == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "<html/>",
+        "[]",
+        '"x"',
+        "null",
+        '{"errorMessages": null, "errors": null}',
+        '{"errorMessages": {}, "errors": []}',
+    ],
+)
+def test_a_refusal_without_words_is_a_refusal(body: str) -> None:
+    """Whatever shape the body has."""
+    assert str(error_of(setting(Answer(400, body)))) == "acme.example did not accept the request (400)"
+
+
+def test_the_words_of_jira_are_redacted_and_folded() -> None:
+    """They may repeat the query, and with it a person; or what a proxy was told."""
+    said = jira_says(f"The value 'ana.horvat@acme.example'\ndoes not exist; Authorization: Bearer {TOKEN}")
+    message = str(error_of(setting(Answer(400, said))))
+    assert "does not exist" in message
+    assert len(str(error_of(setting(Answer(400, jira_says("x " * 5000)))))) < 600
+
+
+def test_a_context_path_is_part_of_the_place() -> None:
+    """A wrong one is the usual reason of a 404."""
+    found = setting(Answer(404), context="/jira")
+    assert "acme.example/jira/rest/api/3/search/jql is not there" in str(error_of(found))
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 404, 429, 500])
+def test_the_log_tells_path_and_status_and_no_secret(status: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither query nor body nor login."""
+    caplog.set_level("DEBUG")
+    found = setting(Answer(status, jira_says("x"), {"Retry-After": "99"}))
+    with suppress(FatalError, RetryableError):
+        ask(found)
+    told = [str(record.__dict__) for record in caplog.records]
+    assert any(PATH in line and str(status) in line for line in told)
+    assert not [line for line in told for secret in SECRETS if secret in line]
+
+
+def test_a_session_takes_proxies_and_certificates_from_the_environment() -> None:
+    """Companies put both in the way to their Jira."""
+    assert open_session(3).trust_env

@@ -1,0 +1,66 @@
+"""Field mappings in a person's words: resolved to one id of the site, or refused with what to do."""
+
+import pytest
+
+from models.records import Field, Rules
+from worker.errors import FatalError
+from worker.jira.fields import resolved, roots
+
+SITE = [
+    Field("customfield_1", "Story point estimate", "number", ""),
+    Field("customfield_2", "Deployed at", "datetime", ""),
+    Field("customfield_3", "Twin", "string", ""),
+    Field("customfield_4", "twin", "string", ""),
+    Field("customfield_5", "Release owner", "user", ""),
+    Field("customfield_6", "Approvers", "array", "user"),
+    Field("customfield_7", "v1.0 date", "date", ""),
+    Field("customfield_8", "customfield_1", "string", ""),
+    Field("created", "Created", "datetime", ""),
+]
+
+
+def _one(text: str) -> str:
+    return resolved(Rules(fields={"points": text}), SITE, "payments").fields["points"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("customfield_1", "customfield_1"),
+        ("CUSTOMFIELD_2", "customfield_2"),
+        ("story POINT estimate", "customfield_1"),
+        ("customfield_2.value", "customfield_2.value"),
+        ("Deployed at.child.value", "customfield_2.child.value"),
+        ("v1.0 date", "customfield_7"),
+        ("v1.0 date.start", "customfield_7.start"),
+        ("created", "created"),
+    ],
+)
+def test_a_field_is_found_by_id_or_name_and_a_path_is_kept(text: str, expected: str) -> None:
+    """An id goes before a name, the longest head that is a field before a shorter one."""
+    assert _one(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Story point estimat", "has no field 'Story point estimat'; did you mean 'Story point estimate'?"),
+        ("Nothing like it", "see the names in Jira's field list"),
+        ("Twin", "2 fields are called 'Twin'; use one id: customfield_3, customfield_4"),
+        ("Release owner", "holds people"),
+        ("customfield_6.displayName", "holds people"),
+    ],
+)
+def test_a_mapping_that_cannot_be_used_is_refused_with_its_place(text: str, words: str) -> None:
+    """Unknown, ambiguous, or a person's."""
+    with pytest.raises(FatalError, match=r"^profiles\.payments\.fields\.points: ") as caught:
+        _one(text)
+    assert words in str(caught.value)
+
+
+def test_the_roots_are_the_fields_to_ask_for() -> None:
+    """Each once, in order."""
+    assert roots({"a": "customfield_2.value", "b": "customfield_1", "c": "customfield_2"}) == (
+        "customfield_1",
+        "customfield_2",
+    )

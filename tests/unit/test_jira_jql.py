@@ -1,0 +1,75 @@
+"""JQL as text: a user's query survives being combined with ours, and equal queries have one name."""
+
+import doctest
+
+import pytest
+
+from worker.jira import jql
+from worker.jira.jql import combined, normalised, without_order
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("project = PAY", "project = PAY"),
+        ("project = PAY ORDER BY key", "project = PAY"),
+        ("project = PAY order\n  by key DESC, rank", "project = PAY"),
+        ('summary ~ "order by me" ORDER BY key', 'summary ~ "order by me"'),
+        ("summary ~ 'ORDER BY x'", "summary ~ 'ORDER BY x'"),
+        (r'summary ~ "a \" ORDER BY b"', r'summary ~ "a \" ORDER BY b"'),
+        ("(a = 1 OR b in (2, 3)) ORDER BY c", "(a = 1 OR b in (2, 3))"),
+        ("order = 5", "order = 5"),
+        ('"order" = by', '"order" = by'),
+        ("status = reorder by", "status = reorder by"),
+        ("ORDER BY created", ""),
+        ("  ", ""),
+    ],
+)
+def test_an_order_by_is_cut_off_wherever_it_really_is_one(text: str, expected: str) -> None:
+    """Not inside quotes or parentheses, not as part of a word."""
+    assert without_order(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "clause", "expected"),
+    [
+        ("a = 1 OR b = 2", "updated >= 5", "(a = 1 OR b = 2) AND updated >= 5 ORDER BY key ASC"),
+        ("a = 1 ORDER BY rank", "", "a = 1 ORDER BY key ASC"),
+        ("ORDER BY rank", "updated >= 5", "updated >= 5 ORDER BY key ASC"),
+        ("ORDER BY rank", "", "ORDER BY key ASC"),
+        (
+            'project = "AND" AND x = currentUser()',
+            "c",
+            '(project = "AND" AND x = currentUser()) AND c ORDER BY key ASC',
+        ),
+    ],
+)
+def test_a_query_and_a_clause_are_combined(text: str, clause: str, expected: str) -> None:
+    """An OR at the top level does not leak."""
+    assert combined(text, clause) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "names"),
+    [
+        ("a = 1", "  a\n=   1 ", 1),
+        ('a = "x  y"', 'a = "x y"', 2),
+        ("a = 'x  y'", "a  =  'x  y'", 1),
+        ("a = 1", "A = 1", 2),
+        (r'a = "\"  x"  AND b', r'a = "\"  x" AND b', 1),
+    ],
+)
+def test_spaces_outside_quotes_make_no_difference(one: str, two: str, names: int) -> None:
+    """Two spellings of one query are the same cache."""
+    assert len({normalised(one), normalised(two)}) == names
+
+
+@pytest.mark.parametrize("text", ['a = "unclosed ORDER BY b', "((a = 1", "a = 1))", "'", '"', "\\", "a ORDER"])
+def test_a_query_that_jira_will_refuse_is_passed_on(text: str) -> None:
+    """Its words are better than ours."""
+    assert combined(text, "c").endswith("ORDER BY key ASC")
+
+
+def test_the_example_in_the_documentation_holds() -> None:
+    """It shows the whole rule."""
+    assert doctest.testmod(jql).failed == 0

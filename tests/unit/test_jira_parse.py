@@ -1,0 +1,362 @@
+"""Jira's JSON into records: every shape of the API notes, and what breaks costs only itself."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from models.records import Field, Issue, Status, Version
+from worker.jira import parse
+
+WANTED = parse.Wanted({"customfield_1": "Story point estimate", "customfield_2": "Deployed at"})
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2025-11-09T14:30:45.123+0000", datetime(2025, 11, 9, 14, 30, 45, 123_000, UTC)),
+        ("2025-11-09T14:30:45.123+05:30", datetime(2025, 11, 9, 9, 0, 45, 123_000, UTC)),
+        ("2025-11-09T14:30:45.123-0800", datetime(2025, 11, 9, 22, 30, 45, 123_000, UTC)),
+        ("2025-11-09T14:30:45Z", datetime(2025, 11, 9, 14, 30, 45, 0, UTC)),
+        ("2012-04-12T14:26+0200", datetime(2012, 4, 12, 12, 26, tzinfo=UTC)),
+        (1_759_080_993_142, datetime(2025, 9, 28, 17, 36, 33, 142_000, UTC)),
+        ("1759080993142", datetime(2025, 9, 28, 17, 36, 33, 142_000, UTC)),
+        (1_492_070_429, datetime(2017, 4, 13, 8, 0, 29, tzinfo=UTC)),
+        (-1, datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        ("1961-01-01T00:00:00.000+0000", datetime(1961, 1, 1, tzinfo=UTC)),
+        ("9999-12-31T23:59:59.999+0000", datetime(9999, 12, 31, 23, 59, 59, 999_000, UTC)),
+    ],
+)
+def test_an_instant_is_read_in_every_form_jira_writes(value: object, expected: datetime) -> None:
+    """ISO 8601 with any offset, whole seconds or milliseconds since 1970, text or number."""
+    assert parse.moment(value) == expected
+    assert parse.moment(value).tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2025-11-09T14:30:45.123",
+        "2025-11-09",
+        "yesterday",
+        "",
+        "-",
+        "²",
+        None,
+        True,
+        1.5,
+        [],
+        "9999-12-31T23:59:59.999-1200",
+        "0001-01-01T00:00:00.000+0200",
+        10**18,
+        "1" * 400,
+    ],
+)
+def test_what_is_no_instant_is_a_value_error(value: object) -> None:
+    """Also an instant that no calendar of ours holds, and one without an offset."""
+    with pytest.raises(ValueError, match=r".+"):
+        parse.moment(value)
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (
+            {"id": "3", "name": "进行中", "statusCategory": {"id": 4, "key": "indeterminate"}},
+            Status("3", "进行中", "indeterminate"),
+        ),
+        ({"id": 10, "name": "Odd"}, Status("10", "Odd", "undefined")),
+        ({"id": "1", "name": "Old", "statusCategory": None}, Status("1", "Old", "undefined")),
+        ({"id": "1", "name": "N\x00UL"}, Status("1", "NUL", "undefined")),
+        ({"id": "1"}, Status("1", "1", "undefined")),
+    ],
+)
+def test_a_status_has_its_category_key(raw: dict[str, Any], expected: Status) -> None:
+    """The key, never the translated name."""
+    assert parse.status(raw) == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (
+            {"id": "customfield_1", "name": "Points", "schema": {"type": "number"}},
+            Field("customfield_1", "Points", "number", ""),
+        ),
+        (
+            {"id": "f", "name": "Owners", "schema": {"type": "array", "items": "user"}},
+            Field("f", "Owners", "array", "user"),
+        ),
+        ({"id": "issuekey", "name": "Key"}, Field("issuekey", "Key", "", "")),
+        ({"id": "thumbnail"}, Field("thumbnail", "thumbnail", "", "")),
+    ],
+)
+def test_a_field_may_have_no_schema(raw: dict[str, Any], expected: Field) -> None:
+    """4 of 74 recorded ones have none."""
+    assert parse.field(raw) == expected
+
+
+def test_a_version_has_a_day_and_an_unreadable_day_is_none() -> None:
+    """The day is written as a date; nothing of it is guessed."""
+    raw = {"id": 7, "name": "1.0", "released": True, "releaseDate": "2026-03-02", "archived": True}
+    day = datetime(2026, 3, 2, tzinfo=UTC).date()
+    assert parse.version(raw, "PAY") == Version("7", "PAY", "1.0", released=True, release_date=day, archived=True)
+    assert parse.version({**raw, "releaseDate": "soon"}, "PAY").release_date is None
+    assert parse.version({"id": 7}, "PAY") == Version(
+        "7", "PAY", "7", released=False, release_date=None, archived=False
+    )
+
+
+# --- issues ---------------------------------------------------------------------------------------------------------
+
+
+def raw_issue(**fields: Any) -> dict[str, Any]:
+    """An issue as Cloud sends it."""
+    plain = {
+        "project": {"id": "1", "key": "PAY"},
+        "issuetype": {"name": "Story"},
+        "status": {"id": "3", "name": "In Progress"},
+        "created": "2026-03-02T10:00:00.000+0100",
+        "updated": "2026-03-02T11:00:00.123+0100",
+        "summary": "Retry refunds",
+    }
+    return {"id": "10001", "key": "PAY-1", "fields": {**plain, **fields}}
+
+
+def test_an_issue_has_what_the_metrics_read() -> None:
+    """Names of type, resolution and priority; ids of status, versions and linked issues."""
+    found = parse.issue(
+        raw_issue(
+            resolution={"id": "1", "name": "Done"},
+            resolutiondate="2026-03-02T10:59:00.000+0100",
+            priority={"name": "High", "self": "https://acme.example"},
+            fixVersions=[{"id": "20", "name": "b"}, {"id": "10", "name": "a"}],
+            versions=[{"id": "9"}],
+            issuelinks=[
+                {"type": {}, "inwardIssue": {"id": "7"}},
+                {"outwardIssue": {"id": "5"}},
+                {"outwardIssue": {"id": "7"}},
+            ],
+            customfield_1=3.0,
+            customfield_2="2026-03-02T09:00:00.000+0100",
+        ),
+        WANTED,
+        [],
+    )
+    assert found == Issue(
+        issue_id="10001",
+        key="PAY-1",
+        project="PAY",
+        type="Story",
+        status_id="3",
+        created=datetime(2026, 3, 2, 9, tzinfo=UTC),
+        updated=datetime(2026, 3, 2, 10, 0, 0, 123_000, UTC),
+        resolution="Done",
+        resolved=datetime(2026, 3, 2, 9, 59, tzinfo=UTC),
+        summary="Retry refunds",
+        fields={
+            "priority": "High",
+            "fixVersions": ["10", "20"],
+            "versions": ["9"],
+            "links": ["5", "7"],
+            "customfield_1": 3.0,
+            "customfield_2": "2026-03-02T09:00:00.000+0100",
+        },
+    )
+
+
+def test_absent_and_null_fields_are_the_same() -> None:
+    """Every field of Jira's can be either."""
+    names = ("resolution", "resolutiondate", "priority", "fixVersions", "versions", "issuelinks", "customfield_1")
+    null = parse.issue(raw_issue(**dict.fromkeys(names)), WANTED, [])
+    assert null == parse.issue(raw_issue(), WANTED, [])
+    assert null.content_hash() == parse.issue(raw_issue(), WANTED, []).content_hash()
+    assert null.fields["fixVersions"] == []
+
+
+def test_an_unasked_summary_is_not_kept() -> None:
+    """``store_summaries = false``, whatever Jira sends."""
+    wanted = parse.Wanted({}, summaries=False)
+    assert "summary" not in wanted.fields
+    assert parse.issue(raw_issue(), wanted, []).summary is None
+
+
+@pytest.mark.parametrize("name", ["issuetype", "status", "created", "updated"])
+def test_an_issue_without_what_makes_it_one_is_refused(name: str) -> None:
+    """The caller counts it and goes on."""
+    raw = raw_issue()
+    del raw["fields"][name]
+    with pytest.raises((KeyError, ValueError)):
+        parse.issue(raw, WANTED, [])
+
+
+@pytest.mark.parametrize("raw", [{"id": "x", "key": "A-1"}, {"key": "A-1"}, {"id": "1"}, {"id": "1", "key": ""}])
+def test_an_issue_without_a_numeric_id_or_a_key_is_refused(raw: dict[str, Any]) -> None:
+    """Identity is the number."""
+    with pytest.raises((KeyError, ValueError)):
+        parse.issue({**raw, "fields": raw_issue()["fields"]}, WANTED, [])
+
+
+def test_a_project_without_a_key_is_the_one_of_the_issue_key() -> None:
+    """Project keys hold no dash, but the part before the last one is right in any case."""
+    assert parse.issue(raw_issue(project=None), WANTED, []).project == "PAY"
+
+
+def test_people_in_a_mapped_field_are_left_behind_wherever_they_stand() -> None:
+    """Cloud's and Data Center's user objects, alone, in a list, below a key; the rest of the value stays."""
+    cloud = {"self": "u", "accountId": "5b10", "displayName": "Ana Horvat", "active": True}
+    server = {"self": "u", "name": "ana", "key": "JIRAUSER1", "emailAddress": "ana@acme.example", "displayName": "Ana"}
+    assert parse.without_people(cloud) is None
+    assert parse.without_people([server, {"value": "Yes", "self": "x"}]) == [None, {"value": "Yes"}]
+    assert parse.without_people({"approver": cloud, "child": {"who": [server], "n": 1}}) == {
+        "approver": None,
+        "child": {"who": [None], "n": 1},
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("a\x00b", "ab"), ("\ud800x", "?x"), ("naïve 🚀", "naïve 🚀"), (float("nan"), None), (float("inf"), None), (2, 2)],
+)
+def test_a_value_is_kept_as_every_database_takes_it(value: object, expected: object) -> None:
+    """No NUL, no half of a character, no number that is none."""
+    assert parse.without_people({"v": [value]}) == {"v": [expected]}
+    assert parse.issue(raw_issue(customfield_1=value), WANTED, []).fields["customfield_1"] == expected
+
+
+def test_at_most_ten_fields_have_their_history_asked_for() -> None:
+    """The bulk changelog refuses an eleventh; six mapped fields and ours are ten."""
+    wanted = parse.Wanted({f"customfield_{n}": str(n) for n in range(9)} | {"status": "Status"})
+    assert wanted.tracked[:4] == ["status", "resolution", "issuetype", "fixVersions"]
+    assert len(wanted.tracked) == len(set(wanted.tracked)) == 10
+
+
+# --- histories ------------------------------------------------------------------------------------------------------
+
+
+def history(number: int, minute: int, *items: object, **more: Any) -> dict[str, Any]:
+    """A history entry of a minute of that day."""
+    return {"id": str(number), "created": f"2026-03-02T10:{minute:02}:00.000+0000", "items": list(items), **more}
+
+
+def item(to: str, was: str = "1", **more: Any) -> dict[str, Any]:
+    """A status change."""
+    return {"field": "status", "fieldId": "status", "from": was, "fromString": "A", "to": to, "toString": "B", **more}
+
+
+def test_the_order_is_by_instant_then_history_number_then_position() -> None:
+    """Whatever order Jira sends; numbers compare as numbers."""
+    histories = [history(10, 5, item("a"), item("b")), history(9, 5, item("c")), history(11, 1, item("d"))]
+    for shuffled in permutations(histories):
+        found, findings = parse.transitions(shuffled, WANTED)
+        assert [t.to_id for t in found] == ["d", "c", "a", "b"]
+        assert [t.position for t in found] == [0, 0, 0, 1]
+        assert findings == {}
+
+
+def test_a_repeated_history_counts_once() -> None:
+    """JRACLOUD-94906: a page may repeat the last entry of the one before."""
+    found, _ = parse.transitions([history(1, 0, item("a"), item("b"))] * 2 + [history(2, 0, item("c"))], WANTED)
+    assert [t.to_id for t in found] == ["a", "b", "c"]
+
+
+def test_asking_for_fewer_fields_changes_no_position() -> None:
+    """A position counts that history's items of its own field."""
+    other = {"field": "Rank", "fieldId": "customfield_9", "from": "", "to": ""}
+    with_others, _ = parse.transitions([history(1, 0, other, item("a"), other, item("b"))], WANTED)
+    alone, _ = parse.transitions([history(1, 0, item("a"), item("b"))], WANTED)
+    assert with_others == alone
+
+
+@pytest.mark.parametrize(
+    ("name", "field_id"),
+    [
+        ("status", "status"),
+        ("Fix Version", "fixVersions"),
+        ("resolution", "resolution"),
+        ("issuetype", "issuetype"),
+        ("STORY point ESTIMATE", "customfield_1"),
+    ],
+)
+def test_an_item_without_a_field_id_is_known_by_its_name(name: str, field_id: str) -> None:
+    """Data Center sends no id; the case does not matter."""
+    raw = item("a") | {"field": name}
+    del raw["fieldId"]
+    assert [t.field for t in parse.transitions([history(1, 0, raw)], WANTED)[0]] == [field_id]
+
+
+@pytest.mark.parametrize("name", ["assignee", "Workflow", "RemoteIssueLink", "Sprint", "reporter", ""])
+def test_untracked_items_are_left_out(name: str) -> None:
+    """Above all the people's."""
+    raw = {"field": name, "from": "5b10", "fromString": "Ana Horvat", "to": None, "toString": None}
+    assert parse.transitions([history(1, 0, raw)], WANTED) == ((), {})
+
+
+def test_two_offsets_in_one_issue_are_put_in_their_true_order() -> None:
+    """-0700 and -0800 around a change of the clocks."""
+    summer = history(2, 0, item("b"), created="2026-10-25T01:30:00.000-0700")
+    winter = history(1, 0, item("c"), created="2026-10-25T01:10:00.000-0800")
+    found, _ = parse.transitions([winter, summer], WANTED)
+    assert [t.to_id for t in found] == ["b", "c"]
+    assert found[1].at - found[0].at == timedelta(minutes=40)
+    assert found[0].at == datetime(2026, 10, 25, 1, 30, tzinfo=timezone(timedelta(hours=-7)))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        history(1, 0, item("a")),
+        history(1, 0, item("a"), author=None),
+        history(1, 0, item("a"), author={"accountId": "unknown"}),
+        history(1, 0, item("a"), historyMetadata={"type": "x"}),
+        history(1, 0, item("a", tmpFromAccountId="x")),
+        history(1, 0, item("a"), created=1_772_445_600_000),
+        history(1, 0, item("a"), created="2026-03-02T10:00+0000"),
+    ],
+)
+def test_odd_but_right_histories_are_read(kind: dict[str, Any]) -> None:
+    """No author, an unknown one, integer and minute-precise instants, keys nobody announced."""
+    found, findings = parse.transitions([kind], WANTED)
+    assert [(t.to_id, t.at) for t in found] == [("a", datetime(2026, 3, 2, 10, tzinfo=UTC))]
+    assert findings == {}
+
+
+@pytest.mark.parametrize("items", [None, [], ()])
+def test_a_history_without_items_is_nothing_and_no_fault(items: object) -> None:
+    """They exist, after a clean-up of people's data for example."""
+    assert parse.transitions([{"id": "1", "created": "x", "items": items}], WANTED) == ((), {})
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        history(7, 0, item("x"), created="soon"),
+        history(7, 0, item("x"), created=None),
+        {**history(7, 0, item("x")), "id": "x"},
+        {"items": [item("x")]},
+        None,
+        "text",
+        history(7, 0, "not an item"),
+    ],
+)
+def test_a_broken_history_is_counted_and_costs_only_itself(broken: Any) -> None:
+    """Its neighbours are read; the issue carries the finding."""
+    found, findings = parse.transitions([history(1, 0, item("a")), broken, history(9, 9, item("b"))], WANTED)
+    assert [t.to_id for t in found] == ["a", "b"]
+    assert findings == {"broken_history": 1}
+
+
+def test_a_broken_item_does_not_take_its_neighbours_along() -> None:
+    """The status change beside it is the one the metrics need."""
+    found, findings = parse.transitions([history(1, 0, None, item("a"), 5)], WANTED)
+    assert [t.to_id for t in found] == ["a"]
+    assert findings == {"broken_history": 2}
+    assert parse.issue(raw_issue(), WANTED, [history(1, 0, None)]).findings == {"broken_history": 1}
+
+
+def test_from_and_to_may_be_null_empty_or_numbers() -> None:
+    """Text or nothing is kept; an empty text stays one."""
+    raw = {"fieldId": "fixVersions", "field": "Fix Version", "from": None, "fromString": "", "to": 10, "toString": None}
+    (found,), _ = parse.transitions([history(1, 0, raw)], WANTED)
+    assert (found.from_id, found.from_name, found.to_id, found.to_name) == (None, "", "10", None)

@@ -1,0 +1,429 @@
+"""Both readers over the stand-in Jira: lists by pages, whole histories, odd data, and what is no longer there."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from jira_gate import Gate
+
+from sandbox.adapter import SandboxAdapter
+from sandbox.api import Jira
+from sandbox.faults import Fault, half_json
+from sandbox.shapes import Flavour, Json, millis
+from sandbox.site import Bounds, Clock, Event, Issue, Item
+from sandbox.team import EMAIL, TOKEN, generate
+from sandbox.wire import Response
+from worker.errors import FatalError, RetryableError
+from worker.jira.client import Client, MissingError, RefusedError, open_session
+from worker.jira.cloud import Cloud
+from worker.jira.datacenter import DataCenter
+from worker.jira.parse import Wanted
+from worker.jira.reader import Listing, Reader
+from worker.jira.site import identify, reader
+from worker.settings import Connection
+
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+JQL = "project in (PAY, OPS) ORDER BY rank"
+WANTED = Wanted({"customfield_10016": "Story point estimate"})
+STATUS = Item("status", "jira", "status", "10000", "To Do", "3", "In Progress")
+
+
+def jira_of(flavour: Flavour, issues: int = 150, **more: Any) -> Jira:
+    """A team's site, so many issues old at NOW."""
+    site = generate(3, issues, NOW - timedelta(weeks=20), flavour=flavour, per_week=issues / 20)
+    jira = Jira(site, Clock(NOW), **more)
+    site.advance(millis(NOW))
+    return jira
+
+
+def client_of(jira: Jira, *, token: str | None = TOKEN, flavour: Flavour | None = None) -> Client:
+    """A client that ends in this process and sleeps no wait."""
+    base = f"https://acme.example{jira.context}"
+    session = open_session(4)
+    session.mount("https://acme.example", SandboxAdapter(jira))
+    connection = Connection("acme", base, email=EMAIL if token else None, flavour=flavour, concurrency=4)
+    return Client(connection, token, Gate(), session=session, sleep=lambda _: None)
+
+
+@pytest.fixture(params=["cloud", "datacenter"])
+def flavour(request: pytest.FixtureRequest) -> Flavour:
+    """Both kinds of Jira."""
+    found: Flavour = request.param
+    return found
+
+
+@pytest.fixture
+def jira(flavour: Flavour) -> Jira:
+    """A site of 150 issues."""
+    return jira_of(flavour)
+
+
+def reader_of(jira: Jira, **more: Any) -> Reader:
+    """The reader of its flavour."""
+    return reader(client_of(jira, **more), jira.site.flavour, WANTED)
+
+
+def listed(found: Reader, jql: str = JQL) -> list[Listing]:
+    """All pages of a census."""
+    pages = [found.census(jql, None)]
+    while pages[-1].after is not None:
+        pages.append(found.census(jql, pages[-1].after))
+    return pages
+
+
+def ids(pages: Iterable[Listing]) -> list[str]:
+    """Ids of pages, in their order."""
+    return [issue_id for page in pages for issue_id in page.updates]
+
+
+def shown(jira: Jira) -> list[Issue]:
+    """What Jira shows now."""
+    return jira.site.indexed
+
+
+# --- who is it ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("context", ["", "/jira"])
+def test_a_site_says_its_flavour_and_its_clock(flavour: Flavour, context: str) -> None:
+    """One request, with a context path or without."""
+    jira = jira_of(flavour, 5, context=context)
+    site = identify(client_of(jira))
+    assert (site.flavour, site.now) == (flavour, NOW)
+    assert len(jira.log) == 1
+    kinds = {"cloud": Cloud, "datacenter": DataCenter}
+    assert isinstance(reader_of(jira), kinds[flavour])
+
+
+def test_the_configured_flavour_wins(jira: Jira) -> None:
+    """For a site behind a proxy that hides what it is."""
+    assert identify(client_of(jira, flavour="datacenter")).flavour == "datacenter"
+
+
+def test_a_server_that_tells_no_type_is_read_as_data_center() -> None:
+    """Older ones do not; a clock that is no instant is a fault."""
+    jira = jira_of("cloud", 5)
+    jira.faults.append(answering("serverInfo", {"serverTime": "2026-03-02T10:30:00.000+0100"}))
+    assert identify(client_of(jira)).flavour == "datacenter"
+    jira.faults.append(answering("serverInfo", {"serverTime": "soon"}, times=9))
+    with pytest.raises(RetryableError, match="no instant"):
+        identify(client_of(jira))
+
+
+def answering(door: str, body: object, times: int = 1) -> Fault:
+    """An answer of ours."""
+    return Fault(door, times, instead=Response(200, json_bytes(body)))
+
+
+def json_bytes(body: object) -> bytes:
+    """As it goes over the wire."""
+    return json.dumps(body).encode()
+
+
+# --- lists ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_census_lists_every_id_once(jira: Jira) -> None:
+    """Whatever order the user's JQL asks for."""
+    assert sorted(ids(listed(reader_of(jira)))) == sorted(str(issue.id) for issue in shown(jira))
+
+
+def test_a_census_over_many_pages_lists_every_id(flavour: Flavour) -> None:
+    """Tokens on Cloud, offsets by what came on Data Center, whose cap is echoed."""
+    jira = jira_of(flavour)
+    jira.site.bounds = Bounds(page_of_ids=40, page_of_search=40)
+    pages = listed(reader_of(jira))
+    assert len(pages) >= 4
+    assert sorted(ids(pages)) == sorted(str(issue.id) for issue in shown(jira))
+
+
+def test_an_empty_scope_is_an_empty_page(jira: Jira) -> None:
+    """No fault, no second page."""
+    assert listed(reader_of(jira), "project = PAY AND created < 2001-01-01") == [Listing({}, None)]
+
+
+def test_a_census_of_data_center_tells_updated() -> None:
+    """So that no second list is needed."""
+    jira = jira_of("datacenter")
+    (page,) = listed(reader_of(jira))
+    assert {key: millis(value) for key, value in page.updates.items() if value} == {
+        str(issue.id): issue.updated for issue in shown(jira)
+    }
+
+
+def test_a_census_of_data_center_begins_anew_below_the_wall() -> None:
+    """No startAt reaches it, no issue is lost, some are listed twice."""
+    jira = jira_of("datacenter")
+    jira.site.bounds = Bounds(page_of_search=10, wall=40)
+    pages = listed(DataCenter(client_of(jira), WANTED, page=10, wall=40))
+    assert set(ids(pages)) == {str(issue.id) for issue in shown(jira)}
+    starts = [seen.asked["startAt"] for seen in jira.log]
+    assert max(starts) + 10 <= 40
+    assert starts.count(0) >= 4
+
+
+def test_more_issues_of_one_instant_than_the_wall_allows_are_a_clear_error() -> None:
+    """An import of thousands in one millisecond: no list of Jira's holds them."""
+    jira = jira_of("datacenter")
+    for issue in shown(jira):
+        issue.fields["created"] = "2026-01-01T00:00:00.000+0000"
+    jira.site.forget()
+    jira.site.bounds = Bounds(page_of_search=10, wall=40)
+    with pytest.raises(FatalError, match="narrow the JQL"):
+        listed(DataCenter(client_of(jira), WANTED, page=10, wall=40))
+
+
+def test_an_edit_while_a_census_is_read_loses_no_issue(flavour: Flavour) -> None:
+    """The order is by what never changes."""
+    jira = jira_of(flavour)
+    jira.site.bounds = Bounds(page_of_ids=40, page_of_search=40)
+    found = reader_of(jira)
+    first = found.census(JQL, None)
+    for issue in shown(jira)[:20]:
+        touch(jira, issue)
+    pages = [first]
+    while pages[-1].after is not None:
+        pages.append(found.census(JQL, pages[-1].after))
+    assert set(ids(pages)) == {str(issue.id) for issue in shown(jira)}
+
+
+def touch(jira: Jira, issue: Issue, *sets: tuple[str, Any], items: tuple[Item, ...] = ()) -> None:
+    """Something happens to an issue a second from now."""
+    clock = jira.clock
+    assert isinstance(clock, Clock)
+    clock.advance(timedelta(seconds=1))
+    number = 9_000_000 + len(jira.log) * 1000 + len(issue.events)
+    jira.site.happen(issue, Event(millis(clock()), number, sets, items))
+    jira.site.advance(millis(clock()))
+
+
+def test_what_changed_since_an_instant_is_listed_oldest_first() -> None:
+    """Epoch milliseconds: no time zone is guessed."""
+    jira = jira_of("cloud")
+    since = NOW - timedelta(days=9)
+    page = reader_of(jira).changed("project = PAY OR project = OPS", since, None)
+    expected = sorted((issue.updated, str(issue.id)) for issue in shown(jira) if issue.updated >= millis(since))
+    assert len(expected) > 10
+    assert [(millis(value), key) for key, value in page.updates.items() if value] == expected
+    assert f"updated >= {millis(since)}" in jira.log[-1].asked["jql"]
+
+
+def test_an_updated_that_cannot_be_read_costs_only_itself(jira: Jira) -> None:
+    """The id is listed, its instant unknown: the fetch reads the issue and sees."""
+    broken = shown(jira)[3]
+    broken.fields["updated"] = "soon"
+    jira.site.forget()
+    found = reader_of(jira)
+    page = found.census(JQL, None) if found.lists_updates else found.changed(JQL, NOW - timedelta(weeks=30), None)
+    assert page.updates.get(str(broken.id), "absent") is None
+
+
+# --- issues ---------------------------------------------------------------------------------------------------------
+
+
+def test_issues_come_with_their_whole_history(jira: Jira) -> None:
+    """In as many pages as that needs; nothing broken."""
+    wanted = [str(issue.id) for issue in shown(jira)]
+    batch = reader_of(jira).issues(wanted)
+    assert [issue.issue_id for issue in batch.issues] == wanted
+    assert batch.broken == {}
+    tracked = {"status", "resolution", "issuetype", "Fix Version", "Story point estimate"}
+    for issue, found in zip(shown(jira), batch.issues, strict=True):
+        items = [item for event in issue.histories() for item in event.items if item.field in tracked]
+        assert len(found.transitions) == len(items)
+
+
+@pytest.mark.parametrize("count", [41, 101, 230])
+@pytest.mark.parametrize("kind", ["cloud", "anonymous", "datacenter"])
+def test_a_long_history_is_read_to_its_end(kind: str, count: int) -> None:
+    """More than the 40 an embedded changelog shows on Cloud, more than the 100 of a page."""
+    flavour: Flavour = "datacenter" if kind == "datacenter" else "cloud"
+    jira = jira_of(flavour, 5, anonymous=kind == "anonymous")
+    issue = shown(jira)[0]
+    before = len([one for one in issue.histories() if any(item.field == "status" for item in one.items)])
+    for _ in range(count):
+        touch(jira, issue, items=(STATUS,))
+    found = reader_of(jira, token=None if kind == "anonymous" else TOKEN)
+    (read,) = found.issues([str(issue.id)]).issues
+    assert len([change for change in read.transitions if change.field == "status"]) == before + count
+
+
+def test_histories_spread_over_pages_with_repeats_are_put_together() -> None:
+    """Pages are by date, so each holds parts of many issues, and begins with the last entry of the one before."""
+    jira = jira_of("cloud", 60)
+    wanted = [str(issue.id) for issue in shown(jira)]
+    whole = reader_of(jira).issues(wanted)
+    jira.log.clear()
+    parts = Cloud(client_of(jira), WANTED, changelog_page=7).issues(wanted)
+    assert sum("changelog" in seen.door for seen in jira.log) > 10
+    assert parts == whole
+
+
+def test_a_changelog_that_repeats_its_token_is_a_fault() -> None:
+    """Not a loop, and not the end."""
+    jira = jira_of("cloud", 10)
+    page: Json = {"issueChangeLogs": [{"issueId": "1", "changeHistories": []}], "nextPageToken": "again"}
+    jira.faults.append(answering("changelog/bulkfetch", page, times=9))
+    with pytest.raises(RetryableError, match="repeated a page token"):
+        reader_of(jira).issues([str(shown(jira)[0].id)])
+    assert sum("changelog" in seen.door for seen in jira.log) == 2
+
+
+def test_an_anonymous_reader_reads_histories_issue_by_issue() -> None:
+    """The bulk changelog has no anonymous access; the result is the same."""
+    jira = jira_of("cloud", 30, anonymous=True)
+    wanted = [str(issue.id) for issue in shown(jira)]
+    anonymous = reader_of(jira, token=None).issues(wanted)
+    assert anonymous == reader_of(jira).issues(wanted)
+
+
+def test_only_the_tracked_fields_histories_are_asked_for() -> None:
+    """At most ten field ids."""
+    jira = jira_of("cloud", 5)
+    reader_of(jira).issues([str(shown(jira)[0].id)])
+    (asked,) = [seen.asked for seen in jira.log if "changelog" in seen.door]
+    assert asked["fieldIds"] == ["status", "resolution", "issuetype", "fixVersions", "customfield_10016"]
+
+
+def test_issues_that_are_gone_or_hidden_are_missing_and_the_others_come(jira: Jira) -> None:
+    """No error: Jira does not name them."""
+    hidden, *others = shown(jira)[:5]
+    touch(jira, hidden, ("shown", False))
+    batch = reader_of(jira).issues([str(hidden.id), "99999999", *(str(one.id) for one in others)])
+    assert {issue.issue_id for issue in batch.issues} == {str(one.id) for one in others}
+
+
+def test_a_moved_issue_is_read_by_its_id_under_its_new_key(jira: Jira) -> None:
+    """The id stays."""
+    issue = next(one for one in shown(jira) if one.key.startswith("PAY"))
+    project = next(one for one in jira.site.catalogue.projects if one["key"] == "OPS")
+    touch(jira, issue, ("key", "OPS-9999"), ("project", project))
+    (read,) = reader_of(jira).issues([str(issue.id)]).issues
+    assert (read.issue_id, read.key, read.project) == (str(issue.id), "OPS-9999", "OPS")
+
+
+def test_a_broken_issue_is_named_and_costs_only_itself(jira: Jira) -> None:
+    """Here one without a status."""
+    broken, other = shown(jira)[:2]
+    broken.fields["status"] = None
+    jira.site.forget()
+    batch = reader_of(jira).issues([str(broken.id), str(other.id)])
+    assert [issue.issue_id for issue in batch.issues] == [str(other.id)]
+    assert list(batch.broken) == [str(broken.id)]
+
+
+def test_a_history_before_the_creation_or_without_an_author_is_read(jira: Jira) -> None:
+    """Imported and cloned issues have the one, automation the other."""
+    issue = shown(jira)[0]
+    early = Event(issue.born - 86_400_000, 8_000_000, (), (STATUS,))
+    issue.events.insert(0, early)
+    issue.seen += 1
+    jira.site.forget()
+    (read,) = reader_of(jira).issues([str(issue.id)]).issues
+    assert millis(read.transitions[0].at) == early.at
+    assert read.transitions[0].at < read.created
+
+
+def test_a_changelog_that_comes_incomplete_is_not_stored_as_whole() -> None:
+    """Data Center says how many there are; fewer came."""
+    jira = jira_of("datacenter", 10)
+    first, second = (str(issue.id) for issue in shown(jira)[:2])
+
+    def damage(answer: Response) -> Response:
+        body = json.loads(answer.body)
+        body["issues"][0]["changelog"]["histories"].pop()
+        return replace(answer, body=json.dumps(body).encode())
+
+    jira.faults.append(Fault("search", damage=damage))
+    batch = reader_of(jira).issues([first, second])
+    assert ([issue.issue_id for issue in batch.issues], list(batch.broken)) == ([second], [first])
+
+
+def test_an_issue_nobody_asked_for_is_left_out() -> None:
+    """Whatever a bulk fetch returns beside."""
+    jira = jira_of("cloud", 10)
+    first, second = (str(issue.id) for issue in shown(jira)[:2])
+    asked = reader_of(jira)
+    whole: Json = {"issues": [{"id": first, "fields": {}}, {"id": second, "fields": {}}], "issueErrors": []}
+    jira.faults.append(answering("issue/bulkfetch", whole))
+    assert asked.visible([first]) == {first}
+
+
+def test_issues_jira_could_not_read_just_now_are_asked_for_again_later() -> None:
+    """``issueErrors`` lists only passing faults."""
+    jira = jira_of("cloud", 10)
+    jira.faults.append(answering("issue/bulkfetch", {"issues": [], "issueErrors": [{"id": "1"}]}))
+    with pytest.raises(RetryableError, match="could not read 1 of 2"):
+        reader_of(jira).issues(["1", "2"])
+
+
+# --- what is still there --------------------------------------------------------------------------------------------
+
+
+def test_visible_are_those_jira_shows_whatever_the_jql(jira: Jira) -> None:
+    """Ids that are gone do not refuse the question."""
+    hidden, *others = shown(jira)[:120]
+    touch(jira, hidden, ("shown", False))
+    asked = [str(one.id) for one in (hidden, *others)]
+    assert reader_of(jira).visible([*asked, "99999999"]) == set(asked[1:])
+
+
+def test_matching_are_those_the_jql_finds(jira: Jira) -> None:
+    """Of ids that are all visible."""
+    asked = [str(issue.id) for issue in shown(jira)]
+    found = reader_of(jira).matching("project = OPS OR key is EMPTY ORDER BY key", asked)
+    assert found == {str(issue.id) for issue in shown(jira) if issue.key.startswith("OPS")}
+    assert found
+
+
+def test_an_issue_that_disappears_between_two_looks_is_looked_at_again_later() -> None:
+    """Cloud refuses the whole question for one id that is gone; that is no refusal of the JQL."""
+    jira = jira_of("cloud", 10)
+    with pytest.raises(RetryableError, match="disappeared"):
+        reader_of(jira).matching(JQL, ["99999999"])
+
+
+# --- lists of the site ----------------------------------------------------------------------------------------------
+
+
+def test_fields_statuses_and_versions_are_one_request_each(jira: Jira) -> None:
+    """As records."""
+    found = reader_of(jira)
+    assert "Story point estimate" in {each.name for each in found.fields()}
+    assert {each.category for each in found.statuses()} == {"new", "indeterminate", "done"}
+    assert {each.project for each in found.versions("PAY")} == {"PAY"}
+    assert len(jira.log) == 3
+    with pytest.raises(MissingError, match="No project could be found"):
+        found.versions("GONE")
+
+
+@pytest.mark.parametrize("body", [{}, None, [{"name": "without an id"}], [5]])
+def test_a_list_that_is_none_is_a_fault_and_not_an_empty_list(jira: Jira, body: object) -> None:
+    """A status list that vanished would turn every status into an unknown one."""
+    jira.faults.append(answering("status", body))
+    with pytest.raises(RetryableError, match="list of statuses"):
+        reader_of(jira).statuses()
+
+
+@pytest.mark.parametrize("body", [{}, {"issues": None}, {"issues": [{}]}, {"issues": [], "isLast": False, "total": 5}])
+def test_a_page_without_what_it_must_hold_is_no_end_of_the_list(jira: Jira, body: Json) -> None:
+    """It is a fault, asked again by the next slice."""
+    more = {"nextPageToken": "x"} if body.get("total") and jira.site.flavour == "cloud" else {}
+    jira.faults.append(answering("search", body | more))
+    with pytest.raises(RetryableError):
+        reader_of(jira).census(JQL, None)
+
+
+def test_half_a_page_is_asked_for_again(jira: Jira) -> None:
+    """By the client, at once."""
+    jira.faults.append(half_json(door="search"))
+    assert len(ids(listed(reader_of(jira)))) == len(shown(jira))
+
+
+def test_a_jql_that_jira_refuses_is_told_in_its_words(jira: Jira) -> None:
+    """A 400 is never an empty scope."""
+    with pytest.raises(RefusedError, match="The value 'NOPE' does not exist for the field 'project'"):
+        reader_of(jira).census("project = NOPE", None)
