@@ -144,6 +144,7 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
     until = time.monotonic() + seconds
     rules = view.context.facts_rules_hash
     cursor = {**run.cursor, "misses": int(run.cursor.get("misses", 0))}
+    cursor.pop("trouble", None)
     while True:
         with current.reads() as session:
             stale = store.stale_issues(session, run.profile, rules, FACTS_AT_ONCE)

@@ -1,5 +1,6 @@
 """A Jira, a database and a configuration in one process: what the tests of the fetch drive and look at."""
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -95,6 +96,15 @@ class World:
             operation = store.fetch_of(session, run.run_id)
         assert operation is not None
         return operation
+
+    def end_early(self, run: Run) -> None:
+        """End a run that did nothing."""
+        with self.current.sessions.begin() as session:
+            store.end_run(session, run.run_id, run.attempt, self.current.now())
+
+    def operation(self, run: Run) -> FetchOperation:
+        """A Fetch Operation of a run, as it is when it begins."""
+        return FetchOperation(str(uuid.uuid4()), "project = PAY", self.current.now(), run_id=run.run_id, profile=NAME)
 
     def latest(self, run: Run) -> Run:
         """The run as stored now."""

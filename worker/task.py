@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from celery import Task
+from celery.exceptions import SoftTimeLimitExceeded
+from sqlalchemy.exc import OperationalError
 
 from models import store
 from models.records import Run
@@ -24,6 +26,8 @@ log = logging.getLogger(__name__)
 RESUME: Final = "tasks.maintain.resume"
 LONGEST_COUNTDOWN: Final = 120.0
 LEAST_WAIT: Final = 1.0
+# Not ours, but passing all the same: a slice that ran out of time, a database that restarts or is locked for long.
+PASSING: Final = (SoftTimeLimitExceeded, OperationalError)
 MAX_TROUBLE: Final = 8  # waits in a row without any progress between them
 
 
@@ -58,6 +62,8 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
             raise
         except RetryableError as error:
             self._wait(current, run, error)
+        except PASSING as error:
+            self._wait(current, run, RetryableError(f"the step was interrupted ({type(error).__name__})"))
         except Exception as error:
             log.exception("task failed")
             if self.recover is not None and not isinstance(error, FlowbeatError):

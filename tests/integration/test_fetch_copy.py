@@ -157,6 +157,23 @@ def test_the_watermark_is_the_newest_change_seen_and_never_later_than_the_beginn
 
 
 @on_sqlite
+def test_slices_of_a_full_fetch_over_a_copy_read_each_issue_once(
+    flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str
+) -> None:
+    """What this run has read already is marked, though it was stored before too."""
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour, issues=250) as world:
+        world.connection(concurrency=1)
+        world.fetch()
+        run = world.request(full=True)
+        while fetch.work(world.current, world.latest(run), seconds=0) == "fetch":
+            pass
+        operation = world.end(run)
+        assert operation.kind == "full"
+        assert operation.data_volume_fetched == len(world.shown()) > 200
+        assert operation.issues_changed == 0
+
+
+@on_sqlite
 def test_a_change_seen_while_reading_does_not_move_the_watermark_beyond_the_beginning(
     flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
@@ -251,6 +268,8 @@ def test_summaries_can_be_left_in_jira(world: World) -> None:
     """Turned off, they are neither asked for nor kept, those stored before included."""
     world.fetch()
     assert all(issue.summary for issue in world.copy()["issues"])
+    world.happen(world.shown()[0], ("shown", False))
+    assert world.fetch().issues_gone == 1
     world.profile(store_summaries=False)
     assert world.fetch().kind == "full"
     assert not any("summary" in json.dumps(seen.asked.get("fields", [])) for seen in world.jira.log)

@@ -1,0 +1,162 @@
+"""The task base on a real database and a real queue: the fence, the waits, the failures, and who goes on."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery, Task
+from fetch_world import World, open_world
+from redis import Redis
+from sqlalchemy.exc import OperationalError
+
+from models import store
+from models.records import Run
+from worker import runtime
+from worker.errors import FatalError, RetryableError
+from worker.runtime import Runtime
+from worker.task import LONGEST_COUNTDOWN, MAX_TROUBLE, RunTask
+
+pytestmark = pytest.mark.usefixtures("redis_client")
+Body = Callable[[Runtime, Run], None]
+
+
+@pytest.fixture
+def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
+    """A world whose runtime is this process's."""
+    with open_world(tmp_path, database_url, redis_url) as opened:
+        runtime.adopt(opened.current)
+        yield opened
+        runtime.forget()
+
+
+@pytest.fixture
+def make_task(redis_url: str) -> Callable[..., Task]:
+    """Makes a task of a body on an application of its own, whose queue is the real server."""
+    app = Celery("tests", broker=redis_url.replace("unix://", "redis+socket://"))
+
+    def make(body: Body, **options: Any) -> Task:
+        return app.task(base=RunTask, name="tests.step", **{"steps": ("fetch",), **options})(body)
+
+    return make
+
+
+def queued(redis_client: Redis) -> int:
+    """Messages in the queue."""
+    return int(redis_client.llen("celery"))
+
+
+def raising(error: Exception) -> Body:
+    """A body that raises."""
+
+    def body(_current: Runtime, _run: Run) -> None:
+        raise error
+
+    return body
+
+
+def test_a_task_takes_its_run_and_hands_the_body_what_is_stored(world: World, make_task: Callable[..., Task]) -> None:
+    """Queued becomes running, with a sign of life and a beginning."""
+    seen: list[Run] = []
+
+    def body(_current: Runtime, given: Run) -> None:
+        seen.append(given)
+
+    run = world.request()
+    world.clock.advance(timedelta(seconds=5))
+    make_task(body).apply((run.run_id, 1))
+    assert [each.run_id for each in seen] == [run.run_id]
+    latest = world.latest(run)
+    assert (latest.state, latest.started_at, latest.heartbeat_at) == ("running", world.clock(), world.clock())
+
+
+@pytest.mark.parametrize("what", ["another attempt", "another step", "ended"])
+def test_a_message_of_a_run_that_moved_on_does_nothing(world: World, make_task: Callable[..., Task], what: str) -> None:
+    """The fence: neither the body runs nor does a row change."""
+    run = world.request()
+    if what == "ended":
+        world.end_early(run)
+    before = world.latest(run)
+    task = make_task(
+        raising(AssertionError("must not run")), steps=("facts",) if what == "another step" else ("fetch",)
+    )
+    task.apply((run.run_id, 2 if what == "another attempt" else 1))
+    assert world.latest(run) == before
+
+
+@pytest.mark.parametrize(("asked", "waited"), [(None, 1.0), (17.0, 17.0), (3600.0, 3600.0)])
+def test_a_passing_fault_makes_the_run_wait_and_sends_it_round_again(
+    world: World, make_task: Callable[..., Task], redis_client: Redis, asked: float | None, waited: float
+) -> None:
+    """The row says why and until when; the message that brings it back never sleeps longer than a countdown may."""
+    run = world.request()
+    make_task(raising(RetryableError("Jira is busy", asked))).apply((run.run_id, 1))
+    latest = world.latest(run)
+    assert (latest.state, latest.error) == ("waiting", "Jira is busy")
+    assert latest.wait_until == world.clock() + timedelta(seconds=waited)
+    assert queued(redis_client) == 1
+    assert LONGEST_COUNTDOWN < 180
+
+
+def test_a_database_that_went_away_is_a_passing_fault(world: World, make_task: Callable[..., Task]) -> None:
+    """A restart of PostgreSQL in the middle of a step must not fail the run."""
+    run = world.request()
+    make_task(raising(OperationalError("select 1", {}, Exception("server closed")))).apply((run.run_id, 1))
+    latest = world.latest(run)
+    assert latest.state == "waiting"
+    assert "OperationalError" in str(latest.error)
+    assert "select" not in str(latest.error)
+
+
+def test_waits_without_progress_come_to_an_end(world: World, make_task: Callable[..., Task]) -> None:
+    """The last one fails the run with the reason."""
+    run = world.request()
+    task = make_task(raising(RetryableError("Jira is busy")))
+    for _ in range(MAX_TROUBLE):
+        task.apply((run.run_id, 1))
+        assert world.latest(run).state == "waiting"
+    task.apply((run.run_id, 1))
+    latest = world.latest(run)
+    assert latest.state == "failed"
+    assert f"given up after {MAX_TROUBLE} waits" in str(latest.error)
+
+
+def test_an_error_for_a_person_fails_the_run_and_its_fetch(
+    world: World, make_task: Callable[..., Task], redis_client: Redis
+) -> None:
+    """One sentence in both rows, and no further message."""
+    run = world.request()
+    with world.current.sessions.begin() as session:
+        store.save_fetch(session, world.operation(run))
+    make_task(raising(FatalError("Jira refused the login"))).apply((run.run_id, 1))
+    latest = world.latest(run)
+    assert (latest.state, latest.error, latest.ended_at) == ("failed", "Jira refused the login", world.clock())
+    with world.current.reads() as session:
+        fetched = store.fetch_of(session, run.run_id)
+    assert fetched is not None
+    assert (fetched.state, fetched.error) == ("failed", "Jira refused the login")
+    assert queued(redis_client) == 0
+
+
+def test_an_error_nobody_foresaw_is_named_by_its_type_alone(world: World, make_task: Callable[..., Task]) -> None:
+    """Its text may hold data; the log has it, redacted."""
+    run = world.request()
+    make_task(raising(KeyError("jane.doe@acme.example"))).apply((run.run_id, 1))
+    latest = world.latest(run)
+    assert latest.state == "failed"
+    assert "KeyError" in str(latest.error)
+    assert "jane" not in str(latest.error)
+
+
+def test_a_task_that_can_record_its_error_lets_the_run_go_on(world: World, make_task: Callable[..., Task]) -> None:
+    """As the nine metrics do with calculation_error."""
+    recorded: list[str] = []
+
+    def recover(_current: Runtime, _run: Run, error: Exception) -> None:
+        recorded.append(type(error).__name__)
+
+    run = world.request()
+    make_task(raising(ZeroDivisionError()), recover=staticmethod(recover)).apply((run.run_id, 1))
+    assert recorded == ["ZeroDivisionError"]
+    assert world.latest(run).state == "running"
