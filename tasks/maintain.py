@@ -10,6 +10,7 @@ from models.records import Run
 from tasks import steps
 from worker import logs, runtime
 from worker.app import app
+from worker.measure import log_fetch
 from worker.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -82,13 +83,15 @@ def delete_old(current: Runtime) -> dict[str, Any]:
 
 
 def _pick_up(current: Runtime, run: Run) -> bool:
-    now = current.now()
+    now, failed = current.now(), None
     with current.sessions.begin() as session:
         restarts = store.restart_run(session, run, now)
         if restarts is not None and restarts > MAX_RESTARTS:
             why = f"step {run.step} was begun {restarts} times and never ended; see flowbeat logs --level ERROR"
-            store.fail_fetch_of(session, run.run_id, now, why)
+            failed = store.fail_fetch_of(session, run.run_id, now, why)
             store.end_run(session, run.run_id, run.attempt + 1, now, error=why)
+    if failed is not None:
+        log_fetch(failed)
     if restarts is None or restarts > MAX_RESTARTS:
         return False
     log.warning("silent run picked up", extra={"run_id": run.run_id, "step": run.step, "pid": os.getpid()})

@@ -5,9 +5,11 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, ParamSpec, TypeVar
+
+from models.records import FetchOperation
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -51,6 +53,11 @@ def log_performance(
         return timed
 
     return decorate
+
+
+def log_fetch(operation: FetchOperation) -> None:
+    """Write an ended Fetch Operation to ``performance.log``; its row is stored by whoever ended it."""
+    log.info("fetch operation", extra=asdict(operation))
 
 
 class Cached(Generic[P, R]):

@@ -18,6 +18,7 @@ from models import store
 from models.records import Run
 from worker import logs, runtime
 from worker.errors import FlowbeatError, RetryableError
+from worker.measure import log_fetch
 from worker.redact import redact
 from worker.runtime import Runtime
 
@@ -99,8 +100,10 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
         self._stop_chain()
         with current.sessions.begin() as session:
             now = current.now()
-            store.fail_fetch_of(session, run.run_id, now, why)
+            failed = store.fail_fetch_of(session, run.run_id, now, why)
             store.end_run(session, run.run_id, run.attempt, now, error=why)
+        if failed is not None:
+            log_fetch(failed)
         log.error("run failed", extra={"why": why})
 
     def _stop_chain(self) -> None:

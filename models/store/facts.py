@@ -13,11 +13,17 @@ from models.store.shared import Row, change, delete_of, insert_rows
 from models.tables import DeploymentRow, IncidentRow, IssueRow, WorkItemRow
 
 
-def stale_issues(session: Session, profile: str, rules: str, limit: int) -> list[tuple[str, str]]:
-    """(id, content hash) of present issues whose facts are missing or of another content or other rules."""
+def stale_issues(session: Session, profile: str, rules: str, limit: int, after: str = "") -> list[tuple[str, str]]:
+    """(id, content hash) of present issues whose facts are missing or of another content or other rules.
+
+    At most ``limit`` of them, by id from behind ``after`` on, so that no batch looks again at those before it.
+    """
     expected = IssueRow.content_hash + ":" + rules
     query = select(IssueRow.issue_id, IssueRow.content_hash).where(
-        IssueRow.profile == profile, IssueRow.gone_at.is_(None), IssueRow.facts_hash.is_distinct_from(expected)
+        IssueRow.profile == profile,
+        IssueRow.issue_id > after,
+        IssueRow.gone_at.is_(None),
+        IssueRow.facts_hash.is_distinct_from(expected),
     )
     return list(session.execute(query.order_by(IssueRow.issue_id).limit(limit)))
 

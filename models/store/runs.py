@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Update, func, or_, select, update
+from sqlalchemy import Select, Update, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from models.records import LIVE_STATES, Run
@@ -71,8 +71,13 @@ def silent_runs(session: Session, before: datetime) -> list[Run]:
 
 
 def restart_run(session: Session, run: Run, now: datetime) -> int | None:
-    """Take the run from whoever held it, one attempt up; returns how often its step was restarted, None if moved on."""
-    changes = {"attempt": run.attempt + 1, "restarts": RunRow.restarts + 1, "heartbeat_at": now, "wait_until": None}
+    """Take the run from whoever held it, one attempt up and queued again; None if it has moved on.
+
+    Returns how often its step fell silent while it was running: one that only waited long for a worker did no harm.
+    """
+    fell = case((RunRow.state == "running", 1), else_=0)
+    changes: dict[str, Any] = {"attempt": run.attempt + 1, "restarts": RunRow.restarts + fell, "state": "queued"}
+    changes |= {"heartbeat_at": now, "wait_until": None}
     if not change(session, _fenced(run.run_id, run.attempt).values(**changes)):
         return None
     return session.scalar(select(RunRow.restarts).where(RunRow.run_id == run.run_id))

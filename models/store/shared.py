@@ -36,9 +36,10 @@ def load_all(session: Session, table: Any, kind: Callable[..., T], profile: str)
     return [kind(*row) for row in session.execute(query.order_by(getattr(table, names[0])))]
 
 
-def of_profile(session: Session, table: Any, profile: str) -> Any:
-    """A profile's rows as mappings, streamed."""
-    query = select(*columns(table)).where(table.profile == profile)
+def of_profile(session: Session, table: Any, profile: str, names: Sequence[str] = ()) -> Any:
+    """A profile's rows as mappings, streamed: all columns or the named ones, for each costs its reading."""
+    wanted = [getattr(table, name) for name in names] or columns(table)
+    query = select(*wanted).where(table.profile == profile)
     return session.execute(query.execution_options(yield_per=2_000)).mappings()
 
 

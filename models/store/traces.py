@@ -80,11 +80,14 @@ def complete_fetch(session: Session, request_id: str, now: datetime) -> None:
         save_fetch(session, replace(operation, state="completed", **_end(operation.start_time, now)))
 
 
-def fail_fetch_of(session: Session, run_id: str, now: datetime, error: str) -> None:
-    """End the run's unended Fetch Operation, if it has one, as failed with the reason."""
+def fail_fetch_of(session: Session, run_id: str, now: datetime, error: str) -> FetchOperation | None:
+    """End the run's Fetch Operation as failed with the reason; None where it has none, or one that has ended."""
     operation = fetch_of(session, run_id)
-    if operation is not None and operation.end_time is None:
-        save_fetch(session, replace(operation, state="failed", error=error, **_end(operation.start_time, now)))
+    if operation is None or operation.end_time is not None:
+        return None
+    failed = replace(operation, state="failed", error=error, **_end(operation.start_time, now))
+    save_fetch(session, failed)
+    return failed
 
 
 def list_fetches(session: Session, limit: int) -> list[FetchOperation]:

@@ -165,8 +165,10 @@ def test_slices_of_a_full_fetch_over_a_copy_read_each_issue_once(
         world.connection(concurrency=1)
         world.fetch()
         run = world.request(full=True)
+        slices = 1
         while fetch.work(world.current, world.latest(run), seconds=0) == "fetch":
-            pass
+            slices += 1
+            assert slices < 50
         operation = world.end(run)
         assert operation.kind == "full"
         assert operation.data_volume_fetched == len(world.shown()) > 200

@@ -266,6 +266,21 @@ def test_a_refusal_is_one_sentence_and_leaves_the_copy_as_it_was(world: World, t
     assert (world.copy(), _cache(world)) == (before, cache)
 
 
+def test_every_fetch_that_ended_is_a_line_of_the_performance_log(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Completed, a cache hit, failed: each with its counts, and none with a secret."""
+    caplog.set_level("INFO", "flowbeat.performance")
+    ended = [world.fetch(), world.fetch("calculate")]
+    world.profile(jql="project = NOPE")
+    ended.append(_failed(world)[1])
+    lines = [record for record in caplog.records if record.name == "flowbeat.performance"]
+    assert [record.__dict__["request_id"] for record in lines] == [operation.request_id for operation in ended]
+    assert [record.__dict__["state"] for record in lines] == ["completed", "completed", "failed"]
+    assert [record.__dict__["api_calls_made"] for record in lines] == [one.api_calls_made for one in ended]
+    assert TOKEN not in str([record.__dict__ for record in lines])
+
+
 def test_a_first_fetch_that_is_refused_leaves_no_copy_to_calculate_from(world: World) -> None:
     """No Cache Metadata: nothing passes for data."""
     world.profile(jql="project = NOPE")

@@ -108,7 +108,7 @@ def test_a_beat_writes_its_changes_only_for_its_own_attempt(sessions: Sessions) 
     """An older attempt that still works writes nothing, and is told so."""
     wanted = _requested(sessions)
     with sessions.begin() as session:
-        assert store.restart_run(session, wanted, after(1)) == 1
+        assert store.restart_run(session, wanted, after(1)) == 0
     with sessions.begin() as session:
         assert store.beat_run(session, wanted.run_id, 1, after(2), cursor={"stage": "old"}) is False
         assert store.beat_run(session, wanted.run_id, 2, after(3), cursor={"stage": "new"}) is True
@@ -120,17 +120,35 @@ def test_only_one_of_two_sweeps_restarts_a_run(sessions: Sessions) -> None:
     """Both saw it silent; the second one's attempt is no longer the run's."""
     wanted = _requested(sessions)
     with sessions.begin() as session:
-        assert store.restart_run(session, wanted, after(1)) == 1
+        assert store.restart_run(session, wanted, after(1)) is not None
         assert store.restart_run(session, wanted, after(1)) is None
 
 
-def test_restarts_are_counted_until_a_step_ends(sessions: Sessions) -> None:
+def test_falls_of_a_running_step_are_counted_until_it_ends(sessions: Sessions) -> None:
     """A step that kills its worker each time is seen by this count."""
     wanted = _requested(sessions)
+
+    def fall(attempt: int) -> int | None:
+        with sessions.begin() as session:
+            taken = store.take_run(session, wanted.run_id, attempt, ("fetch", "facts"), T0)
+            assert taken is not None
+            return store.restart_run(session, taken, T0)
+
+    assert [fall(attempt) for attempt in (1, 2, 3)] == [1, 2, 3]
     with sessions.begin() as session:
-        assert [store.restart_run(session, run(run_id=wanted.run_id, attempt=n), T0) for n in (1, 2, 3)] == [1, 2, 3]
         store.beat_run(session, wanted.run_id, 4, T0, step="facts", restarts=0)
+    assert fall(4) == 1
+
+
+def test_a_run_that_waits_long_for_a_worker_has_not_fallen(sessions: Sessions) -> None:
+    """Its message is sent again, as often as it takes; after a fall it waits again."""
+    wanted = _requested(sessions)
+    with sessions.begin() as session:
+        assert [store.restart_run(session, run(run_id=wanted.run_id, attempt=n), T0) for n in (1, 2)] == [0, 0]
+        store.take_run(session, wanted.run_id, 3, ("fetch",), T0)
+        assert store.restart_run(session, run(run_id=wanted.run_id, attempt=3), T0) == 1
         assert store.restart_run(session, run(run_id=wanted.run_id, attempt=4), T0) == 1
+    assert _loaded(sessions, wanted).state == "queued"
 
 
 @pytest.mark.parametrize(
