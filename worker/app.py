@@ -1,5 +1,6 @@
 """The Celery application: ``celery -A worker.app worker`` and ``beat`` begin here."""
 
+import gc
 import os
 from typing import Any
 
@@ -50,6 +51,7 @@ def _migrate(**_: Any) -> None:
 @signals.worker_process_init.connect
 def _after_fork(**_: Any) -> None:
     runtime.forget()
+    gc.freeze()  # what was imported before the fork is no garbage: a fifth of the CPU went into looking at it again
     runtime.configure_logs(settings.load(None, os.environ))
 
 
