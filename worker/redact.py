@@ -145,7 +145,7 @@ def _described(value: object) -> str:
 def _mapping(value: Mapping[Any, Any], clean: Callable[[str], str], depth: int) -> Any:
     names = {key for key in value if isinstance(key, str)}
     if names & _USER_MARKS and names <= _USER_KEYS:
-        return MARK
+        return dict.fromkeys(value, MARK)  # a user object: a mapping stays one, and says nothing
     hidden = _hidden_members(value)
     copy: dict[Any, Any] = {}
     for key, item in value.items():
