@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUN    := $(CURDIR)/$(BIN)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fix constraints clean
+.PHONY: help demo test check soak bench fix constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,9 @@ check: $(VENV)/installed-dev ## format, lint, types, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+soak: $(VENV)/installed-dev ## the random histories of a living Jira, thousands of steps long: about an hour
+	@$(BIN)/python -m pytest -n 2 --timeout=14400 --hypothesis-profile=soak tests/integration/test_fetch_machine.py
 
 bench: $(VENV)/installed-dev ## the benchmarks: ratios against references measured in the same run
 	@for each in benchmarks/bench_*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done

@@ -25,11 +25,13 @@ TABLE: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "Work": {
         "refresh": ("work", "Fetch what changed from Jira, then calculate."),
         "calculate": ("work", "Calculate from the stored data, for now or a past day."),
+        "import": ("importing", "Import deployments from a CSV file."),
         "status": ("status", "Show live and recent runs."),
     },
     "Read": {
         "results": ("results", "Show the nine metrics, for the period or by week."),
         "explain": ("explain", "Show the issues behind a number, and those left out."),
+        "forecast": ("forecast", "Show when work will be done, with its chances."),
         "performance": ("performance", "Show how long calculations and fetches took."),
         "logs": ("logs", "Show or follow the logs."),
     },

@@ -33,11 +33,14 @@ class Wish:
 @click.command()
 @click.argument("profiles", nargs=-1, metavar="[PROFILE]...")
 @click.option("--full", is_flag=True, help="Read every issue anew, and believe Jira if most of them are gone.")
+@click.option("--verify", is_flag=True, help="Read every issue anew, and say and repair where the copy differed.")
 @click.option("--no-wait", is_flag=True, help="Enqueue, print the run ids, and leave.")
-def refresh(profiles: tuple[str, ...], *, full: bool, no_wait: bool) -> None:
+def refresh(profiles: tuple[str, ...], *, full: bool, verify: bool, no_wait: bool) -> None:
     """Fetch what changed from Jira, then calculate the nine metrics."""
+    if full and verify:
+        raise click.UsageError("--full believes Jira, --verify holds the copy against it: take one of them")
     current = opened()
-    options = {"full": True} if full else {}
+    options = {name: True for name, wished in (("full", full), ("verify", verify)) if wished}
     _carry_out(current, Wish("refresh", known(current, profiles), {}, options), no_wait=no_wait)
 
 
@@ -169,7 +172,21 @@ def outcome(current: Runtime, run: Run) -> str:
         fetched = store.fetch_of(session, run.run_id)
         stored = store.count_issues(session, run.profile)
     exactly = f" --as-of {iso(run.as_of)}" if run.kind == "calculate" and run.as_of else ""
-    return f"{run.profile}: {_fetch_words(fetched, stored)} The nine metrics: flowbeat results {run.profile}{exactly}"
+    words = _verified_words(run) + _fetch_words(fetched, stored)
+    return f"{run.profile}: {words} The nine metrics: flowbeat results {run.profile}{exactly}"
+
+
+def _verified_words(run: Run) -> str:
+    """What a verification found; empty for a run that was none (there was no copy to verify)."""
+    if "verified" not in run.cursor:
+        return ""
+    differ, named = int(run.cursor["differ"]), run.cursor["differences"]
+    head = f"verified {run.cursor['verified']:,} issues: {differ:,} differ"
+    if not differ:
+        return f"{head}. "
+    lines = [f"  {key}: {', '.join(what)}" for key, what in named]
+    more = [f"  … and {differ - len(lines):,} more, in the table data_quality"] if differ > len(lines) else []
+    return "\n".join([f"{head}, and are repaired:", *lines, *more, ""])
 
 
 def _fetch_words(fetched: FetchOperation | None, stored: int) -> str:

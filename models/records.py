@@ -272,6 +272,21 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
+class TableDeployment:
+    """A deployment that users or their pipeline put into the table: the row that source ``table`` counts.
+
+    ``issue_keys`` and ``versions`` (names or ids) say what it carried; neither need be known yet.
+    """
+
+    deployment_id: str
+    name: str
+    deployed_at: datetime
+    failed: bool = False
+    issue_keys: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """One incident: mapped instants where the profile maps them, its timeline, affected versions and linked issues."""
 
@@ -398,6 +413,39 @@ class MetricResult:
         _require((self.value is not None) == (self.state == "success"), "a value exists exactly in state success")
         _require(self.state == "success" or bool(self.message), "a state without a value needs a message")
         _require(self.value is None or math.isfinite(self.value), "a value is a finite number")
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """How often a forecast's 85 % line held, of the past weeks that can tell."""
+
+    held: int
+    checked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What was asked of the future at an ``as_of``, and the answers with their chances in percent.
+
+    ``question`` is ``items`` (``asked``: how many; each answer has weeks and date, null beyond ten years) or ``until``
+    (``asked``: a day; each answer has items). ``throughput``: delivered items of each past week that was drawn from.
+    Without enough of them ``state`` is ``no_data``, ``message`` says so, and there are no answers.
+    """
+
+    profile: str
+    as_of: datetime
+    question: Literal["items", "until"]
+    asked: str
+    seed: int
+    trials: int
+    history_weeks: int
+    rules_hash: str
+    state: str
+    message: str | None
+    throughput: list[int]
+    answers: list[dict[str, Any]]
+    backtest: dict[str, int]
+    calculated_at: datetime
 
 
 # --- runs: the trace of what was asked for --------------------------------------------------------------------------

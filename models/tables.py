@@ -51,7 +51,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         """Give every stored instant back as aware UTC."""
         if value is None:
             return None
-        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+        # A text that somebody wrote into SQLite with an offset means what it says.
+        naive = dialect.name == "sqlite" and value.tzinfo is None
+        return value.replace(tzinfo=UTC) if naive else value.astimezone(UTC)
 
 
 class Base(DeclarativeBase):
@@ -97,7 +99,10 @@ class RunRow(Base):
 
 
 class IssueRow(Base):
-    """An issue of a profile. ``census``: the run whose census last listed it, or what a run found out instead."""
+    """An issue of a profile. ``census``: the run whose census last listed it, or what a run found out instead.
+
+    ``history_read_at``: Jira's clock when its history was last read, by whatever stage of a fetch.
+    """
 
     __tablename__ = "issues"
     profile: Mapped[str] = mapped_column(primary_key=True)
@@ -115,6 +120,7 @@ class IssueRow(Base):
     content_hash: Mapped[str]
     facts_hash: Mapped[str | None]
     census: Mapped[str | None]
+    history_read_at: Mapped[datetime | None]
     gone_at: Mapped[datetime | None]
     gone_reason: Mapped[str | None]
 
@@ -258,6 +264,26 @@ class MetricResultRow(Base):
     details: Mapped[dict[str, Any]]
     complete: Mapped[bool]
     run_id: Mapped[str]
+    calculated_at: Mapped[datetime]
+
+
+class ForecastRow(Base):
+    """What was asked of the future, and the answers; the same question asked again replaces its own row."""
+
+    __tablename__ = "forecasts"
+    profile: Mapped[str] = mapped_column(primary_key=True)
+    as_of: Mapped[datetime] = mapped_column(primary_key=True)
+    question: Mapped[str] = mapped_column(primary_key=True)
+    asked: Mapped[str] = mapped_column(primary_key=True)
+    seed: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    history_weeks: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    rules_hash: Mapped[str] = mapped_column(primary_key=True)
+    trials: Mapped[int]
+    state: Mapped[str]
+    message: Mapped[str | None]
+    throughput: Mapped[list[Any]]
+    answers: Mapped[list[Any]]
+    backtest: Mapped[dict[str, Any]]
     calculated_at: Mapped[datetime]
 
 

@@ -24,7 +24,7 @@ def instant(field: str, value: Value, asker: Asker) -> int:
     """Epoch milliseconds of a date value; JqlError in Jira's words where it is none."""
     if isinstance(value, Call):
         return _of_call(value, asker)
-    if _EPOCH.fullmatch(value.text) and not value.is_quoted:
+    if asker.takes_epoch and _EPOCH.fullmatch(value.text) and not value.is_quoted:
         return int(value.text)
     if found := _RELATIVE.fullmatch(value.text):
         return _shifted(asker, found[2], -1 if found[1] == "-" else 1)

@@ -107,12 +107,16 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks and when: decides dates and `currentUser()`; one who is not strict may name what is not there."""
+    """Who asks and when: decides dates and `currentUser()`; one who is not strict may name what is not there.
+
+    One whose site does not take epochs must write dates as literals.
+    """
 
     zone: ZoneInfo
     now: int
     user: Json | None
     is_strict: bool = True
+    takes_epoch: bool = True
 
 
 @dataclass(slots=True)
@@ -163,6 +167,7 @@ class Site:
     strays: dict[str, Issue] = field(default_factory=dict)
     closed_projects: set[str] = field(default_factory=set)
     bounds: Bounds = Bounds()
+    takes_epoch: bool = True
     lag: int = 0
     indexed: list[Issue] = field(default_factory=list)
     by_updated: list[Issue] = field(default_factory=list)

@@ -87,6 +87,7 @@ class Pages:
             asker.zone.key,
             id(asker.user),
             asker.is_strict,
+            asker.takes_epoch,
             site.revision,
             must_be_bounded,
             asker.now // MINUTE,
@@ -116,8 +117,9 @@ class Call:
     def asker(self) -> Asker:
         """Whose dates and `currentUser()` a JQL means."""
         if self.account is None:
-            return Asker(self.site.zone, self.site.now, None)
-        return Asker(ZoneInfo(self.account.zone), self.site.now, self.account.profile)
+            return Asker(self.site.zone, self.site.now, None, takes_epoch=self.site.takes_epoch)
+        zone = ZoneInfo(self.account.zone)
+        return Asker(zone, self.site.now, self.account.profile, takes_epoch=self.site.takes_epoch)
 
     def text(self, name: str, default: str = "") -> str:
         """A text argument of query or body."""

@@ -7,32 +7,29 @@ A fetch goes through stages; where it stands is the run's ``cursor``, written in
 - ``census``: every id of the JQL against what is stored: what is new is read, what is listed is marked.
 - ``look``: what was not listed is looked at again, by id: hidden, moved out of the JQL, or only missed by the list.
 - ``gone``: the hidden and the moved are marked gone, unless there are suspiciously many hidden.
+- ``sweep``: (where not all was read anyway) histories read longest ago are read again, some each run.
 - ``lists``: statuses and versions, then the Cache Metadata: the copy is what Jira was when the fetch began.
 """
 
-import contextvars
 import hashlib
 import json
 import logging
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from models import store
 from models.records import CACHE_VERSION, CacheMetadata, FetchOperation, Run, iso
-from tasks import steps
+from tasks import steps, verify
 from worker.app import app
 from worker.errors import FatalError, FlowbeatError
 from worker.jira import fields, parse
-from worker.jira.client import Client
+from worker.jira.client import Client, RefusedError
 from worker.jira.jql import normalised
 from worker.jira.reader import Batch, Listing, Reader, chunks, parallel
 from worker.jira.site import identify, reader
@@ -40,17 +37,20 @@ from worker.measure import log_fetch
 from worker.redact import redact
 from worker.runtime import Runtime
 from worker.settings import Connection, Profile
-from worker.task import MovedOnError, RunTask
+from worker.task import MovedOnError, RunTask, tries
 
 log = logging.getLogger(__name__)
 
 SLICE_SECONDS: Final = 60.0
-BEAT_SECONDS: Final = 2.0
 PAGE: Final = 100
 # A lost permission must not empty a copy: when more than this and more than half are hidden, the fetch is refused.
 MANY_HIDDEN: Final = 20
 HIDDEN: Final = "deleted or no longer visible"
 MOVED: Final = "moved out of the JQL"
+# The rotation reads histories of open issues and of those updated in so many days: older ones stay what they are.
+SWEPT_DAYS: Final = 30
+SWEPT_AT_ONCE: Final = 1_000
+MOST_AGAIN: Final = 3  # times that lists of one fetch are begun again
 
 Cursor = dict[str, Any]
 
@@ -70,41 +70,16 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
     """
     fetch = Fetch(current, run)
     until = time.monotonic() + seconds
-    with beating(current, run):
-        while fetch.stage != "end":
-            try:
-                STAGES[fetch.stage](fetch, until)
-            except FlowbeatError:
-                fetch.settle()
-                raise
-            if fetch.stage != "end" and time.monotonic() >= until:
-                fetch.hand_on()
-                return "fetch"
-    return "facts"
-
-
-@contextmanager
-def beating(current: Runtime, run: Run, every: float = BEAT_SECONDS) -> Iterator[None]:
-    """Signs of life from a thread of its own while the block works: one answer of Jira may take longer than silence."""
-    over = threading.Event()
-    context = contextvars.copy_context()
-    work = (_beat_until, over, current, run, every)
-    thread = threading.Thread(target=context.run, args=work, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
-def _beat_until(over: threading.Event, current: Runtime, run: Run, every: float) -> None:
-    while not over.wait(every):
+    while fetch.stage != "end":
         try:
-            with current.sessions.begin() as session:
-                store.beat_run(session, run.run_id, run.attempt, current.now())
-        except SQLAlchemyError as error:  # the work itself meets the same database, and says so better
-            log.warning("no sign of life could be written", extra={"why": type(error).__name__})
+            STAGES[fetch.stage](fetch, until)
+        except FlowbeatError:
+            fetch.settle()
+            raise
+        if fetch.stage != "end" and time.monotonic() >= until:
+            fetch.hand_on()
+            return "fetch"
+    return "facts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +113,7 @@ class Fetch:
     def client(self) -> Client:
         """The client of the connection."""
         if self._client is None:
-            self._client = self.current.client(self.connection)
+            self._client = self.current.client(self.connection, tries(self.run))
         return self._client
 
     @property
@@ -146,13 +121,28 @@ class Fetch:
         """The reader that fits the site found in the stage ``begin``."""
         if self._reader is None:
             wanted = parse.Wanted(self.cursor["mapped"], self.profile.store_summaries)
-            self._reader = reader(self.client, self.cursor["flavour"], wanted)
+            self._reader = reader(self.client, self.cursor["flavour"], wanted, self.cursor.get("zone"))
         return self._reader
+
+    def speak_local(self) -> None:
+        """From now on instants are written in the account's zone; the next commit remembers it."""
+        self.cursor["zone"] = self.reader.zone()
+        self._reader = None
 
     @property
     def full(self) -> bool:
         """Whether every issue is read anew."""
-        return bool(self.cursor["kind"] == "full")
+        return bool(self.cursor["kind"] != "incremental")
+
+    @property
+    def verifies(self) -> bool:
+        """Whether what is read anew is held against the stored copy."""
+        return bool(self.cursor["kind"] == "verify")
+
+    @property
+    def began(self) -> datetime:
+        """When the fetch began, by Jira's clock."""
+        return datetime.fromisoformat(self.cursor["jira_now"])
 
     @property
     def batch(self) -> int:
@@ -171,6 +161,8 @@ class Fetch:
             self._count(session, cursor, store_rows(session))
             self._beat(session, cursor=cursor, **changes)
         self.cursor = cursor
+        if self._client is not None:
+            self._client.tried = 0  # there was progress
 
     def settle(self) -> None:
         """Count what was asked since the last commit; the cursor stays where it is, so that the stage is done again."""
@@ -215,7 +207,7 @@ def _begin(fetch: Fetch, _until: float) -> None:
         fetch.commit({"request_id": operation.request_id}, lambda session: _saved(session, operation))
     site = identify(fetch.client)
     plan = {**_plan(fetch, cache, site.flavour), "jira_now": iso(site.now)}
-    fetch.commit(plan, lambda session: _planned(session, fetch.cursor["request_id"], plan["kind"]))
+    fetch.commit(plan, lambda session: _planned(session, fetch, plan["kind"]))
 
 
 def _saved(session: Session, operation: FetchOperation) -> Fetched:
@@ -223,8 +215,10 @@ def _saved(session: Session, operation: FetchOperation) -> Fetched:
     return Fetched()
 
 
-def _planned(session: Session, request_id: str, kind: Any) -> Fetched:
-    operation = store.find_fetch(session, request_id)
+def _planned(session: Session, fetch: Fetch, kind: Any) -> Fetched:
+    operation = store.find_fetch(session, fetch.cursor["request_id"])
+    if kind == "verify":  # what the last one found has been repaired
+        store.clear_findings(session, fetch.run.profile, verify.ORIGIN)
     if operation is not None:
         store.save_fetch(session, replace(operation, kind=kind))
     return Fetched()
@@ -281,19 +275,27 @@ def _plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> Cursor:
     same_fields = (
         mapped.keys() <= old.get("mapped", {}).keys() and old.get("summaries") == fetch.profile.store_summaries
     )
-    incremental = bool(old) and same_site and same_fields and not fetch.run.options.get("full")
-    if incremental:  # what is stored stays mapped, under the name the site has for it now
+    grown = bool(old) and same_site and same_fields and not fetch.run.options.get("full")
+    kind = "full" if not grown else "verify" if fetch.run.options.get("verify") else "incremental"
+    if grown:  # what is stored stays mapped, under the name the site has for it now
         mapped = {key: names.get(key, name) for key, name in old["mapped"].items()}
+    watermark = old.get("watermark") if grown else None
     return {
-        "kind": "incremental" if incremental else "full",
+        "kind": kind,
         "flavour": flavour,
+        "zone": _zone(fetch, flavour, old) if grown else None,
         "mapped": mapped,
         "resolved": dict(rules.fields),
-        "watermark": old.get("watermark") if incremental else None,
-        "stage": "changed" if incremental and flavour == "cloud" and old.get("watermark") else "census",
+        "watermark": watermark,
+        "stage": "changed" if kind == "incremental" and flavour == "cloud" and watermark else "census",
         "seen": 0,
         "expected": cache.issue_count if cache is not None else None,
     }
+
+
+def _zone(fetch: Fetch, flavour: str, old: Mapping[str, Any]) -> str | None:
+    """The account's zone as it is today, where this site has refused epoch milliseconds before."""
+    return None if old.get("zone") is None else reader(fetch.client, flavour, parse.Wanted()).zone()
 
 
 def fetch_fields(fetch: Fetch, flavour: str) -> list[Any]:
@@ -317,18 +319,26 @@ def _operation(fetch: Fetch) -> FetchOperation:
 
 
 def _changed(fetch: Fetch, until: float) -> None:
-    """A page of what was updated since the watermark less the overlap; what stands as stored is not read again."""
+    """A page of what was updated since the watermark less the overlap; what stands as stored is not read again.
+
+    What differs waits until there is a batch of it: the histories of a batch cost one request, however few they are.
+    """
     since = datetime.fromisoformat(fetch.cursor["watermark"]) - timedelta(minutes=fetch.connection.overlap_minutes)
-    page = fetch.reader.changed(fetch.profile.jql, since, fetch.cursor.get("position"))
+    page = _listed(fetch, lambda position: fetch.reader.changed(fetch.profile.jql, since, position), dated=True)
     stored = _standing(fetch, page)
     differing = [key for key, updated in page.updates.items() if key not in stored or stored[key].updated != updated]
-    if _read(fetch, differing, until):
-        fetch.commit(_next(page, "changed", "census") | _newest(fetch, page.updates.values()))
+    waiting = list(dict.fromkeys([*fetch.cursor.get("waiting", ()), *differing]))
+    moved = _next(page, "changed", "census") | _newest(fetch, page.updates.values())
+    if page.after and len(waiting) < fetch.batch:
+        fetch.commit(moved | {"waiting": waiting})
+    elif _read(fetch, waiting, until):
+        fetch.commit(moved | {"waiting": []})
 
 
 def _census(fetch: Fetch, until: float) -> None:
     """A page of ids against what is stored: new and differing ones are read; then all that Jira has are marked."""
-    page = fetch.reader.census(fetch.profile.jql, fetch.cursor.get("position"))
+    dated = fetch.reader.lists_updates and bool(fetch.cursor.get("position"))
+    page = _listed(fetch, lambda position: fetch.reader.census(fetch.profile.jql, position), dated=dated)
     stored = _standing(fetch, page)
     if not _read(fetch, [key for key in page.updates if _is_wanted(fetch, key, page, stored)], until):
         return
@@ -339,6 +349,27 @@ def _census(fetch: Fetch, until: float) -> None:
         lambda session: _marked(session, fetch, {fetch.run.run_id: listed}),
         progress=_progress(fetch, seen),
     )
+
+
+def _listed(fetch: Fetch, ask: Callable[[Any], Listing], *, dated: bool) -> Listing:
+    """The page of a list where the cursor stands.
+
+    Where Jira refuses a page token (they die after some days), the list is begun again, a few times at most; where it
+    refuses a query with our instant in it, it is asked once more with the instant as a literal.
+    """
+    try:
+        return ask(fetch.cursor.get("position"))
+    except RefusedError as error:
+        again = int(fetch.cursor.get("begun_again", 0))
+        if isinstance(fetch.cursor.get("position"), str) and again < MOST_AGAIN:
+            fetch.cursor |= {"position": None, "seen": 0, "begun_again": again + 1}
+            log.warning("a list is begun again", extra={"stage": fetch.stage, "why": str(error)})
+        elif dated and fetch.cursor.get("zone") is None:
+            fetch.speak_local()
+            log.warning("dates are asked in local time", extra={"zone": fetch.cursor["zone"], "why": str(error)})
+        else:
+            raise
+    return ask(fetch.cursor.get("position"))
 
 
 def _standing(fetch: Fetch, page: Listing) -> dict[str, store.Standing]:
@@ -376,24 +407,38 @@ def _keep(fetch: Fetch, asked: Sequence[str], batch: Batch) -> None:
     """Commit what was asked for; the mark says that this run has read it."""
     read = [issue.issue_id for issue in batch.issues]
     vanished = set(asked) - set(read) - batch.broken.keys()
+    differing = _differing(fetch, batch)
 
     def rows(session: Session) -> Fetched:
+        verify.save(session, fetch.run.profile, differing)
         changed = store.save_issues(session, fetch.run.profile, batch.issues)
         broken = {issue_id: {"unreadable_issue": 1} for issue_id in batch.broken}
         store.save_findings(session, fetch.run.profile, "changelog", broken)
         _marked(session, fetch, {fetch.run.run_id: [*read, *batch.broken]})
+        store.note_histories(session, fetch.run.profile, [*read, *batch.broken], fetch.began)
         return Fetched(issues=len(read), changed=changed)
 
     moved = {
         "vanished": [*fetch.cursor.get("vanished", ()), *sorted(vanished)],
         "unreadable": [*fetch.cursor.get("unreadable", ()), *sorted(batch.broken)],
+        "waiting": [issue_id for issue_id in fetch.cursor.get("waiting", ()) if issue_id not in set(asked)],
         "read": int(fetch.cursor.get("read", 0)) + len(asked),
     }
     fetch.commit(
-        moved | _newest(fetch, [issue.updated for issue in batch.issues]),
+        moved
+        | _newest(fetch, [issue.updated for issue in batch.issues])
+        | (verify.noted(fetch.cursor, len(read), differing) if fetch.verifies else {}),
         rows,
         progress=_progress(fetch, int(fetch.cursor["seen"]) + len(asked)),
     )
+    verify.tell(differing)
+
+
+def _differing(fetch: Fetch, batch: Batch) -> list[verify.Difference]:
+    if not fetch.verifies:
+        return []
+    with fetch.current.reads() as session:
+        return verify.differences(session, fetch.run.profile, batch.issues, fetch.cursor["watermark"] or "")
 
 
 def _newest(fetch: Fetch, updates: Iterable[datetime | None]) -> Cursor:
@@ -443,6 +488,8 @@ def _gone(fetch: Fetch, _until: float) -> None:
     with fetch.current.reads() as session:
         hidden = store.count_marked(session, profile, _hidden(run_id))
         total = store.count_issues(session, profile)
+        lost = [one for mark in (_hidden(run_id), _moved(run_id)) for one in verify.gone(session, profile, mark)]
+    lost = lost if fetch.verifies else []
     if hidden > MANY_HIDDEN and hidden * 2 > total and not fetch.run.options.get("full"):
         raise FatalError(
             f"{hidden} of {total} stored issues are no longer visible; the account may have lost a permission. Nothing"
@@ -451,10 +498,15 @@ def _gone(fetch: Fetch, _until: float) -> None:
     now = fetch.current.now()
 
     def rows(session: Session) -> Fetched:
+        verify.save(session, profile, lost)
         hidden = store.mark_gone(session, profile, _hidden(run_id), HIDDEN, now)
         return Fetched(gone=hidden + store.mark_gone(session, profile, _moved(run_id), MOVED, now))
 
-    fetch.commit({"stage": "lists"}, rows)
+    if fetch.verifies:
+        fetch.commit({"stage": "lists"} | verify.noted(fetch.cursor, len(lost), lost), rows)
+    else:
+        fetch.commit({"stage": "lists" if fetch.full else "sweep"}, rows)
+    verify.tell(lost)
 
 
 def _hidden(run_id: str) -> str:
@@ -463,6 +515,36 @@ def _hidden(run_id: str) -> str:
 
 def _moved(run_id: str) -> str:
     return f"{run_id} moved"
+
+
+# --- sweep ----------------------------------------------------------------------------------------------------------
+
+
+def _sweep(fetch: Fetch, _until: float) -> None:
+    """Read histories again that were read longest ago, for some change without moving ``updated``.
+
+    What differs from the stored history is read whole. A turn takes ``turn_days``, a run ``issues_per_run`` at most.
+    """
+    swept, rules = int(fetch.cursor.get("swept", 0)), fetch.current.settings.sweep
+    before, lately = (fetch.began - timedelta(days=days) for days in (rules.turn_days, SWEPT_DAYS))
+    limit = min(rules.issues_per_run - swept, SWEPT_AT_ONCE)
+    with fetch.current.reads() as session:
+        due = store.due_histories(session, fetch.run.profile, before, lately, limit)
+        stored = store.load_histories(session, fetch.run.profile, due)
+    if not due:
+        fetch.commit({"stage": "lists", "vanished": [], "unreadable": []})
+        return
+    found = fetch.reader.histories(due)
+    differing = [issue_id for issue_id in due if tuple(stored.get(issue_id, ())) != found[issue_id]]
+    for some in chunks(differing, fetch.batch):
+        log.info("histories changed silently", extra={"issue_ids": list(some)})
+        _keep(fetch, some, fetch.reader.issues(some))
+    fetch.commit({"swept": swept + len(due)}, lambda session: _swept(session, fetch, due))
+
+
+def _swept(session: Session, fetch: Fetch, ids: Sequence[str]) -> Fetched:
+    store.note_histories(session, fetch.run.profile, ids, fetch.began)
+    return Fetched()
 
 
 # --- lists: the end -------------------------------------------------------------------------------------------------
@@ -518,6 +600,7 @@ def _cache(session: Session, fetch: Fetch) -> CacheMetadata:
             "base_url": fetch.connection.base_url,
             "source": _source(fetch.connection, fetch.profile),
             "summaries": fetch.profile.store_summaries,
+            "zone": fetch.cursor.get("zone"),
             "mapped": fetch.cursor["mapped"],
             "resolved": fetch.cursor["resolved"],
         },
@@ -552,5 +635,6 @@ STAGES: Final[Mapping[str, Callable[[Fetch, float], None]]] = {
     "census": _census,
     "look": _look,
     "gone": _gone,
+    "sweep": _sweep,
     "lists": _lists,
 }

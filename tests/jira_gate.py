@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from worker.limiter import Slot
+from worker.limiter import NoSlotError, Slot
 
 
 @dataclass
@@ -14,11 +14,17 @@ class Gate:
     pauses: list[tuple[float, str]] = field(default_factory=list)
     held: int = 0
     delay: float = 0.0
+    leave: int = 0
+    refusal: NoSlotError | None = None
+    """Refuses with this after so many requests."""
 
     @contextmanager
     def slot(self, max_wait: float) -> Iterator[Slot]:
         """One request."""
         assert max_wait > 0
+        if self.refusal and self.leave == 0:
+            raise self.refusal
+        self.leave -= 1
         self.held += 1
         yield Slot(self.delay)
         self.held -= 1

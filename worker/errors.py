@@ -20,9 +20,13 @@ class FatalError(FlowbeatError):
 
 
 class RetryableError(FlowbeatError):
-    """A passing fault; ``retry_after`` is the least number of seconds to wait, None where nobody said."""
+    """A passing fault; ``retry_after`` is the least number of seconds to wait, None where nobody said.
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
-        """Keep the sentence and the wait apart, so that only code reads the number."""
+    ``tries`` is how often it was tried in vain until this was raised: 0 where it was only waited for.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None, tries: int = 1) -> None:
+        """Keep the sentence and the numbers apart, so that only code reads the numbers."""
         super().__init__(message)
         self.retry_after = retry_after
+        self.tries = tries

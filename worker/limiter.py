@@ -18,6 +18,7 @@ from worker.errors import ConfigError, RetryableError
 
 log = logging.getLogger(__name__)
 
+NEWS = 1.0  # a pause of more seconds than this is worth a warning
 _MICROSECONDS = 1_000_000
 
 
@@ -36,6 +37,10 @@ class LimiterState:
     used: int
     waiting: int
     paused_for: float
+
+
+class NoSlotError(RetryableError):
+    """Nothing may be sent now: the wait is longer than the caller sleeps, or Redis does not answer."""
 
 
 class Limiter:
@@ -70,8 +75,8 @@ class Limiter:
     def slot(self, max_wait: float = 2.0) -> Iterator[Slot]:
         """Hold a slot around one request, waiting up to ``max_wait`` seconds for it.
 
-        Raises RetryableError when the wait would be longer (``retry_after`` says how long; nothing is held then) or
-        when Redis does not answer: without it no request may be sent.
+        Raises NoSlotError when the wait would be longer (``retry_after`` says how long; nothing is held then; waiting
+        for a pause counts as no try) or when Redis does not answer: without it no request may be sent.
         """
         token = uuid.uuid4().hex
         delay = self._take(token, max_wait)
@@ -83,13 +88,14 @@ class Limiter:
     def pause(self, seconds: float, reason: str = "") -> None:
         """Hold every request of this key, of any process, for at least so many seconds; a longer pause stands.
 
-        Raises RetryableError when Redis does not answer.
+        Raises NoSlotError when Redis does not answer.
         """
-        log.warning("requests paused", extra={"seconds": seconds, "reason": reason})
+        level = logging.WARNING if seconds > NEWS else logging.INFO
+        log.log(level, "requests paused", extra={"seconds": seconds, "reason": reason})
         self._call("pause", span=seconds)
 
     def state(self) -> LimiterState:
-        """The counts of this moment. Raises RetryableError when Redis does not answer."""
+        """The counts of this moment. Raises NoSlotError when Redis does not answer."""
         in_flight, cooling, waiting, paused = self._call("state")
         return LimiterState(in_flight, in_flight + cooling, waiting, paused / _MICROSECONDS)
 
@@ -104,14 +110,15 @@ class Limiter:
                 return waited
             if wait > left:
                 cause = "Jira asked for a pause" if paused else f"the limit of {self._quota} is used up"
-                raise RetryableError(f"No request may be sent for {wait:.1f} s: {cause}", retry_after=wait)
+                message = f"No request may be sent for {wait:.1f} s: {cause}"
+                raise NoSlotError(message, retry_after=wait, tries=0 if paused else 1)
             time.sleep(wait)
             waited = time.monotonic() - started
 
     def _release(self, token: str) -> None:
         try:
             self._call("release", token)
-        except RetryableError as error:
+        except NoSlotError as error:
             # The request is answered and must not fail for this; the slot is free when its lease ends.
             log.warning("slot not given back", extra={"reason": str(error)})
 
@@ -121,7 +128,7 @@ class Limiter:
         try:
             answer: list[int] = self._script(keys=self._keys, args=arguments)
         except RedisError as error:
-            raise RetryableError(f"Redis did not answer the limiter ({type(error).__name__})") from error
+            raise NoSlotError(f"Redis did not answer the limiter ({type(error).__name__})") from error
         return answer
 
 

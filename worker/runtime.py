@@ -9,6 +9,8 @@ from functools import cached_property
 from typing import Final
 
 from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
 from requests import Session
 from sqlalchemy import Engine
 
@@ -64,7 +66,10 @@ class Runtime:
         """Redis for the limiter."""
         url = self.server.client_url if self.server else str(self.settings.redis_url)
         url = url.replace("redis+socket://", "unix://", 1)
-        return Redis.from_url(url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
+        # redis-py would try ten times more, up to a minute; a run that waits costs less than a worker that does.
+        retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 1)
+        timeouts = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
+        return Redis.from_url(url, retry=retry, **timeouts)
 
     def profile(self, name: str) -> Profile:
         """The configured profile; a run of one that is no longer configured is an error."""
@@ -73,11 +78,11 @@ class Runtime:
             raise ConfigError(f"profile {name!r} is not in {self.settings.path or 'the configuration'}")
         return found
 
-    def client(self, connection: Connection) -> Client:
-        """A client of one Jira, behind the limiter that all workers share."""
+    def client(self, connection: Connection, tried: int = 0) -> Client:
+        """A client of one Jira, behind the limiter that all workers share; ``tried`` as the client takes it."""
         token = connection.token(os.environ)
         session = self.open_session(connection.concurrency)
-        return Client(connection, token, self.limiter(connection, token), session=session)
+        return Client(connection, token, self.limiter(connection, token), session=session, tried=tried, now=self.now)
 
     def limiter(self, connection: Connection, token: str | None) -> Limiter:
         """The one limiter of a base URL and credential."""

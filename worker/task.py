@@ -5,19 +5,23 @@ step; else it ends at once and takes the rest of its chain with it. A passing fa
 any other error ends the run with one sentence, unless the task knows how to record it and go on (the nine metrics do).
 """
 
+import contextvars
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from celery import Task
 from celery.exceptions import SoftTimeLimitExceeded
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from models import store
 from models.records import Run
 from worker import logs, runtime
 from worker.errors import FlowbeatError, RetryableError
+from worker.jira.client import backoff
 from worker.measure import log_fetch
 from worker.redact import redact
 from worker.runtime import Runtime
@@ -27,9 +31,13 @@ log = logging.getLogger(__name__)
 RESUME: Final = "tasks.maintain.resume"
 LONGEST_COUNTDOWN: Final = 120.0
 LEAST_WAIT: Final = 1.0
+BEAT_SECONDS: Final = 2.0
 # Not ours, but passing all the same: a slice that ran out of time, a database that restarts or is locked for long.
 PASSING: Final = (SoftTimeLimitExceeded, OperationalError)
-MAX_TROUBLE: Final = 8  # waits in a row without any progress between them
+# Without progress a run gives up after so many tries of a request (their back-offs add up to five minutes), or after so
+# many seconds of work in vain; the waits between, of which Jira may name an hour, are no work.
+MAX_TRIES: Final = 8
+LONGEST_TROUBLE: Final = 600.0
 
 
 class MovedOnError(Exception):
@@ -58,7 +66,8 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
 
     def _guarded(self, current: Runtime, run: Run) -> None:
         try:
-            self.run(current, run)
+            with beating(current, run):
+                self.run(current, run)
         except MovedOnError:
             raise
         except RetryableError as error:
@@ -80,19 +89,23 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
         return run
 
     def _wait(self, current: Runtime, run: Run, error: RetryableError) -> None:
-        """Give the worker back: the run says why it waits and until when, and a message brings it back then."""
+        """Give the worker back: the run says why it waits and until when, and a message brings it back then.
+
+        Progress drops ``trouble`` from the cursor; without any the tries come to an end, and with them the run.
+        """
         self._stop_chain()
-        with current.sessions.begin() as session:
-            latest = store.load_run(session, run.run_id)
-        trouble = int(latest.cursor.get("trouble", 0)) + 1 if latest else 1
-        if latest is None or trouble > MAX_TROUBLE:
-            self._fail(current, run, f"{sentence(error)}; given up after {MAX_TROUBLE} waits without progress")
+        with current.reads() as session:
+            latest = store.load_run(session, run.run_id) or run
+        now, tried = current.now(), tries(latest) + error.tries
+        spent = float(latest.cursor.get("trouble", {}).get("seconds", 0.0)) + _seconds_at_work(run, now)
+        if tried >= MAX_TRIES or spent >= LONGEST_TROUBLE:
+            self._fail(current, run, f"{sentence(error)}; given up after {tried} tries")
             return
-        wait = max(error.retry_after or LEAST_WAIT, LEAST_WAIT)
-        until = current.now() + timedelta(seconds=wait)
+        wait = max(error.retry_after or backoff(tried), LEAST_WAIT)
+        until = now + timedelta(seconds=wait)
+        trouble = {"tries": tried, "seconds": spent}
         changes = {"state": "waiting", "wait_until": until, "error": sentence(error)}
-        cursor = {**latest.cursor, "trouble": trouble}
-        beat(current, run, cursor=cursor, **changes)
+        beat(current, run, cursor={**latest.cursor, "trouble": trouble}, **changes)
         log.warning("run waits", extra={"until": until, "why": sentence(error)})
         self.app.send_task(RESUME, (run.run_id, run.attempt), countdown=min(wait, LONGEST_COUNTDOWN))
 
@@ -126,6 +139,40 @@ def beat(current: Runtime, run: Run, **changes: Any) -> datetime:
         if not store.beat_run(session, run.run_id, run.attempt, now, **changes):
             raise MovedOnError
     return now
+
+
+@contextmanager
+def beating(current: Runtime, run: Run, every: float = BEAT_SECONDS) -> Iterator[None]:
+    """Signs of life from a thread of its own while the block works: one answer of Jira may take longer than silence."""
+    over = threading.Event()
+    work = (_beat_until, over, current, run, every)
+    thread = threading.Thread(target=contextvars.copy_context().run, args=work, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _beat_until(over: threading.Event, current: Runtime, run: Run, every: float) -> None:
+    while not over.wait(every):
+        try:
+            beat(current, run)
+        except MovedOnError:  # the work sees it too, at its next commit
+            return
+        except SQLAlchemyError as error:  # the work itself meets the same database, and says so better
+            log.warning("no sign of life could be written", extra={"why": type(error).__name__})
+
+
+def tries(run: Run) -> int:
+    """How often the run tried in vain, over all its slices, since it last made progress."""
+    return int(run.cursor.get("trouble", {}).get("tries", 0))
+
+
+def _seconds_at_work(taken: Run, now: datetime) -> float:
+    """Since the step was taken."""
+    return (now - (taken.heartbeat_at or now)).total_seconds()
 
 
 def sentence(error: BaseException) -> str:

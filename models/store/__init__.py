@@ -3,24 +3,35 @@
 from models.store.census import (
     Standing,
     count_marked,
+    due_histories,
     mark_gone,
     mark_issues,
+    marked_issues,
+    note_histories,
     standing_issues,
     unmarked_issues,
 )
 from models.store.dataset import load_dataset
+from models.store.deployments import (
+    load_table_deployments,
+    save_table_deployments,
+    unknown_keys,
+    unknown_versions,
+)
 from models.store.facts import replace_version_deployments, save_facts, stale_issues, work_item_row
+from models.store.forecasts import save_forecast
 from models.store.issues import (
     clear_summaries,
     count_issues,
     data_size,
     issue_hashes,
+    load_histories,
     load_issues,
     projects,
     save_issues,
 )
 from models.store.lists import load_statuses, load_versions, save_statuses, save_versions
-from models.store.quality import count_findings, findings_of, save_findings
+from models.store.quality import clear_findings, count_findings, findings_of, save_findings
 from models.store.results import load_results, save_results
 from models.store.runs import (
     beat_run,
@@ -51,6 +62,7 @@ from models.store.traces import (
 __all__ = [
     "Standing",
     "beat_run",
+    "clear_findings",
     "clear_summaries",
     "complete_fetch",
     "count_fetch",
@@ -59,6 +71,7 @@ __all__ = [
     "count_marked",
     "data_size",
     "delete_before",
+    "due_histories",
     "end_run",
     "fail_fetch_of",
     "fetch_of",
@@ -70,14 +83,18 @@ __all__ = [
     "list_fetches",
     "list_runs",
     "load_dataset",
+    "load_histories",
     "load_issues",
     "load_performance",
     "load_results",
     "load_run",
     "load_statuses",
+    "load_table_deployments",
     "load_versions",
     "mark_gone",
     "mark_issues",
+    "marked_issues",
+    "note_histories",
     "projects",
     "replace_version_deployments",
     "request_run",
@@ -86,15 +103,19 @@ __all__ = [
     "save_facts",
     "save_fetch",
     "save_findings",
+    "save_forecast",
     "save_issues",
     "save_performance",
     "save_results",
     "save_statuses",
+    "save_table_deployments",
     "save_versions",
     "silent_runs",
     "stale_issues",
     "standing_issues",
     "take_run",
+    "unknown_keys",
+    "unknown_versions",
     "unmarked_issues",
     "work_item_row",
 ]

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from models.store.facts import delete_facts
 from models.store.shared import IN_LIST, change, parts
-from models.tables import IssueRow
+from models.tables import IssueRow, StatusRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +22,16 @@ class Standing:
 
     updated: datetime
     mark: str | None
+    content_hash: str
 
 
 def standing_issues(session: Session, profile: str, ids: Sequence[str]) -> dict[str, Standing]:
     """Those of the ids that are stored and not gone."""
     found: dict[str, Standing] = {}
     for some in parts(ids, IN_LIST):
-        query = select(IssueRow.issue_id, IssueRow.updated, IssueRow.census)
+        query = select(IssueRow.issue_id, IssueRow.updated, IssueRow.census, IssueRow.content_hash)
         rows = session.execute(query.where(*_present(profile), IssueRow.issue_id.in_(some)))
-        found.update({issue_id: Standing(updated, mark) for issue_id, updated, mark in rows})
+        found.update({issue_id: Standing(updated, mark, known) for issue_id, updated, mark, known in rows})
     return found
 
 
@@ -62,6 +63,32 @@ def mark_gone(session: Session, profile: str, mark: str, reason: str, now: datet
         change(session, update(IssueRow).where(*chosen).values(gone_at=now, gone_reason=reason, facts_hash=None))
     delete_facts(session, profile, ids)
     return len(ids)
+
+
+def marked_issues(session: Session, profile: str, mark: str) -> dict[str, str]:
+    """Issue id → key of those that are not gone and carry the mark."""
+    query = select(IssueRow.issue_id, IssueRow.key).where(*_present(profile), IssueRow.census == mark)
+    return dict(session.execute(query.order_by(IssueRow.issue_id)).all())
+
+
+def note_histories(session: Session, profile: str, ids: Sequence[str], at: datetime) -> None:
+    """Note when the histories of these issues were last read."""
+    for some in parts(ids, IN_LIST):
+        chosen = (IssueRow.profile == profile, IssueRow.issue_id.in_(some))
+        change(session, update(IssueRow).where(*chosen).values(history_read_at=at))
+
+
+def due_histories(session: Session, profile: str, before: datetime, lately: datetime, limit: int) -> list[str]:
+    """Ids of issues whose history was read before an instant, those read longest ago first, at most ``limit``.
+
+    Only issues that are not done, or were updated since ``lately``: the history of old work stays what it is.
+    """
+    unread = or_(IssueRow.history_read_at.is_(None), IssueRow.history_read_at < before)
+    open_or_late = or_(StatusRow.category.is_distinct_from("done"), IssueRow.updated >= lately)
+    same = (StatusRow.profile == IssueRow.profile) & (StatusRow.status_id == IssueRow.status_id)
+    query = select(IssueRow.issue_id).outerjoin(StatusRow, same).where(*_present(profile), unread, open_or_late)
+    oldest_first = query.order_by(IssueRow.history_read_at.asc().nulls_first(), IssueRow.issue_id)
+    return list(session.scalars(oldest_first.limit(limit)))
 
 
 def _present(profile: str) -> tuple[Any, ...]:

@@ -73,9 +73,21 @@ def load_issues(session: Session, profile: str, ids: Sequence[str]) -> list[Issu
             select(*columns(IssueRow)).where(IssueRow.profile == profile, IssueRow.issue_id.in_(some))
         ).mappings()
     ]
-    histories = _histories(session, profile, [row["issue_id"] for row in rows])
+    histories = load_histories(session, profile, [row["issue_id"] for row in rows])
     found = {row["issue_id"]: _issue(row, histories.get(row["issue_id"], ())) for row in rows}
     return [found[issue_id] for issue_id in ids if issue_id in found]
+
+
+def load_histories(session: Session, profile: str, ids: Sequence[str]) -> dict[str, tuple[Transition, ...]]:
+    """Issue id → its history in order, for those of the ids that have one."""
+    found: dict[str, list[Transition]] = {}
+    for some in parts(ids, IN_LIST):
+        query = select(*columns(TransitionRow)).where(
+            TransitionRow.profile == profile, TransitionRow.issue_id.in_(some)
+        )
+        for row in session.execute(query).mappings():
+            found.setdefault(row["issue_id"], []).append(_transition(row))
+    return {issue_id: tuple(sorted(changes)) for issue_id, changes in found.items()}
 
 
 def issue_hashes(session: Session, profile: str) -> dict[str, str]:
@@ -110,17 +122,6 @@ def _transition_rows(profile: str, issue: Issue) -> Iterator[Row]:
 
 def _issue(row: Mapping[Any, Any], transitions: tuple[Transition, ...]) -> Issue:
     return Issue(**{name: row[name] for name in _OWN}, fields=row["fields"], transitions=transitions)
-
-
-def _histories(session: Session, profile: str, ids: Sequence[str]) -> dict[str, tuple[Transition, ...]]:
-    found: dict[str, list[Transition]] = {}
-    for some in parts(ids, IN_LIST):
-        query = select(*columns(TransitionRow)).where(
-            TransitionRow.profile == profile, TransitionRow.issue_id.in_(some)
-        )
-        for row in session.execute(query).mappings():
-            found.setdefault(row["issue_id"], []).append(_transition(row))
-    return {issue_id: tuple(sorted(changes)) for issue_id, changes in found.items()}
 
 
 def _transition(row: Mapping[Any, Any]) -> Transition:

@@ -10,7 +10,7 @@ from models.tables import DataQualityRow, IssueRow
 
 
 def save_findings(session: Session, profile: str, origin: str, found: Mapping[str, Mapping[str, int]]) -> None:
-    """Replace what one origin (changelog, facts) found about these issues."""
+    """Replace what one origin (changelog, facts, verify) found about these issues."""
     for some in parts(list(found), IN_LIST):
         change(
             session,
@@ -24,6 +24,11 @@ def save_findings(session: Session, profile: str, origin: str, found: Mapping[st
         for reason, count in reasons.items()
     ]
     insert_rows(session, DataQualityRow, rows)
+
+
+def clear_findings(session: Session, profile: str, origin: str) -> None:
+    """Forget what one origin found about all issues of a profile."""
+    change(session, delete(DataQualityRow).where(DataQualityRow.profile == profile, DataQualityRow.origin == origin))
 
 
 def count_findings(session: Session, profile: str) -> dict[str, int]:

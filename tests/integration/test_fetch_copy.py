@@ -1,7 +1,6 @@
 """The copy a fetch leaves: whole, equal however it came about, and free of people."""
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -277,18 +276,3 @@ def test_summaries_can_be_left_in_jira(world: World) -> None:
     assert not any("summary" in json.dumps(seen.asked.get("fields", [])) for seen in world.jira.log)
     with world.current.engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM issues WHERE summary IS NOT NULL")).scalar() == 0
-
-
-@on_sqlite
-def test_a_run_shows_signs_of_life_while_one_answer_is_waited_for(world: World) -> None:
-    """From a thread of its own: an answer may take longer than the silence that a sweep allows."""
-    run = world.request()
-    world.clock.advance(timedelta(minutes=1))
-    with fetch.beating(world.current, run, every=0.01):
-        until = time.monotonic() + 10
-        while world.latest(run).heartbeat_at == run.heartbeat_at and time.monotonic() < until:
-            time.sleep(0.01)
-    assert world.latest(run).heartbeat_at == world.clock()
-    world.clock.advance(timedelta(minutes=1))
-    time.sleep(0.05)
-    assert world.latest(run).heartbeat_at < world.clock()

@@ -18,6 +18,7 @@ from tasks import fetch
 from worker import runtime
 from worker.errors import RetryableError
 
+TROUBLE = {"tries": 1, "seconds": 0.5}
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -304,15 +305,15 @@ def test_requests_of_a_stage_that_has_to_wait_are_counted_once(world: World) -> 
 
 
 def test_a_wait_does_not_make_the_count_of_troubles_begin_anew(world: World) -> None:
-    """The task base gives up after some waits without progress; a failed stage is no progress."""
+    """The task base gives up after some tries without progress; a failed stage is no progress."""
     world.jira.faults.append(failing(503, retry_after=600, door="serverInfo", times=2))
     run = world.request()
     with pytest.raises(RetryableError):
         fetch.work(world.current, run)
     with world.current.sessions.begin() as session:
-        store.beat_run(session, run.run_id, 1, world.clock(), cursor={**world.latest(run).cursor, "trouble": 1})
+        store.beat_run(session, run.run_id, 1, world.clock(), cursor={**world.latest(run).cursor, "trouble": TROUBLE})
     world.current.redis.flushall()
     with pytest.raises(RetryableError):
         fetch.work(world.current, world.latest(run))
-    assert world.latest(run).cursor["trouble"] == 1
+    assert world.latest(run).cursor["trouble"] == TROUBLE
     world.current.redis.flushall()

@@ -1,5 +1,7 @@
 """The task base on a real database and a real queue: the fence, the waits, the failures, and who goes on."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +18,7 @@ from models.records import Run
 from worker import runtime
 from worker.errors import FatalError, RetryableError
 from worker.runtime import Runtime
-from worker.task import LONGEST_COUNTDOWN, MAX_TROUBLE, RunTask
+from worker.task import LONGEST_COUNTDOWN, RunTask, beating, tries
 
 pytestmark = pytest.mark.usefixtures("redis_client")
 Body = Callable[[Runtime, Run], None]
@@ -47,11 +49,12 @@ def queued(redis_client: Redis) -> int:
     return int(redis_client.llen("celery"))
 
 
-def raising(error: Exception) -> Body:
-    """A body that raises."""
+def raising(*errors: Exception) -> Body:
+    """A body that raises one after the other, the last for ever."""
+    left = list(errors)
 
     def body(_current: Runtime, _run: Run) -> None:
-        raise error
+        raise left.pop(0) if len(left) > 1 else left[0]
 
     return body
 
@@ -85,7 +88,7 @@ def test_a_message_of_a_run_that_moved_on_does_nothing(world: World, make_task: 
     assert world.latest(run) == before
 
 
-@pytest.mark.parametrize(("asked", "waited"), [(None, 1.0), (17.0, 17.0), (3600.0, 3600.0)])
+@pytest.mark.parametrize(("asked", "waited"), [(None, 2.0), (0.1, 1.0), (17.0, 17.0), (3600.0, 3600.0)])
 def test_a_passing_fault_makes_the_run_wait_and_sends_it_round_again(
     world: World, make_task: Callable[..., Task], redis_client: Redis, asked: float | None, waited: float
 ) -> None:
@@ -94,7 +97,9 @@ def test_a_passing_fault_makes_the_run_wait_and_sends_it_round_again(
     make_task(raising(RetryableError("Jira is busy", asked))).apply((run.run_id, 1))
     latest = world.latest(run)
     assert (latest.state, latest.error) == ("waiting", "Jira is busy")
-    assert latest.wait_until == world.clock() + timedelta(seconds=waited)
+    assert latest.wait_until is not None
+    most = waited if asked else waited * 1.25  # where nobody named a time, the back-off's jitter is added
+    assert waited <= (latest.wait_until - world.clock()).total_seconds() <= most
     assert queued(redis_client) == 1
     assert LONGEST_COUNTDOWN < 180
 
@@ -109,17 +114,97 @@ def test_a_database_that_went_away_is_a_passing_fault(world: World, make_task: C
     assert "select" not in str(latest.error)
 
 
-def test_waits_without_progress_come_to_an_end(world: World, make_task: Callable[..., Task]) -> None:
-    """The last one fails the run with the reason."""
+@pytest.mark.parametrize(("each", "waits"), [(1, 7), (4, 1), (5, 1)])
+def test_tries_in_vain_come_to_an_end(world: World, make_task: Callable[..., Task], each: int, waits: int) -> None:
+    """Eight, however many of them a slice makes; run and Fetch Operation are failed with the last reason."""
     run = world.request()
-    task = make_task(raising(RetryableError("Jira is busy")))
-    for _ in range(MAX_TROUBLE):
+    with world.current.sessions.begin() as session:
+        store.save_fetch(session, world.operation(run))
+    busy = [RetryableError("Jira is busy", tries=each)] * waits
+    task = make_task(raising(*busy, RetryableError("Jira answered 503", tries=each)))
+    for _ in range(waits):
         task.apply((run.run_id, 1))
         assert world.latest(run).state == "waiting"
     task.apply((run.run_id, 1))
     latest = world.latest(run)
     assert latest.state == "failed"
-    assert f"given up after {MAX_TROUBLE} waits" in str(latest.error)
+    assert latest.error == f"Jira answered 503; given up after {each * (waits + 1)} tries"
+    with world.current.reads() as session:
+        fetched = store.fetch_of(session, run.run_id)
+    assert fetched is not None
+    assert (fetched.state, fetched.error) == ("failed", latest.error)
+
+
+def test_progress_makes_the_count_of_tries_begin_anew(world: World, make_task: Callable[..., Task]) -> None:
+    """Whoever makes progress writes a cursor without it."""
+    run = world.request()
+    task = make_task(raising(RetryableError("Jira is busy", tries=4)))
+    for _ in range(3):
+        task.apply((run.run_id, 1))
+        assert tries(world.latest(run)) == 4
+        with world.current.sessions.begin() as session:
+            store.beat_run(session, run.run_id, 1, world.clock(), cursor={"stage": "census"})
+    assert world.latest(run).state == "waiting"
+
+
+def test_a_wait_for_a_pause_is_no_try_and_takes_no_patience(world: World, make_task: Callable[..., Task]) -> None:
+    """Jira may close for an hour, and another worker's requests may make it do so again."""
+    run = world.request()
+    task = make_task(raising(RetryableError("Jira asked for a pause", 3600.0, tries=0)))
+    for _ in range(12):
+        task.apply((run.run_id, 1))
+        assert world.latest(run).state == "waiting"
+        world.clock.advance(timedelta(hours=1))
+    assert tries(world.latest(run)) == 0
+
+
+def test_ten_minutes_of_trying_in_vain_are_enough(world: World, make_task: Callable[..., Task]) -> None:
+    """A Jira that takes minutes to answer nothing is not asked eight times; the waits between do not count."""
+    run = world.request()
+
+    def slow(_current: Runtime, _run: Run) -> None:
+        world.clock.advance(timedelta(minutes=3))
+        raise RetryableError("Jira timed out", 300.0)
+
+    task = make_task(slow)
+    for _ in range(3):
+        task.apply((run.run_id, 1))
+        assert world.latest(run).state == "waiting"
+        world.clock.advance(timedelta(hours=5))
+    task.apply((run.run_id, 1))
+    assert world.latest(run).error == "Jira timed out; given up after 4 tries"
+
+
+def test_a_run_shows_signs_of_life_while_a_step_works(world: World) -> None:
+    """From a thread of its own: an answer of Jira, or a metric, may take longer than the silence a sweep allows."""
+    run = world.request()
+    world.clock.advance(timedelta(minutes=1))
+    with beating(world.current, run, every=0.01):
+        until = time.monotonic() + 10
+        while world.latest(run).heartbeat_at == run.heartbeat_at and time.monotonic() < until:
+            time.sleep(0.01)
+    assert world.latest(run).heartbeat_at == world.clock()
+    world.clock.advance(timedelta(minutes=1))
+    time.sleep(0.05)
+    assert world.latest(run).heartbeat_at < world.clock()
+
+
+def test_every_step_beats(world: World, make_task: Callable[..., Task]) -> None:
+    """Without a word from its body; the beat ends with the step, whatever ended it."""
+    run = world.request()
+    seen: list[bool] = []
+
+    def body(_current: Runtime, _run: Run) -> None:
+        world.clock.advance(timedelta(minutes=1))
+        until = time.monotonic() + 10
+        while world.latest(run).heartbeat_at != world.clock() and time.monotonic() < until:
+            time.sleep(0.05)
+        seen.append(world.latest(run).heartbeat_at == world.clock())
+        raise FatalError("enough")
+
+    make_task(body, steps=("fetch",)).apply((run.run_id, 1))
+    assert seen == [True]
+    assert not [thread for thread in threading.enumerate() if thread.name == "heartbeat"]
 
 
 def test_an_error_for_a_person_fails_the_run_and_its_fetch(

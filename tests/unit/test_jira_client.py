@@ -16,8 +16,17 @@ from jira_gate import Gate
 from requests.adapters import BaseAdapter
 
 from worker.errors import FatalError, RetryableError
-from worker.jira.client import LONGEST_WAIT, Client, MissingError, RefusedError, backoff, open_session, retry_after
+from worker.jira.client import (
+    Client,
+    MissingError,
+    RefusedError,
+    backoff,
+    open_session,
+    slot_wait,
+)
+from worker.limiter import NoSlotError
 from worker.settings import Connection
+from worker.task import MAX_TRIES
 
 TOKEN = "ATATT3xFfGF0-very-secret-token"
 EMAIL = "metrics@acme.example"
@@ -72,13 +81,15 @@ class Setting:
     naps: list[float]
 
 
-def setting(*answers: Answer, token: str | None = TOKEN, email: str | None = EMAIL, context: str = "") -> Setting:
+def setting(
+    *answers: Answer, token: str | None = TOKEN, email: str | None = EMAIL, context: str = "", tried: int = 0
+) -> Setting:
     """A client whose answers are these."""
     connection = Connection("acme", f"https://acme.example{context}", email=email)
     wire, gate, naps = Wire(*answers), Gate(), []
     session = open_session(1)
     session.mount("https://acme.example", wire)
-    return Setting(Client(connection, token, gate, session=session, sleep=naps.append), wire, gate, naps)
+    return Setting(Client(connection, token, gate, session=session, sleep=naps.append, tried=tried), wire, gate, naps)
 
 
 def ask(found: Setting) -> Any:
@@ -163,7 +174,7 @@ def test_a_passing_fault_is_asked_again(status: int) -> None:
     found = setting(Answer(status, "<html>busy</html>"), Answer(body="[1]"))
     assert ask(found) == [1]
     assert len(found.naps) == 1
-    assert found.client.traffic.take() == (2, 0)
+    assert found.client.traffic.take() == (2, int(status in (429, 503)))
     assert found.gate.held == 0
 
 
@@ -193,7 +204,7 @@ def test_a_good_status_without_json_is_a_fault(body: str) -> None:
 
 
 def test_a_fault_that_lasts_gives_the_worker_back() -> None:
-    """The waits double from 2 s; one over 15 s is not slept but told."""
+    """The waits double from 2 s; one over 15 s is not slept but told, with the number of tries."""
     found = setting(Answer(500))
     error = error_of(found)
     assert isinstance(error, RetryableError)
@@ -201,7 +212,29 @@ def test_a_fault_that_lasts_gives_the_worker_back() -> None:
     assert 16 <= error.retry_after <= 20
     assert [int(nap) for nap in found.naps] == pytest.approx([2, 4, 8], abs=2)
     assert found.client.traffic.take() == (4, 0)
+    assert error.tries == 4
     assert "acme.example/rest/api/3/search/jql answered 500" in str(error)
+
+
+def test_a_request_is_tried_eight_times_over_all_slices() -> None:
+    """What a run tried before counts, and the waits go on doubling: 8 tries in about four minutes."""
+    tried, waits = 0, []
+    while tried < MAX_TRIES:
+        found = setting(Answer(500), tried=tried)
+        error = error_of(found)
+        assert isinstance(error, RetryableError)
+        tried += error.tries
+        waits += [*found.naps, error.retry_after]
+    assert (tried, len(waits)) == (MAX_TRIES, 8)
+    assert waits[:-1] == pytest.approx([2, 4, 8, 16, 32, 64, 120], rel=0.25)
+
+
+def test_a_client_whose_run_made_progress_is_patient_again() -> None:
+    """The count is of one request in vain, not of a whole fetch."""
+    found = setting(Answer(500), tried=7)
+    assert vars(error_of(found))["tries"] == 1
+    found.client.tried = 0
+    assert vars(error_of(found))["tries"] == 4
 
 
 @pytest.mark.parametrize(("asked", "slept"), [("5", 5.0), ("0", 2.0), ("1", 2.0), ("15", 15.0)])
@@ -210,6 +243,7 @@ def test_what_an_answer_asks_for_is_the_least_wait(asked: str, slept: float) -> 
     found = setting(Answer(429, headers={"Retry-After": asked}), Answer())
     ask(found)
     assert slept <= found.naps[0] <= max(slept, 2.5)
+    assert found.client.traffic.take() == (2, 1)
 
 
 @pytest.mark.parametrize("seconds", [16, 3600, 50_000])
@@ -218,59 +252,103 @@ def test_a_long_wait_is_told_and_never_slept_nor_final(seconds: int) -> None:
     found = setting(Answer(429, headers={"Retry-After": str(seconds)}))
     error = error_of(found)
     assert isinstance(error, RetryableError)
-    assert error.retry_after == seconds
+    assert (error.retry_after, error.tries) == (seconds, 1)
     assert found.naps == []
     assert len(found.wire.seen) == 1
+
+
+def test_a_date_is_measured_against_the_clock_of_the_answer() -> None:
+    """Retry-After as a date, from a Jira whose clock is not ours."""
+    headers = {"Date": "Wed, 21 Oct 2026 07:00:00 GMT", "Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}
+    assert vars(error_of(setting(Answer(503, headers=headers))))["retry_after"] == 28 * 60
 
 
 @pytest.mark.parametrize(
     ("status", "headers", "pause"),
     [
         (429, {"Retry-After": "7", "RateLimit-Reason": "jira-burst-based"}, (7.0, "jira-burst-based")),
+        (429, {"Retry-After": "7", "RateLimit-Reason": "jira-of-tomorrow"}, (7.0, "jira-of-tomorrow")),
+        (429, {"Retry-After": "7", "RateLimit-Reason": f"for {EMAIL}"}, (7.0, "unnamed limit")),
         (429, {}, (2.0, "429")),
         (503, {"Retry-After": "3"}, (3.0, "503")),
         (503, {}, (2.0, "503")),
-        (500, {"Retry-After": "3"}, None),
+        (500, {"Retry-After": "3"}, (3.0, "500")),
+        (504, {"Retry-After": "0"}, None),
         (502, {}, None),
     ],
 )
-def test_only_429_and_503_hold_everyone(
+def test_429_and_503_and_whoever_names_a_wait_hold_everyone(
     status: int, headers: Mapping[str, str], pause: tuple[float, str] | None
 ) -> None:
     """They speak for the login; another server error is that request's own."""
     found = setting(Answer(status, headers=headers), Answer())
     ask(found)
-    assert found.gate.pauses == ([pause] if pause else [])
+    if pause is None:
+        assert found.gate.pauses == []
+    else:
+        assert found.gate.pauses == [(pytest.approx(pause[0], rel=0.25), pause[1])]
+        assert found.gate.pauses[0][0] >= pause[0]
+
+
+def test_a_gateway_without_a_word_is_backed_off_from_by_everyone() -> None:
+    """Each pause twice the one before, for all."""
+    found = setting(Answer(429), Answer(429), Answer(429), Answer())
+    ask(found)
+    assert [pause for pause, _ in found.gate.pauses] == pytest.approx([2, 4, 8], rel=0.25)
+
+
+@pytest.mark.parametrize("status", [200, 400, 404])
+def test_an_empty_bucket_holds_everyone_whatever_the_answer(status: int) -> None:
+    """Data Center says it on every answer; the answer itself is as good as any."""
+    headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Interval-Seconds": "6", "retry-after": "5"}
+    found = setting(Answer(status, headers=headers))
+    with suppress(FatalError):
+        ask(found)
+    assert [pause for pause, _ in found.gate.pauses] == [5.0]
+    assert found.naps == []
+
+
+def test_a_retry_after_of_zero_on_a_good_answer_is_no_wait() -> None:
+    """Nor is any other where tokens remain."""
+    for value in ("0", "60"):
+        found = setting(Answer(headers={"X-RateLimit-Remaining": "3", "retry-after": value}))
+        ask(found)
+        assert (found.gate.pauses, found.naps) == ([], [])
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("5", 5.0),
-        (" 5 ", 5.0),
-        ("1.5", 1.5),
-        ("0", 0.0),
-        ("999999999", LONGEST_WAIT),
-        ("-5", None),
-        ("nan", None),
-        ("inf", None),
-        ("1e9", None),
-        ("soon", None),
-        ("", None),
-        ("٥", None),
-        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
-    ],
+    ("refusal", "delays"),
+    [(NoSlotError("Redis did not answer"), 0), (NoSlotError("the limit is used up", retry_after=4.0), 1)],
 )
-def test_a_wait_is_a_plain_number_of_seconds_and_at_most_a_day(value: str, expected: float | None) -> None:
-    """Whatever a proxy writes there must not stop a run for ever."""
-    assert retry_after({"Retry-After": value}) == expected
-    assert retry_after({}) is None
+def test_without_leave_nothing_is_sent_and_the_slice_ends_at_once(refusal: NoSlotError, delays: int) -> None:
+    """The limiter has waited as long as it makes sense; a Redis that is away does not come back for asking."""
+    found = setting(Answer())
+    found.gate.refusal = refusal
+    assert error_of(found) is refusal
+    assert (found.wire.seen, found.naps) == ([], [])
+    assert found.client.traffic.take() == (0, delays)
+
+
+def test_tries_before_the_limiter_refused_are_not_forgotten() -> None:
+    """Or a run that alternates between the two would never end."""
+    found = setting(Answer(500), Answer(500), Answer())
+    found.gate.leave = 2
+    found.gate.refusal = NoSlotError("a pause", retry_after=60.0, tries=0)
+    assert vars(error_of(found)) == {"retry_after": 60.0, "tries": 2}
+
+
+@pytest.mark.parametrize(("per_seconds", "waited"), [(10.0, 15.0), (1.0, 15.0), (60.0, 75.0), (3600.0, 75.0)])
+def test_a_slot_is_waited_for_longer_than_a_window(per_seconds: float, waited: float) -> None:
+    """Or the worker would be given back each time the quota is used up; but a slice has to end."""
+    assert slot_wait(Connection("acme", "https://acme.example", per_seconds=per_seconds)) == waited
 
 
 def test_the_backoff_doubles_up_to_its_cap_and_jitter_only_adds() -> None:
-    """2, 4, 8, 16, 30, 30, …, each plus at most a quarter."""
-    for tried, base in enumerate([2, 4, 8, 16, 30, 30, 30], start=1):
+    """2, 4, 8, 16, 32, 64, 120, 120, …, each plus at most a quarter: under six minutes for all tries."""
+    bases = [2, 4, 8, 16, 32, 64, 120, 120]
+    for tried, base in enumerate(bases, start=1):
         assert all(base <= backoff(tried) <= base * 1.25 for _ in range(50))
+    assert sum(bases[: MAX_TRIES - 1]) * 1.25 < 360
 
 
 # --- what is final --------------------------------------------------------------------------------------------------
@@ -336,16 +414,49 @@ def test_a_context_path_is_part_of_the_place() -> None:
     assert "acme.example/jira/rest/api/3/search/jql is not there" in str(error_of(found))
 
 
+def requests_told(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    """What the log says of each request, after a look that no line of it tells a secret."""
+    told = [vars(record) for record in caplog.records]
+    assert not [line for line in told for secret in SECRETS if secret in str(line)]
+    return [line for line in told if line["msg"] == "jira request"]
+
+
 @pytest.mark.parametrize("status", [200, 400, 401, 404, 429, 500])
-def test_the_log_tells_path_and_status_and_no_secret(status: int, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither query nor body nor login."""
+def test_every_request_is_a_line_of_the_log(status: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Method, path, query, status, duration, bytes and delay; neither body nor login."""
     caplog.set_level("DEBUG")
     found = setting(Answer(status, jira_says("x"), {"Retry-After": "99"}))
+    found.gate.delay = 0.25
+    found.client.tried = 7
     with suppress(FatalError, RetryableError):
-        ask(found)
-    told = [str(record.__dict__) for record in caplog.records]
-    assert any(PATH in line and str(status) in line for line in told)
-    assert not [line for line in told for secret in SECRETS if secret in line]
+        found.client.post(PATH, {**BODY, "issueIdsOrKeys": ["body"]})
+    (line,) = requests_told(caplog)
+    assert (line["method"], line["path"], line["status"], line["delay"]) == ("POST", PATH, status, 0.25)
+    assert line["query"] == {"jql": "assignee = '[redacted]'"}
+    assert line["bytes"] == len(jira_says("x"))
+    assert line["duration"] >= 0
+
+
+def test_a_query_is_logged_as_far_as_anyone_may_read_it(caplog: pytest.LogCaptureFixture) -> None:
+    """The JQL stays readable without its people, and so do numbers."""
+    caplog.set_level("DEBUG")
+    jql = "project = PAY AND assignee in (ana.horvat, 'Jane Doe') AND updated >= 1732877091000 ORDER BY key"
+    setting(Answer()).client.get("/rest/api/2/search", {"jql": jql, "startAt": 50})
+    (line,) = requests_told(caplog)
+    assert line["query"]["startAt"] == 50
+    assert line["query"]["jql"].startswith("project = PAY AND assignee in ([redacted]")
+    assert line["query"]["jql"].endswith("AND updated >= 1732877091000 ORDER BY key")
+    assert "Jane" not in str(line)
+
+
+def test_a_request_that_came_to_nothing_is_a_line_too(caplog: pytest.LogCaptureFixture) -> None:
+    """With the kind of error in place of a status, and its own time."""
+    caplog.set_level("DEBUG")
+    ask(setting(Answer(error=requests.ReadTimeout(f"https://{TOKEN}@acme.example")), Answer()))
+    failed, good = requests_told(caplog)
+    assert (failed["error"], failed["levelname"], "status" in failed) == ("ReadTimeout", "WARNING", False)
+    assert failed["duration"] >= 0
+    assert (good["status"], "error" in good) == (200, False)
 
 
 def test_a_session_takes_proxies_and_certificates_from_the_environment() -> None:

@@ -1,11 +1,12 @@
 """JQL as text: a user's query survives being combined with ours, and equal queries have one name."""
 
 import doctest
+from datetime import UTC, datetime
 
 import pytest
 
 from worker.jira import jql
-from worker.jira.jql import combined, normalised, without_order
+from worker.jira.jql import combined, instant, normalised, without_order
 
 
 @pytest.mark.parametrize(
@@ -73,3 +74,33 @@ def test_a_query_that_jira_will_refuse_is_passed_on(text: str) -> None:
 def test_the_example_in_the_documentation_holds() -> None:
     """It shows the whole rule."""
     assert doctest.testmod(jql).failed == 0
+
+
+def test_an_instant_is_epoch_milliseconds_where_the_site_takes_them() -> None:
+    """Cut, not rounded: never later than meant."""
+    assert instant(datetime(2026, 3, 2, 9, 30, 0, 1_999, UTC)) == "1772443800001"
+
+
+@pytest.mark.parametrize(
+    ("utc", "zone", "literal"),
+    [
+        ("2026-03-02T09:30:59", "Europe/Zagreb", "2026-03-02 10:30"),
+        ("2026-03-02T09:30:59", "Pacific/Pago_Pago", "2026-03-01 22:30"),
+        ("2026-03-02T09:30:59", "Pacific/Kiritimati", "2026-03-02 23:30"),
+        # New York's clocks go back at 06:00 UTC: 01:00 to 01:59 comes twice, and is begun before.
+        ("2026-11-01T04:59:00", "America/New_York", "2026-11-01 00:59"),
+        ("2026-11-01T05:00:00", "America/New_York", "2026-11-01 00:59"),
+        ("2026-11-01T06:59:00", "America/New_York", "2026-11-01 00:59"),
+        ("2026-11-01T07:00:00", "America/New_York", "2026-11-01 02:00"),
+        # Lord Howe's go back half an hour at 15:00 UTC: 01:30 to 01:59 comes twice.
+        ("2026-04-04T15:10:00", "Australia/Lord_Howe", "2026-04-05 01:29"),
+        # Where they go forward nothing comes twice.
+        ("2026-03-08T07:00:00", "America/New_York", "2026-03-08 03:00"),
+        ("2026-03-02T09:30:59", "", "2026-03-01 09:30"),
+        ("2026-03-02T09:30:59", "GMT-03:00", "2026-03-01 09:30"),
+        ("2026-03-02T09:30:59", "../etc", "2026-03-01 09:30"),
+    ],
+)
+def test_a_literal_is_never_later_than_the_instant_it_stands_for(utc: str, zone: str, literal: str) -> None:
+    """Floored to the minute, before an hour that comes twice, a day earlier where the zone is not known."""
+    assert instant(datetime.fromisoformat(f"{utc}+00:00"), zone) == f'"{literal}"'

@@ -2,6 +2,10 @@
 
 What comes back is JSON or one of our errors: RetryableError (later, perhaps), FatalError and its kinds (a person must
 act). Messages name Jira's host and path, never a query, a body or a credential.
+
+Short waits are slept, a long one gives the worker back; the run takes the number of tries along and ends them (see
+``worker.task``). A wait that Jira names is kept in full. Whatever it says of limits holds all requests of this login,
+of any worker: it has limits for one path and for the whole site, and with one pause for both a burst costs seconds.
 """
 
 import itertools
@@ -11,6 +15,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -20,16 +25,17 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from worker.errors import FatalError, RetryableError
-from worker.limiter import Limiter
+from worker.jira import waits
+from worker.limiter import Limiter, NoSlotError
 from worker.redact import redact
 from worker.settings import Connection
 
 log = logging.getLogger(__name__)
 
-SHORT_WAIT: Final = 15.0  # a longer one gives the worker back, and how often that is done is for the task to count
-LONGEST_WAIT: Final = 86_400.0  # whatever a header says
+SHORT_WAIT: Final = 15.0  # a longer one gives the worker back
+LONGEST_SLOT_WAIT: Final = 75.0  # a slice has to end before its time limit
 FIRST_BACKOFF: Final = 2.0
-LAST_BACKOFF: Final = 30.0
+LAST_BACKOFF: Final = 120.0
 USER_AGENT: Final = "flowbeat/0.1"
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
@@ -47,6 +53,12 @@ class RefusedError(FatalError):
 
 class MissingError(FatalError):
     """Jira answered 404 or 410: what was asked for is not there, or not for this login."""
+
+
+class _BusyError(RetryableError):
+    """Jira has no time now; ``reason`` where that holds for every request of this login, else None."""
+
+    reason: str | None = None
 
 
 @dataclass(slots=True)
@@ -82,13 +94,20 @@ class Client:
         *,
         session: requests.Session | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        tried: int = 0,
     ) -> None:
-        """Bind a connection; nothing is sent yet."""
+        """Bind a connection; nothing is sent yet.
+
+        ``tried`` is how often the run tried in vain before, with no progress since; who sees progress sets it to 0.
+        """
         self.connection = connection
+        self.tried = tried
         self.traffic = Traffic()
         self.anonymous = token is None
         self._limiter = limiter
         self._sleep = sleep
+        self._now = now
         self._session = session or open_session(connection.concurrency)
         self._auth = _auth(connection, token)
         url = urlsplit(connection.base_url)
@@ -103,25 +122,52 @@ class Client:
         return self._call("POST", path, json=body)
 
     def _call(self, method: str, path: str, **content: Any) -> Any:
-        """Short waits are slept; as each is twice the one before, it is never long until the worker is given back."""
-        for tried in itertools.count(1):
+        """Each back-off is twice the one before, so it is not long until the worker is given back."""
+        before = self.tried
+        for tried in itertools.count(before + 1):
             try:
                 return self._send(method, path, **content)
+            except NoSlotError as error:
+                self.traffic.add(delays=int(error.retry_after is not None))
+                error.tries += tried - 1 - before
+                raise
             except RetryableError as error:
-                wait = max(error.retry_after or 0.0, backoff(tried))
+                wait = self._wait_after(error, tried)
                 if wait > SHORT_WAIT:
-                    raise RetryableError(str(error), wait) from error
+                    error.retry_after, error.tries = wait, tried - before
+                    raise
                 log.warning("jira try again", extra={"path": path, "tried": tried, "wait": wait, "why": str(error)})
                 self._sleep(wait)
         raise AssertionError("the loop above returns or raises")
 
+    def _wait_after(self, error: RetryableError, tried: int) -> float:
+        """Seconds until the next try; everyone waits that long where Jira's answer was meant for everyone."""
+        wait = max(error.retry_after or 0.0, backoff(tried))
+        if isinstance(error, _BusyError) and error.reason:
+            self.traffic.add(delays=1)
+            self._limiter.pause(wait, error.reason)
+        return wait
+
     def _send(self, method: str, path: str, **content: Any) -> Any:
-        with self._limiter.slot(max_wait=SHORT_WAIT) as slot:
+        with self._limiter.slot(max_wait=slot_wait(self.connection)) as slot:
             self.traffic.add(calls=1, delays=int(slot.delay > 0))
-            started = time.monotonic()
-            answer = self._exchange(method, path, **content)
-        self._note(method, path, answer, time.monotonic() - started, slot.delay)
+            answer = self._noted(method, path, slot.delay, **content)
         return self._read(path, answer)
+
+    def _noted(self, method: str, path: str, delay: float, **content: Any) -> requests.Response:
+        """Exchange and log it, whatever came of it."""
+        query = redact(dict(content.get("params") or {}) | _jql(content.get("json")))
+        facts: dict[str, Any] = {"method": method, "path": path, "query": query, "delay": round(delay, 6)}
+        started = time.monotonic()
+        try:
+            answer = self._exchange(method, path, **content)
+        except (RetryableError, FatalError) as error:
+            facts |= {"duration": round(time.monotonic() - started, 6), "error": type(error.__cause__).__name__}
+            log.warning("jira request", extra=facts)
+            raise
+        facts |= {"duration": round(time.monotonic() - started, 6)}
+        log.info("jira request", extra={**facts, "status": answer.status_code, "bytes": len(answer.content)})
+        return answer
 
     def _exchange(self, method: str, path: str, **content: Any) -> requests.Response:
         url = self.connection.base_url.rstrip("/") + path
@@ -150,10 +196,10 @@ class Client:
         status = answer.status_code
         where = f"{self._site}{path}"
         if status in _BUSY or status >= _SERVER_ERRORS:
-            wait = retry_after(answer.headers)
-            if status in _PAUSING:
-                self._limiter.pause(wait or FIRST_BACKOFF, answer.headers.get("RateLimit-Reason", str(status)))
-            raise RetryableError(f"{where} answered {status}", wait)
+            raise self._busy(status, where, answer)
+        slow = waits.slowing(answer.headers)
+        if slow:
+            self._limiter.pause(slow, "Jira's limit is nearly used up")
         if status >= _CLIENT_ERRORS:
             raise self._refusal(status, where, answer)
         if status >= _REDIRECTS:
@@ -162,6 +208,15 @@ class Client:
             return answer.json()
         except requests.exceptions.JSONDecodeError as error:
             raise RetryableError(f"{where} answered {status} with something that is not JSON") from error
+
+    def _busy(self, status: int, where: str, answer: requests.Response) -> _BusyError:
+        """A server error that names no wait is that request's own; all else is said to everyone."""
+        wait = waits.asked(answer.headers, self._now())
+        reason = answer.headers.get("RateLimit-Reason")
+        error = _BusyError(f"{where} answered {status}{f' ({_word(reason)})' if reason else ''}", wait)
+        if status in _PAUSING or wait:
+            error.reason = _word(reason) if reason else str(status)
+        return error
 
     def _refusal(self, status: int, where: str, answer: requests.Response) -> FatalError:
         name = self.connection.name
@@ -174,10 +229,6 @@ class Client:
                 f"{where} is not there ({status}){_words(answer)}; check base_url of connection {name!r}"
             )
         return RefusedError(f"{self._site} did not accept the request ({status}){_words(answer)}")
-
-    def _note(self, method: str, path: str, answer: requests.Response, seconds: float, delay: float) -> None:
-        facts = {"method": method, "path": path, "status": answer.status_code, "bytes": len(answer.content)}
-        log.info("jira request", extra={**facts, "duration": round(seconds, 6), "delay": round(delay, 6)})
 
 
 def open_session(connections: int) -> requests.Session:
@@ -194,10 +245,9 @@ def backoff(tried: int) -> float:
     return base + random.uniform(0, base / 4)
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The wait an answer asks for in seconds, at most a day; None where it names none that can be read."""
-    value = headers.get("Retry-After", "").strip()
-    return min(float(value), LONGEST_WAIT) if re.fullmatch(r"\d{1,9}(\.\d+)?", value, re.ASCII) else None
+def slot_wait(connection: Connection) -> float:
+    """Seconds a request may wait for its slot: a whole window and a little more, or much of the quota is never used."""
+    return min(max(SHORT_WAIT, connection.per_seconds * 1.25), LONGEST_SLOT_WAIT)
 
 
 class _Bearer(AuthBase):
@@ -232,5 +282,15 @@ def _words(answer: requests.Response) -> str:
         return ""
     general, named = body.get("errorMessages"), body.get("errors")
     words = [*(general if isinstance(general, list) else ()), *(named.values() if isinstance(named, dict) else ())]
-    said = " ".join(" ".join(map(str, words)).split())[:500]
-    return f": {redact(said)}" if said else ""
+    said = " ".join(redact(" ".join(map(str, words))).split())[:500]
+    return f": {said}" if said else ""
+
+
+def _word(reason: str) -> str:
+    """Jira's name for a limit: any word it may come to use, and nothing a proxy may put in its place."""
+    return reason if re.fullmatch(r"[\w.-]{1,80}", reason, re.ASCII) else "unnamed limit"
+
+
+def _jql(body: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The only part of a body that is logged."""
+    return {"jql": body["jql"]} if body and "jql" in body else {}

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from models.records import Field, Issue, Status, Version, micros
-from worker.errors import RetryableError
+from models.records import Field, Issue, Status, Transition, Version
+from worker.errors import FatalError, RetryableError
 from worker.jira import parse
 from worker.jira.client import Client, RefusedError
-from worker.jira.jql import combined
+from worker.jira.jql import combined, instant
 from worker.jira.pages import next_token, required, rows
 from worker.jira.reader import Batch, Listing, chunks, parallel
 
@@ -34,8 +34,11 @@ class Cloud:
 
     lists_updates = False
 
-    def __init__(self, client: Client, wanted: parse.Wanted, *, changelog_page: int = CHANGELOG_PAGE) -> None:
-        """Bind the client and what to ask of every issue."""
+    def __init__(
+        self, client: Client, wanted: parse.Wanted, *, zone: str | None = None, changelog_page: int = CHANGELOG_PAGE
+    ) -> None:
+        """Bind the client, what to ask of every issue, and how instants are written (``jql.instant``)."""
+        self._zone = zone
         self._changelog_page = changelog_page
         self._client = client
         self._wanted = wanted
@@ -54,8 +57,8 @@ class Cloud:
         return self._search(combined(jql), ["id"], IDS_PAGE, position)
 
     def changed(self, jql: str, since: datetime, position: str | None) -> Listing:
-        """A page of up to 100 (id, updated), oldest change first; epoch milliseconds need no time zone."""
-        clause = f"updated >= {micros(since) // 1000}"
+        """A page of up to 100 (id, updated), oldest change first."""
+        clause = f"updated >= {instant(since, self._zone)}"
         return self._search(combined(jql, clause, "updated ASC, key ASC"), ["updated"], ISSUES_PAGE, position)
 
     def issues(self, ids: Sequence[str]) -> Batch:
@@ -64,6 +67,11 @@ class Cloud:
         raw = {issue_id: each for page in pages for issue_id, each in page.items()}
         histories = self._histories(list(raw))
         return build(raw, self._wanted, histories)
+
+    def histories(self, ids: Sequence[str]) -> dict[str, tuple[Transition, ...]]:
+        """1,000 issues a request; one each for the anonymous."""
+        found = self._histories(ids)
+        return {issue_id: parse.transitions(found[issue_id], self._wanted)[0] for issue_id in ids}
 
     def visible(self, ids: Sequence[str]) -> set[str]:
         """Those a bulk fetch still returns; it reads the database, not the search index."""
@@ -78,6 +86,10 @@ class Cloud:
     def versions(self, project: str) -> list[Version]:
         """All versions of a project: one request."""
         return read_versions(self._client, API, project)
+
+    def zone(self) -> str:
+        """One request, none for the anonymous."""
+        return read_zone(self._client, API)
 
     def _search(self, jql: str, fields: list[str], size: int, position: str | None) -> Listing:
         body = {"jql": jql, "fields": fields, "maxResults": size}
@@ -150,6 +162,17 @@ def read_versions(client: Client, api: str, project: str) -> list[Version]:
     """The versions of a project, a plain list on both flavours."""
     path = f"{api}/project/{quote(project, safe='')}/versions"
     return rows(client.get(path), lambda each: parse.version(each, project), "versions")
+
+
+def read_zone(client: Client, api: str) -> str:
+    """The account's time zone, empty where Jira does not tell it to this login."""
+    if client.anonymous:
+        return ""
+    try:
+        account = client.get(f"{api}/myself")
+    except FatalError:
+        return ""
+    return str(account.get("timeZone") or "") if isinstance(account, dict) else ""
 
 
 def build(

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from models.records import Field, Status, Version, micros
+from models.records import Field, Status, Transition, Version, instant, micros
 from worker.errors import FatalError, RetryableError
+from worker.jira import jql as language
 from worker.jira import parse
 from worker.jira.client import Client
-from worker.jira.cloud import build, read_update, read_versions
+from worker.jira.cloud import build, read_update, read_versions, read_zone
 from worker.jira.jql import combined
 from worker.jira.pages import next_start, required, rows
 from worker.jira.reader import Batch, Listing, chunks, parallel
@@ -30,8 +31,17 @@ class DataCenter:
 
     lists_updates = True
 
-    def __init__(self, client: Client, wanted: parse.Wanted, *, page: int = IDS_PAGE, wall: int = WALL) -> None:
-        """Bind the client and what to ask of every issue."""
+    def __init__(
+        self,
+        client: Client,
+        wanted: parse.Wanted,
+        *,
+        zone: str | None = None,
+        page: int = IDS_PAGE,
+        wall: int = WALL,
+    ) -> None:
+        """Bind the client, what to ask of every issue, and how instants are written (``jql.instant``)."""
+        self._zone = zone
         self._page = page
         self._wall = wall
         self._client = client
@@ -53,7 +63,8 @@ class DataCenter:
         but JQL reads and sorts ``id`` as the key, project by project.
         """
         since, start = position or (0, 0)
-        page = self._search(combined(jql, f"created >= {since}" if since else "", ORDER), SHORT, self._page, start)
+        beyond = f"created >= {language.instant(instant(since * 1000), self._zone)}" if since else ""
+        page = self._search(combined(jql, beyond, ORDER), SHORT, self._page, start)
         found = required(page, "issues", list)
         updates = dict(rows(found, read_update, "issues"))
         after = next_start(page, start, len(found))
@@ -75,6 +86,13 @@ class DataCenter:
         cut = {key: "its changelog came incomplete" for key, each in raw.items() if not _is_whole(each)}
         return Batch(batch.issues, {**batch.broken, **cut})
 
+    def histories(self, ids: Sequence[str]) -> dict[str, tuple[Transition, ...]]:
+        """50 issues a request; an issue that is gone meanwhile, or whose history came cut, has none."""
+        pages = parallel(lambda some: self._whole(some, ["updated"]), chunks(ids, ISSUES_PAGE), self._workers)
+        whole = {issue_id: each for page in pages for issue_id, each in page.items() if _is_whole(each)}
+        histories = {issue_id: each["changelog"]["histories"] for issue_id, each in whole.items()}
+        return {issue_id: parse.transitions(histories.get(issue_id, ()), self._wanted)[0] for issue_id in ids}
+
     def visible(self, ids: Sequence[str]) -> set[str]:
         """Those an unvalidated search by id still finds; a validated one refuses ids that are gone."""
         pages = parallel(lambda some: self._by_id(some, ["updated"]), chunks(ids, LOOK_PAGE), self._workers)
@@ -89,8 +107,12 @@ class DataCenter:
         """All versions of a project: one request."""
         return read_versions(self._client, API, project)
 
-    def _whole(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        found = self._by_id(ids, self._wanted.fields, expand=["changelog"])
+    def zone(self) -> str:
+        """One request, none for the anonymous."""
+        return read_zone(self._client, API)
+
+    def _whole(self, ids: Sequence[str], fields: list[str] | None = None) -> dict[str, dict[str, Any]]:
+        found = self._by_id(ids, fields or self._wanted.fields, expand=["changelog"])
         for each in found.values():
             changelog = required(each, "changelog", dict)
             required(changelog, "histories", list)

@@ -2,7 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from models.records import micros
 
 # A token is a quoted string (with backslash escapes), a run of spaces, a word, or a single other character.
 _TOKEN: Final = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\s+|[^\s"'()]+|.)""", re.DOTALL)
@@ -33,6 +37,36 @@ def combined(jql: str, clause: str = "", order: str = "key ASC") -> str:
 def normalised(jql: str) -> str:
     """Spaces outside quotes folded to one: two spellings of one query are the same cache."""
     return "".join(" " if piece.isspace() else piece for piece in _tokens(jql)).strip()
+
+
+def instant(at: datetime, zone: str | None = None) -> str:
+    """An instant as JQL takes it, never later than meant: epoch milliseconds, or where a site refuses them a literal.
+
+    A literal has minutes, no offset, and is read in the account's zone (IANA). A local time that comes twice, as clocks
+    go back, is replaced by the last minute before it that comes once. Where the zone is not known (empty, or none of
+    ours), a day earlier in UTC lies before the instant in every zone.
+
+    >>> instant(datetime(2026, 3, 2, 9, 30, 59, tzinfo=UTC), "Europe/Zagreb")
+    '"2026-03-02 10:30"'
+    """
+    if zone is None:
+        return str(micros(at) // 1000)
+    local = _local(at, zone)
+    return f'"{local:%Y-%m-%d %H:%M}"'
+
+
+def _local(at: datetime, zone: str) -> datetime:
+    try:
+        known = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return at.astimezone(UTC) - timedelta(days=1)
+    while _comes_twice(local := at.astimezone(known)):
+        at -= timedelta(minutes=1)
+    return local
+
+
+def _comes_twice(local: datetime) -> bool:
+    return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
 
 
 def _tokens(jql: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from models.records import Field, Issue, Status, Version
+from models.records import Field, Issue, Status, Transition, Version
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -58,6 +58,9 @@ class Reader(Protocol):
     def issues(self, ids: Sequence[str]) -> Batch:
         """The issues of these ids, whole; those that are not visible are missing."""
 
+    def histories(self, ids: Sequence[str]) -> Mapping[str, tuple[Transition, ...]]:
+        """The tracked histories of these ids, all of them; one that is not visible has none."""
+
     def visible(self, ids: Sequence[str]) -> set[str]:
         """Which of these ids Jira still shows, whatever the JQL says."""
 
@@ -66,6 +69,9 @@ class Reader(Protocol):
 
     def versions(self, project: str) -> list[Version]:
         """The versions of a project."""
+
+    def zone(self) -> str:
+        """The account's time zone, in which JQL's dates are read; empty where it cannot be known."""
 
 
 def parallel(work: Callable[[A], B], inputs: Iterable[A], workers: int) -> list[B]:

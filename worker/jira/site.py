@@ -21,6 +21,6 @@ def identify(client: Client) -> Site:
     return Site(client.connection.flavour or detected, now)
 
 
-def reader(client: Client, flavour: str, wanted: parse.Wanted) -> Reader:
-    """The reader of a flavour."""
-    return Cloud(client, wanted) if flavour == "cloud" else DataCenter(client, wanted)
+def reader(client: Client, flavour: str, wanted: parse.Wanted, zone: str | None = None) -> Reader:
+    """The reader of a flavour; ``zone`` says how instants are written (``jql.instant``)."""
+    return Cloud(client, wanted, zone=zone) if flavour == "cloud" else DataCenter(client, wanted, zone=zone)

@@ -127,6 +127,26 @@ def upgrade() -> None:
         batch_op.create_index("ix_fetch_operations_profile_start_time", ["profile", "start_time"], unique=False)
 
     op.create_table(
+        "forecasts",
+        sa.Column("profile", sa.Text(), nullable=False),
+        sa.Column("as_of", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("question", sa.Text(), nullable=False),
+        sa.Column("asked", sa.Text(), nullable=False),
+        sa.Column("seed", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("history_weeks", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("rules_hash", sa.Text(), nullable=False),
+        sa.Column("trials", sa.Integer(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("throughput", sa.JSON(), nullable=False),
+        sa.Column("answers", sa.JSON(), nullable=False),
+        sa.Column("backtest", sa.JSON(), nullable=False),
+        sa.Column("calculated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "profile", "as_of", "question", "asked", "seed", "history_weeks", "rules_hash", name=op.f("pk_forecasts")
+        ),
+    )
+    op.create_table(
         "incidents",
         sa.Column("profile", sa.Text(), nullable=False),
         sa.Column("issue_id", sa.Text(), nullable=False),
@@ -157,6 +177,7 @@ def upgrade() -> None:
         sa.Column("content_hash", sa.Text(), nullable=False),
         sa.Column("facts_hash", sa.Text(), nullable=True),
         sa.Column("census", sa.Text(), nullable=True),
+        sa.Column("history_read_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("gone_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("gone_reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("profile", "issue_id", name=op.f("pk_issues")),
@@ -323,6 +344,7 @@ def downgrade() -> None:
     op.drop_table("metric_results")
     op.drop_table("issues")
     op.drop_table("incidents")
+    op.drop_table("forecasts")
     with op.batch_alter_table("fetch_operations", schema=None) as batch_op:
         batch_op.drop_index("ix_fetch_operations_profile_start_time")
 

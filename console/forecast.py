@@ -1,0 +1,208 @@
+"""The forecast command: when so many items will be done, or how many by a day, with chances and a back-test."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import click
+
+from console import reading
+from console.render import NOTHING, Column, Format, Row, Sheet, format_option, moment, show, sparkline
+from models import store
+from models.metrics import forecast as chances
+from models.metrics.facts import rules_hash
+from models.metrics.prepared import Prepared
+from models.metrics.windows import local_day
+from models.records import Backtest, Forecast, micros
+from tasks import calculate
+from worker.errors import FatalError
+
+_FEWEST: Final = 4
+_MOST: Final = 520
+_BAR: Final = 30
+_SHOWN_WEEKS: Final = 60
+_SEED: Final = 1
+_ANSWERS: Final = ("percent", "weeks", "date", "items")
+_BACKTEST: Final = ("held", "checked")
+_NAMES: Final = (
+    *(field.name for field in fields(Forecast) if field.name not in ("answers", "backtest")),
+    *_ANSWERS,
+    *_BACKTEST,
+)
+
+
+@click.command()
+@click.argument("profile")
+@click.option("--items", type=click.IntRange(1, 100_000), help="When will so many be done? Default: those in progress.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="How many will be done by that day?")
+@click.option("--weeks", type=click.IntRange(_FEWEST, _MOST), help="Past weeks to draw from; default: history_weeks.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=_SEED, show_default=True, help="Of the chances.")
+@click.option("--as-of", metavar="T", help="Ask as on a past day (2026-10-31: its end) or instant.")
+@format_option
+def forecast(
+    profile: str,
+    *,
+    items: int | None,
+    until: datetime | None,
+    weeks: int | None,
+    seed: int,
+    as_of: str | None,
+    form: Format,
+) -> None:
+    """Say when work will be done, by 10,000 futures drawn from what past weeks delivered (Monte Carlo).
+
+    The back-test says how often the 85 % line would have held in the past. docs/forecast.md says more.
+    """
+    if items is not None and until is not None:
+        raise click.UsageError("--items and --until are two questions; ask one at a time")
+    with reading.opened() as (current, session):
+        reading.one_of("profile", profile, current.settings.profiles)
+        zone = reading.zone_of(current, profile)
+        looked = calculate.look(current, session, profile, reading.as_of_option(as_of, zone))
+        prepared = Prepared(store.load_dataset(session, profile, None), looked.rules, micros(looked.as_of))
+        stale = store.stale_issues(session, profile, looked.context.facts_rules_hash, 1)
+        asked = _asked(prepared, items, until.date() if until else None, zone)
+        history = weeks or max(looked.rules.history_weeks, _FEWEST)
+        question = _question(profile, looked, asked, history=history, seed=seed, now=current.now())
+        found = _answered(question, prepared, asked)
+        session.rollback()  # the reading is over, and SQLite has but one writer
+        with current.sessions.begin() as writing:
+            store.save_forecast(writing, found)
+    show(form, _sheet(found, asked, zone, stale=bool(stale)))
+
+
+COMMANDS: tuple[click.Command, ...] = (forecast,)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The question: so many items, or a day and how far off it is; asked on the day ``today`` of the profile's zone."""
+
+    today: date
+    items: int | None = None
+    until: date | None = None
+    in_progress: bool = False
+
+    @property
+    def days(self) -> int:
+        """The days until the end of the day asked for; today is no longer counted."""
+        return (self.until - self.today).days if self.until else 0
+
+
+def _asked(prepared: Prepared, items: int | None, until: date | None, zone: ZoneInfo) -> Asked:
+    today = local_day(prepared.as_of, zone)
+    if until is not None:
+        if not today < until <= today + timedelta(weeks=chances.HORIZON):
+            raise click.UsageError(f"--until must lie after {today}, and at most ten years")
+        return Asked(today, until=until)
+    if items is not None:
+        return Asked(today, items)
+    found = chances.in_progress(prepared)
+    if not found:
+        raise FatalError("nothing is in progress; ask with --items N or --until DATE")
+    return Asked(today, found, in_progress=True)
+
+
+def _question(
+    profile: str, looked: calculate.View, asked: Asked, *, history: int, seed: int, now: datetime
+) -> Forecast:
+    """The forecast without an answer yet."""
+    return Forecast(
+        profile=profile,
+        as_of=looked.as_of,
+        question="until" if asked.until else "items",
+        asked=str(asked.until or asked.items),
+        seed=seed,
+        trials=chances.TRIALS,
+        history_weeks=history,
+        rules_hash=rules_hash(looked.rules),
+        state="no_data",
+        message=None,
+        throughput=[],
+        answers=[],
+        backtest={"held": 0, "checked": 0},
+        calculated_at=now,
+    )
+
+
+def _answered(forecast: Forecast, prepared: Prepared, asked: Asked) -> Forecast:
+    _, past = chances.history(prepared, forecast.history_weeks)
+    if not chances.is_enough(past):
+        message = (
+            f"Items were delivered in {sum(count > 0 for count in past)} of the {len(past)} past weeks that are stored,"
+            f" and a forecast needs {chances.LEAST_WEEKS} such weeks: ask later, or draw from more with --weeks."
+        )
+        return replace(forecast, message=message, throughput=past)
+    answers, backtest = _by_day(past, asked, forecast.seed) if asked.until else _by_items(past, asked, forecast.seed)
+    return replace(forecast, state="success", throughput=past, answers=answers, backtest=asdict(backtest))
+
+
+def _by_items(past: Sequence[int], asked: Asked, seed: int) -> tuple[list[dict[str, Any]], Backtest]:
+    items = asked.items or 0
+    found = chances.weeks_for(past, items, seed)
+    answers = [
+        {"percent": percent, "weeks": weeks, "date": weeks and str(asked.today + timedelta(weeks=weeks))}
+        for percent, weeks in found.items()
+    ]
+    return answers, chances.backtest_items(past, items, seed)
+
+
+def _by_day(past: Sequence[int], asked: Asked, seed: int) -> tuple[list[dict[str, Any]], Backtest]:
+    found = chances.items_in(past, asked.days, seed)
+    answers = [{"percent": percent, "items": items} for percent, items in found.items()]
+    return answers, chances.backtest_days(past, asked.days, seed)
+
+
+# --- the sheet ------------------------------------------------------------------------------------------------------
+
+
+def _sheet(found: Forecast, asked: Asked, zone: ZoneInfo, *, stale: bool) -> Sheet:
+    """A row for each chance; without enough history one row, which says so."""
+    shared = asdict(found) | dict.fromkeys(_ANSWERS) | found.backtest
+    rows = [shared | answer for answer in found.answers] or [shared]
+    columns = () if not found.answers else _columns("items" if asked.until else "weeks", rows)
+    return Sheet(_NAMES, rows, columns, _title(found, asked), tuple(_notes(found, zone, stale=stale)))
+
+
+def _title(found: Forecast, asked: Asked) -> str:
+    if asked.until:
+        return f"{found.profile}: items done by {asked.until}, counted from {asked.today} ({asked.days:,} days)"
+    items = "1 item" if asked.items == 1 else f"{asked.items:,} items"
+    which = " in progress" if asked.in_progress else ""
+    return f"{found.profile}: when {items}{which} will be done, counted from {asked.today}"
+
+
+def _columns(name: str, rows: Sequence[Row]) -> tuple[Column, ...]:
+    most = max((row[name] or 0 for row in rows), default=0) or 1
+    last = Column("", lambda row: "█" * round((row[name] or 0) / most * _BAR), keep=True)
+    chance = Column("chance", lambda row: f"{row['percent']} %", right=True, keep=True)
+    if name == "items":
+        return chance, Column("at least", lambda row: f"{row['items']:,}", right=True, keep=True), last
+    by = Column("done by", lambda row: row["date"] or "beyond ten years", keep=True)
+    weeks = Column("weeks", lambda row: NOTHING if row["weeks"] is None else str(row["weeks"]), right=True, keep=True)
+    return chance, by, weeks, last
+
+
+def _notes(found: Forecast, zone: ZoneInfo, *, stale: bool) -> Iterator[str]:
+    if found.message:
+        yield found.message
+    else:
+        past = found.throughput
+        shown = past[-_SHOWN_WEEKS:]
+        yield f"Drawn from {len(past)} past weeks, {min(past)} to {max(past)} items each, {sum(past):,} in all:"
+        yield f"  {sparkline(shown)}"
+        yield _backtest(found.backtest)
+    if stale:
+        yield f"Facts are older than the data or the rules; bring them up to date: flowbeat calculate {found.profile}"
+    yield f"As of {moment(found.as_of, zone)}; seed {found.seed}."
+
+
+def _backtest(found: Mapping[str, int]) -> str:
+    held, checked = found["held"], found["checked"]
+    line = f"the {chances.CHECKED_PERCENT} % line"
+    if not checked:
+        return f"Back-test: no past week can tell yet whether {line} holds."
+    weeks = "past week" if checked == 1 else "past weeks"
+    return f"Back-test: {line} held in {held} of {checked} {weeks} ({100 * held / checked:.0f} %)."

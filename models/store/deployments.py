@@ -1,0 +1,55 @@
+"""The deployments that users put into the table themselves: the one thing in the database that Jira does not know."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.records import TableDeployment
+from models.store.lists import load_versions
+from models.store.shared import IN_LIST, columns, parts, upsert
+from models.tables import DeploymentRow, IssueRow
+
+
+def load_table_deployments(session: Session, profile: str) -> dict[str, TableDeployment]:
+    """The profile's rows of source ``table`` by id; one without an instant, which a person can write, is left out."""
+    query = select(*columns(DeploymentRow)).where(
+        DeploymentRow.profile == profile, DeploymentRow.source == "table", DeploymentRow.deployed_at.is_not(None)
+    )
+    return {
+        row["deployment_id"]: TableDeployment(
+            deployment_id=row["deployment_id"],
+            name=row["name"],
+            deployed_at=row["deployed_at"],
+            failed=row["failed"],
+            issue_keys=tuple(row["issue_keys"] or ()),
+            versions=tuple(row["versions"] or ()),
+        )
+        for row in session.execute(query).mappings()
+    }
+
+
+def save_table_deployments(session: Session, profile: str, deployments: Sequence[TableDeployment]) -> None:
+    """Store rows of source ``table`` in place of those of the same id; no other row is touched."""
+    own = {"profile": profile, "source": "table", "invalid": False}
+    upsert(session, DeploymentRow, [asdict(deployment) | own for deployment in deployments])
+
+
+def unknown_keys(session: Session, profile: str, keys: Iterable[str]) -> list[str]:
+    """Those of the issue keys that no present issue of the profile has, in their order."""
+    wanted = list(dict.fromkeys(keys))
+    known: set[str] = set()
+    for some in parts(wanted, IN_LIST):
+        query = select(IssueRow.key).where(
+            IssueRow.profile == profile, IssueRow.gone_at.is_(None), IssueRow.key.in_(some)
+        )
+        known.update(session.scalars(query))
+    return [key for key in wanted if key not in known]
+
+
+def unknown_versions(session: Session, profile: str, versions: Iterable[str]) -> list[str]:
+    """Those of the version names or ids that no version of the profile has, in their order."""
+    stored = load_versions(session, profile)
+    known = {version.name for version in stored} | {version.version_id for version in stored}
+    return [name for name in dict.fromkeys(versions) if name not in known]

@@ -1,0 +1,105 @@
+"""What ``refresh --verify`` finds: where the stored copy differs from Jira though nothing should have changed.
+
+Every issue is read anew beside its copy (``tasks.fetch``) and compared by content hash before it replaces it.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from models import store
+from models.records import Issue, iso
+
+log = logging.getLogger(__name__)
+
+ORIGIN: Final = "verify"
+NOT_STORED: Final = "not_stored"
+GONE: Final = "gone_from_jira"
+HISTORY: Final = "history"
+NAMED: Final = 50  # so many differences are named in the run's cursor; data_quality has them all
+_COLUMNS: Final = (
+    "key",
+    "project",
+    "type",
+    "status_id",
+    "created",
+    "resolution",
+    "resolved",
+    "summary",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An issue whose copy was not what Jira has; ``what`` names columns, fields by id, or ``history``."""
+
+    issue_id: str
+    key: str
+    what: tuple[str, ...]
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """As data quality counts them."""
+        whole = (NOT_STORED, GONE)
+        return {each if each in whole else f"differed_{each}": 1 for each in self.what}
+
+
+def differences(session: Session, profile: str, issues: Sequence[Issue], watermark: str) -> list[Difference]:
+    """Those of the issues, as Jira has them now, whose copy differs though no change explains it.
+
+    A change explains it where ``updated`` differs. An issue that is not stored, or gone, is a difference where it was
+    last updated before the watermark (ISO 8601): the fetch that set it should have found it.
+    """
+    stored = store.standing_issues(session, profile, [issue.issue_id for issue in issues])
+    known = [issue for issue in issues if issue.issue_id in stored]
+    same = {issue.issue_id: issue for issue in known if stored[issue.issue_id].updated == issue.updated}
+    hashes = {issue_id: issue.content_hash() for issue_id, issue in same.items()}
+    odd = [key for key in same if stored[key].content_hash != hashes[key]]
+    copies = store.load_issues(session, profile, odd)
+    missing = [issue for issue in issues if issue.issue_id not in stored and iso(issue.updated) < watermark]
+    return [
+        *(Difference(copy.issue_id, copy.key, _what(copy, same[copy.issue_id])) for copy in copies),
+        *(Difference(issue.issue_id, issue.key, (NOT_STORED,)) for issue in missing),
+    ]
+
+
+def gone(session: Session, profile: str, mark: str) -> list[Difference]:
+    """The stored issues that carry the mark of those Jira no longer has."""
+    return [Difference(key, name, (GONE,)) for key, name in store.marked_issues(session, profile, mark).items()]
+
+
+def noted(cursor: Mapping[str, Any], verified: int, found: Sequence[Difference]) -> dict[str, Any]:
+    """What the run's cursor says behind a page: issues verified, how many differed, and the first of these by name."""
+    named = [*cursor.get("differences", ()), *([each.key, list(each.what)] for each in found)]
+    return {
+        "verified": int(cursor.get("verified", 0)) + verified,
+        "differ": int(cursor.get("differ", 0)) + len(found),
+        "differences": named[:NAMED],
+    }
+
+
+def save(session: Session, profile: str, found: Sequence[Difference]) -> None:
+    """Keep the differences as data quality, until the next verification."""
+    store.save_findings(session, profile, ORIGIN, {each.issue_id: each.reasons for each in found})
+
+
+def tell(found: Sequence[Difference]) -> None:
+    """A line of the log for each difference."""
+    for each in found:
+        log.warning("copy differed from Jira", extra={"key": each.key, "issue_id": each.issue_id, "what": each.what})
+
+
+def _what(copy: Issue, fresh: Issue) -> tuple[str, ...]:
+    columns = [name for name in _COLUMNS if _plain(getattr(copy, name)) != _plain(getattr(fresh, name))]
+    names = sorted({*copy.fields, *fresh.fields})
+    fields = [name for name in names if copy.fields.get(name) != fresh.fields.get(name)]
+    history = [HISTORY] if sorted(copy.transitions) != sorted(fresh.transitions) else []
+    return (*columns, *fields, *history) or ("content_hash",)
+
+
+def _plain(value: object) -> object:
+    return iso(value) if isinstance(value, datetime) else value

@@ -1,0 +1,81 @@
+"""Many processes that ask one Jira through one limiter: they never meet its limit, and a pause holds them all.
+
+The file is also such a process: run as a program it asks one door as often as it may until its time is up.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from sandbox.api import Jira
+from sandbox.faults import Limit, too_many
+from sandbox.server import Options, build, running
+from sandbox.team import EMAIL, TOKEN
+from worker.jira.client import Client
+from worker.limiter import Limiter
+from worker.settings import Connection
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.usefixtures("redis_client")
+
+
+def crowd(jira: Jira, redis_url: str, quota: tuple[int, float], *, processes: int, seconds: float) -> list[datetime]:
+    """When requests of so many processes arrived, all asking as often as their limiter lets them."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with running(jira) as base_url:
+        command = [sys.executable, __file__, base_url, redis_url, *map(str, quota), str(seconds)]
+        started = [subprocess.Popen(command, text=True, env=environment, **pipes) for _ in range(processes)]
+        for process in started:
+            assert process.stdout.readline() == "ready\n"
+        for process in started:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        sent = [int(process.communicate(timeout=120)[0]) for process in started]
+    assert sum(sent) == len(jira.log)
+    return [datetime.fromisoformat(seen.at) for seen in jira.log]
+
+
+def test_ten_processes_never_meet_the_limit_they_keep(redis_url: str) -> None:
+    """Jira enforces the very quota, counted where requests arrive: not one 429."""
+    jira = build(Options(issues=1), datetime.now(UTC))
+    jira.limit = Limit(50, 1.0)
+    arrived = crowd(jira, redis_url, (50, 1.0), processes=10, seconds=5.0)
+    assert len(arrived) > jira.limit.requests
+    assert (jira.limit.refused, jira.limit.most <= jira.limit.requests) == (0, True)
+
+
+def test_a_pause_heard_by_one_process_holds_the_others(redis_url: str) -> None:
+    """One gets a 429 and tells the limiter: what was on its way arrives, and then nothing until the pause is over."""
+    jira = build(Options(issues=1), datetime.now(UTC))
+    jira.faults.append(replace(too_many(3), after=20))
+    arrived = crowd(jira, redis_url, (50, 1.0), processes=4, seconds=5.0)
+    told = next(at for at, seen in zip(arrived, jira.log, strict=True) if seen.status == 429)
+    after = [(at - told).total_seconds() for at in arrived if at > told]
+    assert [at for at in after if 1.5 < at < 3.0] == []
+    assert [at for at in after if at >= 3.0]
+
+
+def _main(base_url: str, redis_url: str, requests: str, per_seconds: str, seconds: str) -> None:
+    connection = Connection("acme", base_url, email=EMAIL)
+    with Redis.from_url(redis_url) as redis:
+        limiter = Limiter(redis, key="crowd", requests=int(requests), per_seconds=float(per_seconds))
+        client = Client(connection, TOKEN, limiter)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        sys.stdin.readline()
+        until = time.monotonic() + float(seconds)
+        while time.monotonic() < until:
+            client.get("/rest/api/3/serverInfo")
+        sys.stdout.write(str(client.traffic.take()[0]))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

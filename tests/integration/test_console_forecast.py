@@ -1,0 +1,136 @@
+"""The forecast command over a stored world: it draws from what results shows, stores its answer, and fits."""
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import date, timedelta
+from pathlib import Path
+
+import console_world as world
+import pytest
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A refreshed profile with twelve weeks of results, the last of which runs."""
+    place = tmp_path_factory.mktemp("forecast")
+    world.configure(place)
+    with world.world(place, issues=200) as current:
+        world.refresh(current)
+    yield place
+    shutil.rmtree(place)
+
+
+def _ask(folder: Path, *words: str, columns: int = 80) -> world.Said:
+    return world.say(folder, "forecast", "payments", *words, columns=columns)
+
+
+def _stored(folder: Path) -> list[sqlite3.Row]:
+    with closing(sqlite3.connect(folder / "flowbeat.db")) as database:
+        database.row_factory = sqlite3.Row
+        return database.execute("SELECT * FROM forecasts ORDER BY calculated_at").fetchall()
+
+
+@pytest.mark.parametrize("words", [(), ("--items", "30"), ("--until", "2026-12-31")], ids=["default", "items", "until"])
+def test_the_chart_fits_and_says_what_it_rests_on(folder: Path, words: tuple[str, ...]) -> None:
+    """Four chances in ascending order, a bar each, the past and the back-test."""
+    said = _ask(folder, *words, "--weeks", "40")
+    assert said.code == 0
+    lines = said.out.splitlines()
+    assert max(len(line) for line in lines) <= 80
+    assert [line.split()[0] for line in lines if "█" in line and "%" in line] == ["50", "70", "85", "95"]
+    assert "past weeks, " in said.out
+    assert "Back-test: the 85 % line held in " in said.out
+    assert lines[-1] == "As of 2026-10-14 14:00; seed 1."
+
+
+def test_it_draws_from_the_weeks_that_results_shows(folder: Path) -> None:
+    """Delivered items of the weeks that are over; the twelfth runs."""
+    rows = world.say(folder, "results", "--window", "weeks", "--metric", "flow_velocity", "--format", "json").json
+    counts = [row["details"]["count"] for row in rows if row["complete"]]
+    assert len(counts) == 11
+    assert _ask(folder, "--weeks", "11", "--format", "json").json[0]["throughput"] == counts
+    assert _ask(folder, "--weeks", "5", "--format", "json").json[0]["throughput"] == counts[-5:]
+
+
+def test_without_a_question_it_is_about_what_is_in_progress(folder: Path) -> None:
+    """As flow_load counts it in the running week."""
+    rows = world.say(folder, "results", "--window", "weeks", "--metric", "flow_load", "--format", "json").json
+    load = int(rows[-1]["value"])
+    assert {row["asked"] for row in _ask(folder, "--format", "json").json} == {str(load)}
+    assert f"when {load} items in progress will be done" in _ask(folder).out
+
+
+def test_programs_get_a_row_for_each_chance(folder: Path) -> None:
+    """JSON and CSV with the same fields; dates are whole weeks after the as-of's day."""
+    rows = _ask(folder, "--items", "30", "--format", "json").json
+    assert [row["percent"] for row in rows] == [50, 70, 85, 95]
+    assert {(row["items"], row["state"], row["trials"]) for row in rows} == {(None, "success", 10_000)}
+    assert [row["weeks"] for row in rows] == sorted(row["weeks"] for row in rows)
+    today = date(2026, 10, 14)
+    assert [row["date"] for row in rows] == [str(today + timedelta(weeks=row["weeks"])) for row in rows]
+    table = _ask(folder, "--until", "2026-12-31", "--format", "csv").csv
+    assert list(table[0]) == list(rows[0])
+    assert [int(row["items"]) for row in table] == sorted((int(row["items"]) for row in table), reverse=True)
+
+
+def test_the_answer_is_stored_once_for_each_question(folder: Path) -> None:
+    """The same seed says the same again, and replaces its row."""
+    first = _ask(folder, "--items", "17", "--seed", "5", "--format", "json").json
+    second = _ask(folder, "--items", "17", "--seed", "5", "--format", "json").json
+    assert [row["date"] for row in first] == [row["date"] for row in second]
+    (row,) = [row for row in _stored(folder) if row["asked"] == "17"]
+    assert (row["question"], row["seed"], row["history_weeks"], row["state"]) == ("items", 5, 12, "success")
+    assert [answer["date"] for answer in json.loads(row["answers"])] == [row["date"] for row in first]
+    assert json.loads(row["backtest"]) == {"held": first[0]["held"], "checked": first[0]["checked"]}
+
+
+def test_an_earlier_as_of_knows_nothing_of_later_weeks(folder: Path) -> None:
+    """The weeks before it, and its own day to count from."""
+    now = _ask(folder, "--weeks", "11", "--format", "json").json[0]["throughput"]
+    then = _ask(folder, "--weeks", "9", "--as-of", "2026-09-30T12:00+02:00", "--items", "10", "--format", "json").json[
+        0
+    ]
+    assert then["throughput"] == now[:-2]
+    assert then["as_of"] == "2026-09-30T10:00:00.000000Z"
+
+
+def test_too_little_history_gives_no_number(folder: Path) -> None:
+    """Neither zero nor a guess, but what is missing; that is stored too."""
+    with closing(sqlite3.connect(folder / "flowbeat.db")) as database:
+        ((created,),) = database.execute("SELECT datetime(min(created), '+21 days') FROM issues").fetchall()
+    asked = ("--items", "5", "--as-of", created[:10])  # at most three whole weeks lie between
+    said = _ask(folder, *asked, "--format", "json")
+    assert [row["state"] for row in said.json] == ["no_data"]
+    assert [(row["percent"], row["weeks"], row["items"]) for row in said.json] == [(None, None, None)]
+    shown = _ask(folder, *asked).out
+    assert "a forecast needs 4 such weeks" in " ".join(shown.split())
+    assert "%" not in shown
+    assert _stored(folder)[-1]["state"] == "no_data"
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (("--items", "3", "--until", "2026-12-31"), "two questions"),
+        (("--until", "2026-10-14"), "--until must lie after 2026-10-14"),
+        (("--until", "2036-12-31"), "at most ten years"),
+        (("--items", "0"), "--items"),
+        (("--weeks", "3"), "--weeks"),
+    ],
+)
+def test_a_question_without_sense_is_bad_usage(folder: Path, words: tuple[str, ...], fault: str) -> None:
+    """With what would be right."""
+    said = _ask(folder, *words)
+    assert said.code == 2
+    assert fault in said.err
+
+
+def test_nothing_in_progress_is_no_question(folder: Path) -> None:
+    """Before the first item was begun; with a number it can be asked."""
+    said = _ask(folder, "--as-of", "2020-01-01")
+    assert said.code == 1
+    assert "nothing is in progress; ask with --items N or --until DATE" in said.err
+    assert _ask(folder, "--as-of", "2020-01-01", "--items", "3").code == 0

@@ -1,0 +1,207 @@
+"""The import command: into the table, all or nothing, again without harm; and what the three metrics make of it."""
+
+import json
+import shutil
+import statistics
+import subprocess
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import console_world as world
+import pytest
+
+from models import store
+from models.records import TableDeployment
+
+PERIOD_DAYS = 30  # 2026-09-14 to 2026-10-13 in Zagreb
+DAY = 86_400
+
+
+def _configure(folder: Path, *, source: str = "table") -> None:
+    file = world.configure(folder)
+    file.write_text(file.read_text().replace('source = "versions"', f'source = "{source}"'))
+
+
+def _import(folder: Path, text: str, *words: str) -> world.Said:
+    file = folder / "deployments.csv"
+    file.write_text(text)
+    return world.say(folder, "import", "deployments", str(file), *words)
+
+
+def _stored(folder: Path) -> dict[str, TableDeployment]:
+    with world.world(folder, issues=1) as current, current.reads() as session:
+        return store.load_table_deployments(session, "payments")
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    """A configured folder without a database."""
+    _configure(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A refreshed profile whose three deployments were then imported, and counted by a calculation."""
+    place = tmp_path_factory.mktemp("import")
+    _configure(place)
+    with world.world(place, issues=200) as current:
+        world.refresh(current)
+        keys = [part["key"] for part in _done(place)]
+        text = "deployed_at,name,failed,issue_keys\n"
+        text += f"2026-10-13,late,no,{' '.join(keys[:2])}\n2026-10-13T10:00:00+02:00,bad,yes,{keys[2]}\n"
+        said = _import(place, text + "2026-09-13,before the period,yes,\n")
+        assert (said.code, said.err) == (0, "")
+        world.carry_out(current, world.request(current, "calculate"))
+    yield place
+    shutil.rmtree(place)
+
+
+def _done(folder: Path) -> list[dict[str, dict[str, str]]]:
+    """Delivered items with their instants, oldest first."""
+    told = world.say(folder, "explain", "payments", "flow_time", "--format", "json").json
+    return list(told["used"])
+
+
+def _value(folder: Path, metric: str) -> dict[str, object]:
+    (row,) = world.say(folder, "results", "--metric", metric, "--format", "json").json
+    return dict(row)
+
+
+def test_the_deployments_of_the_period_are_counted(team: Path) -> None:
+    """Two of the three lie in it, one of them failed: 2 ÷ 30 days, 50 percent."""
+    assert _value(team, "deployment_frequency")["value"] == pytest.approx(2 / PERIOD_DAYS)
+    assert _value(team, "cfr")["value"] == 50
+
+
+def test_lead_time_runs_to_the_deployment_that_names_the_issue(team: Path) -> None:
+    """From each item's start to 2026-10-13 23:59:59 or 10:00 in Zagreb (UTC+2): the median of three."""
+    ends = ["2026-10-13T21:59:59Z"] * 2 + ["2026-10-13T08:00:00Z"]
+    starts = [part["instants"]["started"] for part in _done(team)[:3]]
+    pairs = zip(starts, ends, strict=True)
+    spans = [(datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds() for start, end in pairs]
+    row = _value(team, "lead_time")
+    assert row["value"] == pytest.approx(statistics.median(spans) / DAY)
+    assert row["n_used"] == 3
+
+
+def test_explain_names_the_imported_deployments(team: Path) -> None:
+    """For the frequency as the parts themselves, for lead time beside each issue."""
+    parts = world.say(team, "explain", "payments", "deployment_frequency", "--format", "json").json["used"]
+    assert [(part["key"], part["at"]) for part in parts] == [
+        ("bad", "2026-10-13T08:00:00.000000Z"),
+        ("late", "2026-10-13T21:59:59.000000Z"),
+    ]
+    changes = world.say(team, "explain", "payments", "lead_time", "--format", "json").json["used"]
+    assert sorted(part["deployment"] for part in changes) == ["bad", "late", "late"]
+
+
+def test_a_first_import_makes_the_database_and_says_what_to_run(empty: Path) -> None:
+    """A pipeline may be there before the first refresh; nothing it names is known yet."""
+    said = _import(empty, "deployed_at,name,issue_keys,versions\n2026-10-01,a,X-1,2.4\n2026-10-02,b,X-1 X-2,2.4\n")
+    assert said.code == 0
+    assert said.out.splitlines() == [
+        "payments: deployments: 2 new, 0 changed, 0 unchanged.",
+        "The metrics with them: flowbeat calculate payments",
+    ]
+    assert said.err.splitlines() == [
+        "Warning: issue keys not in the copy (yet): 2 (X-1, X-2)",
+        "Warning: versions not in the copy (yet): 1 (2.4)",
+    ]
+    assert len(_stored(empty)) == 2
+
+
+def test_importing_again_changes_nothing_and_a_correction_one_row(empty: Path) -> None:
+    """By its id; what is no longer in the file stays."""
+    text = "deployed_at,name,failed,deployment_id\n2026-10-01,a,no,1\n2026-10-02,b,no,2\n"
+    _import(empty, text)
+    before = _stored(empty)
+    assert "0 new, 0 changed, 2 unchanged" in _import(empty, text).out
+    assert _stored(empty) == before
+    said = _import(empty, "failed,name,deployed_at,deployment_id\nyes,a,2026-10-01,1\n,c,2026-10-03,3\n")
+    assert "1 new, 1 changed, 0 unchanged" in said.out
+    assert {key: row.failed for key, row in _stored(empty).items()} == {"1": True, "2": False, "3": False}
+
+
+def test_one_mistake_and_nothing_is_imported(empty: Path) -> None:
+    """Each is told with its line, the sum last."""
+    _import(empty, "deployed_at,name\n2026-10-01,a\n")
+    said = _import(empty, "deployed_at,name\n2026-10-02,b\nyesterday,c\n2026-10-03,\n")
+    assert said.code == 1
+    assert said.out == ""
+    lines = said.err.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["line 3", "line 4", "flowbeat"]
+    assert lines[-1].endswith("deployments.csv: 2 mistakes; nothing was imported")
+    assert [row.name for row in _stored(empty).values()] == ["a"]
+
+
+def test_a_dry_run_writes_nothing(empty: Path) -> None:
+    """Without a database it makes none; with one it counts against it."""
+    text = "deployed_at,name\n2026-10-01,a\n"
+    assert "would import deployments: 1 new, 0 changed, 0 unchanged" in _import(empty, text, "--dry-run").out
+    assert not (empty / "flowbeat.db").exists()
+    _import(empty, text)
+    said = _import(empty, text + "2026-10-02,b\n", "--dry-run")
+    assert said.out == "payments: would import deployments: 1 new, 0 changed, 1 unchanged.\n"
+    assert len(_stored(empty)) == 1
+
+
+def test_a_file_that_is_not_utf_8_is_refused_with_its_line(empty: Path) -> None:
+    """A byte-order mark is no fault; Latin-1 and UTF-16 are."""
+    file = empty / "d.csv"
+    for raw, fault in [
+        (b"deployed_at,name\n2026-10-01,\xfcber\n", "line 2 is not UTF-8"),
+        ("deployed_at,name\n2026-10-01,a\n".encode("utf-16-le"), "NUL bytes"),
+    ]:
+        file.write_bytes(raw)
+        said = world.say(empty, "import", "deployments", str(file))
+        assert said.code == 1
+        assert fault in said.err
+    file.write_bytes("deployed_at,name\n2026-10-01,a\n".encode("utf-8-sig"))
+    assert world.say(empty, "import", "deployments", str(file)).code == 0
+
+
+def test_a_dash_reads_standard_input(empty: Path) -> None:
+    """As a pipeline calls it."""
+    done = subprocess.run(
+        world.program("import", "deployments", "-", "--profile", "payments"),
+        input="deployed_at,name\n2026-10-01,a\n2026-10-01,a\n",
+        env=world.environment(empty),
+        cwd=empty,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "line 3: deployment '2026-10-01 a' stands in line 2 already" in done.stderr
+    assert "flowbeat: <stdin>: 1 mistake; nothing was imported" in done.stderr
+
+
+def test_with_several_profiles_one_has_to_be_named(empty: Path) -> None:
+    """And one that is not there is answered with those that are."""
+    file = empty / "flowbeat.toml"
+    file.write_text(file.read_text() + '[profiles.billing]\nconnection = "sandbox"\njql = "project = BILL"\n')
+    text = "deployed_at,name\n2026-10-01,a\n"
+    said = _import(empty, text)
+    assert (said.code, "known: payments, billing" in said.err) == (2, True)
+    assert _import(empty, text, "--profile", "biling").code == 2
+    assert _import(empty, text, "--profile", "billing").code == 0
+
+
+def test_a_profile_that_counts_other_deployments_is_warned_of(tmp_path: Path) -> None:
+    """The rows are stored, and wait for the source to say table."""
+    _configure(tmp_path, source="versions")
+    said = _import(tmp_path, "deployed_at,name\n2026-10-01,a\n")
+    assert said.code == 0
+    assert said.err == 'Warning: they count once [profiles.payments.deployments] says source = "table"\n'
+
+
+def test_a_refresh_leaves_imported_rows_as_they_are(empty: Path) -> None:
+    """Only what comes from Jira is made anew."""
+    _import(empty, "deployed_at,name,issue_keys\n2026-10-01,a,PAY-1\n")
+    before = _stored(empty)
+    with world.world(empty) as current:
+        world.refresh(current)
+    assert json.dumps(_stored(empty), default=str) == json.dumps(before, default=str)

@@ -1,0 +1,118 @@
+"""What a refresh may cost, counted where the requests arrive: the bound of the design, on both flavours."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from math import ceil
+from pathlib import Path
+
+import pytest
+from fetch_world import World, open_world
+
+from models import store
+from sandbox.shapes import Flavour, millis
+from sandbox.site import Event, Issue
+from tasks import fetch
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+PROJECTS = 2
+NUMBER = 1_300
+
+
+@pytest.fixture(params=["cloud", "datacenter"])
+def flavour(request: pytest.FixtureRequest) -> Flavour:
+    """Both kinds of Jira."""
+    found: Flavour = request.param
+    return found
+
+
+@pytest.fixture
+def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
+    """A Jira of 1,300 issues, a copy of which was fetched; nothing happens any more but what the test does."""
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour, issues=NUMBER) as found:
+        found.connection(concurrency=8, overlap_minutes=1)
+        found.shown()
+        found.jira.site._due.clear()
+        found.clock.advance(timedelta(hours=1))
+        found.fetch()
+        yield found
+
+
+def _bound(world: World, changed: int = 0, gone: int = 0, swept: int = 0) -> int:
+    """6 + P + ⌈N/5000⌉ + 2⌈Δ/100⌉ + ⌈G/100⌉ and ⌈swept/1000⌉; on Data Center ⌈N/1000⌉, and ⌈swept/50⌉."""
+    page, sweep = (5000, 1000) if world.jira.site.flavour == "cloud" else (1000, 50)
+    stored = ceil((len(world.shown()) + gone) / page)
+    return 6 + PROJECTS + stored + 2 * ceil(changed / 100) + ceil(gone / 100) + ceil(swept / sweep)
+
+
+def _touch(world: World, issues: list[Issue], name: str, value: object, *, touches: bool = True) -> None:
+    at = millis(world.clock())
+    for number, issue in enumerate(issues):
+        world.jira.site.happen(issue, Event(at, 50_000_000 + number, ((name, value),), touches=touches))
+    world.shown()
+
+
+def test_a_refresh_stays_within_the_bound_whatever_has_changed_or_gone(world: World) -> None:
+    """Nothing, one, a page, many pages; hidden ones from one to more than a page: one after the other."""
+    for changed, gone in [(0, 0), (1, 0), (100, 1), (101, 100), (500, 150), (1000, 0)]:
+        world.clock.advance(timedelta(hours=1))
+        shown = world.shown()
+        _touch(world, shown[:changed], "summary", f"Changed with {changed}")
+        _touch(world, shown[len(shown) - gone :], "shown", value=False, touches=False)
+        operation = world.fetch()
+        assert (operation.issues_changed, operation.issues_gone) == (changed, gone)
+        assert len(world.jira.log) <= _bound(world, changed, gone), (changed, gone, world.doors)
+
+
+def test_beyond_three_batches_of_changed_issues_each_costs_one_request_more(
+    tmp_path: Path, database_url: str, redis_url: str
+) -> None:
+    """The bound leaves room for three bulk changelogs; a batch is 100 issues for each parallel reader, 1,000 at most."""
+    with open_world(tmp_path, database_url, redis_url, issues=600) as world:
+        world.connection(concurrency=1, overlap_minutes=1)
+        world.shown()
+        world.jira.site._due.clear()
+        world.clock.advance(timedelta(hours=1))
+        world.fetch()
+        for changed, beyond in [(300, 0), (400, 1), (500, 2)]:
+            world.clock.advance(timedelta(hours=1))
+            _touch(world, world.shown()[:changed], "summary", f"Changed with {changed}")
+            assert world.fetch().issues_changed == changed
+            assert len(world.jira.log) == _bound(world, changed) + beyond
+
+
+def test_a_sweep_costs_one_request_per_thousand_more(world: World) -> None:
+    """Fifty on Data Center; what stands costs nothing else."""
+    world.clock.advance(timedelta(days=8))
+    world.fetch()
+    with world.current.engine.connect() as connection:
+        swept = connection.exec_driver_sql(
+            "SELECT count(*) FROM issues WHERE history_read_at >= ?", (_hour_ago(world),)
+        )
+        count = int(swept.scalar_one())
+    assert count > 200
+    assert len(world.jira.log) <= _bound(world, swept=count)
+
+
+def _hour_ago(world: World) -> str:
+    return f"{world.clock() - timedelta(hours=1):%Y-%m-%d %H:%M:%S}"
+
+
+def test_changed_issues_that_wait_for_a_batch_are_read_once_however_short_the_slices(
+    tmp_path: Path, database_url: str, redis_url: str
+) -> None:
+    """The cursor holds those that wait, and gives up each that was asked for."""
+    with open_world(tmp_path, database_url, redis_url, issues=700) as world:
+        world.connection(concurrency=3, overlap_minutes=1)
+        world.shown()
+        world.jira.site._due.clear()
+        world.clock.advance(timedelta(hours=1))
+        world.fetch()
+        world.clock.advance(timedelta(hours=1))
+        _touch(world, world.shown()[:650], "summary", "Changed")
+        run = world.request()
+        while fetch.work(world.current, world.latest(run), seconds=0) == "fetch":
+            with world.current.reads() as session:
+                assert len(world.latest(run).cursor.get("waiting", ())) <= 400
+                assert store.count_issues(session, run.profile) == len(world.shown())
+        operation = world.end(run)
+        assert (operation.data_volume_fetched, operation.issues_changed) == (650, 650)

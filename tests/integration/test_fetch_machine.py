@@ -1,0 +1,399 @@
+"""A living Jira and its copy, driven at random: whatever happens, the copy ends up as a full fetch would make it.
+
+`make soak` drives it for thousands of steps (hypothesis profile ``soak``).
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from fetch_world import PROFILE, KilledError, World, open_world
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from sqlalchemy import event
+
+from models import store
+from models.records import Run
+from sandbox import catalogue, faults, living
+from sandbox.api import Jira
+from sandbox.shapes import Flavour, millis
+from sandbox.site import Bounds, Clock, Issue, Site
+from sandbox.team import generate
+from tasks import fetch
+from worker.errors import RetryableError
+from worker.jira.client import Client
+from worker.runtime import Runtime
+from worker.settings import Connection, Sweep
+from worker.task import MovedOnError
+
+QUICK: Final = settings(
+    max_examples=6, stateful_step_count=25, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+
+JQL: Final = 'project in (PAY, OPS) AND issuetype != Bug OR summary ~ "never" ORDER BY rank'
+ZONES: Final = ("Pacific/Pago_Pago", "America/New_York", "Europe/Zagreb", "Asia/Kathmandu", "Pacific/Kiritimati")
+# A quiet day, and the hours in which the clocks of New York and of Zagreb go forward and back.
+STARTS: Final = (
+    datetime(2026, 3, 2, 9, 30, tzinfo=UTC),
+    datetime(2026, 3, 8, 6, 30, tzinfo=UTC),
+    datetime(2026, 3, 29, 0, 30, tzinfo=UTC),
+    datetime(2026, 10, 25, 0, 10, tzinfo=UTC),
+    datetime(2026, 11, 1, 5, 10, tzinfo=UTC),
+)
+FAULTS: Final[dict[str, Callable[..., faults.Fault]]] = {
+    "500": lambda **more: faults.failing(500, **more),
+    "503, later": lambda **more: faults.failing(503, retry_after=600, **more),
+    "429, later": lambda **more: faults.too_many(600, **more),
+    "reset": faults.reset,
+    "cut": faults.cut,
+    "half": faults.half_json,
+    "not JSON": faults.not_json,
+    "repeated token": faults.repeated_token,
+    "empty page": faults.empty_page,
+    "no issues": lambda **more: faults.without("issues", **more),
+    "no histories": lambda **more: faults.without("issueChangeLogs", **more),
+}
+LAG: Final = timedelta(minutes=10)  # less than the overlap
+SILENT_STEPS: Final = {"To Do": "In Progress", "In Progress": "In Review", "In Review": "Done"}
+pick = st.integers(0, 10_000)
+
+
+class QuickRuntime(Runtime):
+    """A runtime whose client sleeps no wait."""
+
+    def client(self, connection: Connection, *more: Any) -> Client:
+        """The client, awake."""
+        made = super().client(connection, *more)
+        made._sleep = lambda _: None
+        return made
+
+
+class Trap:
+    """Kills the fetch at the n-th place where it could die: ahead of a request, ahead of or behind a commit."""
+
+    def __init__(self) -> None:
+        """Nothing is armed."""
+        self.left = 0
+
+    def step(self, *_: object) -> None:
+        """Pass one place."""
+        self.left -= 1
+        if self.left == 0:
+            raise KilledError
+
+    @contextmanager
+    def armed(self, places: int) -> Iterator[None]:
+        """Kill at that place, if it is reached."""
+        self.left = places
+        try:
+            yield
+        finally:
+            self.left = 0
+
+
+class LivingCopy(RuleBasedStateMachine):
+    """The rules: what a team does to its Jira, and what happens to those who read it."""
+
+    flavour: Flavour
+    redis_url: str
+    template: Path
+
+    def __init__(self) -> None:
+        """An empty folder; ``begin`` fills it."""
+        super().__init__()
+        self.stack = ExitStack()
+        self.folder = Path(tempfile.mkdtemp(prefix="flowbeat-machine-"))
+        self.stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        self.trap = Trap()
+        self.run: Run | None = None
+
+    @initialize(zone=st.sampled_from(ZONES), start=st.sampled_from(STARTS), epoch=st.booleans(), lags=st.booleans())
+    def begin(self, zone: str, start: datetime, *, epoch: bool, lags: bool) -> None:
+        """A Jira of some fourteen issues, small pages, and a first copy."""
+        born = start - timedelta(weeks=2)
+        site = generate(5, 24, born, flavour=self.flavour, per_week=7, account_zone=zone)
+        site.takes_epoch = epoch
+        site.bounds = Bounds(page_of_ids=9, page_with_fields=5, page_of_search=9)
+        site.advance(millis(start))
+        _end_planned_lives(site)
+        if lags:
+            site.lag_behind(int(LAG.total_seconds() * 1000))
+        self.world = self._world("copy", Jira(site, Clock(start)))
+        event.listen(self.world.current.engine, "commit", self.trap.step)
+        event.listen(self.world.current.sessions, "after_commit", self.trap.step)
+        self.world.fetch()
+
+    def _world(self, name: str, jira: Jira) -> World:
+        folder = self.folder / name
+        folder.mkdir()
+        file = shutil.copy(self.template, folder / "flowbeat.db")
+        made = open_world(folder, f"sqlite:///{file}", self.redis_url, jira=jira, before=self.trap.step)
+        world = self.stack.enter_context(made)
+        old = world.current
+        world.current = QuickRuntime(old.settings, old.now, old.open_session)
+        old.close()
+        self.stack.callback(world.current.close)
+        world.profile(jql=JQL, rules=PROFILE.rules)
+        world.connection(concurrency=1)
+        world.current.settings = replace(world.current.settings, sweep=Sweep(turn_days=0))
+        return world
+
+    # --- what the team does -----------------------------------------------------------------------------------------
+
+    @property
+    def site(self) -> Site:
+        """The living Jira."""
+        return self.world.jira.site
+
+    def _some(self, number: int) -> Issue:
+        found = [one for _, one in sorted(self.site.issues.items()) if one.exists and one.shown]
+        return found[number % len(found)]
+
+    def _now(self) -> datetime:
+        """A moment later: no two things happen at one instant."""
+        self.world.clock.advance(timedelta(seconds=7))
+        return self.world.clock()
+
+    def _happens(self) -> None:
+        self.site.advance(millis(self.world.clock()))
+
+    @rule(project=st.sampled_from(["PAY", "OPS"]), kind=st.sampled_from(["Story", "Bug"]))
+    def create(self, project: str, kind: str) -> None:
+        """Some are no concern of the JQL."""
+        living.create(self.site, self._now(), project=project, kind=kind)
+        self._happens()
+
+    @rule(number=pick, points=st.one_of(st.none(), st.integers(0, 9).map(float)))
+    def estimate(self, number: int, points: float | None) -> None:
+        """A tracked field."""
+        living.edit(self.site, self._some(number), catalogue.POINTS, points, self._now())
+        self._happens()
+
+    @rule(number=pick, kind=st.sampled_from(["Story", "Bug", "Incident"]))
+    def retype(self, number: int, kind: str) -> None:
+        """Into the JQL, or out of it."""
+        living.edit(self.site, self._some(number), "issuetype", catalogue.TYPES[kind], self._now())
+        self._happens()
+
+    @rule(number=pick, status=st.sampled_from(["To Do", "In Progress", "Done"]))
+    def transition(self, number: int, status: str) -> None:
+        """With a resolution when it is done."""
+        target = next(one for one in self.site.catalogue.statuses if one["id"] == catalogue.STATUSES[status]["id"])
+        resolution = "Done" if status == "Done" else None
+        living.transition(self.site, self._some(number), target["id"], self._now(), resolution=resolution)
+        self._happens()
+
+    @rule(number=pick)
+    def comment(self, number: int) -> None:
+        """``updated`` moves, nothing else."""
+        living.comment(self.site, self._some(number), self._now())
+        self._happens()
+
+    @rule(number=pick)
+    @precondition(lambda self: sum(one.shown for one in self.site.issues.values()) > 8)
+    def hide(self, number: int) -> None:
+        """Or delete: from outside it is the same."""
+        living.delete(self.site, self._some(number), self._now())
+        self._happens()
+
+    @rule()
+    def reveal(self) -> None:
+        """All that was hidden shows again, as it was."""
+        for issue in list(self.site.issues.values()):
+            if issue.exists and not issue.shown:
+                living.reveal(self.site, issue, self._now())
+        self._happens()
+
+    @rule(number=pick, project=st.sampled_from(["PAY", "OPS"]))
+    def move(self, number: int, project: str) -> None:
+        """Another key, the same id."""
+        living.move(self.site, self._some(number), project, self._now())
+        self._happens()
+
+    @rule(number=pick)
+    def migrate_silently(self, number: int) -> None:
+        """An open issue gets another status and a history, and ``updated`` stays."""
+        issue = self._some(number)
+        if issue.fields["status"]["statusCategory"]["key"] != "done":
+            living.migrate(self.site, [issue], self._now(), self._next_status(issue))
+            self._happens()
+
+    def _next_status(self, issue: Issue) -> dict[str, str]:
+        """By what the statuses are called now."""
+        names = {one["id"]: one["name"] for one in self.site.catalogue.statuses}
+        steps = {catalogue.STATUSES[old]["id"]: catalogue.STATUSES[new]["id"] for old, new in SILENT_STEPS.items()}
+        here = issue.fields["status"]["id"]
+        return {names[here]: steps.get(here, catalogue.STATUSES["In Progress"]["id"])}
+
+    @rule(number=pick, day=st.sampled_from([None, "2026-02-27", "2026-03-01"]))
+    def plan_and_release(self, number: int, day: str | None) -> None:
+        """An open issue joins a version silently, as in a merge, and the version is released: no ``updated`` moves."""
+        issue = self._some(number)
+        version = living.plan_version(self.site, issue.fields["project"]["key"], f"v{number}", self._now())
+        self._happens()
+        silent = issue.fields["status"]["statusCategory"]["key"] != "done"
+        living.set_fix_version(self.site, issue, version, self._now(), silent=silent)
+        living.release(self.site, version, self._now(), day)
+        self._happens()
+
+    @rule(name=st.sampled_from(["Under way", "Doing"]), category=st.sampled_from([catalogue.NEW, catalogue.MOVING]))
+    def rename_and_recategorise(self, name: str, category: Any) -> None:
+        """A definition changes, no issue does."""
+        number = catalogue.STATUSES["In Progress"]["id"]
+        living.rename_status(self.site, number, name)
+        living.recategorise_status(self.site, number, category)
+
+    @rule(minutes=st.sampled_from([1, 11, 30, 60, 47 * 60]))
+    def wait(self, minutes: int) -> None:
+        """Through whatever the clocks do meanwhile."""
+        self.world.clock.advance(timedelta(minutes=minutes))
+        self._happens()
+
+    # --- what happens to those who read it --------------------------------------------------------------------------
+
+    @rule(options=st.sampled_from([{}, {}, {}, {"full": True}, {"verify": True}]))
+    def refresh(self, options: dict[str, bool]) -> None:
+        """Undisturbed; a run that was left unfinished is finished first."""
+        self._finish()
+        self._refresh(**options)
+
+    @rule(places=st.integers(1, 60), slices=st.booleans())
+    def die(self, places: int, *, slices: bool) -> None:
+        """A process is killed at some place of a fetch, which another may take up later."""
+        run = self._live()
+        with self.trap.armed(places):
+            try:
+                self._work(run, slices=slices)
+            except KilledError:
+                return
+        self._ended()
+
+    @rule(steps=st.lists(st.booleans(), min_size=1, max_size=6))
+    def alternate(self, steps: list[bool]) -> None:
+        """The run is given to another process while the first still works: the first one writes nothing any more."""
+        first = self._live()
+        if not self._slice(first):
+            return
+        with self.world.current.sessions.begin() as session:
+            store.restart_run(session, self.world.latest(first), self.world.clock())
+        for mine in steps:
+            if mine and not self._slice(self.world.latest(first)):
+                return
+            if not mine:
+                with pytest.raises(MovedOnError):
+                    fetch.work(self.world.current, first, seconds=0)
+
+    @rule(kind=st.sampled_from(sorted(FAULTS)), after=st.integers(0, 8), times=st.integers(1, 3))
+    def fault(self, kind: str, after: int, times: int) -> None:
+        """Jira answers badly for a while, in the middle of a fetch."""
+        run = self._live()
+        self.world.jira.faults.append(FAULTS[kind](after=after, times=times))
+        try:
+            fetch.work(self.world.current, run)
+            self._ended()
+        except RetryableError:
+            pass
+        finally:
+            self.world.jira.faults.clear()
+            self.world.current.redis.flushall()  # whatever pause there was is over
+
+    @rule()
+    def give_up(self) -> None:
+        """An unfinished run fails; the next one begins where the last complete one ended."""
+        run = self._live()
+        with self.world.current.sessions.begin() as session:
+            store.fail_fetch_of(session, run.run_id, self.world.clock(), "given up")
+            store.end_run(session, run.run_id, run.attempt, self.world.clock(), error="given up")
+        self.run = None
+
+    def _slice(self, run: Run) -> bool:
+        """Work a slice; returns whether the run goes on."""
+        try:
+            if fetch.work(self.world.current, run, seconds=0) == "fetch":
+                return True
+        except RetryableError:
+            return True
+        self._ended()
+        return False
+
+    def _live(self) -> Run:
+        self.run = self.world.latest(self.run) if self.run else self.world.request()
+        return self.run
+
+    def _work(self, run: Run, *, slices: bool) -> None:
+        seconds = 0 if slices else 60
+        for _ in range(400):
+            try:
+                if fetch.work(self.world.current, self.world.latest(run), seconds) == "facts":
+                    return
+            except RetryableError:  # a late index lists what is gone: Data Center's page is empty until it catches up
+                self.world.clock.advance(LAG)
+        raise AssertionError("the fetch does not come to an end")
+
+    def _refresh(self, **options: bool) -> Run:
+        self.run = self.world.request(**options)
+        self._work(self.run, slices=False)
+        return self._ended()
+
+    def _finish(self) -> None:
+        if self.run is not None:
+            self._work(self.run, slices=False)
+            self._ended()
+
+    def _ended(self) -> Run:
+        assert self.run is not None
+        ended, self.run = self.world.latest(self.run), None
+        self.world.end(ended)
+        return ended
+
+    # --- what must hold ---------------------------------------------------------------------------------------------
+
+    @rule()
+    def compare(self) -> None:
+        """After an undisturbed refresh the copy is what a full fetch into an empty database makes."""
+        self._finish()
+        self.world.clock.advance(LAG + timedelta(seconds=1))
+        self._happens()
+        self._refresh()
+        fresh = self._world(f"fresh{self.site.next_number()}", self.world.jira)
+        fresh.fetch()
+        copied, expected = self.world.copy(), fresh.copy()
+        for part in ("issues", "hashes", "statuses", "versions"):
+            assert copied[part] == expected[part]
+        assert self._refresh(verify=True).cursor["differ"] == 0
+
+    def teardown(self) -> None:
+        """The last word is always a comparison."""
+        try:
+            if hasattr(self, "world"):
+                self.compare()
+        finally:
+            self.stack.close()
+
+
+def _end_planned_lives(site: Site) -> None:
+    """From here on only the rules make things happen."""
+    site._due.clear()
+    for issue in site.issues.values():
+        del issue.events[issue.seen :]
+    site.issues = {number: issue for number, issue in site.issues.items() if issue.exists}
+    for version in site.versions:
+        del version.changes[version.seen :]
+
+
+@pytest.mark.timeout(3 * 3600)
+@pytest.mark.parametrize("flavour", ["cloud", "datacenter"])
+def test_whatever_happens_the_copy_is_what_a_full_fetch_would_be(
+    flavour: Flavour, redis_url: str, migrated_file: Path
+) -> None:
+    """Random histories of a living Jira, with faults, crashes and clocks that go back."""
+    kind = type("LivingCopy", (LivingCopy,), {"flavour": flavour, "redis_url": redis_url, "template": migrated_file})
+    soaks = settings.get_current_profile_name() == "soak"
+    run_state_machine_as_test(kind, settings=settings.get_profile("soak") if soaks else QUICK)

@@ -1,0 +1,201 @@
+"""The rotation: histories read again in turn, for what changed without moving ``updated``."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from fetch_world import NAME, KilledError, World, open_world
+from sqlalchemy import text
+
+from models import store
+from sandbox import living
+from sandbox.shapes import Flavour
+from sandbox.site import Issue
+from tasks import fetch
+from worker.settings import Sweep
+
+
+@pytest.fixture(params=["cloud", "datacenter"])
+def flavour(request: pytest.FixtureRequest) -> Flavour:
+    """Both kinds of Jira."""
+    found: Flavour = request.param
+    return found
+
+
+@pytest.fixture
+def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
+    """A Jira of some sixty issues, a copy of which was fetched."""
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
+        found.fetch()
+        yield found
+
+
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def _turn(world: World, **changes: int) -> None:
+    world.current.settings = replace(world.current.settings, sweep=Sweep(**changes))
+
+
+def _freeze(world: World) -> None:
+    """From here on nothing happens but what the test does."""
+    world.jira.site._due.clear()
+    for issue in world.jira.site.issues.values():
+        del issue.events[issue.seen :]
+
+
+def _open_issue(world: World) -> Issue:
+    return next(one for one in world.shown() if one.fields["status"]["statusCategory"]["key"] == "indeterminate")
+
+
+def _migrate(world: World, *issues: Issue) -> None:
+    """A new workflow sends issues to Done, and ``updated`` stays."""
+    names = {issue.fields["status"]["name"] for issue in issues}
+    living.migrate(world.jira.site, issues, world.clock(), dict.fromkeys(names, "Done"))
+    world.shown()
+
+
+def _stored(world: World, issue: Issue) -> str:
+    with world.current.reads() as session:
+        return str(store.load_issues(session, NAME, [str(issue.id)])[0].status_id)
+
+
+def _asked(world: World) -> list[str]:
+    """The ids whose histories were asked for, in order."""
+    if world.jira.site.flavour == "cloud":
+        return [
+            each for seen in world.jira.log for each in seen.asked.get("issueIdsOrKeys", []) if "change" in seen.door
+        ]
+    asked = [str(seen.asked["jql"]) for seen in world.jira.log if "changelog" in seen.asked.get("expand", [])]
+    return [each for jql in asked for each in jql.split("id in (")[1].split(")")[0].split(",")]
+
+
+def test_a_silent_change_is_found_when_its_turn_comes(world: World) -> None:
+    """Not before: a week after the history was last read, the next refresh reads it again, and then the issue."""
+    issue = _open_issue(world)
+    _migrate(world, issue)
+    world.clock.advance(timedelta(minutes=1))
+    world.fetch()
+    before = _stored(world, issue)
+    world.clock.advance(timedelta(days=7))
+    assert world.fetch().kind == "incremental"
+    assert before != _stored(world, issue) == issue.fields["status"]["id"]
+
+
+@on_sqlite
+def test_a_turn_reads_every_open_and_lately_updated_history_once(world: World) -> None:
+    """Each run at most so many, the longest unread first; then there is nothing to sweep until the turn is over."""
+    _turn(world, turn_days=1, issues_per_run=10)
+    with world.current.reads() as session:
+        late = world.clock() - timedelta(days=fetch.SWEPT_DAYS - 1)
+        due = store.due_histories(session, NAME, world.clock() + timedelta(days=1), late, 1000)
+    assert 20 < len(due) < len(world.shown())
+    _freeze(world)
+    world.clock.advance(timedelta(days=1, minutes=1))
+    seen: list[str] = []
+    while len(seen) < len(due):
+        world.fetch()
+        asked = _asked(world)
+        assert len(asked) == min(10, len(due) - len(seen))
+        seen += asked
+    assert sorted(seen) == sorted(due)
+    world.fetch()
+    assert _asked(world) == []
+
+
+@on_sqlite
+def test_done_work_of_long_ago_is_not_swept(world: World) -> None:
+    """Its history stays what it is; open work is swept however old it is."""
+    world.clock.advance(timedelta(days=60))
+    world.fetch()
+    world.clock.advance(timedelta(days=8))
+    with world.current.engine.begin() as connection:
+        connection.execute(text("UPDATE issues SET updated = '2020-01-01 00:00:00.000000'"))
+    with world.current.reads() as session:
+        done = {one.status_id for one in store.load_statuses(session, NAME) if one.category == "done"}
+        issues = world.copy()["issues"]
+        due = store.due_histories(session, NAME, world.clock(), world.clock() - timedelta(days=30), 1000)
+    assert set(due) == {issue.issue_id for issue in issues if issue.status_id not in done}
+    assert 0 < len(due) < len(issues)
+
+
+@on_sqlite
+@pytest.mark.parametrize("rules", [{"issues_per_run": 0}, {"turn_days": 9}])
+def test_a_sweep_can_be_switched_off_or_wait(world: World, rules: dict[str, int]) -> None:
+    """Then no history is asked for but those of changed issues."""
+    _turn(world, **rules)
+    issue = _open_issue(world)
+    _freeze(world)
+    _migrate(world, issue)
+    world.clock.advance(timedelta(days=8))
+    world.fetch()
+    assert _asked(world) == []
+    assert _stored(world, issue) != issue.fields["status"]["id"]
+
+
+@on_sqlite
+def test_what_stands_is_not_read_whole_and_costs_one_request_per_thousand(world: World) -> None:
+    """Fifty per request on Data Center."""
+    _freeze(world)
+    world.clock.advance(timedelta(minutes=1))
+    world.fetch()
+    idle = len(world.jira.log)
+    _turn(world, turn_days=0)
+    world.clock.advance(timedelta(minutes=1))
+    operation = world.fetch()
+    swept = len(_asked(world))
+    assert swept > 20
+    per_request = 1000 if world.jira.site.flavour == "cloud" else 50
+    assert len(world.jira.log) - idle == -(-swept // per_request)
+    assert operation.data_volume_fetched == 0
+
+
+@on_sqlite
+@pytest.mark.parametrize("step", [6, 7, 8, 9])
+def test_a_sweep_killed_anywhere_goes_on_where_it_was(
+    flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str, step: int
+) -> None:
+    """No more than once again, and all that is due is found."""
+    left = [10_000]
+
+    def before() -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise KilledError
+
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour, before=before) as world:
+        world.fetch()
+        _freeze(world)
+        issue = _open_issue(world)
+        _migrate(world, issue)
+        world.clock.advance(timedelta(days=8))
+        run = world.request()
+        left[0] = step
+        try:
+            fetch.work(world.current, run)
+        except KilledError:
+            assert fetch.work(world.current, world.latest(run)) == "facts"
+        assert _stored(world, issue) == issue.fields["status"]["id"]
+
+
+@on_sqlite
+def test_an_issue_that_disappears_while_it_is_swept_costs_only_itself(
+    flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str
+) -> None:
+    """Hidden between the census and the sweep: it stays as it was, and the next fetch marks it gone."""
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as world:
+        world.fetch()
+        _freeze(world)
+        issue = _open_issue(world)
+        _turn(world, turn_days=0)
+        world.clock.advance(timedelta(days=1))
+        run = world.request()
+        while world.latest(run).cursor.get("stage") != "sweep":
+            fetch.work(world.current, world.latest(run), seconds=0)
+        world.happen(issue, ("shown", False), touches=False)
+        assert fetch.work(world.current, world.latest(run)) == "facts"
+        world.end(run)
+        assert issue.key in world.issue_keys()
+        assert world.fetch().issues_gone == 1
