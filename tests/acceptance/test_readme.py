@@ -1,0 +1,85 @@
+"""The README is true: its commands are run, its configuration is used, its SQL and its log filter find things."""
+
+import json
+import re
+import shlex
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from world import PROGRAM, TOKEN_VARIABLE, World
+
+from models.records import METRIC_TYPES
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """The README's code of a language, block by block."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def commands(name: str) -> list[list[str]]:
+    """The words of every line of the shell blocks that begins with a program's name."""
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith(f"{name} ")]
+
+
+def test_the_demo_shows_nine_metrics_and_what_to_do_next(make_world: Callable[..., World]) -> None:
+    """In an empty folder, twice: the second time is incremental. The database and the logs it names are there."""
+    world = make_world()
+    (world.folder / "flowbeat.toml").unlink()
+    for changed in (r"\b([1-9]\d*) changed", r"\b\d+ changed"):
+        done = world.run("demo")
+        assert done.returncode == 0, done.stderr
+        assert all(metric in done.stdout for metric in METRIC_TYPES)
+        assert re.search(changed, done.stdout)
+        for word in ("Database", "Logs"):
+            (path,) = re.findall(rf"^{word}\s+(\S+)", done.stdout, re.MULTILINE)
+            assert (world.folder / path).exists()
+    with sqlite3.connect(world.folder / ".flowbeat" / "demo" / "flowbeat.db") as connection:
+        kinds = [row[0] for row in connection.execute("select kind from fetch_operations order by start_time")]
+    assert kinds == ["full", "incremental"]
+
+
+def test_the_way_to_ones_own_jira_works_as_written(make_world: Callable[..., World]) -> None:
+    """The commands in their order, with the configuration of the README, pointed at the stand-in."""
+    world = make_world()
+    config = world.folder / "flowbeat.toml"
+    email = world.jira.site.accounts[0].email
+    config.unlink()
+    (written,) = blocks("toml")
+    steps = commands("flowbeat")
+    assert [words[0] for words in steps] == ["init", "check", "refresh", "results"]
+    for words in steps:
+        done = world.run(*words)
+        assert done.returncode in ((0, 1) if words[0] == "check" else (0,)), (words, done.stdout, done.stderr)
+        if words[0] == "init":
+            assert config.exists()
+            pointed = written.replace("https://acme.atlassian.net", world.url).replace("metrics@acme.example", email)
+            config.write_text(pointed.replace("ACME_JIRA_TOKEN", TOKEN_VARIABLE))
+    assert all(metric in done.stdout for metric in METRIC_TYPES)
+    (sql,) = [words[1] for words in commands("sqlite3")]
+    assert {row[0] for row in world.rows(sql)} == set(METRIC_TYPES)
+
+
+def test_the_log_filter_follows_one_refresh(make_world: Callable[..., World]) -> None:
+    """The fields that the jq line reads are those that the entries have."""
+    world = make_world()
+    world.run("refresh")
+    (words,) = commands("jq")
+    fields = re.findall(r"\.([a-z_.]+)", words[1])
+    assert fields == ["context.run_id", "timestamp", "context.task_name", "message"]
+    (run_id,) = world.rows("select run_id from runs")[0]
+    lines = (world.folder / words[2]).read_text().splitlines()
+    found = [entry for entry in map(json.loads, lines) if entry.get("context", {}).get("run_id") == run_id]
+    assert {entry["context"].get("task_name") for entry in found} >= {
+        f"tasks.calculate.{each}" for each in METRIC_TYPES
+    }
+
+
+def test_the_program_tells_its_version() -> None:
+    """The installed one, which the README's commands are."""
+    done = subprocess.run([*PROGRAM, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    assert re.search(r"\d+\.\d+\.\d+", done.stdout)
