@@ -329,10 +329,9 @@ def _changed(fetch: Fetch, until: float) -> None:
     differing = [key for key, updated in page.updates.items() if key not in stored or stored[key].updated != updated]
     waiting = list(dict.fromkeys([*fetch.cursor.get("waiting", ()), *differing]))
     moved = _next(page, "changed", "census") | _newest(fetch, page.updates.values())
-    if page.after and len(waiting) < fetch.batch:
-        fetch.commit(moved | {"waiting": waiting})
-    elif _read(fetch, waiting, until):
-        fetch.commit(moved | {"waiting": []})
+    whole = len(waiting) // fetch.batch * fetch.batch if page.after else len(waiting)
+    if _read(fetch, waiting[:whole], until):
+        fetch.commit(moved | {"waiting": waiting[whole:]})
 
 
 def _census(fetch: Fetch, until: float) -> None:

@@ -13,9 +13,11 @@ from sqlalchemy import text
 
 from models import store
 from models.records import iso
+from sandbox.faults import failing
 from sandbox.shapes import Flavour, millis
 from sandbox.team import EMAIL
 from tasks import fetch
+from worker.jira.client import RefusedError
 from worker.task import MovedOnError
 
 # What is read does not depend on where it is stored; a few tests of each kind run on both databases.
@@ -276,3 +278,35 @@ def test_summaries_can_be_left_in_jira(world: World) -> None:
     assert not any("summary" in json.dumps(seen.asked.get("fields", [])) for seen in world.jira.log)
     with world.current.engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM issues WHERE summary IS NOT NULL")).scalar() == 0
+
+
+@on_sqlite
+def test_a_list_whose_page_token_has_died_is_begun_again(tmp_path: Path, database_url: str, redis_url: str) -> None:
+    """Tokens live some days; a run that paused for longer lists anew, and reads nothing it has read."""
+    with open_world(tmp_path, database_url, redis_url) as world:
+        run = world.request()
+        assert fetch.work(world.current, run, seconds=0) == "fetch"
+        cursor = {**world.latest(run).cursor, "position": "a token of long ago"}
+        with world.current.sessions.begin() as session:
+            store.beat_run(session, run.run_id, 1, world.clock(), cursor=cursor)
+        assert fetch.work(world.current, world.latest(run)) == "facts"
+        world.end(run)
+        assert [seen.status for seen in world.jira.log].count(400) == 1
+        assert set(world.copy()["hashes"]) == {str(issue.id) for issue in world.shown()}
+
+
+@on_sqlite
+def test_a_list_that_is_refused_from_its_beginning_is_an_error(
+    tmp_path: Path, database_url: str, redis_url: str
+) -> None:
+    """It was not the token."""
+    with open_world(tmp_path, database_url, redis_url) as world:
+        run = world.request()
+        fetch.work(world.current, run, seconds=0)
+        cursor = {**world.latest(run).cursor, "position": "a token of long ago"}
+        with world.current.sessions.begin() as session:
+            store.beat_run(session, run.run_id, 1, world.clock(), cursor=cursor)
+        world.jira.faults.append(failing(400, door="search", times=9))
+        with pytest.raises(RefusedError):
+            fetch.work(world.current, world.latest(run))
+        assert world.jira.faults[0].hits == 2

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from console_world import say
 from fetch_world import NAME, KilledError, World, open_world
 from sqlalchemy import text
 
@@ -164,6 +165,13 @@ def test_a_verification_killed_at_a_request_counts_each_issue_once(
         assert fetch.work(world.current, world.latest(run)) == "facts"
         cursor = world.latest(run).cursor
         assert (cursor["verified"], cursor["differ"]) == (len(world.shown()), len(world.shown()))
+
+
+def test_full_and_verify_together_are_refused(tmp_path: Path) -> None:
+    """The one believes Jira, the other holds the copy against it: wrong usage, before anything is opened."""
+    said = say(tmp_path, "refresh", "--full", "--verify")
+    assert said.code == 2
+    assert "take one of them" in said.err
 
 
 @on_sqlite

@@ -342,6 +342,59 @@ def test_a_changelog_that_comes_incomplete_is_not_stored_as_whole() -> None:
     assert ([issue.issue_id for issue in batch.issues], list(batch.broken)) == ([second], [first])
 
 
+def test_a_paged_changelog_that_ends_before_its_total_is_not_stored_as_whole(caplog: pytest.LogCaptureFixture) -> None:
+    """Cloud says it for one issue at a time; the issue is named, and the other one read."""
+    jira = jira_of("cloud", 10, anonymous=True)
+    first, second = (str(issue.id) for issue in shown(jira)[:2])
+
+    def damage(answer: Response) -> Response:
+        body = json.loads(answer.body)
+        body["total"] += 1
+        return replace(answer, body=json.dumps(body).encode())
+
+    jira.faults.append(Fault("/changelog", damage=damage, times=2))
+    reader = reader_of(jira, token=None)
+    batch = reader.issues([first])
+    assert (batch.issues, dict(batch.broken)) == ((), {first: "its changelog came incomplete"})
+    assert [line.__dict__["issue_id"] for line in caplog.records if line.message == "history is incomplete"] == [first]
+    assert reader.histories([first]) == {first: ()}
+    assert len(reader.issues([first, second]).issues) == 2
+
+
+def test_an_issue_that_is_gone_when_its_history_is_asked_for_costs_only_itself() -> None:
+    """The anonymous are told with a 404."""
+    jira = jira_of("cloud", 10, anonymous=True)
+    first, second = (str(issue.id) for issue in shown(jira)[:2])
+    jira.site.issues[int(first)].shown = False
+    found = reader_of(jira, token=None).histories([first, second])
+    assert found[first] == ()
+    assert found[second]
+
+
+def test_a_damaged_history_is_counted_and_named_in_the_log(jira: Jira, caplog: pytest.LogCaptureFixture) -> None:
+    """The rest of its issue is read."""
+    issue = shown(jira)[0]
+
+    def damage(answer: Response) -> Response:
+        body = json.loads(answer.body)
+        logs = body.get("issueChangeLogs") or [{"changeHistories": body["issues"][0]["changelog"]["histories"]}]
+        logs[0]["changeHistories"][0]["items"].append("not an item")
+        return replace(answer, body=json.dumps(body).encode())
+
+    jira.faults.append(Fault("changelog" if jira.site.flavour == "cloud" else "search", damage=damage))
+    (read,) = reader_of(jira).issues([str(issue.id)]).issues
+    assert read.findings == {"broken_history": 1}
+    (line,) = [one for one in caplog.records if one.message == "history is damaged"]
+    assert (line.__dict__["key"], line.__dict__["found"]) == (issue.key, {"broken_history": 1})
+
+
+def test_histories_are_those_of_the_issues_read_whole(jira: Jira) -> None:
+    """What a sweep holds against the copy."""
+    wanted = [str(issue.id) for issue in shown(jira)[:120]]
+    batch = reader_of(jira).issues(wanted)
+    assert reader_of(jira).histories(wanted) == {issue.issue_id: issue.transitions for issue in batch.issues}
+
+
 def test_an_issue_nobody_asked_for_is_left_out() -> None:
     """Whatever a bulk fetch returns beside."""
     jira = jira_of("cloud", 10)

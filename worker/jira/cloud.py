@@ -13,7 +13,7 @@ from urllib.parse import quote
 from models.records import Field, Issue, Status, Transition, Version
 from worker.errors import FatalError, RetryableError
 from worker.jira import parse
-from worker.jira.client import Client, RefusedError
+from worker.jira.client import Client, MissingError, RefusedError
 from worker.jira.jql import combined, instant
 from worker.jira.pages import next_token, required, rows
 from worker.jira.reader import Batch, Listing, chunks, parallel
@@ -26,6 +26,7 @@ ISSUES_PAGE: Final = 100
 MATCHING_IDS: Final = 500
 CHANGELOG_ISSUES: Final = 1_000
 CHANGELOG_PAGE: Final = 10_000
+INCOMPLETE: Final = "its changelog came incomplete"
 CHANGELOG_PAGES: Final = 500  # of one question: beyond it something is wrong, and half a history is none
 
 
@@ -66,12 +67,13 @@ class Cloud:
         pages = parallel(self._bulk, chunks(ids, ISSUES_PAGE), self._workers)
         raw = {issue_id: each for page in pages for issue_id, each in page.items()}
         histories = self._histories(list(raw))
-        return build(raw, self._wanted, histories)
+        batch = build({key: each for key, each in raw.items() if key in histories}, self._wanted, histories)
+        return Batch(batch.issues, {**batch.broken, **dict.fromkeys(raw.keys() - histories.keys(), INCOMPLETE)})
 
     def histories(self, ids: Sequence[str]) -> dict[str, tuple[Transition, ...]]:
         """1,000 issues a request; one each for the anonymous."""
         found = self._histories(ids)
-        return {issue_id: parse.transitions(found[issue_id], self._wanted)[0] for issue_id in ids}
+        return {issue_id: parse.transitions(found.get(issue_id, ()), self._wanted)[0] for issue_id in ids}
 
     def visible(self, ids: Sequence[str]) -> set[str]:
         """Those a bulk fetch still returns; it reads the database, not the search index."""
@@ -116,8 +118,10 @@ class Cloud:
         return {issue_id: each for issue_id, each in found if issue_id in wanted}
 
     def _histories(self, ids: Sequence[str]) -> dict[str, list[Any]]:
+        """Id → histories; one that came with fewer than its own ``total``, or is gone, is left out."""
         if self._client.anonymous:  # the bulk changelog has no anonymous access
-            return dict(zip(ids, parallel(self._paged_history, ids, self._workers), strict=True))
+            pages = zip(ids, parallel(self._history_of, ids, self._workers), strict=True)
+            return {issue_id: histories for issue_id, histories in pages if histories is not None}
         found: dict[str, list[Any]] = {issue_id: [] for issue_id in ids}
         for part in parallel(self._bulk_histories, chunks(ids, CHANGELOG_ISSUES), self._workers):
             for issue_id, histories in part:
@@ -146,14 +150,23 @@ class Cloud:
             body = body | {"nextPageToken": token}
         raise RetryableError(f"Jira's changelog did not end after {CHANGELOG_PAGES} pages")
 
-    def _paged_history(self, issue_id: str) -> list[Any]:
+    def _history_of(self, issue_id: str) -> list[Any] | None:
+        try:
+            return self._paged_history(issue_id)
+        except MissingError:  # it disappeared since it was listed; the next fetch looks for it
+            return None
+
+    def _paged_history(self, issue_id: str) -> list[Any] | None:
         found: list[Any] = []
         while True:
             page = self._client.get(f"{API}/issue/{issue_id}/changelog", {"startAt": len(found), "maxResults": 100})
             values = required(page, "values", list)
             found.extend(values)
-            if page.get("isLast") is True or len(found) >= required(page, "total", int):
+            if len(found) >= required(page, "total", int):
                 return found
+            if page.get("isLast") is True:
+                log.warning("history is incomplete", extra={"issue_id": issue_id, "total": page["total"]})
+                return None
             if not values:
                 raise RetryableError(f"Jira sent an empty changelog page at {len(found)} of {page['total']}")
 
@@ -189,6 +202,9 @@ def build(
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             broken[issue_id] = f"{type(error).__name__}: {error}"
             log.warning("issue cannot be read", extra={"issue_id": issue_id, "why": broken[issue_id]})
+    for found in issues:
+        if found.findings:
+            log.warning("history is damaged", extra={"key": found.key, "found": dict(found.findings)})
     return Batch(tuple(issues), broken)
 
 

@@ -12,7 +12,7 @@ from worker.errors import FatalError, RetryableError
 from worker.jira import jql as language
 from worker.jira import parse
 from worker.jira.client import Client
-from worker.jira.cloud import build, read_update, read_versions, read_zone
+from worker.jira.cloud import INCOMPLETE, build, read_update, read_versions, read_zone
 from worker.jira.jql import combined
 from worker.jira.pages import next_start, required, rows
 from worker.jira.reader import Batch, Listing, chunks, parallel
@@ -83,7 +83,7 @@ class DataCenter:
         raw = {issue_id: each for page in pages for issue_id, each in page.items()}
         histories = {issue_id: each["changelog"]["histories"] for issue_id, each in raw.items()}
         batch = build({key: each for key, each in raw.items() if _is_whole(each)}, self._wanted, histories)
-        cut = {key: "its changelog came incomplete" for key, each in raw.items() if not _is_whole(each)}
+        cut = {key: INCOMPLETE for key, each in raw.items() if not _is_whole(each)}
         return Batch(batch.issues, {**batch.broken, **cut})
 
     def histories(self, ids: Sequence[str]) -> dict[str, tuple[Transition, ...]]:

@@ -1,0 +1,104 @@
+"""Definitions that change under the issues: statuses, fields and versions are read in every run, and count at once."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fetch_world import NAME, World, open_world
+
+from models import store
+from models.records import Run
+from sandbox import catalogue, living
+from sandbox.shapes import Flavour, millis
+from tasks import calculate, fetch
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture(params=["cloud", "datacenter"])
+def flavour(request: pytest.FixtureRequest) -> Flavour:
+    """Both kinds of Jira."""
+    found: Flavour = request.param
+    return found
+
+
+@pytest.fixture
+def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
+    """A Jira of some sixty issues, a copy of which was fetched, and the facts computed."""
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
+        _refreshed(found)
+        yield found
+
+
+def _refreshed(world: World) -> Run:
+    """A refresh up to the facts; its cursor counts how many were computed."""
+    run = world.request()
+    assert fetch.work(world.current, run) == "facts"
+    calculate.work(world.current, world.latest(run))
+    world.end(world.latest(run))
+    return world.latest(run)
+
+
+def _recomputed(world: World) -> int:
+    return int(_refreshed(world).cursor["misses"])
+
+
+def _name(world: World, status: str) -> str:
+    number = next(one["id"] for one in world.jira.site.catalogue.statuses if one["name"] == status)
+    with world.current.reads() as session:
+        return next(one.name for one in store.load_statuses(session, NAME) if one.status_id == number)
+
+
+def test_nothing_changed_recomputes_nothing(world: World) -> None:
+    """The measure of the others."""
+    assert _recomputed(world) == 0
+
+
+def test_a_status_in_another_category_recomputes_every_issue_and_reads_none(world: World) -> None:
+    """Its issues have not changed; what they mean has."""
+    living.recategorise_status(world.jira.site, "In Review", catalogue.FINISHED)
+    run = _refreshed(world)
+    assert int(run.cursor["misses"]) == len(world.shown())
+    assert int(run.cursor.get("read", 0)) == 0
+
+
+def test_a_renamed_status_recomputes_every_issue_and_is_stored_under_its_new_name(world: World) -> None:
+    """Workflow rules name statuses by their names."""
+    living.rename_status(world.jira.site, "In Review", "Peer review")
+    assert _recomputed(world) == len(world.shown())
+    assert _name(world, "Peer review") == "Peer review"
+
+
+def test_a_retired_status_recomputes_every_issue(world: World) -> None:
+    """It is in no list any more; the histories still name it."""
+    statuses = world.jira.site.catalogue.statuses
+    statuses.remove(next(one for one in statuses if one["name"] == "In Review"))
+    assert _recomputed(world) == len(world.shown())
+
+
+def test_a_release_date_that_changes_moves_the_deployment_and_no_issue_is_read(world: World) -> None:
+    """The versions' dates are deployments; an issue does not notice."""
+    version = next(one for one in world.jira.site.versions if one.body.get("released"))
+    world.jira.site.change(version, millis(world.clock()), (("releaseDate", "2026-02-02"),))
+    world.shown()
+    run = _refreshed(world)
+    assert int(run.cursor.get("read", 0)) == 0
+    with world.current.engine.connect() as connection:
+        statement = "SELECT deployed_at FROM deployments WHERE deployment_id = ?"
+        found = connection.exec_driver_sql(statement, (version.body["id"],)).scalar_one()
+    assert str(found).startswith("2026-02-02")
+
+
+def test_a_renamed_field_that_is_mapped_by_its_id_changes_nothing(world: World) -> None:
+    """A mapping by id holds under any name."""
+    rules = world.current.settings.profiles[NAME].rules
+    world.profile(rules=replace(rules, fields={"points": catalogue.POINTS}))
+    _refreshed(world)
+    living.rename_field(world.jira.site, catalogue.POINTS, "Size")
+    run = _refreshed(world)
+    assert (int(run.cursor["misses"]), int(run.cursor.get("read", 0))) == (0, 0)
+    with world.current.reads() as session:
+        cache = store.find_cache(session, NAME)
+    assert cache is not None
+    assert cache.cursor["mapped"][catalogue.POINTS] == "Size"
