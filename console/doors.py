@@ -40,7 +40,7 @@ def flower(flower_args: tuple[str, ...]) -> None:
         click.echo(f"Log in as {FLOWER_USER} with {password} (set FLOWER_BASIC_AUTH=user:password to choose)", err=True)
     address = () if _says(flower_args, "--address") else ("--address=127.0.0.1",)
     conf = () if _says(flower_args, "--conf") else (f"--conf={Path(__file__).with_name('flowerconfig.py')}",)
-    _become_celery("flower", *address, *conf, *flower_args)
+    _run_flower(*address, *conf, *flower_args)
 
 
 @click.command()
@@ -74,6 +74,22 @@ def _become_celery(*args: str) -> None:
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # with Celery's soft shutdown: running slices get their time
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "celery", "-A", "worker.app", *args])  # noqa: S606 - our own arguments
+
+
+def _run_flower(*args: str) -> None:
+    """Flower in this process, for it leaves alone the log handlers that it finds, and asks Celery for none."""
+    from celery.__main__ import main  # noqa: PLC0415 - the other doors need no Celery
+
+    from worker import runtime  # noqa: PLC0415 - the same
+
+    current = runtime.Runtime(settings.load(None, os.environ))
+    runtime.adopt(current)
+    runtime.configure_logs(current.settings)
+    sys.argv = ["celery", "-A", "worker.app", "flower", *args]
+    try:
+        main()
+    finally:
+        current.close()
 
 
 def _logs_in(args: tuple[str, ...]) -> bool:

@@ -33,6 +33,7 @@ def test_celery_worker_and_beat_by_hand_do_the_work_and_flower_shows_it(make_wor
     assert names & {"tasks.fetch.slice", "tasks.calculate.facts", "tasks.calculate.lead_time"}
     assert world.token not in json.dumps([shown, tasks])
     assert ask(port, "/api/tasks", None) is None
+    assert any(line["module"].startswith("flower") for line in world.log_lines())
 
 
 def test_check_says_what_is_well_and_what_to_do(make_world: Callable[..., World]) -> None:
