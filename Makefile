@@ -15,7 +15,7 @@ demo: $(VENV)/installed ## a made-up Jira, a real refresh, the nine metrics; not
 	@$(BIN)/flowbeat demo
 
 test: $(VENV)/installed-dev ## all tests, with real Redis, SQLite, PostgreSQL and workers
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term --cov-fail-under=90
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term --cov-fail-under=95
 
 check: $(VENV)/installed-dev ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .

@@ -39,7 +39,8 @@ def make_task(redis_url: str) -> Callable[..., Task]:
     app = Celery("tests", broker=redis_url.replace("unix://", "redis+socket://"))
 
     def make(body: Body, **options: Any) -> Task:
-        return app.task(base=RunTask, name="tests.step", **{"steps": ("fetch",), **options})(body)
+        # Not shared: else Celery would register it with every application of this process.
+        return app.task(base=RunTask, name="tests.step", shared=False, **{"steps": ("fetch",), **options})(body)
 
     return make
 
