@@ -86,8 +86,9 @@ def carry_out(current: Runtime, wish: Wish, console: Console) -> list[Run]:
     from console import waiting, workers  # noqa: PLC0415 - Celery is slow to import, and not every command needs it
 
     with workers.serving(current) as own:
-        ids = [_enqueue(current, wish, profile, console, own.serve).run_id for profile in wish.profiles]
-        return waiting.until_ended(current, ids, console, own.serve)
+        keep = own.keep_running if own else lambda: None
+        ids = [_enqueue(current, wish, profile, console, keep).run_id for profile in wish.profiles]
+        return waiting.until_ended(current, ids, console, keep)
 
 
 def _carry_out(current: Runtime, wish: Wish, *, no_wait: bool) -> None:
