@@ -28,7 +28,7 @@ worker_max_memory_per_child = 1_000_000  # kB
 
 # --- leaving: running slices get half a minute, then their messages go back ---
 worker_soft_shutdown_timeout = 30.0
-worker_enable_soft_shutdown_on_idle = True
+worker_enable_soft_shutdown_on_idle = False  # an idle worker has nothing to finish
 
 # --- Redis comes and goes ---
 broker_connection_retry_on_startup = True

@@ -32,7 +32,7 @@ token_env = "JIRA_TOKEN"                      # the name of the variable, never 
 #flavour = "cloud"                            # cloud or datacenter; found out when left out
 #timeout_seconds = 30                         # how long one answer may take
 
-# --- your team: fill in jql; rename the section, [profiles.payments], in all its lines ------------------------------
+# --- your team: fill in jql; rename [profiles.team] in all its lines ------------------------------
 
 [profiles.team]
 connection = "jira"

@@ -86,9 +86,8 @@ def carry_out(current: Runtime, wish: Wish, console: Console) -> list[Run]:
     from console import waiting, workers  # noqa: PLC0415 - Celery is slow to import, and not every command needs it
 
     with workers.serving(current) as own:
-        keep = own.keep_running if own else lambda: None
-        ids = [_enqueue(current, wish, profile, console, keep).run_id for profile in wish.profiles]
-        return waiting.until_ended(current, ids, console, keep)
+        ids = [_enqueue(current, wish, profile, console, own.serve).run_id for profile in wish.profiles]
+        return waiting.until_ended(current, ids, console, own.serve)
 
 
 def _carry_out(current: Runtime, wish: Wish, *, no_wait: bool) -> None:

@@ -5,15 +5,20 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from worker.app import app
 from worker.errors import FatalError
 from worker.runtime import Runtime
 
 PING_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 10.0
 CONCURRENCY: Final = 2
 MAX_STARTS: Final = 5
 WARM_SECONDS: Final = 10.0
@@ -34,14 +39,30 @@ class OwnWorker:
         self._settings = current.settings
         self._process: subprocess.Popen[bytes] | None = None
         self._starts = 0
+        self._look_again = 0.0
 
     @property
     def pid(self) -> int | None:
         """The worker's process id while it runs."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
-    def keep_running(self) -> None:
-        """Start the worker if it does not run; raises FatalError when it keeps dying."""
+    def serve(self) -> None:
+        """See to it that the queue is served: others may leave while we wait, and then our own worker starts.
+
+        Called again and again; raises FatalError when our worker keeps dying.
+        """
+        if self._process is None:
+            if time.monotonic() < self._look_again:
+                return
+            self._look_again = time.monotonic() + LOOK_SECONDS
+            # A Redis that is away says nothing about workers; the next look comes soon.
+            with contextlib.suppress(OperationalError, RedisError, OSError):
+                if not are_there():
+                    self._keep_running()
+            return
+        self._keep_running()
+
+    def _keep_running(self) -> None:
         if self.pid is not None:
             return
         if self._starts >= MAX_STARTS:
@@ -86,14 +107,17 @@ class OwnWorker:
 
 
 @contextlib.contextmanager
-def serving(current: Runtime) -> Iterator[OwnWorker | None]:
-    """Own worker for the time of the block if nobody else serves the queue, else None."""
-    if are_there():
-        yield None
-        return
+def serving(current: Runtime) -> Iterator[OwnWorker]:
+    """The queue is served for the time of the block, by ``serve`` of what it gives, and our own worker ends with it.
+
+    Also when the terminal is closed or we are told to end: that is then the same as Ctrl-C.
+    """
     own = OwnWorker(current)
-    own.keep_running()
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
+        own.serve()
         yield own
     finally:
         own.stop()
+        for number, handler in before.items():
+            signal.signal(number, handler)

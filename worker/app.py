@@ -1,5 +1,6 @@
 """The Celery application: ``celery -A worker.app worker`` and ``beat`` begin here."""
 
+import atexit
 import gc
 import os
 from typing import Any
@@ -38,6 +39,7 @@ def _set_up_logging(**_: Any) -> None:
 @signals.beat_init.connect
 def _begin(**_: Any) -> None:
     guard.mend_kombu()
+    atexit.register(runtime.current().close)  # the last to leave stops the embedded server; children leave without it
 
 
 @signals.worker_init.connect

@@ -100,3 +100,29 @@ def _cwd(process: Path) -> str:
         return str((process / "cwd").readlink())
     except OSError:
         return ""
+
+
+def test_a_wait_goes_on_with_a_worker_of_its_own_when_the_other_leaves(make_world: Callable[..., World]) -> None:
+    """Somebody else's worker dies while a refresh waits: the refresh sees it, runs one, and ends well."""
+    world = make_world(latency=0.4, silent=5, issues=900)
+    worker = world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
+    eventually(lambda: any("ready." in line["message"] for line in world.log_lines()))
+    waiting = world.start("refresh")
+    eventually(lambda: world.has("issues"))
+    os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait()
+    assert waiting.wait(120) == 0
+    assert world.rows("select state from runs") == [("completed",)]
+
+
+def test_a_terminated_wait_takes_its_worker_with_it(make_world: Callable[..., World]) -> None:
+    """A closed terminal or a kill is the same as Ctrl-C: no worker and no server is left behind."""
+    world = make_world(latency=0.4, silent=5, issues=900)
+    waiting = world.start("refresh")
+    eventually(lambda: world.has("issues"))
+    waiting.terminate()
+    assert waiting.wait(60) == 130
+    left = [
+        process for process in Path("/proc").iterdir() if process.name.isdigit() and _cwd(process) == str(world.folder)
+    ]
+    assert left == []
