@@ -5,7 +5,6 @@ is what was counted, and where the stored result says something else, the comman
 """
 
 from datetime import datetime
-from typing import Final
 
 import click
 from sqlalchemy.orm import Session
@@ -22,8 +21,6 @@ from models.metrics.windows import week_name
 from models.records import METRIC_TYPES, Measurement, MetricResult, Window, micros
 from tasks import calculate
 from worker.runtime import Runtime
-
-_ALL: Final = 10_000_000
 
 
 @click.command(epilog=f"The metrics: {', '.join(METRIC_TYPES)}.")
@@ -58,7 +55,7 @@ def _view(
     prepared = Prepared(store.load_dataset(session, profile, source), looked.rules, micros(looked.as_of))
     found = metrics.explain(metric, prepared, _window(prepared, week, looked))
     stored = _stored(session, profile, found.measurement, rules_hash(looked.rules), looked.as_of)
-    stale = len(store.stale_issues(session, profile, looked.context.facts_rules_hash, _ALL))
+    stale = store.count_stale(session, profile, looked.context.facts_rules_hash)
     again = f"flowbeat calculate {profile}{f' --as-of {as_of}' if as_of else ''}"
     warning = _warning(found.measurement, stored, stale, again)
     return View(profile, zone, looked.as_of, source, found, stored, warning)

@@ -62,7 +62,7 @@ def forecast(
         zone = reading.zone_of(current, profile)
         looked = calculate.look(current, session, profile, reading.as_of_option(as_of, zone))
         prepared = Prepared(store.load_dataset(session, profile, None), looked.rules, micros(looked.as_of))
-        stale = store.stale_issues(session, profile, looked.context.facts_rules_hash, 1)
+        stale = store.count_stale(session, profile, looked.context.facts_rules_hash)
         asked = _asked(prepared, items, until.date() if until else None, zone)
         history = weeks or max(looked.rules.history_weeks, _FEWEST)
         question = _question(profile, looked, asked, history=history, seed=seed, now=current.now())

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from console.render import NOTHING, Column, Row, Sheet, moment, number
 from models import store
 from models.metrics.calculate import Explanation
-from models.metrics.prepared import Contribution
+from models.metrics.parts import Contribution
 from models.metrics.stats import DAY, HOUR, WEEK
 from models.records import UNITS, Measurement, MetricResult, instant
 

@@ -304,15 +304,6 @@ class Incident:
         return self.timeline[0][0]
 
 
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """All that the nine metrics of one profile read, whatever the ``as_of``; the order of rows means nothing."""
-
-    items: tuple[WorkItem, ...]
-    deployments: tuple[Deployment, ...] = ()
-    incidents: tuple[Incident, ...] = ()
-
-
 # --- results --------------------------------------------------------------------------------------------------------
 
 METRIC_TYPES: Final = (

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Text,
@@ -68,6 +69,8 @@ class Base(DeclarativeBase):
     }
 
 
+STALE = text("facts_hash IS NULL AND gone_at IS NULL")
+PRESENT = text("gone_at IS NULL")
 LIVE = text("state IN ('queued', 'running', 'waiting')")
 
 
@@ -123,6 +126,11 @@ class IssueRow(Base):
     history_read_at: Mapped[datetime | None]
     gone_at: Mapped[datetime | None]
     gone_reason: Mapped[str | None]
+    __table_args__ = (
+        # What a calculation asks before all else, at a cost that follows what changed: whose facts are missing.
+        Index("ix_issues_stale", "profile", "issue_id", sqlite_where=STALE, postgresql_where=STALE),
+        Index("ix_issues_present", "profile", "project", sqlite_where=PRESENT, postgresql_where=PRESENT),
+    )
 
 
 class TransitionRow(Base):
@@ -239,6 +247,21 @@ class WorkItemRow(Base):
     version_ids: Mapped[list[Any]]
     excluded: Mapped[bool]
     invalid: Mapped[list[Any]]
+
+
+class WorkItemColumnsRow(Base):
+    """Work items once more, as columns that are read at once (a NumPy archive): written with the rows, never edited.
+
+    A profile's chunks count from oldest to newest, and the newest word on an issue counts. ``issues``: of how many
+    the chunk speaks. ``rules_hash``: the rules by which the facts were made.
+    """
+
+    __tablename__ = "work_item_columns"
+    profile: Mapped[str] = mapped_column(primary_key=True)
+    chunk: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    rules_hash: Mapped[str]
+    issues: Mapped[int]
+    archive: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class MetricResultRow(Base):

@@ -142,35 +142,40 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
     with current.reads() as session:
         view = view_of(current, session, run)
     until = time.monotonic() + seconds
-    rules = view.context.facts_rules_hash
     cursor = {**run.cursor, "misses": int(run.cursor.get("misses", 0))}
     cursor.pop("trouble", None)
-    last = ""
+    _stand_by(current, run, view.context.facts_rules_hash)
     while True:
         with current.reads() as session:
-            stale = store.stale_issues(session, run.profile, rules, FACTS_AT_ONCE, after=last)
+            stale = store.stale_issues(session, run.profile, FACTS_AT_ONCE)
         if not stale:
             break
         if time.monotonic() >= until:
             return "facts"
-        last = stale[-1][0]
         cursor["misses"] += len(stale)
-        _facts_of(current, run, view, dict(stale), cursor)
+        _facts_of(current, run, view, stale, cursor)
     _versions(current, run, view, cursor)
     return steps.after("facts")
+
+
+def _stand_by(current: Runtime, run: Run, rules: str) -> None:
+    with current.sessions.begin() as session:
+        if not store.beat_run(session, run.run_id, run.attempt, current.now()):
+            raise MovedOnError
+        store.stand_by_rules(session, run.profile, rules)
 
 
 def _facts_of(current: Runtime, run: Run, view: View, stale: dict[str, str], cursor: dict[str, Any]) -> None:
     with current.reads() as session:
         issues = store.load_issues(session, run.profile, list(stale))
     found = {issue.issue_id: read(issue, view.context) for issue in issues}
-    hashes = {issue_id: f"{content}:{view.context.facts_rules_hash}" for issue_id, content in stale.items()}
     with current.sessions.begin() as session:
         store.save_facts(
             session,
             run.profile,
-            hashes,
-            items=[_item_row(run.profile, one, hashes[key]) for key, one in found.items() if one.item is not None],
+            view.context.facts_rules_hash,
+            stale,
+            items=[_item_row(one) for one in found.values() if one.item is not None],
             incidents=[one.incident for one in found.values() if isinstance(one.incident, Incident)],
             deployments=[(key, each) for key, one in found.items() for each in one.deployments],
             findings={key: _counted(one) for key, one in found.items()},
@@ -180,7 +185,7 @@ def _facts_of(current: Runtime, run: Run, view: View, stale: dict[str, str], cur
             raise MovedOnError
 
 
-def _item_row(profile: str, found: IssueFacts, facts_hash: str) -> dict[str, Any]:
+def _item_row(found: IssueFacts) -> store.ItemRow:
     """The stored facts are those up to the issue's last change; what is still open has no later time in it."""
     item = found.item
     last = lifecycle.facts(found.timeline, None)
@@ -195,7 +200,7 @@ def _item_row(profile: str, found: IssueFacts, facts_hash: str) -> dict[str, Any
         "delivered": delivered,
         "reason": "not_delivered" if last.done_at is not None and not delivered else None,
     }
-    return store.work_item_row(profile, item, facts_hash, derived)
+    return store.ItemRow(item, derived)
 
 
 def _counted(found: IssueFacts) -> dict[str, int]:
@@ -208,6 +213,7 @@ def _counted(found: IssueFacts) -> dict[str, int]:
 def _versions(current: Runtime, run: Run, view: View, cursor: dict[str, Any]) -> None:
     """Versions become deployments anew each time: a release date moves no issue's ``updated``."""
     with current.sessions.begin() as session:
+        store.tidy_items(session, run.profile, store.count_issues(session, run.profile))
         present = store.projects(session, run.profile)
         versions = store.load_versions(session, run.profile)
         found: tuple[Deployment, ...] = deployments_of_versions(versions, present, view.context)

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 from naive_metrics import Row, Team
 
 from models.metrics import facts
+from models.metrics.columns import Dataset, columns_of
 from models.metrics.prepared import Prepared
 from models.records import (
     DEFAULT_CATEGORIES,
     DEFAULT_FAILURE_VALUES,
-    Dataset,
     Deployment,
     DeploymentRules,
     IncidentRules,
@@ -121,7 +121,7 @@ def prepared(team: Team, rules: Rules, as_of: datetime) -> Prepared:
     deployments += facts.deployments_of_versions(team.versions, projects, context)
     deployments += [_row(row) for row in team.table]
     dataset = Dataset(
-        items=tuple(known.item for known in read if known.item is not None),
+        items=columns_of(known.item for known in read if known.item is not None),
         deployments=tuple(deployments),
         incidents=tuple(known.incident for known in read if known.incident is not None),
     )

@@ -1,13 +1,13 @@
 """One metric over all windows of an as-of: contributions sliced by window, then measured and explained alike."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from models.metrics import dora, flow
 from models.metrics.dora import Figures
-from models.metrics.prepared import Contribution, Prepared, within
+from models.metrics.parts import Contribution, Parts, within
+from models.metrics.prepared import Prepared
 from models.records import Measurement, Rules, Window, instant, iso
 
 
@@ -20,7 +20,7 @@ class Explanation:
     left_out: tuple[Contribution, ...]
 
 
-_PARTS: Final[Mapping[str, Callable[[Prepared], Sequence[Contribution]]]] = {
+_PARTS: Final[Mapping[str, Callable[[Prepared], Parts]]] = {
     "deployment_frequency": dora.deployment_parts,
     "lead_time": dora.lead_time_parts,
     "cfr": dora.failure_parts,
@@ -30,7 +30,7 @@ _PARTS: Final[Mapping[str, Callable[[Prepared], Sequence[Contribution]]]] = {
     "flow_efficiency": flow.efficiency_parts,
     "flow_distribution": flow.feature_parts,
 }
-_FIGURES: Final[Mapping[str, Callable[[Sequence[Contribution], Window, Prepared], Figures]]] = {
+_FIGURES: Final[Mapping[str, Callable[[Parts, Window, Prepared], Figures]]] = {
     "deployment_frequency": dora.deployment_frequency,
     "lead_time": dora.lead_time,
     "cfr": dora.cfr,
@@ -86,8 +86,8 @@ def explain(metric_type: str, prepared: Prepared, window: Window) -> Explanation
     (parts,) = _slices(metric_type, prepared, (window,))
     return Explanation(
         _measure(metric_type, window, parts, prepared),
-        used=tuple(part for part in parts if part.reason is None),
-        left_out=tuple(part for part in parts if part.reason is not None),
+        used=tuple(parts.used.told()),
+        left_out=tuple(parts.pick(parts.reason != 0).told()),
     )
 
 
@@ -120,16 +120,15 @@ def level(metric_type: str, value: float | None, rules: Rules) -> str | None:
     return next((name for name, ok in zip(_LEVELS, reached, strict=True) if ok), "low")
 
 
-def _slices(metric_type: str, prepared: Prepared, windows: Sequence[Window]) -> list[Sequence[Contribution]]:
+def _slices(metric_type: str, prepared: Prepared, windows: Sequence[Window]) -> list[Parts]:
     if metric_type == "flow_load":
         return flow.load_parts(prepared, windows)
     return within(_PARTS[metric_type](prepared), windows)
 
 
-def _measure(metric_type: str, window: Window, parts: Sequence[Contribution], prepared: Prepared) -> Measurement:
+def _measure(metric_type: str, window: Window, parts: Parts, prepared: Prepared) -> Measurement:
     """The measurement of one window from exactly its contributions."""
-    used = [part for part in parts if part.reason is None]
-    exclusions = dict(sorted(Counter(part.reason for part in parts if part.reason is not None).items()))
+    used, exclusions = parts.used, parts.exclusions()
     value, details = _FIGURES[metric_type](used, window, prepared)
     return Measurement(
         metric_type=metric_type,

@@ -1,25 +1,33 @@
 """The four DORA metrics: from what has happened by an as-of to contributions, and from a window's to its figures."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from typing import Any
 
-from models.metrics.facts import INVALID_VALUE
-from models.metrics.prepared import Contribution, Deployed, Known, Prepared, happened, ordered, restored_at
-from models.metrics.stats import DAY, HOUR, WEEK, mean, median, percentile
-from models.records import INVALID, Incident, Micros, Window, WorkItem
+import numpy as np
 
-NEVER_STARTED = "never_started"
-NEGATIVE_DURATION = "negative_duration"
+from models.metrics.columns import INVALID_INSTANT, NO_INSTANT, Ints
+from models.metrics.parts import (
+    CODE_OF_REASON,
+    INVALID_VALUE,
+    NEGATIVE_DURATION,
+    NEVER_STARTED,
+    Contribution,
+    Parts,
+    parts_of,
+)
+from models.metrics.prepared import Deployed, Prepared, restored_at
+from models.metrics.stats import DAY, HOUR, WEEK, mean, median, percentile, total
+from models.records import INVALID, Incident, Micros, Window
+
 Figures = tuple[float | None, dict[str, Any]]
 
 
-def deployment_parts(prepared: Prepared) -> list[Contribution]:
+def deployment_parts(prepared: Prepared) -> Parts:
     """One contribution per deployment at its instant; each counts for one."""
-    return [_deployment(deployed, 1) for deployed in prepared.deployments]
+    return parts_of(_deployment(deployed, 1) for deployed in prepared.deployments)
 
 
-def deployment_frequency(used: Sequence[Contribution], window: Window, _prepared: Prepared) -> Figures:
+def deployment_frequency(used: Parts, window: Window, _prepared: Prepared) -> Figures:
     """Deployments per day.
 
     - Counts the deployments in the window over its true length; none is a true 0.
@@ -29,41 +37,75 @@ def deployment_frequency(used: Sequence[Contribution], window: Window, _prepared
     return len(used) * DAY / width, {"count": len(used), "per_week": per_week}
 
 
-def failure_parts(prepared: Prepared) -> list[Contribution]:
+def failure_parts(prepared: Prepared) -> Parts:
     """One contribution per deployment at its instant; its value is 1 where it failed."""
-    return [_deployment(deployed, int(deployed.failed)) for deployed in prepared.deployments]
+    return parts_of(_deployment(deployed, int(deployed.failed)) for deployed in prepared.deployments)
 
 
-def cfr(used: Sequence[Contribution], _window: Window, _prepared: Prepared) -> Figures:
+def cfr(used: Parts, _window: Window, _prepared: Prepared) -> Figures:
     """The percentage of deployments that failed.
 
     - No deployment: no value, never 0.
     """
-    failed, total = sum(part.value for part in used), len(used)
-    return (100 * failed / total if total else None), {"failed": failed, "total": total}
+    failed, number = total(used.value), len(used)
+    return (100 * failed / number if number else None), {"failed": failed, "total": number}
 
 
-def lead_time_parts(prepared: Prepared) -> list[Contribution]:
+def lead_time_parts(prepared: Prepared) -> Parts:
     """One contribution per changed work item, at its earliest deployment; its value is microseconds since the commit.
 
     - Committed: the mapped ``committed_at``, else the start of work; neither, or not yet: ``never_started``.
     - A field that is no moment: ``invalid_value``. Committed after the deployment: ``negative_duration``.
     """
-    return ordered(_change(deployed, item, prepared.as_of) for deployed, item in prepared.changes)
+    rows, places = prepared.changes
+    at = np.array([deployed.at for deployed in prepared.deployments], np.int64)[places]
+    order = np.argsort(at, kind="stable")
+    rows, places, at = rows[order], places[order], at[order]
+    items, committed = prepared.dataset.items, _committed(prepared)[rows]
+    unknown, invalid = committed == NO_INSTANT, items.committed[rows] == INVALID_INSTANT
+    value = at - np.where(unknown, at, committed)
+
+    def tell(parts: Parts, index: int) -> Contribution:
+        place = parts.rows[index]
+        return _change(prepared, parts, index, int(rows[place]), prepared.deployments[places[place]])
+
+    return Parts(
+        at=at,
+        value=value,
+        base=np.ones_like(at),
+        reason=np.select(
+            [invalid, unknown, value < 0],
+            [CODE_OF_REASON[INVALID_VALUE], CODE_OF_REASON[NEVER_STARTED], CODE_OF_REASON[NEGATIVE_DURATION]],
+        ).astype(np.int8),
+        category=items.categories[rows],
+        stage=np.zeros(len(rows), np.int8),
+        points=items.points[rows],
+        rows=np.arange(len(rows)),
+        tell=tell,
+    )
 
 
-def _change(deployed: Deployed, item: Known[WorkItem], as_of: Micros) -> Contribution:
-    committed = happened(item.issue.committed_at, item.facts.started_at, as_of)
-    reason = INVALID_VALUE if item.issue.committed_at == INVALID else NEVER_STARTED
-    return _span(item.issue, ("committed", committed), ("deployed", deployed.at), reason, deployed.name)
+def _committed(prepared: Prepared) -> Ints:
+    """When each item was committed, NO_INSTANT where it was not before the as-of or nobody knows."""
+    mapped, started = prepared.dataset.items.committed, prepared.facts.started
+    past = np.where((mapped == INVALID_INSTANT) | (mapped >= prepared.as_of), NO_INSTANT, mapped)
+    return np.where(mapped == NO_INSTANT, started, past)
 
 
-def lead_time(used: Sequence[Contribution], _window: Window, _prepared: Prepared) -> Figures:
+def _change(prepared: Prepared, parts: Parts, index: int, row: int, deployed: Deployed) -> Contribution:
+    items, committed = prepared.dataset.items, int(_committed(prepared)[row])
+    begin = None if committed == NO_INSTANT else committed
+    reason = INVALID_VALUE if items.committed[row] == INVALID_INSTANT else NEVER_STARTED
+    subject = (str(items.ids[row]), items.key(row))
+    return _span(subject, ("committed", begin), ("deployed", int(parts.at[index])), reason, deployed.name)
+
+
+def lead_time(used: Parts, _window: Window, _prepared: Prepared) -> Figures:
     """The median time from commit to deployment, in days; nothing left to measure is no value."""
     return durations(used, DAY)
 
 
-def restore_parts(prepared: Prepared) -> list[Contribution]:
+def restore_parts(prepared: Prepared) -> Parts:
     """One contribution per restored incident, at its restoration; its value is microseconds since its detection.
 
     - Detected: the mapped ``detected_at``, else ``created``. Restored: the mapped ``restored_at``, else when done.
@@ -71,16 +113,16 @@ def restore_parts(prepared: Prepared) -> list[Contribution]:
     - ``detected_at`` is no moment: ``invalid_value``. Restored before detected: ``negative_duration``.
     """
     pairs = ((incident, restored_at(incident, prepared.as_of)) for incident in prepared.incidents)
-    return ordered(_restored(incident.issue, restored) for incident, restored in pairs if restored is not None)
+    return parts_of(_restored(incident.issue, restored) for incident, restored in pairs if restored is not None)
 
 
 def _restored(incident: Incident, restored: Micros) -> Contribution:
     detected = incident.created if incident.detected_at is None else incident.detected_at
     known = None if detected == INVALID else detected
-    return _span(incident, ("detected", known), ("restored", restored), INVALID_VALUE)
+    return _span((incident.issue_id, incident.key), ("detected", known), ("restored", restored), INVALID_VALUE)
 
 
-def mttr(used: Sequence[Contribution], window: Window, prepared: Prepared) -> Figures:
+def mttr(used: Parts, window: Window, prepared: Prepared) -> Figures:
     """The median time from detection to restoration, in hours; nothing left to measure is no value.
 
     - Open: detected before the window's effective end, and restored at or after it or not at all.
@@ -91,11 +133,11 @@ def mttr(used: Sequence[Contribution], window: Window, prepared: Prepared) -> Fi
     return value, {**details, "open": still_open}
 
 
-def durations(used: Sequence[Contribution], unit: Micros) -> Figures:
+def durations(used: Parts, unit: Micros) -> Figures:
     """The median and its companions in ``unit``; None throughout where nothing is left to measure."""
-    if not used:
+    if not len(used):
         return None, {"n": 0, "mean": None, "p75": None, "p85": None, "p95": None}
-    spans = sorted(part.value for part in used)
+    spans = np.sort(used.value)
     shown = {f"p{percent}": float(percentile(spans, percent) / unit) for percent in (75, 85, 95)}
     return float(median(spans) / unit), {"n": len(spans), "mean": float(mean(spans) / unit), **shown}
 
@@ -107,18 +149,16 @@ def _deployment(deployed: Deployed, value: int) -> Contribution:
 
 
 def _span(
-    issue: WorkItem | Incident,
+    subject: tuple[str, str],
     begin: tuple[str, Micros | None],
     end: tuple[str, Micros],
     reason_without_begin: str,
     via: str = "",
 ) -> Contribution:
-    """A duration that ends in a window, or the reason why it is none."""
+    """A duration that ends in a window, or the reason why it is none; ``subject`` is an issue's id and key."""
     name, began = begin
     at = end[1]
     if began is None:
-        return Contribution(at, issue.issue_id, issue.key, 0, reason=reason_without_begin, instants=(end,), via=via)
+        return Contribution(at, *subject, 0, reason=reason_without_begin, instants=(end,), via=via)
     reason = NEGATIVE_DURATION if began > at else None
-    return Contribution(
-        at, issue.issue_id, issue.key, at - began, reason=reason, instants=((name, began), end), via=via
-    )
+    return Contribution(at, *subject, at - began, reason=reason, instants=((name, began), end), via=via)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from models.metrics import lifecycle, windows
 from models.metrics.lifecycle import Finding, StageOf, Visit
+from models.metrics.parts import INVALID_VALUE
 from models.records import (
     DEFAULT_CATEGORIES,
     INVALID,
@@ -24,7 +25,6 @@ from models.records import (
     digest,
 )
 
-INVALID_VALUE: Final = "invalid_value"
 UNMAPPED: Final = "unmapped"
 # A day without a time is its first instant where something begins, its last second where something ends.
 _BEGINNINGS: Final = ("committed_at", "detected_at")

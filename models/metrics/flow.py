@@ -1,35 +1,35 @@
 """The five Flow metrics: from the facts of work items to contributions, and from those of a window to its figures."""
 
 import math
-from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
-from models.metrics.dora import NEVER_STARTED, Figures, durations
-from models.metrics.prepared import Contribution, Known, Prepared, is_delivered, ordered
-from models.metrics.stats import DAY, WEEK, median_share
-from models.records import CATEGORIES, INVALID, Micros, Window, WorkItem
+import numpy as np
 
-NOT_DELIVERED = "not_delivered"
+from models.metrics.columns import ACTIVE, DONE, NO_INSTANT, WAITING, Ints
+from models.metrics.dora import Figures, durations
+from models.metrics.parts import CODE_OF_REASON, NEVER_STARTED, NOT_DELIVERED, REASONS, Contribution, Parts
+from models.metrics.prepared import Prepared, in_progress
+from models.metrics.stats import DAY, WEEK, median_share, total
+from models.records import CATEGORIES, STAGES, Micros, Window
+
 FEATURE = "feature"
-IN_PROGRESS = ("active", "waiting")
 
 
-def delivery_parts(prepared: Prepared) -> list[Contribution]:
+def delivery_parts(prepared: Prepared) -> Parts:
     """One contribution per done item when it was done; each counts for one.
 
     - Done with a resolution that delivers nothing: ``not_delivered``.
     """
-    return ordered(_delivery(item, done_at, 1) for item, done_at in _done(prepared))
+    return _done_parts(prepared, np.ones(len(prepared.done), np.int64))
 
 
-def flow_velocity(used: Sequence[Contribution], window: Window, prepared: Prepared) -> Figures:
+def flow_velocity(used: Parts, window: Window, prepared: Prepared) -> Figures:
     """Delivered items per week.
 
     - Counts over the window's true length; none is a true 0.
     - Points: the sum over the items that have a number of them; None where the profile maps none.
     """
-    points = math.fsum(part.points for part in used if part.points is not None)
+    points = math.fsum(used.points[~np.isnan(used.points)].tolist())
     details = {
         "count": len(used),
         "points": points if "points" in prepared.rules.fields else None,
@@ -38,144 +38,154 @@ def flow_velocity(used: Sequence[Contribution], window: Window, prepared: Prepar
     return len(used) * WEEK / (window.effective_end - window.start), details
 
 
-def feature_parts(prepared: Prepared) -> list[Contribution]:
+def feature_parts(prepared: Prepared) -> Parts:
     """As flow_velocity; the value is 1 for a feature."""
-    return ordered(_delivery(item, at, int(item.issue.category == FEATURE)) for item, at in _done(prepared))
+    features = prepared.dataset.items.categories[prepared.done] == CATEGORIES.index(FEATURE)
+    return _done_parts(prepared, features.astype(np.int64))
 
 
-def flow_distribution(used: Sequence[Contribution], _window: Window, _prepared: Prepared) -> Figures:
+def flow_distribution(used: Parts, _window: Window, _prepared: Prepared) -> Figures:
     """The percentage of features among the delivered items; the details have every category's count and share.
 
     - Nothing delivered: no value, never 0.
     """
-    counts, total = _by_category(used), len(used)
-    shares = {category: 100 * count / total if total else None for category, count in counts.items()}
+    counts, number = _by_category(used), len(used)
+    shares = {category: 100 * count / number if number else None for category, count in counts.items()}
     return shares[FEATURE], {"by_category": counts, "shares": shares}
 
 
-def time_parts(prepared: Prepared) -> list[Contribution]:
+def time_parts(prepared: Prepared) -> Parts:
     """One contribution per done item when it was done; its value is microseconds since work on it started.
 
     - ``not_delivered`` comes before ``never_started``: who delivers nothing need not have begun.
     """
-    return ordered(
-        _begun(item, done_at, 0 if item.facts.started_at is None else done_at - item.facts.started_at)
-        for item, done_at in _done(prepared)
-    )
+    done, started = prepared.facts.done[prepared.done], prepared.facts.started[prepared.done]
+    spans = done - np.where(started == NO_INSTANT, done, started)
+    return _done_parts(prepared, spans, must_have_started=True)
 
 
-def flow_time(used: Sequence[Contribution], _window: Window, _prepared: Prepared) -> Figures:
+def flow_time(used: Parts, _window: Window, _prepared: Prepared) -> Figures:
     """The median time from the start of work to done, in days; nothing left to measure is no value."""
     return durations(used, DAY)
 
 
-def efficiency_parts(prepared: Prepared) -> list[Contribution]:
+def efficiency_parts(prepared: Prepared) -> Parts:
     """As flow_time; the value is microseconds in an active stage, the base those in an active or a waiting one."""
-    return ordered(
-        _begun(item, done_at, item.facts.active, item.facts.active + item.facts.waiting)
-        for item, done_at in _done(prepared)
-    )
+    active, waiting = prepared.facts.active[prepared.done], prepared.facts.waiting[prepared.done]
+    return _done_parts(prepared, active, active + waiting, must_have_started=True)
 
 
-def flow_efficiency(used: Sequence[Contribution], _window: Window, _prepared: Prepared) -> Figures:
+def flow_efficiency(used: Parts, _window: Window, _prepared: Prepared) -> Figures:
     """The percentage of active time in the time from start to done that was active or waiting, over all items.
 
     - No second in either stage: no value. The median of the items' own shares leaves out an item without one.
     """
-    active, total = sum(part.value for part in used), sum(part.base for part in used)
-    shares = [(part.value, part.base) for part in used if part.base]
-    details = {"n": len(used), "median_share": float(100 * median_share(shares)) if shares else None}
-    return (100 * active / total if total else None), details
+    active, both = total(used.value), total(used.base)
+    some = used.base > 0
+    share = median_share(used.value[some], used.base[some]) if some.any() else None
+    details = {"n": len(used), "median_share": None if share is None else float(100 * share)}
+    return (100 * active / both if both else None), details
 
 
-def load_parts(prepared: Prepared, windows: Sequence[Window]) -> list[Sequence[Contribution]]:
+def load_parts(prepared: Prepared, windows: Sequence[Window]) -> list[Parts]:
     """For each window the items whose stage just before its effective end is active or waiting, by their timeline.
 
     - An item stands at the first instant it was in progress, which is what its age is reckoned from.
     """
-    ends = sorted({window.effective_end for window in windows})
-    found: dict[Micros, list[Contribution]] = {end: [] for end in ends}
-    for item, stage, begin, end in _stays(prepared):
-        moments = ends[bisect_right(ends, begin) : bisect_right(ends, end)]
-        if moments:  # most stays begin and end between two Mondays
-            part = _in_progress(item, stage)
-            for moment in moments:
-                found[moment].append(part)
-    return [ordered(found[window.effective_end]) for window in windows]
+    items = prepared.dataset.items
+    ends = np.unique(np.array([window.effective_end for window in windows], np.int64))
+    stays = np.flatnonzero(in_progress(items.stages))
+    # A stay counts at the ends behind its begin, up to its own end; most begin and end between two Mondays.
+    first = np.searchsorted(ends, items.at[stays], side="right")
+    last = np.searchsorted(ends, _stay_ends(prepared, stays), side="right")
+    found = stays[last > first]
+    first, last = first[last > first], last[last > first]
+    by_end = {int(end): found[(first <= place) & (place < last)] for place, end in enumerate(ends)}
+    return [_load(prepared, by_end[window.effective_end]) for window in windows]
 
 
-def flow_load(used: Sequence[Contribution], window: Window, _prepared: Prepared) -> Figures:
+def _stay_ends(prepared: Prepared, stays: Ints) -> Ints:
+    """When the items went on from these entries; behind every instant where they did not."""
+    items = prepared.dataset.items
+    until = np.append(items.at, np.iinfo(np.int64).max)[1:]
+    until[items.entries[1:] - 1] = np.iinfo(np.int64).max
+    return until[stays]
+
+
+def _load(prepared: Prepared, stays: Ints) -> Parts:
+    items = prepared.dataset.items
+    rows = np.searchsorted(items.entries, stays, side="right") - 1
+    started = prepared.facts.started_by_line[rows]
+    order = np.argsort(started, kind="stable")
+    rows, stays = rows[order], stays[order]
+    ones = np.ones(len(rows), np.int64)
+    return Parts(
+        started[order],
+        value=ones,
+        base=ones,
+        reason=np.zeros(len(rows), np.int8),
+        category=items.categories[rows],
+        stage=items.stages[stays],
+        points=items.points[rows],
+        rows=rows,
+        tell=lambda parts, index: _told(prepared, parts, index, ("started", int(parts.at[index]))),
+    )
+
+
+def flow_load(used: Parts, window: Window, _prepared: Prepared) -> Figures:
     """The number of items in progress just before the window's effective end; none is a true 0.
 
     - The oldest age is the time from the start of work to that end, in days.
     """
-    stages = Counter(part.stage for part in used)
-    oldest = (window.effective_end - min(part.at for part in used)) / DAY if used else None
+    stages = np.bincount(used.stage, minlength=len(STAGES)).tolist()
+    oldest = (window.effective_end - int(used.at[0])) / DAY if len(used) else None
     return float(len(used)), {
         "by_category": _by_category(used),
-        "by_stage": {stage: stages[stage] for stage in IN_PROGRESS},
+        "by_stage": {STAGES[stage]: stages[stage] for stage in (ACTIVE, WAITING)},
         "oldest_age_days": oldest,
     }
 
 
-def _stays(prepared: Prepared) -> Iterator[tuple[WorkItem, str, Micros, float]]:
-    """Each stay of an item in an active or a waiting stage: from when and until when, infinity where it goes on."""
-    for item in prepared.items:
-        line = item.issue.timeline
-        for index, (begin, stage) in enumerate(line):
-            if stage in IN_PROGRESS:
-                yield item.issue, stage, begin, line[index + 1][0] if index + 1 < len(line) else math.inf
+def _done_parts(prepared: Prepared, value: Ints, base: Ints | None = None, *, must_have_started: bool = False) -> Parts:
+    """One contribution per done item, in the order of their being done."""
+    items, rows = prepared.dataset.items, prepared.done
+    late = (prepared.facts.started[rows] == NO_INSTANT) & must_have_started
+    reasons = np.where(late, CODE_OF_REASON[NEVER_STARTED], 0)
 
+    def tell(parts: Parts, index: int) -> Contribution:
+        started = int(prepared.facts.started[parts.rows[index]])
+        begin = (("started", started),) if must_have_started and started != NO_INSTANT else ()
+        return _told(prepared, parts, index, *begin, ("done", int(parts.at[index])))
 
-def _in_progress(item: WorkItem, stage: str) -> Contribution:
-    started = next(at for at, entered in item.timeline if entered in IN_PROGRESS)
-    return Contribution(
-        started,
-        item.issue_id,
-        item.key,
-        instants=(("started", started),),
-        category=item.category,
-        stage=stage,
-        points=_points(item),
+    return Parts(
+        at=prepared.facts.done[rows],
+        value=value,
+        base=np.ones_like(value) if base is None else base,
+        reason=np.where(items.excluded[rows], CODE_OF_REASON[NOT_DELIVERED], reasons).astype(np.int8),
+        category=items.categories[rows],
+        stage=np.full(len(rows), DONE, np.int8),
+        points=items.points[rows],
+        rows=rows,
+        tell=tell,
     )
 
 
-def _done(prepared: Prepared) -> Iterator[tuple[Known[WorkItem], Micros]]:
-    return ((item, item.facts.done_at) for item in prepared.items if item.facts.done_at is not None)
-
-
-def _begun(item: Known[WorkItem], done_at: Micros, value: int, base: int = 1) -> Contribution:
-    started = item.facts.started_at
-    if started is None:
-        return _delivery(item, done_at, value, base, NEVER_STARTED)
-    return _delivery(item, done_at, value, base, None, ("started", started))
-
-
-def _delivery(
-    item: Known[WorkItem],
-    done_at: Micros,
-    value: int,
-    base: int = 1,
-    reason: str | None = None,
-    *earlier: tuple[str, Micros],
-) -> Contribution:
+def _told(prepared: Prepared, parts: Parts, index: int, *instants: tuple[str, Micros]) -> Contribution:
+    items, row, stage = prepared.dataset.items, int(parts.rows[index]), int(parts.stage[index])
+    points = float(parts.points[index])
     return Contribution(
-        done_at,
-        item.issue.issue_id,
-        item.issue.key,
-        value,
-        base,
-        reason=reason if is_delivered(item) else NOT_DELIVERED,
-        instants=(*earlier, ("done", done_at)),
-        category=item.issue.category,
-        points=_points(item.issue),
+        int(parts.at[index]),
+        str(items.ids[row]),
+        items.key(row),
+        int(parts.value[index]),
+        int(parts.base[index]),
+        reason=REASONS[parts.reason[index]] or None,
+        instants=instants,
+        category=CATEGORIES[parts.category[index]],
+        stage="" if stage == DONE else STAGES[stage],
+        points=None if math.isnan(points) else points,
     )
 
 
-def _points(item: WorkItem) -> float | None:
-    return None if item.points == INVALID else item.points
-
-
-def _by_category(parts: Iterable[Contribution]) -> dict[str, int]:
-    counts = Counter(part.category for part in parts)
-    return {category: counts[category] for category in CATEGORIES}
+def _by_category(parts: Parts) -> dict[str, int]:
+    return dict(zip(CATEGORIES, np.bincount(parts.category, minlength=len(CATEGORIES)).tolist(), strict=True))

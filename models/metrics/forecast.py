@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Final
 
 from models.metrics import flow
-from models.metrics.prepared import Prepared, within
+from models.metrics.parts import within
+from models.metrics.prepared import Prepared
 from models.metrics.windows import windows
 from models.records import Backtest, Window
 
@@ -31,10 +32,10 @@ def history(prepared: Prepared, weeks: int) -> tuple[list[Window], list[int]]:
     """
     rules = replace(prepared.rules, history_weeks=weeks + 1)
     over = [window for window in windows(prepared.as_of, rules) if window.kind == "week" and window.complete]
-    born = min((item.issue.created for item in prepared.items), default=prepared.as_of)
+    born = min(prepared.dataset.items.created().tolist(), default=prepared.as_of)
     known = [window for window in over if window.start >= born]
     slices = within(flow.delivery_parts(prepared), known)
-    return known, [sum(part.reason is None for part in parts) for parts in slices]
+    return known, [len(parts.used) for parts in slices]
 
 
 def in_progress(prepared: Prepared) -> int:

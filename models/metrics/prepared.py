@@ -1,43 +1,34 @@
-"""What the nine metrics share at one as-of: facts, deployments that have happened, changes, contributions."""
+"""What the nine metrics share at one as-of: facts, deployments that have happened, and what they changed."""
 
 import math
-from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import attrgetter
-from typing import Generic, TypeVar
+
+import numpy as np
 
 from models.metrics import lifecycle
+from models.metrics.columns import (
+    ACTIVE,
+    DONE,
+    NO_INSTANT,
+    WAITING,
+    Bools,
+    Codes,
+    Dataset,
+    Ints,
+    Items,
+    decoded,
+    segment_minima,
+    segment_sums,
+)
 from models.metrics.lifecycle import Facts
 from models.metrics.windows import windows
-from models.records import INVALID, Dataset, Deployment, Incident, MappedInstant, Micros, Rules, Window, WorkItem
+from models.records import INVALID, Deployment, Incident, MappedInstant, Micros, Rules, Window
 
-T = TypeVar("T")
-_moment = attrgetter("at")
 _order = attrgetter("at", "deployment_id")
-
-
-@dataclass(frozen=True, slots=True)
-class Contribution:
-    """What one issue or deployment adds to a metric, or why it was left out: the metric is computed from nothing else.
-
-    ``at`` decides the window. ``value`` is what it adds (1, a duration in microseconds, whether it failed),
-    ``base`` what that is held against in a ratio. ``instants`` are named moments; ``via`` is a change's deployment.
-    """
-
-    at: Micros
-    subject_id: str
-    key: str
-    value: int = 1
-    base: int = 1
-    reason: str | None = None
-    instants: tuple[tuple[str, Micros], ...] = ()
-    category: str = ""
-    stage: str = ""
-    points: float | None = None
-    via: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +45,27 @@ class Deployed:
 
 
 @dataclass(frozen=True, slots=True)
-class Known(Generic[T]):
-    """An issue that exists at the as-of, and its facts then."""
+class Known:
+    """An incident that exists at the as-of, and its facts then."""
 
-    issue: T
+    issue: Incident
     facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFacts:
+    """``lifecycle.facts`` of every item at one as-of, as columns beside those of the items.
+
+    NO_INSTANT stands for an item that has not started or is not done; of one that does not exist yet nothing else is
+    true than that. ``started_by_line``: the first instant in progress, whenever that is.
+    """
+
+    exists: Bools
+    started: Ints
+    started_by_line: Ints
+    done: Ints
+    active: Ints
+    waiting: Ints
 
 
 @dataclass(frozen=True)
@@ -75,13 +82,24 @@ class Prepared:
         return windows(self.as_of, self.rules)
 
     @cached_property
-    def items(self) -> tuple[Known[WorkItem], ...]:
-        """The work items that exist, with their facts."""
-        found = ((item, lifecycle.facts(item.timeline, self.as_of)) for item in self.dataset.items)
-        return tuple(Known(item, facts) for item, facts in found if facts is not None)
+    def facts(self) -> ItemFacts:
+        """The facts of the work items."""
+        return item_facts(self.dataset.items, self.as_of)
 
     @cached_property
-    def incidents(self) -> tuple[Known[Incident], ...]:
+    def delivered(self) -> Bools:
+        """Which items are done, with a resolution that does not say that nothing came of it."""
+        found: Bools = (self.facts.done != NO_INSTANT) & ~self.dataset.items.excluded
+        return found
+
+    @cached_property
+    def done(self) -> Ints:
+        """The rows of the done items, in the order of their being done."""
+        rows = np.flatnonzero(self.facts.done != NO_INSTANT)
+        return rows[np.argsort(self.facts.done[rows], kind="stable")]
+
+    @cached_property
+    def incidents(self) -> tuple[Known, ...]:
         """The incidents that exist, with their facts; none where the profile has no section for them."""
         if self.rules.incidents is None:
             return ()
@@ -102,21 +120,21 @@ class Prepared:
         return tuple(sorted(mark(found, self.incidents), key=_order))
 
     @cached_property
-    def changes(self) -> tuple[tuple[Deployed, Known[WorkItem]], ...]:
-        """Each work item that was deployed, with its earliest deployment.
+    def changes(self) -> tuple[Ints, Ints]:
+        """The rows of the work items that were deployed, and of each the place of its earliest deployment.
 
         - Source ``status``: the item itself, done or not. Else the delivered items that share a fix version with the
           deployment, or that a row of the table names.
         """
-        by_issue: dict[str, Deployed] = {}
-        by_version: dict[str, Deployed] = {}
-        for deployed in self.deployments:
-            for issue_id in deployed.issue_ids:
-                by_issue.setdefault(issue_id, deployed)
-            for version_id in deployed.version_ids:
-                by_version.setdefault(version_id, deployed)
-        pairs = ((_earliest(item.issue, by_issue, by_version), item) for item in self._changeable())
-        return tuple((deployed, item) for deployed, item in pairs if deployed is not None)
+        items, none = self.dataset.items, len(self.deployments)
+        by_issue, by_version = _first_places(self.deployments)
+        of_code = np.array([by_version.get(name, none) for name in decoded(items.vocabulary)], np.int64)
+        places = segment_minima(of_code[items.version_codes], items.versions, none)
+        rows, named = items.rows_of(np.array(list(by_issue), np.int64))
+        places[rows] = np.minimum(places[rows], np.array(list(by_issue.values()), np.int64)[named])
+        by_status = self.rules.deployments is not None and self.rules.deployments.source == "status"
+        changed = np.flatnonzero((self.facts.exists if by_status else self.delivered) & (places < none))
+        return changed, places[changed]
 
     @cached_property
     def open_spans(self) -> tuple[list[Micros], list[float]]:
@@ -127,27 +145,45 @@ class Prepared:
         spans = [span for span in (_open_span(incident, self.as_of) for incident in self.incidents) if span]
         return sorted(begin for begin, _ in spans), sorted(max(span) for span in spans)
 
-    def _changeable(self) -> Iterable[Known[WorkItem]]:
-        by_status = self.rules.deployments is not None and self.rules.deployments.source == "status"
-        return (item for item in self.items if by_status or is_delivered(item))
+
+def item_facts(items: Items, as_of: Micros) -> ItemFacts:
+    """The facts of each item at ``as_of``, by the rules of ``lifecycle.facts``."""
+    begins, ends = items.entries[:-1], items.entries[1:]
+    known = np.concatenate(([0], np.cumsum(items.at < as_of)))
+    count = known[ends] - known[begins]
+    exists = count > 0
+    last = np.maximum(begins + count - 1, begins)
+    spent = _spent(items, as_of, last[exists])
+    first = _first_in_progress(items)
+    started_by_line = np.append(items.at, NO_INSTANT)[first]
+    return ItemFacts(
+        exists=exists,
+        started=np.where(first < begins + count, started_by_line, NO_INSTANT),
+        started_by_line=started_by_line,
+        done=np.where(exists & (items.stages[last] == DONE), items.at[last], NO_INSTANT),
+        active=segment_sums(np.where(items.stages == ACTIVE, spent, 0), items.entries),
+        waiting=segment_sums(np.where(items.stages == WAITING, spent, 0), items.entries),
+    )
 
 
-def is_delivered(item: Known[WorkItem]) -> bool:
-    """Whether an item is done and its resolution does not say that nothing came of it."""
-    return item.facts.done_at is not None and not item.issue.excluded
+def _spent(items: Items, as_of: Micros, last: Ints) -> Ints:
+    """How long each entry lasted, until the next one or until ``as_of``; 0 for those that lie behind it."""
+    until = np.append(items.at[1:], as_of) if len(items.at) else items.at.copy()
+    until[last] = as_of
+    return np.where(items.at < as_of, until - items.at, 0)
 
 
-def ordered(parts: Iterable[Contribution]) -> list[Contribution]:
-    """Contributions by instant, then by id: the one order in which they are added up and shown."""
-    return sorted(parts, key=lambda part: (part.at, part.subject_id))
+def in_progress(stages: Codes) -> Bools:
+    """Which entries are into an active or a waiting stage."""
+    found: Bools = (stages == ACTIVE) | (stages == WAITING)
+    return found
 
 
-def within(parts: Sequence[Contribution], windows: Iterable[Window]) -> list[Sequence[Contribution]]:
-    """For each window the slice of ordered contributions whose instant lies in it, as far as it has run."""
-    return [
-        parts[bisect_left(parts, window.start, key=_moment) : bisect_left(parts, window.effective_end, key=_moment)]
-        for window in windows
-    ]
+def _first_in_progress(items: Items) -> Ints:
+    """Where the first active or waiting entry of each item lies; behind the last entry of all where it has none."""
+    entries = np.append(np.flatnonzero(in_progress(items.stages)), len(items.at))
+    first = entries[np.searchsorted(entries, items.entries[:-1])]
+    return np.where(first < items.entries[1:], first, len(items.at))
 
 
 def happened(mapped: MappedInstant, default: Micros | None, as_of: Micros) -> Micros | None:
@@ -157,12 +193,12 @@ def happened(mapped: MappedInstant, default: Micros | None, as_of: Micros) -> Mi
     return mapped if mapped != INVALID and mapped < as_of else None
 
 
-def restored_at(incident: Known[Incident], as_of: Micros) -> Micros | None:
+def restored_at(incident: Known, as_of: Micros) -> Micros | None:
     """When an incident was over; None where it is not, or where its field is no moment."""
     return happened(incident.issue.restored_at, incident.facts.done_at, as_of)
 
 
-def _open_span(incident: Known[Incident], as_of: Micros) -> tuple[Micros, float] | None:
+def _open_span(incident: Known, as_of: Micros) -> tuple[Micros, float] | None:
     detected = happened(incident.issue.detected_at, incident.issue.created, as_of)
     if detected is None or incident.issue.restored_at == INVALID:
         return None
@@ -212,13 +248,13 @@ def _group(version_id: str, members: Sequence[Deployed]) -> Deployed:
     )
 
 
-def _marked_by_versions(deployments: Sequence[Deployed], incidents: Sequence[Known[Incident]]) -> list[Deployed]:
+def _marked_by_versions(deployments: Sequence[Deployed], incidents: Sequence[Known]) -> list[Deployed]:
     """Failed where an incident, earlier or later, names one of the deployment's versions as affected."""
     affected = frozenset(version_id for incident in incidents for version_id in incident.issue.version_ids)
     return [replace(d, failed=True) if d.version_ids & affected else d for d in deployments]
 
 
-def _marked_by_links(deployments: Sequence[Deployed], incidents: Sequence[Known[Incident]]) -> list[Deployed]:
+def _marked_by_links(deployments: Sequence[Deployed], incidents: Sequence[Known]) -> list[Deployed]:
     """Failed where an incident linked to the item was created from the deployment on and before the item's next one."""
     created = {incident.issue.issue_id: incident.issue.created for incident in incidents}
     linked: defaultdict[str, set[str]] = defaultdict(set)
@@ -243,7 +279,14 @@ def _marked_by_moments(deployments: Sequence[Deployed], moments: Sequence[Micros
         yield replace(deployed, failed=True) if failed else deployed
 
 
-def _earliest(item: WorkItem, by_issue: Mapping[str, Deployed], by_version: Mapping[str, Deployed]) -> Deployed | None:
-    versions = (by_version.get(version_id) for version_id in item.version_ids)
-    found = [deployed for deployed in (by_issue.get(item.issue_id), *versions) if deployed is not None]
-    return min(found, key=_order, default=None)
+def _first_places(deployments: Sequence[Deployed]) -> tuple[Mapping[int, int], Mapping[str, int]]:
+    """Issue id → place of the first deployment that names it, and version id → place of the first that has it."""
+    by_issue: dict[int, int] = {}
+    by_version: dict[str, int] = {}
+    for place, deployed in enumerate(deployments):
+        for issue_id in deployed.issue_ids:
+            if issue_id.isdecimal():
+                by_issue.setdefault(int(issue_id), place)
+        for version_id in deployed.version_ids:
+            by_version.setdefault(version_id, place)
+    return by_issue, by_version

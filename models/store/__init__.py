@@ -11,6 +11,7 @@ from models.store.census import (
     standing_issues,
     unmarked_issues,
 )
+from models.store.columns import count_stale, stand_by_rules, tidy_items
 from models.store.dataset import load_dataset
 from models.store.deployments import (
     load_table_deployments,
@@ -18,7 +19,7 @@ from models.store.deployments import (
     unknown_keys,
     unknown_versions,
 )
-from models.store.facts import replace_version_deployments, save_facts, stale_issues, work_item_row
+from models.store.facts import ItemRow, replace_version_deployments, save_facts, stale_issues
 from models.store.forecasts import save_forecast
 from models.store.issues import (
     clear_summaries,
@@ -60,6 +61,7 @@ from models.store.traces import (
 )
 
 __all__ = [
+    "ItemRow",
     "Standing",
     "beat_run",
     "clear_findings",
@@ -69,6 +71,7 @@ __all__ = [
     "count_findings",
     "count_issues",
     "count_marked",
+    "count_stale",
     "data_size",
     "delete_before",
     "due_histories",
@@ -112,10 +115,11 @@ __all__ = [
     "save_versions",
     "silent_runs",
     "stale_issues",
+    "stand_by_rules",
     "standing_issues",
     "take_run",
+    "tidy_items",
     "unknown_keys",
     "unknown_versions",
     "unmarked_issues",
-    "work_item_row",
 ]

@@ -3,62 +3,35 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models.metrics.columns import Dataset
 from models.records import (
     EPOCH,
     INVALID,
     MICROSECOND,
-    Dataset,
     Deployment,
     Incident,
     Micros,
     Stage,
     Timeline,
-    WorkItem,
     micros,
 )
+from models.store.columns import load_items
 from models.store.lists import load_versions
 from models.store.shared import IN_LIST, columns, of_profile, parts
-from models.tables import DeploymentRow, IncidentRow, IssueRow, WorkItemRow
-
-_ITEM: Final = (
-    "issue_id",
-    "key",
-    "type",
-    "category",
-    "excluded",
-    "timeline",
-    "committed_at",
-    "points",
-    "version_ids",
-    "invalid",
-)
+from models.tables import DeploymentRow, IncidentRow, IssueRow
 
 
 def load_dataset(session: Session, profile: str, source: str | None) -> Dataset:
     """All that the nine metrics read: facts of present issues, and the deployments of one source."""
     return Dataset(
-        items=tuple(_item(row) for row in of_profile(session, WorkItemRow, profile, _ITEM)),
+        items=load_items(session, profile),
         deployments=tuple(_deployments(session, profile, source)) if source else (),
         incidents=tuple(_incident(row) for row in of_profile(session, IncidentRow, profile)),
-    )
-
-
-def _item(row: Mapping[Any, Any]) -> WorkItem:
-    return WorkItem(
-        issue_id=row["issue_id"],
-        key=row["key"],
-        type=row["type"],
-        category=row["category"],
-        excluded=row["excluded"],
-        timeline=_timeline(row["timeline"]),
-        committed_at=INVALID if "committed_at" in row["invalid"] else _micros(row["committed_at"]),
-        points=INVALID if "points" in row["invalid"] else row["points"],
-        version_ids=tuple(row["version_ids"]),
     )
 
 

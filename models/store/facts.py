@@ -1,6 +1,7 @@
 """Facts of issues, as a calculation writes them: work items, incidents and deployments, and what is stale."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,49 +9,55 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from models.records import INVALID, Deployment, Incident, Micros, Timeline, WorkItem, instant, iso
+from models.store.columns import append_items, forget_items
 from models.store.quality import save_findings
-from models.store.shared import Row, change, delete_of, insert_rows
+from models.store.shared import IN_LIST, Row, change, delete_of, insert_rows, parts
 from models.tables import DeploymentRow, IncidentRow, IssueRow, WorkItemRow
 
 
-def stale_issues(session: Session, profile: str, rules: str, limit: int, after: str = "") -> list[tuple[str, str]]:
-    """(id, content hash) of present issues whose facts are missing or of another content or other rules.
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """A work item and what else its row says: started_at, done_at, the seconds, delivered and reason."""
 
-    At most ``limit`` of them, by id from behind ``after`` on, so that no batch looks again at those before it.
-    """
-    expected = IssueRow.content_hash + ":" + rules
+    item: WorkItem
+    derived: Mapping[str, Any]
+
+
+def stale_issues(session: Session, profile: str, limit: int) -> dict[str, str]:
+    """Id → content hash of present issues whose facts are missing, at most ``limit`` of them."""
     query = select(IssueRow.issue_id, IssueRow.content_hash).where(
-        IssueRow.profile == profile,
-        IssueRow.issue_id > after,
-        IssueRow.gone_at.is_(None),
-        IssueRow.facts_hash.is_distinct_from(expected),
+        IssueRow.profile == profile, IssueRow.facts_hash.is_(None), IssueRow.gone_at.is_(None)
     )
-    return list(session.execute(query.order_by(IssueRow.issue_id).limit(limit)))
+    return dict(session.execute(query.order_by(IssueRow.issue_id).limit(limit)).all())
 
 
 def save_facts(
     session: Session,
     profile: str,
+    rules: str,
     hashes: Mapping[str, str],
     *,
-    items: Sequence[Row],
+    items: Sequence[ItemRow],
     incidents: Sequence[Incident],
     deployments: Sequence[tuple[str, Deployment]],
     findings: Mapping[str, Mapping[str, int]],
 ) -> None:
-    """Replace the facts of the issues in ``hashes`` (id → facts hash); what they no longer are is removed.
+    """Replace the facts of the issues in ``hashes`` (id → content hash); what they no longer are is removed.
 
-    ``items`` are rows as ``work_item_row`` makes them; ``deployments`` are (issue id, deployment) pairs.
+    ``rules`` names the rules that made them; ``deployments`` are (issue id, deployment) pairs.
     """
     ids = list(hashes)
-    delete_facts(session, profile, ids)
-    insert_rows(session, WorkItemRow, items)
+    _delete_rows(session, profile, ids)
+    append_items(session, profile, ids, [row.item for row in items], rules)
+    insert_rows(
+        session, WorkItemRow, [_item_row(profile, row, f"{hashes[row.item.issue_id]}:{rules}") for row in items]
+    )
     insert_rows(session, IncidentRow, [_incident_row(profile, incident) for incident in incidents])
     insert_rows(session, DeploymentRow, [_deployment_row(profile, issue, found) for issue, found in deployments])
     save_findings(session, profile, "facts", {issue_id: findings.get(issue_id, {}) for issue_id in ids})
-    if ids:
-        marks = [{"profile": profile, "issue_id": key, "facts_hash": value} for key, value in hashes.items()]
-        session.execute(update(IssueRow), marks)
+    for some in parts(ids, IN_LIST):
+        chosen = (IssueRow.profile == profile, IssueRow.issue_id.in_(some))
+        change(session, update(IssueRow).where(*chosen).values(facts_hash=IssueRow.content_hash + ":" + rules))
 
 
 def replace_version_deployments(session: Session, profile: str, deployments: Sequence[Deployment]) -> None:
@@ -61,12 +68,17 @@ def replace_version_deployments(session: Session, profile: str, deployments: Seq
 
 def delete_facts(session: Session, profile: str, ids: Sequence[str]) -> None:
     """Remove all facts of these issues."""
+    _delete_rows(session, profile, ids)
+    forget_items(session, profile, ids)
+
+
+def _delete_rows(session: Session, profile: str, ids: Sequence[str]) -> None:
     for table in (WorkItemRow, IncidentRow, DeploymentRow):
         delete_of(session, table, profile, ids)
 
 
-def work_item_row(profile: str, item: WorkItem, facts_hash: str, derived: Mapping[str, Any]) -> Row:
-    """The row of a work item; ``derived`` holds started_at, done_at, the seconds, delivered and reason."""
+def _item_row(profile: str, row: ItemRow, facts_hash: str) -> Row:
+    item = row.item
     invalid = [role for role in ("committed_at", "points") if getattr(item, role) == INVALID]
     return {
         "profile": profile,
@@ -81,7 +93,7 @@ def work_item_row(profile: str, item: WorkItem, facts_hash: str, derived: Mappin
         "version_ids": list(item.version_ids),
         "excluded": item.excluded,
         "invalid": invalid,
-        **derived,
+        **row.derived,
     }
 
 

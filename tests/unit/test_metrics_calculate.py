@@ -162,7 +162,7 @@ def test_every_metric_is_measured_in_every_window_with_its_parts_prepared_once()
     ready = prepared(Team((issue(1, "10-01 → 1"),), STATUSES), Rules(history_weeks=3), time("10-28"))
     for metric in METRIC_TYPES:
         assert [found.window for found in calculate(metric, ready)] == list(ready.windows)
-    assert ready.items is ready.items
+    assert ready.facts is ready.facts
 
 
 def test_an_explanation_shows_who_was_left_out_and_why() -> None:

@@ -14,7 +14,7 @@ from metric_teams import LISTED, SOURCES, Scene, prepared, scene
 from naive_metrics import Team
 
 from models.metrics.calculate import Explanation, calculate, explain
-from models.metrics.prepared import Contribution
+from models.metrics.parts import Contribution
 from models.metrics.stats import DAY, HOUR, WEEK
 from models.records import METRIC_TYPES, Issue, Measurement
 

@@ -182,6 +182,22 @@ def upgrade() -> None:
         sa.Column("gone_reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("profile", "issue_id", name=op.f("pk_issues")),
     )
+    with op.batch_alter_table("issues", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_issues_present",
+            ["profile", "project"],
+            unique=False,
+            sqlite_where=sa.text("gone_at IS NULL"),
+            postgresql_where=sa.text("gone_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_issues_stale",
+            ["profile", "issue_id"],
+            unique=False,
+            sqlite_where=sa.text("facts_hash IS NULL AND gone_at IS NULL"),
+            postgresql_where=sa.text("facts_hash IS NULL AND gone_at IS NULL"),
+        )
+
     op.create_table(
         "metric_results",
         sa.Column("profile", sa.Text(), nullable=False),
@@ -280,6 +296,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("profile", "version_id", name=op.f("pk_versions")),
     )
     op.create_table(
+        "work_item_columns",
+        sa.Column("profile", sa.Text(), nullable=False),
+        sa.Column("chunk", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("rules_hash", sa.Text(), nullable=False),
+        sa.Column("issues", sa.Integer(), nullable=False),
+        sa.Column("archive", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("profile", "chunk", name=op.f("pk_work_item_columns")),
+    )
+    op.create_table(
         "work_items",
         sa.Column("profile", sa.Text(), nullable=False),
         sa.Column("issue_id", sa.Text(), nullable=False),
@@ -329,6 +354,7 @@ def downgrade() -> None:
     op.execute("DROP VIEW latest_results")
     op.drop_table("performance_thresholds")
     op.drop_table("work_items")
+    op.drop_table("work_item_columns")
     op.drop_table("versions")
     op.drop_table("transitions")
     op.drop_table("statuses")
@@ -342,6 +368,18 @@ def downgrade() -> None:
 
     op.drop_table("runs")
     op.drop_table("metric_results")
+    with op.batch_alter_table("issues", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_issues_stale",
+            sqlite_where=sa.text("facts_hash IS NULL AND gone_at IS NULL"),
+            postgresql_where=sa.text("facts_hash IS NULL AND gone_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_issues_present",
+            sqlite_where=sa.text("gone_at IS NULL"),
+            postgresql_where=sa.text("gone_at IS NULL"),
+        )
+
     op.drop_table("issues")
     op.drop_table("incidents")
     op.drop_table("forecasts")

@@ -1,0 +1,234 @@
+"""Work items as columns: what the metrics read of a million items fits in a hundred megabytes, and is read at once.
+
+A ragged column (a timeline, the fix versions) is one array of all rows' values, and the offsets at which each row's
+begin. Packed, columns are a NumPy archive without pickles.
+"""
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from itertools import accumulate
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from models.records import CATEGORIES, INVALID, STAGES, Deployment, Incident, MappedInstant, Micros, WorkItem
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int8]
+Bools = npt.NDArray[np.bool_]
+Texts = npt.NDArray[np.bytes_]
+
+# Outside every instant that a datetime can hold.
+NO_INSTANT: Final = int(np.iinfo(np.int64).min)
+INVALID_INSTANT: Final = NO_INSTANT + 1
+TODO, ACTIVE, WAITING, DONE = range(len(STAGES))
+_CODE_OF_CATEGORY: Final = {name: code for code, name in enumerate(CATEGORIES)}
+_CODE_OF_STAGE: Final = {name: code for code, name in enumerate(STAGES)}
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Work items, a row each, in no order that means anything; instants are microseconds.
+
+    - ``ids``: Jira's ids as numbers. ``keys``: UTF-8. ``categories``, ``stages``: indices of CATEGORIES and STAGES.
+    - ``committed``: NO_INSTANT without a value, INVALID_INSTANT for no moment. ``points``: NaN where there is none.
+    - ``entries``, ``versions``: where each row's timeline (``at``, ``stages``) and versions begin, and a last end.
+    - ``version_codes``: indices of ``vocabulary``, which has each version id once.
+    """
+
+    ids: Ints
+    keys: Texts
+    categories: Codes
+    excluded: Bools
+    committed: Ints
+    points: Floats
+    entries: Ints
+    at: Ints
+    stages: Codes
+    versions: Ints
+    version_codes: Ints
+    vocabulary: Texts
+
+    def __len__(self) -> int:
+        """How many items."""
+        return len(self.ids)
+
+    def key(self, row: int) -> str:
+        """The issue key of a row."""
+        return str(bytes(self.keys[row]), "utf-8")
+
+    def created(self) -> Ints:
+        """When each item began to exist."""
+        return self.at[self.entries[:-1]]
+
+    def rows_of(self, ids: Ints) -> tuple[Ints, Ints]:
+        """(row, index in ``ids``) of those ids that are items here."""
+        order = np.argsort(self.ids)
+        places = np.searchsorted(self.ids, ids, sorter=order)
+        inside = np.flatnonzero(places < len(order))
+        rows = order[places[inside]]
+        found = self.ids[rows] == ids[inside]
+        return rows[found], inside[found]
+
+    def take(self, rows: Ints) -> "Items":
+        """These rows, in this order."""
+        entries, inner = _taken(self.entries, rows)
+        versions, codes = _taken(self.versions, rows)
+        return Items(
+            self.ids[rows],
+            self.keys[rows],
+            self.categories[rows],
+            self.excluded[rows],
+            self.committed[rows],
+            self.points[rows],
+            entries,
+            self.at[inner],
+            self.stages[inner],
+            versions,
+            self.version_codes[codes],
+            self.vocabulary,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What became of some issues: ``touched`` ids, of which those that are work items have a row in ``items``."""
+
+    touched: Ints
+    items: Items
+
+    def packed(self) -> bytes:
+        """As an archive for ``unpacked``."""
+        file = io.BytesIO()
+        columns = {each.name: getattr(self.items, each.name) for each in fields(self.items)}
+        np.savez(file, allow_pickle=False, touched=self.touched, **columns)
+        return file.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """All that the nine metrics of one profile read, whatever the ``as_of``; the order of rows means nothing."""
+
+    items: Items
+    deployments: tuple[Deployment, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+
+
+def columns_of(items: Iterable[WorkItem]) -> Items:
+    """Items from records."""
+    rows = list(items)
+    timelines = [row.timeline for row in rows]
+    vocabulary = sorted({version_id for row in rows for version_id in row.version_ids})
+    codes = {version_id: code for code, version_id in enumerate(vocabulary)}
+    return Items(
+        ids=_ints(int(row.issue_id) for row in rows),
+        keys=_texts([row.key for row in rows]),
+        categories=np.array([_CODE_OF_CATEGORY[row.category] for row in rows], np.int8),
+        excluded=np.array([row.excluded for row in rows], np.bool_),
+        committed=_ints(_committed(row.committed_at) for row in rows),
+        points=np.array([_points(row) for row in rows], np.float64),
+        entries=_offsets(timelines),
+        at=_ints(at for line in timelines for at, _ in line),
+        stages=np.array([_CODE_OF_STAGE[stage] for line in timelines for _, stage in line], np.int8),
+        versions=_offsets([row.version_ids for row in rows]),
+        version_codes=_ints(codes[version_id] for row in rows for version_id in row.version_ids),
+        vocabulary=_texts(vocabulary),
+    )
+
+
+def unpacked(archive: bytes) -> Chunk:
+    """What ``Chunk.packed`` made an archive of."""
+    with np.load(io.BytesIO(archive), allow_pickle=False) as columns:
+        return Chunk(columns["touched"], Items(**{each.name: columns[each.name] for each in fields(Items)}))
+
+
+def merged(chunks: Sequence[Chunk]) -> Chunk:
+    """What became of all issues that any chunk touched: of chunks from oldest to newest the last word counts."""
+    parts: list[Items] = []
+    touched = _ints(())
+    for chunk in reversed(chunks):
+        stands = np.isin(chunk.items.ids, touched, invert=True)
+        parts.append(chunk.items if stands.all() else chunk.items.take(np.flatnonzero(stands)))
+        touched = np.union1d(touched, chunk.touched)
+    return Chunk(touched, _joined(parts))
+
+
+def _joined(parts: Sequence[Items]) -> Items:
+    """The rows of all parts, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    whole = [columns_of(()), *parts]
+    vocabulary = np.unique(np.concatenate([part.vocabulary for part in whole]))
+    codes = [np.searchsorted(vocabulary, part.vocabulary)[part.version_codes] for part in whole]
+    return Items(
+        ids=np.concatenate([part.ids for part in whole]),
+        keys=np.concatenate([part.keys for part in whole]),
+        categories=np.concatenate([part.categories for part in whole]),
+        excluded=np.concatenate([part.excluded for part in whole]),
+        committed=np.concatenate([part.committed for part in whole]),
+        points=np.concatenate([part.points for part in whole]),
+        entries=_joined_offsets([part.entries for part in whole]),
+        at=np.concatenate([part.at for part in whole]),
+        stages=np.concatenate([part.stages for part in whole]),
+        versions=_joined_offsets([part.versions for part in whole]),
+        version_codes=np.concatenate(codes),
+        vocabulary=vocabulary,
+    )
+
+
+def segment_sums(values: Ints, offsets: Ints) -> Ints:
+    """The sum of each row of a ragged column; 0 of an empty one."""
+    # The running sum may wrap around; its differences are right as long as each row's own sum fits.
+    running = np.concatenate(([0], np.cumsum(values)))
+    return running[offsets[1:]] - running[offsets[:-1]]
+
+
+def segment_minima(values: Ints, offsets: Ints, default: int) -> Ints:
+    """The least value of each row of a ragged column; ``default`` of an empty one."""
+    starts, filled = offsets[:-1], offsets[1:] > offsets[:-1]
+    found = np.full(len(starts), default, np.int64)
+    if len(values):
+        found[filled] = np.minimum.reduceat(values, starts[filled])
+    return found
+
+
+def decoded(texts: Texts) -> Iterator[str]:
+    """Texts as strings."""
+    return (text.decode() for text in texts.tolist())
+
+
+def _taken(offsets: Ints, rows: Ints) -> tuple[Ints, Ints]:
+    """The offsets of a ragged column's chosen rows, and where their values lie in the old one."""
+    lengths = (offsets[1:] - offsets[:-1])[rows]
+    taken = np.concatenate(([0], np.cumsum(lengths)))
+    return taken, np.arange(taken[-1]) + np.repeat(offsets[:-1][rows] - taken[:-1], lengths)
+
+
+def _joined_offsets(offsets: Sequence[Ints]) -> Ints:
+    shifts = accumulate((int(each[-1]) for each in offsets), initial=0)
+    return np.concatenate([_ints([0]), *(each[1:] + shift for each, shift in zip(offsets, shifts, strict=False))])
+
+
+def _offsets(rows: Sequence[Sequence[object]]) -> Ints:
+    return _ints(accumulate(map(len, rows), initial=0))
+
+
+def _committed(value: MappedInstant) -> Micros:
+    if value is None:
+        return NO_INSTANT
+    return INVALID_INSTANT if value == INVALID else value
+
+
+def _points(item: WorkItem) -> float:
+    return float("nan") if item.points is None or item.points == INVALID else item.points
+
+
+def _ints(values: Iterable[int]) -> Ints:
+    return np.array(list(values), np.int64)
+
+
+def _texts(values: Sequence[str]) -> Texts:
+    return np.array([value.encode() for value in values], np.bytes_)

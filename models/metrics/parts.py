@@ -1,0 +1,114 @@
+"""What issues and deployments add to a metric: as columns for the arithmetic, as records for a person who asks."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from models.metrics.columns import Bools, Codes, Floats, Ints
+from models.records import Micros, Window
+
+NOT_DELIVERED: Final = "not_delivered"
+NEVER_STARTED: Final = "never_started"
+NEGATIVE_DURATION: Final = "negative_duration"
+INVALID_VALUE: Final = "invalid_value"
+# The code of a reason is its place here; 0 is a part that counts.
+REASONS: Final = ("", NOT_DELIVERED, NEVER_STARTED, NEGATIVE_DURATION, INVALID_VALUE)
+CODE_OF_REASON: Final = {name: code for code, name in enumerate(REASONS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one issue or deployment adds to a metric, or why it was left out: the metric is computed from nothing else.
+
+    ``at`` decides the window. ``value`` is what it adds (1, a duration in microseconds, whether it failed),
+    ``base`` what that is held against in a ratio. ``instants`` are named moments; ``via`` is a change's deployment.
+    """
+
+    at: Micros
+    subject_id: str
+    key: str
+    value: int = 1
+    base: int = 1
+    reason: str | None = None
+    instants: tuple[tuple[str, Micros], ...] = ()
+    category: str = ""
+    stage: str = ""
+    points: float | None = None
+    via: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Contributions as columns, ascending by instant: as Contribution, with codes for its words.
+
+    ``rows`` says what each is of; ``tell`` makes the record of one such row, with its words and named moments.
+    """
+
+    at: Ints
+    value: Ints
+    base: Ints
+    reason: Codes
+    category: Codes
+    stage: Codes
+    points: Floats
+    rows: Ints
+    tell: Callable[["Parts", int], Contribution]
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self.at)
+
+    @property
+    def used(self) -> "Parts":
+        """Those that count."""
+        return self.pick(self.reason == 0)
+
+    def pick(self, which: slice | Bools | Ints) -> "Parts":
+        """Some of them: a slice shares memory."""
+        return Parts(
+            self.at[which],
+            self.value[which],
+            self.base[which],
+            self.reason[which],
+            self.category[which],
+            self.stage[which],
+            self.points[which],
+            self.rows[which],
+            self.tell,
+        )
+
+    def told(self) -> list[Contribution]:
+        """Each as a record, by instant and then by id: the order in which a person sees them."""
+        found = [self.tell(self, index) for index in range(len(self))]
+        return sorted(found, key=lambda part: (part.at, part.subject_id))
+
+    def exclusions(self) -> dict[str, int]:
+        """How many are left out for which reason, by name."""
+        counts = np.bincount(self.reason, minlength=len(REASONS)).tolist()
+        return {name: counts[CODE_OF_REASON[name]] for name in sorted(REASONS[1:]) if counts[CODE_OF_REASON[name]]}
+
+
+def parts_of(contributions: Iterable[Contribution]) -> Parts:
+    """Columns of records made one by one: of deployments and incidents, of which there are few."""
+    told = sorted(contributions, key=lambda part: (part.at, part.subject_id))
+    number = len(told)
+    return Parts(
+        at=np.array([part.at for part in told], np.int64),
+        value=np.array([part.value for part in told], np.int64),
+        base=np.array([part.base for part in told], np.int64),
+        reason=np.array([CODE_OF_REASON[part.reason or ""] for part in told], np.int8),
+        category=np.zeros(number, np.int8),
+        stage=np.zeros(number, np.int8),
+        points=np.full(number, np.nan),
+        rows=np.arange(number),
+        tell=lambda parts, index: told[parts.rows[index]],
+    )
+
+
+def within(parts: Parts, windows: Sequence[Window]) -> list[Parts]:
+    """For each window the parts whose instant lies in it, as far as it has run."""
+    edges = [(window.start, window.effective_end) for window in windows]
+    places = np.searchsorted(parts.at, np.array(edges, np.int64).reshape(-1, 2)).tolist()
+    return [parts.pick(slice(low, high)) for low, high in places]

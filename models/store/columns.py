@@ -1,0 +1,110 @@
+"""Work items as columns in the database: chunks written with the facts, merged now and then, read whole."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from models.metrics.columns import Chunk, Items, columns_of, merged, unpacked
+from models.records import WorkItem
+from models.store.shared import change, insert_rows
+from models.tables import IssueRow, WorkItemColumnsRow
+
+# Chunks that speak of fewer issues are merged with later ones; larger ones stand until they are mostly outdated.
+LARGEST: Final = 32_768
+
+
+def load_items(session: Session, profile: str) -> Items:
+    """The work items of a profile."""
+    return _merged(session, profile, _chunks(session, profile)).items
+
+
+def append_items(session: Session, profile: str, ids: Sequence[str], items: Sequence[WorkItem], rules: str) -> None:
+    """What became of the issues with these ids: those in ``items`` are work items, the others are none (any more)."""
+    if ids:
+        _append(session, profile, Chunk(np.array(ids, np.int64), columns_of(items)), rules)
+
+
+def forget_items(session: Session, profile: str, ids: Sequence[str]) -> None:
+    """These issues are no work items any more."""
+    for rules in _rules(session, profile):
+        append_items(session, profile, ids, (), rules)
+
+
+def stand_by_rules(session: Session, profile: str, rules: str) -> None:
+    """Make every fact stale that other rules made; and all of them where there are no columns of them."""
+    if _rules(session, profile) == {rules}:
+        return
+    change(session, delete(WorkItemColumnsRow).where(WorkItemColumnsRow.profile == profile))
+    made = (IssueRow.profile == profile, IssueRow.facts_hash.is_not(None))
+    change(session, update(IssueRow).where(*made).values(facts_hash=None))
+
+
+def count_stale(session: Session, profile: str, rules: str) -> int:
+    """How many present issues have no facts by these rules."""
+    query = select(func.count()).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None))
+    if _rules(session, profile) == {rules}:
+        query = query.where(IssueRow.facts_hash.is_(None))
+    return session.scalar(query) or 0
+
+
+def tidy_items(session: Session, profile: str, issues: int) -> None:
+    """Drop what is outdated when that is most of what is stored; ``issues`` is how many there are."""
+    chunks = _chunks(session, profile)
+    if sum(size for _, size in chunks) <= 2 * issues + LARGEST:
+        return
+    (rules,) = _rules(session, profile)
+    items = _merged(session, profile, chunks).items
+    change(session, delete(WorkItemColumnsRow).where(WorkItemColumnsRow.profile == profile))
+    for start in range(0, len(items), LARGEST):
+        part = items.take(np.arange(start, min(start + LARGEST, len(items))))
+        _insert(session, profile, start // LARGEST, Chunk(part.ids, part), rules)
+
+
+def _append(session: Session, profile: str, chunk: Chunk, rules: str) -> None:
+    """As one more chunk, which swallows those before it that are not larger: each issue is rewritten a few times."""
+    chunks = _chunks(session, profile)
+    number = chunks[-1][0] + 1 if chunks else 0
+    size, swallowed = len(chunk.touched), []
+    while chunks and chunks[-1][1] <= 2 * size and chunks[-1][1] + size <= LARGEST:
+        swallowed.append(chunks.pop())
+        size += swallowed[-1][1]
+    whole = merged([*_read(session, profile, swallowed[::-1]), chunk])
+    if not chunks:
+        whole = Chunk(whole.items.ids, whole.items)  # nothing older is left that would have to be contradicted
+    numbers = [each for each, _ in swallowed]
+    of_profile = (WorkItemColumnsRow.profile == profile, WorkItemColumnsRow.chunk.in_(numbers))
+    change(session, delete(WorkItemColumnsRow).where(*of_profile))
+    _insert(session, profile, number, whole, rules)
+
+
+def _rules(session: Session, profile: str) -> set[str]:
+    """The rules that made a profile's columns: one name, or none where there are none."""
+    query = select(WorkItemColumnsRow.rules_hash).where(WorkItemColumnsRow.profile == profile)
+    return set(session.scalars(query.distinct()))
+
+
+def _chunks(session: Session, profile: str) -> list[tuple[int, int]]:
+    """(chunk, of how many issues it speaks), oldest first."""
+    table = WorkItemColumnsRow
+    query = select(table.chunk, table.issues).where(table.profile == profile).order_by(table.chunk)
+    return [(number, issues) for number, issues in session.execute(query)]
+
+
+def _read(session: Session, profile: str, chunks: Sequence[tuple[int, int]]) -> list[Chunk]:
+    table, found = WorkItemColumnsRow, []
+    for number, _ in chunks:
+        archive = session.scalar(select(table.archive).where(table.profile == profile, table.chunk == number))
+        found.append(unpacked(archive or b""))
+    return found
+
+
+def _merged(session: Session, profile: str, chunks: Sequence[tuple[int, int]]) -> Chunk:
+    return merged(_read(session, profile, chunks))
+
+
+def _insert(session: Session, profile: str, number: int, chunk: Chunk, rules: str) -> None:
+    row = {"profile": profile, "chunk": number, "rules_hash": rules, "issues": len(chunk.touched)}
+    insert_rows(session, WorkItemColumnsRow, [{**row, "archive": chunk.packed()}])
