@@ -1,10 +1,11 @@
 """The nine metrics, the period and 52 weeks, from stored rows to stored rows: beside a naive reading, and as they grow.
 
-Run: ``python benchmarks/bench_metrics.py``. A calculation here is what a worker does after a fetch, less Celery's
-messages: facts of what changed, one loaded dataset, nine metrics, their rows. The machine's cores are shared: read the
-ratios. What stands behind them: benchmarks/README.md.
+Run: ``python benchmarks/bench_metrics.py [--all]``. A calculation here is what a worker does after a fetch, less
+Celery's messages: facts of what changed, one loaded dataset, nine metrics, their rows. The machine's cores are shared:
+read the ratios. What stands behind them: benchmarks/README.md.
 """
 
+import argparse
 import math
 import shutil
 import statistics
@@ -16,29 +17,42 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy import select
+
+from benchmarks import big_copy
 from benchmarks.copies import IN_PROCESS, PROFILE, Site, fetched, flowbeat, made_up
 from benchmarks.measuring import heading, in_child, peak_megabytes, show
 from models import store
-from models.records import METRIC_TYPES, Run, Transition
+from models.records import METRIC_TYPES, Issue, Run, Transition, micros
+from models.tables import IssueRow
 from tasks import calculate, fetch, steps
 from tests.naive_metrics import Naive, Team
 from worker.runtime import Runtime
 
-SMALL, MEDIUM, LARGE = 1_000, 5_000, 20_000
-SIZES = (SMALL, MEDIUM, LARGE)
-ROUNDS = 3
-QUICK_ROUNDS = 5
-COLD, SAME, ONE = "cold", "nothing changed", "one changed"
-HEADS = ((COLD, "C"), (ONE, "1"))
+SMALL, MEDIUM = 1_000, 5_000
+LARGE = (100_000, 1_000_000)
+COLD, SAME, PART, ONE = "cold", "nothing changed", "1 % changed", "one changed"
+KINDS = (COLD, SAME, PART, ONE)
+STEPS_OF = ((COLD, "C"), (PART, "1 %"), (ONE, "1"))
+# Seconds that are wanted, by (issues, kind).
+AIMS = {
+    (1_000, COLD): 0.1,
+    (5_000, COLD): 0.3,
+    (100_000, COLD): 3.0,
+    (1_000_000, COLD): 30.0,
+    (1_000_000, PART): 3.0,
+}
+CHANGED_AT_ONCE = 500
 STORE = "store, fences"
 Values = dict[tuple[str, str, datetime], float | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Seconds of a calculation by step, in their order."""
+    """Seconds of a calculation by step, in their order, and the processor's seconds for the whole."""
 
     seconds: dict[str, float]
+    cpu: float
 
     @property
     def total(self) -> float:
@@ -47,93 +61,122 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
-    """All rounds of each kind of calculation over one number of issues, and memory in MB."""
+class Kind:
+    """All rounds of one kind of calculation in a process of its own, and the memory it held in MB."""
 
-    issues: int
-    rounds: dict[str, list[Steps]]
+    rounds: tuple[Steps, ...]
     idle: float
     peak: float = 0.0
 
-    def best(self, kind: str) -> Steps:
+    @property
+    def best(self) -> Steps:
         """The quickest round."""
-        return min(self.rounds[kind], key=lambda steps: steps.total)
+        return min(self.rounds, key=lambda steps: steps.total)
 
-    def median(self, kind: str) -> float:
+    @property
+    def median(self) -> float:
         """Seconds of the middle round."""
-        return statistics.median(steps.total for steps in self.rounds[kind])
+        return statistics.median(steps.total for steps in self.rounds)
+
+
+Sizes = dict[int, dict[str, Kind]]
 
 
 def main() -> None:
-    """Print the three tables."""
+    """Print the tables of the sizes that were asked for."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--all", action="store_true", help="also 100,000 and 1,000,000 issues: some minutes, 5 GB")
+    parser.add_argument(
+        "--issues", type=int, nargs="+", default=[SMALL, MEDIUM], help="other sizes than 1,000 and 5,000"
+    )
+    asked = parser.parse_args()
+    wanted = sorted({SMALL, *asked.issues, *(LARGE if asked.all else ())})
     heading("bench_metrics")
     with tempfile.TemporaryDirectory(prefix="flowbeat-bench-") as scratch:
-        sizes = [measured(Path(scratch) / str(issues), issues) for issues in SIZES]
+        sizes = {issues: measured(Path(scratch) / str(issues), issues) for issues in wanted}
         (seconds, values, differing), _ = in_child(naive, Path(scratch) / str(SMALL))
-    print_naive(sizes[0], seconds, values, differing)
+        (_, more, wrong), _ = in_child(naive_big, Path(scratch))
+    print_naive(sizes[SMALL], seconds, values, differing)
+    print(f"Of {more} values of as many issues of big_copy.py, {wrong} differ.")
     print_growth(sizes)
+    print_memory(sizes)
     print_steps(sizes)
 
 
-def print_naive(size: Size, seconds: float, values: int, differing: int) -> None:
+def print_naive(kinds: dict[str, Kind], seconds: float, values: int, differing: int) -> None:
     """The smallest size beside the naive reading."""
     rows = [("naive", f"{seconds:.3f}", "", "1")]
-    for kind in size.rounds:
-        best = size.best(kind).total
-        rows.append((kind, f"{best:.3f}", f"{size.median(kind):.3f}", f"{seconds / best:,.0f}"))
+    for name, kind in kinds.items():
+        best = kind.best.total
+        rows.append((name, f"{best:.3f}", f"{kind.median:.3f}", f"{seconds / best:,.0f}"))
     show(
-        f"All nine metrics of {size.issues:,} issues: how much faster than the plain reading?",
-        f"Seconds, best of {ROUNDS} (cold) or {QUICK_ROUNDS}. Reference: tests/naive_metrics.py on the same issues in"
-        " the same run, once, its issues in memory already and its results not stored."
+        f"All nine metrics of {SMALL:,} issues: how much faster than the plain reading?",
+        "Seconds, best round. Reference: tests/naive_metrics.py on the same issues in the same run, once, its issues in"
+        " memory already and its results not stored."
         f" Of {values} values of both, {differing} differ.",
         ("calculation", "seconds", "median", "times faster"),
         rows,
     )
 
 
-def print_growth(sizes: list[Size]) -> None:
-    """Seconds and memory by size."""
-    first, rows = sizes[0], []
-    for size in sizes:
-        for kind in size.rounds:
-            best = size.best(kind).total
-            growth = best / first.best(kind).total
-            rows.append((f"{size.issues:,} {kind}", f"{best:.3f}", f"{size.median(kind):.3f}", f"{growth:.1f}"))
+def print_growth(sizes: Sizes) -> None:
+    """Seconds by size."""
+    rows = []
+    for issues, kinds in sizes.items():
+        for name, kind in kinds.items():
+            best, aim = kind.best, AIMS.get((issues, name))
+            growth = best.cpu / sizes[SMALL][name].best.cpu
+            told = (f"{best.total:.3f}", f"{kind.median:.3f}", f"{best.cpu:.3f}", f"{growth:.1f}")
+            rows.append((f"{issues:,} {name}", *told, f"{aim:.1f}" if aim else ""))
     show(
         "How does the time grow with the number of issues?",
-        f"Seconds, best of {ROUNDS} (cold) or {QUICK_ROUNDS}. Reference of the growth: the same kind of calculation"
-        f" over {first.issues:,} issues.",
-        ("issues, calculation", "seconds", "median", "growth"),
+        "Seconds of the best round; CPU: the processor's seconds in it, which other work on the machine stretches less."
+        f" Reference of the growth: CPU of the same kind of calculation over {SMALL:,} issues.",
+        ("issues, calculation", "seconds", "median", "CPU", "growth", "aim"),
         rows,
     )
+
+
+def print_memory(sizes: Sizes) -> None:
+    """Memory by size."""
+    rows = [
+        (f"{issues:,} {name}", f"{kind.idle:.0f}", f"{kind.peak:.0f}", f"{kind.peak / kind.idle:.2f}")
+        for issues, kinds in sizes.items()
+        for name, kind in kinds.items()
+    ]
     show(
         "How does the memory grow with the number of issues?",
-        "All the calculations above in one process. Reference (idle): that process just before the first.",
-        ("issues", "idle MB", "peak MB", "ratio"),
-        [(f"{s.issues:,}", f"{s.idle:.0f}", f"{s.peak:.0f}", f"{s.peak / s.idle:.2f}") for s in sizes],
+        "Each kind in a process of its own. Reference (idle): that process just before the first calculation.",
+        ("issues, calculation", "idle MB", "peak MB", "ratio"),
+        rows,
     )
 
 
-def print_steps(sizes: list[Size]) -> None:
-    """Where the time goes, cold and with one issue changed."""
-    shown = [(size.best(kind), f"{name}, {size.issues // 1000}k") for kind, name in HEADS for size in sizes]
-    rows = [(step, *(f"{1000 * best.seconds[step]:.0f}" for best, _ in shown)) for step in sizes[0].best(COLD).seconds]
+def print_steps(sizes: Sizes) -> None:
+    """Where the time goes in the second and the largest size."""
+    few = sorted({MEDIUM if MEDIUM in sizes else SMALL, max(sizes)})
+    shown = [(sizes[n][kind].best, f"{name}, {n // 1000}k") for n in few for kind, name in STEPS_OF]
+    rows = [(step, *(f"{1000 * best.seconds[step]:.0f}" for best, _ in shown)) for step in shown[0][0].seconds]
     rows.append(("all", *(f"{1000 * best.total:.0f}" for best, _ in shown)))
     show(
         "Where does the time go?",
-        "Milliseconds of the best round, cold (C) and with one issue changed (1), over so many thousand issues. The"
-        " first metric that needs something shared (windows, facts at the as-of) pays for it. Reference: the last row.",
+        "Milliseconds of the best round, cold (C), with one issue in a hundred (1 %) and with one (1) changed, over so"
+        " many thousand issues. The first metric that needs something shared (the load, the windows, facts at the"
+        " as-of) pays for it. Reference: the last row.",
         ("step", *(head for _, head in shown)),
         rows,
     )
 
 
-def measured(folder: Path, issues: int) -> Size:
-    """Fill a copy in one process, calculate in another."""
+def measured(folder: Path, issues: int) -> dict[str, Kind]:
+    """Fill a copy in one process; each kind of calculation in another, the last three on the last cold one's copy."""
     folder.mkdir()
-    in_child(fill, folder, issues)
-    size, peak = in_child(calculations, folder)
-    return replace(size, peak=peak)
+    in_child(fill if issues <= MEDIUM else big_copy.fill, folder, issues)
+    found = {}
+    for name in KINDS:
+        kind, peak = in_child(rounds, folder, name, issues)
+        found[name] = replace(kind, peak=peak)
+    return found
 
 
 def fill(folder: Path, issues: int) -> None:
@@ -142,32 +185,28 @@ def fill(folder: Path, issues: int) -> None:
         fetched(current)
 
 
-def calculations(folder: Path) -> Size:
-    """Cold calculations, each on a new copy of the database; on the last one those with little to do."""
+def rounds(folder: Path, name: str, issues: int) -> Kind:
+    """All rounds of one kind."""
+    number = 1 if issues > LARGE[0] else 3 if name == COLD else 5
     idle = peak_megabytes()
-    cold = [_cold(folder, number) for number in range(ROUNDS)]
-    with _calculating(folder / str(ROUNDS - 1)) as current:
-        same = [calculated(current) for _ in range(QUICK_ROUNDS)]
-        one = [_after_a_change(current, number) for number in range(QUICK_ROUNDS)]
-        with current.reads() as session:
-            issues = store.count_issues(session, PROFILE)
-    return Size(issues, {COLD: cold, SAME: same, ONE: one}, idle)
+    if name == COLD:
+        return Kind(tuple(_cold(folder, left) for left in reversed(range(number))), idle)
+    with _calculating(folder / "0") as current:
+        return Kind(tuple(_after_changes(current, name, issues) for _ in range(number)), idle)
 
 
-def _after_a_change(current: Runtime, number: int) -> Steps:
-    change_one(current, number)
-    return calculated(current)
-
-
-def _cold(folder: Path, number: int) -> Steps:
-    with _calculating(_copied(folder, str(number))) as current:
+def _cold(folder: Path, left: int) -> Steps:
+    """On a new copy of the database, the last time on the database itself: a million issues are large."""
+    own = folder / str(left)
+    own.mkdir()
+    (shutil.copy if left else shutil.move)(folder / "flowbeat.db", own)
+    with _calculating(own) as current:
         return calculated(current)
 
 
-def _copied(folder: Path, name: str) -> Path:
-    (folder / name).mkdir()
-    shutil.copy(folder / "flowbeat.db", folder / name)
-    return folder / name
+def _after_changes(current: Runtime, name: str, issues: int) -> Steps:
+    change(current, {SAME: 0, PART: issues // 100, ONE: 1}[name])
+    return calculated(current)
 
 
 @contextmanager
@@ -178,20 +217,18 @@ def _calculating(folder: Path) -> Iterator[Runtime]:
 
 
 def calculated(current: Runtime) -> Steps:
-    """Calculate from the copy as it is: facts, the shared load, each metric with its fence and its rows."""
+    """Calculate from the copy as it is: facts, then each metric with its fence and its rows."""
     asked, _ = steps.request(current.sessions, PROFILE, "calculate", current.now())
     fetch.work(current, asked)  # a cache hit: the copy is valid, and no Jira is asked
-    started = time.perf_counter()
+    started, busy = time.perf_counter(), time.process_time()
     calculate.work(current, _taken(current, asked, "facts"), math.inf)
     facts = time.perf_counter()
-    calculate.load(current, asked.run_id)
-    loaded = time.perf_counter()
     for metric in METRIC_TYPES:
         calculate.METRIC_TASKS[metric].run(current, _taken(current, asked, metric))
-    whole = time.perf_counter() - started
+    whole, cpu = time.perf_counter() - started, time.process_time() - busy
     own = _own_seconds(current, asked)
-    seconds = {"facts": facts - started, "load": loaded - facts, **own}
-    return Steps({**seconds, STORE: whole - sum(seconds.values())})
+    seconds = {"facts": facts - started, **own}
+    return Steps({**seconds, STORE: whole - sum(seconds.values())}, cpu)
 
 
 def _taken(current: Runtime, asked: Run, step: str) -> Run:
@@ -212,19 +249,36 @@ def _own_seconds(current: Runtime, asked: Run) -> dict[str, float]:
     return {metric: own[metric] for metric in METRIC_TYPES}
 
 
-def change_one(current: Runtime, number: int) -> None:
-    """Give one issue one more entry in its history, as a fetch would have found it."""
-    with current.sessions.begin() as session:
-        (issue_id, *_) = sorted(store.issue_hashes(session, PROFILE))[number:]
-        (issue,) = store.load_issues(session, PROFILE, [issue_id])
-        at = issue.updated + timedelta(hours=1)
-        entry = Transition(at, 10**9 + number, 0, "status", str(10**9 + number), to_id=issue.status_id)
-        store.save_issues(session, PROFILE, [replace(issue, updated=at, transitions=(*issue.transitions, entry))])
+def change(current: Runtime, issues: int) -> None:
+    """Give so many issues one more entry in their history, as a fetch would have found it."""
+    scattered = select(IssueRow.issue_id).where(IssueRow.profile == PROFILE).order_by(IssueRow.content_hash)
+    with current.reads() as session:
+        found = session.scalars(scattered.limit(issues)).all()
+    for start in range(0, issues, CHANGED_AT_ONCE):
+        with current.sessions.begin() as session:
+            stored = store.load_issues(session, PROFILE, found[start : start + CHANGED_AT_ONCE])
+            store.save_issues(session, PROFILE, [_longer(issue) for issue in stored])
+
+
+def _longer(issue: Issue) -> Issue:
+    at = issue.updated + timedelta(hours=1)
+    entry = micros(at)  # an id that no other entry has, however often this is done
+    added = Transition(at, entry, 0, "status", str(entry), to_id=issue.status_id)
+    return replace(issue, updated=at, transitions=(*issue.transitions, added))
+
+
+def naive_big(scratch: Path) -> tuple[float, int, int]:
+    """The same for issues that were made straight in the database."""
+    folder = scratch / "big"
+    folder.mkdir()
+    big_copy.fill(folder, SMALL)
+    _cold(folder, 0)
+    return naive(folder)
 
 
 def naive(folder: Path) -> tuple[float, int, int]:
     """The plain reading of the same issues: seconds, values, and how many of them our stored ones differ from."""
-    with _calculating(_copied(folder, "naive")) as current:
+    with _calculating(folder / "0") as current:
         calculated(current)
         with current.reads() as session:
             view = calculate.look(current, session, PROFILE, None)
