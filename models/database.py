@@ -16,6 +16,8 @@ BUSY_SECONDS = 30
 # Any number that no other program is likely to use: the key of PostgreSQL's advisory lock around migrations.
 MIGRATION_LOCK = 7_236_154_022
 Sessions = sessionmaker[Session]
+# Made once: json.dumps makes a new encoder for every call that asks for more than its defaults.
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def open_engine(url: str) -> Engine:
@@ -75,7 +77,7 @@ def alembic_config() -> Config:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def _prepare_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:

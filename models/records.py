@@ -1,6 +1,6 @@
 """What travels through Flowbeat, in the order it travels: Jira's issue, the rules, the facts, the results, the traces.
 
-Everything here is a frozen, slotted dataclass without I/O. Instants that people read are aware UTC datetimes; instants
+Everything here is immutable and without I/O. Instants that people read are aware UTC datetimes; instants
 that are calculated with are ``Micros``: whole microseconds since 1970-01-01T00:00Z, so that every sum is exact.
 A record that breaks its own rules is refused with ``ValueError`` where it is made.
 """
@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 Micros = int
 Stage = Literal["todo", "active", "waiting", "done"]
@@ -27,10 +27,14 @@ MappedInstant = Micros | Invalid | None
 CACHE_VERSION: Final = "1"
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
+# Made once: json.dumps makes a new encoder for every call that asks for more than its defaults.
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
 
 
 def utc(value: datetime) -> datetime:
     """The same instant in UTC; a naive datetime is refused, for nobody knows which instant it is."""
+    if value.tzinfo is UTC:
+        return value
     if value.tzinfo is None or value.utcoffset() is None:
         message = f"a datetime without a zone is not an instant: {value.isoformat()}"
         raise ValueError(message)
@@ -49,13 +53,12 @@ def instant(value: Micros) -> datetime:
 
 def iso(value: datetime) -> str:
     """ISO 8601 in UTC with microseconds and ``Z``: the one written form of an instant."""
-    return utc(value).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return utc(value).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def digest(value: object) -> str:
     """32 hex digits naming a JSON value: equal for equal values whatever the order of their keys."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+    return hashlib.md5(_CANONICAL.encode(value).encode(), usedforsecurity=False).hexdigest()
 
 
 # --- what Jira says -------------------------------------------------------------------------------------------------
@@ -92,9 +95,11 @@ class Field:
     items: str
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Transition:
-    """One item of a tracked field's history; ordered by (at, integer history id, position), the only trusted order."""
+class Transition(NamedTuple):
+    """One item of a tracked field's history; ordered by (at, integer history id, position), the only trusted order.
+
+    A tuple and no dataclass: there are several to an issue, and a tuple is made and sorted in a third of the time.
+    """
 
     at: datetime
     history_number: int

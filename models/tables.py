@@ -3,8 +3,9 @@
 Times are UTC. Jira's ids are text, as Jira sends them. No query lives here: SQL is written in ``models/store`` only.
 """
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -36,25 +37,39 @@ NAMING = {
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC datetime: SQLite drops the offset, so it is put into UTC before and marked as UTC after."""
+    """An aware UTC datetime: SQLite drops the offset, so it is put into UTC before and marked as UTC after.
+
+    Written and read without SQLAlchemy's own conversion in between, for a copy has millions of instants.
+    """
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any]:
         """Refuse a naive datetime, convert any other to UTC."""
-        if value is None:
-            return None
-        aware = utc(value)
-        return aware.replace(tzinfo=None) if dialect.name == "sqlite" else aware
+        return _to_sqlite if dialect.name == "sqlite" else _to_postgresql
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:  # noqa: ARG002 - SQLAlchemy passes it
         """Give every stored instant back as aware UTC."""
-        if value is None:
-            return None
-        # A text that somebody wrote into SQLite with an offset means what it says.
-        naive = dialect.name == "sqlite" and value.tzinfo is None
-        return value.replace(tzinfo=UTC) if naive else value.astimezone(UTC)
+        return _from_sqlite if dialect.name == "sqlite" else _to_postgresql
+
+
+def _to_sqlite(value: datetime | None) -> str | None:
+    return None if value is None else utc(value).isoformat(" ", "microseconds")[:_SQLITE_INSTANT]
+
+
+def _from_sqlite(value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    if len(value) == _SQLITE_INSTANT:
+        return datetime.fromisoformat(value + "+00:00")
+    # Somebody else wrote it: without an offset it is UTC like all others, and one with an offset means what it says.
+    found = datetime.fromisoformat(value)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def _to_postgresql(value: datetime | None) -> datetime | None:
+    return None if value is None else utc(value)
 
 
 class Base(DeclarativeBase):
@@ -69,6 +84,7 @@ class Base(DeclarativeBase):
     }
 
 
+_SQLITE_INSTANT: Final = len("2026-01-01 00:00:00.000000")
 STALE = text("facts_hash IS NULL AND gone_at IS NULL")
 PRESENT = text("gone_at IS NULL")
 LIVE = text("state IN ('queued', 'running', 'waiting')")

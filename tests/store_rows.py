@@ -44,7 +44,7 @@ def issue(number: int, **changes: Any) -> Issue:
 def transition(history: int, **changes: Any) -> Transition:
     """From To Do to In Progress."""
     plain = Transition(after(1), history, 0, "status", str(history), "10000", "To Do", "3", "In Progress")
-    return replace(plain, **changes)
+    return plain._replace(**changes)
 
 
 def operation(**changes: Any) -> FetchOperation:

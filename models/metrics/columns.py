@@ -179,7 +179,7 @@ def _joined(parts: Sequence[Items]) -> Items:
     )
 
 
-def segment_sums(values: Ints, offsets: Ints) -> Ints:
+def segment_sums(values: Ints | Bools, offsets: Ints) -> Ints:
     """The sum of each row of a ragged column; 0 of an empty one."""
     # The running sum may wrap around; its differences are right as long as each row's own sum fits.
     running = np.concatenate(([0], np.cumsum(values)))

@@ -4,8 +4,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from operator import itemgetter
-from typing import Final
+from operator import itemgetter, lt
+from typing import Final, NamedTuple
 
 from models.records import STAGES, Issue, Micros, Stage, Status, Timeline, Transition, micros
 
@@ -28,14 +28,18 @@ class Finding:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(NamedTuple):
     """A status an issue was in, from an instant on: its id and name as the history has them; either may be unknown."""
 
     at: Micros
     status_id: str | None
     name: str | None
-    entry_id: str = ""
+    change: Transition | None = None
+
+    @property
+    def entry_id(self) -> str:
+        """Names the history item that led here."""
+        return "" if self.change is None else f"{self.change.history_id}.{self.change.position}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +97,11 @@ class StageOf:
 
 def status_changes(issue: Issue) -> list[Transition]:
     """The issue's status changes in their order, each once, whatever order and repeats they were stored in."""
+    changes = [change for change in issue.transitions if change.field == "status"]
+    if _is_settled(changes):
+        return changes
     unique: dict[tuple[str, int], Transition] = {}
-    for change in sorted((t for t in issue.transitions if t.field == "status"), key=_order):
+    for change in sorted(changes, key=_order):
         unique.setdefault((change.history_id, change.position), change)
     return list(unique.values())
 
@@ -109,8 +116,7 @@ def visits(issue: Issue, changes: Sequence[Transition]) -> list[Visit]:
     if not changes:
         return [Visit(created, issue.status_id, None)]
     first = Visit(created, changes[0].from_id, changes[0].from_name)
-    later = (Visit(max(created, micros(t.at)), t.to_id, t.to_name, f"{t.history_id}.{t.position}") for t in changes)
-    return [first, *later]
+    return [first, *(Visit(max(created, micros(t.at)), t.to_id, t.to_name, t) for t in changes)]
 
 
 def timeline(path: Sequence[Visit], stage_of: StageOf) -> Timeline:
@@ -163,6 +169,12 @@ def _stage_changes(entries: Iterable[tuple[Micros, Stage]]) -> Iterator[tuple[Mi
         if stage != before:
             yield at, stage
         before = stage
+
+
+def _is_settled(changes: Sequence[Transition]) -> bool:
+    """Whether they are in order and each is there once, as stored histories are."""
+    places = [change[:3] for change in changes]
+    return all(map(lt, places, places[1:])) and len({(c.history_id, c.position) for c in changes}) == len(changes)
 
 
 def _order(change: Transition) -> tuple[object, ...]:

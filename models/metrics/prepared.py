@@ -146,14 +146,14 @@ class Prepared:
         return sorted(begin for begin, _ in spans), sorted(max(span) for span in spans)
 
 
-def item_facts(items: Items, as_of: Micros) -> ItemFacts:
-    """The facts of each item at ``as_of``, by the rules of ``lifecycle.facts``."""
-    begins, ends = items.entries[:-1], items.entries[1:]
-    known = np.concatenate(([0], np.cumsum(items.at < as_of)))
-    count = known[ends] - known[begins]
+def item_facts(items: Items, as_of: Micros | None) -> ItemFacts:
+    """The facts of each item at ``as_of`` (None: just after its last change), by the rules of ``lifecycle.facts``."""
+    begins = items.entries[:-1]
+    past = np.ones(len(items.at), np.bool_) if as_of is None else items.at < as_of
+    count = segment_sums(past, items.entries)
     exists = count > 0
     last = np.maximum(begins + count - 1, begins)
-    spent = _spent(items, as_of, last[exists])
+    spent = _spent(items, past, last[exists], as_of)
     first = _first_in_progress(items)
     started_by_line = np.append(items.at, NO_INSTANT)[first]
     return ItemFacts(
@@ -166,11 +166,11 @@ def item_facts(items: Items, as_of: Micros) -> ItemFacts:
     )
 
 
-def _spent(items: Items, as_of: Micros, last: Ints) -> Ints:
-    """How long each entry lasted, until the next one or until ``as_of``; 0 for those that lie behind it."""
-    until = np.append(items.at[1:], as_of) if len(items.at) else items.at.copy()
-    until[last] = as_of
-    return np.where(items.at < as_of, until - items.at, 0)
+def _spent(items: Items, past: Bools, last: Ints, as_of: Micros | None) -> Ints:
+    """How long each entry lasted, until the next one, the ``last`` of an item until the as-of; 0 of what is to come."""
+    until = np.append(items.at[1:], 0)[: len(items.at)]
+    until[last] = items.at[last] if as_of is None else as_of
+    return np.where(past, until - items.at, 0)
 
 
 def in_progress(stages: Codes) -> Bools:

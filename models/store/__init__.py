@@ -19,7 +19,7 @@ from models.store.deployments import (
     unknown_keys,
     unknown_versions,
 )
-from models.store.facts import ItemRow, replace_version_deployments, save_facts, stale_issues
+from models.store.facts import replace_version_deployments, save_facts, stale_issues
 from models.store.forecasts import save_forecast
 from models.store.issues import (
     clear_summaries,
@@ -61,7 +61,6 @@ from models.store.traces import (
 )
 
 __all__ = [
-    "ItemRow",
     "Standing",
     "beat_run",
     "clear_findings",

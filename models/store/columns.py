@@ -8,7 +8,6 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from models.metrics.columns import Chunk, Items, columns_of, merged, unpacked
-from models.records import WorkItem
 from models.store.shared import change, insert_rows
 from models.tables import IssueRow, WorkItemColumnsRow
 
@@ -21,16 +20,16 @@ def load_items(session: Session, profile: str) -> Items:
     return _merged(session, profile, _chunks(session, profile)).items
 
 
-def append_items(session: Session, profile: str, ids: Sequence[str], items: Sequence[WorkItem], rules: str) -> None:
+def append_items(session: Session, profile: str, ids: Sequence[str], items: Items, rules: str) -> None:
     """What became of the issues with these ids: those in ``items`` are work items, the others are none (any more)."""
     if ids:
-        _append(session, profile, Chunk(np.array(ids, np.int64), columns_of(items)), rules)
+        _append(session, profile, Chunk(np.array(ids, np.int64), items), rules)
 
 
 def forget_items(session: Session, profile: str, ids: Sequence[str]) -> None:
     """These issues are no work items any more."""
     for rules in _rules(session, profile):
-        append_items(session, profile, ids, (), rules)
+        append_items(session, profile, ids, columns_of(()), rules)
 
 
 def stand_by_rules(session: Session, profile: str, rules: str) -> None:

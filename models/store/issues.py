@@ -1,6 +1,7 @@
 """Issues with their histories: stored when they differ, loaded whole, counted and compared by content hash."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Text, cast, func, select, update
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models.records import Issue, Transition
 from models.store.quality import save_findings
-from models.store.shared import IN_LIST, Row, change, columns, delete_of, insert_rows, parts, upsert
+from models.store.shared import Row, among, change, delete_of, insert_rows, upsert
 from models.tables import IssueRow, TransitionRow
 
 _OWN: Final = (
@@ -23,6 +24,15 @@ _OWN: Final = (
     "resolved",
     "summary",
 )
+_ISSUES: Final = IssueRow.__table__.c
+_CHANGES: Final = TransitionRow.__table__.c
+# In the order of the records' fields, which they are made from.
+_ISSUE: Final = [_ISSUES[name] for name in (*_OWN, "fields")]
+_CHANGE: Final = [
+    _CHANGES[name]
+    for name in ("at", "history_id", "position", "field", "history_id", "from_id", "from_name", "to_id", "to_name")
+]
+_IN_ORDER: Final = itemgetter(0, 1, 2, 3)
 
 
 def save_issues(session: Session, profile: str, issues: Sequence[Issue]) -> int:
@@ -64,30 +74,32 @@ def projects(session: Session, profile: str) -> list[str]:
     return sorted(session.scalars(query.distinct()))
 
 
-def load_issues(session: Session, profile: str, ids: Sequence[str]) -> list[Issue]:
-    """Issues with their histories, in the order of the ids; ids that are not stored are left out."""
-    rows = [
-        row
-        for some in parts(ids, IN_LIST)
-        for row in session.execute(
-            select(*columns(IssueRow)).where(IssueRow.profile == profile, IssueRow.issue_id.in_(some))
-        ).mappings()
-    ]
-    histories = load_histories(session, profile, [row["issue_id"] for row in rows])
-    found = {row["issue_id"]: _issue(row, histories.get(row["issue_id"], ())) for row in rows}
+def load_issues(session: Session, profile: str, ids: Sequence[str], field: str | None = None) -> list[Issue]:
+    """Issues with their histories, in the order of the ids; ids that are not stored are left out.
+
+    ``field`` leaves all other fields' changes out of the histories.
+    """
+    histories = load_histories(session, profile, ids, field)
+    query = select(*_ISSUE).where(_ISSUES.profile == profile, among(session, _ISSUES.issue_id, ids))
+    found: dict[str, Issue] = {}
+    for row in session.execute(query).all():
+        values: tuple[Any, ...] = (*row, histories.get(row[0], ()))
+        found[row[0]] = Issue(*values)
     return [found[issue_id] for issue_id in ids if issue_id in found]
 
 
-def load_histories(session: Session, profile: str, ids: Sequence[str]) -> dict[str, tuple[Transition, ...]]:
-    """Issue id → its history in order, for those of the ids that have one."""
+def load_histories(
+    session: Session, profile: str, ids: Sequence[str], field: str | None = None
+) -> dict[str, tuple[Transition, ...]]:
+    """Issue id → its history in order, of all fields or of one, for those of the ids that have one."""
+    query = select(_CHANGES.issue_id, *_CHANGE)
+    query = query.where(_CHANGES.profile == profile, among(session, _CHANGES.issue_id, ids))
+    if field is not None:
+        query = query.where(_CHANGES.field == field)
     found: dict[str, list[Transition]] = {}
-    for some in parts(ids, IN_LIST):
-        query = select(*columns(TransitionRow)).where(
-            TransitionRow.profile == profile, TransitionRow.issue_id.in_(some)
-        )
-        for row in session.execute(query).mappings():
-            found.setdefault(row["issue_id"], []).append(_transition(row))
-    return {issue_id: tuple(sorted(changes)) for issue_id, changes in found.items()}
+    for issue_id, at, history_id, *others in session.execute(query).all():
+        found.setdefault(issue_id, []).append(Transition(at, int(history_id), *others))
+    return {issue_id: tuple(sorted(changes, key=_IN_ORDER)) for issue_id, changes in found.items()}
 
 
 def issue_hashes(session: Session, profile: str) -> dict[str, str]:
@@ -120,29 +132,8 @@ def _transition_rows(profile: str, issue: Issue) -> Iterator[Row]:
         }
 
 
-def _issue(row: Mapping[Any, Any], transitions: tuple[Transition, ...]) -> Issue:
-    return Issue(**{name: row[name] for name in _OWN}, fields=row["fields"], transitions=transitions)
-
-
-def _transition(row: Mapping[Any, Any]) -> Transition:
-    return Transition(
-        at=row["at"],
-        history_number=int(row["history_id"]),
-        position=row["position"],
-        field=row["field"],
-        history_id=row["history_id"],
-        from_id=row["from_id"],
-        from_name=row["from_name"],
-        to_id=row["to_id"],
-        to_name=row["to_name"],
-    )
-
-
 def _stored_hashes(session: Session, profile: str, ids: Sequence[str]) -> dict[str, str | None]:
     """Content hashes of stored issues; None where the issue is gone, so that it is written anew if it comes back."""
-    found: dict[str, str | None] = {}
-    for some in parts(ids, IN_LIST):
-        query = select(IssueRow.issue_id, IssueRow.content_hash, IssueRow.gone_at)
-        rows = session.execute(query.where(IssueRow.profile == profile, IssueRow.issue_id.in_(some)))
-        found.update({issue_id: None if gone_at else known for issue_id, known, gone_at in rows})
-    return found
+    query = select(_ISSUES.issue_id, _ISSUES.content_hash, _ISSUES.gone_at)
+    rows = session.execute(query.where(_ISSUES.profile == profile, among(session, _ISSUES.issue_id, ids)))
+    return {issue_id: None if gone_at else known for issue_id, known, gone_at in rows}

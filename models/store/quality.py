@@ -5,19 +5,18 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from models.store.shared import IN_LIST, change, insert_rows, parts
+from models.store.shared import IN_LIST, among, change, insert_rows, parts
 from models.tables import DataQualityRow, IssueRow
 
 
 def save_findings(session: Session, profile: str, origin: str, found: Mapping[str, Mapping[str, int]]) -> None:
     """Replace what one origin (changelog, facts, verify) found about these issues."""
-    for some in parts(list(found), IN_LIST):
-        change(
-            session,
-            delete(DataQualityRow).where(
-                DataQualityRow.profile == profile, DataQualityRow.origin == origin, DataQualityRow.issue_id.in_(some)
-            ),
-        )
+    before = delete(DataQualityRow).where(
+        DataQualityRow.profile == profile,
+        DataQualityRow.origin == origin,
+        among(session, DataQualityRow.issue_id, list(found)),
+    )
+    change(session, before)
     rows = [
         {"profile": profile, "issue_id": issue_id, "origin": origin, "reason": reason, "count": count}
         for issue_id, reasons in found.items()

@@ -1,10 +1,24 @@
 """What the modules of the store share: records to rows and back, and statements over many rows."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import CursorResult, Delete, Update, delete, insert, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    CursorResult,
+    Delete,
+    Text,
+    Update,
+    any_,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -25,8 +39,21 @@ def _names(kind: Any) -> list[str]:
 
 
 def columns(table: Any) -> list[Any]:
-    """All columns of a mapped class: selecting them gives rows without the cost of objects."""
-    return [getattr(table, column.key) for column in table.__table__.columns]
+    """All columns of a mapped class's table: selecting these gives rows without any of the mapper's work."""
+    return list(table.__table__.columns)
+
+
+def among(session: Session, column: Any, values: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a text column has one of any number of values, as one parameter.
+
+    Of an ``IN`` with thousands the compiling takes longer than the answer, and there is an end to how many may be.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        found: ColumnElement[bool] = column == any_(literal(list(values), ARRAY(Text)))
+        return found
+    listed = func.json_each(json.dumps(list(values))).table_valued("value")
+    inside: ColumnElement[bool] = column.in_(select(listed.c.value))
+    return inside
 
 
 def load_all(session: Session, table: Any, kind: Callable[..., T], profile: str) -> list[T]:
@@ -38,8 +65,8 @@ def load_all(session: Session, table: Any, kind: Callable[..., T], profile: str)
 
 def of_profile(session: Session, table: Any, profile: str, names: Sequence[str] = ()) -> Any:
     """A profile's rows as mappings, streamed: all columns or the named ones, for each costs its reading."""
-    wanted = [getattr(table, name) for name in names] or columns(table)
-    query = select(*wanted).where(table.profile == profile)
+    wanted = [table.__table__.c[name] for name in names] or columns(table)
+    query = select(*wanted).where(table.__table__.c.profile == profile)
     return session.execute(query.execution_options(yield_per=2_000)).mappings()
 
 
@@ -78,8 +105,7 @@ def _insert_into(session: Session, table: Any) -> Any:
 
 def delete_of(session: Session, table: Any, profile: str, ids: Sequence[str]) -> None:
     """Delete what the table has about these issues."""
-    for some in parts(ids, IN_LIST):
-        change(session, delete(table).where(table.profile == profile, table.issue_id.in_(some)))
+    change(session, delete(table).where(table.profile == profile, among(session, table.issue_id, ids)))
 
 
 def parts(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:

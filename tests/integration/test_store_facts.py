@@ -29,14 +29,6 @@ INCIDENT: Final = Incident("2", "PAY-2", TIMELINE, micros(after(1)), None, ("10"
 DEPLOYMENT: Final = Deployment(
     "3", "issues", "PAY-3", micros(after(2)), micros(after(0)), TIMELINE, failed=True, version_ids=("10",)
 )
-DERIVED: Final = {
-    "started_at": after(1),
-    "done_at": after(2),
-    "active_seconds": 86_400.0,
-    "waiting_seconds": 0.0,
-    "delivered": True,
-    "reason": None,
-}
 
 
 def _save(
@@ -54,7 +46,7 @@ def _save(
             PROFILE,
             "rules",
             {issue_id: "hash"},
-            items=[store.ItemRow(item, DERIVED)] if item else [],
+            items=[item] if item else [],
             incidents=[incident] if incident else [],
             deployments=[(issue_id, one) for one in deployments],
             findings={},

@@ -82,7 +82,7 @@ def test_the_content_hash_does_not_hang_on_the_order_of_a_history() -> None:
         {"summary": "New"},
         {"fields": {"points": 5}},
         {"transitions": HISTORY[:2]},
-        {"transitions": (replace(HISTORY[0], to_id="3"), *HISTORY[1:])},
+        {"transitions": (HISTORY[0]._replace(to_id="3"), *HISTORY[1:])},
     ],
 )
 def test_the_content_hash_changes_with_anything_stored(change: dict[str, Any]) -> None:
