@@ -1,0 +1,109 @@
+"""Work items as columns in the database: what was appended and forgotten is what is read, in few chunks."""
+
+import random
+from typing import Final
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine, text
+from store_rows import PROFILE, issue
+
+from models import store
+from models.database import Sessions
+from models.metrics.columns import columns_of
+from models.records import WorkItem
+from models.store import columns as stored
+from models.store.columns import append_items, forget_items, load_items
+
+TIMELINE: Final = ((1, "todo"), (2, "done"))
+
+
+def _item(number: int, key: str) -> WorkItem:
+    return WorkItem(str(number), key, "Story", "feature", excluded=False, timeline=TIMELINE)
+
+
+def _keys(sessions: Sessions) -> dict[int, str]:
+    with sessions() as session:
+        items = load_items(session, PROFILE)
+    return {int(items.ids[row]): items.key(row) for row in range(len(items))}
+
+
+def _chunks(engine: Engine) -> list[int]:
+    with engine.connect() as connection:
+        query = text("SELECT issues FROM work_item_columns ORDER BY chunk")
+        return list(connection.scalars(query))
+
+
+def _append(sessions: Sessions, numbers: range, key: str) -> None:
+    with sessions.begin() as session:
+        items = columns_of(_item(number, f"{key}-{number}") for number in numbers)
+        append_items(session, PROFILE, [str(number) for number in numbers], items, "rules")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_read_is_the_last_word_on_every_issue(sessions: Sessions, seed: int) -> None:
+    """After random batches of changes and removals, however the chunks were merged."""
+    dice, expected = random.Random(seed), dict[int, str]()
+    for step in range(30):
+        ids = dice.sample(range(1, 60), dice.randint(1, 25))
+        present = [number for number in ids if dice.random() < 0.7]
+        with sessions.begin() as session:
+            if not present and step:
+                forget_items(session, PROFILE, [str(number) for number in ids])
+            else:
+                items = columns_of(_item(number, f"{step}-{number}") for number in present)
+                append_items(session, PROFILE, [str(number) for number in ids], items, "rules")
+        for number in ids:
+            expected.pop(number, None)
+        expected |= {number: f"{step}-{number}" for number in present}
+    assert _keys(sessions) == expected
+
+
+def test_small_chunks_are_merged_and_few_remain(sessions: Sessions, engine: Engine) -> None:
+    """A hundred appends of one issue each, over five thousand issues that are not rewritten for them."""
+    _append(sessions, range(1, 5001), "OLD")
+    for number in range(1, 101):
+        _append(sessions, range(number, number + 1), "NEW")
+    sizes = _chunks(engine)
+    assert sizes[0] == 5000
+    assert len(sizes) <= 8
+    assert len(_keys(sessions)) == 5000
+    assert _keys(sessions)[100] == "NEW-100"
+
+
+def test_what_is_outdated_goes_when_it_is_most_of_what_is_stored(sessions: Sessions, engine: Engine) -> None:
+    """Large chunks are not merged on the way: in the end they are rewritten whole."""
+    number = stored.LARGEST
+    for key in ("A", "B", "C", "D"):
+        _append(sessions, range(1, number + 1), key)
+    assert sum(_chunks(engine)) == 4 * number
+    with sessions.begin() as session:
+        store.tidy_items(session, PROFILE, number)
+    assert _chunks(engine) == [number]
+    assert _keys(sessions)[number] == f"D-{number}"
+
+
+def test_other_rules_make_every_fact_stale(sessions: Sessions, engine: Engine) -> None:
+    """And the columns that the old ones made are gone; the same rules change nothing."""
+    with sessions.begin() as session:
+        store.save_issues(session, PROFILE, [issue(1), issue(2)])
+        hashes = store.stale_issues(session, PROFILE, 9)
+        item = _item(1, "PAY-1")
+        store.save_facts(session, PROFILE, "rules", hashes, items=[item], incidents=[], deployments=[], findings={})
+    with sessions.begin() as session:
+        store.stand_by_rules(session, PROFILE, "rules")
+        assert store.stale_issues(session, PROFILE, 9) == {}
+    with sessions.begin() as session:
+        store.stand_by_rules(session, PROFILE, "other rules")
+        assert store.stale_issues(session, PROFILE, 9) == hashes
+    assert _chunks(engine) == []
+
+
+def test_profiles_have_their_own_columns(sessions: Sessions) -> None:
+    """What one forgets the other keeps."""
+    _append(sessions, range(1, 4), "PAY")
+    with sessions.begin() as session:
+        append_items(session, "other", ["1"], columns_of([_item(1, "OTHER-1")]), "rules")
+        forget_items(session, "other", ["1", "2"])
+        assert np.array_equal(load_items(session, "other").ids, [])
+    assert len(_keys(sessions)) == 3

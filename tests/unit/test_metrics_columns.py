@@ -1,0 +1,138 @@
+"""Columns say what the records said, packed or not, and of several chunks the last word on an issue counts."""
+
+import random
+from dataclasses import fields, replace
+from typing import Final
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from metric_teams import SOURCES, prepared, scene
+
+from models.metrics import lifecycle
+from models.metrics.columns import (
+    INVALID_INSTANT,
+    NO_INSTANT,
+    Chunk,
+    Items,
+    columns_of,
+    merged,
+    segment_minima,
+    segment_sums,
+    unpacked,
+)
+from models.metrics.prepared import item_facts
+from models.records import CATEGORIES, INVALID, STAGES, WorkItem
+
+ITEM: Final = WorkItem("7", "PÄY-7", "Story", "feature", excluded=False, timeline=((5, "todo"), (9, "done")))
+
+
+def told(items: Items) -> dict[int, tuple[object, ...]]:
+    """Items by id as plain values, whatever codes and order the columns have."""
+    return {int(items.ids[row]): _row(items, row) for row in range(len(items))}
+
+
+def _row(items: Items, row: int) -> tuple[object, ...]:
+    entries, versions = (slice(*offsets[row : row + 2]) for offsets in (items.entries, items.versions))
+    return (
+        items.key(row),
+        CATEGORIES[items.categories[row]],
+        bool(items.excluded[row]),
+        int(items.committed[row]),
+        str(items.points[row]),
+        [(int(at), STAGES[stage]) for at, stage in zip(items.at[entries], items.stages[entries], strict=True)],
+        sorted(items.vocabulary[items.version_codes[versions]].tolist()),
+    )
+
+
+def item(number: int, seed: int = 0) -> WorkItem:
+    """An item of that id whose content depends on the seed."""
+    dice = random.Random(f"{number} {seed}")
+    instants = sorted(dice.sample(range(1000), dice.randint(1, 5)))
+    return replace(
+        ITEM,
+        issue_id=str(number),
+        key=f"PAY-{number}",
+        category=dice.choice(CATEGORIES),
+        timeline=tuple((at, dice.choice(STAGES)) for at in instants),
+        committed_at=dice.choice([None, INVALID, 3]),
+        points=dice.choice([None, INVALID, 0.0, 2.5]),
+        version_ids=tuple(dice.sample(["10", "9", "ä"], dice.randint(0, 3))),
+    )
+
+
+def test_an_item_is_told_as_it_was() -> None:
+    """No value, no moment and a moment are three things; a key may have any letters."""
+    some = [ITEM, replace(ITEM, issue_id="8", committed_at=INVALID, points=INVALID), replace(item(9), points=0.0)]
+    columns = columns_of(some)
+    assert columns.committed.tolist()[:2] == [NO_INSTANT, INVALID_INSTANT]
+    assert [str(points) for points in columns.points.tolist()] == ["nan", "nan", "0.0"]
+    assert columns.key(0) == "PÄY-7"
+    assert told(columns)[7][5] == [(5, "todo"), (9, "done")]
+
+
+def test_an_archive_holds_every_column() -> None:
+    """Also of no items at all."""
+    for chunk in (Chunk(np.array([1, 2]), columns_of([item(1)])), Chunk(np.array([3]), columns_of([]))):
+        found = unpacked(chunk.packed())
+        assert found.touched.tolist() == chunk.touched.tolist()
+        for each in fields(Items):
+            before, after = getattr(chunk.items, each.name), getattr(found.items, each.name)
+            assert before.dtype == after.dtype
+            assert before.tobytes() == after.tobytes()
+
+
+@given(st.lists(st.dictionaries(st.integers(1, 12), st.booleans(), max_size=6), max_size=6))
+def test_of_several_chunks_the_last_word_on_an_issue_counts(steps: list[dict[int, bool]]) -> None:
+    """Each step says of some issues that they are items of new content, or none; pairs may be merged before."""
+    expected: dict[int, WorkItem] = {}
+    chunks: list[Chunk] = []
+    for seed, step in enumerate(steps):
+        present = [item(number, seed) for number, is_item in step.items() if is_item]
+        chunks.append(Chunk(np.array(list(step), np.int64), columns_of(present)))
+        expected = {number: known for number, known in expected.items() if number not in step}
+        expected |= {int(one.issue_id): one for one in present}
+    whole = merged(chunks)
+    assert told(whole.items) == told(columns_of(expected.values()))
+    assert told(merged([merged(chunks[:2]), merged(chunks[2:])]).items) == told(whole.items)
+    assert sorted(whole.touched.tolist()) == sorted({number for step in steps for number in step})
+
+
+def test_sums_and_minima_of_a_ragged_column_know_empty_rows() -> None:
+    """At the beginning, between others and at the end."""
+    offsets = np.array([0, 0, 2, 2, 3, 3])
+    values = np.array([5, 4, 7])
+    assert segment_sums(values, offsets).tolist() == [0, 9, 0, 7, 0]
+    assert segment_minima(values, offsets, 99).tolist() == [99, 4, 99, 7, 99]
+    assert segment_minima(np.array([], np.int64), np.array([0, 0]), 99).tolist() == [99]
+
+
+def test_rows_are_found_by_id() -> None:
+    """Those that are not there are left out."""
+    columns = columns_of([item(5), item(3), item(9)])
+    rows, places = columns.rows_of(np.array([9, 4, 3, 100]))
+    assert (rows.tolist(), places.tolist()) == ([2, 1], [0, 2])
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("seed", range(10))
+def test_facts_as_columns_are_those_of_each_timeline(source: str, seed: int) -> None:
+    """At the as-of, after the last change, and before anything was created."""
+    ready = prepared(*scene(source, seed))
+    items = ready.dataset.items
+    for as_of in (ready.as_of, None, int(items.at.min(initial=0)), int(np.median(items.at)) if len(items) else 0):
+        columns = item_facts(items, as_of)
+        for row in range(len(items)):
+            entries = range(items.entries[row], items.entries[row + 1])
+            line = tuple((int(items.at[index]), STAGES[items.stages[index]]) for index in entries)
+            facts = lifecycle.facts(line, as_of)
+            assert bool(columns.exists[row]) == (facts is not None)
+            expected = (None, None, 0, 0) if facts is None else facts_of(facts)
+            found = (columns.started[row], columns.done[row], columns.active[row], columns.waiting[row])
+            assert tuple(None if value == NO_INSTANT else int(value) for value in found) == expected
+
+
+def facts_of(facts: lifecycle.Facts) -> tuple[int | None, int | None, int, int]:
+    """The part of an issue's facts that columns have."""
+    return facts.started_at, facts.done_at, facts.active, facts.waiting
