@@ -11,6 +11,7 @@ import click
 from sqlalchemy.orm import Session
 
 from console import reading
+from console.evidence import Question
 from console.parts import View, everything, rows_of, sheets
 from console.render import Format, format_option, number, show
 from console.results import at, newest
@@ -56,12 +57,17 @@ def _view(
     looked = calculate.look(current, session, profile, reading.as_of_option(as_of, zone))
     source = looked.rules.deployments.source if looked.rules.deployments else None
     prepared = Prepared(store.load_dataset(session, profile, source), looked.rules, micros(looked.as_of))
-    found = metrics.explain(metric, prepared, _window(prepared, week, looked))
+    window = _window(prepared, week, looked)
+    found = metrics.explain(metric, prepared, window)
+    deployments = metrics.explain("deployment_frequency", prepared, window).used
+    # An item's load is that of the window's end; all other facts are those of the as-of.
+    until = window.effective_end if metric == "flow_load" else prepared.as_of
+    question = Question(profile, metric, looked.context, until, deployments)
     stored = _stored(session, profile, found.measurement, rules_hash(looked.rules), looked.as_of)
     stale = len(store.stale_issues(session, profile, looked.context.facts_rules_hash, _ALL))
     again = f"flowbeat calculate {profile}{f' --as-of {as_of}' if as_of else ''}"
     warning = _warning(found.measurement, stored, stale, again)
-    return View(profile, zone, looked.as_of, source, found, stored, warning)
+    return View(question, zone, looked.as_of, found, stored, warning)
 
 
 def _window(prepared: Prepared, week: str | None, looked: calculate.View) -> Window:

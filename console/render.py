@@ -36,6 +36,7 @@ class Column:
     right: bool = False
     keep: bool = False  # on one line, whole
     clip: bool = False  # on one line, cut where the room ends
+    below: Callable[[Row], str] = lambda _row: ""  # on a line of its own under the cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,9 @@ def _table(sheet: Sheet) -> Table:
 
 
 def _text(column: Column, row: Row) -> Text:
-    shown = clean(column.cell(row))
+    shown, below = clean(column.cell(row)), clean(column.below(row))
+    if below:
+        return Text.assemble(shown, "\n", (below, "dim"))
     if column.clip:  # not said of the column, for rich would then narrow all others first
         return Text(shown, no_wrap=True, overflow="ellipsis")
     return Text(shown, style=_STYLES.get(shown, ""))

@@ -18,6 +18,7 @@ from models.store.deployments import (
     unknown_keys,
     unknown_versions,
 )
+from models.store.evidence import load_accusers, load_candidates
 from models.store.facts import replace_version_deployments, save_facts, stale_issues, work_item_row
 from models.store.forecasts import save_forecast
 from models.store.issues import (
@@ -82,6 +83,8 @@ __all__ = [
     "issue_hashes",
     "list_fetches",
     "list_runs",
+    "load_accusers",
+    "load_candidates",
     "load_dataset",
     "load_histories",
     "load_issues",
