@@ -13,6 +13,7 @@ from console.evidence import OF_DEPLOYMENTS, Question, Traced
 from console.render import NOTHING, Column, Row, Sheet, moment, number
 from models.metrics.calculate import Explanation
 from models.metrics.evidence import Evidence
+from models.metrics.facts import UNMAPPED
 from models.metrics.prepared import Contribution
 from models.metrics.stats import DAY, HOUR, WEEK
 from models.records import UNITS, Measurement, MetricResult, instant
@@ -40,6 +41,7 @@ _NAMES: Final = (
     "reason",
     "subject_id",
     "key",
+    "type",
     "summary",
     "contribution",
     "out_of",
@@ -146,6 +148,7 @@ def _row(view: View, part: Contribution, traced: Traced) -> dict[str, Any]:
         "reason": part.reason,
         "subject_id": part.subject_id,
         "key": part.key,
+        "type": traced.issue.type if traced.issue else None,
         "summary": traced.issue.summary if traced.issue else None,
         "contribution": part.value / size if counts else None,
         "out_of": part.base / size if counts and view.metric == "flow_efficiency" else None,
@@ -220,8 +223,10 @@ def _lines(view: View) -> tuple[str, ...]:
     value = measured.state.replace("_", " ") if measured.value is None else f"{number(measured.value)} "
     value += "" if measured.value is None else unit(view.metric) + level
     candidates = measured.n_used + measured.n_excluded
+    # Without a rule that says what a candidate is there is no number of them.
+    coverage = f"used {measured.n_used:,} of {candidates:,} candidates; " if measured.state != "missing_mapping" else ""
     return (
-        f"{value}; used {measured.n_used:,} of {candidates:,} candidates; as of {moment(view.as_of, view.zone)}",
+        f"{value}; {coverage}as of {moment(view.as_of, view.zone)}",
         adds_up(view),
         *(("Note: " + view.warning,) if view.warning else ()),
     )
@@ -310,7 +315,12 @@ def _clipped(text: str) -> str:
     return text if len(text) <= _ROOM else f"{text[: _ROOM - 1]}…"
 
 
-_BELOW: Final[Mapping[str, Callable[[Row], str]]] = {"stage": _status}
+def _type(row: Row) -> str:
+    """The type that no category names."""
+    return _clipped(row["type"] or "") if row["category"] == UNMAPPED else ""
+
+
+_BELOW: Final[Mapping[str, Callable[[Row], str]]] = {"stage": _status, "category": _type}
 
 
 def _quality(rows: Sequence[Row]) -> tuple[str, ...]:

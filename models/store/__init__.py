@@ -25,6 +25,7 @@ from models.store.issues import (
     clear_summaries,
     count_issues,
     data_size,
+    first_created,
     issue_hashes,
     load_histories,
     load_issues,
@@ -32,7 +33,7 @@ from models.store.issues import (
     save_issues,
 )
 from models.store.lists import load_statuses, load_versions, save_statuses, save_versions
-from models.store.quality import clear_findings, count_findings, findings_of, save_findings
+from models.store.quality import clear_findings, count_findings, findings_of, keys_with_findings, save_findings
 from models.store.results import load_results, save_results
 from models.store.runs import (
     beat_run,
@@ -80,7 +81,9 @@ __all__ = [
     "find_fetch",
     "find_run",
     "findings_of",
+    "first_created",
     "issue_hashes",
+    "keys_with_findings",
     "list_fetches",
     "list_runs",
     "load_accusers",
