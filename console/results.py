@@ -71,7 +71,7 @@ def show_results(
         if profile is not None:
             _known_profile(current, session, profile)
         stored = store.load_results(session, profile=profile, metric=metric, kind=kind)
-        chosen = {name: _chosen(current, name, rows, as_of) for name, rows in _by_profile(stored).items()}
+        chosen = {name: _chosen(current, session, name, rows, as_of) for name, rows in _by_profile(stored).items()}
         if not chosen:
             raise FatalError(_nothing(session, profile, kind))
         told = {name: _about(current, session, name, as_of) for name in chosen}
@@ -88,7 +88,7 @@ def newest(rows: Iterable[MetricResult]) -> list[MetricResult]:
     ranked = sorted(rows, key=lambda row: row.rules_hash, reverse=True)
     for row in sorted(ranked, key=lambda row: (row.confirmed_as_of, row.calculated_at)):
         best[_place(row)] = row
-    return sorted(best.values(), key=lambda row: (METRIC_TYPES.index(row.metric_type), row.window_start))
+    return sorted(best.values(), key=_order)
 
 
 def at(rows: Iterable[MetricResult], as_of: datetime) -> list[MetricResult]:
@@ -100,6 +100,10 @@ def week_of(row: MetricResult, zone: ZoneInfo) -> str:
     """The ISO name of a weekly row's week."""
     start, end = micros(row.window_start), micros(row.window_end)
     return week_name(Window("week", start, end, end), zone)
+
+
+def _order(row: MetricResult) -> tuple[Any, ...]:
+    return METRIC_TYPES.index(row.metric_type), row.window_start
 
 
 def _place(row: MetricResult) -> tuple[Any, ...]:
@@ -120,16 +124,26 @@ def _by_profile(rows: Iterable[MetricResult]) -> dict[str, list[MetricResult]]:
     return found
 
 
-def _chosen(current: Runtime, profile: str, rows: list[MetricResult], text: str | None) -> list[MetricResult]:
+def _chosen(
+    current: Runtime, session: Session, profile: str, rows: list[MetricResult], text: str | None
+) -> list[MetricResult]:
     as_of = reading.as_of_option(text, reading.zone_of(current, profile))
     if as_of is None:
         return newest(rows)
-    found = newest(at(rows, as_of))
+    cache = store.find_cache(session, profile)
+    found = at(rows, as_of)
     if not found:
-        raise FatalError(
-            f"no result of {profile!r} is stored for {text}; calculate it: flowbeat calculate {profile} --as-of {text}"
-        )
-    return found
+        raise FatalError(_not_calculated(profile, text, as_of, cache))
+    # Several rules may have a result of a past day: those of now are what is asked for, where there are any.
+    mine = newest(row for row in found if row.rules_hash == rules.hash_of_now(current, profile, cache))
+    best = {_place(row): row for row in (*newest(found), *mine)}
+    return sorted(best.values(), key=_order)
+
+
+def _not_calculated(profile: str, text: str | None, as_of: datetime, cache: CacheMetadata | None) -> str:
+    if cache is not None and cache.data_as_of is not None and as_of > cache.data_as_of:
+        return f"--as-of {text} is later than the data of {profile!r}; fetch newer data: flowbeat refresh {profile}"
+    return f"no result of {profile!r} is stored for {text}; calculate it: flowbeat calculate {profile} --as-of {text}"
 
 
 def _nothing(session: Session, profile: str | None, kind: str) -> str:

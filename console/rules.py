@@ -18,6 +18,14 @@ def present(current: Runtime, profile: str, cache: CacheMetadata) -> Rules | Non
         return None
 
 
+def hash_of_now(current: Runtime, profile: str, cache: CacheMetadata | None) -> str | None:
+    """What names the rules of flowbeat.toml; None where there is no such profile, no copy, or a field not in it."""
+    if cache is None or profile not in current.settings.profiles:
+        return None
+    found = present(current, profile, cache)
+    return None if found is None else rules_hash(found)
+
+
 def drift(current: Runtime, profile: str, cache: CacheMetadata | None, hashes: Iterable[str], again: str) -> str | None:
     """A sentence where some of the results (their rules' hashes) are not of today's rules; None where all are.
 
@@ -25,10 +33,10 @@ def drift(current: Runtime, profile: str, cache: CacheMetadata | None, hashes: I
     """
     if cache is None or profile not in current.settings.profiles:
         return None
-    rules, found = present(current, profile, cache), list(hashes)
-    if rules is None:
+    now, found = hash_of_now(current, profile, cache), list(hashes)
+    if now is None:
         return never_fetched(cache, again)
-    other = sum(name != rules_hash(rules) for name in found)
+    other = sum(name != now for name in found)
     if not other:
         return None
     return f"{_which(other, len(found))} found by other rules than flowbeat.toml has now; by those of now: {again}"

@@ -11,10 +11,11 @@ import console_world as world
 import pytest
 from metric_rows import STATUSES, issue, time
 from naive_metrics import Team
-from stored_team import stored
+from stored_team import calculated, stored
 
 from console.results import newest
 from models.records import METRIC_TYPES, MetricResult, Rules
+from worker import settings
 
 AS_OF = "2026-10-01"
 WEEKS = 14  # the twelve before NOW, and the two that only the earlier as-of looked back to
@@ -117,6 +118,38 @@ def test_as_of_between_two_stored_instants_says_what_to_run(folder: Path) -> Non
     said = world.say(folder, "results", "--as-of", "2026-10-02")
     assert said.code == 1
     assert "flowbeat calculate payments --as-of 2026-10-02" in said.err
+
+
+def test_a_day_after_the_data_asks_for_a_refresh(folder: Path) -> None:
+    """A calculation would refuse it."""
+    said = world.say(folder, "results", "--as-of", "2026-12-24")
+    assert said.code == 1
+    assert "is later than the data of 'payments'; fetch newer data: flowbeat refresh payments" in said.err
+
+
+def test_results_of_days_and_rules_stand_side_by_side(tmp_path: Path, migrated_file: Path) -> None:
+    """Two days under two rules: each is found again by its day and the configuration of now, offline."""
+    items = [issue(1, "10-01 → 2", "10-10 → 4", resolution="Done"), issue(2, "10-01 → 2", "10-20 → 4")]
+    strict = {"FLOWBEAT_PROFILES__PAYMENTS__EXCLUDED_RESOLUTIONS": "Done"}
+    days = {"2026-10-15": time("10-16"), "2026-10-31": None}
+    with stored(tmp_path, migrated_file, Team(tuple(items), STATUSES), Rules(), time("11-01")) as current:
+        calculated(current, days["2026-10-15"])
+        other = replace(current, settings=settings.load(tmp_path / "flowbeat.toml", strict))
+        for day in days.values():
+            calculated(other, day)
+    counts = {
+        (day, bool(rules)): world.say(tmp_path, *words, "--as-of", day, "--format", "json", **rules).json
+        for day in days
+        for rules in ({}, strict)
+        for words in [("results", "--metric", "flow_velocity")]
+    }
+    found = {key: row["details"]["count"] for key, (row,) in counts.items()}
+    assert found == {
+        ("2026-10-15", False): 1,
+        ("2026-10-15", True): 0,
+        ("2026-10-31", False): 2,
+        ("2026-10-31", True): 1,
+    }
 
 
 @pytest.mark.parametrize(
