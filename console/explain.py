@@ -9,7 +9,8 @@ from datetime import datetime
 import click
 from sqlalchemy.orm import Session
 
-from console import reading
+from console import reading, rules
+from console.evidence import Question
 from console.parts import View, everything, rows_of, sheets
 from console.render import Format, format_option, number, show
 from console.results import at, newest
@@ -53,12 +54,19 @@ def _view(
     looked = calculate.look(current, session, profile, reading.as_of_option(as_of, zone))
     source = looked.rules.deployments.source if looked.rules.deployments else None
     prepared = Prepared(store.load_dataset(session, profile, source), looked.rules, micros(looked.as_of))
-    found = metrics.explain(metric, prepared, _window(prepared, week, looked))
+    window = _window(prepared, week, looked)
+    found = metrics.explain(metric, prepared, window)
+    deployments = metrics.explain("deployment_frequency", prepared, window).used
+    # An item's load is that of the window's end; all other facts are those of the as-of.
+    until = window.effective_end if metric == "flow_load" else prepared.as_of
+    question = Question(profile, metric, looked.context, until, deployments)
     stored = _stored(session, profile, found.measurement, rules_hash(looked.rules), looked.as_of)
-    stale = store.count_stale(session, profile, looked.context.facts_rules_hash)
     again = f"flowbeat calculate {profile}{f' --as-of {as_of}' if as_of else ''}"
-    warning = _warning(found.measurement, stored, stale, again)
-    return View(profile, zone, looked.as_of, source, found, stored, warning)
+    warning = _mapped_otherwise(current, session, profile, looked, again)
+    if warning is None:
+        stale = store.count_stale(session, profile, looked.context.facts_rules_hash)
+        warning = _warning(found.measurement, stored, stale, again)
+    return View(question, zone, looked.as_of, found, stored, warning)
 
 
 def _window(prepared: Prepared, week: str | None, looked: calculate.View) -> Window:
@@ -71,17 +79,25 @@ def _window(prepared: Prepared, week: str | None, looked: calculate.View) -> Win
     raise click.UsageError(f"There is no week {week!r} in this calculation; it has {known}")
 
 
-def _stored(session: Session, profile: str, measured: Measurement, rules: str, as_of: datetime) -> MetricResult | None:
+def _stored(session: Session, profile: str, measured: Measurement, named: str, as_of: datetime) -> MetricResult | None:
     """The row that results shows for the same window, rules and instant."""
     window = measured.window
     rows = store.load_results(session, profile=profile, metric=measured.metric_type, kind=window.kind)
     mine = [
         row
         for row in rows
-        if row.rules_hash == rules and (micros(row.window_start), micros(row.window_end)) == (window.start, window.end)
+        if row.rules_hash == named and (micros(row.window_start), micros(row.window_end)) == (window.start, window.end)
     ]
     found = newest(at(mine, as_of))
     return found[0] if found else None
+
+
+def _mapped_otherwise(
+    current: Runtime, session: Session, profile: str, looked: calculate.View, again: str
+) -> str | None:
+    """Where flowbeat.toml maps other fields than this number was computed with: what to run."""
+    cache = store.find_cache(session, profile)
+    return None if cache is None else rules.drift(current, profile, cache, [rules_hash(looked.rules)], again)
 
 
 def _warning(measured: Measurement, stored: MetricResult | None, stale: int, again: str) -> str | None:

@@ -1,16 +1,19 @@
 """What stands behind one number, as rows and sheets: each part in the metric's unit, and how they add up to it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from console import evidence
+from console.evidence import OF_DEPLOYMENTS, Question, Traced
 from console.render import NOTHING, Column, Row, Sheet, moment, number
-from models import store
 from models.metrics.calculate import Explanation
+from models.metrics.evidence import Evidence
+from models.metrics.facts import UNMAPPED
 from models.metrics.parts import Contribution
 from models.metrics.stats import DAY, HOUR, WEEK
 from models.records import UNITS, Measurement, MetricResult, instant
@@ -18,7 +21,7 @@ from models.records import UNITS, Measurement, MetricResult, instant
 UNIT_WORDS: Final[Mapping[str, str]] = {"per_day": "per day", "per_week": "per week"}
 _DURATIONS: Final[Mapping[str, int]] = {"lead_time": DAY, "flow_time": DAY, "mttr": HOUR, "flow_efficiency": HOUR}
 _BY_CATEGORY: Final = ("flow_velocity", "flow_load", "flow_distribution")
-_OF_DEPLOYMENTS: Final = ("deployment_frequency", "cfr")
+_ROOM: Final = 20  # letters under an instant
 # What a part is counted in; the same word heads its column.
 _PARTS_ARE: Final[Mapping[str, str]] = {
     "deployment_frequency": "count",
@@ -38,6 +41,7 @@ _NAMES: Final = (
     "reason",
     "subject_id",
     "key",
+    "type",
     "summary",
     "contribution",
     "out_of",
@@ -47,6 +51,9 @@ _NAMES: Final = (
     "category",
     "stage",
     "deployment",
+    "set_by",
+    "stays",
+    "failed_by",
     "data_quality",
 )
 
@@ -55,16 +62,20 @@ _NAMES: Final = (
 class View:
     """One number taken apart: of which profile, window and as-of, what stands behind it, what results shows.
 
-    ``source`` is where deployments come from; ``warning`` says why the stored result may differ, and what to run.
+    ``warning`` says why the stored result may differ, and what to run.
     """
 
-    profile: str
+    question: Question
     zone: ZoneInfo
     as_of: datetime
-    source: str | None
     found: Explanation
     stored: MetricResult | None
     warning: str | None
+
+    @property
+    def profile(self) -> str:
+        """Whose number it is."""
+        return self.question.profile
 
     @property
     def measured(self) -> Measurement:
@@ -85,11 +96,8 @@ def unit(metric: str) -> str:
 def rows_of(session: Session, view: View) -> list[dict[str, Any]]:
     """A row for each part used, then for each left out, in the order of their instants."""
     parts = [*view.found.used, *view.found.left_out]
-    ids = {part.subject_id: _issue_id(view, part.subject_id) for part in parts}
-    known = [issue_id for issue_id in ids.values() if issue_id is not None]
-    summaries = {issue.issue_id: issue.summary for issue in store.load_issues(session, view.profile, known)}
-    findings = store.findings_of(session, view.profile, known)
-    return [_row(view, part, summaries, findings, ids[part.subject_id]) for part in parts]
+    traced = evidence.trace(session, view.question, parts)
+    return [_row(view, part, behind) for part, behind in zip(parts, traced, strict=True)]
 
 
 def everything(rows: Sequence[Row]) -> Sheet:
@@ -130,13 +138,7 @@ def adds_up(view: View) -> str:
 # --- rows -----------------------------------------------------------------------------------------------------------
 
 
-def _row(
-    view: View,
-    part: Contribution,
-    summaries: Mapping[str, str | None],
-    findings: Mapping[str, list[str]],
-    issue_id: str | None,
-) -> dict[str, Any]:
+def _row(view: View, part: Contribution, traced: Traced) -> dict[str, Any]:
     size = _DURATIONS.get(view.metric, 1)
     counts = part.reason is None or part.value < 0
     return {
@@ -146,7 +148,8 @@ def _row(
         "reason": part.reason,
         "subject_id": part.subject_id,
         "key": part.key,
-        "summary": summaries.get(issue_id or ""),
+        "type": traced.issue.type if traced.issue else None,
+        "summary": traced.issue.summary if traced.issue else None,
         "contribution": part.value / size if counts else None,
         "out_of": part.base / size if counts and view.metric == "flow_efficiency" else None,
         "counted_in": _PARTS_ARE[view.metric],
@@ -155,17 +158,27 @@ def _row(
         "category": part.category or None,
         "stage": part.stage or None,
         "deployment": part.via or None,
-        "data_quality": findings.get(issue_id or "", []),
+        "set_by": {name: _told(found) for name, found in traced.set_by.items()},
+        "stays": [{**asdict(stay), "at": instant(stay.at), "until": instant(stay.until)} for stay in traced.stays],
+        "failed_by": [_told(found) for found in traced.failed_by],
+        "data_quality": [{"reason": reason, "details": found} for reason, found in (traced.findings or {}).items()],
     }
 
 
-def _issue_id(view: View, subject_id: str) -> str | None:
-    """The issue a part is about; a deployment that is a version, a group of issues or a table's row is none."""
-    if view.metric not in _OF_DEPLOYMENTS:
-        return subject_id
-    if view.source not in ("issues", "status") or subject_id.startswith("version "):
-        return None
-    return subject_id.partition(".")[0]
+def _told(found: Evidence) -> dict[str, Any]:
+    """What set an instant, with the names the history has; what does not apply is left out, a null status is not."""
+    told = {
+        "source": found.source,
+        "key": found.key,
+        "field": found.field,
+        "mapped_to": found.mapped_to or None,
+        "history_id": found.history_id or None,
+        "at": None if found.at is None else instant(found.at),
+        "from": found.before,
+        "to" if found.field == "status" else "value": found.after,
+    }
+    nulls = ("from", "to") if found.source == "history" else ()
+    return {name: value for name, value in told.items() if value is not None or name in nulls}
 
 
 # --- sheets ---------------------------------------------------------------------------------------------------------
@@ -210,8 +223,10 @@ def _lines(view: View) -> tuple[str, ...]:
     value = measured.state.replace("_", " ") if measured.value is None else f"{number(measured.value)} "
     value += "" if measured.value is None else unit(view.metric) + level
     candidates = measured.n_used + measured.n_excluded
+    # Without a rule that says what a candidate is there is no number of them.
+    coverage = f"used {measured.n_used:,} of {candidates:,} candidates; " if measured.state != "missing_mapping" else ""
     return (
-        f"{value}; used {measured.n_used:,} of {candidates:,} candidates; as of {moment(view.as_of, view.zone)}",
+        f"{value}; {coverage}as of {moment(view.as_of, view.zone)}",
         adds_up(view),
         *(("Note: " + view.warning,) if view.warning else ()),
     )
@@ -227,30 +242,96 @@ def _list(view: View, rows: Sequence[Row], limit: int | None, what: str, notes: 
 def _columns(view: View, rows: Sequence[Row]) -> tuple[Column, ...]:
     """What these parts have to show; what none of them has, or what does not bear on the metric, is left out."""
     instants = list(dict.fromkeys(name for row in rows for name in row["instants"]))
-    names = ("category", "stage", "deployment", "reason") if view.metric in _BY_CATEGORY else ("deployment", "reason")
-    optional = [name for name in names if any(row[name] for row in rows)]
-    columns = [Column("name" if view.metric in _OF_DEPLOYMENTS else "issue", lambda row: row["key"], keep=True)]
+    columns = [Column("name" if view.metric in OF_DEPLOYMENTS else "issue", lambda row: row["key"], keep=True)]
     columns += [_instant(view, name) for name in instants]
     columns.append(Column(_PARTS_ARE[view.metric], lambda row: number(row["contribution"]), right=True, keep=True))
     if view.metric == "flow_efficiency":
         columns.append(Column("of h", lambda row: number(row["out_of"]), right=True, keep=True))
-    columns += [_optional(name) for name in optional]
+    names = ("category", "stage") if view.metric in _BY_CATEGORY else ()
+    columns += [_optional(name, _BELOW.get(name)) for name in names if any(row[name] for row in rows)]
+    if any(row["reason"] for row in rows):
+        columns.append(_optional("reason", _why))
+    if any(row["failed_by"] for row in rows):
+        columns.append(Column("failed by", lambda row: "; ".join(_named(view, one) for one in row["failed_by"])))
     if any(row["summary"] for row in rows):
         columns.append(Column("summary", lambda row: row["summary"] or "", clip=True))
     return tuple(columns)
 
 
 def _instant(view: View, name: str) -> Column:
-    return Column(name, lambda row: moment(row["instants"].get(name), view.zone), keep=True)
+    """A moment, and below it what set it: a change of status, a field, a release; a change's deployment by name."""
+
+    def below(row: Row) -> str:
+        by_name = name == "deployed" and row["deployment"] and row["deployment"] != row["key"]
+        return _clipped(row["deployment"]) if by_name else _set_by(row["set_by"].get(name))
+
+    return Column(name, lambda row: moment(row["instants"].get(name), view.zone), keep=True, below=below)
 
 
-def _optional(name: str) -> Column:
-    return Column(name, lambda row: (row[name] or NOTHING).replace("_", " "))
+def _optional(name: str, below: Callable[[Row], str] | None) -> Column:
+    return Column(name, lambda row: (row[name] or NOTHING).replace("_", " "), below=below or (lambda _row: ""))
+
+
+def _set_by(found: Mapping[str, Any] | None) -> str:
+    """In a few words what set an instant."""
+    if found is None:
+        return ""
+    if found["source"] == "history":
+        return _change(found.get("from"), found.get("to", found.get("value")))
+    if found["source"] == "created":
+        return f"created {found['to']}" if "to" in found else "created"
+    if found["source"] == "field":
+        return f"field {found['field']}"
+    return "release date" if found["source"] == "version" else "row of the table"
+
+
+def _change(before: str | None, after: str | None) -> str:
+    """From and to where there is room for both, else to."""
+    whole = f"{before or 'nothing'} → {after or 'nothing'}"
+    return whole if len(whole) <= _ROOM else _clipped(f"→ {after or 'nothing'}")
+
+
+def _status(row: Row) -> str:
+    return _clipped(str(row["set_by"].get("stage", {}).get("to", "")))
+
+
+def _why(row: Row) -> str:
+    """The resolution that delivers nothing, or the value that is no moment."""
+    for name in ("resolution", "committed", "detected"):
+        found = row["set_by"].get(name)
+        if found is not None and name not in row["instants"]:
+            return _clipped(str(found.get("value")))
+    return ""
+
+
+def _named(view: View, found: Mapping[str, Any]) -> str:
+    """What marked a deployment as failed: an incident with the instant it was created at, or a field's value."""
+    if found["source"] == "incident":
+        return f"{found['key']} {moment(found['at'], view.zone)}"
+    return f"{found['field']}: {_clipped(str(found.get('value')))}"
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= _ROOM else f"{text[: _ROOM - 1]}…"
+
+
+def _type(row: Row) -> str:
+    """The type that no category names."""
+    return _clipped(row["type"] or "") if row["category"] == UNMAPPED else ""
+
+
+_BELOW: Final[Mapping[str, Callable[[Row], str]]] = {"stage": _status, "category": _type}
 
 
 def _quality(rows: Sequence[Row]) -> tuple[str, ...]:
-    found = [f"{row['key']} {', '.join(row['data_quality'])}" for row in rows if row["data_quality"]]
-    return (f"Data quality: {'; '.join(found).replace('_', ' ')}.",) if found else ()
+    """The findings about these issues, each with what it was found in: ``PAY-3 unmapped status (Ghost)``."""
+    found = [f"{row['key']} {', '.join(map(_finding, row['data_quality']))}" for row in rows if row["data_quality"]]
+    return (f"Data quality: {'; '.join(found)}.",) if found else ()
+
+
+def _finding(found: Mapping[str, Any]) -> str:
+    details = f" ({', '.join(found['details'])})" if found["details"] else ""
+    return str(found["reason"]).replace("_", " ") + details
 
 
 # --- words ----------------------------------------------------------------------------------------------------------

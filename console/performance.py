@@ -40,7 +40,8 @@ def calculations(
     """Each calculation beside its target."""
     rows = [{**asdict(threshold), **asdict(one)} for one, threshold in measured]
     empty = "No calculation missed its target." if failed else "No calculation yet."
-    return Sheet((*_CALCULATION, *_THRESHOLD), rows, _CALCULATION_COLUMNS, "Calculations", empty=empty)
+    notes = ("New: issues whose facts were computed now; those of all others were stored.",) if rows else ()
+    return Sheet((*_CALCULATION, *_THRESHOLD), rows, _CALCULATION_COLUMNS, "Calculations", notes, empty)
 
 
 def fetches(fetched: Sequence[FetchOperation], *, failed: bool = False) -> Sheet:
@@ -71,7 +72,7 @@ _CALCULATION_COLUMNS: Final = (
     Column("target", lambda row: f"{number(row['target_duration_seconds'])} s", right=True, keep=True),
     Column("", lambda row: row["threshold_status"], keep=True),
     Column("issues", lambda row: f"{row['input_data_size']:,}", right=True, keep=True),
-    Column("new facts", lambda row: f"{row['cache_misses']:,}", right=True),
+    Column("new", lambda row: f"{row['cache_misses']:,}", right=True, keep=True),
 )
 _FETCH_COLUMNS: Final = (
     Column("fetch", lambda row: row["request_id"][:8], keep=True),

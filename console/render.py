@@ -29,13 +29,18 @@ _SPARKS: Final = "▁▂▃▄▅▆▇█"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: its heading and what it shows of a row; one without either is left out."""
+    """A column of a table: its heading and what it shows of a row; one that shows nothing of any is left out.
+
+    One with a heading that is kept whole (``keep``) stays all the same.
+    """
 
     title: str
     cell: Callable[[Row], str]
     right: bool = False
     keep: bool = False  # on one line, whole
     clip: bool = False  # on one line, cut where the room ends
+    below: Callable[[Row], str] = lambda _row: ""  # on a line of its own under the cell
+    fold: int = 0  # so many letters on a line, and the rest below; 0: as many as there is room for
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +119,14 @@ def bar(done: float, width: int = 10) -> str:
     return "█" * full + "░" * (width - full)
 
 
-def sparkline(values: Sequence[float | None]) -> str:
-    """A letter of growing height for each value, from zero to the largest; a dot for no value."""
-    largest = max((value for value in values if value is not None), default=0.0)
-    return "".join("·" if value is None else _spark(value, largest) for value in values)
+def sparkline(values: Sequence[float | None], unknown: int = 0) -> str:
+    """A letter of growing height for each value, from zero to the largest; a dot for no value.
+
+    The first ``unknown`` of them are dashes: nobody knows whether there was anything to count.
+    """
+    known = values[unknown:]
+    largest = max((value for value in known if value is not None), default=0.0)
+    return NOTHING * unknown + "".join("·" if value is None else _spark(value, largest) for value in known)
 
 
 def _spark(value: float, largest: float) -> str:
@@ -166,17 +175,24 @@ def _print_table(console: Console, sheet: Sheet, *, first: bool) -> None:
 
 def _table(sheet: Sheet) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    columns = [column for column in sheet.columns if column.title or any(column.cell(row) for row in sheet.rows)]
+    columns = [column for column in sheet.columns if _has_something(column, sheet.rows)]
     for column in columns:
         justify: Literal["left", "right"] = "right" if column.right else "left"
-        table.add_column(column.title, justify=justify, no_wrap=column.keep, overflow="fold")
+        wide = column.fold or None
+        table.add_column(column.title, justify=justify, no_wrap=column.keep, overflow="fold", width=wide)
     for row in sheet.rows:
         table.add_row(*(_text(column, row) for column in columns))
     return table
 
 
+def _has_something(column: Column, rows: Sequence[Row]) -> bool:
+    return bool(column.title and column.keep) or any(column.cell(row) for row in rows)
+
+
 def _text(column: Column, row: Row) -> Text:
-    shown = clean(column.cell(row))
+    shown, below = clean(column.cell(row)), clean(column.below(row))
+    if below:
+        return Text.assemble(shown, "\n", (below, "dim"))
     if column.clip:  # not said of the column, for rich would then narrow all others first
         return Text(shown, no_wrap=True, overflow="ellipsis")
     return Text(shown, style=_STYLES.get(shown, ""))

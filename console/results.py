@@ -1,7 +1,7 @@
 """The results command: stored values, for the period or by week, with how far each can be trusted."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -9,17 +9,33 @@ from zoneinfo import ZoneInfo
 import click
 from sqlalchemy.orm import Session
 
-from console import reading
+from console import reading, rules
 from console.parts import unit
-from console.render import Column, Format, Row, Sheet, format_option, moment, number, show, span, sparkline, terminal
+from console.render import (
+    NOTHING,
+    Column,
+    Format,
+    Row,
+    Sheet,
+    format_option,
+    moment,
+    number,
+    show,
+    span,
+    sparkline,
+    terminal,
+)
 from models import store
+from models.metrics.facts import UNMAPPED
 from models.metrics.windows import week_name
-from models.records import METRIC_TYPES, MetricResult, Window, micros
+from models.records import METRIC_TYPES, CacheMetadata, MetricResult, Window, micros
 from worker.errors import FatalError
 from worker.runtime import Runtime
 
 NAMES: Final = tuple(field.name for field in fields(MetricResult))
 _BESIDE_WEEKS: Final = 52  # what the other columns of the overview take
+_LEAST_WEEKS: Final = 20  # on a line, however narrow the terminal: its heading has as many letters
+_NAMED: Final = 5  # issues with a finding
 
 
 @click.command(epilog=f"The metrics: {', '.join(METRIC_TYPES)}.")
@@ -55,11 +71,12 @@ def show_results(
         if profile is not None:
             _known_profile(current, session, profile)
         stored = store.load_results(session, profile=profile, metric=metric, kind=kind)
-        chosen = {name: _chosen(current, name, rows, as_of) for name, rows in _by_profile(stored).items()}
+        chosen = {name: _chosen(current, session, name, rows, as_of) for name, rows in _by_profile(stored).items()}
         if not chosen:
-            raise FatalError(_nothing(profile))
-        sheets = {name: _sheet(current, session, name, rows, metric) for name, rows in chosen.items()}
-    _show(form, sheets, metric)
+            raise FatalError(_nothing(session, profile, kind))
+        told = {name: _about(current, session, name, as_of) for name in chosen}
+        sheets = {name: _sheet(told[name], rows, metric) for name, rows in chosen.items()}
+    _show(form, sheets, told, metric)
 
 
 def newest(rows: Iterable[MetricResult]) -> list[MetricResult]:
@@ -71,7 +88,7 @@ def newest(rows: Iterable[MetricResult]) -> list[MetricResult]:
     ranked = sorted(rows, key=lambda row: row.rules_hash, reverse=True)
     for row in sorted(ranked, key=lambda row: (row.confirmed_as_of, row.calculated_at)):
         best[_place(row)] = row
-    return sorted(best.values(), key=lambda row: (METRIC_TYPES.index(row.metric_type), row.window_start))
+    return sorted(best.values(), key=_order)
 
 
 def at(rows: Iterable[MetricResult], as_of: datetime) -> list[MetricResult]:
@@ -83,6 +100,10 @@ def week_of(row: MetricResult, zone: ZoneInfo) -> str:
     """The ISO name of a weekly row's week."""
     start, end = micros(row.window_start), micros(row.window_end)
     return week_name(Window("week", start, end, end), zone)
+
+
+def _order(row: MetricResult) -> tuple[Any, ...]:
+    return METRIC_TYPES.index(row.metric_type), row.window_start
 
 
 def _place(row: MetricResult) -> tuple[Any, ...]:
@@ -103,74 +124,102 @@ def _by_profile(rows: Iterable[MetricResult]) -> dict[str, list[MetricResult]]:
     return found
 
 
-def _chosen(current: Runtime, profile: str, rows: list[MetricResult], text: str | None) -> list[MetricResult]:
+def _chosen(
+    current: Runtime, session: Session, profile: str, rows: list[MetricResult], text: str | None
+) -> list[MetricResult]:
     as_of = reading.as_of_option(text, reading.zone_of(current, profile))
     if as_of is None:
         return newest(rows)
-    found = newest(at(rows, as_of))
+    cache = store.find_cache(session, profile)
+    found = at(rows, as_of)
     if not found:
-        raise FatalError(
-            f"no result of {profile!r} is stored for {text}; calculate it: flowbeat calculate {profile} --as-of {text}"
-        )
-    return found
+        raise FatalError(_not_calculated(profile, text, as_of, cache))
+    # Several rules may have a result of a past day: those of now are what is asked for, where there are any.
+    mine = newest(row for row in found if row.rules_hash == rules.hash_of_now(current, profile, cache))
+    best = {_place(row): row for row in (*newest(found), *mine)}
+    return sorted(best.values(), key=_order)
 
 
-def _nothing(profile: str | None) -> str:
-    if profile is None:
-        return "no result is stored yet; flowbeat refresh makes the first"
-    return f"no result of {profile!r} is stored yet; flowbeat refresh {profile} makes the first"
+def _not_calculated(profile: str, text: str | None, as_of: datetime, cache: CacheMetadata | None) -> str:
+    if cache is not None and cache.data_as_of is not None and as_of > cache.data_as_of:
+        return f"--as-of {text} is later than the data of {profile!r}; fetch newer data: flowbeat refresh {profile}"
+    return f"no result of {profile!r} is stored for {text}; calculate it: flowbeat calculate {profile} --as-of {text}"
 
 
-def _show(form: Format, sheets: Mapping[str, Sheet], metric: str | None) -> None:
+def _nothing(session: Session, profile: str | None, kind: str) -> str:
+    whose = f" of {profile!r}" if profile else ""
+    if kind == "week" and store.load_results(session, profile=profile):
+        return f"no week{whose} is stored: history_weeks is 0 in flowbeat.toml, or the first week has but begun"
+    return f"no result{whose} is stored yet; flowbeat refresh{f' {profile}' if profile else ''} makes the first"
+
+
+def _show(form: Format, sheets: Mapping[str, Sheet], told: Mapping[str, "About"], metric: str | None) -> None:
     """For programs the rows of all profiles are one list, for each row names its own."""
     if form == "table":
-        by_week = {name: _overview(name, sheet) for name, sheet in sheets.items() if sheet.columns is _WEEKS}
+        by_week = {name: _overview(told[name], sheet) for name, sheet in sheets.items() if _is_weekly(sheet)}
         show(form, sheets if metric else {**sheets, **by_week})
         return
     first, *_ = sheets.values()
     show(form, replace(first, rows=[row for sheet in sheets.values() for row in sheet.rows]))
 
 
-# --- sheets ---------------------------------------------------------------------------------------------------------
+def _is_weekly(sheet: Sheet) -> bool:
+    return sheet.names != NAMES
 
 
-def _sheet(current: Runtime, session: Session, profile: str, rows: Sequence[MetricResult], metric: str | None) -> Sheet:
-    zone = reading.zone_of(current, profile)
-    by_week = rows[0].window_kind == "week"
-    # In the overview a quiet week among fifty-two is no reason to look into the configuration.
-    told = [row for row in rows if metric or not by_week or row.state != "no_data"]
-    notes = (*_messages(told), *_findings(session, profile), _freshness(current, session, profile, rows, zone))
-    if not by_week:
-        return Sheet(NAMES, [asdict(row) for row in rows], _PERIOD, _period_title(profile, rows, zone), notes)
-    weeks = [{**asdict(row), "week": week_of(row, zone)} for row in rows]
-    title = f"{profile}: {metric}, {unit(metric)}, by week" if metric else f"{profile}: by week"
-    return Sheet((*NAMES, "week"), weeks, _WEEKS, f"{title} ({zone.key})", notes)
+# --- what stands around the values ----------------------------------------------------------------------------------
 
 
-def _overview(profile: str, sheet: Sheet) -> Sheet:
-    """A line for each metric in place of one for each week: how it went, and its last two values."""
-    weeks = list(dict.fromkeys(row["week"] for row in sheet.rows))[-_most_weeks() :]
-    series = {metric: _series(sheet.rows, metric, weeks) for metric in METRIC_TYPES}
-    rows = [{"metric": metric, "weeks": found} for metric, found in series.items() if any(found)]
-    title = f"{profile}: {weeks[0]} to {weeks[-1]}, {len(weeks)} weeks"
-    look = f"flowbeat results {profile} --window weeks --metric M"
-    hint = f"A dot is a week without a value. Each week of a metric M: {look}"
-    return replace(sheet, rows=rows, columns=_OVERVIEW, title=title, notes=(hint, *sheet.notes))
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a reader of a profile's values should know besides: since when the copy knows anything, and its findings.
+
+    ``as_of`` is what the person asked for, as a part of the commands that are recommended.
+    """
+
+    current: Runtime
+    profile: str
+    zone: ZoneInfo
+    as_of: str
+    cache: CacheMetadata | None
+    first: datetime | None
+    findings: Mapping[str, Sequence[str]]
+
+    @property
+    def first_day(self) -> str:
+        """The local day on which the copy's first issue was created."""
+        return str(self.first.astimezone(self.zone).date()) if self.first else ""
+
+    def is_unknown(self, row: Row) -> bool:
+        """Whether a window was over before the first issue was created: whatever it holds, the copy knows nothing."""
+        return self.first is not None and bool(row["window_end"] <= self.first)
 
 
-def _most_weeks() -> int:
-    return max(4, terminal().width - _BESIDE_WEEKS)
+def _about(current: Runtime, session: Session, profile: str, as_of: str | None) -> About:
+    return About(
+        current=current,
+        profile=profile,
+        zone=reading.zone_of(current, profile),
+        as_of=f" --as-of {as_of}" if as_of else "",
+        cache=store.find_cache(session, profile),
+        first=store.first_created(session, profile),
+        findings=store.keys_with_findings(session, profile),
+    )
 
 
-def _series(rows: Sequence[Row], metric: str, weeks: Sequence[str]) -> list[Row | None]:
-    found = {row["week"]: row for row in rows if row["metric_type"] == metric}
-    return [found.get(week) for week in weeks]
-
-
-def _period_title(profile: str, rows: Sequence[MetricResult], zone: ZoneInfo) -> str:
-    first = rows[0].window_start.astimezone(zone).date()
-    last = (rows[0].window_end - timedelta(microseconds=1)).astimezone(zone).date()
-    return f"{profile}: {first} to {last} ({(last - first).days + 1} days, {zone.key})"
+def _notes(about: About, rows: Sequence[MetricResult], told: Sequence[MetricResult]) -> tuple[str, ...]:
+    """The sentences below the table; ``told`` are the rows whose messages are worth saying."""
+    hashes = [row.rules_hash for row in rows]
+    again = f"flowbeat calculate {about.profile}{about.as_of}"
+    drift = rules.drift(about.current, about.profile, about.cache, hashes, again)
+    return (
+        *((f"Note: {drift}",) if drift else ()),
+        *_messages(told),
+        *_unmapped(about, rows),
+        *_unknown(about, rows),
+        *_findings(about),
+        _freshness(about, rows),
+    )
 
 
 def _messages(rows: Sequence[MetricResult]) -> tuple[str, ...]:
@@ -182,24 +231,111 @@ def _messages(rows: Sequence[MetricResult]) -> tuple[str, ...]:
     return tuple(f"{', '.join(metrics)}: {message}" for message, metrics in about.items())
 
 
-def _findings(session: Session, profile: str) -> tuple[str, ...]:
-    found = store.count_findings(session, profile)
-    if not found:
+def _unmapped(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
+    """Delivered items whose type no category names: without them said, 0 % features would look like an answer."""
+    shares = [row for row in rows if row.metric_type == "flow_distribution"]
+    count = sum(row.details.get("by_category", {}).get(UNMAPPED, 0) for row in shares)
+    if not count:
         return ()
-    words = ", ".join(f"{reason.replace('_', ' ')} in {count:,}" for reason, count in found.items())
-    return (f"Data quality, by issues: {words}. flowbeat explain names them.",)
+    total = sum(row.n_used for row in shares)
+    which = f"all {total:,} delivered items" if count == total else f"{count:,} of {total:,} delivered items"
+    where = f"[profiles.{about.profile}.categories] in flowbeat.toml"
+    return (f"flow_distribution: {which} are of types that no category names; name them in {where}.",)
 
 
-def _freshness(current: Runtime, session: Session, profile: str, rows: Sequence[MetricResult], zone: ZoneInfo) -> str:
-    cache = store.find_cache(session, profile)
+def _unknown(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
+    if about.first is None or rows[0].window_start >= about.first:
+        return ()
+    knows_nothing = (
+        f"The first stored issue was created on {about.first_day}: of the days before, the copy knows nothing"
+    )
+    if rows[0].window_kind != "week":
+        return (f"{knows_nothing}.",)
+    return (f"{knows_nothing} ({NOTHING}), and a 0 there is none that was counted.",)
+
+
+def _findings(about: About) -> tuple[str, ...]:
+    """The issues that have something odd about them, by what it is."""
+    if not about.findings:
+        return ()
+    found = [f"{reason.replace('_', ' ')} in {len(keys):,} ({_few(keys)})" for reason, keys in about.findings.items()]
+    which = "flowbeat explain says which of them stand behind a number, and what was found."
+    return (f"Data quality, by issues: {', '.join(found)}. {which}",)
+
+
+def _few(keys: Sequence[str]) -> str:
+    return ", ".join(keys[:_NAMED]) + (", …" if len(keys) > _NAMED else "")
+
+
+def _freshness(about: About, rows: Sequence[MetricResult]) -> str:
     as_of = max(row.confirmed_as_of for row in rows)
-    if cache is None or cache.data_as_of is None:
-        return f"As of {moment(as_of, zone)}."
-    age = span(max(0.0, (current.now() - cache.data_as_of).total_seconds()))
-    return f"As of {moment(as_of, zone)}; the data was fetched {age} ago."
+    if about.cache is None or about.cache.data_as_of is None:
+        return f"As of {moment(as_of, about.zone)}."
+    age = span(max(0.0, (about.current.now() - about.cache.data_as_of).total_seconds()))
+    return f"As of {moment(as_of, about.zone)}; the data was fetched {age} ago."
+
+
+# --- sheets ---------------------------------------------------------------------------------------------------------
+
+
+def _sheet(about: About, rows: Sequence[MetricResult], metric: str | None) -> Sheet:
+    by_week = rows[0].window_kind == "week"
+    # In the overview a quiet week among fifty-two is no reason to look into the configuration.
+    notes = _notes(about, rows, [row for row in rows if metric or not by_week or row.state != "no_data"])
+    if not by_week:
+        return Sheet(NAMES, [asdict(row) for row in rows], _PERIOD, _period_title(about, rows), notes)
+    weeks = [{**asdict(row), "week": week_of(row, about.zone)} for row in rows]
+    title = f"{about.profile}: {metric}, {unit(metric)}, by week" if metric else f"{about.profile}: by week"
+    return Sheet((*NAMES, "week"), weeks, _weeks(about), f"{title} ({about.zone.key})", notes)
+
+
+def _overview(about: About, sheet: Sheet) -> Sheet:
+    """A line for each metric in place of one for each week: how it went, and its last two values."""
+    weeks = list(dict.fromkeys(row["week"] for row in sheet.rows))
+    unknown = len({row["week"] for row in sheet.rows if about.is_unknown(row)})
+    series = {metric: _series(sheet.rows, metric, weeks) for metric in METRIC_TYPES}
+    rows = [{"metric": metric, "weeks": found} for metric, found in series.items() if any(found)]
+    title = f"{about.profile}: {weeks[0]} to {weeks[-1]}, {len(weeks)} weeks"
+    look = f"flowbeat results {about.profile} --window weeks{about.as_of} --metric M"
+    hint = f"A dot is a week without a value. Each week of a metric M: {look}"
+    return replace(sheet, rows=rows, columns=_overview_columns(weeks, unknown), title=title, notes=(hint, *sheet.notes))
+
+
+def _overview_columns(weeks: Sequence[str], unknown: int) -> tuple[Column, ...]:
+    """The weeks stand on as many lines as the terminal needs, the oldest above, each line headed by its span."""
+    room = max(_LEAST_WEEKS, terminal().width - _BESIDE_WEEKS)
+    lines = -(-len(weeks) // room)
+    size = -(-len(weeks) // lines)
+    spans = [weeks[start : start + size] for start in range(0, len(weeks), size)]
+    title = "\n".join(f"{some[0]} – {some[-1]}" for some in spans) if lines > 1 else ""
+    return (
+        Column("metric", lambda row: row["metric"], keep=True),
+        Column(title, lambda row: sparkline(_values(row), unknown), fold=size),
+        Column("last week", lambda row: _last(row, complete=True), right=True),
+        Column("now", lambda row: _last(row, complete=False), right=True),
+        Column("unit", lambda row: unit(row["metric"]), keep=True),
+    )
+
+
+def _values(row: Row) -> list[float | None]:
+    return [week and week["value"] for week in row["weeks"]]
+
+
+def _series(rows: Sequence[Row], metric: str, weeks: Sequence[str]) -> list[Row | None]:
+    found = {row["week"]: row for row in rows if row["metric_type"] == metric}
+    return [found.get(week) for week in weeks]
+
+
+def _period_title(about: About, rows: Sequence[MetricResult]) -> str:
+    first = rows[0].window_start.astimezone(about.zone).date()
+    last = (rows[0].window_end - timedelta(microseconds=1)).astimezone(about.zone).date()
+    return f"{about.profile}: {first} to {last} ({(last - first).days + 1} days, {about.zone.key})"
 
 
 def _coverage(row: Row) -> str:
+    """Used ÷ candidates; without a rule that says what a candidate is there is neither."""
+    if row["state"] in ("missing_mapping", "calculation_error"):
+        return NOTHING
     return f"{row['n_used']:,}/{row['n_used'] + row['n_excluded']:,}"
 
 
@@ -228,17 +364,11 @@ _PERIOD: Final = (
     _COVERAGE,
     Column("", _state),
 )
-_WEEKS: Final = (
-    Column("week", lambda row: row["week"] + ("" if row["complete"] else " (running)"), keep=True),
-    _VALUE,
-    _LEVEL,
-    _COVERAGE,
-    Column("", _state),
-)
-_OVERVIEW: Final = (
-    Column("metric", lambda row: row["metric"], keep=True),
-    Column("", lambda row: sparkline([week and week["value"] for week in row["weeks"]]), keep=True),
-    Column("last week", lambda row: _last(row, complete=True), right=True),
-    Column("now", lambda row: _last(row, complete=False), right=True),
-    Column("unit", lambda row: unit(row["metric"]), keep=True),
-)
+
+
+def _weeks(about: About) -> tuple[Column, ...]:
+    def name(row: Row) -> str:
+        running = "" if row["complete"] else " (running)"
+        return f"{row['week']}{f' {NOTHING}' if about.is_unknown(row) else running}"
+
+    return Column("week", name, keep=True), _VALUE, _LEVEL, _COVERAGE, Column("", _state)

@@ -11,6 +11,7 @@ from models.records import STAGES, Issue, Micros, Stage, Status, Timeline, Trans
 
 UNMAPPED_STATUS: Final = "unmapped_status"
 BROKEN_CHAIN: Final = "broken_chain"
+IN_PROGRESS: Final[tuple[Stage, ...]] = ("active", "waiting")
 _CATEGORY_STAGES: Final[Mapping[str, Stage]] = {
     "new": "todo",
     "undefined": "todo",
@@ -153,7 +154,7 @@ def facts(line: Timeline, as_of: Micros | None) -> Facts | None:
     spent = dict.fromkeys(STAGES, 0)
     started_at = None
     for index, (at, entered) in enumerate(known):
-        if started_at is None and entered in ("active", "waiting"):
+        if started_at is None and entered in IN_PROGRESS:
             started_at = at
         spent[entered] += (known[index + 1][0] if index + 1 < len(known) else until) - at
     return Facts(stage, started_at, last if stage == "done" else None, spent["active"], spent["waiting"])

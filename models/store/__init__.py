@@ -19,12 +19,14 @@ from models.store.deployments import (
     unknown_keys,
     unknown_versions,
 )
+from models.store.evidence import load_accusers, load_candidates
 from models.store.facts import replace_version_deployments, save_facts, stale_issues
 from models.store.forecasts import save_forecast
 from models.store.issues import (
     clear_summaries,
     count_issues,
     data_size,
+    first_created,
     issue_hashes,
     load_histories,
     load_issues,
@@ -32,7 +34,7 @@ from models.store.issues import (
     save_issues,
 )
 from models.store.lists import load_statuses, load_versions, save_statuses, save_versions
-from models.store.quality import clear_findings, count_findings, findings_of, save_findings
+from models.store.quality import clear_findings, count_findings, findings_of, keys_with_findings, save_findings
 from models.store.results import load_results, save_results
 from models.store.runs import (
     beat_run,
@@ -81,9 +83,13 @@ __all__ = [
     "find_fetch",
     "find_run",
     "findings_of",
+    "first_created",
     "issue_hashes",
+    "keys_with_findings",
     "list_fetches",
     "list_runs",
+    "load_accusers",
+    "load_candidates",
     "load_dataset",
     "load_histories",
     "load_issues",

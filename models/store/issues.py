@@ -1,6 +1,7 @@
 """Issues with their histories: stored when they differ, loaded whole, counted and compared by content hash."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final
 
@@ -60,6 +61,13 @@ def clear_summaries(session: Session, profile: str) -> None:
 def count_issues(session: Session, profile: str) -> int:
     """How many issues the copy of a profile holds, gone ones left out."""
     return session.scalar(select(func.count()).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None))) or 0
+
+
+def first_created(session: Session, profile: str) -> datetime | None:
+    """When the oldest issue of a profile's copy was created, gone ones left out: what was before, it cannot know."""
+    return session.scalar(
+        select(func.min(IssueRow.created)).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None))
+    )
 
 
 def data_size(session: Session, profile: str) -> int:

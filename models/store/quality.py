@@ -43,6 +43,23 @@ def count_findings(session: Session, profile: str) -> dict[str, int]:
     return dict(session.execute(query).all())
 
 
+def keys_with_findings(session: Session, profile: str) -> dict[str, list[str]]:
+    """Reason → keys of the issues it was found in, gone ones left out; one that could not be stored by its id."""
+    present = (IssueRow.profile == DataQualityRow.profile) & (IssueRow.issue_id == DataQualityRow.issue_id)
+    key = func.coalesce(IssueRow.key, DataQualityRow.issue_id)
+    query = (
+        select(DataQualityRow.reason, key)
+        .outerjoin(IssueRow, present)
+        .where(DataQualityRow.profile == profile, IssueRow.gone_at.is_(None))
+        .group_by(DataQualityRow.reason, key)
+        .order_by(DataQualityRow.reason, func.length(key), key)
+    )
+    found: dict[str, list[str]] = {}
+    for reason, name in session.execute(query):
+        found.setdefault(reason, []).append(name)
+    return found
+
+
 def findings_of(session: Session, profile: str, ids: Sequence[str]) -> dict[str, list[str]]:
     """Issue id → reasons found about it, for those of the ids that have any."""
     found: dict[str, list[str]] = {}

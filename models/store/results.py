@@ -32,7 +32,8 @@ def save_results(session: Session, results: Sequence[MetricResult]) -> int:
 
     Each is compared with the row of the same window and rules that has the greatest ``as_of`` not after ours: where
     all that was found is the same, only its ``confirmed_as_of`` moves, never backwards; else a new row is written. A
-    running window's row gives way to a later one, and a row of the very same ``as_of`` is replaced.
+    running window's row gives way to a later one, and a row of the very same ``as_of`` is replaced. What was found by
+    other rules since then stands behind what is found again now: ``calculated_at`` moves too.
     """
     if not results:
         return 0
@@ -40,6 +41,8 @@ def save_results(session: Session, results: Sequence[MetricResult]) -> int:
     pairs = [(standing.get(tuple(getattr(result, name) for name in _WINDOW)), result) for result in results]
     kept = [(row, result) for row, result in pairs if row is not None and _same(row, result)]
     _confirm(session, [(row, result) for row, result in kept if result.as_of > row["confirmed_as_of"]])
+    if kept and _has_rival(session, results[0]):
+        _find_again(session, kept)
     new = [(row, result) for row, result in pairs if row is None or not _same(row, result)]
     _remove(session, [row for row, result in new if row and not row["complete"] and row["as_of"] < result.as_of])
     upsert(session, MetricResultRow, [asdict(result) for _, result in new])
@@ -92,6 +95,20 @@ def _confirm(session: Session, kept: Sequence[tuple[Mapping[Any, Any], MetricRes
     if moved:
         statement = update(_TABLE).where(_is_key()).values(confirmed_as_of=bindparam("to"))
         session.connection().execute(statement, moved)
+
+
+def _has_rival(session: Session, result: MetricResult) -> bool:
+    """Whether other rules have a result of the metric for the same instant or a later one."""
+    table = MetricResultRow
+    same = (table.profile == result.profile, table.metric_type == result.metric_type)
+    rival = (table.rules_hash != result.rules_hash, table.confirmed_as_of >= result.as_of)
+    return session.scalar(select(1).where(*same, *rival).limit(1)) is not None
+
+
+def _find_again(session: Session, kept: Sequence[tuple[Mapping[Any, Any], MetricResult]]) -> None:
+    values: dict[str, Any] = {"calculated_at": bindparam("at"), "run_id": bindparam("run")}
+    rows = [_key(row) | {"at": result.calculated_at, "run": result.run_id} for row, result in kept]
+    session.connection().execute(update(_TABLE).where(_is_key()).values(**values), rows)
 
 
 def _remove(session: Session, rows: Sequence[Mapping[Any, Any]]) -> None:

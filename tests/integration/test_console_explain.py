@@ -4,13 +4,17 @@ import re
 import shutil
 import statistics
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import console_world as world
 import pytest
+from metric_rows import STATUSES, issue, time
+from naive_metrics import Team
+from stored_team import stored
 
-from models.records import METRIC_TYPES
+from models.records import METRIC_TYPES, Rules
 
 Parts = Sequence[dict[str, Any]]
 DAYS = 30
@@ -214,7 +218,7 @@ def test_data_quality_of_the_issues_is_named(folder: Path, tmp_path: Path) -> No
             ("payments", part["subject_id"], "facts", "broken_chain"),
         )
     told = world.say(tmp_path, "explain", "payments", "flow_time", "--format", "json").json
-    assert told["used"][0]["data_quality"] == ["broken_chain"]
+    assert told["used"][0]["data_quality"] == [{"reason": "broken_chain", "details": []}]
     assert f"Data quality: {part['key']} broken chain." in world.say(tmp_path, "explain", "payments", "flow_time").out
 
 
@@ -229,3 +233,57 @@ def test_a_deployment_that_is_an_issue_is_shown_with_its_summary(tmp_path: Path)
     assert told["used"]
     assert all(part["summary"] and part["key"].startswith("PAY-") for part in told["used"])
     assert all("." in part["subject_id"] for part in told["used"])
+
+
+def test_the_table_says_below_each_instant_what_set_it(folder: Path) -> None:
+    """From and to of the history's entry, whose id the JSON has, and the name of the deployment."""
+    (first, *_) = world.say(folder, "explain", "payments", "lead_time", "--format", "json").json["used"]
+    committed, deployed = first["set_by"]["committed"], first["set_by"]["deployed"]
+    assert (committed["source"], committed["at"]) == ("history", first["instants"]["committed"])
+    assert (deployed["source"], deployed["key"]) == ("version", first["deployment"])
+    with world.world(folder) as current, current.engine.connect() as connection:
+        stored = connection.exec_driver_sql(
+            "SELECT from_name, to_name FROM transitions WHERE history_id = ? AND field = 'status'",
+            (committed["history_id"],),
+        ).all()
+    assert stored == [(committed["from"], committed["to"])]
+    lines = world.say(folder, "explain", "payments", "lead_time").out.splitlines()
+    (below,) = [lines[index + 1] for index, line in enumerate(lines) if line.startswith(first["key"] + " ")]
+    assert f"{committed['from']} → {committed['to']}  {first['deployment']}" in below
+
+
+def test_a_failed_deployment_names_the_incident(folder: Path) -> None:
+    """With the instant it was created at, and the version it affects."""
+    told = world.say(folder, "explain", "payments", "cfr", "--format", "json").json["used"]
+    failed = [part for part in told if part["contribution"]]
+    assert failed
+    for part in failed:
+        assert {found["value"] for found in part["failed_by"]} == {part["key"]}
+        assert all(found["source"] == "incident" and found["at"] for found in part["failed_by"])
+    said = world.say(folder, "explain", "payments", "cfr").out
+    assert all(found["key"] in said for part in failed for found in part["failed_by"])
+
+
+def test_left_out_as_not_delivered_names_the_resolution(strict: Path) -> None:
+    """Beside the reason, in the table too."""
+    told = world.say(strict, "explain", "payments", "flow_velocity", "--format", "json").json
+    assert {part["set_by"]["resolution"]["value"] for part in told["left_out"]} == {"Done"}
+    said = world.say(strict, "explain", "payments", "flow_velocity").out
+    assert said.count("not delivered") == len(told["left_out"])
+    assert re.search(r"→ Done +Done *$", said, re.MULTILINE)
+
+
+def test_a_status_nobody_can_place_is_named(tmp_path: Path, migrated_file: Path) -> None:
+    """The finding says which status it is about, in the JSON and below the lists."""
+    item = issue(1, "10-01 → 1", "10-05 → 2", "10-07 → 4")
+    ghost = replace(item.transitions[0], to_id="66", to_name="Ghost")
+    odd = replace(item, transitions=(ghost, *item.transitions[1:]))
+    with stored(tmp_path, migrated_file, Team((odd,), STATUSES), Rules(), time("11-01")):
+        pass
+    told = world.say(tmp_path, "explain", "payments", "flow_time", "--format", "json").json
+    assert told["used"][0]["data_quality"] == [
+        {"reason": "broken_chain", "details": ["after history 100"]},
+        {"reason": "unmapped_status", "details": ["Ghost"]},
+    ]
+    said = " ".join(world.say(tmp_path, "explain", "payments", "flow_time").out.split())
+    assert "Data quality: P-1 broken chain (after history 100), unmapped status (Ghost)." in said

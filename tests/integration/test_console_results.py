@@ -1,5 +1,6 @@
 """The results command over a stored world: which rows it takes, what it says of them, in every form."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,9 +9,13 @@ from pathlib import Path
 
 import console_world as world
 import pytest
+from metric_rows import STATUSES, issue, time
+from naive_metrics import Team
+from stored_team import calculated, stored
 
 from console.results import newest
-from models.records import METRIC_TYPES, MetricResult
+from models.records import METRIC_TYPES, MetricResult, Rules
+from worker import settings
 
 AS_OF = "2026-10-01"
 WEEKS = 14  # the twelve before NOW, and the two that only the earlier as-of looked back to
@@ -115,6 +120,38 @@ def test_as_of_between_two_stored_instants_says_what_to_run(folder: Path) -> Non
     assert "flowbeat calculate payments --as-of 2026-10-02" in said.err
 
 
+def test_a_day_after_the_data_asks_for_a_refresh(folder: Path) -> None:
+    """A calculation would refuse it."""
+    said = world.say(folder, "results", "--as-of", "2026-12-24")
+    assert said.code == 1
+    assert "is later than the data of 'payments'; fetch newer data: flowbeat refresh payments" in said.err
+
+
+def test_results_of_days_and_rules_stand_side_by_side(tmp_path: Path, migrated_file: Path) -> None:
+    """Two days under two rules: each is found again by its day and the configuration of now, offline."""
+    items = [issue(1, "10-01 → 2", "10-10 → 4", resolution="Done"), issue(2, "10-01 → 2", "10-20 → 4")]
+    strict = {"FLOWBEAT_PROFILES__PAYMENTS__EXCLUDED_RESOLUTIONS": "Done"}
+    days = {"2026-10-15": time("10-16"), "2026-10-31": None}
+    with stored(tmp_path, migrated_file, Team(tuple(items), STATUSES), Rules(), time("11-01")) as current:
+        calculated(current, days["2026-10-15"])
+        other = replace(current, settings=settings.load(tmp_path / "flowbeat.toml", strict))
+        for day in days.values():
+            calculated(other, day)
+    counts = {
+        (day, bool(rules)): world.say(tmp_path, *words, "--as-of", day, "--format", "json", **rules).json
+        for day in days
+        for rules in ({}, strict)
+        for words in [("results", "--metric", "flow_velocity")]
+    }
+    found = {key: row["details"]["count"] for key, (row,) in counts.items()}
+    assert found == {
+        ("2026-10-15", False): 1,
+        ("2026-10-15", True): 0,
+        ("2026-10-31", False): 2,
+        ("2026-10-31", True): 1,
+    }
+
+
 @pytest.mark.parametrize(
     ("words", "advice"),
     [
@@ -130,15 +167,17 @@ def test_a_name_nobody_knows_is_bad_usage(folder: Path, words: list[str], advice
     assert advice in said.err
 
 
-def test_data_quality_stands_below(folder: Path, tmp_path: Path) -> None:
-    """In words, by the number of issues."""
+def test_data_quality_stands_below_with_the_issues(folder: Path, tmp_path: Path) -> None:
+    """In words, by the number of issues, and their keys."""
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     with world.world(tmp_path) as current, current.engine.begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO data_quality (profile, issue_id, origin, reason, count)"
-            " SELECT profile, issue_id, 'facts', 'broken_chain', 1 FROM issues LIMIT 3"
+            " SELECT profile, issue_id, 'facts', 'broken_chain', 1 FROM issues ORDER BY issue_id LIMIT 3"
         )
-    assert "Data quality, by issues: broken chain in 3." in world.say(tmp_path, "results").out
+        keys = [key for (key,) in connection.exec_driver_sql("SELECT key FROM issues ORDER BY issue_id LIMIT 3")]
+    said = " ".join(world.say(tmp_path, "results").out.split())
+    assert f"Data quality, by issues: broken chain in 3 ({', '.join(keys)})." in said
 
 
 def test_no_result_yet_says_what_to_run(tmp_path: Path) -> None:
@@ -150,6 +189,103 @@ def test_no_result_yet_says_what_to_run(tmp_path: Path) -> None:
         1,
         "flowbeat: no result of 'payments' is stored yet; flowbeat refresh payments makes the first\n",
     )
+
+
+def test_a_metric_without_its_mapping_has_no_coverage(folder: Path) -> None:
+    """Nobody said what a candidate is: 0 of 0 would be a count."""
+    lines = world.say(folder, "results").out.splitlines()
+    (shown,) = [line.split() for line in lines if line.startswith("mttr ")]
+    assert shown[1:] == ["–", "hours", "–", "missing", "mapping"]
+    said = world.say(folder, "explain", "payments", "mttr").out
+    assert "missing mapping; as of 2026-10-14 14:00" in said
+    assert "candidates" not in said
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"FLOWBEAT_PROFILES__PAYMENTS__EXCLUDED_RESOLUTIONS": "Done"}, "found by other rules than flowbeat.toml has"),
+        ({"FLOWBEAT_PROFILES__PAYMENTS__FIELDS__POINTS": "customfield_10016"}, ""),  # the same field by its id
+        (
+            {"FLOWBEAT_PROFILES__PAYMENTS__FIELDS__DETECTED_AT": "Story point estimate"},
+            "found by other rules than flowbeat.toml has now",
+        ),
+        (
+            {"FLOWBEAT_PROFILES__PAYMENTS__FIELDS__DETECTED_AT": "Detected"},
+            "maps a field that was never fetched",
+        ),
+    ],
+)
+@pytest.mark.parametrize("words", [("results",), ("results", "--window", "weeks"), ("explain", "payments", "cfr")])
+def test_values_of_other_rules_say_so_and_what_to_run(
+    folder: Path, words: tuple[str, ...], change: dict[str, str], says: str
+) -> None:
+    """A changed rule, another stored field, and one that costs a whole fetch; explain knows of facts besides."""
+    said = " ".join(world.say(folder, *words, **change).out.split())
+    assert says in said or (words[0] == "explain" and "older than the data or the rules" in said)
+    assert ("Note: " in said) is bool(says)
+    if says:
+        assert "flowbeat calculate payments" in said
+    if "never" in says:
+        assert "reads all 91 issues from Jira again, once" in said
+
+
+def test_what_is_recommended_repeats_the_as_of(folder: Path) -> None:
+    """Else it would show, or calculate, another day."""
+    words = ("results", "--window", "weeks", "--as-of", AS_OF)
+    changed = {"FLOWBEAT_PROFILES__PAYMENTS__EXCLUDED_RESOLUTIONS": "Done"}
+    said = " ".join(world.say(folder, *words, **changed).out.split())
+    assert f"--window weeks --as-of {AS_OF} --metric M" in said
+    assert f"flowbeat calculate payments --as-of {AS_OF}" in said
+
+
+def test_all_weeks_are_shown_on_as_many_lines_as_it_takes(tmp_path: Path, migrated_file: Path) -> None:
+    """A year on two lines of eighty letters, each headed by its span, and on one where there is room."""
+    item = issue(1, "01-05 → 2", "10-20 → 4")
+    with stored(tmp_path, migrated_file, Team((item,), STATUSES), Rules(history_weeks=52), time("11-01")):
+        pass
+    for columns, size in ((80, 26), (120, 52)):
+        lines = world.say(tmp_path, "results", "--window", "weeks", columns=columns).out.splitlines()
+        (first,) = [index for index, line in enumerate(lines) if line.startswith("flow_load")]
+        found = lines[first].split()[1] + (lines[first + 1].strip() if size == 26 else "")
+        assert len(lines[first].split()[1]) == size
+        assert found == "–" * 9 + "█" * 41 + "▁▁"  # begun in the tenth week, done in the last but one
+        assert max(map(len, lines)) <= columns
+        assert ("2025-W45 – 2026-W18" in lines[1]) is (size == 26)
+
+
+def test_weeks_before_the_first_issue_are_marked(tmp_path: Path, migrated_file: Path) -> None:
+    """Their 0 is no 0 that was counted: the copy knows nothing of them."""
+    item = issue(1, "10-14 → 2", "10-20 → 4")
+    with stored(tmp_path, migrated_file, Team((item,), STATUSES), Rules(history_weeks=5), time("11-01")):
+        pass
+    said = world.say(tmp_path, "results", "--window", "weeks", "--metric", "flow_velocity").out
+    weeks = {line.split()[0]: line.split()[1] for line in said.splitlines() if line.startswith("2026-W")}
+    assert weeks == {"2026-W40": "–", "2026-W41": "–", "2026-W42": "0", "2026-W43": "1", "2026-W44": "(running)"}
+    assert "first stored issue was created on 2026-10-14" in said
+    period = " ".join(world.say(tmp_path, "results").out.split())
+    assert "of the days before, the copy knows nothing." in period
+
+
+def test_a_share_of_nothing_but_unmapped_types_is_named(tmp_path: Path, migrated_file: Path) -> None:
+    """0 % features of two Spikes is no finding about the team."""
+    spikes = [issue(number, "10-01 → 2", "10-20 → 4", type="Spike") for number in (1, 2)]
+    with stored(tmp_path, migrated_file, Team(tuple(spikes), STATUSES), Rules(), time("11-01")):
+        pass
+    said = " ".join(world.say(tmp_path, "results").out.split())
+    assert "flow_distribution: all 2 delivered items are of types that no category names" in said
+    assert "[profiles.payments.categories]" in said
+    told = world.say(tmp_path, "explain", "payments", "flow_distribution").out
+    assert re.search(r"unmapped.*\n.*Spike", told)
+
+
+def test_no_week_at_all_says_why(tmp_path: Path, migrated_file: Path) -> None:
+    """A profile without weeks has results, but none by week."""
+    team = Team((issue(1, "10-01 → 2"),), STATUSES)
+    with stored(tmp_path, migrated_file, team, Rules(), time("11-01")) as current, current.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM metric_results WHERE window_kind = 'week'")
+    said = world.say(tmp_path, "results", "--window", "weeks")
+    assert (said.code, "history_weeks is 0" in said.err) == (1, True)
 
 
 def test_the_newest_row_is_the_one_the_views_show(folder: Path) -> None:

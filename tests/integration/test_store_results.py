@@ -217,3 +217,23 @@ def test_confirming_a_year_of_weeks_costs_milliseconds(sessions: Sessions) -> No
 def test_no_results_are_no_work(sessions: Sessions) -> None:
     """A metric without windows stores nothing."""
     assert _save(sessions) == 0
+
+
+def test_rules_put_back_stand_in_front_again(sessions: Sessions, engine: Engine) -> None:
+    """A, then B at the same as-of, then A again, whose row stood all the while: the views show A, and who found it."""
+    for day, named, run_id in ((1, "a" * 32, "one"), (2, "b" * 32, "two"), (3, "a" * 32, "three")):
+        found = result(1, rules_hash=named, run_id=run_id, value=float(day % 2), calculated_at=after(day))
+        _save(sessions, found)
+        with engine.connect() as connection:
+            shown = connection.execute(text("SELECT rules_hash, run_id FROM weekly_results")).all()
+        assert shown == [(named, run_id)]
+
+
+def test_a_later_result_of_other_rules_alone_is_a_rival(sessions: Sessions) -> None:
+    """One of an earlier as-of stands behind already: nothing is written where nothing changed."""
+    _save(sessions, result(1, rules_hash="b" * 32))
+    _save(sessions, result(2, rules_hash="a" * 32))
+    _save(sessions, result(2, rules_hash="a" * 32, calculated_at=after(7)))
+    with sessions() as session:
+        times = {row.rules_hash[0]: row.calculated_at for row in store.load_results(session, kind="week")}
+    assert times == {"a": after(2), "b": after(1)}

@@ -1,0 +1,213 @@
+"""What set each part of a number, by the stored copy: history entries, fields, releases, and what marked a failure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
+
+from models import store
+from models.metrics import evidence
+from models.metrics.evidence import Accuser, Candidate, Evidence, Stay
+from models.metrics.facts import Context, read
+from models.metrics.parts import Contribution
+from models.records import Issue, Micros, Version
+
+OF_DEPLOYMENTS = ("deployment_frequency", "cfr")
+_GROUP = "version "
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whose parts are traced: the profile, the metric, its rules, the as-of, and all deployments of the window."""
+
+    profile: str
+    metric: str
+    context: Context
+    as_of: Micros
+    deployments: Sequence[Contribution]
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """What stands behind one part: the issue it is about, what set its instants, and what it adds up from.
+
+    ``stays`` are an issue's times in its statuses; ``failed_by`` is what marked a deployment as failed; ``findings``
+    is reason → what exactly was found.
+    """
+
+    issue: Issue | None
+    set_by: Mapping[str, Evidence]
+    stays: Sequence[Stay] = ()
+    failed_by: Sequence[Evidence] = ()
+    findings: Mapping[str, Sequence[str]] | None = None
+
+
+def trace(session: Session, question: Question, parts: Sequence[Contribution]) -> list[Traced]:
+    """What stands behind each of the parts, in their order; nothing but the stored copy is read."""
+    stored = _stored(session, question, parts)
+    return [_traced(question, stored, part) for part in parts]
+
+
+def issue_id(question: Question, part: Contribution) -> str | None:
+    """The issue a part is about; a deployment that is a version, a group of issues or a table's row is none."""
+    if question.metric not in OF_DEPLOYMENTS:
+        return part.subject_id
+    if question.context.source not in ("issues", "status") or part.subject_id.startswith(_GROUP):
+        return None
+    return part.subject_id.partition(".")[0]
+
+
+# --- what is stored -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the parts are traced in: issues by id, their findings, deployments, incidents and versions."""
+
+    issues: Mapping[str, Issue]
+    findings: Mapping[str, Sequence[str]]
+    candidates: Mapping[str, Candidate]
+    accusers: Sequence[Accuser]
+    versions: Mapping[str, Version]
+
+
+def _stored(session: Session, question: Question, parts: Sequence[Contribution]) -> _Stored:
+    about = [found for found in (issue_id(question, part) for part in parts) if found is not None]
+    issues = {
+        issue.issue_id: issue for issue in store.load_issues(session, question.profile, list(dict.fromkeys(about)))
+    }
+    findings = store.findings_of(session, question.profile, list(issues))
+    source = question.context.source
+    if source is None or question.metric not in (*OF_DEPLOYMENTS, "lead_time"):
+        return _Stored(issues, findings, {}, (), {})
+    candidates = store.load_candidates(session, question.profile, source)
+    if source == "issues":
+        deploying = store.load_issues(session, question.profile, [one.deployment_id for one in candidates])
+        issues |= {issue.issue_id: issue for issue in deploying}
+        candidates = list(_happened(question, issues, candidates))
+    known = {one.deployment_id: one for one in candidates}
+    incidents = store.load_accusers(session, question.profile) if question.metric == "cfr" else []
+    accusers = [one for one in incidents if one.created < question.as_of]
+    versions = {version.version_id: version for version in store.load_versions(session, question.profile)}
+    return _Stored(issues, findings, known, accusers, versions)
+
+
+def _happened(question: Question, issues: Mapping[str, Issue], candidates: Iterable[Candidate]) -> Iterable[Candidate]:
+    """The deploying issues whose deployment has happened, with its instant."""
+    for one in candidates:
+        issue = issues.get(one.deployment_id)
+        found = evidence.deployed(issue, question.context, question.as_of) if issue else None
+        if found is not None:
+            yield replace(one, at=found[0])
+
+
+# --- one part -------------------------------------------------------------------------------------------------------
+
+
+def _traced(question: Question, stored: _Stored, part: Contribution) -> Traced:
+    if question.metric in OF_DEPLOYMENTS:
+        return _deployment(question, stored, part)
+    issue = stored.issues.get(part.subject_id)
+    if issue is None:
+        return Traced(None, {})
+    set_by = evidence.set_by(part, issue, question.context, question.as_of)
+    if question.metric == "lead_time":
+        set_by |= _deployed(question, stored, _deployment_of(question, stored, part, issue))
+    stays = evidence.stays(issue, question.context, question.as_of) if question.metric == "flow_efficiency" else ()
+    return Traced(issue, set_by, stays, findings=_findings(question, stored, issue))
+
+
+def _deployment(question: Question, stored: _Stored, part: Contribution) -> Traced:
+    issue = stored.issues.get(issue_id(question, part) or "")
+    failed_by = _failed_by(question, stored, part) if question.metric == "cfr" and part.value else ()
+    findings = _findings(question, stored, issue) if issue else None
+    return Traced(issue, _deployed(question, stored, part), failed_by=failed_by, findings=findings)
+
+
+def _findings(question: Question, stored: _Stored, issue: Issue) -> dict[str, list[str]]:
+    """The stored findings about an issue, each with what exactly it was found in where that can be told."""
+    found: dict[str, list[str]] = {reason: [] for reason in stored.findings.get(issue.issue_id, ())}
+    for finding in read(issue, question.context).findings:
+        if finding.reason in found and finding.detail not in found[finding.reason]:
+            found[finding.reason].append(finding.detail)
+    return found
+
+
+def _deployment_of(question: Question, stored: _Stored, part: Contribution, issue: Issue) -> Contribution | None:
+    """The deployment a change went out with; where several of one name happened at once, the one that carries it."""
+    same = [one for one in question.deployments if (one.at, one.key) == (part.at, part.via)]
+    carrying = [one for one in same if _carries(_members(stored, one), issue)]
+    return next(iter(sorted(carrying or same, key=lambda one: one.subject_id)), None)
+
+
+def _carries(members: Sequence[Candidate], issue: Issue) -> bool:
+    versions = {str(version) for version in issue.fields.get("fixVersions") or ()}
+    return any(issue.issue_id in one.issue_ids or one.version_ids & versions for one in members)
+
+
+def _members(stored: _Stored, part: Contribution) -> list[Candidate]:
+    """What a deployment is made of: itself, or the deploying issues that share its version, earliest first."""
+    if not part.subject_id.startswith(_GROUP):
+        return [stored.candidates[part.subject_id]] if part.subject_id in stored.candidates else []
+    version = part.subject_id.removeprefix(_GROUP)
+    found = [one for one in stored.candidates.values() if version in one.version_ids]
+    return sorted(found, key=lambda one: (one.at or 0, one.deployment_id))
+
+
+def _deployed(question: Question, stored: _Stored, part: Contribution | None) -> dict[str, Evidence]:
+    """What set a deployment's instant."""
+    if part is None:
+        return {}
+    found = _SET_BY[question.context.source or "table"](question, stored, part)
+    return {} if found is None else {"deployed": found}
+
+
+def _released(_question: Question, stored: _Stored, part: Contribution) -> Evidence | None:
+    version = stored.versions.get(part.subject_id)
+    day = str(version.release_date) if version else None
+    return Evidence("version", part.at, part.key, "release_date", after=day)
+
+
+def _by_issue(question: Question, stored: _Stored, part: Contribution) -> Evidence | None:
+    members = _members(stored, part)
+    issue = stored.issues.get(members[0].deployment_id) if members else None
+    found = evidence.deployed(issue, question.context, question.as_of) if issue else None
+    return None if found is None else found[1]
+
+
+def _by_entry(_question: Question, stored: _Stored, part: Contribution) -> Evidence | None:
+    number, _, entry = part.subject_id.partition(".")
+    history_id, _, position = entry.rpartition(".")
+    issue = stored.issues.get(number)
+    return evidence.entry_named(issue, history_id, position) if issue else None
+
+
+def _by_row(_question: Question, _stored: _Stored, part: Contribution) -> Evidence | None:
+    return Evidence("table", part.at, part.key, "deployed_at")
+
+
+_SET_BY = {"versions": _released, "issues": _by_issue, "status": _by_entry, "table": _by_row}
+
+
+def _failed_by(question: Question, stored: _Stored, part: Contribution) -> list[Evidence]:
+    """What marked a deployment as failed: its own field or column, and the incidents that name it."""
+    source, members = question.context.source, _members(stored, part)
+    own = [_own_mark(question, stored, one, part) for one in members if one.failed]
+    until = evidence.next_of(members[0], stored.candidates.values()) if source == "status" and members else None
+    accusers = evidence.failed_by(members, until, stored.accusers, by_links=source == "status")
+    return [*own, *(_accusation(question, stored, one, part) for one in accusers)]
+
+
+def _own_mark(question: Question, stored: _Stored, one: Candidate, part: Contribution) -> Evidence:
+    issue = stored.issues.get(one.deployment_id.partition(".")[0])
+    if issue is None or question.context.source == "table":
+        return Evidence("table", None, part.key, "failed", after=True)
+    return evidence.mapped(issue, "change_failure", question.context)
+
+
+def _accusation(question: Question, stored: _Stored, accuser: Accuser, part: Contribution) -> Evidence:
+    shared = sorted(accuser.version_ids & evidence.versions_of(_members(stored, part)))
+    names = ", ".join(stored.versions[one].name if one in stored.versions else one for one in shared)
+    by_links = question.context.source == "status"
+    field, after = ("links", part.key) if by_links else ("versions", names)
+    return Evidence("incident", accuser.created, accuser.key, field, after=after)

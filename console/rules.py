@@ -1,0 +1,56 @@
+"""Whether stored results were found by the rules that flowbeat.toml has now, and what to run where they were not."""
+
+from collections.abc import Iterable
+
+from models.metrics.facts import rules_hash
+from models.records import CacheMetadata, Field, Rules
+from worker.errors import FatalError
+from worker.jira import fields
+from worker.runtime import Runtime
+
+
+def present(current: Runtime, profile: str, cache: CacheMetadata) -> Rules | None:
+    """The configured rules, their fields found among those of the copy; None where they name one never fetched."""
+    known = [Field(field_id, name, "", "") for field_id, name in cache.cursor.get("mapped", {}).items()]
+    try:
+        return fields.resolved(current.settings.profiles[profile].rules, known, profile)
+    except FatalError:
+        return None
+
+
+def hash_of_now(current: Runtime, profile: str, cache: CacheMetadata | None) -> str | None:
+    """What names the rules of flowbeat.toml; None where there is no such profile, no copy, or a field not in it."""
+    if cache is None or profile not in current.settings.profiles:
+        return None
+    found = present(current, profile, cache)
+    return None if found is None else rules_hash(found)
+
+
+def drift(current: Runtime, profile: str, cache: CacheMetadata | None, hashes: Iterable[str], again: str) -> str | None:
+    """A sentence where some of the results (their rules' hashes) are not of today's rules; None where all are.
+
+    ``again`` is the command that brings them up to date.
+    """
+    if cache is None or profile not in current.settings.profiles:
+        return None
+    now, found = hash_of_now(current, profile, cache), list(hashes)
+    if now is None:
+        return never_fetched(cache, again)
+    other = sum(name != now for name in found)
+    if not other:
+        return None
+    return f"{_which(other, len(found))} found by other rules than flowbeat.toml has now; by those of now: {again}"
+
+
+def _which(other: int, values: int) -> str:
+    if other < values:
+        return f"{other:,} of these {values:,} values were"
+    return "This value was" if values == 1 else "These values were"
+
+
+def never_fetched(cache: CacheMetadata, again: str) -> str:
+    """What it costs to map a field that is not in the copy."""
+    return (
+        f"flowbeat.toml maps a field that was never fetched, and these values know nothing of it."
+        f" {again} reads all {cache.issue_count:,} issues from Jira again, once."
+    )

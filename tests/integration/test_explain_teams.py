@@ -1,0 +1,117 @@
+"""Explaining generated teams of every kind: the parts add up to the number, and each instant stands on what set it."""
+
+import statistics
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import console_world as world
+import pytest
+from metric_teams import SOURCES, scene
+from naive_metrics import Team
+from stored_team import stored
+
+from models.records import METRIC_TYPES, Issue, iso
+
+Parts = Sequence[dict[str, Any]]
+SEEDS = range(4)
+DAY = 86_400.0
+
+# What each metric is, from the contributions alone and the length of the window in days.
+BY_HAND: dict[str, Callable[[Parts, float], float]] = {
+    "deployment_frequency": lambda parts, days: _sum(parts) / days,
+    "lead_time": lambda parts, _: statistics.median(part["contribution"] for part in parts),
+    "cfr": lambda parts, _: 100 * _sum(parts) / len(parts),
+    "mttr": lambda parts, _: statistics.median(part["contribution"] for part in parts),
+    "flow_velocity": lambda parts, days: _sum(parts) / (days / 7),
+    "flow_time": lambda parts, _: statistics.median(part["contribution"] for part in parts),
+    "flow_efficiency": lambda parts, _: 100 * _sum(parts) / sum(part["out_of"] for part in parts),
+    "flow_load": lambda parts, _: _sum(parts),
+    "flow_distribution": lambda parts, _: 100 * _sum(parts) / len(parts),
+}
+
+
+def _sum(parts: Parts) -> float:
+    return sum(part["contribution"] for part in parts)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_parts_of_any_team_add_up_and_say_what_set_them(source: str, tmp_path: Path, migrated_file: Path) -> None:
+    """Through the command's JSON, for all nine metrics, the period and a week, against the stored results."""
+    told = Counter[str]()
+    for seed in SEEDS:
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        team, rules, as_of = scene(source, seed)
+        with stored(folder, migrated_file, team, rules, as_of):
+            pass
+        weeks = [(), *_weeks(folder)[:1]]
+        for metric in METRIC_TYPES:
+            for week in weeks:
+                told.update(_check(folder, team, metric, week))
+    assert told["success"] > 0
+    assert told["parts"] > len(METRIC_TYPES)
+
+
+def _weeks(folder: Path) -> list[tuple[str, ...]]:
+    said = world.say(folder, "results", "--window", "weeks", "--format", "json")
+    names = [row["week"] for row in said.json] if said.code == 0 else []  # the only week may just be beginning
+    return [("--week", name) for name in dict.fromkeys(names)]
+
+
+def _check(folder: Path, team: Team, metric: str, week: tuple[str, ...]) -> Counter[str]:
+    """Hold one number against its parts; counts what there was to hold."""
+    told = world.say(folder, "explain", "payments", metric, *week, "--format", "json").json
+    (result,) = told["result"]
+    assert result["warning"] is None  # the stored result says the same
+    assert (result["n_used"], result["n_excluded"]) == (len(told["used"]), len(told["left_out"]))
+    if result["state"] == "success":
+        expected = BY_HAND[metric](told["used"], _days(result))
+        assert result["value"] == result["stored_value"] == pytest.approx(expected, rel=1e-9)
+    issues = {issue.issue_id: issue for issue in team.issues}
+    for part in (*told["used"], *told["left_out"]):
+        _check_part(part, issues)
+    return Counter({result["state"]: 1, "parts": len(told["used"]) + len(told["left_out"])})
+
+
+def _days(result: dict[str, Any]) -> float:
+    end = result["details"].get("effective_end") or result["window_end"]
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(result["window_start"])).total_seconds() / DAY
+
+
+def _check_part(part: dict[str, Any], issues: dict[str, Issue]) -> None:
+    """Each instant has what set it, and it is of that instant; each reason has what decided it."""
+    for name, at in part["instants"].items():
+        found = part["set_by"][name]
+        assert at == _counted(found, issues)
+    if part["metric_type"] == "cfr":
+        assert bool(part["contribution"]) is bool(part["failed_by"])
+    if part["metric_type"] == "flow_efficiency" and part["reason"] is None:
+        assert _hours(part, "active") == pytest.approx(part["contribution"], abs=1e-9)
+        assert _hours(part, "active") + _hours(part, "waiting") == pytest.approx(part["out_of"], abs=1e-9)
+    if part["reason"] == "not_delivered":
+        assert part["set_by"]["resolution"]["value"] == issues[part["subject_id"]].resolution
+    if part["reason"] == "invalid_value":
+        (begin,) = set(part["set_by"]) - set(part["instants"])
+        assert part["set_by"][begin]["field"] == f"{begin}_at"
+    if part["stage"]:
+        assert part["set_by"]["stage"]["field"] == "status"
+
+
+def _counted(found: dict[str, Any], issues: dict[str, Issue]) -> str:
+    """When what set an instant counts: a change dated before its issue was created, at the creation."""
+    if found["source"] != "history":
+        return str(found["at"])
+    (issue,) = [issue for issue in issues.values() if issue.key == found["key"]]
+    return max(found["at"], iso(issue.created))
+
+
+def _hours(part: dict[str, Any], stage: str) -> float:
+    spans = [
+        datetime.fromisoformat(stay["until"]) - datetime.fromisoformat(stay["at"])
+        for stay in part["stays"]
+        if stay["stage"] == stage
+    ]
+    return sum(span.total_seconds() for span in spans) / 3_600

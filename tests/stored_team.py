@@ -1,0 +1,133 @@
+"""A made-up team stored in a folder as a refresh would have left it, with its configuration and all its results."""
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import console_world
+from console_world import InProcess
+from naive_metrics import Team
+
+from models import store
+from models.records import METRIC_TYPES, CacheMetadata, Issue, Rules, TableDeployment, digest
+from tasks import calculate, steps
+from worker import settings
+
+CONFIG = """
+[connections.sandbox]
+base_url = "https://sandbox.example"
+email = "somebody@example.com"
+token_env = "SANDBOX_TOKEN"
+[profiles.payments]
+connection = "sandbox"
+jql = "project = PAY"
+timezone = {zone}
+time_period_days = {days}
+history_weeks = {weeks}
+failure_values = {failure_values}
+"""
+
+
+@contextmanager
+def stored(folder: Path, schema: Path, team: Team, rules: Rules, as_of: datetime) -> Iterator[InProcess]:
+    """The team's issues, versions and deployments as rows of ``payments``, and the nine metrics calculated of them.
+
+    ``schema`` is a SQLite file with the newest schema and no row.
+    """
+    shutil.copy(schema, folder / "flowbeat.db")
+    (folder / "flowbeat.toml").write_text(configuration(rules), encoding="utf-8")
+    current = InProcess(settings.load(folder / "flowbeat.toml", {"FLOWBEAT_STATE_DIR": str(folder)}), lambda: as_of)
+    try:
+        save(current, team, rules, as_of)
+        calculated(current)
+        yield current
+    finally:
+        current.close()
+
+
+def save(current: InProcess, team: Team, rules: Rules, as_of: datetime) -> None:
+    """Store a team in place of a fetch; its table names issues by key and versions by id."""
+    keys = {issue.issue_id: issue.key for issue in team.issues}
+    table = [
+        TableDeployment(
+            deployment_id=row.deployment_id,
+            name=row.deployment_id,
+            deployed_at=row.at,
+            failed=row.failed,
+            issue_keys=tuple(keys.get(number, f"NONE-{number}") for number in row.issue_ids),
+            versions=row.version_ids,
+        )
+        for row in team.table
+    ]
+    with current.sessions.begin() as session:
+        store.save_issues(session, "payments", [_parsed(issue) for issue in team.issues])
+        store.save_statuses(session, "payments", team.statuses)
+        store.save_versions(session, "payments", team.versions)
+        store.save_table_deployments(session, "payments", table)
+        store.save_cache(session, cache(team, rules, as_of))
+
+
+def _parsed(issue: Issue) -> Issue:
+    """Each item of its history once, which is what parsing leaves of what Jira repeats."""
+    unique = {(change.history_id, change.field, change.position): change for change in issue.transitions}
+    return replace(issue, transitions=tuple(unique.values()))
+
+
+def cache(team: Team, rules: Rules, as_of: datetime) -> CacheMetadata:
+    """Cache Metadata whose fetch began at the as-of and resolved the fields to what the rules map."""
+    key = digest("payments")
+    cursor = {"resolved": dict(rules.fields)}
+    return CacheMetadata(
+        cache_key=key,
+        creation_timestamp=as_of,
+        expiration_timestamp=as_of + timedelta(days=1),
+        data_size_bytes=0,
+        version_identifier="1",
+        config_hash=key,
+        issue_count=len(team.issues),
+        jql_query="project = PAY",
+        profile="payments",
+        data_as_of=as_of,
+        cursor=cursor,
+    )
+
+
+def calculated(current: InProcess, as_of: datetime | None = None) -> None:
+    """A whole calculation, as a worker would do it after a cache hit."""
+    run, _ = steps.request(current.sessions, "payments", "calculate", current.now(), as_of=as_of)
+    calculate.work(current, run)
+    for _ in METRIC_TYPES:
+        calculate._metric(current, console_world.found(current, run))
+    with current.sessions.begin() as session:
+        store.end_run(session, run.run_id, run.attempt, current.now())
+
+
+def configuration(rules: Rules) -> str:
+    """The configuration that says these rules."""
+    text = CONFIG.format(
+        zone=_toml(rules.timezone),
+        days=rules.time_period_days,
+        weeks=rules.history_weeks,
+        failure_values=_toml(rules.failure_values),
+    )
+    text += _section("workflow", rules.workflow) + _section("categories", rules.categories)
+    text += _section("fields", rules.fields)
+    for name, section in (("deployments", rules.deployments), ("incidents", rules.incidents)):
+        if section is not None:
+            text += _section(name, {key: value for key, value in asdict(section).items() if value})
+    return text
+
+
+def _section(name: str, values: Mapping[str, Any]) -> str:
+    lines: Iterable[str] = (f"{key} = {_toml(value)}" for key, value in values.items())
+    return "\n".join([f"[profiles.payments.{name}]", *lines, ""])
+
+
+def _toml(value: Any) -> str:
+    """Texts and lists of them are written in TOML as in JSON."""
+    return json.dumps(value)

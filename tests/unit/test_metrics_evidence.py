@@ -1,0 +1,155 @@
+"""What set an instant: the right entry of several, the field, the creation; and which incidents marked a failure."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from metric_rows import REVIEW_WAITS, STATUSES, at, issue, time
+from metric_teams import prepared
+from naive_metrics import Team
+
+from models.metrics import evidence
+from models.metrics.calculate import explain
+from models.metrics.evidence import Accuser, Candidate, Evidence
+from models.metrics.facts import Context
+from models.records import DeploymentRules, IncidentRules, Issue, Rules, Transition
+
+AS_OF = "11-01"
+INCIDENTS = IncidentRules(("Incident",))
+
+
+def set_by(metric: str, item: Issue, **rules: Any) -> dict[str, Evidence]:
+    """What set the instants of the one part that an issue is to a metric."""
+    profile = Rules(workflow=REVIEW_WAITS, **rules)
+    ready = prepared(Team((item,), STATUSES), profile, time(AS_OF))
+    found = explain(metric, ready, ready.windows[0])
+    (part,) = (*found.used, *found.left_out)
+    return evidence.set_by(part, item, Context.of(profile, STATUSES), at(AS_OF))
+
+
+def moves(found: Evidence) -> tuple[str, str | None, Any, str]:
+    """A change of status in short."""
+    return found.source, found.before, found.after, found.history_id
+
+
+def test_the_first_start_and_the_last_finish_of_a_reopened_issue() -> None:
+    """Started on the 2nd; done on the 4th, re-opened, done again on the 20th, and closed later without effect."""
+    item = issue(1, "10-01 → 1", "10-02 → 2", "10-04 → 4", "10-06 → 3", "10-20 → 4", "10-25 → 5")
+    found = set_by("flow_time", item)
+    assert moves(found["started"]) == ("history", "Open", "Doing", "100")
+    assert moves(found["done"]) == ("history", "Review", "Done", "103")
+    assert found["done"].at == at("10-20")
+
+
+def test_an_issue_born_in_progress_was_started_by_its_creation() -> None:
+    """There is no entry to name, but the status it was born in."""
+    found = set_by("flow_time", issue(1, "10-05 09:00 → 2", "10-07 → 4"))
+    assert found["started"] == Evidence("created", at("10-05 09:00"), "P-1", "status", after="Doing")
+
+
+def test_a_change_dated_before_the_creation_is_told_with_its_own_instant() -> None:
+    """An imported issue: it counts at the creation, and the history says September."""
+    found = set_by("flow_time", issue(1, "10-05 → 1", "09-01 → 2", "10-07 → 4"))
+    assert (found["started"].at, found["started"].history_id) == (at("09-01"), "100")
+
+
+def test_what_happens_at_the_as_of_is_no_evidence() -> None:
+    """Re-opened at the very as-of: still done by the entry before."""
+    found = set_by("flow_time", issue(1, "10-01 → 2", "10-20 → 4", "11-01 → 2"))
+    assert moves(found["done"]) == ("history", "Doing", "Done", "100")
+
+
+def test_a_load_names_the_status_the_item_is_in() -> None:
+    """Started in Doing, now in Review."""
+    found = set_by("flow_load", issue(1, "10-01 → 1", "10-02 → 2", "10-04 → 3"))
+    assert moves(found["started"]) == ("history", "Open", "Doing", "100")
+    assert moves(found["stage"]) == ("history", "Doing", "Review", "101")
+
+
+def test_not_delivered_names_the_entry_that_set_the_resolution() -> None:
+    """Resolved as Done, then as Duplicate: the entry of the present one; without any entry, the field."""
+    item = issue(1, "10-01 → 2", "10-20 → 4", resolution="Duplicate")
+    entries = [
+        Transition(time(f"10-{20 + number}"), number, 0, "resolution", str(number), None, before, None, after)
+        for number, (before, after) in enumerate([(None, "Done"), ("Done", "Duplicate")])
+    ]
+    told = replace(item, transitions=(*entries, *item.transitions))
+    assert moves(set_by("flow_velocity", told)["resolution"]) == ("history", "Done", "Duplicate", "1")
+    assert set_by("flow_velocity", item)["resolution"] == Evidence(
+        "field", None, "P-1", "resolution", after="Duplicate"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "restored"),
+    [
+        (None, ("history", "Doing", "Done", "100")),
+        ("2026-10-08T12:00:00.000+0000", ("field", None, "2026-10-08T12:00:00.000+0000", "")),
+    ],
+)
+def test_a_restoration_stands_on_its_field_or_else_on_the_history(value: str | None, restored: tuple[Any, ...]) -> None:
+    """Only an issue without a value is restored when it is done."""
+    item = issue(1, "10-05 → 2", "10-07 → 4", type="Incident", cf_1=value)
+    found = set_by("mttr", item, incidents=INCIDENTS, fields={"restored_at": "cf_1"})
+    assert moves(found["restored"]) == restored
+    assert found["detected"].source == "created"
+
+
+def test_a_value_that_is_no_moment_is_shown_as_it_stands() -> None:
+    """Under the name of what it should have begun."""
+    item = issue(1, "10-05 → 2", "10-07 → 4", type="Incident", cf_1={"value": "soon"})
+    found = set_by("mttr", item, incidents=INCIDENTS, fields={"detected_at": "cf_1.value"})
+    assert found["detected"] == Evidence(
+        "field", None, "P-1", "detected_at", after={"value": "soon"}, mapped_to="cf_1.value"
+    )
+
+
+def test_a_deploying_issue_happened_by_its_field_or_when_it_was_done() -> None:
+    """A date at or after the as-of has not happened, and nothing stands in for it."""
+    rules = Rules(deployments=DeploymentRules("issues", types=("Release",)), fields={"deployed_at": "cf"})
+    context = Context.of(rules, STATUSES)
+    release = issue(1, "10-05 → 2", "10-07 → 4", type="Release")
+    for value, expected in ((None, at("10-07")), ("2026-10-09T00:00:00Z", at("10-09")), ("2026-11-01T00:00:00Z", None)):
+        found = evidence.deployed(replace(release, fields={"cf": value}), context, at(AS_OF))
+        assert (found and found[0]) == expected
+    assert evidence.deployed(release, context, at("10-05")) is None
+
+
+def test_stays_add_up_to_the_time_in_each_stage() -> None:
+    """Two days of work, one of waiting, three of work, of which the re-opening is a part."""
+    item = issue(1, "10-01 → 1", "10-02 → 2", "10-04 → 3", "10-05 → 2", "10-08 → 4")
+    context = Context.of(Rules(workflow=REVIEW_WAITS), STATUSES)
+    days = [
+        (stay.status, stay.stage, (stay.until - stay.at) / 86_400e6)
+        for stay in evidence.stays(item, context, at("10-09"))
+    ]
+    assert days == [
+        ("Open", "todo", 1),
+        ("Doing", "active", 2),
+        ("Review", "waiting", 1),
+        ("Doing", "active", 3),
+        ("Done", "done", 1),
+    ]
+
+
+def test_a_version_was_failed_by_each_incident_that_names_it() -> None:
+    """Created before or after, oldest first; one of another version is none."""
+    group = [Candidate("a", 5, version_ids=frozenset("1")), Candidate("b", 7, version_ids=frozenset("2"))]
+    late, early = Accuser("8", "P-8", 9, frozenset("2")), Accuser("9", "P-9", 1, frozenset("13"))
+    assert evidence.failed_by(group, None, [late, Accuser("7", "P-7", 2, frozenset("3")), early], by_links=False) == [
+        early,
+        late,
+    ]
+
+
+@pytest.mark.parametrize(("created", "named"), [(4, False), (5, True), (8, True), (9, False)])
+def test_an_entry_was_failed_by_a_linked_incident_before_the_next_one(created: int, *, named: bool) -> None:
+    """From the entry on, and before the item's next; whichever side the link was drawn from."""
+    entry = Candidate("1.a", 5, issue_ids=frozenset("1"), linked_ids=frozenset("8"))
+    after = Candidate("1.b", 9, issue_ids=frozenset("1"))
+    until = evidence.next_of(entry, [after, entry, Candidate("2.c", 6, issue_ids=frozenset("2"))])
+    accusers = [Accuser("8", "P-8", created), Accuser("9", "P-9", created, linked_ids=frozenset("1"))]
+    strangers = [Accuser("7", "P-7", created, frozenset("1"), frozenset("2"))]
+    found = evidence.failed_by([entry], until, [*accusers, *strangers], by_links=True)
+    assert found == (accusers if named else [])
+    assert evidence.next_of(after, [entry, after]) is None
