@@ -17,6 +17,7 @@ from models.metrics.windows import parse_as_of
 from models.records import FetchOperation, Run, instant, iso
 from worker import runtime, settings
 from worker.errors import ConfigError, FatalError
+from worker.redact import redact
 from worker.runtime import Runtime
 
 
@@ -104,8 +105,22 @@ def _carry_out(current: Runtime, wish: Wish, *, no_wait: bool) -> None:
         raise
     finally:
         current.close()
-    if any(run.state == "failed" for run in runs):
-        raise click.exceptions.Exit(1)
+    failed = [run for run in runs if run.state == "failed"]
+    if failed:
+        raise click.exceptions.Exit(2 if all(_lacks_token(current, run) for run in failed) else 1)
+
+
+def _lacks_token(current: Runtime, run: Run) -> bool:
+    """Whether a run failed because its token is not where the configuration says; only the run knows if it was needed.
+
+    For a calculation with valid data needs none, and a worker elsewhere may have what is missing here.
+    """
+    found = current.settings
+    try:
+        found.connections[found.profiles[run.profile].connection].token(os.environ)
+    except ConfigError as error:
+        return run.error == str(redact(str(error)))
+    return False
 
 
 def _enqueue_only(current: Runtime, wish: Wish) -> None:
