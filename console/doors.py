@@ -85,6 +85,8 @@ def _run_flower(*args: str) -> None:
     current = runtime.Runtime(settings.load(None, os.environ))
     runtime.adopt(current)
     runtime.configure_logs(current.settings)
+    if current.server:
+        current.server.watch()
     sys.argv = ["celery", "-A", "worker.app", "flower", *args]
     try:
         main()

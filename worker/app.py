@@ -22,7 +22,6 @@ def configured() -> dict[str, Any]:
     schedule = app.loader.import_from_cwd("scheduler.schedule")
     return {
         "broker_url": current.broker_url,
-        "result_backend": current.broker_url,
         "timezone": current.settings.timezone,
         "beat_schedule": schedule.beat_schedule(current.settings),
         "beat_schedule_filename": str(current.settings.state_dir / "celerybeat-schedule"),
@@ -39,7 +38,10 @@ def _set_up_logging(**_: Any) -> None:
 @signals.beat_init.connect
 def _begin(**_: Any) -> None:
     guard.mend_kombu()
-    atexit.register(runtime.current().close)  # the last to leave stops the embedded server; children leave without it
+    current = runtime.current()
+    if current.server:
+        current.server.watch()
+    atexit.register(current.close)  # the last to leave stops the embedded server; children leave without it
 
 
 @signals.worker_init.connect
