@@ -55,7 +55,7 @@ def show_results(
         if profile is not None:
             _known_profile(current, session, profile)
         stored = store.load_results(session, profile=profile, metric=metric, kind=kind)
-        chosen = {name: _chosen(current, name, rows, as_of) for name, rows in _by_profile(stored).items()}
+        chosen = {name: _chosen(current, session, name, rows, as_of) for name, rows in _by_profile(stored).items()}
         if not chosen:
             raise FatalError(_nothing(profile))
         sheets = {name: _sheet(current, session, name, rows, metric) for name, rows in chosen.items()}
@@ -103,16 +103,24 @@ def _by_profile(rows: Iterable[MetricResult]) -> dict[str, list[MetricResult]]:
     return found
 
 
-def _chosen(current: Runtime, profile: str, rows: list[MetricResult], text: str | None) -> list[MetricResult]:
+def _chosen(
+    current: Runtime, session: Session, profile: str, rows: list[MetricResult], text: str | None
+) -> list[MetricResult]:
     as_of = reading.as_of_option(text, reading.zone_of(current, profile))
     if as_of is None:
         return newest(rows)
     found = newest(at(rows, as_of))
     if not found:
-        raise FatalError(
-            f"no result of {profile!r} is stored for {text}; calculate it: flowbeat calculate {profile} --as-of {text}"
-        )
+        raise FatalError(f"no result of {profile!r} is stored for {text}; {_remedy(session, profile, as_of, text)}")
     return found
+
+
+def _remedy(session: Session, profile: str, as_of: datetime, text: str | None) -> str:
+    """What to do for the results of an instant; one later than the data cannot be calculated yet."""
+    cache = store.find_cache(session, profile)
+    if cache and cache.data_as_of and as_of > cache.data_as_of:
+        return f"it is later than the data: leave --as-of out, or once it is past: flowbeat refresh {profile}"
+    return f"calculate it: flowbeat calculate {profile} --as-of {text}"
 
 
 def _nothing(profile: str | None) -> str:
