@@ -63,6 +63,7 @@ COMMANDS: tuple[click.Command, ...] = (refresh, calculate)
 def opened() -> Runtime:
     """The runtime of a command that makes work: logs attached, schema up to date."""
     current = Runtime(settings.load(None, os.environ))
+    settings.require_file(current.settings)
     runtime.adopt(current)
     runtime.configure_logs(current.settings, console=False)
     migrate(current.engine)
@@ -73,12 +74,12 @@ def known(current: Runtime, names: Sequence[str]) -> tuple[str, ...]:
     """The profiles asked for, else all of them; raises ConfigError for a name nobody configured, or for none at all."""
     configured = current.settings.profiles
     if not configured:
-        raise ConfigError("no profile is configured; write a flowbeat.toml with: flowbeat init")
+        raise ConfigError(f"{current.settings.path} has no profile; add a section [profiles.<name>]")
     for name in names:
         if name not in configured:
             near = get_close_matches(name, configured, n=1)
             advice = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(configured)}"
-            raise ConfigError(f"no profile {name!r}; {advice}")
+            raise ConfigError(f"{current.settings.path} has no profile {name!r}; {advice}")
     return tuple(dict.fromkeys(names)) or tuple(configured)
 
 

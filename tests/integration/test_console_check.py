@@ -217,12 +217,14 @@ def test_the_data_line_tells_age_failure_and_oddities(folder: Path, queue: str) 
 
 
 def test_a_folder_without_configuration_is_told_what_to_do(tmp_path: Path, queue: str) -> None:
-    """No file, no profile: a warning, and nothing is asked of any Jira."""
+    """The one thing broken is that we are in a wrong folder; nothing else is looked at, and nothing made there."""
     said = world.say_apart(tmp_path, "check", "--format", "json", FLOWBEAT_CONFIG="", FLOWBEAT_REDIS_URL=queue)
-    lines = {line["what"]: line for line in json.loads(said.out)}
-    assert lines["configuration"]["advice"] == "write one: flowbeat init"
-    assert lines["database"]["state"] == "warning"
-    assert said.code == 0
+    assert said.code == 1
+    (line,) = said.json
+    assert (line["what"], line["state"]) == ("configuration", "bad")
+    assert f"no flowbeat.toml in {tmp_path}" in line["message"]
+    assert line["advice"].endswith("flowbeat init")
+    assert list(tmp_path.iterdir()) == []
 
 
 def _folder(place: Path, url: str) -> Path:
