@@ -3,9 +3,9 @@
 # --- tasks: found by name, carried as JSON ---
 imports = ("tasks.fetch", "tasks.calculate", "tasks.maintain")
 task_default_queue = "flowbeat"
-task_serializer = result_serializer = "json"
+task_serializer = "json"
 accept_content = ["json"]
-task_ignore_result = True  # results are rows in the database; waiting reads the table `runs`
+task_ignore_result = True  # no result backend: results are rows in the database, waiting reads the table `runs`
 task_track_started = True  # so that Flower shows what is running
 
 # --- at least once: a task is acknowledged when it has ended, and every task may run twice ---
@@ -42,9 +42,6 @@ broker_transport_options = {
     "socket_connect_timeout": 5,
     "socket_keepalive": True,
 }
-result_backend_transport_options = {"visibility_timeout": visibility_timeout, "retry_policy": {"timeout": 5.0}}
-redis_backend_health_check_interval = 25
-result_expires = 86_400
 
 # --- what operators see ---
 worker_send_task_events = True  # Flower lives from these

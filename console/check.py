@@ -29,7 +29,8 @@ def check(form: Format) -> None:
     current = Runtime(settings.load(None, os.environ))
     runtime.adopt(current)
     try:
-        _log_if_possible(current)
+        if current.settings.path is not None:
+            _log_if_possible(current)
         lines = _lines(current)
     finally:
         current.close()
@@ -55,6 +56,8 @@ def _log_if_possible(current: Runtime) -> None:
 
 def _lines(current: Runtime) -> list[Line]:
     """Each look by itself, so that one that fails hides no other."""
+    if current.settings.path is None:  # the rest would be about, and in part made in, a folder that is none of ours
+        return list(looks.configuration(current))
     connections = sorted({profile.connection for profile in current.settings.profiles.values()})
     return [
         *_careful("configuration", lambda: looks.configuration(current)),

@@ -70,6 +70,7 @@ COMMANDS: tuple[click.Command, ...] = (worker, beat, flower, sandbox)
 def _become_celery(*args: str) -> None:
     """Replace this process: signals reach Celery directly."""
     found = settings.load(None, os.environ)  # a wrong configuration is told in one sentence, before Celery starts
+    settings.require_file(found)
     found.state_dir.mkdir(parents=True, exist_ok=True)  # beat keeps its schedule there
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # with Celery's soft shutdown: running slices get their time
     sys.stdout.flush()
@@ -83,8 +84,11 @@ def _run_flower(*args: str) -> None:
     from worker import runtime  # noqa: PLC0415 - the same
 
     current = runtime.Runtime(settings.load(None, os.environ))
+    settings.require_file(current.settings)
     runtime.adopt(current)
     runtime.configure_logs(current.settings)
+    if current.server:
+        current.server.watch()
     sys.argv = ["celery", "-A", "worker.app", "flower", *args]
     try:
         main()

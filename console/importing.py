@@ -49,6 +49,7 @@ def deployments(file: BinaryIO, *, profile: str | None, dry_run: bool) -> None:
     imported. docs/deployments.md says more.
     """
     current = Runtime(settings.load(None, os.environ))
+    settings.require_file(current.settings)
     try:
         name = _profile(current, profile)
         found = _read(file, reading.zone_of(current, name))

@@ -38,6 +38,7 @@ def logs_command(**chosen: Any) -> None:
     found = settings.load(None, os.environ)
     chosen["since"] = _since(chosen["since"], datetime.now(UTC))
     if not (found.log_dir / files.APP).exists() and not follow:
+        settings.require_file(found)
         raise FatalError(f"there is no log yet in {found.log_dir}; refresh, calculate and workers write one")
     entries = (files.follow if follow else files.read)(found.log_dir, **chosen)
     _print(entries, form)

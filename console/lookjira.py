@@ -1,16 +1,18 @@
-"""What the check command asks each Jira: is it there, who are we to it, does it take our JQL, has it our fields."""
+"""What the check command asks each Jira: is it there, who are we to it, does it take our JQL, has it what we name."""
 
+import json
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
+from console import looknames
 from console.looks import Line
 from worker.errors import FatalError
 from worker.jira import fields, parse
 from worker.jira.client import Client
-from worker.jira.jql import without_order
+from worker.jira.jql import combined, without_order
 from worker.jira.pages import required
 from worker.jira.site import identify, reader
 from worker.runtime import Runtime
@@ -33,9 +35,10 @@ def connection(current: Runtime, found: Connection) -> Iterator[Line]:
     site = identify(client)
     yield Line(what, "ok", f"{urlsplit(found.base_url).netloc} answers ({site.flavour})")
     yield from _login(client, what, site.flavour)
+    lists = looknames.Lists(client, _api(site.flavour))
     for profile in current.settings.profiles.values():
         if profile.connection == found.name:
-            yield from _profile(client, site.flavour, profile)
+            yield from _profile(client, site.flavour, profile, lists)
 
 
 def moving(jql: str) -> str | None:
@@ -58,21 +61,29 @@ def _reach(found: Connection) -> None:
         ) from error
 
 
+def _api(flavour: str) -> str:
+    return f"/rest/api/{3 if flavour == 'cloud' else 2}"
+
+
 def _login(client: Client, what: str, flavour: str) -> Iterator[Line]:
     if client.anonymous:
         yield Line(what, "warning", "asked without a login", "name a token with token_env, unless that is meant")
         return
-    account = client.get(f"/rest/api/{3 if flavour == 'cloud' else 2}/myself")
+    account = client.get(f"{_api(flavour)}/myself")
     zone = account.get("timeZone") if isinstance(account, dict) else None
     yield Line(what, "ok", f"logged in; the account's time zone is {zone or 'not told'}")
 
 
-def _profile(client: Client, flavour: str, profile: Profile) -> Iterator[Line]:
-    yield from _jql(client, flavour, profile)
+def _profile(client: Client, flavour: str, profile: Profile, lists: looknames.Lists) -> Iterator[Line]:
+    found = yield from _jql(client, flavour, profile)
     yield from _fields(client, flavour, profile)
+    yield from looknames.unknown(lists, profile)
+    if found:
+        yield from _subtasks(client, flavour, profile, lists)
 
 
-def _jql(client: Client, flavour: str, profile: Profile) -> Iterator[Line]:
+def _jql(client: Client, flavour: str, profile: Profile) -> Generator[Line, None, int]:
+    """The lines about the JQL; returns how many issues it finds, 0 where it was refused."""
     what = f"profile {profile.name}"
     moves = moving(profile.jql)
     if moves:
@@ -82,12 +93,13 @@ def _jql(client: Client, flavour: str, profile: Profile) -> Iterator[Line]:
         count = _count(client, flavour, profile.jql)
     except FatalError as error:
         yield Line(what, "bad", f"its JQL was refused: {error}", f"correct profiles.{profile.name}.jql")
-        return
+        return 0
     if count:
         yield Line(what, "ok", f"its JQL finds about {count:,} issues")
     else:
         advice = "check the project and what this account may see"
         yield Line(what, "warning", "its JQL finds no issue", advice)
+    return count
 
 
 def _count(client: Client, flavour: str, jql: str) -> int:
@@ -96,6 +108,28 @@ def _count(client: Client, flavour: str, jql: str) -> int:
         return int(required(client.post("/rest/api/3/search/approximate-count", {"jql": plain}), "count", int))
     found = client.post("/rest/api/2/search", {"jql": plain, "maxResults": 0, "fields": ["id"]})
     return int(required(found, "total", int))
+
+
+def _subtasks(client: Client, flavour: str, profile: Profile, lists: looknames.Lists) -> Iterator[Line]:
+    """Sub-tasks are left out by name, and a site may call them otherwise: those the JQL finds count twice."""
+    what = f"profile {profile.name}"
+    try:
+        types = looknames.uncounted_subtasks(lists, profile.rules)
+        numbers = ", ".join(each.number for each in types)
+        count = _count(client, flavour, combined(profile.jql, f"issuetype in ({numbers})")) if types else 0
+    except FatalError as error:
+        yield Line(what, "warning", f"whether sub-tasks count twice cannot be seen: {error}")
+        return
+    if not count:
+        return
+    names = [each.name for each in types]
+    line = json.dumps([*profile.rules.ignored_types, *names], ensure_ascii=False)
+    yield Line(
+        what,
+        "warning",
+        f"about {count:,} sub-tasks count as work beside their parents ({', '.join(names)})",
+        f"to leave them out, write under [profiles.{profile.name}]: ignored_types = {line}",
+    )
 
 
 def _fields(client: Client, flavour: str, profile: Profile) -> Iterator[Line]:

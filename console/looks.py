@@ -14,7 +14,7 @@ from console.render import span
 from models import store
 from models.database import newest_revision
 from models.records import CacheMetadata, FetchOperation
-from worker import logs
+from worker import logs, settings
 from worker.runtime import Runtime
 
 OLDEST_REDIS: Final = (6, 2)
@@ -36,7 +36,8 @@ def configuration(current: Runtime) -> Iterator[Line]:
     """That there is a file, and a profile in it; whether its keys are right was seen when it was read."""
     found = current.settings
     if found.path is None:
-        yield Line("configuration", "warning", "no flowbeat.toml here", "write one: flowbeat init")
+        where = f"there is no {settings.CONFIG_NAME} in {Path.cwd()}, and {settings.CONFIG_VARIABLE} names none"
+        yield Line("configuration", "bad", where, "go to the folder that has one, or write one here: flowbeat init")
     elif not found.profiles:
         yield Line("configuration", "warning", f"{found.path} has no profile", "add a section [profiles.<name>]")
     else:

@@ -40,6 +40,7 @@ def require_schema(current: Runtime) -> None:
     """Raise FatalError unless the database is there and of this program's schema."""
     missing = missing_file(current)
     if missing is not None:
+        settings.require_file(current.settings)
         raise FatalError(f"there is no database yet at {missing}; flowbeat refresh makes and fills it")
     found = schema_of(current)
     if found is None:

@@ -142,7 +142,8 @@ def _chosen(
 
 def _not_calculated(profile: str, text: str | None, as_of: datetime, cache: CacheMetadata | None) -> str:
     if cache is not None and cache.data_as_of is not None and as_of > cache.data_as_of:
-        return f"--as-of {text} is later than the data of {profile!r}; fetch newer data: flowbeat refresh {profile}"
+        later = f"--as-of {text} is later than the data of {profile!r}"
+        return f"{later}: leave --as-of out, or once it is past: flowbeat refresh {profile}"
     return f"no result of {profile!r} is stored for {text}; calculate it: flowbeat calculate {profile} --as-of {text}"
 
 

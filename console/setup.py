@@ -7,7 +7,7 @@ import click
 
 from console.template import TEMPLATE
 from worker.errors import FatalError
-from worker.settings import CONFIG_NAME, CONFIG_VARIABLE, load
+from worker.settings import CONFIG_NAME, CONFIG_VARIABLE, load, require_file
 
 
 @click.command()
@@ -35,6 +35,7 @@ def migrate() -> None:
     from worker.runtime import Runtime  # noqa: PLC0415 - the same
 
     current = Runtime(load(None, os.environ))
+    require_file(current.settings)
     try:
         schema_of(current)
         before, now = database.migrate(current.engine)

@@ -5,9 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from console import faults
 from models import store
 from models.records import METRIC_TYPES, Run
 from tasks import maintain
@@ -36,9 +39,17 @@ def until_ended(
                 return runs
             keep()
             if time.monotonic() - swept > SWEEP_SECONDS:  # beat may not run while somebody waits
-                maintain.pick_up_silent(current)
+                _sweep(current, console)
                 swept = time.monotonic()
             time.sleep(POLL_SECONDS)
+
+
+def _sweep(current: Runtime, console: Console) -> None:
+    """Without its queue a run only waits: it goes on when the server is back, its own or the one redis_url names."""
+    try:
+        maintain.pick_up_silent(current)
+    except (BrokerError, RedisError) as error:
+        console.print(f"{faults.sentence(error)}; waiting for it, Ctrl-C leaves", highlight=False)
 
 
 def _look(current: Runtime, run_ids: Sequence[str]) -> list[Run]:
@@ -87,6 +98,8 @@ class _Lines:
         pass
 
     def show(self, run: Run, now: datetime) -> None:
+        if run.state == "queued" and run.run_id in self._said:
+            return  # between two steps
         part = run.state if run.state in ("queued", "waiting", "completed", "failed") else _part(run)
         if self._said.get(run.run_id) != part:
             self._said[run.run_id] = part

@@ -17,6 +17,7 @@ from models.metrics.windows import parse_as_of
 from models.records import FetchOperation, Run, instant, iso
 from worker import runtime, settings
 from worker.errors import ConfigError, FatalError
+from worker.redact import redact
 from worker.runtime import Runtime
 
 
@@ -62,6 +63,7 @@ COMMANDS: tuple[click.Command, ...] = (refresh, calculate)
 def opened() -> Runtime:
     """The runtime of a command that makes work: logs attached, schema up to date."""
     current = Runtime(settings.load(None, os.environ))
+    settings.require_file(current.settings)
     runtime.adopt(current)
     runtime.configure_logs(current.settings, console=False)
     migrate(current.engine)
@@ -72,12 +74,12 @@ def known(current: Runtime, names: Sequence[str]) -> tuple[str, ...]:
     """The profiles asked for, else all of them; raises ConfigError for a name nobody configured, or for none at all."""
     configured = current.settings.profiles
     if not configured:
-        raise ConfigError("no profile is configured; write a flowbeat.toml with: flowbeat init")
+        raise ConfigError(f"{current.settings.path} has no profile; add a section [profiles.<name>]")
     for name in names:
         if name not in configured:
             near = get_close_matches(name, configured, n=1)
             advice = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(configured)}"
-            raise ConfigError(f"no profile {name!r}; {advice}")
+            raise ConfigError(f"{current.settings.path} has no profile {name!r}; {advice}")
     return tuple(dict.fromkeys(names)) or tuple(configured)
 
 
@@ -104,8 +106,22 @@ def _carry_out(current: Runtime, wish: Wish, *, no_wait: bool) -> None:
         raise
     finally:
         current.close()
-    if any(run.state == "failed" for run in runs):
-        raise click.exceptions.Exit(1)
+    failed = [run for run in runs if run.state == "failed"]
+    if failed:
+        raise click.exceptions.Exit(2 if all(_lacks_token(current, run) for run in failed) else 1)
+
+
+def _lacks_token(current: Runtime, run: Run) -> bool:
+    """Whether a run failed because its token is not where the configuration says; only the run knows if it was needed.
+
+    For a calculation with valid data needs none, and a worker elsewhere may have what is missing here.
+    """
+    found = current.settings
+    try:
+        found.connections[found.profiles[run.profile].connection].token(os.environ)
+    except ConfigError as error:
+        return run.error == str(redact(str(error)))
+    return False
 
 
 def _enqueue_only(current: Runtime, wish: Wish) -> None:

@@ -113,6 +113,8 @@ def serving(current: Runtime) -> Iterator[OwnWorker]:
     Also when the terminal is closed or we are told to end: that is then the same as Ctrl-C.
     """
     own = OwnWorker(current)
+    if current.server:
+        current.server.watch()
     before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         own.serve()

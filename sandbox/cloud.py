@@ -177,6 +177,8 @@ _V3: Final[Doors] = {
     ("GET", "/field/search"): field_search,
     ("GET", "/status"): common.statuses,
     ("GET", "/issuetype"): common.issue_types,
+    ("GET", "/priority"): common.priorities,
+    ("GET", "/resolution"): common.resolutions,
     ("GET", "/myself"): common.myself,
     ("GET", "/serverInfo"): common.server_info,
     ("GET", "/project/search"): projects,

@@ -25,6 +25,16 @@ def issue_types(call: Call) -> Response:
     return page(call.site.catalogue.types)
 
 
+def priorities(call: Call) -> Response:
+    """Every priority of the site, as a plain array."""
+    return page(call.site.catalogue.priorities)
+
+
+def resolutions(call: Call) -> Response:
+    """Every resolution of the site, as a plain array."""
+    return page(call.site.catalogue.resolutions)
+
+
 def myself(call: Call) -> Response:
     """Who asks; `timeZone` is the zone JQL's dates are read in."""
     if call.account is None:

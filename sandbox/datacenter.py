@@ -28,6 +28,8 @@ _V2: Final[Doors] = {
     ("GET", "/field"): common.fields,
     ("GET", "/status"): common.statuses,
     ("GET", "/issuetype"): common.issue_types,
+    ("GET", "/priority"): common.priorities,
+    ("GET", "/resolution"): common.resolutions,
     ("GET", "/myself"): common.myself,
     ("GET", "/serverInfo"): common.server_info,
     ("GET", "/project/{project}/versions"): common.versions,

@@ -133,8 +133,8 @@ def as_of(profile: str, wanted: datetime | None, data_as_of: datetime) -> dateti
     """The instant to calculate for: the one asked for, else that of the data; never later than the data."""
     if wanted is not None and wanted > data_as_of:
         raise FatalError(
-            f"--as-of {iso(wanted)} is later than the data of {profile!r} ({iso(data_as_of)});"
-            f" fetch newer data first: flowbeat refresh {profile}"
+            f"--as-of {iso(wanted)} is later than the data of {profile!r} ({iso(data_as_of)}); leave --as-of out for "
+            f"the newest results, or once that instant is past: flowbeat refresh {profile}"
         )
     return wanted or data_as_of
 

@@ -3,12 +3,15 @@
 import atexit
 import gc
 import os
+import sys
 from typing import Any
 
 from celery import Celery, signals
 
 from models.database import migrate
 from worker import guard, logs, runtime, settings
+from worker.errors import ConfigError
+from worker.runtime import Runtime
 
 app = Celery("flowbeat")
 app.config_from_object("celeryconfig")
@@ -17,16 +20,26 @@ app.config_from_object("celeryconfig")
 @app.add_defaults
 def configured() -> dict[str, Any]:
     """What depends on the configuration; Celery asks for it when it first needs it."""
-    current = runtime.current()
+    current = _current_or_exit()
     # By name, for the rooms depend on the worker and not the other way round.
     schedule = app.loader.import_from_cwd("scheduler.schedule")
     return {
         "broker_url": current.broker_url,
-        "result_backend": current.broker_url,
         "timezone": current.settings.timezone,
         "beat_schedule": schedule.beat_schedule(current.settings),
         "beat_schedule_filename": str(current.settings.state_dir / "celerybeat-schedule"),
     }
+
+
+def _current_or_exit() -> Runtime:
+    """Celery's own commands end with our sentence in place of its traceback, as ours do."""
+    try:
+        current = runtime.current()
+        settings.require_file(current.settings)
+    except ConfigError as error:
+        sys.stderr.write(f"flowbeat: {error}\n")
+        raise SystemExit(2) from error
+    return current
 
 
 @signals.setup_logging.connect
@@ -39,7 +52,10 @@ def _set_up_logging(**_: Any) -> None:
 @signals.beat_init.connect
 def _begin(**_: Any) -> None:
     guard.mend_kombu()
-    atexit.register(runtime.current().close)  # the last to leave stops the embedded server; children leave without it
+    current = runtime.current()
+    if current.server:
+        current.server.watch()
+    atexit.register(current.close)  # the last to leave stops the embedded server; children leave without it
 
 
 @signals.worker_init.connect

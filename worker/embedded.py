@@ -13,9 +13,12 @@ import os
 import platform
 import re
 import shutil
+import socket as sockets
 import stat
 import subprocess
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -38,6 +41,9 @@ _FOUND_SECONDS = 2.0  # for a server found running to answer
 _LOADING_SECONDS = 120.0  # for a server that answers, but is still reading its file
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.01
+_WATCH_SECONDS = 1.0
+_REVIVE_SECONDS = _LOADING_SECONDS + _START_SECONDS
+_REVIVE = "import pathlib, sys; from worker import embedded; embedded.ensure(pathlib.Path(sys.argv[1])).close()"
 
 
 class Handle:
@@ -46,7 +52,7 @@ class Handle:
     ``url`` is what Celery takes (``redis+socket:///…``), ``client_url`` what redis-py takes (``unix:///…``).
     """
 
-    __slots__ = ("_data", "_owner", "_socket", "_users_lock")
+    __slots__ = ("_data", "_left", "_owner", "_socket", "_users_lock", "_watched")
 
     def __init__(self, data: Path, socket: Path, users_lock: int) -> None:
         """Keep the data folder, the server's socket and the open, shared ``users.lock``; ``ensure`` calls this."""
@@ -54,6 +60,8 @@ class Handle:
         self._socket = socket
         self._users_lock = users_lock
         self._owner = os.getpid()
+        self._left = threading.Event()
+        self._watched = False
 
     @property
     def url(self) -> str:
@@ -63,6 +71,13 @@ class Handle:
     def client_url(self) -> str:
         return f"unix://{quote(str(self._socket))}"
 
+    def watch(self) -> None:
+        """Start the server again whenever it was killed, until the hold is closed; for whoever stays."""
+        if not self._watched:
+            self._watched = True
+            work = (self._data, self._socket, self._left)
+            threading.Thread(target=_revive_until, args=work, name="watch-server", daemon=True).start()
+
     def close(self) -> None:
         """Give up the hold; the last user stops the server and waits for its end.
 
@@ -70,6 +85,7 @@ class Handle:
         """
         if self._users_lock < 0 or self._owner != os.getpid():
             return
+        self._left.set()  # a revival that is under way finds no user, and stops again what it started
         with _exclusive(self._data / "starting.lock"):
             last = _try_lock(self._users_lock)
             os.close(self._users_lock)
@@ -193,6 +209,48 @@ def _launch(program: Path, data: Path, socket: Path, server_lock: int) -> None:
         pass_fds=(server_lock,),
         check=False,
     )
+
+
+def _revive_until(data: Path, socket: Path, left: threading.Event) -> None:
+    """Look after the server until the hold on it is given up; each trouble is told once."""
+    told = ""
+    while not left.wait(_WATCH_SECONDS):
+        trouble = _revive(data) if _is_gone(socket) else ""
+        if trouble and trouble != told:
+            log.error("embedded server is gone and cannot be started again", extra={"why": trouble})
+        told = trouble
+
+
+def _is_gone(socket: Path) -> bool:
+    """Whether nobody listens; seen without any lock, for a child forked meanwhile would keep it for ever."""
+    with sockets.socket(sockets.AF_UNIX) as probe:
+        probe.settimeout(_FOUND_SECONDS)
+        try:
+            probe.connect(str(socket))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return True
+        except OSError:  # too busy to answer is not gone
+            return False
+    return False
+
+
+def _revive(data: Path) -> str:
+    """Start the server from a process of its own, whose locks end with it; returns what went wrong, if anything did."""
+    try:
+        done = subprocess.run(  # noqa: S603 - our own interpreter and arguments
+            [sys.executable, "-c", _REVIVE, str(data.parent)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_REVIVE_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"its start failed ({type(error).__name__}): see {data / 'server.log'}"
+    if done.returncode == 0:
+        log.warning("embedded server was gone and is started again", extra={"folder": str(data)})
+        return ""
+    return done.stderr.strip().rpartition("\n")[2].partition(": ")[2]
 
 
 def _becomes_ready(data: Path, socket: Path, patience: float) -> bool:

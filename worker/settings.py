@@ -151,6 +151,15 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     return _settings(values, found)
 
 
+def require_file(found: Settings) -> None:
+    """Raise ConfigError where no file was found: there is no profile then, and all would be made in a wrong folder."""
+    if found.path is None:
+        raise ConfigError(
+            f"there is no {CONFIG_NAME} in {Path.cwd()}, and {CONFIG_VARIABLE} names none; go to the folder that has "
+            "one, or write one here: flowbeat init"
+        )
+
+
 def secrets(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Every configured secret that is present: tokens, and the passwords in the database's and Redis' URLs.
 

@@ -74,9 +74,11 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
             self._wait(current, run, error)
         except PASSING as error:
             self._wait(current, run, RetryableError(f"the step was interrupted ({type(error).__name__})"))
+        except FlowbeatError as error:  # its sentence says all there is to know: a person's slip is no traceback
+            self._fail(current, run, sentence(error))
         except Exception as error:
             log.exception("task failed")
-            if self.recover is not None and not isinstance(error, FlowbeatError):
+            if self.recover is not None:
                 type(self).recover(current, run, error)  # type: ignore[misc]  # checked above
                 return
             self._fail(current, run, sentence(error))

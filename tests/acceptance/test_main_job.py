@@ -90,7 +90,7 @@ def test_without_waiting_the_run_is_queued_and_its_id_printed(make_world: Callab
 
 
 def test_a_refused_login_is_one_sentence_and_leaves_the_data(make_world: Callable[..., World]) -> None:
-    """Exit code 1, what to check, a failed Fetch Operation, and the copy as it was."""
+    """Exit code 1, what to check, a failed Fetch Operation, the copy as it was, and no traceback."""
     world = make_world()
     world.run("refresh")
     before = dump(world)
@@ -101,6 +101,18 @@ def test_a_refused_login_is_one_sentence_and_leaves_the_data(make_world: Callabl
     failed = world.rows("select error from fetch_operations where state = 'failed'")
     assert len(failed) == 1
     assert "refused the login" in failed[0][0]
+    assert not any("exception" in line for line in world.log_lines())
+
+
+def test_a_missing_token_is_a_wrong_configuration(make_world: Callable[..., World]) -> None:
+    """Exit code 2 and a sentence, no traceback in any log; with valid data a calculation needs no token at all."""
+    world = make_world()
+    done = world.run("refresh", ACCEPTANCE_JIRA_TOKEN="")
+    assert done.returncode == 2
+    assert "the environment variable ACCEPTANCE_JIRA_TOKEN is not set" in done.stdout
+    assert not any("exception" in line for line in world.log_lines())
+    assert world.run("refresh").returncode == 0
+    assert world.run("calculate", ACCEPTANCE_JIRA_TOKEN="").returncode == 0
 
 
 def test_a_wrong_key_names_file_key_and_the_nearest_known(make_world: Callable[..., World]) -> None:

@@ -47,6 +47,29 @@ def test_a_worker_survives_a_restart_of_redis_with_a_message_in_hand(make_world:
     assert worker.poll() is None
 
 
+def test_a_wait_outlives_its_server(make_world: Callable[..., World]) -> None:
+    """The embedded server is killed while a refresh waits, with a worker of its own: both come to their end."""
+    world = make_world(latency=0.4, silent=5, issues=900)
+    waiting = world.start("refresh")
+    eventually(lambda: world.has("issues"))
+    os.kill(server_pid(world.folder), signal.SIGKILL)
+    assert waiting.wait(120) == 0
+    assert world.rows("select state from runs") == [("completed",)]
+    assert len(world.rows("select * from latest_results")) == 9
+
+
+def test_a_lone_worker_brings_its_server_back(make_world: Callable[..., World]) -> None:
+    """Nobody else is there, and it does not go on trying to reach a server that nobody starts."""
+    world = make_world()
+    worker = world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
+    eventually(lambda: any("ready." in line["message"] for line in world.log_lines()))
+    os.kill(server_pid(world.folder), signal.SIGKILL)
+    eventually(lambda: sum(line["message"].startswith("Connected to") for line in world.log_lines()) == 2)
+    assert world.run("refresh").returncode == 0
+    assert worker.poll() is None
+    assert not (world.folder / ".flowbeat" / "worker.out").exists()  # the refresh needed no worker of its own
+
+
 def test_two_waiting_refreshes_share_one_run(make_world: Callable[..., World]) -> None:
     """The second joins the first; both see it end."""
     world = make_world(latency=0.2)

@@ -117,6 +117,50 @@ def test_what_is_broken_is_said_and_hides_nothing_else(
     assert {"configuration", "database", "Redis", "Jira sandbox", "log files"} <= {line[0] for line in told}
 
 
+def test_misspelt_names_are_named_with_the_nearest(folder: Path, queue: str) -> None:
+    """What decides what counts is broken, a name that may be of a retired status a warning; built-in names are none."""
+    environ = {
+        "FLOWBEAT_PROFILES__PAYMENTS__INCIDENTS__TYPES": "Incidnt",
+        "FLOWBEAT_PROFILES__PAYMENTS__INCIDENTS__PRIORITIES": "Hihgest",
+        "FLOWBEAT_PROFILES__PAYMENTS__WORKFLOW__WAITING": "In Reviw,blocked,3",
+        "FLOWBEAT_PROFILES__PAYMENTS__EXCLUDED_RESOLUTIONS": "won't do,Declined,Dubplicate",
+    }
+    said = world.say_apart(folder, "check", "--format", "json", FLOWBEAT_REDIS_URL=queue, **environ)
+    told = {line["message"]: (line["state"], line["advice"]) for line in said.json if "has no" in line["message"]}
+    start = "profiles.payments."
+    assert told == {
+        f"{start}incidents.types: this Jira has no issue type 'Incidnt'": ("bad", "did you mean 'Incident'?"),
+        f"{start}incidents.priorities: this Jira has no priority 'Hihgest'": ("bad", "did you mean 'Highest'?"),
+        f"{start}workflow.waiting: this Jira has no status 'In Reviw'": ("warning", "did you mean 'In Review'?"),
+        f"{start}excluded_resolutions: this Jira has no resolution 'Dubplicate'": (
+            "warning",
+            "did you mean 'Duplicate'?",
+        ),
+    }
+    assert said.code == 1
+
+
+def test_a_name_near_no_other_gets_the_list(folder: Path, queue: str) -> None:
+    """So that the right one can be copied."""
+    environ = {"FLOWBEAT_PROFILES__PAYMENTS__INCIDENTS__PRIORITIES": "P1"}
+    said = world.say_apart(folder, "check", "--format", "json", FLOWBEAT_REDIS_URL=queue, **environ)
+    assert "it has High, Highest, Low, Lowest, Medium" in [line["advice"] for line in said.json]
+
+
+@pytest.mark.parametrize("flavour", ["cloud", "datacenter"])
+def test_sub_tasks_that_count_as_work_are_told(tmp_path: Path, queue: str, flavour: str) -> None:
+    """Where the JQL finds some and no list names their type, with the line to write; else not a word."""
+    with running(build(Options(issues=300, flavour=flavour), datetime.now(UTC))) as url:
+        folder = _folder(tmp_path, url)
+        default = _subtask_lines(folder, queue)
+        ignored = _subtask_lines(folder, queue, "Epic")
+    assert default == []
+    (line,) = ignored
+    assert line["state"] == "warning"
+    assert line["message"].endswith("count as work beside their parents (Sub-task)")
+    assert line["advice"].endswith('ignored_types = ["Epic", "Sub-task"]')
+
+
 def test_workers_and_the_scheduler_are_told_apart(folder: Path, queue: str) -> None:
     """Beat answers a ping as a worker does, and takes no task."""
     environ = {**world.environment(folder), "FLOWBEAT_REDIS_URL": queue}
@@ -173,12 +217,14 @@ def test_the_data_line_tells_age_failure_and_oddities(folder: Path, queue: str) 
 
 
 def test_a_folder_without_configuration_is_told_what_to_do(tmp_path: Path, queue: str) -> None:
-    """No file, no profile: a warning, and nothing is asked of any Jira."""
+    """The one thing broken is that we are in a wrong folder; nothing else is looked at, and nothing made there."""
     said = world.say_apart(tmp_path, "check", "--format", "json", FLOWBEAT_CONFIG="", FLOWBEAT_REDIS_URL=queue)
-    lines = {line["what"]: line for line in json.loads(said.out)}
-    assert lines["configuration"]["advice"] == "write one: flowbeat init"
-    assert lines["database"]["state"] == "warning"
-    assert said.code == 0
+    assert said.code == 1
+    (line,) = said.json
+    assert (line["what"], line["state"]) == ("configuration", "bad")
+    assert f"no flowbeat.toml in {tmp_path}" in line["message"]
+    assert line["advice"].endswith("flowbeat init")
+    assert list(tmp_path.iterdir()) == []
 
 
 def _folder(place: Path, url: str) -> Path:
@@ -206,6 +252,12 @@ def _until(folder: Path, queue: str, wanted: tuple[str, str]) -> Lines:
         if wanted in [line[:2] for line in told]:
             return told
     raise AssertionError(f"never said {wanted}")
+
+
+def _subtask_lines(folder: Path, queue: str, ignored: str = "") -> list[dict[str, str]]:
+    environ = {"FLOWBEAT_REDIS_URL": queue, "FLOWBEAT_PROFILES__PAYMENTS__IGNORED_TYPES": ignored}
+    said = world.say_apart(folder, "check", "--format", "json", **environ)
+    return [line for line in said.json if "sub-tasks" in line["message"]]
 
 
 def _lines(folder: Path, queue: str, environ: Mapping[str, str] = MappingProxyType({}), *, code: int = 1) -> Lines:

@@ -113,6 +113,14 @@ def test_as_of_finds_what_was_calculated_for_the_end_of_a_day(folder: Path) -> N
     assert {row["as_of"] for row in rows} == {"2026-10-01T22:00:00.000000Z"}
 
 
+def test_as_of_later_than_the_data_is_no_advice_to_calculate(folder: Path) -> None:
+    """For the calculation would refuse it, and a refresh does not end the day."""
+    said = world.say(folder, "results", "--as-of", "2026-10-14")
+    assert said.code == 1
+    assert "leave --as-of out" in said.err
+    assert "flowbeat calculate" not in said.err
+
+
 def test_as_of_between_two_stored_instants_says_what_to_run(folder: Path) -> None:
     """Nothing is made up for an instant nobody calculated."""
     said = world.say(folder, "results", "--as-of", "2026-10-02")
@@ -124,7 +132,10 @@ def test_a_day_after_the_data_asks_for_a_refresh(folder: Path) -> None:
     """A calculation would refuse it."""
     said = world.say(folder, "results", "--as-of", "2026-12-24")
     assert said.code == 1
-    assert "is later than the data of 'payments'; fetch newer data: flowbeat refresh payments" in said.err
+    assert (
+        "is later than the data of 'payments': leave --as-of out, or once it is past: flowbeat refresh payments"
+        in said.err
+    )
 
 
 def test_results_of_days_and_rules_stand_side_by_side(tmp_path: Path, migrated_file: Path) -> None:

@@ -1,8 +1,11 @@
 """The commands init and migrate: a configuration that loads, a schema that is whole, nothing overwritten."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import console_world as world
+import pytest
 
 from models.database import newest_revision
 from worker.settings import load
@@ -55,3 +58,55 @@ def test_a_schema_of_another_program_is_told_before_anything_is_read(tmp_path: P
     said = world.say(tmp_path, "results")
     assert said.code == 1
     assert f"schema is 0000, and this program needs {newest_revision()}: flowbeat migrate" in said.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "refresh",
+        "calculate",
+        "status",
+        "results",
+        "explain payments cfr",
+        "performance",
+        "logs",
+        "migrate",
+        "worker",
+        "beat",
+        "flower",
+    ],
+)
+def test_a_wrong_folder_is_named_and_left_as_it_was(tmp_path: Path, words: str) -> None:
+    """Which file was looked for and where, what to do, exit code 2; no database, no logs, no queue in that folder."""
+    said = world.say_apart(tmp_path, *words.split(), FLOWBEAT_CONFIG="")
+    assert said.code == 2
+    assert f"there is no flowbeat.toml in {tmp_path}, and FLOWBEAT_CONFIG names none" in said.err
+    assert said.err.rstrip().endswith("write one here: flowbeat init")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("config", "sentence"), [(None, "there is no flowbeat.toml in"), ("jqll = 1", "jqll is not")])
+def test_celery_by_hand_says_it_in_one_sentence_too(tmp_path: Path, config: str | None, sentence: str) -> None:
+    """Not with a traceback of Celery's."""
+    if config:
+        (tmp_path / "flowbeat.toml").write_text(config, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "worker.app", "worker"],
+        env={**world.environment(tmp_path), "FLOWBEAT_CONFIG": ""},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_profile_is_told_with_the_file_that_was_read(tmp_path: Path) -> None:
+    """The wrong folder may hold a configuration, only another one."""
+    file = world.configure(tmp_path)
+    said = world.say_apart(tmp_path, "refresh", "paymets")
+    assert said.code == 2
+    assert f"{file} has no profile 'paymets'; did you mean 'payments'?" in said.err

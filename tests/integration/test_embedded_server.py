@@ -162,6 +162,34 @@ def test_a_killed_server_is_started_again_with_its_data(handle: embedded.Handle,
     assert answers(handle)
 
 
+def test_a_watched_server_comes_back_by_itself(handle: embedded.Handle) -> None:
+    """Whoever stays watches it: killed twice, it is there again under the same address, each time another process."""
+    handle.watch()
+    handle.watch()  # the second asks for nothing more
+    seen = {info(handle)["process_id"]}
+    for _ in range(2):
+        kill(handle)
+        until = time.monotonic() + 20.0
+        while not answers(handle):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        seen.add(info(handle)["process_id"])
+    assert len(seen) == 3
+
+
+def test_a_watched_server_that_cannot_come_back_is_told_once(
+    handle: embedded.Handle, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the place of its own log, and not every second anew."""
+    next((tmp_path / "redis" / "appendonlydir").glob("*.manifest")).write_text("no manifest")
+    handle.watch()
+    kill(handle)
+    time.sleep(6)
+    told = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert len(told) == 1
+    assert str(tmp_path / "redis" / "server.log") in told[0].__dict__["why"]
+
+
 def test_data_outlives_an_orderly_stop(tmp_path: Path) -> None:
     """A queue written a moment before the last user left is there for the next."""
     first = embedded.ensure(tmp_path)

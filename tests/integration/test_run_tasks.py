@@ -209,9 +209,9 @@ def test_every_step_beats(world: World, make_task: Callable[..., Task]) -> None:
 
 
 def test_an_error_for_a_person_fails_the_run_and_its_fetch(
-    world: World, make_task: Callable[..., Task], redis_client: Redis
+    world: World, make_task: Callable[..., Task], redis_client: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One sentence in both rows, and no further message."""
+    """One sentence in both rows and in the log, without a traceback, and no further message."""
     run = world.request()
     with world.current.sessions.begin() as session:
         store.save_fetch(session, world.operation(run))
@@ -222,6 +222,8 @@ def test_an_error_for_a_person_fails_the_run_and_its_fetch(
         fetched = store.fetch_of(session, run.run_id)
     assert fetched is not None
     assert (fetched.state, fetched.error) == ("failed", "Jira refused the login")
+    assert [record.message for record in caplog.records if record.name == "worker.task"] == ["run failed"]
+    assert not any(record.exc_info for record in caplog.records)
     assert queued(redis_client) == 0
 
 
