@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
@@ -552,10 +553,13 @@ def _swept(session: Session, fetch: Fetch, ids: Sequence[str]) -> Fetched:
 def _lists(fetch: Fetch, _until: float) -> None:
     """Statuses and versions as they are now, and the Cache Metadata: with this the fetch is complete."""
     profile, request_id = fetch.run.profile, fetch.cursor["request_id"]
-    statuses = fetch.reader.statuses()
     with fetch.current.reads() as session:
         projects = store.projects(session, profile) if _needs_versions(fetch.profile) else []
-    found = parallel(fetch.reader.versions, projects, fetch.connection.concurrency)
+    asked: list[Callable[[], list[Any]]] = [
+        fetch.reader.statuses,
+        *(partial(fetch.reader.versions, project) for project in projects),
+    ]
+    statuses, *found = parallel(lambda ask: ask(), asked, fetch.connection.concurrency)
 
     def rows(session: Session) -> Fetched:
         store.save_statuses(session, profile, statuses)

@@ -15,7 +15,7 @@ from sandbox.faults import Fault, half_json
 from sandbox.shapes import Flavour, Json, millis
 from sandbox.site import Bounds, Clock, Event, Issue, Item
 from sandbox.team import EMAIL, TOKEN, generate
-from sandbox.wire import Response
+from sandbox.wire import Response, refusal
 from worker.errors import FatalError, RetryableError
 from worker.jira.client import Client, MissingError, RefusedError, open_session
 from worker.jira.cloud import Cloud
@@ -270,6 +270,19 @@ def test_a_changelog_that_repeats_its_token_is_a_fault() -> None:
     with pytest.raises(RetryableError, match="repeated a page token"):
         reader_of(jira).issues([str(shown(jira)[0].id)])
     assert sum("changelog" in seen.door for seen in jira.log) == 2
+
+
+def test_a_changelog_whose_token_is_refused_is_asked_for_again_later() -> None:
+    """Only the token can be wrong there, for the page before was answered; without one the refusal is ours to mend."""
+    jira = jira_of("cloud", 10)
+    wanted = [str(shown(jira)[0].id)]
+    page: Json = {"issueChangeLogs": [{"issueId": "1", "changeHistories": []}], "nextPageToken": "never given"}
+    jira.faults.append(answering("changelog/bulkfetch", page))
+    with pytest.raises(RetryableError, match="refused the token"):
+        reader_of(jira).issues(wanted)
+    jira.faults.append(Fault("changelog/bulkfetch", instead=refusal(400, "fieldIds must be unique.")))
+    with pytest.raises(RefusedError, match="fieldIds"):
+        reader_of(jira).issues(wanted)
 
 
 def test_an_anonymous_reader_reads_histories_issue_by_issue() -> None:

@@ -138,7 +138,7 @@ class Cloud:
         found: list[tuple[str, list[Any]]] = []
         seen: set[str] = set()
         for _ in range(CHANGELOG_PAGES):
-            page = self._client.post(f"{API}/changelog/bulkfetch", body)
+            page = self._changelogs(body)
             logs = required(page, "issueChangeLogs", list)
             found.extend(
                 rows(logs, lambda each: (str(each["issueId"]), required(each, "changeHistories", list)), "logs")
@@ -149,6 +149,15 @@ class Cloud:
             seen.add(token)
             body = body | {"nextPageToken": token}
         raise RetryableError(f"Jira's changelog did not end after {CHANGELOG_PAGES} pages")
+
+    def _changelogs(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            page: dict[str, Any] = self._client.post(f"{API}/changelog/bulkfetch", body)
+        except RefusedError as error:
+            if "nextPageToken" not in body:
+                raise
+            raise RetryableError("Jira refused the token it gave for the next page of a changelog") from error
+        return page
 
     def _history_of(self, issue_id: str) -> list[Any] | None:
         try:
