@@ -32,7 +32,7 @@ from worker.errors import FatalError, FlowbeatError
 from worker.jira import fields, parse
 from worker.jira.client import Client, RefusedError
 from worker.jira.jql import normalised
-from worker.jira.reader import Batch, Listing, Reader, chunks, parallel
+from worker.jira.reader import INCOMPLETE, Batch, Listing, Reader, chunks, parallel
 from worker.jira.site import identify, reader
 from worker.measure import log_fetch
 from worker.redact import redact
@@ -412,7 +412,7 @@ def _keep(fetch: Fetch, asked: Sequence[str], batch: Batch) -> None:
     def rows(session: Session) -> Fetched:
         verify.save(session, fetch.run.profile, differing)
         changed = store.save_issues(session, fetch.run.profile, batch.issues)
-        broken = {issue_id: {"unreadable_issue": 1} for issue_id in batch.broken}
+        broken = {issue_id: {_finding(why): 1} for issue_id, why in batch.broken.items()}
         store.save_findings(session, fetch.run.profile, "changelog", broken)
         _marked(session, fetch, {fetch.run.run_id: [*read, *batch.broken]})
         store.note_histories(session, fetch.run.profile, [*read, *batch.broken], fetch.began)
@@ -432,6 +432,10 @@ def _keep(fetch: Fetch, asked: Sequence[str], batch: Batch) -> None:
         progress=_progress(fetch, int(fetch.cursor["seen"]) + len(asked)),
     )
     verify.tell(differing)
+
+
+def _finding(why: str) -> str:
+    return "incomplete_history" if why == INCOMPLETE else "unreadable_issue"
 
 
 def _differing(fetch: Fetch, batch: Batch) -> list[verify.Difference]:

@@ -340,8 +340,8 @@ def test_a_history_before_the_creation_or_without_an_author_is_read(jira: Jira) 
     assert read.transitions[0].at < read.created
 
 
-def test_a_changelog_that_comes_incomplete_is_not_stored_as_whole() -> None:
-    """Data Center says how many there are; fewer came."""
+def test_a_changelog_that_comes_incomplete_is_not_stored_as_whole(caplog: pytest.LogCaptureFixture) -> None:
+    """Data Center says how many there are; fewer came, and the log names the issue."""
     jira = jira_of("datacenter", 10)
     first, second = (str(issue.id) for issue in shown(jira)[:2])
 
@@ -353,6 +353,7 @@ def test_a_changelog_that_comes_incomplete_is_not_stored_as_whole() -> None:
     jira.faults.append(Fault("search", damage=damage))
     batch = reader_of(jira).issues([first, second])
     assert ([issue.issue_id for issue in batch.issues], list(batch.broken)) == ([second], [first])
+    assert [getattr(line, "issue_id", None) for line in caplog.records] == [first]
 
 
 def test_a_paged_changelog_that_ends_before_its_total_is_not_stored_as_whole(caplog: pytest.LogCaptureFixture) -> None:

@@ -16,7 +16,7 @@ from worker.jira import parse
 from worker.jira.client import Client, MissingError, RefusedError
 from worker.jira.jql import combined, instant
 from worker.jira.pages import next_token, required, rows
-from worker.jira.reader import Batch, Listing, chunks, parallel
+from worker.jira.reader import INCOMPLETE, Batch, Listing, chunks, parallel
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,6 @@ ISSUES_PAGE: Final = 100
 MATCHING_IDS: Final = 500
 CHANGELOG_ISSUES: Final = 1_000
 CHANGELOG_PAGE: Final = 10_000
-INCOMPLETE: Final = "its changelog came incomplete"
 CHANGELOG_PAGES: Final = 500  # of one question: beyond it something is wrong, and half a history is none
 
 
