@@ -8,14 +8,24 @@ import json
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 import requests
 
-from benchmarks.copies import IN_PROCESS, Recorder, Site, empty, fetched, fresh, made_up, postgres, served
+from benchmarks.copies import (
+    IN_PROCESS,
+    SQLITE,
+    Recorder,
+    Site,
+    empty,
+    fetched,
+    fresh,
+    made_up,
+    moved,
+    postgres,
+    served,
+)
 from benchmarks.measuring import heading, in_child, peak_megabytes, show, timed
 from models.records import FetchOperation
-from sandbox import living
 from sandbox.api import Jira
 from sandbox.site import Clock
 from worker.runtime import Runtime
@@ -23,7 +33,6 @@ from worker.runtime import Runtime
 ISSUES, MANY = 5_000, 20_000
 ROUNDS = 3
 BARE_ROUNDS = 3  # in each round: so short a time needs more tries to be a quiet one
-SQLITE = "sqlite:///flowbeat.db"
 CHANGED = 100  # one issue in so many is moved between two fetches
 
 
@@ -131,8 +140,8 @@ def incremental() -> dict[str, Refresh]:
     with fresh(site) as current:
         whole.append(fetched(current))
         same = [fetched(current) for _ in range(ROUNDS)]
-        moved = [_after_edits(current, jira, number) for number in range(ROUNDS)]
-    kinds = {"full": whole, "nothing changed": same, "1 in 100 changed": moved}
+        edited = [_after_edits(current, jira, number) for number in range(ROUNDS)]
+    kinds = {"full": whole, "nothing changed": same, "1 in 100 changed": edited}
     return {name: Refresh(tuple(s for s, _ in rounds), rounds[-1][1]) for name, rounds in kinds.items()}
 
 
@@ -180,10 +189,7 @@ def _fresh_fetch(site: Site, database: str = SQLITE) -> tuple[float, FetchOperat
 
 def _after_edits(current: Runtime, jira: Jira, number: int) -> tuple[float, FetchOperation]:
     """Move one issue in a hundred, each round others, and fetch an hour later."""
-    now = jira.clock()
-    for issue in jira.site.indexed[number::CHANGED]:
-        living.transition(jira.site, issue, "In Review", now + timedelta(minutes=1))
-    current.now = jira.clock = Clock(now + timedelta(hours=1))
+    current.now = Clock(moved(jira, CHANGED, number))
     return fetched(current)
 
 

@@ -6,16 +6,17 @@ the benchmark changes it.
 
 import math
 import multiprocessing
+import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 from sqlalchemy import text
@@ -23,6 +24,7 @@ from sqlalchemy import text
 from models import store
 from models.database import migrate, open_engine
 from models.records import FetchOperation
+from sandbox import faults, living
 from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira
 from sandbox.server import Options, build, running
@@ -33,17 +35,19 @@ from worker import settings
 from worker.jira.client import open_session
 from worker.runtime import Runtime
 
+R = TypeVar("R")
 SUNDAY = datetime(2026, 10, 4, 12, tzinfo=UTC)
 PROFILE = "payments"
 IN_PROCESS = "https://acme.example"
+SQLITE = "sqlite:///flowbeat.db"
 CONFIG = """
 database_url = "{database}"
 [connections.sandbox]
 base_url = "{url}"
 email = "{email}"
 token_file = "token"
-requests = 10000
-per_seconds = 1
+requests = {requests}
+per_seconds = {per_seconds}
 [profiles.payments]
 connection = "sandbox"
 jql = "project in (PAY, OPS)"
@@ -79,11 +83,20 @@ class Recorder(requests.Session):
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """So many requests in any so many seconds; the usual one is as good as none."""
+
+    requests: int = 10_000
+    per_seconds: float = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
-    """A way to a Jira: its base URL and, where it lives in this process, itself."""
+    """A way to a Jira: its base URL, and itself where it lives in this process, else the pipe to its own."""
 
     url: str
     jira: Jira | None = None
+    pipe: Connection | None = None
 
     def session(self, threads: int = 1) -> requests.Session:
         """A session as a worker opens it."""
@@ -95,6 +108,16 @@ class Site:
             session.mount(self.url, SandboxAdapter(self.jira))
         return session
 
+    def order(self, call: Callable[[Jira], R]) -> R:
+        """What a module's function makes of the Jira, wherever that lives."""
+        if self.jira is not None:
+            return call(self.jira)
+        if self.pipe is None:
+            raise AssertionError("a Jira lives in this process or at the end of a pipe")
+        self.pipe.send(call)
+        answer: R = self.pipe.recv()
+        return answer
+
 
 @contextmanager
 def served(issues: int) -> Iterator[Site]:
@@ -104,24 +127,76 @@ def served(issues: int) -> Iterator[Site]:
     process = spawn.Process(target=_serve, args=(issues, theirs))
     process.start()
     try:
-        yield Site(ours.recv())
+        yield Site(ours.recv(), pipe=ours)
     finally:
-        ours.send("stop")
+        ours.send(None)
         process.join()
 
 
 def _serve(issues: int, pipe: Connection) -> None:
-    with running(made_up(issues)) as url:
+    jira = made_up(issues)
+    with running(jira) as url:
         pipe.send(url)
-        pipe.recv()
+        while (order := pipe.recv()) is not None:
+            with jira.lock:
+                pipe.send(order(jira))
+
+
+# --- orders: what is done to a stand-in Jira, wherever it lives -----------------------------------------------------
+
+
+def now(jira: Jira) -> datetime:
+    """What its clock shows."""
+    return jira.clock()
+
+
+def moved(jira: Jira, one_in: int, first: int = 0) -> datetime:
+    """Move one issue in so many to review, and the clock an hour on; returns what it shows."""
+    before = jira.clock()
+    for issue in jira.site.indexed[first::one_in]:
+        living.transition(jira.site, issue, "In Review", before + timedelta(minutes=1))
+    jira.clock = Clock(before + timedelta(hours=1))
+    return jira.clock()
+
+
+def deleted(jira: Jira, first: int = 0) -> datetime:
+    """Delete one issue in two hundred, and move the clock an hour on; returns what it shows."""
+    before = jira.clock()
+    for issue in jira.site.indexed[first::200]:
+        living.delete(jira.site, issue, before + timedelta(minutes=1))
+    jira.clock = Clock(before + timedelta(hours=1))
+    return jira.clock()
+
+
+def hampered(jira: Jira, latency: float, quota: Quota | None) -> None:
+    """From now on every answer comes so many seconds late, and more requests than the quota are refused."""
+    jira.faults[:] = [faults.slow(latency, times=sys.maxsize)] if latency else []
+    jira.limit = faults.Limit(quota.requests, quota.per_seconds) if quota else None
+
+
+def asked(jira: Jira) -> int:
+    """How many requests have arrived since this was last asked."""
+    count = len(jira.log)
+    jira.log.clear()
+    return count
+
+
+def refused(jira: Jira) -> int:
+    """How many requests its quota has refused."""
+    return jira.limit.refused if jira.limit else 0
+
+
+# --- Flowbeat -------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def flowbeat(site: Site, folder: Path, database: str = "sqlite:///flowbeat.db") -> Iterator[Runtime]:
+def flowbeat(site: Site, folder: Path, database: str = SQLITE, quota: Quota | None = None) -> Iterator[Runtime]:
     """A configured Flowbeat in a folder: database migrated, embedded server started, clock as the stand-in Jira's."""
+    rate = quota or Quota()
+    text = CONFIG.format(url=site.url, email=EMAIL, database=database, **asdict(rate))
     (folder / "token").write_text(TOKEN)
-    (folder / "flowbeat.toml").write_text(CONFIG.format(url=site.url, email=EMAIL, database=database))
-    clock = site.jira.clock if site.jira else Clock(SUNDAY)
+    (folder / "flowbeat.toml").write_text(text)
+    clock = site.jira.clock if site.jira else Clock(site.order(now))
     current = Runtime(settings.load(folder / "flowbeat.toml", {}), now=clock, open_session=site.session)
     try:
         migrate(current.engine)
@@ -131,9 +206,10 @@ def flowbeat(site: Site, folder: Path, database: str = "sqlite:///flowbeat.db") 
 
 
 @contextmanager
-def fresh(site: Site, database: str = "sqlite:///flowbeat.db") -> Iterator[Runtime]:
+def fresh(site: Site, database: str = SQLITE, quota: Quota | None = None) -> Iterator[Runtime]:
     """The same in a new folder, which is removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="flowbeat-bench-") as folder, flowbeat(site, Path(folder), database) as one:
+    made = tempfile.TemporaryDirectory(prefix="flowbeat-bench-")
+    with made as folder, flowbeat(site, Path(folder), database, quota) as one:
         one.redis.ping()  # starting the embedded server belongs to no measurement
         yield one
 
@@ -160,9 +236,9 @@ def empty(database: str) -> None:
     engine.dispose()
 
 
-def fetched(current: Runtime) -> tuple[float, FetchOperation]:
-    """Refresh the copy: the seconds that took, and what the Fetch Operation counted."""
-    run, _ = steps.request(current.sessions, PROFILE, "refresh", current.now())
+def fetched(current: Runtime, kind: str = "refresh") -> tuple[float, FetchOperation]:
+    """Refresh the copy, or what a calculation asks of it: the seconds, and what the Fetch Operation counted."""
+    run, _ = steps.request(current.sessions, PROFILE, kind, current.now())
     started = time.perf_counter()
     fetch.work(current, run, math.inf)
     seconds = time.perf_counter() - started

@@ -83,6 +83,7 @@ _SYSTEM: Final = (
     ("creator", "Creator", "user", ("creator",)),
     ("description", "Description", "string", ("description",)),
     ("issuelinks", "Linked Issues", "array:issuelinks", ()),
+    ("comment", "Comment", "comments-page", ()),
 )
 _CUSTOM: Final = (
     (POINTS, "Story point estimate", "number", "com.pyxis.greenhopper.jira:jsw-story-points"),
@@ -155,7 +156,7 @@ def _field(number: str, name: str, clauses: tuple[str, ...], schema: Json | None
         "key": number,
         "name": name,
         "custom": number.startswith("customfield_"),
-        "navigable": number not in {"issuelinks", "description"},
+        "navigable": number not in {"issuelinks", "description", "comment"},
         "orderable": True,
         "searchable": bool(clauses),
         "clauseNames": list(clauses),

@@ -38,7 +38,7 @@ def search(call: Call) -> Response:
     found = call.search(must_be_bounded=True)
     fields = common.asked_fields(call, call.args.get("fields", "id"))
     bounds = call.site.bounds
-    most = bounds.page_with_fields if fields or common.wants_changelog(call) else bounds.page_of_ids
+    most = bounds.page_with_fields if fields or common.expanded(call) else bounds.page_of_ids
     size = min(max(call.number("maxResults", 50), 1), most)
     start = _after(call, found)
     shown = found.issues[start : start + size]
@@ -187,9 +187,18 @@ _V3: Final[Doors] = {
     ("GET", "/search"): removed,
     ("POST", "/search"): removed,
 }
+# Cloud has all of v2 too; these are what others that read Jira ask for there.
+_ALSO_V2: Final = (
+    ("GET", "/search/jql"),
+    ("POST", "/search/jql"),
+    ("GET", "/search"),
+    ("POST", "/search"),
+    ("GET", "/myself"),
+    ("GET", "/serverInfo"),
+    ("GET", "/project/search"),
+    ("GET", "/project/{project}/version"),
+)
 DOORS: Final[Doors] = {
     **{(method, f"/rest/api/3{path}"): door for (method, path), door in _V3.items()},
-    ("GET", "/rest/api/2/serverInfo"): common.server_info,
-    ("GET", "/rest/api/2/search"): removed,
-    ("POST", "/rest/api/2/search"): removed,
+    **{(method, f"/rest/api/2{path}"): _V3[method, path] for method, path in _ALSO_V2},
 }

@@ -7,7 +7,7 @@ from sandbox.shapes import Json, stamp
 from sandbox.site import Issue
 from sandbox.wire import Call, Refused, Response, page
 
-_HIDDEN_BY_DEFAULT: Final = frozenset({"description", "issuelinks"})
+_HIDDEN_BY_DEFAULT: Final = frozenset({"description", "issuelinks", "comment"})
 
 
 def fields(call: Call) -> Response:
@@ -81,7 +81,7 @@ def issue(call: Call) -> Response:
     """One issue by id or key (a former key too)."""
     found = one_issue(call)
     names = asked_fields(call, call.args.get("fields", "*all"))
-    return page(render.issue(call.site, found, names, changelog=wants_changelog(call)), 1)
+    return page(render.issue(call.site, found, names, expanded(call)), 1)
 
 
 def one_issue(call: Call) -> Issue:
@@ -102,10 +102,10 @@ def rendered(call: Call, found: list[Issue], names: tuple[str, ...]) -> bytes:
     Where neither a field nor the key is asked for, the id is all there is.
     """
     live = (call.site.issues[issue.id] for issue in found)
-    changelog = wants_changelog(call)
-    is_bare = not names and not changelog and "key" not in call.args.get("fields", "id")
+    more = expanded(call)
+    is_bare = not names and not more and "key" not in call.args.get("fields", "id")
     shown = (
-        b'{"id":"%d"}' % one.id if is_bare else render.issue(call.site, one, names, changelog=changelog)
+        b'{"id":"%d"}' % one.id if is_bare else render.issue(call.site, one, names, more)
         for one in live
         if call.site.is_shown(one)
     )
@@ -124,11 +124,11 @@ def paged(values: list[Json], start: int, size: int) -> Json:
     }
 
 
-def wants_changelog(call: Call) -> bool:
-    """Whether `expand` (comma string or array) names the changelog."""
+def expanded(call: Call) -> frozenset[str]:
+    """What `expand` (comma string or array) names of `render.EXPANDS`; the rest is ignored."""
     expand = call.args.get("expand", "")
     names = expand.split(",") if isinstance(expand, str) else expand
-    return "changelog" in [str(name).strip() for name in names]
+    return render.EXPANDS & {str(name).strip() for name in names}
 
 
 def asked_fields(call: Call, wish: object) -> tuple[str, ...]:

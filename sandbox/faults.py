@@ -143,27 +143,32 @@ class Limit:
 
     def refusal(self) -> Response | None:
         """Count an arrival; 429 when it is one too many."""
-        now = self.ticks()
-        for seen in (self._admitted, self._arrived):
-            while seen and seen[0] <= now - self.per_seconds:
-                seen.popleft()
+        now = self._forget_the_past()
         self._arrived.append(now)
         self.most = max(self.most, len(self._arrived))
         if len(self._admitted) < self.requests:
             self._admitted.append(now)
             return None
         self.refused += 1
-        wait = math.ceil(self._admitted[0] + self.per_seconds - now)
-        headers = {**self.headers(), "Retry-After": str(max(wait, 1)), "RateLimit-Reason": "jira-burst-based"}
+        headers = {**self.headers(), "RateLimit-Reason": "jira-burst-based"}
         return replace(refusal(429, "Rate limit exceeded."), headers=headers)
 
     def headers(self) -> Mapping[str, str]:
         """What Data Center says on every answer, `retry-after: 0` while there is room."""
+        now = self._forget_the_past()
         left = self.requests - len(self._admitted)
+        wait = 0 if left else max(math.ceil(self._admitted[0] + self.per_seconds - now), 1)
         return {
             "X-RateLimit-Limit": str(self.requests),
             "X-RateLimit-Remaining": str(left),
             "X-RateLimit-Interval-Seconds": f"{self.per_seconds:g}",
             "X-RateLimit-FillRate": str(self.requests),
-            "Retry-After": "0" if left else str(math.ceil(self.per_seconds)),
+            "Retry-After": str(wait),
         }
+
+    def _forget_the_past(self) -> float:
+        now = self.ticks()
+        for seen in (self._admitted, self._arrived):
+            while seen and seen[0] <= now - self.per_seconds:
+                seen.popleft()
+        return now

@@ -8,6 +8,9 @@ from sandbox.shapes import Json, stamp
 from sandbox.site import Event, Issue, Item, Site
 
 EMBEDDED: Final = 40  # Cloud's expand=changelog shows the newest 40 histories of an issue and says the true total
+EXPANDS: Final = frozenset({"changelog", "transitions"})
+# Nobody's words are made up: every issue has no comments. The reader's account may move none either.
+_NO_COMMENTS: Final[Json] = {"comments": [], "maxResults": 0, "total": 0, "startAt": 0}
 
 Fields = tuple[str, ...]
 
@@ -17,11 +20,11 @@ def dumps(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def issue(site: Site, one: Issue, fields: Fields, *, changelog: bool) -> bytes:
-    """An issue as search and bulk fetch give it."""
-    key = (fields, changelog)
+def issue(site: Site, one: Issue, fields: Fields, expanded: frozenset[str] = frozenset()) -> bytes:
+    """An issue as search and bulk fetch give it; `expanded` are some of EXPANDS."""
+    key = (fields, expanded)
     if (ready := one.cache.get(key)) is None:
-        ready = one.cache[key] = dumps(_issue(site, one, fields, changelog=changelog))
+        ready = one.cache[key] = dumps(_issue(site, one, fields, expanded))
     return bytes(ready)
 
 
@@ -58,7 +61,7 @@ def _of_fields(site: Site, event: Event, fields: Fields) -> Json | None:
     return _history(site, event, items, event.at) if items else None
 
 
-def _issue(site: Site, one: Issue, fields: Fields, *, changelog: bool) -> Json:
+def _issue(site: Site, one: Issue, fields: Fields, expanded: frozenset[str]) -> Json:
     shown: Json = {
         "expand": "operations,versionedRepresentations,editmeta,changelog,renderedFields",
         "id": str(one.id),
@@ -67,8 +70,12 @@ def _issue(site: Site, one: Issue, fields: Fields, *, changelog: bool) -> Json:
     }
     if fields:
         shown["fields"] = {name: one.fields.get(name) for name in fields}
-    if changelog:
+    if "comment" in fields:
+        shown["fields"]["comment"] = one.fields.get("comment") or _NO_COMMENTS
+    if "changelog" in expanded:
         shown["changelog"] = _changelog(site, one)
+    if "transitions" in expanded:
+        shown["transitions"] = []
     return shown
 
 

@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
@@ -31,7 +32,7 @@ from worker.errors import FatalError, FlowbeatError
 from worker.jira import fields, parse
 from worker.jira.client import Client, RefusedError
 from worker.jira.jql import normalised
-from worker.jira.reader import Batch, Listing, Reader, chunks, parallel
+from worker.jira.reader import INCOMPLETE, Batch, Listing, Reader, chunks, parallel
 from worker.jira.site import identify, reader
 from worker.measure import log_fetch
 from worker.redact import redact
@@ -411,7 +412,7 @@ def _keep(fetch: Fetch, asked: Sequence[str], batch: Batch) -> None:
     def rows(session: Session) -> Fetched:
         verify.save(session, fetch.run.profile, differing)
         changed = store.save_issues(session, fetch.run.profile, batch.issues)
-        broken = {issue_id: {"unreadable_issue": 1} for issue_id in batch.broken}
+        broken = {issue_id: {_finding(why): 1} for issue_id, why in batch.broken.items()}
         store.save_findings(session, fetch.run.profile, "changelog", broken)
         _marked(session, fetch, {fetch.run.run_id: [*read, *batch.broken]})
         store.note_histories(session, fetch.run.profile, [*read, *batch.broken], fetch.began)
@@ -431,6 +432,10 @@ def _keep(fetch: Fetch, asked: Sequence[str], batch: Batch) -> None:
         progress=_progress(fetch, int(fetch.cursor["seen"]) + len(asked)),
     )
     verify.tell(differing)
+
+
+def _finding(why: str) -> str:
+    return "incomplete_history" if why == INCOMPLETE else "unreadable_issue"
 
 
 def _differing(fetch: Fetch, batch: Batch) -> list[verify.Difference]:
@@ -552,10 +557,13 @@ def _swept(session: Session, fetch: Fetch, ids: Sequence[str]) -> Fetched:
 def _lists(fetch: Fetch, _until: float) -> None:
     """Statuses and versions as they are now, and the Cache Metadata: with this the fetch is complete."""
     profile, request_id = fetch.run.profile, fetch.cursor["request_id"]
-    statuses = fetch.reader.statuses()
     with fetch.current.reads() as session:
         projects = store.projects(session, profile) if _needs_versions(fetch.profile) else []
-    found = parallel(fetch.reader.versions, projects, fetch.connection.concurrency)
+    asked: list[Callable[[], list[Any]]] = [
+        fetch.reader.statuses,
+        *(partial(fetch.reader.versions, project) for project in projects),
+    ]
+    statuses, *found = parallel(lambda ask: ask(), asked, fetch.connection.concurrency)
 
     def rows(session: Session) -> Fetched:
         store.save_statuses(session, profile, statuses)

@@ -20,7 +20,7 @@ from worker import embedded
 # `make soak` loads it, before any test is collected.
 settings.register_profile(
     "soak",
-    max_examples=400,
+    max_examples=280,
     stateful_step_count=60,
     deadline=None,
     database=None,

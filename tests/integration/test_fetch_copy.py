@@ -13,9 +13,10 @@ from sqlalchemy import text
 
 from models import store
 from models.records import iso
-from sandbox.faults import failing
+from sandbox.faults import Fault, failing
 from sandbox.shapes import Flavour, millis
 from sandbox.team import EMAIL
+from sandbox.wire import Response
 from tasks import fetch
 from worker.jira.client import RefusedError
 from worker.task import MovedOnError
@@ -278,6 +279,28 @@ def test_summaries_can_be_left_in_jira(world: World) -> None:
     assert not any("summary" in json.dumps(seen.asked.get("fields", [])) for seen in world.jira.log)
     with world.current.engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM issues WHERE summary IS NOT NULL")).scalar() == 0
+
+
+@on_sqlite
+def test_an_issue_that_cannot_be_read_whole_is_counted_and_healed_by_the_next_fetch(
+    tmp_path: Path, database_url: str, redis_url: str
+) -> None:
+    """One changelog comes cut, one issue without its type; both are data quality until they come as they should."""
+
+    def damage(answer: Response) -> Response:
+        body = json.loads(answer.body)
+        body["issues"][0]["changelog"]["histories"].pop()
+        del body["issues"][1]["fields"]["issuetype"]
+        return replace(answer, body=json.dumps(body).encode())
+
+    with open_world(tmp_path, database_url, redis_url, flavour="datacenter") as world:
+        world.jira.faults.append(Fault("search", damage=damage, after=1))
+        world.fetch()
+        assert world.copy()["findings"] == {"incomplete_history": 1, "unreadable_issue": 1}
+        assert len(world.copy()["hashes"]) == len(world.shown()) - 2
+        world.fetch()
+        assert world.copy()["findings"] == {}
+        assert len(world.copy()["hashes"]) == len(world.shown())
 
 
 @on_sqlite

@@ -15,7 +15,7 @@ from sandbox.faults import Fault, half_json
 from sandbox.shapes import Flavour, Json, millis
 from sandbox.site import Bounds, Clock, Event, Issue, Item
 from sandbox.team import EMAIL, TOKEN, generate
-from sandbox.wire import Response
+from sandbox.wire import Response, refusal
 from worker.errors import FatalError, RetryableError
 from worker.jira.client import Client, MissingError, RefusedError, open_session
 from worker.jira.cloud import Cloud
@@ -272,6 +272,19 @@ def test_a_changelog_that_repeats_its_token_is_a_fault() -> None:
     assert sum("changelog" in seen.door for seen in jira.log) == 2
 
 
+def test_a_changelog_whose_token_is_refused_is_asked_for_again_later() -> None:
+    """Only the token can be wrong there, for the page before was answered; without one the refusal is ours to mend."""
+    jira = jira_of("cloud", 10)
+    wanted = [str(shown(jira)[0].id)]
+    page: Json = {"issueChangeLogs": [{"issueId": "1", "changeHistories": []}], "nextPageToken": "never given"}
+    jira.faults.append(answering("changelog/bulkfetch", page))
+    with pytest.raises(RetryableError, match="refused the token"):
+        reader_of(jira).issues(wanted)
+    jira.faults.append(Fault("changelog/bulkfetch", instead=refusal(400, "fieldIds must be unique.")))
+    with pytest.raises(RefusedError, match="fieldIds"):
+        reader_of(jira).issues(wanted)
+
+
 def test_an_anonymous_reader_reads_histories_issue_by_issue() -> None:
     """The bulk changelog has no anonymous access; the result is the same."""
     jira = jira_of("cloud", 30, anonymous=True)
@@ -327,8 +340,8 @@ def test_a_history_before_the_creation_or_without_an_author_is_read(jira: Jira) 
     assert read.transitions[0].at < read.created
 
 
-def test_a_changelog_that_comes_incomplete_is_not_stored_as_whole() -> None:
-    """Data Center says how many there are; fewer came."""
+def test_a_changelog_that_comes_incomplete_is_not_stored_as_whole(caplog: pytest.LogCaptureFixture) -> None:
+    """Data Center says how many there are; fewer came, and the log names the issue."""
     jira = jira_of("datacenter", 10)
     first, second = (str(issue.id) for issue in shown(jira)[:2])
 
@@ -340,6 +353,7 @@ def test_a_changelog_that_comes_incomplete_is_not_stored_as_whole() -> None:
     jira.faults.append(Fault("search", damage=damage))
     batch = reader_of(jira).issues([first, second])
     assert ([issue.issue_id for issue in batch.issues], list(batch.broken)) == ([second], [first])
+    assert [getattr(line, "issue_id", None) for line in caplog.records] == [first]
 
 
 def test_a_paged_changelog_that_ends_before_its_total_is_not_stored_as_whole(caplog: pytest.LogCaptureFixture) -> None:

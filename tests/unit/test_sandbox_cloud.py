@@ -281,6 +281,17 @@ def test_versions_come_as_an_array_and_as_pages(session: requests.Session) -> No
     assert session.get(f"{BASE}/project/NOPE/versions").status_code == 404
 
 
+def test_version_two_has_the_search_too_with_what_others_expand(session: requests.Session) -> None:
+    """Nobody has commented, and this account may move no issue; the changelog is cut as ever."""
+    asked = {"jql": "project = PAY", "fields": "*all", "expand": "changelog,transitions,names", "maxResults": 3}
+    body = session.get("https://acme.example/rest/api/2/search/jql", params=asked).json()
+    assert (len(body["issues"]), body["isLast"]) == (3, False)
+    for issue in body["issues"]:
+        assert issue["fields"]["comment"] == {"comments": [], "maxResults": 0, "total": 0, "startAt": 0}
+        assert (issue["transitions"], issue["changelog"]["startAt"]) == ([], 0)
+    assert session.get("https://acme.example/rest/api/2/myself").json()["timeZone"]
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("version", ["2", "3"])
 def test_the_old_search_is_gone_for_good(session: requests.Session, method: str, version: str) -> None:

@@ -153,3 +153,14 @@ def test_data_center_tells_its_limit_on_every_answer() -> None:
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == ["1", "0", "0"]
     assert answers[0].headers["Retry-After"] == "0"
+
+
+def test_an_empty_bucket_names_the_time_until_there_is_room() -> None:
+    """Not a whole interval, for the first request will be forgotten sooner; with the second one used up at three."""
+    now = [0.0]
+    limit = faults.Limit(2, 10.0, ticks=lambda: now[0])
+    for now[0] in (0.0, 3.0):
+        assert limit.refusal() is None
+    assert limit.headers()["Retry-After"] == "7"
+    now[0] = 10.0
+    assert (limit.headers()["X-RateLimit-Remaining"], limit.headers()["Retry-After"]) == ("1", "0")

@@ -158,10 +158,10 @@ def test_a_version_is_released_silently(site: Site) -> None:
     updated = issue.updated
     living.release(site, version, LATER + timedelta(hours=1), "2025-03-17")
     advance(site, LATER)
-    before = render.issue(site, issue, ("fixVersions",), changelog=False)
+    before = render.issue(site, issue, ("fixVersions",))
     assert find(site, "fixVersion = Autumn") == [issue.id]
     advance(site, LATER + timedelta(hours=1))
-    after = render.issue(site, issue, ("fixVersions",), changelog=False)
+    after = render.issue(site, issue, ("fixVersions",))
     assert (b'"released":true' in before, b'"released":true' in after) == (False, True)
     living.release(site, version, LATER + timedelta(hours=2), "2025-03-18")
     advance(site, LATER + timedelta(hours=2))

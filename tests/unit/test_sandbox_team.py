@@ -19,7 +19,7 @@ def shown(site: Site, issue: Issue) -> bytes:
     """Everything an issue shows, as bytes."""
     fields = tuple(field["id"] for field in site.catalogue.fields)
     histories = [render.history(site, event) for event in issue.histories()]
-    return render.issue(site, issue, fields, changelog=True) + render.dumps(histories)
+    return render.issue(site, issue, fields, render.EXPANDS) + render.dumps(histories)
 
 
 def lived(site: Site, weeks: float) -> Site:

@@ -16,7 +16,7 @@ from worker.jira import parse
 from worker.jira.client import Client, MissingError, RefusedError
 from worker.jira.jql import combined, instant
 from worker.jira.pages import next_token, required, rows
-from worker.jira.reader import Batch, Listing, chunks, parallel
+from worker.jira.reader import INCOMPLETE, Batch, Listing, chunks, parallel
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,6 @@ ISSUES_PAGE: Final = 100
 MATCHING_IDS: Final = 500
 CHANGELOG_ISSUES: Final = 1_000
 CHANGELOG_PAGE: Final = 10_000
-INCOMPLETE: Final = "its changelog came incomplete"
 CHANGELOG_PAGES: Final = 500  # of one question: beyond it something is wrong, and half a history is none
 
 
@@ -138,7 +137,7 @@ class Cloud:
         found: list[tuple[str, list[Any]]] = []
         seen: set[str] = set()
         for _ in range(CHANGELOG_PAGES):
-            page = self._client.post(f"{API}/changelog/bulkfetch", body)
+            page = self._changelogs(body)
             logs = required(page, "issueChangeLogs", list)
             found.extend(
                 rows(logs, lambda each: (str(each["issueId"]), required(each, "changeHistories", list)), "logs")
@@ -149,6 +148,15 @@ class Cloud:
             seen.add(token)
             body = body | {"nextPageToken": token}
         raise RetryableError(f"Jira's changelog did not end after {CHANGELOG_PAGES} pages")
+
+    def _changelogs(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            page: dict[str, Any] = self._client.post(f"{API}/changelog/bulkfetch", body)
+        except RefusedError as error:
+            if "nextPageToken" not in body:
+                raise
+            raise RetryableError("Jira refused the token it gave for the next page of a changelog") from error
+        return page
 
     def _history_of(self, issue_id: str) -> list[Any] | None:
         try:

@@ -3,6 +3,7 @@
 Jira Server answers the same.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -12,10 +13,12 @@ from worker.errors import FatalError, RetryableError
 from worker.jira import jql as language
 from worker.jira import parse
 from worker.jira.client import Client
-from worker.jira.cloud import INCOMPLETE, build, read_update, read_versions, read_zone
+from worker.jira.cloud import build, read_update, read_versions, read_zone
 from worker.jira.jql import combined
 from worker.jira.pages import next_start, required, rows
-from worker.jira.reader import Batch, Listing, chunks, parallel
+from worker.jira.reader import INCOMPLETE, Batch, Listing, chunks, parallel
+
+log = logging.getLogger(__name__)
 
 API: Final = "/rest/api/2"
 IDS_PAGE: Final = 1_000
@@ -84,6 +87,8 @@ class DataCenter:
         histories = {issue_id: each["changelog"]["histories"] for issue_id, each in raw.items()}
         batch = build({key: each for key, each in raw.items() if _is_whole(each)}, self._wanted, histories)
         cut = {key: INCOMPLETE for key, each in raw.items() if not _is_whole(each)}
+        for issue_id in cut:
+            log.warning("history is incomplete", extra={"issue_id": issue_id})
         return Batch(batch.issues, {**batch.broken, **cut})
 
     def histories(self, ids: Sequence[str]) -> dict[str, tuple[Transition, ...]]:

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from models.records import Field, Issue, Status, Transition, Version
 
+INCOMPLETE: Final = "its changelog came incomplete"
 A = TypeVar("A")
 B = TypeVar("B")
 

@@ -1,0 +1,177 @@
+"""Beside others: what tap-jira and dlt take to read the very same stand-in Jira and to keep up, and what they miss.
+
+Run: ``python benchmarks/bench_rivals.py``. Each of them is installed, once, into an environment of its own below the
+user's cache folder. How to read the figures: benchmarks/README.md.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import func, select
+
+from benchmarks.copies import Site, asked, deleted, fetched, fresh, made_up, moved, now, served
+from benchmarks.measuring import heading, in_child, show
+from models.tables import IssueRow
+from sandbox import render
+from sandbox.api import Jira
+from sandbox.catalogue import POINTS
+from sandbox.common import asked_fields
+from sandbox.render import EMBEDDED
+from sandbox.shapes import millis
+from sandbox.site import Clock
+from sandbox.team import EMAIL, TOKEN
+from sandbox.wire import Call, Pages
+from worker.jira.parse import Wanted
+from worker.runtime import Runtime
+
+ISSUES: Final = 5_000
+RIVALS: Final = {"tap-jira": ("tap-jira==2.6.0",), "dlt": ("dlt[duckdb]==1.31.0", "duckdb==2.0.0")}
+# What each asks of an issue: tap-jira everything, dlt what it is told, and that is what Flowbeat asks for.
+ASKS: Final = {
+    "tap-jira": ("*all", frozenset({"changelog", "transitions"})),
+    "dlt": (",".join(Wanted({POINTS: "Story point estimate"}).fields), frozenset({"changelog"})),
+}
+PATIENCE: Final = 900  # seconds for one reading
+# What happens ahead of each reading.
+CHANGES: Final[dict[str, Callable[[Jira], object]]] = {
+    "everything": now,
+    "nothing changed": now,
+    "1 in 100 changed": partial(moved, one_in=100),
+    "1 in 200 deleted": partial(deleted, first=1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading: seconds, requests as Jira counted them, issues it brought, issues in the copy and in Jira then."""
+
+    seconds: float
+    requests: int
+    issues: int
+    held: int | None
+    there: int
+
+
+Read = Callable[[], tuple[float, int, int | None]]
+
+
+def main() -> None:
+    """Print the table and what is missed."""
+    heading("bench_rivals")
+    pythons = {name: _environment(name, packages) for name, packages in RIVALS.items()}
+    readings = {"Flowbeat": in_child(_flowbeat)[0]}
+    readings |= {name: _rival(name, python) for name, python in pythons.items()}
+    print_readings(readings)
+    print_missed()
+
+
+def print_readings(readings: dict[str, list[Reading]]) -> None:
+    """What everything costs each of them, then what the next readings do."""
+    rows = []
+    for number, change in enumerate(CHANGES):
+        for name, every in readings.items():
+            one = every[number]
+            stale = "-" if one.held is None else f"{one.held - one.there:,}"
+            rows.append((change, name, f"{one.requests:,}", f"{one.seconds:.2f}", f"{one.issues:,}", stale))
+    show(
+        f"What does it take to read {readings['Flowbeat'][0].issues:,} issues with their histories, and to keep up?",
+        "Over HTTP without latency, limit off. The time to start a program is left out for all three. Stale: issues in"
+        " the copy that Jira no longer has; tap-jira keeps no copy, it writes lines for another program to store.",
+        ("reading", "who", "requests", "seconds", "read", "stale"),
+        rows,
+    )
+
+
+def print_missed() -> None:
+    """How much of the histories lies beyond what the search embeds, which is all that the others read."""
+    jira = made_up(ISSUES)
+    jira.site.advance(millis(now(jira)))
+    histories = [len(one.histories()) for one in jira.site.indexed]
+    cut = [count - EMBEDDED for count in histories if count > EMBEDDED]
+    print(
+        f"\n{len(cut):,} issues have more than the {EMBEDDED} histories that a search embeds. Who reads only\n"
+        f"these, as tap-jira and dlt do here, misses {sum(cut):,} of {sum(histories):,} histories."
+    )
+
+
+def _flowbeat() -> list[Reading]:
+    with served(ISSUES) as site:
+        with fresh(site) as current:
+            fetched(current)  # the stand-in Jira makes the JSON of every issue once
+        with fresh(site) as current:
+            return _readings(site, partial(_refreshed, site, current))
+
+
+def _refreshed(site: Site, current: Runtime) -> tuple[float, int, int]:
+    current.now = Clock(site.order(now))
+    seconds, operation = fetched(current)
+    with current.reads() as session:
+        held = session.scalar(select(func.count()).select_from(IssueRow).where(IssueRow.gone_at.is_(None)))
+    return seconds, operation.data_volume_fetched, held or 0
+
+
+def _rival(name: str, python: Path) -> list[Reading]:
+    script = Path(__file__).parent / "rivals" / f"read_with_{name.replace('-', '_')}.py"
+    fields, expanded = ASKS[name]
+    with served(ISSUES) as site, tempfile.TemporaryDirectory(prefix="flowbeat-bench-") as folder:
+        site.order(partial(_rendered, fields=fields, expanded=expanded))
+        words = [str(python), str(script), site.url, EMAIL, TOKEN, folder]
+        return _readings(site, partial(_run, [*words, fields] if name == "dlt" else words))
+
+
+def _rendered(jira: Jira, fields: str, expanded: frozenset[str]) -> None:
+    """Make the JSON of every issue once, so that no reader waits for it."""
+    jira.site.advance(millis(now(jira)))
+    call = Call(jira.site, Pages(), None, {}, {"fields": fields})
+    names = asked_fields(call, fields)
+    for issue in jira.site.indexed:
+        render.issue(jira.site, issue, names, expanded)
+
+
+def _run(words: list[str]) -> tuple[float, int, int | None]:
+    """What a script says in its last line; what else it and its program say is told only where it fails."""
+    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    if done.returncode:
+        raise SystemExit(f"{Path(words[1]).name} failed:\n{done.stderr[-2_000:]}")
+    said = json.loads(done.stdout.splitlines()[-1])
+    return said["seconds"], said["issues"], said["held"]
+
+
+def _readings(site: Site, read: Read) -> list[Reading]:
+    found = []
+    for change in CHANGES.values():
+        site.order(change)
+        site.order(asked)
+        seconds, issues, held = read()
+        found.append(Reading(seconds, site.order(asked), issues, held, site.order(_there)))
+    return found
+
+
+def _there(jira: Jira) -> int:
+    return len(jira.site.indexed)
+
+
+def _environment(name: str, packages: tuple[str, ...]) -> Path:
+    """The Python of an environment that has exactly these packages; made where it is not there yet."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "flowbeat-rivals" / "-".join((name, *(one.rpartition("==")[2] for one in packages)))
+    python = folder / "bin" / "python"
+    if not (folder / "complete").exists():
+        print(f"Installing {name} into {folder} (once) …")
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        install = [str(python), "-m", "pip", "--disable-pip-version-check", "-qq", "install", *packages]
+        subprocess.run(install, check=True)
+        (folder / "complete").touch()
+    return python
+
+
+if __name__ == "__main__":
+    main()
