@@ -191,7 +191,7 @@ def rounds(folder: Path, name: str, issues: int) -> Kind:
     idle = peak_megabytes()
     if name == COLD:
         return Kind(tuple(_cold(folder, left) for left in reversed(range(number))), idle)
-    with _calculating(folder / "0") as current:
+    with calculating(folder / "0") as current:
         return Kind(tuple(_after_changes(current, name, issues) for _ in range(number)), idle)
 
 
@@ -200,7 +200,7 @@ def _cold(folder: Path, left: int) -> Steps:
     own = folder / str(left)
     own.mkdir()
     (shutil.copy if left else shutil.move)(folder / "flowbeat.db", own)
-    with _calculating(own) as current:
+    with calculating(own) as current:
         return calculated(current)
 
 
@@ -210,7 +210,7 @@ def _after_changes(current: Runtime, name: str, issues: int) -> Steps:
 
 
 @contextmanager
-def _calculating(folder: Path) -> Iterator[Runtime]:
+def calculating(folder: Path) -> Iterator[Runtime]:
     """A Flowbeat whose Jira is not there: nothing here may ask it."""
     with flowbeat(Site(IN_PROCESS), folder) as current:
         yield current
@@ -278,7 +278,7 @@ def naive_big(scratch: Path) -> tuple[float, int, int]:
 
 def naive(folder: Path) -> tuple[float, int, int]:
     """The plain reading of the same issues: seconds, values, and how many of them our stored ones differ from."""
-    with _calculating(folder / "0") as current:
+    with calculating(folder / "0") as current:
         calculated(current)
         with current.reads() as session:
             view = calculate.look(current, session, PROFILE, None)
