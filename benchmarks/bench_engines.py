@@ -43,11 +43,11 @@ def print_size(items: int, entries: int, told: Sequence[dict[str, Any]]) -> None
         seconds, cpu = min(each["rounds"])
         times = (f"{seconds * 1000:.0f}", f"{cpu * 1000:.0f}", f"{reference / cpu:.1f}", f"{each['import'] * 1000:.0f}")
         rows.append((name, *times, f"{each['before']:.0f}", f"{each['peak']:.0f}"))
-    answers = {_plain(each) for each in told}
+    same = "yes" if len({_plain(each) for each in told}) == 1 else "NO"
     show(
         f"Facts of {items:,} items from {entries:,} entries, then count and median by week: which engine?",
         f"Milliseconds of the best of {ROUNDS} rounds; MB with the columns loaded, and at the peak. Reference: loops over"
-        f" the standard library's arrays (pure), by CPU. All say the same: {'yes' if len(answers) == 1 else 'NO'}.",
+        f" the standard library's arrays (pure), by CPU. All say the same: {same}.",
         ("engine", "ms", "CPU ms", "times faster", "import ms", "MB before", "MB peak"),
         rows,
     )
