@@ -46,8 +46,8 @@ def print_size(items: int, entries: int, told: Sequence[dict[str, Any]]) -> None
     same = "yes" if len({_plain(each) for each in told}) == 1 else "NO"
     show(
         f"Facts of {items:,} items from {entries:,} entries, then count and median by week: which engine?",
-        f"Milliseconds of the best of {ROUNDS} rounds; MB with the columns loaded, and at the peak. Reference: loops over"
-        f" the standard library's arrays (pure), by CPU. All say the same: {same}.",
+        f"Milliseconds of the best of {ROUNDS} rounds; MB with the columns loaded, and at the peak. All say the same:"
+        f" {same}. Reference: loops over the standard library's arrays (pure), by CPU.",
         ("engine", "ms", "CPU ms", "times faster", "import ms", "MB before", "MB peak"),
         rows,
     )
