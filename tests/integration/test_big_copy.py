@@ -23,6 +23,7 @@ def test_the_same_seed_makes_the_same_copy_and_another_seed_another(tmp_path: Pa
     assert first != other
     lives = [tuple(change.at for change in issue.transitions) for issue in first if issue.transitions]
     assert len(set(lives)) == len(lives) > 30
+    assert {change.field for issue in first for change in issue.transitions} == {"status", "resolution", "fixVersions"}
 
 
 def _issues(folder: Path, seed: int) -> list[Issue]:
