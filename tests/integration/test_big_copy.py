@@ -1,0 +1,33 @@
+"""The copy of a million issues that benchmarks calculate with: small here, but the same in all else."""
+
+from pathlib import Path
+
+from benchmarks import bench_metrics, big_copy
+from benchmarks.copies import PROFILE
+from models import store
+from models.records import Issue
+
+
+def test_a_copy_made_by_inserts_gives_the_values_of_the_naive_reading(tmp_path: Path) -> None:
+    """Nine metrics by 53 windows, without a Jira to ask."""
+    _, values, differing = bench_metrics.naive_big(tmp_path, issues=150)
+
+    assert (values, differing) == (9 * 53, 0)
+
+
+def test_the_same_seed_makes_the_same_copy_and_another_seed_another(tmp_path: Path) -> None:
+    """A figure can be measured again on the very same issues; no two of them live alike."""
+    first, again, other = (_issues(tmp_path / name, seed) for name, seed in (("1", 1), ("2", 1), ("3", 2)))
+
+    assert first == again
+    assert first != other
+    lives = [tuple(change.at for change in issue.transitions) for issue in first if issue.transitions]
+    assert len(set(lives)) == len(lives) > 30
+    assert {change.field for issue in first for change in issue.transitions} == {"status", "resolution", "fixVersions"}
+
+
+def _issues(folder: Path, seed: int) -> list[Issue]:
+    folder.mkdir()
+    big_copy.fill(folder, 40, seed)
+    with bench_metrics.calculating(folder) as current, current.reads() as session:
+        return store.load_issues(session, PROFILE, sorted(store.issue_hashes(session, PROFILE)))
