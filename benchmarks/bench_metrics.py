@@ -228,7 +228,7 @@ def calculated(current: Runtime) -> Steps:
     calculate.work(current, _taken(current, asked, "facts"), math.inf)
     facts = time.perf_counter()
     for metric in METRIC_TYPES:
-        calculate.METRIC_TASKS[metric].run(current, _taken(current, asked, metric))
+        calculate.metric_step(current, _taken(current, asked, metric))
     whole, cpu = time.perf_counter() - started, time.process_time() - busy
     own = _own_seconds(current, asked)
     seconds = {"facts": facts - started, **own}

@@ -92,7 +92,10 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A way to a Jira: its base URL, and itself where it lives in this process, else the pipe to its own."""
+    """A way to a Jira: its base URL, and itself where it lives in this process, else the pipe to its own.
+
+    Neither: no Jira is there, and nothing may ask one.
+    """
 
     url: str
     jira: Jira | None = None
@@ -196,7 +199,7 @@ def flowbeat(site: Site, folder: Path, database: str = SQLITE, quota: Quota | No
     text = CONFIG.format(url=site.url, email=EMAIL, database=database, **asdict(rate))
     (folder / "token").write_text(TOKEN)
     (folder / "flowbeat.toml").write_text(text)
-    clock = site.jira.clock if site.jira else Clock(site.order(now))
+    clock = site.jira.clock if site.jira else Clock(site.order(now) if site.pipe else SUNDAY)
     current = Runtime(settings.load(folder / "flowbeat.toml", {}), now=clock, open_session=site.session)
     try:
         migrate(current.engine)

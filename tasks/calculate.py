@@ -73,7 +73,7 @@ def record_error(current: Runtime, run: Run, error: Exception) -> None:
     _advance(current, run, _results(current, run, view, found))
 
 
-def _metric(current: Runtime, run: Run) -> None:
+def metric_step(current: Runtime, run: Run) -> None:
     """Calculate the metric the run is at, over all windows, and store its rows."""
     measured = measure(current, run, run.step)
     _advance(current, run, measured.rows, measured.performance)
@@ -82,7 +82,7 @@ def _metric(current: Runtime, run: Run) -> None:
 def _metric_task(metric: str) -> Any:
     return app.task(
         base=RunTask, name=f"tasks.calculate.{metric}", steps=(metric,), recover=staticmethod(record_error)
-    )(_metric)
+    )(metric_step)
 
 
 METRIC_TASKS: Final = {metric: _metric_task(metric) for metric in METRIC_TYPES}

@@ -147,19 +147,28 @@ def unpacked(archive: bytes) -> Chunk:
 
 def merged(chunks: Sequence[Chunk]) -> Chunk:
     """What became of all issues that any chunk touched: of chunks from oldest to newest the last word counts."""
+    if len(chunks) == 1:
+        return chunks[0]
+    touched, last = _last_words(chunks)
     parts: list[Items] = []
-    touched = _ints(())
-    for chunk in reversed(chunks):
-        stands = np.isin(chunk.items.ids, touched, invert=True)
+    for number, chunk in enumerate(chunks):
+        stands = last[np.searchsorted(touched, chunk.items.ids)] == number
         parts.append(chunk.items if stands.all() else chunk.items.take(np.flatnonzero(stands)))
-        touched = np.union1d(touched, chunk.touched)
     return Chunk(touched, _joined(parts))
+
+
+def _last_words(chunks: Sequence[Chunk]) -> tuple[Ints, Ints]:
+    """The ids that any chunk touched, ascending, and the number of the last chunk that did."""
+    ids = np.concatenate([_ints(()), *(chunk.touched for chunk in chunks)])
+    numbers = np.repeat(np.arange(len(chunks)), [len(chunk.touched) for chunk in chunks])
+    order = np.argsort(ids, kind="stable")  # of one id the chunks stay in their order
+    ids = ids[order]
+    is_last = np.append(ids[1:] != ids[:-1], np.ones(min(1, len(ids)), np.bool_))
+    return ids[is_last], numbers[order][is_last]
 
 
 def _joined(parts: Sequence[Items]) -> Items:
     """The rows of all parts, one after the other."""
-    if len(parts) == 1:
-        return parts[0]
     whole = [columns_of(()), *parts]
     vocabulary = np.unique(np.concatenate([part.vocabulary for part in whole]))
     codes = [np.searchsorted(vocabulary, part.vocabulary)[part.version_codes] for part in whole]
