@@ -65,8 +65,13 @@ def save_facts(
 
 
 def replace_version_deployments(session: Session, profile: str, deployments: Sequence[Deployment]) -> None:
-    """Put the deployments that versions are in place of those of the last calculation."""
-    change(session, delete(DeploymentRow).where(DeploymentRow.profile == profile, DeploymentRow.source == "versions"))
+    """Put the deployments that versions are in place of those of the last calculation, where they differ."""
+    table = DeploymentRow.__table__.c
+    of_versions = (table.profile == profile, table.source == "versions")
+    standing = session.execute(select(table.deployment_id, table.name, table.deployed_at).where(*of_versions)).all()
+    if {tuple(row) for row in standing} == {(each.deployment_id, each.name, _moment(each.at)) for each in deployments}:
+        return
+    change(session, delete(DeploymentRow).where(*of_versions))
     insert_rows(session, DeploymentRow, [_deployment_row(profile, None, found) for found in deployments])
 
 
