@@ -1,6 +1,5 @@
 """Opens the database: an engine with settings that hold under several writers, and the schema brought up to date."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,12 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from models.tables import to_json
+
 BUSY_SECONDS = 30
 # Any number that no other program is likely to use: the key of PostgreSQL's advisory lock around migrations.
 MIGRATION_LOCK = 7_236_154_022
 Sessions = sessionmaker[Session]
-# Made once: json.dumps makes a new encoder for every call that asks for more than its defaults.
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def open_engine(url: str) -> Engine:
@@ -27,10 +26,10 @@ def open_engine(url: str) -> Engine:
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, json_serializer=_json, pool_pre_ping=True)
+        return create_engine(parsed, json_serializer=to_json, pool_pre_ping=True)
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, json_serializer=_json, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_immediate)
     return engine
@@ -74,10 +73,6 @@ def alembic_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     return config
-
-
-def _json(value: object) -> str:
-    return _ENCODER.encode(value)
 
 
 def _prepare_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:

@@ -3,6 +3,7 @@
 Times are UTC. Jira's ids are text, as Jira sends them. No query lives here: SQL is written in ``models/store`` only.
 """
 
+import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -54,6 +55,43 @@ class UtcDateTime(TypeDecorator[datetime]):
         return _from_sqlite if dialect.name == "sqlite" else _to_postgresql
 
 
+class Json(TypeDecorator[Any]):
+    """A JSON value, written and read without SQLAlchemy's own layers in between, as UtcDateTime is.
+
+    PostgreSQL has a type of its own, and its driver reads it.
+    """
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        """Text with sorted keys."""
+        return _to_json if dialect.name == "sqlite" else super().bind_processor(dialect)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """The value again; also of a text that somebody else wrote."""
+        return _from_json if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
+
+def to_json(value: object) -> str:
+    """JSON with sorted keys, the one form in which values are stored."""
+    return _ENCODER.encode(value)
+
+
+def _to_json(value: object) -> str | None:
+    return None if value is None else to_json(value)
+
+
+def _from_json(text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        # Without json.loads' look for white space around it: ours has none.
+        return _DECODER.raw_decode(text)[0]
+    except json.JSONDecodeError:
+        return json.loads(text)
+
+
 def _to_sqlite(value: datetime | None) -> str | None:
     return None if value is None else utc(value).isoformat(" ", "microseconds")[:_SQLITE_INSTANT]
 
@@ -78,12 +116,15 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads this class attribute once, and documents it as a dict
         datetime: UtcDateTime,
-        dict[str, Any]: JSON,
-        list[Any]: JSON,
+        dict[str, Any]: Json,
+        list[Any]: Json,
         str: Text,
     }
 
 
+# Made once: json.dumps makes a new encoder for every call that asks for more than its defaults.
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_DECODER: Final = json.JSONDecoder()
 _SQLITE_INSTANT: Final = len("2026-01-01 00:00:00.000000")
 STALE = text("facts_hash IS NULL AND gone_at IS NULL")
 PRESENT = text("gone_at IS NULL")
