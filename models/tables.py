@@ -204,6 +204,8 @@ class TransitionRow(Base):
     from_name: Mapped[str | None]
     to_id: Mapped[str | None]
     to_name: Mapped[str | None]
+    # Kept in the order of its key and nowhere else: most of a copy's rows are these, and they are read by their key.
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy reads this class attribute once
 
 
 class StatusRow(Base):

@@ -283,6 +283,7 @@ def upgrade() -> None:
         sa.Column("to_id", sa.Text(), nullable=True),
         sa.Column("to_name", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("profile", "issue_id", "history_id", "field", "position", name=op.f("pk_transitions")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "versions",
