@@ -81,7 +81,8 @@ def _parsed(issue: Issue) -> Issue:
 def cache(team: Team, rules: Rules, as_of: datetime) -> CacheMetadata:
     """Cache Metadata whose fetch began at the as-of and resolved the fields to what the rules map."""
     key = digest("payments")
-    cursor = {"resolved": dict(rules.fields)}
+    fields = {path.partition(".")[0] for path in rules.fields.values()}
+    cursor = {"resolved": dict(rules.fields), "mapped": {field: field for field in fields}}
     return CacheMetadata(
         cache_key=key,
         creation_timestamp=as_of,

@@ -2,11 +2,14 @@
 
 import os
 import signal
+import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from world import World, eventually
 
+from models.records import METRIC_TYPES
 from tasks.steps import STEPS
 
 CONTENT = "select issue_id, content_hash, facts_hash is not null from issues order by 1"
@@ -31,6 +34,62 @@ def test_a_worker_killed_in_the_middle_of_a_fetch_is_made_good_by_the_next(make_
     assert world.run("refresh", "--full").returncode == 0
     assert world.rows(CONTENT) == stored
     assert world.rows("select max(issues_changed) from fetch_operations where kind = 'full' and rowid > 1") == [(0,)]
+
+
+# A statement that does not end before its process is killed: it counts every six issues.
+ENDLESS = "SELECT count(*) FROM issues a, issues b, issues c, issues d, issues e, issues f"
+RESULTS = """select metric_type, window_kind, window_start, window_end, rules_hash, as_of, confirmed_as_of, value,
+    state, message, n_used, exclusions, details, complete from metric_results order by 1, 2, 3, 4, 5, 6"""
+STALLS = {
+    "cfr": "BEFORE UPDATE ON runs WHEN NEW.state = 'running' AND NEW.step = 'cfr'",  # between it and lead_time
+    "flow_time": "AFTER INSERT ON metric_results WHEN NEW.metric_type = 'flow_time' AND NEW.window_kind = 'week'",
+}
+
+
+def test_a_killed_calculation_leaves_no_half_and_ends_with_the_same_rows(make_world: Callable[..., World]) -> None:
+    """A kill -9 of the whole worker between two metrics, and of the next one inside a metric; a third ends the run."""
+    world = make_world(silent=5, issues=60)
+    assert world.run("refresh").returncode == 0
+    before = world.rows(RESULTS)
+    world.execute("DELETE FROM metric_results")
+    run_id = world.run("calculate", "--no-wait").stdout.strip()
+    world.start("beat")
+    measured = f"select metric_type from calculation_performance where run_id = '{run_id}' order by id"  # noqa: S608 - ours
+    for step, event in STALLS.items():
+        world.execute(f"CREATE TRIGGER stall {event} BEGIN {ENDLESS}; END")
+        kill_while_at(world, step)
+        world.execute("DROP TRIGGER stall")
+        done = METRIC_TYPES[: METRIC_TYPES.index(step)]
+        stored = dict(world.rows("select metric_type, count(*) from metric_results group by 1"))
+        assert stored == dict.fromkeys(done, 53)
+        assert [name for (name,) in world.rows(measured)] == list(done)
+    world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
+    eventually(lambda: ("completed", run_id) in world.rows("select state, run_id from runs"))
+    assert world.rows(RESULTS) == before
+    assert [name for (name,) in world.rows(measured)] == list(METRIC_TYPES)
+
+
+def kill_while_at(world: World, step: str) -> None:
+    """Run a worker until a transaction of the step hangs, and kill it with its children."""
+    worker = world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
+    eventually(lambda: (step,) in world.rows("select step from runs"))
+    eventually(lambda: all(is_writing(world) for _ in range(10)))
+    os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait()
+
+
+def is_writing(world: World) -> bool:
+    """Whether a transaction that writes is open, now and a moment later."""
+    time.sleep(0.05)
+    connection = sqlite3.connect(world.folder / "flowbeat.db", timeout=0, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return True
+    else:
+        return False
+    finally:
+        connection.close()
 
 
 def test_a_worker_survives_a_restart_of_redis_with_a_message_in_hand(make_world: Callable[..., World]) -> None:

@@ -1,0 +1,70 @@
+"""Damage of every kind through the whole path: stored, calculated, shown and explained, without an error."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import console_world as world
+import damaged
+import pytest
+from metric_rows import time
+from metric_teams import FIELDS, SOURCES, prepared
+from naive_metrics import Team
+from stored_team import stored
+
+from models.metrics.calculate import calculate
+from models.records import METRIC_TYPES, IncidentRules, Issue, Rules
+
+
+def storable(team: Team) -> Team:
+    """Without what no JSON of Jira can hold, and with one key for each issue."""
+    return replace(team, issues=tuple(_storable(issue) for issue in team.issues))
+
+
+def _storable(issue: Issue) -> Issue:
+    fields: dict[str, Any] = {name: None if value == b"x" else value for name, value in issue.fields.items()}
+    return replace(issue, key=f"P-{issue.issue_id}", fields=fields)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_damage_costs_itself_only_all_the_way(source: str, tmp_path: Path, migrated_file: Path) -> None:
+    """What is stored is what the metrics say of the same issues in memory, and every number can be explained."""
+    team = storable(damaged.team())
+    rules = Rules(
+        time_period_days=31,
+        history_weeks=3,
+        fields=FIELDS,
+        workflow={"waiting": ("nowhere",)},
+        deployments=SOURCES[source],
+        incidents=IncidentRules(("Incident",)),
+    )
+    with stored(tmp_path, migrated_file, team, rules, time("11-02 12:00")):
+        pass
+    ready = prepared(team, rules, time("11-02 12:00"))
+    rows = world.say(tmp_path, "results", "--format", "json").json
+    assert [row["metric_type"] for row in rows] == list(METRIC_TYPES)
+    for row in rows:
+        expected = calculate(row["metric_type"], ready)[0]
+        assert row["state"] == expected.state != "calculation_error"
+        assert (row["value"], row["n_used"], row["exclusions"]) == (
+            expected.value,
+            expected.n_used,
+            dict(expected.exclusions),
+        )
+        _explained(tmp_path, row)
+    assert world.say(tmp_path, "results", "--window", "weeks").code == 0
+
+
+def _explained(folder: Path, row: dict[str, Any]) -> None:
+    """In every form; the damaged issues of the number are listed, and what is odd about them."""
+    metric = row["metric_type"]
+    told = world.say(folder, "explain", "payments", metric, "--format", "json").json
+    assert told["result"][0]["warning"] is None
+    assert len(told["used"]) == row["n_used"]
+    assert len(told["left_out"]) == sum(row["exclusions"].values())
+    shown = world.say(folder, "explain", "payments", metric)
+    assert (shown.code, shown.err) == (0, "")
+    assert max(map(len, shown.out.splitlines())) <= 80
+    assert world.say(folder, "explain", "payments", metric, "--format", "csv").code == 0
+    if metric == "flow_time":
+        assert "P-1000" in [part["key"] for part in told["used"]]
