@@ -95,7 +95,7 @@ def _asked(prepared: Prepared, items: int | None, until: date | None, zone: Zone
     today = local_day(prepared.as_of, zone)
     if until is not None:
         if not today < until <= today + timedelta(weeks=chances.HORIZON):
-            raise click.UsageError(f"--until must lie after {today}, and at most ten years")
+            raise click.UsageError(f"--until must lie after {today}, and at most ten years later")
         return Asked(today, until=until)
     if items is not None:
         return Asked(today, items)
@@ -132,11 +132,16 @@ def _answered(forecast: Forecast, prepared: Prepared, asked: Asked) -> Forecast:
     if not chances.is_enough(past):
         message = (
             f"Items were delivered in {sum(count > 0 for count in past)} of the {len(past)} past weeks that are stored,"
-            f" and a forecast needs {chances.LEAST_WEEKS} such weeks: ask later, or draw from more with --weeks."
+            f" and a forecast needs {chances.LEAST_WEEKS} such weeks: {_advice(forecast, past)}."
         )
         return replace(forecast, message=message, throughput=past)
     answers, backtest = _by_day(past, asked, forecast.seed) if asked.until else _by_items(past, asked, forecast.seed)
     return replace(forecast, state="success", throughput=past, answers=answers, backtest=asdict(backtest))
+
+
+def _advice(forecast: Forecast, past: Sequence[int]) -> str:
+    """More weeks can be drawn from only where the copy reaches back further."""
+    return "ask later" if len(past) < forecast.history_weeks else "ask later, or draw from more with --weeks"
 
 
 def _by_items(past: Sequence[int], asked: Asked, seed: int) -> tuple[list[dict[str, Any]], Backtest]:
@@ -168,7 +173,8 @@ def _sheet(found: Forecast, asked: Asked, zone: ZoneInfo, *, stale: bool) -> She
 
 def _title(found: Forecast, asked: Asked) -> str:
     if asked.until:
-        return f"{found.profile}: items done by {asked.until}, counted from {asked.today} ({asked.days:,} days)"
+        days = "1 day" if asked.days == 1 else f"{asked.days:,} days"
+        return f"{found.profile}: items done by {asked.until}, counted from {asked.today} ({days})"
     items = "1 item" if asked.items == 1 else f"{asked.items:,} items"
     which = " in progress" if asked.in_progress else ""
     return f"{found.profile}: when {items}{which} will be done, counted from {asked.today}"

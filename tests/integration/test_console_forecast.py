@@ -63,6 +63,11 @@ def test_without_a_question_it_is_about_what_is_in_progress(folder: Path) -> Non
     assert f"when {load} items in progress will be done" in _ask(folder).out
 
 
+def test_one_day_is_one_day(folder: Path) -> None:
+    """Counted from the as-of's day, which no longer counts."""
+    assert "items done by 2026-10-15, counted from 2026-10-14 (1 day)" in _ask(folder, "--until", "2026-10-15").out
+
+
 def test_programs_get_a_row_for_each_chance(folder: Path) -> None:
     """JSON and CSV with the same fields; dates are whole weeks after the as-of's day."""
     rows = _ask(folder, "--items", "30", "--format", "json").json
@@ -106,7 +111,7 @@ def test_too_little_history_gives_no_number(folder: Path) -> None:
     assert [row["state"] for row in said.json] == ["no_data"]
     assert [(row["percent"], row["weeks"], row["items"]) for row in said.json] == [(None, None, None)]
     shown = _ask(folder, *asked).out
-    assert "a forecast needs 4 such weeks" in " ".join(shown.split())
+    assert "a forecast needs 4 such weeks: ask later. As of" in " ".join(shown.split())  # no further week is stored
     assert "%" not in shown
     assert _stored(folder)[-1]["state"] == "no_data"
 

@@ -1,7 +1,7 @@
 """The wrong answers that other tools are known to give, each with the right one beside it."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 from metric_rows import NAMES, REVIEW_WAITS, issue, measure, time, transition, version
 
@@ -74,6 +74,32 @@ def test_an_offset_moves_an_event_to_another_week() -> None:
         rules = replace(OCTOBER, timezone=zone, history_weeks=3)
         found = [measure("flow_velocity", rules, item, as_of="10-28", window=week) for week in (1, 2)]
         assert [one.details["count"] for one in found] == counts
+
+
+def test_the_offset_of_a_field_moves_a_deployment_to_an_earlier_week() -> None:
+    """Monday 19 October 00:30 at +02:00 is Sunday in UTC: who cuts the offset off counts it a week late."""
+    rules = replace(
+        OCTOBER,
+        history_weeks=3,
+        deployments=DeploymentRules("issues", types=("Release",)),
+        fields={"deployed_at": "cf"},
+    )
+    release = issue(1, "10-01 → 1", type="Release", cf="2026-10-19T00:30:00.000+0200")
+    found = [measure("deployment_frequency", rules, release, as_of="10-28", window=week) for week in (1, 2)]
+    assert [one.details["count"] for one in found] == [1, 0]
+
+
+def test_two_offsets_in_one_history_are_two_instants_in_their_true_order() -> None:
+    """Begun at 09:00+02:00, waiting from 08:30+00:00: as texts the second would be the first."""
+    begun, waits = datetime.fromisoformat("2026-10-05T09:00+02:00"), datetime.fromisoformat("2026-10-05T08:30+00:00")
+    history = (
+        transition(waits.astimezone(UTC), 2, "2", "3"),
+        transition(begun.astimezone(UTC), 1, "1", "2"),
+        transition(time("10-05 10:00"), 3, "3", "4"),
+    )
+    item = replace(issue(1, "10-01 → 1"), status_id="4", transitions=history)
+    assert measure("flow_time", OCTOBER, item).value == 3 / 24  # 07:00 to 10:00 UTC
+    assert measure("flow_efficiency", OCTOBER, item).value == 50.0  # half of them before the wait
 
 
 def test_a_null_status_in_a_history_is_work_not_a_crash_nor_done() -> None:
