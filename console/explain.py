@@ -4,7 +4,9 @@ The number is computed anew from the stored facts, by the functions that compute
 is what was counted, and where the stored result says something else, the command says so.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import click
 from sqlalchemy.orm import Session
@@ -13,7 +15,7 @@ from console import reading, rules
 from console.evidence import Question
 from console.parts import View, everything, rows_of, sheets
 from console.render import Format, format_option, number, show
-from console.results import at, newest
+from console.results import at, few, newest
 from models import store
 from models.metrics import calculate as metrics
 from models.metrics.facts import rules_hash
@@ -66,7 +68,8 @@ def _view(
     if warning is None:
         stale = store.count_stale(session, profile, looked.context.facts_rules_hash)
         warning = _warning(found.measurement, stored, stale, again)
-    return View(question, zone, looked.as_of, found, stored, warning)
+    notes = tuple(_notes(session, profile, window, zone))
+    return View(question, zone, looked.as_of, found, stored, warning, notes)
 
 
 def _window(prepared: Prepared, week: str | None, looked: calculate.View) -> Window:
@@ -90,6 +93,17 @@ def _stored(session: Session, profile: str, measured: Measurement, named: str, a
     ]
     found = newest(at(mine, as_of))
     return found[0] if found else None
+
+
+def _notes(session: Session, profile: str, window: Window, zone: ZoneInfo) -> Iterator[str]:
+    """What is in no number, for the copy does not know it."""
+    first = store.first_created(session, profile)
+    if first is not None and window.start < micros(first):
+        day = first.astimezone(zone).date()
+        yield f"The first stored issue was created on {day}: of the days before, the copy knows nothing."
+    unread = store.keys_with_findings(session, profile).get("unreadable_issue", [])
+    if unread:
+        yield f"Not readable when last fetched, and as it was before, if at all: {few(unread)}."
 
 
 def _mapped_otherwise(

@@ -62,7 +62,7 @@ _NAMES: Final = (
 class View:
     """One number taken apart: of which profile, window and as-of, what stands behind it, what results shows.
 
-    ``warning`` says why the stored result may differ, and what to run.
+    ``warning`` says why the stored result may differ, and what to run; ``notes`` what the copy cannot know.
     """
 
     question: Question
@@ -71,6 +71,7 @@ class View:
     found: Explanation
     stored: MetricResult | None
     warning: str | None
+    notes: tuple[str, ...] = ()
 
     @property
     def profile(self) -> str:
@@ -205,6 +206,7 @@ def _result(view: View) -> Sheet:
         "adds_up": adds_up(view),
         "stored_value": view.stored.value if view.stored else None,
         "warning": view.warning,
+        "notes": list(view.notes),
     }
     return Sheet(tuple(row), [row], (), _title(view), _lines(view))
 
@@ -229,6 +231,7 @@ def _lines(view: View) -> tuple[str, ...]:
         f"{value}; {coverage}as of {moment(view.as_of, view.zone)}",
         adds_up(view),
         *(("Note: " + view.warning,) if view.warning else ()),
+        *view.notes,
     )
 
 

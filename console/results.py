@@ -106,6 +106,11 @@ def _order(row: MetricResult) -> tuple[Any, ...]:
     return METRIC_TYPES.index(row.metric_type), row.window_start
 
 
+def few(keys: Sequence[str]) -> str:
+    """The first of some issues' keys, with dots where there are more."""
+    return ", ".join(keys[:_NAMED]) + (", …" if len(keys) > _NAMED else "")
+
+
 def _place(row: MetricResult) -> tuple[Any, ...]:
     week = (row.window_start, row.window_end) if row.window_kind == "week" else ()
     return (row.metric_type, *week)
@@ -259,13 +264,9 @@ def _findings(about: About) -> tuple[str, ...]:
     """The issues that have something odd about them, by what it is."""
     if not about.findings:
         return ()
-    found = [f"{reason.replace('_', ' ')} in {len(keys):,} ({_few(keys)})" for reason, keys in about.findings.items()]
+    found = [f"{reason.replace('_', ' ')} in {len(keys):,} ({few(keys)})" for reason, keys in about.findings.items()]
     which = "flowbeat explain says which of them stand behind a number, and what was found."
     return (f"Data quality, by issues: {', '.join(found)}. {which}",)
-
-
-def _few(keys: Sequence[str]) -> str:
-    return ", ".join(keys[:_NAMED]) + (", …" if len(keys) > _NAMED else "")
 
 
 def _freshness(about: About, rows: Sequence[MetricResult]) -> str:

@@ -14,6 +14,7 @@ from metric_rows import STATUSES, issue, time
 from naive_metrics import Team
 from stored_team import stored
 
+from models import store
 from models.records import METRIC_TYPES, Rules
 
 Parts = Sequence[dict[str, Any]]
@@ -159,7 +160,7 @@ def test_a_week_is_explained_by_its_name(folder: Path) -> None:
         (["payments", "cfr", "--week", "2020-W01"], 2, "it has 2026-W31 to 2026-W42"),
         (["payment", "cfr"], 2, "did you mean payments?"),
         (["payments", "crf"], 2, "did you mean cfr?"),
-        (["payments", "cfr", "--as-of", "2026-11-01"], 1, "fetch newer data first: flowbeat refresh payments"),
+        (["payments", "cfr", "--as-of", "2026-11-01"], 1, "once that instant is past: flowbeat refresh payments"),
     ],
 )
 def test_what_cannot_be_explained_says_why(folder: Path, words: list[str], code: int, advice: str) -> None:
@@ -276,7 +277,7 @@ def test_left_out_as_not_delivered_names_the_resolution(strict: Path) -> None:
 def test_a_status_nobody_can_place_is_named(tmp_path: Path, migrated_file: Path) -> None:
     """The finding says which status it is about, in the JSON and below the lists."""
     item = issue(1, "10-01 → 1", "10-05 → 2", "10-07 → 4")
-    ghost = replace(item.transitions[0], to_id="66", to_name="Ghost")
+    ghost = item.transitions[0]._replace(to_id="66", to_name="Ghost")
     odd = replace(item, transitions=(ghost, *item.transitions[1:]))
     with stored(tmp_path, migrated_file, Team((odd,), STATUSES), Rules(), time("11-01")):
         pass
@@ -287,3 +288,17 @@ def test_a_status_nobody_can_place_is_named(tmp_path: Path, migrated_file: Path)
     ]
     said = " ".join(world.say(tmp_path, "explain", "payments", "flow_time").out.split())
     assert "Data quality: P-1 broken chain (after history 100), unmapped status (Ghost)." in said
+
+
+def test_what_the_copy_cannot_know_is_noted(tmp_path: Path, migrated_file: Path) -> None:
+    """Days before its first issue, and issues that could not be read."""
+    item = issue(1, "10-14 → 2", "10-20 → 4")
+    team = Team((item,), STATUSES)
+    with stored(tmp_path, migrated_file, team, Rules(), time("11-01")) as current, current.sessions.begin() as session:
+        store.save_findings(session, "payments", "changelog", {"77": {"unreadable_issue": 1}})
+    words = ("explain", "payments", "flow_velocity")
+    said = " ".join(world.say(tmp_path, *words).out.split())
+    assert "The first stored issue was created on 2026-10-14: of the days before, the copy knows nothing." in said
+    assert "Not readable when last fetched, and as it was before, if at all: 77." in said
+    notes = world.say(tmp_path, *words, "--week", "2026-W43", "--format", "json").json["result"][0]["notes"]
+    assert len(notes) == 1

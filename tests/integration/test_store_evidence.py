@@ -20,7 +20,8 @@ def test_deployments_and_incidents_are_read_with_what_they_name(sessions: Sessio
         store.save_facts(
             session,
             PROFILE,
-            {"1": "hash:rules"},
+            "rules",
+            {"1": "hash"},
             items=[],
             incidents=[incident],
             deployments=[("1", entry), ("1", release)],
