@@ -311,6 +311,8 @@ def _named(view: View, found: Mapping[str, Any]) -> str:
     """What marked a deployment as failed: an incident with the instant it was created at, or a field's value."""
     if found["source"] == "incident":
         return f"{found['key']} {moment(found['at'], view.zone)}"
+    if found["source"] == "table":
+        return "its own column"
     return f"{found['field']}: {_clipped(str(found.get('value')))}"
 
 
