@@ -109,7 +109,7 @@ def carry_out(current: Runtime, run: Run) -> Run:
     fetch.work(current, run)
     calculate.work(current, found(current, run))
     while (run := found(current, run)).step != "finish":
-        calculate._metric(current, run)
+        calculate.metric_step(current, run)
     with current.sessions.begin() as session:
         store.end_run(session, run.run_id, run.attempt, current.now())
     return found(current, run)

@@ -103,7 +103,7 @@ def calculated(current: InProcess, as_of: datetime | None = None) -> None:
     run, _ = steps.request(current.sessions, "payments", "calculate", current.now(), as_of=as_of)
     calculate.work(current, run)
     for _ in METRIC_TYPES:
-        calculate._metric(current, console_world.found(current, run))
+        calculate.metric_step(current, console_world.found(current, run))
     with current.sessions.begin() as session:
         store.end_run(session, run.run_id, run.attempt, current.now())
 

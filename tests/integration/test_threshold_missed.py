@@ -25,9 +25,9 @@ def test_a_missed_target_is_a_row_a_line_and_exit_code_3(tmp_path: Path, caplog:
         first, *others = METRIC_TYPES
         begun = world.found(current, run)
         event.listen(current.engine, "before_cursor_execute", lambda *_: time.sleep(late.pop() if late else 0))
-        calculate._metric(current, begun)
+        calculate.metric_step(current, begun)
         for _ in others:
-            calculate._metric(current, world.found(current, run))
+            calculate.metric_step(current, world.found(current, run))
     (line,) = [record for record in caplog.records if record.message == "threshold missed"]
     assert (line.levelno, line.name) == (logging.WARNING, "flowbeat.performance")
     assert (vars(line)["metric_type"], vars(line)["threshold_status"]) == (first, "fail")
