@@ -16,7 +16,7 @@ from stored_team import stored
 from models.records import METRIC_TYPES, Issue, iso
 
 Parts = Sequence[dict[str, Any]]
-SEEDS = range(4)
+SEEDS = range(3)
 DAY = 86_400.0
 
 # What each metric is, from the contributions alone and the length of the window in days.
