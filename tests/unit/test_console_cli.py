@@ -13,6 +13,7 @@ import console_world as world
 import pytest
 
 from console.cli import TABLE
+from console.doors import sandbox
 
 SECRET = "geheim-4711"
 
@@ -40,14 +41,19 @@ def test_every_name_in_the_table_is_a_command_of_its_module_and_none_is_forgotte
     assert named == exported
 
 
-@pytest.mark.parametrize(
-    "name", [name for group in TABLE.values() for name in group if name not in ("worker", "beat", "flower")]
-)
+@pytest.mark.parametrize("name", [name for group in TABLE.values() for name in group])
 def test_every_command_explains_itself(name: str, tmp_path: Path) -> None:
-    """Its own help works and fits; worker, beat and flower hand theirs to Celery."""
+    """Its own help works, fits and does nothing else; worker, beat and flower say where the rest of it is."""
     said = world.say(tmp_path, name, "-h")
-    assert said.code == 0
+    assert (said.code, said.err) == (0, "")
     assert f"Usage: flowbeat {name}" in said.out
+
+
+@pytest.mark.parametrize("given", ["jira", "/jira", "/jira/", "jira/"])
+def test_the_sandbox_takes_a_context_path_with_or_without_its_slash(given: str) -> None:
+    """As the server wants it: one slash before it, none after; and none at all for none."""
+    assert sandbox.make_context("sandbox", ["--context", given]).params["context"] == "/jira"
+    assert sandbox.make_context("sandbox", []).params["context"] == ""
 
 
 def test_the_help_needs_neither_celery_nor_the_database() -> None:
