@@ -6,6 +6,7 @@ task_default_queue = "flowbeat"
 task_serializer = "json"
 accept_content = ["json"]
 task_ignore_result = True  # no result backend: results are rows in the database, waiting reads the table `runs`
+result_expires = None  # else beat would send a daily task that cleans up what is not there
 task_track_started = True  # so that Flower shows what is running
 
 # --- at least once: a task is acknowledged when it has ended, and every task may run twice ---

@@ -48,7 +48,7 @@ COMMANDS: tuple[click.Command, ...] = (check,)
 
 def _log_if_possible(current: Runtime) -> None:
     """Requests to Jira are logged; where they cannot be, the line about the log files says so, and that is enough."""
-    if looks.is_writable(current.settings.log_dir):
+    if not looks.trouble(current.settings.log_dir):
         runtime.configure_logs(current.settings, console=False)
     else:
         logging.getLogger().addHandler(logging.NullHandler())

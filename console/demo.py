@@ -17,7 +17,7 @@ from worker.errors import FatalError
 
 FOLDER: Final = Path(".flowbeat") / "demo"
 PROFILE: Final = "payments"
-TOKEN_VARIABLE: Final = "FLOWBEAT_DEMO_TOKEN"  # noqa: S105 - the name of a variable
+TOKEN_VARIABLE: Final = "SET_WHILE_FLOWBEAT_DEMO_RUNS"  # noqa: S105 - the name of a variable; who misses it reads why
 LIVES_FOR: Final = timedelta(weeks=10)  # then the made-up team runs out of future, and the demo begins anew
 ISSUES: Final = 600
 CONFIG: Final = """# Written by `flowbeat demo`: a made-up team on a stand-in Jira that runs on this machine only.
@@ -93,7 +93,7 @@ def _jira(team: dict[str, Any]) -> Iterator[str]:
 
 def _configure(folder: Path, team: dict[str, Any], url: str) -> None:
     """Write the configuration a person would, and forget whatever else the environment says."""
-    for name in [name for name in os.environ if name.startswith("FLOWBEAT_") and name != TOKEN_VARIABLE]:
+    for name in [name for name in os.environ if name.startswith("FLOWBEAT_")]:
         del os.environ[name]
     config = folder / "flowbeat.toml"
     text = CONFIG.format(url=url, email=team["email"], variable=TOKEN_VARIABLE, profile=PROFILE)
@@ -129,7 +129,7 @@ def _tell(folder: Path) -> None:
         f"Database  {os.path.relpath(folder / 'flowbeat.db')}  (SQLite; views latest_results and weekly_results)",
         f"Logs      {os.path.relpath(folder / 'logs')}",
         "",
-        "Look closer at this demo:",
+        "Look closer at this demo; its Jira is gone until the next one:",
         f"  export FLOWBEAT_CONFIG={config}",
         f"  {program} explain {PROFILE} lead_time",
         f"  {program} results {PROFILE} --window weeks",

@@ -11,28 +11,44 @@ import click
 from worker import settings
 from worker.errors import ConfigError
 
-PASS_ON: Final[dict[str, Any]] = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+PASS_ON: Final[dict[str, Any]] = {"ignore_unknown_options": True, "allow_extra_args": True}
 FLOWER_USER: Final = "flowbeat"
 
 
-@click.command(context_settings=PASS_ON)
+@click.command(
+    context_settings=PASS_ON,
+    epilog="Options are Celery's, such as -c 4 (so many tasks at once), -n NAME@%h (where several workers share a "
+    "machine), -l WARNING. All of them: celery -A worker.app worker --help",
+)
 @click.argument("celery_args", nargs=-1, type=click.UNPROCESSED)
 def worker(celery_args: tuple[str, ...]) -> None:
     """Run a worker (the same as: celery -A worker.app worker)."""
     _become_celery("worker", "--loglevel", "INFO", *celery_args)
 
 
-@click.command(context_settings=PASS_ON)
+@click.command(
+    context_settings=PASS_ON,
+    epilog="Options are Celery's, such as -l WARNING. All of them: celery -A worker.app beat --help",
+)
 @click.argument("celery_args", nargs=-1, type=click.UNPROCESSED)
 def beat(celery_args: tuple[str, ...]) -> None:
     """Run the scheduler, exactly one (the same as: celery -A worker.app beat)."""
     _become_celery("beat", "--loglevel", "INFO", *celery_args)
 
 
-@click.command(context_settings=PASS_ON)
+@click.command(
+    context_settings=PASS_ON,
+    epilog="Options are Flower's, such as --port=5555 or --address=0.0.0.0. All of them: celery -A worker.app flower "
+    "--help",
+)
 @click.argument("flower_args", nargs=-1, type=click.UNPROCESSED)
 def flower(flower_args: tuple[str, ...]) -> None:
-    """Show the workers and their tasks in a browser, on this machine only and behind a password."""
+    """Show the workers and their tasks in a browser, on this machine only and behind a password.
+
+    Set FLOWER_BASIC_AUTH=user:password to choose the password; else one is made up and shown. Started in this way, and
+    not by celery, it hides secrets and people, and logs where the others do.
+    """
+    settings.require_file(settings.load(None, os.environ))  # before a password is shown
     if not any(name.startswith("FLOWER_BASIC_AUTH") for name in os.environ) and not _logs_in(flower_args):
         password = secrets.token_urlsafe(12)
         # By environment, for a command line can be read by everyone on the machine.
@@ -51,7 +67,7 @@ def flower(flower_args: tuple[str, ...]) -> None:
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed, another team.")
 @click.option("--latency", type=click.FloatRange(0, 60), default=0.0, help="Seconds before every answer.")
 @click.option("--anonymous", is_flag=True, help="Answer without a login.")
-@click.option("--context", default="", help="A context path, such as /jira.")
+@click.option("--context", default="", help="A context path, such as /jira.", callback=lambda _, __, path: _path(path))
 def sandbox(**chosen: Any) -> None:
     """Run a stand-in Jira on this machine, to try, test and measure with."""
     from sandbox.server import Options, run  # noqa: PLC0415 - the web server is needed by this command only
@@ -65,6 +81,12 @@ def sandbox(**chosen: Any) -> None:
 
 
 COMMANDS: tuple[click.Command, ...] = (worker, beat, flower, sandbox)
+
+
+def _path(context: str) -> str:
+    """A context path as the server takes it, with or without the slash it was given with."""
+    bare = context.strip("/")
+    return f"/{bare}" if bare else ""
 
 
 def _become_celery(*args: str) -> None:
@@ -84,7 +106,6 @@ def _run_flower(*args: str) -> None:
     from worker import runtime  # noqa: PLC0415 - the same
 
     current = runtime.Runtime(settings.load(None, os.environ))
-    settings.require_file(current.settings)
     runtime.adopt(current)
     runtime.configure_logs(current.settings)
     if current.server:

@@ -45,10 +45,19 @@ def _words(error: BaseException) -> str:
     if isinstance(error, OperationalError | InterfaceError):
         return f"the database cannot be used: {_first_line(error.orig)}; check database_url, then: flowbeat check"
     if isinstance(error, RedisError | BrokerError):
-        return f"Redis cannot be used: {_first_line(error)}; check redis_url, then: flowbeat check"
+        return f"Redis cannot be used: {_first_line(error)}; {_look_at()}, then: flowbeat check"
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     return _first_line(error)
+
+
+def _look_at() -> str:
+    """Where a fault of Redis can be seen: somebody's server has an address, our own one a log."""
+    try:
+        found = settings.load(None, os.environ)
+    except ConfigError:
+        return "check redis_url"
+    return "check redis_url" if found.redis_url else f"see {found.state_dir / 'redis' / 'server.log'}"
 
 
 def _first_line(error: BaseException | None) -> str:

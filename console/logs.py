@@ -4,7 +4,7 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from models.records import LOG_LEVELS, instant
 from worker import logs as files
 from worker import settings
 from worker.errors import FatalError
+from worker.keys import did_you_mean
 
 _COLOURS: Final = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
 _NAMES: Final = ("timestamp", "level", "module", "function", "line", "message", "exception", "context")
@@ -28,6 +29,7 @@ _UNSAID: Final = ("request_id", "task_id", "task_name", "data")
 @click.option("--follow", "-f", is_flag=True, help="Go on with new entries as they come, until Ctrl-C.")
 @click.option("--level", type=click.Choice(LOG_LEVELS, case_sensitive=False), help="This level and above.")
 @click.option("--task", metavar="ID", help="Only of the task with this id.")
+@click.option("--run", metavar="RUN", help="Only of this run (the beginning of its id, as status shows it).")
 @click.option("--profile", metavar="P", help="Only of this profile.")
 @click.option("--since", metavar="T", help="From a day, an instant, or so long ago (30m, 2h, 1d) on.")
 @format_option
@@ -35,13 +37,16 @@ def logs_command(**chosen: Any) -> None:
     """Show the log entries, oldest first; JSON gives them as they were written, a line each."""
     form: Format = chosen.pop("form")
     follow: bool = chosen.pop("follow")
+    run: str = chosen.pop("run") or ""
     found = settings.load(None, os.environ)
     chosen["since"] = _since(chosen["since"], datetime.now(UTC))
     if not (found.log_dir / files.APP).exists() and not follow:
         settings.require_file(found)
         raise FatalError(f"there is no log yet in {found.log_dir}; refresh, calculate and workers write one")
     entries = (files.follow if follow else files.read)(found.log_dir, **chosen)
-    _print(entries, form)
+    shown = _print((entry for entry in entries if _of_run(entry, run)), form)
+    if not shown:
+        click.echo(f"No entry in {found.log_dir} matches{_near(chosen['profile'], found.profiles)}", err=True)
 
 
 COMMANDS: tuple[click.Command, ...] = (logs_command,)
@@ -59,16 +64,28 @@ def line(entry: dict[str, Any]) -> str:
     return "\n".join([text, *(f"    {clean(each)}" for each in trace)])
 
 
-def _print(entries: Iterator[dict[str, Any]], form: Format) -> None:
-    """Each at once, for someone may be following."""
+def _near(profile: str | None, known: Mapping[str, object]) -> str:
+    if profile is None or profile in known:
+        return ""
+    return did_you_mean(profile, known) or f"; known profiles: {', '.join(known)}"
+
+
+def _of_run(entry: dict[str, Any], run: str) -> bool:
+    return not run or str((entry.get("context") or {}).get("run_id", "")).startswith(run)
+
+
+def _print(entries: Iterator[dict[str, Any]], form: Format) -> int:
+    """Each at once, for someone may be following; returns how many."""
+    count = 0
+    writer = csv.DictWriter(sys.stdout, _NAMES, extrasaction="ignore", lineterminator="\n")
     if form == "csv":
-        writer = csv.DictWriter(sys.stdout, _NAMES, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
-        for entry in entries:
+    for count, entry in enumerate(entries, 1):  # noqa: B007 - counted for the caller
+        if form == "csv":
             writer.writerow({**entry, "context": json.dumps(entry.get("context") or {}, ensure_ascii=False)})
-        return
-    for entry in entries:
-        click.echo(json.dumps(entry, ensure_ascii=False) if form == "json" else line(entry))
+        else:
+            click.echo(json.dumps(entry, ensure_ascii=False) if form == "json" else line(entry))
+    return count
 
 
 def _word(value: Any) -> str:

@@ -3,22 +3,31 @@
 import json
 import re
 import socket
+import ssl
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
+from requests.exceptions import SSLError
+from requests.utils import get_environ_proxies
+
 from console import looknames
 from console.looks import Line
-from worker.errors import FatalError
+from worker.errors import FatalError, RetryableError
 from worker.jira import fields, parse
 from worker.jira.client import Client
 from worker.jira.jql import combined, without_order
 from worker.jira.pages import required
+from worker.jira.reader import Site
 from worker.jira.site import identify, reader
 from worker.runtime import Runtime
 from worker.settings import Connection, Profile
 
 CONNECT_SECONDS: Final = 5.0
+LONGEST_ANSWER: Final = 10.0
+# As if it had been tried so often: the back-off that would follow is too long to sleep, so the first fault is told.
+IMPATIENT: Final = 3
 # A quoted or bare "-30d", and what means another day tomorrow or other issues after the next sprint.
 _MOVING: Final = re.compile(
     r"(?<![\w.])[-+]\d+\s?[yMwdhm]\b"
@@ -29,10 +38,10 @@ _MOVING: Final = re.compile(
 def connection(current: Runtime, found: Connection) -> Iterator[Line]:
     """One Jira, and the profiles that use it; raises where it cannot be reached or refuses the login."""
     what = f"Jira {found.name}"
-    client = current.client(found)
+    client = current.client(replace(found, timeout_seconds=min(found.timeout_seconds, LONGEST_ANSWER)), IMPATIENT)
     _reach(found)
     current.redis.ping()  # no request is sent without the limiter, and the client would wait for it
-    site = identify(client)
+    site = _identify(client, found)
     yield Line(what, "ok", f"{urlsplit(found.base_url).netloc} answers ({site.flavour})")
     yield from _login(client, what, site.flavour)
     lists = looknames.Lists(client, _api(site.flavour))
@@ -48,16 +57,43 @@ def moving(jql: str) -> str | None:
 
 
 def _reach(found: Connection) -> None:
-    """A quick look, for the client behind it is patient; raises FatalError where nobody listens."""
+    """A quick look at what only a person can mend; raises FatalError where nobody listens, or nobody speaks TLS."""
+    if get_environ_proxies(found.base_url):
+        return  # it is the proxy that reaches it
     parts = urlsplit(found.base_url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    is_tls = parts.scheme == "https"
+    port = parts.port or (443 if is_tls else 80)
+    advice = f"check base_url of connection {found.name!r}"
     try:
-        socket.create_connection((parts.hostname or "", port), timeout=CONNECT_SECONDS).close()
+        with socket.create_connection((parts.hostname or "", port), timeout=CONNECT_SECONDS) as plain:
+            if is_tls and not _speaks_tls(plain, str(parts.hostname)):
+                raise FatalError(f"{parts.hostname}:{port} answers, but not by https; {advice}, is it http?")
     except OSError as error:
         why = error.strerror or str(error) or type(error).__name__
+        raise FatalError(f"{parts.hostname}:{port} cannot be reached ({why}); {advice} and the network") from error
+
+
+def _speaks_tls(plain: socket.socket, host: str) -> bool:
+    """Whether a handshake comes about; whose certificate it is will be seen by the client."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        context.wrap_socket(plain, server_hostname=host).close()
+    except OSError:  # ssl.SSLError is one; plain HTTP answers in clear, hangs up, or waits for the end of a line
+        return False
+    return True
+
+
+def _identify(client: Client, found: Connection) -> Site:
+    """As the client does; a certificate nobody trusts is told as that, for trying again changes nothing."""
+    try:
+        return identify(client)
+    except RetryableError as error:
+        if not isinstance(error.__cause__, SSLError):
+            raise
         raise FatalError(
-            f"{parts.hostname}:{port} cannot be reached ({why}); check base_url of connection {found.name!r} and the "
-            "network"
+            f"{urlsplit(found.base_url).netloc} shows a certificate that is not trusted here; name your company's "
+            "authorities with REQUESTS_CA_BUNDLE=file"
         ) from error
 
 

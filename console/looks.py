@@ -1,6 +1,7 @@
 """What the check command looks at on this side of Jira: configuration, database, Redis, workers, logs, data."""
 
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from worker import logs, settings
 from worker.runtime import Runtime
 
 OLDEST_REDIS: Final = (6, 2)
-PING_SECONDS: Final = 1.0
+_ROOM: Final = 1_000_000  # bytes
 _RECENT: Final = 200  # fetches among which the last one of a profile is looked for
 
 
@@ -87,39 +88,54 @@ def _memory(info: Mapping[str, Any]) -> Iterator[Line]:
 def workers(current: Runtime) -> Iterator[Line]:
     """Whether workers and the scheduler answer; none is no fault, for refresh brings its own worker along."""
     current.redis.ping()  # without a broker the ping below would try again for ever
-    from worker.app import app  # noqa: PLC0415 - Celery's own Redis connection is only wanted behind the ping
+    from console import workers as nodes  # noqa: PLC0415 - Celery's own Redis connection is only wanted behind the ping
 
-    names = [name for answer in app.control.ping(timeout=PING_SECONDS) or () for name in answer]
-    beats = [name for name in names if name.startswith("celerybeat@")]
-    serving = [name for name in names if name not in beats]
+    serving, beats = nodes.answering()
     scheduled = [name for name, profile in current.settings.profiles.items() if profile.schedule]
     if serving:
-        yield Line("workers", "ok", f"{len(serving)} answer: {', '.join(sorted(serving))}")
+        yield Line("workers", "ok", f"{len(serving)} answer: {', '.join(serving)}")
     else:
         advice = "start one: flowbeat worker (until then refresh and calculate run their own)"
         yield Line("workers", "warning", "none answers", advice)
-    if beats:
-        yield Line("scheduler", "ok", f"{', '.join(sorted(beats))} answers")
+    if len(beats) > 1:
+        message = f"{len(beats)} answer: {', '.join(beats)}"
+        yield Line("scheduler", "warning", message, "each sends every refresh; stop all but one")
+    elif beats:
+        yield Line("scheduler", "ok", f"{beats[0]} answers")
     elif scheduled:
         wanted = f"{', '.join(scheduled)} has a schedule, and no scheduler answers"
         yield Line("scheduler", "warning", wanted, "start one: flowbeat beat")
+    for name in nodes.outdated(current, [*serving, *beats]):
+        message = f"{name} works with another configuration than {current.settings.path}"
+        yield Line("scheduler" if name in beats else "workers", "warning", message, "restart it")
 
 
 def log_files(current: Runtime) -> Iterator[Line]:
     """That logs can be written, and how much room they take."""
     folder = current.settings.log_dir
-    if not is_writable(folder):
-        yield Line("log files", "bad", f"{folder} cannot be written", "make it writable, or set log_dir")
+    why = trouble(folder)
+    if why:
+        yield Line("log files", "bad", f"{folder} cannot be written ({why})", "mend that, or set log_dir")
         return
     found = logs.files(folder)
     size = sum(file.size_bytes for file in found)
     yield Line("log files", "ok", f"{len(found)} in {folder}, {size / 1_000_000:.1f} of at most 100 MB")
 
 
-def is_writable(folder: Path) -> bool:
-    """Whether files can be made in a folder, or the folder itself where it is not there yet."""
-    there = next(place for place in (folder, *folder.parents) if place.exists())
-    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+def trouble(folder: Path) -> str:
+    """Why nothing can be written into a folder, which is made where it is not there yet; empty where all is well.
+
+    Tried with as much as a log needs for a while, for a full disk takes new names and empty files.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_ROOM))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return ""
 
 
 def data(current: Runtime, profile: str) -> Iterator[Line]:

@@ -88,6 +88,9 @@ def carry_out(current: Runtime, wish: Wish, console: Console) -> list[Run]:
     from console import waiting, workers  # noqa: PLC0415 - Celery is slow to import, and not every command needs it
 
     with workers.serving(current) as own:
+        if own.outdated:
+            names = ", ".join(own.outdated)
+            console.print(f"{names} works with another configuration than {current.settings.path}; restart it")
         ids = [_enqueue(current, wish, profile, console, own.serve).run_id for profile in wish.profiles]
         return waiting.until_ended(current, ids, console, own.serve)
 

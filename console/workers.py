@@ -6,14 +6,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from worker.app import app
+from worker import settings
+from worker.app import CONFIGURED, app
 from worker.errors import FatalError
 from worker.runtime import Runtime
 
@@ -25,10 +26,23 @@ WARM_SECONDS: Final = 10.0
 COLD_SECONDS: Final = 5.0
 
 
+def answering() -> tuple[list[str], list[str]]:
+    """The names of the workers and of the schedulers that answer on the broker, for beat answers pings too."""
+    names = sorted(name for answer in app.control.ping(timeout=PING_SECONDS) or () for name in answer)
+    beats = [name for name in names if name.startswith("celerybeat@")]
+    return [name for name in names if name not in beats], beats
+
+
+def outdated(current: Runtime, names: Iterable[str]) -> list[str]:
+    """Those of the nodes that began with another configuration than this process reads now."""
+    own = settings.fingerprint(current.settings).encode()
+    told = {name: current.redis.hget(CONFIGURED, name) for name in dict.fromkeys(names)}
+    return [name for name, began in told.items() if began not in (None, own)]
+
+
 def are_there() -> bool:
-    """Whether any worker answers on the broker; beat answers pings too, and is none."""
-    answers = app.control.ping(timeout=PING_SECONDS)
-    return any(not name.startswith("celerybeat@") for answer in answers or () for name in answer)
+    """Whether any worker answers."""
+    return bool(answering()[0])
 
 
 class OwnWorker:
@@ -36,10 +50,13 @@ class OwnWorker:
 
     def __init__(self, current: Runtime) -> None:
         """Nothing runs yet."""
+        self._current = current
         self._settings = current.settings
         self._process: subprocess.Popen[bytes] | None = None
         self._starts = 0
         self._look_again = 0.0
+        self.outdated: list[str] = []
+        """The other workers that serve the queue with another configuration than ours, when last looked for."""
 
     @property
     def pid(self) -> int | None:
@@ -57,7 +74,9 @@ class OwnWorker:
             self._look_again = time.monotonic() + LOOK_SECONDS
             # A Redis that is away says nothing about workers; the next look comes soon.
             with contextlib.suppress(OperationalError, RedisError, OSError):
-                if not are_there():
+                others, _ = answering()
+                self.outdated = outdated(self._current, others)
+                if not others:
                     self._keep_running()
             return
         self._keep_running()

@@ -1,17 +1,21 @@
 """The Celery application: ``celery -A worker.app worker`` and ``beat`` begin here."""
 
 import atexit
+import contextlib
 import gc
 import os
 import sys
-from typing import Any
+from typing import Any, Final
 
 from celery import Celery, signals
+from redis.exceptions import RedisError
 
 from models.database import migrate
 from worker import guard, logs, runtime, settings
 from worker.errors import ConfigError
 from worker.runtime import Runtime
+
+CONFIGURED: Final = "flowbeat:configured"  # a hash: node name → fingerprint of the configuration it began with
 
 app = Celery("flowbeat")
 app.config_from_object("celeryconfig")
@@ -56,6 +60,31 @@ def _begin(**_: Any) -> None:
     if current.server:
         current.server.watch()
     atexit.register(current.close)  # the last to leave stops the embedded server; children leave without it
+
+
+@signals.worker_ready.connect
+def _worker_ready(sender: Any = None, **_: Any) -> None:
+    _tell_configuration(sender.hostname)
+
+
+@signals.beat_init.connect
+def _beat_ready(sender: Any = None, **_: Any) -> None:
+    from celery.beat import beat_nodename  # type: ignore[attr-defined]  # noqa: PLC0415 - 5.7; only beat needs it
+
+    _tell_configuration(beat_nodename(sender.hostname))
+
+
+def _tell_configuration(node: str) -> None:
+    """Who stays keeps the configuration it began with; the console compares that with the file of today."""
+    current = runtime.current()
+    with contextlib.suppress(RedisError):  # beat may begin before its Redis; then nothing is compared
+        current.redis.hset(CONFIGURED, node, settings.fingerprint(current.settings))
+
+
+@signals.worker_shutdown.connect
+def _take_back_configuration(sender: Any = None, **_: Any) -> None:
+    with contextlib.suppress(RedisError):
+        runtime.current().redis.hdel(CONFIGURED, sender.hostname)
 
 
 @signals.worker_init.connect

@@ -671,9 +671,10 @@ _MARKED: Final = re.compile(r"""\w++\((?:[^()]*+)\)|\\*+"[^"]*+"|\\*+'[^']*+'|[^
 
 
 def _members(value: str, start: int, end: int) -> tuple[int, int, str] | None:
-    content = value[start + 1 : end - 1]
+    stop = end - 1 if value[end - 1] == ")" else end  # a list that was cut does not close
+    content = value[start + 1 : stop]
     shown = _MARKED.sub(_member, content)
-    return (start + 1, end - 1, shown) if shown != content else None
+    return (start + 1, stop, shown) if shown != content else None
 
 
 _AMONG: Final = re.compile(
@@ -750,7 +751,14 @@ _TALK: Final = re.compile(
 )
 _CALL: Final = re.compile(r"\w*(?:BasicAuth|DigestAuth|ProxyAuth|basic_auth|NTLMAuth|NtlmAuth|OAuth1)\(")
 _JAR: Final = re.compile(r"(<Cookie [^=\s]{1,200}+=)([^\s]++)(?= for )")
-_CHANGED_BY: Final = re.compile(r"""\bchanged\b[^\n]{0,200}?(?<!ORDER )\bBY\s++\(?|updatedBy\(""")
+_UPDATED_BY: Final = re.compile(r"updatedBy\(|membersOf\(", re.IGNORECASE)
+# JQL's history clauses: a field that has a history, what is asked of it, and its predicates.
+_HISTORY: Final = re.compile(
+    rf"""\b(?P<field>status|priority|resolution|fixVersion|assignee|reporter){_QUOTE}?+[ \t]{{1,4}}+
+    (?:changed\b|was\b(?:[ \t]{{1,4}}+not\b)?+(?:[ \t]{{1,4}}+in\b)?+)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_PREDICATE: Final = re.compile(r"[ \t]{1,4}+(from|to|after|before|on|during|by)(?:[ \t]{1,4}+|(?=\())", re.IGNORECASE)
 
 
 def _elements(value: str) -> str:
@@ -810,7 +818,9 @@ def _talk(value: str) -> str:
     def wanted(_: re.Match[str], word: str) -> bool:
         if _EMPTY.fullmatch(word) or _UUID.fullmatch(word) or _CODE.fullmatch(word):
             return False
-        return _mixed(word, 6) or (len(word) > 5 and any(c in "!$%^*#@&+" for c in word[:-1]) and "://" not in word)  # noqa: PLR2004 - the same six
+        if _mixed(word.rstrip(".,:;"), 6):  # what follows a path that begins the next line is no part of it
+            return True
+        return len(word) > 5 and any(c in "!$%^*#@&+" for c in word[:-1]) and "://" not in word  # noqa: PLR2004 - the same six
 
     return _after(value, _TALK, wanted)
 
@@ -834,8 +844,60 @@ def _jars(value: str) -> str:
 
 
 def _authors(value: str) -> str:
-    """Hide who is named by the JQL predicates ``changed … BY`` and ``updatedBy``."""
-    return _after(value, _CHANGED_BY, lambda _, word: not word.startswith("currentUser"))
+    """Hide who is named in JQL by ``updatedBy`` and ``membersOf``, and in the clauses that look into the history."""
+    value = _after(value, _UPDATED_BY, lambda _, word: not word.startswith("currentUser"))
+    shown: list[str] = []
+    done = 0
+    found = _HISTORY.search(value)
+    while found is not None:
+        hidden, at = _history_people(value, found)
+        for start, end, mark in hidden:
+            shown += (value[done:start], mark)
+            done = end
+        found = _HISTORY.search(value, at)
+    return "".join((*shown, value[done:])) if shown else value
+
+
+def _history_people(value: str, found: re.Match[str]) -> tuple[list[tuple[int, int, str]], int]:
+    """The people of one clause, after its BY, and where the field holds people after FROM and TO; and its end."""
+    hidden: list[tuple[int, int, str]] = []
+    at = found.end()
+    if not found[0].lower().endswith("changed"):
+        start, at = _history_operand(value, at)
+        if start == at or (value[start].islower() and not value.startswith(" BY ", at)):
+            return hidden, at  # "status was set by …" is a sentence; a status begins with a capital, or is quoted
+    while predicate := _PREDICATE.match(value, at):
+        start, at = _history_operand(value, predicate.end())
+        word, is_bare = predicate[1].lower(), value[start : start + 1] not in {"(", '"', "'", "\\"}
+        if word == "by" or (word in {"from", "to"} and found["field"].lower() in {"assignee", "reporter"}):
+            person = _history_person(value, start, at, bare=is_bare)
+            hidden += [person] if person else []
+    return hidden, at
+
+
+def _history_operand(value: str, at: int) -> _Cut:
+    """The next operand with its brackets, or its quotes, around it."""
+    while value[at : at + 1] in {" ", "\t"}:
+        at += 1
+    if value[at : at + 1] == "(":
+        return at, _balanced(value, at)
+    called = _CALLED.match(value, at)
+    if called:
+        return at, _balanced(value, called.end() - 1)
+    start, end = _operand(value, at)
+    return at, min(end + start - at, len(value))  # the closing quote is as long as the opening one
+
+
+def _history_person(value: str, start: int, end: int, *, bare: bool) -> tuple[int, int, str] | None:
+    if value[start : start + 1] == "(":
+        return _members(value, start, end)
+    opening = _OPENING.match(value, start)
+    if opening:
+        start, end = opening.end(), end - len(opening[1])
+    content = value[start:end]
+    if content.endswith(")") or (bare and content.lower() in _PROSE):
+        return None
+    return (start, end, MARK) if _secretive("person", "", content, bare=bare) else None
 
 
 # --- shapes ----------------------------------------------------------------------------------------------------------
@@ -1093,7 +1155,7 @@ _STEPS: Final[tuple[_Step, ...]] = (
     (("fromstring", "from_name"), _changes),
     ((" -", "'-", '"-', "--"), _flags),
     (("pass", "pwd", "secret", "token", "pat ", "key", "cred"), _talk),
-    (("changed", "updatedby"), _authors),
+    ((" changed ", " was ", "updatedby", "membersof"), _authors),
     (("basic", "bearer", "token", "key", "auth", "ntlm", "negot", "jwt", "ssws", "bot ", "digest"), _schemes),
     (("%2f", "%2b", "%252"), _quoted_runs),
     (("",), _runs),

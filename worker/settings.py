@@ -8,12 +8,12 @@ kept: a connection knows where its token lies and reads it when asked.
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DeploymentRules, IncidentRules, Rules
+from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DeploymentRules, IncidentRules, Rules, digest
 from worker.errors import ConfigError
 from worker.keys import KIND_WORDS, Key, Kind, Schema, did_you_mean, repeated, schema, unknown
 
@@ -158,6 +158,13 @@ def require_file(found: Settings) -> None:
             f"there is no {CONFIG_NAME} in {Path.cwd()}, and {CONFIG_VARIABLE} names none; go to the folder that has "
             "one, or write one here: flowbeat init"
         )
+
+
+def fingerprint(found: Settings) -> str:
+    """Names what decides about work and numbers: equal on two machines whose places for files and secrets differ."""
+    told = (found.timezone, found.max_age_hours, asdict(found.retention), asdict(found.sweep))
+    connections = [asdict(replace(each, token_env=None, token_file=None)) for each in found.connections.values()]
+    return digest([told, connections, [asdict(each) for each in found.profiles.values()]])
 
 
 def secrets(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -1,6 +1,8 @@
 """The check command against a real Redis-compatible server and a sandbox Jira over HTTP: what is well, what is not."""
 
 import json
+import resource
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +16,7 @@ import console_world as world
 import pytest
 from redis import Redis
 
+from console import looks
 from sandbox.server import Options, build, running
 from sandbox.team import EMAIL, TOKEN
 
@@ -117,6 +120,41 @@ def test_what_is_broken_is_said_and_hides_nothing_else(
     assert {"configuration", "database", "Redis", "Jira sandbox", "log files"} <= {line[0] for line in told}
 
 
+def test_https_to_a_server_without_it_is_told_at_once(folder: Path, queue: str, jira: str) -> None:
+    """In place of tries and back-offs that a refresh would spend on it."""
+    environ = {"FLOWBEAT_CONNECTIONS__SANDBOX__BASE_URL": jira.replace("http:", "https:")}
+    told = _lines(folder, queue, environ)
+    (message,) = [line[2] for line in told if line[0] == "Jira sandbox"]
+    assert "answers, but not by https" in message
+    assert "is it http?" in message
+
+
+def test_a_jira_that_never_answers_is_not_waited_for_long(folder: Path, queue: str) -> None:
+    """One time-out, not one for each try."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        environ = {
+            "FLOWBEAT_CONNECTIONS__SANDBOX__BASE_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "FLOWBEAT_CONNECTIONS__SANDBOX__TIMEOUT_SECONDS": "1",
+        }
+        started = time.monotonic()
+        told = _lines(folder, queue, environ)
+    assert time.monotonic() - started < 15
+    assert [line[1] for line in told if line[0] == "Jira sandbox"] == ["bad"]
+
+
+def test_a_folder_that_takes_no_more_is_told_with_the_reason(tmp_path: Path) -> None:
+    """A full disk takes new names and empty files; it is tried with what a log needs."""
+    assert looks.trouble(tmp_path / "new") == ""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        why = looks.trouble(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert why == "File too large"
+    assert list(tmp_path.iterdir()) == [tmp_path / "new"]
+
+
 def test_misspelt_names_are_named_with_the_nearest(folder: Path, queue: str) -> None:
     """What decides what counts is broken, a name that may be of a retired status a warning; built-in names are none."""
     environ = {
@@ -168,7 +206,19 @@ def test_workers_and_the_scheduler_are_told_apart(folder: Path, queue: str) -> N
         _until(folder, queue, ("scheduler", "ok"))
         with _celery(folder, environ, "worker", "--pool", "solo", "--hostname", "here@test"):
             told = _until(folder, queue, ("workers", "ok"))
+            _same_and_another_configuration(folder, queue)
+        with _celery(folder, environ, "beat", "--schedule", "another-schedule"):
+            twice = _until(folder, queue, ("scheduler", "warning"))
     assert ("workers", "ok", "1 answer: here@test") in told
+    assert any(line[0] == "scheduler" and line[2].startswith("2 answer: celerybeat@") for line in twice)
+
+
+def _same_and_another_configuration(folder: Path, queue: str) -> None:
+    """Who stays keeps what it began with: said once the file differs, not before."""
+    assert not [line for line in _lines(folder, queue, code=0) if "another configuration" in line[2]]
+    told = _lines(folder, queue, {"FLOWBEAT_PROFILES__PAYMENTS__TIME_PERIOD_DAYS": "7"}, code=0)
+    stale = [line for line in told if line[2].endswith(f"works with another configuration than {folder}/flowbeat.toml")]
+    assert [line[:2] for line in stale] == [("workers", "warning"), ("scheduler", "warning")]
 
 
 def test_without_redis_the_rest_is_looked_at_all_the_same(folder: Path) -> None:

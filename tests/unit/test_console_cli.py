@@ -11,8 +11,11 @@ from pathlib import Path
 
 import console_world as world
 import pytest
+from redis.exceptions import RedisError
 
+from console import faults
 from console.cli import TABLE
+from console.doors import sandbox
 
 SECRET = "geheim-4711"
 
@@ -40,14 +43,19 @@ def test_every_name_in_the_table_is_a_command_of_its_module_and_none_is_forgotte
     assert named == exported
 
 
-@pytest.mark.parametrize(
-    "name", [name for group in TABLE.values() for name in group if name not in ("worker", "beat", "flower")]
-)
+@pytest.mark.parametrize("name", [name for group in TABLE.values() for name in group])
 def test_every_command_explains_itself(name: str, tmp_path: Path) -> None:
-    """Its own help works and fits; worker, beat and flower hand theirs to Celery."""
+    """Its own help works, fits and does nothing else; worker, beat and flower say where the rest of it is."""
     said = world.say(tmp_path, name, "-h")
-    assert said.code == 0
+    assert (said.code, said.err) == (0, "")
     assert f"Usage: flowbeat {name}" in said.out
+
+
+@pytest.mark.parametrize("given", ["jira", "/jira", "/jira/", "jira/"])
+def test_the_sandbox_takes_a_context_path_with_or_without_its_slash(given: str) -> None:
+    """As the server wants it: one slash before it, none after; and none at all for none."""
+    assert sandbox.make_context("sandbox", ["--context", given]).params["context"] == "/jira"
+    assert sandbox.make_context("sandbox", []).params["context"] == ""
 
 
 def test_the_help_needs_neither_celery_nor_the_database() -> None:
@@ -118,6 +126,14 @@ def test_an_unreachable_database_is_one_sentence_without_its_password(tmp_path: 
     assert "the database cannot be used: connection failed" in said.err
     assert len(said.err.splitlines()) == 1
     assert SECRET not in said.err
+
+
+def test_a_fault_of_redis_names_where_to_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own server has a log, anybody else's an address in the configuration."""
+    monkeypatch.setenv("FLOWBEAT_CONFIG", str(world.configure(tmp_path)))
+    assert f"see {tmp_path / '.flowbeat' / 'redis' / 'server.log'}" in faults.sentence(RedisError("it is gone"))
+    monkeypatch.setenv("FLOWBEAT_REDIS_URL", "redis://127.0.0.1:1/0")
+    assert "it is gone; check redis_url" in faults.sentence(RedisError("it is gone"))
 
 
 def test_what_nobody_foresaw_is_one_sentence_and_a_traceback_in_the_log(tmp_path: Path) -> None:

@@ -34,6 +34,29 @@ def test_a_line_has_time_level_message_and_context(folder: Path) -> None:
     assert trace == ["    Traceback", "    ValueError: x"]
 
 
+def test_the_entries_of_a_run_are_found_by_the_beginning_of_its_id(folder: Path) -> None:
+    """As status shows it; the others are left out."""
+    run = "5e1f7a34-1c2d-4e5f-8a9b-000000000001"
+    _write(folder, _entry(LATE, "INFO", "run completed", run_id=run))
+    said = world.say(folder, "logs", "--run", run[:8], "--format", "json")
+    assert [entry["message"] for entry in map(json.loads, said.out.splitlines())] == ["run completed"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--profile", "paymets"], "matches; did you mean payments?"),
+        (["--profile", "x"], "matches; known profiles: payments"),
+        (["--run", "ffff"], "matches"),
+    ],
+)
+def test_a_filter_that_finds_nothing_says_so(folder: Path, words: list[str], told: str) -> None:
+    """Not a word would look like a log without trouble; programs read an empty output."""
+    said = world.say(folder, "logs", *words)
+    assert (said.code, said.out) == (0, "")
+    assert said.err.rstrip().endswith(told)
+
+
 def test_json_gives_the_lines_as_they_were_written(folder: Path) -> None:
     """An object a line."""
     said = world.say(folder, "logs", "--format", "json").out

@@ -1,8 +1,55 @@
 """Which JQL means something else every day, and so makes the past shrink."""
 
-import pytest
+from typing import Any
 
-from console.lookjira import moving
+import pytest
+import requests
+from fakeredis import FakeRedis
+from requests.adapters import HTTPAdapter
+
+from console.lookjira import IMPATIENT, _identify, moving
+from worker.errors import FatalError, RetryableError
+from worker.jira.client import Client
+from worker.limiter import Limiter
+from worker.settings import Connection
+
+
+class Failing(HTTPAdapter):
+    """A way to the network that ends with the same error every time."""
+
+    def __init__(self, error: requests.RequestException) -> None:
+        """Keep the error, and count."""
+        super().__init__()
+        self.error = error
+        self.tried = 0
+
+    def send(self, *_: Any, **__: Any) -> requests.Response:
+        """Fail."""
+        self.tried += 1
+        raise self.error
+
+
+def asked(error: requests.RequestException) -> tuple[Client, Connection, Failing]:
+    """A client of a Jira that cannot be reached, as the check command makes it."""
+    found, way, session = Connection("acme", "https://jira.acme.example"), Failing(error), requests.Session()
+    session.mount("https://", way)
+    limiter = Limiter(FakeRedis(), key="check", requests=100, per_seconds=1.0, timeout=10.0)
+    return Client(found, None, limiter, session=session, tried=IMPATIENT), found, way
+
+
+def test_a_certificate_nobody_trusts_is_told_with_what_to_do() -> None:
+    """Trying again changes nothing, and the client's own words are for a log."""
+    client, found, _ = asked(requests.exceptions.SSLError())
+    with pytest.raises(FatalError, match=r"not trusted here; .* REQUESTS_CA_BUNDLE"):
+        _identify(client, found)
+
+
+def test_a_check_tries_but_once() -> None:
+    """A person waits for the answer."""
+    client, found, way = asked(requests.exceptions.ReadTimeout())
+    with pytest.raises(RetryableError):
+        _identify(client, found)
+    assert way.tried == 1
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ WORST = [
     '"field": "assignee"', "fromString field: assignee", "%2f", "%252f", "sk-", "SG.a", "updatedBy(", "Cookie: \\",
     "sid=(", "session={", "password: (a ", "author=(",
     "customfield_1=[", '"field": "assignee" "fromString"', "auth=(a,",
-    "token=a(", "assignee=a(", "auth: a(b,",
+    "token=a(", "assignee=a(", "auth: a(b,", "status changed by (", "status was (Done by '",
 ]  # fmt: skip
 
 
