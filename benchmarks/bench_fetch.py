@@ -1,4 +1,4 @@
-"""Fetching: what a faithful copy costs beside its bare requests, what an incremental fetch saves, and the memory.
+"""Fetching: what a faithful copy costs beside its bare requests, and the memory it takes.
 
 Run: ``python benchmarks/bench_fetch.py``. The stand-in Jira answers without latency and shares the machine's cores, so
 read the ratios. What stands behind them: benchmarks/README.md.
@@ -20,20 +20,15 @@ from benchmarks.copies import (
     fetched,
     fresh,
     made_up,
-    moved,
     postgres,
     served,
 )
 from benchmarks.measuring import heading, in_child, peak_megabytes, show, timed
 from models.records import FetchOperation
-from sandbox.api import Jira
-from sandbox.site import Clock
-from worker.runtime import Runtime
 
-ISSUES, MANY = 5_000, 20_000
+ISSUES, MANY = 5_000, 50_000
 ROUNDS = 3
 BARE_ROUNDS = 3  # in each round: so short a time needs more tries to be a quiet one
-CHANGED = 100  # one issue in so many is moved between two fetches
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +40,10 @@ class Full:
     operation: FetchOperation
 
 
-@dataclass(frozen=True, slots=True)
-class Refresh:
-    """Seconds of one kind of fetch, round by round, and what the last one counted."""
-
-    seconds: tuple[float, ...]
-    operation: FetchOperation
-
-
 def main() -> None:
-    """Print the three tables."""
+    """Print the two tables."""
     heading("bench_fetch")
     print_full()
-    print_incremental()
     print_memory()
 
 
@@ -79,23 +65,6 @@ def print_full() -> None:
         f"Seconds, best of {ROUNDS}. Reference (bare): the very same requests sent one after the other by a plain"
         " requests.Session, each answer read as JSON, nothing kept.",
         ("full fetch", "requests", "bare", "fetch", "median", "ratio"),
-        rows,
-    )
-
-
-def print_incremental() -> None:
-    """Fetches of a copy that is there already, beside the full one."""
-    found, _ = in_child(incremental)
-    whole = min(found["full"].seconds)
-    rows = []
-    for name, one in found.items():
-        seen, best = one.operation, min(one.seconds)
-        counts = (f"{seen.api_calls_made:,}", f"{seen.data_volume_fetched:,}", f"{seen.issues_changed:,}")
-        rows.append((name, *counts, f"{best:.3f}", f"{best / whole:.3f}"))
-    show(
-        f"What does the next fetch of {found['full'].operation.data_volume_fetched:,} issues cost?",
-        f"In one process, SQLite; seconds, best of {ROUNDS}. Reference: the full fetch in the same process.",
-        ("fetch", "requests", "read", "changed", "seconds", "of full"),
         rows,
     )
 
@@ -129,20 +98,6 @@ def full_into_postgres() -> Full:
     """The same into a private PostgreSQL server, emptied before every round."""
     with served(ISSUES) as site, postgres() as database:
         return _full(site, database, before=lambda: empty(database))
-
-
-def incremental() -> dict[str, Refresh]:
-    """A full fetch, then fetches with nothing changed, then each time with one issue in a hundred moved."""
-    jira = made_up(ISSUES)
-    site = Site(IN_PROCESS, jira)
-    _fresh_fetch(site)  # the stand-in Jira renders every issue once
-    whole = [_fresh_fetch(site) for _ in range(ROUNDS - 1)]
-    with fresh(site) as current:
-        whole.append(fetched(current))
-        same = [fetched(current) for _ in range(ROUNDS)]
-        edited = [_after_edits(current, jira, number) for number in range(ROUNDS)]
-    kinds = {"full": whole, "nothing changed": same, "1 in 100 changed": edited}
-    return {name: Refresh(tuple(s for s, _ in rounds), rounds[-1][1]) for name, rounds in kinds.items()}
 
 
 def memory(issues: int) -> tuple[float, int, float]:
@@ -185,12 +140,6 @@ def _send(site: Site, sent: list[requests.PreparedRequest]) -> None:
 def _fresh_fetch(site: Site, database: str = SQLITE) -> tuple[float, FetchOperation]:
     with fresh(site, database) as current:
         return fetched(current)
-
-
-def _after_edits(current: Runtime, jira: Jira, number: int) -> tuple[float, FetchOperation]:
-    """Move one issue in a hundred, each round others, and fetch an hour later."""
-    current.now = Clock(moved(jira, CHANGED, number))
-    return fetched(current)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def main() -> None:
     heading("bench_rivals")
     pythons = {name: _environment(name, packages) for name, packages in RIVALS.items()}
     readings = {"Flowbeat": in_child(_flowbeat)[0]}
-    readings |= {name: _rival(name, python) for name, python in pythons.items()}
+    readings |= {name: _rival(name, python) for name, python in pythons.items() if python}
     print_readings(readings)
     print_missed()
 
@@ -159,17 +159,20 @@ def _there(jira: Jira) -> int:
     return len(jira.site.indexed)
 
 
-def _environment(name: str, packages: tuple[str, ...]) -> Path:
-    """The Python of an environment that has exactly these packages; made where it is not there yet."""
+def _environment(name: str, packages: tuple[str, ...]) -> Path | None:
+    """The Python of an environment that has exactly these packages; None where it is not there and cannot be made."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = cache / "flowbeat-rivals" / "-".join((name, *(one.rpartition("==")[2] for one in packages)))
     python = folder / "bin" / "python"
-    if not (folder / "complete").exists():
-        print(f"Installing {name} into {folder} (once) …")
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        install = [str(python), "-m", "pip", "--disable-pip-version-check", "-qq", "install", *packages]
-        subprocess.run(install, check=True)
-        (folder / "complete").touch()
+    if (folder / "complete").exists():
+        return python
+    print(f"Installing {name} into {folder} (once) …", flush=True)
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+    install = [str(python), "-m", "pip", "--disable-pip-version-check", "-qq", "install", *packages]
+    if subprocess.run(install, check=False).returncode:
+        print(f"{name} cannot be installed here and is left out.")
+        return None
+    (folder / "complete").touch()
     return python
 
 

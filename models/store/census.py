@@ -12,7 +12,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from models.store.facts import delete_facts
-from models.store.shared import IN_LIST, change, parts
+from models.store.shared import among, change
 from models.tables import IssueRow, StatusRow
 
 
@@ -27,19 +27,15 @@ class Standing:
 
 def standing_issues(session: Session, profile: str, ids: Sequence[str]) -> dict[str, Standing]:
     """Those of the ids that are stored and not gone."""
-    found: dict[str, Standing] = {}
-    for some in parts(ids, IN_LIST):
-        query = select(IssueRow.issue_id, IssueRow.updated, IssueRow.census, IssueRow.content_hash)
-        rows = session.execute(query.where(*_present(profile), IssueRow.issue_id.in_(some)))
-        found.update({issue_id: Standing(updated, mark, known) for issue_id, updated, mark, known in rows})
-    return found
+    query = select(IssueRow.issue_id, IssueRow.updated, IssueRow.census, IssueRow.content_hash)
+    rows = session.execute(query.where(*_present(profile), among(session, IssueRow.issue_id, ids)))
+    return {issue_id: Standing(updated, mark, known) for issue_id, updated, mark, known in rows}
 
 
 def mark_issues(session: Session, profile: str, ids: Sequence[str], mark: str) -> None:
     """Put the mark on those of the ids that are stored."""
-    for some in parts(ids, IN_LIST):
-        chosen = (IssueRow.profile == profile, IssueRow.issue_id.in_(some), IssueRow.census.is_distinct_from(mark))
-        change(session, update(IssueRow).where(*chosen).values(census=mark))
+    listed = (IssueRow.profile == profile, among(session, IssueRow.issue_id, ids))
+    change(session, update(IssueRow).where(*listed, IssueRow.census.is_distinct_from(mark)).values(census=mark))
 
 
 def unmarked_issues(session: Session, profile: str, marks: Sequence[str], limit: int) -> list[str]:
@@ -58,9 +54,8 @@ def mark_gone(session: Session, profile: str, mark: str, reason: str, now: datet
     """Mark the issues that carry the mark as gone; their facts go, the issues stay. Returns how many."""
     query = select(IssueRow.issue_id).where(*_present(profile), IssueRow.census == mark)
     ids = list(session.scalars(query))
-    for some in parts(ids, IN_LIST):
-        chosen = (IssueRow.profile == profile, IssueRow.issue_id.in_(some))
-        change(session, update(IssueRow).where(*chosen).values(gone_at=now, gone_reason=reason, facts_hash=None))
+    chosen = (IssueRow.profile == profile, among(session, IssueRow.issue_id, ids))
+    change(session, update(IssueRow).where(*chosen).values(gone_at=now, gone_reason=reason, facts_hash=None))
     delete_facts(session, profile, ids)
     return len(ids)
 
@@ -73,9 +68,8 @@ def marked_issues(session: Session, profile: str, mark: str) -> dict[str, str]:
 
 def note_histories(session: Session, profile: str, ids: Sequence[str], at: datetime) -> None:
     """Note when the histories of these issues were last read."""
-    for some in parts(ids, IN_LIST):
-        chosen = (IssueRow.profile == profile, IssueRow.issue_id.in_(some))
-        change(session, update(IssueRow).where(*chosen).values(history_read_at=at))
+    chosen = (IssueRow.profile == profile, among(session, IssueRow.issue_id, ids))
+    change(session, update(IssueRow).where(*chosen).values(history_read_at=at))
 
 
 def due_histories(session: Session, profile: str, before: datetime, lately: datetime, limit: int) -> list[str]:
