@@ -47,7 +47,7 @@ def _compared(python: Path, folder: Path, issues: int) -> Iterator[tuple[str, ..
     folder.mkdir()
     in_child(fill, folder, issues)
     in_child(export, folder)
-    seconds, theirs = min(answer(python, "agile_calculators.py", folder / "issues.json", ROUNDS))
+    seconds, theirs = min(answer(python, "rivals/calculate_with_agile.py", folder / "issues.json", ROUNDS))
     yield f"{issues:,} {RIVAL.partition('=')[0]}", f"{seconds:.3f}", f"{theirs:.3f}", "1"
     for name in (COLD, SAME):
         kind, _ = in_child(rounds, folder, name, issues)

@@ -16,13 +16,13 @@ HERE = Path(__file__).parent
 def environment(name: str, packages: Sequence[str]) -> Path | None:
     """The Python of an environment with these packages, made at first use in the user's cache; None where pip fails."""
     key = hashlib.sha256("\n".join([sys.version, *packages]).encode()).hexdigest()[:8]
-    folder = _cache() / f"flowbeat-bench-{name}-{key}"
+    folder = _cache() / "flowbeat-rivals" / f"{name}-{key}"
     python, ready = folder / "bin" / "python", folder / "ready"
     if ready.exists():
         return python
     print(f"Installing {', '.join(packages)} into {folder} (once) …", flush=True)
     venv.create(folder, clear=True, with_pip=True)
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "install", *packages]
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "-qq", "install", *packages]
     if subprocess.run(pip, check=False).returncode:
         print(f"Left out: pip could not install {', '.join(packages)} under Python {sys.version.split()[0]}.")
         return None

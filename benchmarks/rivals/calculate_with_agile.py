@@ -1,6 +1,6 @@
 """Runs the calculators of jira-agile-metrics over issues in memory; started by bench_agile.py in their environment.
 
-``python agile_calculators.py ISSUES ROUNDS``: ISSUES is a JSON file, a list of issues as Jira sends them. Prints JSON:
+``python calculate_with_agile.py ISSUES ROUNDS``: a JSON file, a list of issues as Jira sends them. Prints JSON:
 seconds of each round, and the processor's in it. Charts and files are left out: no output is configured.
 """
 
