@@ -132,7 +132,7 @@ class Issue:
     summary: str | None
     fields: Mapping[str, Any]
     transitions: tuple[Transition, ...] = ()
-    # What the changelog's proof found: reason → count (duplicate_history, broken_item, incomplete_changelog, …).
+    # What the changelog's proof found: reason → count (see docs/metrics.md).
     findings: Mapping[str, int] = field(default_factory=dict)
 
     def content_hash(self) -> str:
