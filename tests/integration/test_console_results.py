@@ -113,14 +113,6 @@ def test_as_of_finds_what_was_calculated_for_the_end_of_a_day(folder: Path) -> N
     assert {row["as_of"] for row in rows} == {"2026-10-01T22:00:00.000000Z"}
 
 
-def test_as_of_later_than_the_data_is_no_advice_to_calculate(folder: Path) -> None:
-    """For the calculation would refuse it, and a refresh does not end the day."""
-    said = world.say(folder, "results", "--as-of", "2026-10-14")
-    assert said.code == 1
-    assert "leave --as-of out" in said.err
-    assert "flowbeat calculate" not in said.err
-
-
 def test_as_of_between_two_stored_instants_says_what_to_run(folder: Path) -> None:
     """Nothing is made up for an instant nobody calculated."""
     said = world.say(folder, "results", "--as-of", "2026-10-02")
