@@ -5,9 +5,7 @@ user's cache folder. How to read the figures: benchmarks/README.md.
 """
 
 import json
-import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from typing import Final
 from sqlalchemy import func, select
 
 from benchmarks.copies import Site, asked, deleted, fetched, fresh, made_up, moved, now, served
+from benchmarks.environments import environment
 from benchmarks.measuring import heading, in_child, show
 from models.tables import IssueRow
 from sandbox import render
@@ -66,7 +65,7 @@ Read = Callable[[], tuple[float, int, int | None]]
 def main() -> None:
     """Print the table and what is missed."""
     heading("bench_rivals")
-    pythons = {name: _environment(name, packages) for name, packages in RIVALS.items()}
+    pythons = {name: environment(name, packages) for name, packages in RIVALS.items()}
     readings = {"Flowbeat": in_child(_flowbeat)[0]}
     readings |= {name: _rival(name, python) for name, python in pythons.items() if python}
     print_readings(readings)
@@ -157,23 +156,6 @@ def _readings(site: Site, read: Read) -> list[Reading]:
 
 def _there(jira: Jira) -> int:
     return len(jira.site.indexed)
-
-
-def _environment(name: str, packages: tuple[str, ...]) -> Path | None:
-    """The Python of an environment that has exactly these packages; None where it is not there and cannot be made."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "flowbeat-rivals" / "-".join((name, *(one.rpartition("==")[2] for one in packages)))
-    python = folder / "bin" / "python"
-    if (folder / "complete").exists():
-        return python
-    print(f"Installing {name} into {folder} (once) …", flush=True)
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-    install = [str(python), "-m", "pip", "--disable-pip-version-check", "-qq", "install", *packages]
-    if subprocess.run(install, check=False).returncode:
-        print(f"{name} cannot be installed here and is left out.")
-        return None
-    (folder / "complete").touch()
-    return python
 
 
 if __name__ == "__main__":
