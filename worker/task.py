@@ -38,6 +38,7 @@ PASSING: Final = (SoftTimeLimitExceeded, OperationalError)
 # many seconds of work in vain; the waits between, of which Jira may name an hour, are no work.
 MAX_TRIES: Final = 8
 LONGEST_TROUBLE: Final = 600.0
+_TWO_DATABASES: Final = "another installation has this redis_url and another database_url; give each its own Redis"
 
 
 class MovedOnError(Exception):
@@ -86,6 +87,8 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
     def _take(self, current: Runtime, run_id: str, attempt: int) -> Run:
         with current.sessions.begin() as session:
             run = store.take_run(session, run_id, attempt, self.steps, current.now())
+            if run is None and store.load_run(session, run_id) is None:
+                log.warning("run is not in this database", extra={"run_id": run_id, "why": _TWO_DATABASES})
         if run is None:
             raise MovedOnError
         return run

@@ -75,6 +75,18 @@ def test_a_task_takes_its_run_and_hands_the_body_what_is_stored(world: World, ma
     assert (latest.state, latest.started_at, latest.heartbeat_at) == ("running", world.clock(), world.clock())
 
 
+@pytest.mark.usefixtures("world")
+def test_a_message_of_a_run_that_nobody_here_knows_is_named(
+    make_task: Callable[..., Task], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two installations on one Redis swallow each other's messages: the log says so."""
+    with caplog.at_level("WARNING", "worker.task"):
+        make_task(raising(AssertionError("must not run"))).apply(("00000000-0000-4000-8000-000000000000", 1))
+    (record,) = caplog.records
+    assert record.message == "run is not in this database"
+    assert "give each its own Redis" in record.__dict__["why"]
+
+
 @pytest.mark.parametrize("what", ["another attempt", "another step", "ended"])
 def test_a_message_of_a_run_that_moved_on_does_nothing(world: World, make_task: Callable[..., Task], what: str) -> None:
     """The fence: neither the body runs nor does a row change."""

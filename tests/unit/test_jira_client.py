@@ -197,6 +197,16 @@ def test_a_broken_way_is_tried_again(error: Exception) -> None:
     assert len(found.naps) == 1
 
 
+@pytest.mark.parametrize("fault", ["[SSL: CERTIFICATE_VERIFY_FAILED] self-signed", "[SSL: WRONG_VERSION_NUMBER]"])
+def test_a_certificate_nobody_trusts_is_no_passing_fault(fault: str) -> None:
+    """Asked once; the sentence names what to check."""
+    found = setting(Answer(error=requests.exceptions.SSLError(fault)), Answer(body="[1]"))
+    error = error_of(found)
+    assert isinstance(error, FatalError)
+    assert "REQUESTS_CA_BUNDLE" in str(error)
+    assert found.naps == []
+
+
 @pytest.mark.parametrize("body", ["", "<html>login</html>", '{"issues": [', "\x00"])
 def test_a_good_status_without_json_is_a_fault(body: str) -> None:
     """A gateway's page or half an answer is never the end of a list."""

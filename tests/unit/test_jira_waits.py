@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
@@ -128,8 +128,6 @@ NAMES = (
 WORDS = st.text() | st.sampled_from(["0", "Thu, 26 Mar 1 00:00:00 +2359", "9999-12-31T23:59-23:59", '"q";r=0;t=0'])
 
 
-# A busy machine is no fault of the reading.
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(NAMES), WORDS))
 def test_no_header_whatever_it_holds_stops_the_reading(headers: dict[str, str]) -> None:
     """It is a proxy's word as often as Jira's: a wait between none and a day comes out."""

@@ -222,7 +222,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(requests=st.integers(1, 3), steps=STEPS)
 def test_the_script_decides_as_the_rules_say(requests: int, steps: list[tuple[str, int]]) -> None:
     """Six callers take, come back, release, die and pause at random: a slot is given exactly when nobody paused and

@@ -24,7 +24,7 @@ def answer(measurement: Measurement) -> Answer:
 
 @pytest.mark.parametrize("source", SOURCES)
 @given(seed=st.integers(0, 2**64))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_both_implementations_say_exactly_the_same_of_any_team(source: str, seed: int) -> None:
     """Value, state, counts, exclusions, details and level are equal, bit for bit, in every window of all nine."""
     team, rules, as_of = scene(source, seed)

@@ -124,7 +124,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(VALUES)
 def test_no_value_makes_it_raise_or_is_changed(value: Any) -> None:
     """Any JSON-like value, any text, any bytes."""
@@ -158,7 +158,7 @@ TELLING = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.lists(TELLING | st.text(max_size=4), max_size=40).map("".join))
 def test_no_text_of_telling_pieces_makes_it_raise(text: str) -> None:
     """Broken notations of every kind."""

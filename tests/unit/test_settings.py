@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import make_url
 
@@ -355,7 +355,6 @@ def _quoted(text: str) -> str:
     return '"' + "".join(f"\\U{ord(letter):08x}" for letter in text) + '"'
 
 
-@settings(deadline=None)  # the first wrong time zone reads the whole list of zones
 @given(tree=st.fixed_dictionaries({}, optional={name: _trees_of(key) for name, key in schema().items()}))
 def test_whatever_a_file_holds_it_is_read_or_refused_with_sentences(
     tmp_path_factory: pytest.TempPathFactory, tree: Mapping[str, object]

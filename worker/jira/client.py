@@ -45,6 +45,8 @@ _BUSY: Final = _PAUSING | {408, 425}
 _SERVER_ERRORS: Final = 500
 _CLIENT_ERRORS: Final = 400
 _REDIRECTS: Final = 300
+# What OpenSSL says of a certificate that cannot be verified, and of a server that speaks plain HTTP.
+_LASTING_TLS_FAULTS: Final = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER")
 
 
 class RefusedError(FatalError):
@@ -181,6 +183,8 @@ class Client:
                 headers={"Accept": "application/json", "User-Agent": USER_AGENT},
                 **content,
             )
+        except requests.exceptions.SSLError as error:
+            raise self._untrusted(error) from error
         except (requests.ConnectionError, requests.Timeout) as error:
             raise RetryableError(f"{self._site} cannot be reached ({type(error).__name__})") from error
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
@@ -190,6 +194,15 @@ class Client:
                 f"{self._site}: the request could not be made ({type(error).__name__});"
                 f" check base_url and token of connection {self.connection.name!r}"
             ) from error
+
+    def _untrusted(self, error: requests.exceptions.SSLError) -> RetryableError | FatalError:
+        """A certificate that is not trusted stays so however often it is asked; a broken handshake passes."""
+        if any(lasting in str(error) for lasting in _LASTING_TLS_FAULTS):
+            return FatalError(
+                f"{self._site} offers no encryption that this machine trusts; check base_url of connection"
+                f" {self.connection.name!r}, or name its certificate authority in REQUESTS_CA_BUNDLE"
+            )
+        return RetryableError(f"{self._site} cannot be reached ({type(error).__name__})")
 
     def _read(self, path: str, answer: requests.Response) -> Any:
         """The JSON of a good answer; every other status in the error of its consequence."""
