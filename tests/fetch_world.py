@@ -172,6 +172,7 @@ def open_world(
         database_url=database_url,
         log_dir=folder / "logs",
         state_dir=folder / "state",
+        path=folder / "flowbeat.toml",  # nobody reads it, but a task refuses to work where none was found
         redis_url=redis_url,
         connections={"sandbox": connection},
         profiles={NAME: PROFILE},
