@@ -110,8 +110,8 @@ def _refresh() -> str | None:
     current = work.opened()
     try:
         click.echo(f"A made-up team's Jira runs at {current.settings.connections['sandbox'].base_url}; refreshing …")
-        (run,) = work.carry_out(current, work.Wish("refresh", (PROFILE,), {}, {}), Console())
-        click.echo(work.outcome(current, run))
+        with work.carried_out(current, work.Wish("refresh", (PROFILE,), {}, {}), Console()) as (run,):
+            click.echo(work.outcome(current, run))
         return run.error if run.state == "failed" else None
     finally:
         current.close()

@@ -1,7 +1,8 @@
 """The commands that make work: refresh and calculate put runs into the queue, and wait for them unless told not to."""
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -83,8 +84,12 @@ def known(current: Runtime, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names)) or tuple(configured)
 
 
-def carry_out(current: Runtime, wish: Wish, console: Console) -> list[Run]:
-    """Enqueue a wish and wait until its runs have ended, with a worker of our own if there is no other."""
+@contextlib.contextmanager
+def carried_out(current: Runtime, wish: Wish, console: Console) -> Iterator[list[Run]]:
+    """Enqueue a wish and wait until its runs have ended, with a worker of our own if there is no other.
+
+    That worker needs two seconds to end: it does so after the block, which tells the person what came of it.
+    """
     from console import waiting, workers  # noqa: PLC0415 - Celery is slow to import, and not every command needs it
 
     with workers.serving(current) as own:
@@ -92,7 +97,7 @@ def carry_out(current: Runtime, wish: Wish, console: Console) -> list[Run]:
             names = ", ".join(own.outdated)
             console.print(f"{names} works with another configuration than {current.settings.path}; restart it")
         ids = [_enqueue(current, wish, profile, console, own.serve).run_id for profile in wish.profiles]
-        return waiting.until_ended(current, ids, console, own.serve)
+        yield waiting.until_ended(current, ids, console, own.serve)
 
 
 def _carry_out(current: Runtime, wish: Wish, *, no_wait: bool) -> None:
@@ -101,9 +106,9 @@ def _carry_out(current: Runtime, wish: Wish, *, no_wait: bool) -> None:
         if no_wait:
             _enqueue_only(current, wish)
             return
-        runs = carry_out(current, wish, console)
-        for run in runs:
-            click.echo(outcome(current, run))
+        with carried_out(current, wish, console) as runs:
+            for run in runs:
+                click.echo(outcome(current, run))
     except KeyboardInterrupt:
         console.print("Left waiting; what was asked for goes on when a worker runs: flowbeat status")
         raise
@@ -128,7 +133,7 @@ def _lacks_token(current: Runtime, run: Run) -> bool:
 
 
 def _enqueue_only(current: Runtime, wish: Wish) -> None:
-    from console import workers  # noqa: PLC0415 - see carry_out
+    from console import workers  # noqa: PLC0415 - see carried_out
 
     for profile in wish.profiles:
         run, new = _request(current, wish, profile)
@@ -141,7 +146,7 @@ def _enqueue_only(current: Runtime, wish: Wish) -> None:
 
 def _enqueue(current: Runtime, wish: Wish, profile: str, console: Console, keep: Any) -> Run:
     """Our run, or the live one that does the same; another live one is waited for first."""
-    from console import waiting  # noqa: PLC0415 - see carry_out
+    from console import waiting  # noqa: PLC0415 - see carried_out
 
     while True:
         run, new = _request(current, wish, profile)
@@ -152,8 +157,8 @@ def _enqueue(current: Runtime, wish: Wish, profile: str, console: Console, keep:
 
 
 def _request(current: Runtime, wish: Wish, profile: str) -> tuple[Run, bool]:
-    from tasks import steps  # noqa: PLC0415 - see carry_out
-    from worker.app import app  # noqa: PLC0415 - see carry_out
+    from tasks import steps  # noqa: PLC0415 - see carried_out
+    from worker.app import app  # noqa: PLC0415 - see carried_out
 
     moment = wish.as_of.get(profile)
     run, new = steps.request(current.sessions, profile, wish.kind, current.now(), as_of=moment, **wish.options)

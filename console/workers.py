@@ -54,6 +54,8 @@ class OwnWorker:
         self._settings = current.settings
         self._process: subprocess.Popen[bytes] | None = None
         self._starts = 0
+        # Nobody can be at work behind a server that was started for us: no need to ask, which takes a second.
+        self._is_first = current.server is not None and current.server.is_new
         self._look_again = 0.0
         self.outdated: list[str] = []
         """The other workers that serve the queue with another configuration than ours, when last looked for."""
@@ -74,7 +76,8 @@ class OwnWorker:
             self._look_again = time.monotonic() + LOOK_SECONDS
             # A Redis that is away says nothing about workers; the next look comes soon.
             with contextlib.suppress(OperationalError, RedisError, OSError):
-                others, _ = answering()
+                others, _ = ([], []) if self._is_first else answering()
+                self._is_first = False
                 self.outdated = outdated(self._current, others)
                 if not others:
                     self._keep_running()

@@ -1,21 +1,22 @@
 """Opens the database: an engine with settings that hold under several writers, and the schema brought up to date."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from models.tables import to_json
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 BUSY_SECONDS = 30
 # Any number that no other program is likely to use: the key of PostgreSQL's advisory lock around migrations.
 MIGRATION_LOCK = 7_236_154_022
+# The newest revision in migrations/versions. Known without Alembic, which every command would have to wait for.
+NEWEST_REVISION = "0001"
 Sessions = sessionmaker[Session]
 
 
@@ -42,34 +43,33 @@ def open_sessions(engine: Engine) -> Sessions:
 
 def migrate(engine: Engine) -> tuple[str | None, str]:
     """Bring the schema to the newest revision under a lock; returns (revision before, revision now)."""
-    config = alembic_config()
     before = revision(engine)
-    if before == (newest := newest_revision()):
-        return before, newest
+    if before == NEWEST_REVISION:
+        return before, NEWEST_REVISION
+    from alembic import command  # noqa: PLC0415 - slow to import, and mostly not needed
+
+    config = alembic_config()
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-    return before, newest
+    return before, NEWEST_REVISION
 
 
 def revision(engine: Engine) -> str | None:
     """The revision the database is at, None where it has no schema of ours."""
     with engine.execution_options(readonly=True).connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
 
 
-def newest_revision() -> str:
-    """The revision this program needs."""
-    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
-    if head is None:
-        raise AssertionError("the package holds no migration")
-    return head
-
-
-def alembic_config() -> Config:
+def alembic_config() -> "Config":
     """Alembic's configuration without a file: the scripts lie inside the package."""
+    from alembic.config import Config  # noqa: PLC0415 - as in migrate
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     return config

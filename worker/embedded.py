@@ -52,10 +52,14 @@ class Handle:
     ``url`` is what Celery takes (``redis+socket:///…``), ``client_url`` what redis-py takes (``unix:///…``).
     """
 
-    __slots__ = ("_data", "_left", "_owner", "_socket", "_users_lock", "_watched")
+    __slots__ = ("_data", "_left", "_owner", "_socket", "_users_lock", "_watched", "is_new")
 
-    def __init__(self, data: Path, socket: Path, users_lock: int) -> None:
-        """Keep the data folder, the server's socket and the open, shared ``users.lock``; ``ensure`` calls this."""
+    def __init__(self, data: Path, socket: Path, users_lock: int, *, is_new: bool) -> None:
+        """Keep the data folder, the server's socket and the open, shared ``users.lock``; ``ensure`` calls this.
+
+        ``is_new``: the server was started for this user, so nobody else was there.
+        """
+        self.is_new = is_new
         self._data = data
         self._socket = socket
         self._users_lock = users_lock
@@ -105,11 +109,12 @@ def ensure(state_dir: Path) -> Handle:
         users_lock = _open(data / "users.lock")
         try:
             fcntl.flock(users_lock, fcntl.LOCK_SH)
-            socket = _find(data) or _start(data)
+            found = _find(data)
+            socket = found or _start(data)
         except BaseException:
             os.close(users_lock)
             raise
-    return Handle(data, socket, users_lock)
+    return Handle(data, socket, users_lock, is_new=found is None)
 
 
 def server_binary() -> Path:
