@@ -21,7 +21,7 @@ from models.records import (
     micros,
 )
 from models.store.columns import load_items
-from models.store.lists import load_versions
+from models.store.lists import ids_of_versions
 from models.store.shared import IN_LIST, columns, of_profile, parts
 from models.tables import DeploymentRow, IncidentRow, IssueRow
 
@@ -43,7 +43,7 @@ def _deployments(session: Session, profile: str, source: str) -> Iterator[Deploy
         yield from (_deployment(row) for row in rows)
         return
     keys = _ids_of_keys(session, profile, {key for row in rows for key in row["issue_keys"] or ()})
-    names = _ids_of_versions(session, profile)
+    names = ids_of_versions(session, profile)
     for row in rows:
         versions = {found for name in row["versions"] or () for found in names.get(str(name), (str(name),))}
         issues = {keys[key] for key in row["issue_keys"] or () if key in keys}
@@ -55,13 +55,6 @@ def _ids_of_keys(session: Session, profile: str, keys: set[str]) -> dict[str, st
     for some in parts(sorted(keys), IN_LIST):
         query = select(IssueRow.key, IssueRow.issue_id).where(IssueRow.profile == profile, IssueRow.key.in_(some))
         found.update(session.execute(query).all())
-    return found
-
-
-def _ids_of_versions(session: Session, profile: str) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for version in load_versions(session, profile):
-        found[version.name] = (*found.get(version.name, ()), version.version_id)
     return found
 
 

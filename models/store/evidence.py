@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from models.metrics.evidence import Accuser, Candidate
 from models.records import micros
-from models.store.lists import load_versions
+from models.store.lists import ids_of_versions
 from models.tables import DeploymentRow, IncidentRow
 
 
@@ -17,7 +17,7 @@ def load_candidates(session: Session, profile: str, source: str) -> list[Candida
     table = DeploymentRow
     names = ("deployment_id", "deployed_at", "failed", "version_ids", "issue_ids", "linked_ids", "versions")
     query = select(*(getattr(table, name) for name in names)).where(table.profile == profile, table.source == source)
-    ids = _ids_of_versions(session, profile) if source == "table" else {}
+    ids = ids_of_versions(session, profile) if source == "table" else {}
     return [_candidate(row, ids) for row in session.execute(query).mappings()]
 
 
@@ -41,11 +41,3 @@ def _candidate(row: Mapping[Any, Any], ids: Mapping[str, Iterable[str]]) -> Cand
         issue_ids=frozenset(row["issue_ids"] or ()),
         linked_ids=frozenset(row["linked_ids"] or ()),
     )
-
-
-def _ids_of_versions(session: Session, profile: str) -> dict[str, list[str]]:
-    """A version's name → its ids, for two projects may share it."""
-    found: dict[str, list[str]] = {}
-    for version in load_versions(session, profile):
-        found.setdefault(version.name, []).append(version.version_id)
-    return found

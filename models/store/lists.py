@@ -28,3 +28,11 @@ def save_versions(session: Session, profile: str, versions: Sequence[Version]) -
 def load_versions(session: Session, profile: str) -> list[Version]:
     """The profile's versions."""
     return load_all(session, VersionRow, Version, profile)
+
+
+def ids_of_versions(session: Session, profile: str) -> dict[str, tuple[str, ...]]:
+    """A version's name → its ids, for two projects may share it."""
+    found: dict[str, tuple[str, ...]] = {}
+    for version in load_versions(session, profile):
+        found[version.name] = (*found.get(version.name, ()), version.version_id)
+    return found
