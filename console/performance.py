@@ -79,7 +79,7 @@ _FETCH_COLUMNS: Final = (
     Column("profile", lambda row: row["profile"]),
     Column("began (UTC)", _began, keep=True),
     Column("kind", lambda row: "cache hit" if row["cache_hit"] else row["kind"], keep=True),
-    Column("", lambda row: row["state"], keep=True),
+    Column("", lambda row: "" if row["state"] == "completed" else row["state"], keep=True),
     Column(
         "took", lambda row: NOTHING if row["duration_seconds"] is None else span(row["duration_seconds"]), right=True
     ),

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from kombu.exceptions import OperationalError as BrokerError
@@ -22,6 +22,7 @@ SWEEP_SECONDS: Final = 10.0
 FETCH_SHARE: Final = 70
 FACTS_SHARE: Final = 10
 METRIC_SHARE: Final = 20
+SILENCE: Final = timedelta(seconds=10)
 
 
 def until_ended(
@@ -100,7 +101,8 @@ class _Lines:
     def show(self, run: Run, now: datetime) -> None:
         if run.state == "queued" and run.run_id in self._said:
             return  # between two steps
-        part = run.state if run.state in ("queued", "waiting", "completed", "failed") else _part(run)
+        # Each pause is news of its own.
+        part = f"{run.state} {run.wait_until}" if run.state != "running" else f"{_part(run)} {_is_silent(run, now)}"
         if self._said.get(run.run_id) != part:
             self._said[run.run_id] = part
             self._console.print(f"{run.profile}: {words(run, now)}", highlight=False)
@@ -118,6 +120,11 @@ def percent(run: Run) -> float:
     return FETCH_SHARE + FACTS_SHARE + METRIC_SHARE * _metric_share(run)
 
 
+def _is_silent(run: Run, now: datetime) -> bool:
+    """A worker at work beats every few seconds."""
+    return bool(now - run.heartbeat_at > SILENCE)
+
+
 def words(run: Run, now: datetime) -> str:
     """What a run is doing, in a few words."""
     if run.state == "queued":
@@ -127,6 +134,13 @@ def words(run: Run, now: datetime) -> str:
         return f"paused for {left} s: {run.error or 'Jira asked for it'}"
     if not run.live:
         return run.state
+    if _is_silent(run, now):
+        seconds = round((now - run.heartbeat_at).total_seconds())
+        return f"no sign of its worker for {seconds} s, taken up again soon"
+    return _at_work(run)
+
+
+def _at_work(run: Run) -> str:
     done, total = run.progress.get("done"), run.progress.get("total")
     if _part(run) == "fetch":
         return f"fetching issues {_of(done, total)}".rstrip()

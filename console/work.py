@@ -15,7 +15,7 @@ from rich.console import Console
 from models import store
 from models.database import migrate
 from models.metrics.windows import parse_as_of
-from models.records import FetchOperation, Run, instant, iso
+from models.records import FetchOperation, Run, instant
 from worker import runtime, settings
 from worker.errors import ConfigError, FatalError
 from worker.redact import redact
@@ -30,6 +30,7 @@ class Wish:
     profiles: tuple[str, ...]
     as_of: dict[str, datetime]
     options: dict[str, Any]
+    as_of_text: str | None = None  # as the person wrote it
 
 
 @click.command()
@@ -55,7 +56,7 @@ def calculate(profiles: tuple[str, ...], *, as_of: str | None, no_wait: bool) ->
     current = opened()
     names = known(current, profiles)
     moments = {name: _moment(current, name, as_of) for name in names} if as_of else {}
-    _carry_out(current, Wish("calculate", names, moments, {}), no_wait=no_wait)
+    _carry_out(current, Wish("calculate", names, moments, {}, as_of), no_wait=no_wait)
 
 
 COMMANDS: tuple[click.Command, ...] = (refresh, calculate)
@@ -108,7 +109,7 @@ def _carry_out(current: Runtime, wish: Wish, *, no_wait: bool) -> None:
             return
         with carried_out(current, wish, console) as runs:
             for run in runs:
-                click.echo(outcome(current, run))
+                click.echo(outcome(current, run, wish.as_of_text))
     except KeyboardInterrupt:
         console.print("Left waiting; what was asked for goes on when a worker runs: flowbeat status")
         raise
@@ -182,19 +183,22 @@ def _busy(run: Run) -> str:
 def _moment(current: Runtime, profile: str, text: str) -> datetime:
     zone = ZoneInfo(current.settings.profiles[profile].rules.timezone)
     try:
-        return instant(parse_as_of(text, zone))
+        moment = instant(parse_as_of(text, zone))
     except ValueError as error:
         raise ConfigError(f"--as-of {text}: {error}") from error
+    if moment > current.now():
+        raise ConfigError(f"--as-of {text} is not over yet: leave it out, or name an earlier day or instant")
+    return moment
 
 
-def outcome(current: Runtime, run: Run) -> str:
+def outcome(current: Runtime, run: Run, as_of: str | None = None) -> str:
     """A sentence or two about a run that has ended: what it did, at what cost, and where to look next."""
     if run.state != "completed":
         return f"{run.profile}: failed: {run.error}"
     with current.reads() as session:
         fetched = store.fetch_of(session, run.run_id)
         stored = store.count_issues(session, run.profile)
-    exactly = f" --as-of {iso(run.as_of)}" if run.kind == "calculate" and run.as_of else ""
+    exactly = f" --as-of {as_of}" if as_of else ""
     words = _verified_words(run) + _fetch_words(fetched, stored)
     return f"{run.profile}: {words} The nine metrics: flowbeat results {run.profile}{exactly}"
 

@@ -104,7 +104,7 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
         now, tried = current.now(), tries(latest) + error.tries
         spent = float(latest.cursor.get("trouble", {}).get("seconds", 0.0)) + _seconds_at_work(run, now)
         if tried >= MAX_TRIES or spent >= LONGEST_TROUBLE:
-            self._fail(current, run, f"{sentence(error)}; given up after {tried} tries")
+            self._fail(current, run, f"{sentence(error)}; given up after {tried} tries: flowbeat check looks closer")
             return
         wait = max(error.retry_after or backoff(tried), LEAST_WAIT)
         until = now + timedelta(seconds=wait)

@@ -118,7 +118,9 @@ def test_a_jira_that_stays_closed_fails_the_fetch_after_eight_tries(world: World
     assert operation is not None
     assert (operation.state, operation.api_calls_made) == ("failed", MAX_TRIES)
     assert operation.rate_limit_delays == MAX_TRIES
-    assert str(operation.error).endswith("answered 429 (jira-burst-based); given up after 8 tries")
+    assert str(operation.error).endswith(
+        "answered 429 (jira-burst-based); given up after 8 tries: flowbeat check looks closer"
+    )
     assert world.latest(run).error == operation.error
     assert world.copy() == before
 

@@ -130,6 +130,14 @@ def test_a_day_after_the_data_asks_for_a_refresh(folder: Path) -> None:
     )
 
 
+def test_a_calculation_of_a_day_that_is_not_over_is_refused_before_anything_is_queued(folder: Path) -> None:
+    """With the day as it was typed."""
+    said = world.say_apart(folder, "calculate", "payments", "--as-of", "2999-01-01")
+    assert said.code == 2
+    assert "--as-of 2999-01-01 is not over yet" in said.err
+    assert "2999" not in world.say(folder, "status", "--format", "json").out
+
+
 def test_results_of_days_and_rules_stand_side_by_side(tmp_path: Path, migrated_file: Path) -> None:
     """Two days under two rules: each is found again by its day and the configuration of now, offline."""
     items = [issue(1, "10-01 → 2", "10-10 → 4", resolution="Done"), issue(2, "10-01 → 2", "10-20 → 4")]

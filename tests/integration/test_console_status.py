@@ -10,6 +10,7 @@ from pathlib import Path
 import console_world as world
 import pytest
 
+from console import waiting
 from models import store
 from models.records import METRIC_TYPES, CalculationPerformance, FetchOperation, PerformanceThreshold, Run
 
@@ -59,6 +60,13 @@ def test_live_runs_stand_first_with_their_progress(folder: Path) -> None:
     assert "32 %" in lines[2]  # 45 of 100 issues are that share of the fetch's 70 %
     assert "paused" in lines[2]
     assert any("completed" in line and "100 %" in line for line in lines)
+
+
+def test_a_run_without_a_sign_of_its_worker_says_so() -> None:
+    """A worker beats every two seconds; after ten somebody should know."""
+    run = Run(str(uuid.uuid4()), "payments", "refresh", "running", "fetch", 1, world.NOW, world.NOW)
+    assert waiting.words(run, world.NOW + timedelta(seconds=9)) == "fetching issues"
+    assert waiting.words(run, world.NOW + timedelta(seconds=16)).startswith("no sign of its worker for 16 s")
 
 
 def test_a_failed_run_has_its_reason_below(folder: Path) -> None:

@@ -141,7 +141,7 @@ def test_tries_in_vain_come_to_an_end(world: World, make_task: Callable[..., Tas
     task.apply((run.run_id, 1))
     latest = world.latest(run)
     assert latest.state == "failed"
-    assert latest.error == f"Jira answered 503; given up after {each * (waits + 1)} tries"
+    assert latest.error == f"Jira answered 503; given up after {each * (waits + 1)} tries: flowbeat check looks closer"
     with world.current.reads() as session:
         fetched = store.fetch_of(session, run.run_id)
     assert fetched is not None
@@ -185,7 +185,7 @@ def test_ten_minutes_of_trying_in_vain_are_enough(world: World, make_task: Calla
         assert world.latest(run).state == "waiting"
         world.clock.advance(timedelta(hours=5))
     task.apply((run.run_id, 1))
-    assert world.latest(run).error == "Jira timed out; given up after 4 tries"
+    assert world.latest(run).error == "Jira timed out; given up after 4 tries: flowbeat check looks closer"
 
 
 def test_a_run_shows_signs_of_life_while_a_step_works(world: World) -> None:
