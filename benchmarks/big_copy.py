@@ -38,9 +38,9 @@ ISSUES_OF_A_PROJECT: Final = 5_000
 FIRST_ISSUE: Final = 10_000_000
 FIRST_VERSION: Final = 1_000_000
 POINTS: Final = "customfield_10016"
-TODO, DOING, REVIEW, BLOCKED, DONE, CLOSED = "10000", "3", "10011", "10012", "10001", "6"
+TO_DO, DOING, REVIEW, BLOCKED, DONE, CLOSED = "10000", "3", "10011", "10012", "10001", "6"
 STATUSES: Final = (
-    Status(TODO, "To Do", "new"),
+    Status(TO_DO, "To Do", "new"),
     Status(DOING, "In Progress", "indeterminate"),
     Status(REVIEW, "In Review", "indeterminate"),
     Status(BLOCKED, "Blocked", "indeterminate"),
@@ -50,7 +50,7 @@ STATUSES: Final = (
 NAMES: Final = {status.status_id: status.name for status in STATUSES}
 # Each status: mean hours in it, and where it leads, by growing chance; what is left of the chance stays for good.
 WAYS: Final[dict[str, tuple[float, tuple[tuple[float, str], ...]]]] = {
-    TODO: (20 * 24.0, ((0.94, DOING), (0.97, DONE))),
+    TO_DO: (20 * 24.0, ((0.94, DOING), (0.97, DONE))),
     DOING: (40.0, ((0.75, REVIEW), (1.0, BLOCKED))),
     REVIEW: (20.0, ((0.35, DOING), (1.0, DONE))),
     BLOCKED: (30.0, ((1.0, DOING),)),
@@ -196,7 +196,7 @@ class Drawn:
 
     def row(self) -> Row:
         """Its row in the order of ``ISSUE``, as a fetch leaves it: without facts."""
-        status = self.moves[-1][2] if self.moves else TODO
+        status = self.moves[-1][2] if self.moves else TO_DO
         updated = self.moves[-1][0] if self.moves else self.created
         ended = _ended(self.moves)
         content = hashlib.md5(f"{self.issue_id} {updated}".encode(), usedforsecurity=False).hexdigest()
@@ -248,7 +248,7 @@ def made_up(plan: Plan, number: int, dice: Random) -> Drawn:
 
 def _life(dice: Random, created: datetime, pace: float) -> Iterator[Move]:
     """The changes of status before the Sunday; ``pace`` stretches the time in each."""
-    at, status = created, TODO
+    at, status = created, TO_DO
     while True:
         hours, ways = WAYS[status]
         following = _drawn(ways, dice)

@@ -24,7 +24,7 @@ Texts = npt.NDArray[np.bytes_]
 # Outside every instant that a datetime can hold.
 NO_INSTANT: Final = int(np.iinfo(np.int64).min)
 INVALID_INSTANT: Final = NO_INSTANT + 1
-TODO, ACTIVE, WAITING, DONE = range(len(STAGES))
+ACTIVE, WAITING, DONE = (STAGES.index(stage) for stage in ("active", "waiting", "done"))
 _CODE_OF_CATEGORY: Final = {name: code for code, name in enumerate(CATEGORIES)}
 _CODE_OF_STAGE: Final = {name: code for code, name in enumerate(STAGES)}
 

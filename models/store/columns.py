@@ -57,7 +57,7 @@ def tidy_items(session: Session, profile: str, issues: int) -> None:
     (rules,) = _rules(session, profile)
     items = _merged(session, profile, chunks).items
     change(session, delete(WorkItemColumnsRow).where(WorkItemColumnsRow.profile == profile))
-    for start in range(0, len(items), LARGEST):
+    for start in range(0, max(1, len(items)), LARGEST):  # also of no item: the chunk says by which rules
         part = items.take(np.arange(start, min(start + LARGEST, len(items))))
         _insert(session, profile, start // LARGEST, Chunk(part.ids, part), rules)
 

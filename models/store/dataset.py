@@ -22,7 +22,7 @@ from models.records import (
 )
 from models.store.columns import load_items
 from models.store.lists import ids_of_versions
-from models.store.shared import IN_LIST, columns, of_profile, parts
+from models.store.shared import among, columns, of_profile
 from models.tables import DeploymentRow, IncidentRow, IssueRow
 
 
@@ -51,11 +51,8 @@ def _deployments(session: Session, profile: str, source: str) -> Iterator[Deploy
 
 
 def _ids_of_keys(session: Session, profile: str, keys: set[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for some in parts(sorted(keys), IN_LIST):
-        query = select(IssueRow.key, IssueRow.issue_id).where(IssueRow.profile == profile, IssueRow.key.in_(some))
-        found.update(session.execute(query).all())
-    return found
+    named = (IssueRow.profile == profile, among(session, IssueRow.key, sorted(keys)))
+    return dict(session.execute(select(IssueRow.key, IssueRow.issue_id).where(*named)).all())
 
 
 def _deployment(row: Mapping[Any, Any]) -> Deployment:

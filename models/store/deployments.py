@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from models.records import TableDeployment
 from models.store.lists import load_versions
-from models.store.shared import IN_LIST, columns, parts, upsert
+from models.store.shared import among, columns, upsert
 from models.tables import DeploymentRow, IssueRow
 
 
@@ -39,12 +39,8 @@ def save_table_deployments(session: Session, profile: str, deployments: Sequence
 def unknown_keys(session: Session, profile: str, keys: Iterable[str]) -> list[str]:
     """Those of the issue keys that no present issue of the profile has, in their order."""
     wanted = list(dict.fromkeys(keys))
-    known: set[str] = set()
-    for some in parts(wanted, IN_LIST):
-        query = select(IssueRow.key).where(
-            IssueRow.profile == profile, IssueRow.gone_at.is_(None), IssueRow.key.in_(some)
-        )
-        known.update(session.scalars(query))
+    present = (IssueRow.profile == profile, IssueRow.gone_at.is_(None))
+    known = set(session.scalars(select(IssueRow.key).where(*present, among(session, IssueRow.key, wanted))))
     return [key for key in wanted if key not in known]
 
 

@@ -60,7 +60,9 @@ def save_facts(
     insert_rows(session, IncidentRow, [_incident_row(profile, incident) for incident in incidents])
     insert_rows(session, DeploymentRow, [_deployment_row(profile, issue, found) for issue, found in deployments])
     save_findings(session, profile, "facts", {issue_id: findings.get(issue_id, {}) for issue_id in ids})
-    chosen = (IssueRow.profile == profile, among(session, IssueRow.issue_id, ids))
+    # Whose content has changed since it was read stays stale.
+    read = (among(session, IssueRow.issue_id, ids), among(session, IssueRow.content_hash, list(hashes.values())))
+    chosen = (IssueRow.profile == profile, *read)
     change(session, update(IssueRow).where(*chosen).values(facts_hash=IssueRow.content_hash + ":" + rules))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from models.store.shared import IN_LIST, among, change, insert_rows, parts
+from models.store.shared import among, change, insert_rows
 from models.tables import DataQualityRow, IssueRow
 
 
@@ -63,10 +63,9 @@ def keys_with_findings(session: Session, profile: str) -> dict[str, list[str]]:
 def findings_of(session: Session, profile: str, ids: Sequence[str]) -> dict[str, list[str]]:
     """Issue id → reasons found about it, for those of the ids that have any."""
     found: dict[str, list[str]] = {}
-    for some in parts(ids, IN_LIST):
-        query = select(DataQualityRow.issue_id, DataQualityRow.reason).where(
-            DataQualityRow.profile == profile, DataQualityRow.issue_id.in_(some)
-        )
-        for issue_id, reason in session.execute(query.order_by(DataQualityRow.reason)):
-            found.setdefault(issue_id, []).append(reason)
+    query = select(DataQualityRow.issue_id, DataQualityRow.reason).where(
+        DataQualityRow.profile == profile, among(session, DataQualityRow.issue_id, ids)
+    )
+    for issue_id, reason in session.execute(query.order_by(DataQualityRow.reason)):
+        found.setdefault(issue_id, []).append(reason)
     return found

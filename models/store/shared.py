@@ -1,9 +1,9 @@
 """What the modules of the store share: records to rows and back, and statements over many rows."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     ARRAY,
@@ -23,8 +23,6 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-# SQLite allows 32,766 bound values a statement, PostgreSQL 65,535: an `IN` list stays far below either.
-IN_LIST: Final = 5_000
 T = TypeVar("T")
 Row = dict[str, Any]
 
@@ -106,12 +104,6 @@ def _insert_into(session: Session, table: Any) -> Any:
 def delete_of(session: Session, table: Any, profile: str, ids: Sequence[str]) -> None:
     """Delete what the table has about these issues."""
     change(session, delete(table).where(table.profile == profile, among(session, table.issue_id, ids)))
-
-
-def parts(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """The values in runs of at most ``size``."""
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
 
 
 def change(session: Session, statement: Update | Delete) -> int:

@@ -15,6 +15,7 @@ from databases import (  # noqa: F401 - fixtures
 from hypothesis import HealthCheck, settings
 from redis import Redis
 
+from sandbox.shapes import Flavour
 from worker import embedded
 
 # `make soak` loads it, before any test is collected.
@@ -42,3 +43,10 @@ def redis_client(redis_url: str) -> Iterator[Redis]:
     with Redis.from_url(redis_url) as client:
         client.flushall()
         yield client
+
+
+@pytest.fixture(params=["cloud", "datacenter"])
+def flavour(request: pytest.FixtureRequest) -> Flavour:
+    """Both kinds of Jira."""
+    found: Flavour = request.param
+    return found

@@ -18,13 +18,6 @@ PROJECTS = 2
 NUMBER = 1_300
 
 
-@pytest.fixture(params=["cloud", "datacenter"])
-def flavour(request: pytest.FixtureRequest) -> Flavour:
-    """Both kinds of Jira."""
-    found: Flavour = request.param
-    return found
-
-
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
     """A Jira of 1,300 issues, a copy of which was fetched; nothing happens any more but what the test does."""

@@ -25,13 +25,6 @@ from worker.task import MovedOnError
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-@pytest.fixture(params=["cloud", "datacenter"])
-def flavour(request: pytest.FixtureRequest) -> Flavour:
-    """Both kinds of Jira."""
-    found: Flavour = request.param
-    return found
-
-
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
     """A Jira of some sixty issues and an empty copy."""

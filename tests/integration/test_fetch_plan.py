@@ -22,13 +22,6 @@ TROUBLE = {"tries": 1, "seconds": 0.5}
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-@pytest.fixture(params=["cloud", "datacenter"])
-def flavour(request: pytest.FixtureRequest) -> Flavour:
-    """Both kinds of Jira."""
-    found: Flavour = request.param
-    return found
-
-
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
     """A Jira of some sixty issues and an empty copy."""

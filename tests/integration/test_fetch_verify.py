@@ -16,13 +16,6 @@ from sandbox.shapes import Flavour
 from tasks import fetch
 
 
-@pytest.fixture(params=["cloud", "datacenter"])
-def flavour(request: pytest.FixtureRequest) -> Flavour:
-    """Both kinds of Jira."""
-    found: Flavour = request.param
-    return found
-
-
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
     """A Jira of some sixty issues, a copy of which was fetched."""

@@ -83,6 +83,28 @@ def test_what_is_outdated_goes_when_it_is_most_of_what_is_stored(sessions: Sessi
     assert _keys(sessions)[number] == f"D-{number}"
 
 
+def test_rules_are_remembered_when_no_item_is_left(sessions: Sessions, engine: Engine) -> None:
+    """A profile whose every issue went away is not calculated anew each time."""
+    numbers = [str(number) for number in range(1, stored.LARGEST + 2)]
+    with sessions.begin() as session:
+        append_items(session, PROFILE, numbers, columns_of([]), "rules")
+        append_items(session, PROFILE, numbers, columns_of([]), "rules")
+    with sessions.begin() as session:
+        store.tidy_items(session, PROFILE, 0)
+        assert store.count_stale(session, PROFILE, "rules") == 0
+    assert _chunks(engine) == [0]
+
+
+def test_what_changed_since_it_was_read_stays_stale(sessions: Sessions) -> None:
+    """Its facts are of content that is no longer there."""
+    with sessions.begin() as session:
+        store.save_issues(session, PROFILE, [issue(1), issue(2)])
+        hashes = store.stale_issues(session, PROFILE, 9)
+        store.save_issues(session, PROFILE, [issue(2, summary="Another")])
+        store.save_facts(session, PROFILE, "rules", hashes, items=[], incidents=[], deployments=[], findings={})
+        assert list(store.stale_issues(session, PROFILE, 9)) == ["2"]
+
+
 def test_other_rules_make_every_fact_stale(sessions: Sessions, engine: Engine) -> None:
     """And the columns that the old ones made are gone; the same rules change nothing."""
     with sessions.begin() as session:

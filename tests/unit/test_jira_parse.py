@@ -191,7 +191,17 @@ def test_an_issue_without_what_makes_it_one_is_refused(name: str) -> None:
         parse.issue(raw, WANTED, [])
 
 
-@pytest.mark.parametrize("raw", [{"id": "x", "key": "A-1"}, {"key": "A-1"}, {"id": "1"}, {"id": "1", "key": ""}])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"id": "x", "key": "A-1"},
+        {"id": "-1", "key": "A-1"},
+        {"id": str(2**63), "key": "A-1"},
+        {"key": "A-1"},
+        {"id": "1"},
+        {"id": "1", "key": ""},
+    ],
+)
 def test_an_issue_without_a_numeric_id_or_a_key_is_refused(raw: dict[str, Any]) -> None:
     """Identity is the number."""
     with pytest.raises((KeyError, ValueError)):

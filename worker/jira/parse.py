@@ -14,6 +14,7 @@ from typing import Any, Final
 from models.records import EPOCH, Field, Issue, Status, Transition, Version
 
 # The history kept beside the mapped fields: what the metrics read, and what explains a delivery.
+_LARGEST_ID: Final = 2**63 - 1
 TRACKED: Final = ("status", "resolution", "issuetype", "fixVersions")
 # What every issue is asked for; summaries and mapped fields come on top.
 BASE_FIELDS: Final = (
@@ -124,7 +125,7 @@ def issue(raw: Mapping[str, Any], wanted: Wanted, histories: Iterable[Any]) -> I
     resolved = found.get("resolutiondate")
     key = _required(raw["key"])
     return Issue(
-        issue_id=str(int(raw["id"])),
+        issue_id=_identity(raw["id"]),
         key=key,
         project=text((found.get("project") or {}).get("key")) or key.rpartition("-")[0],
         type=_required(found["issuetype"]["name"]),
@@ -230,6 +231,14 @@ def _ids(values: Any) -> list[str]:
 
 def _name(value: Any) -> str | None:
     return text(value.get("name")) if isinstance(value, Mapping) else text(value)
+
+
+def _identity(value: Any) -> str:
+    """Jira's numeric id, as it writes it; what no column of ids can hold is none."""
+    number = int(value)
+    if not 0 <= number <= _LARGEST_ID:
+        raise ValueError("an id that is no number of Jira's")
+    return str(number)
 
 
 def _required(value: Any) -> str:
