@@ -17,6 +17,9 @@ from worker.runtime import Runtime
 
 CONFIGURED: Final = "flowbeat:configured"  # a hash: node name → fingerprint of the configuration it began with
 
+# Of who stays: a Redis that restarts is there again within these 20 seconds. A person at a command is told at once.
+PATIENT: Final = {"max_retries": 25, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 1.0}
+
 app = Celery("flowbeat")
 app.config_from_object("celeryconfig")
 
@@ -56,6 +59,7 @@ def _set_up_logging(**_: Any) -> None:
 @signals.beat_init.connect
 def _begin(**_: Any) -> None:
     guard.mend_kombu()
+    app.conf.task_publish_retry_policy = PATIENT
     current = runtime.current()
     if current.server:
         current.server.watch()

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from celery import Task
 from celery.exceptions import SoftTimeLimitExceeded
+from kombu.exceptions import OperationalError as QueueError
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from models import store
@@ -64,12 +65,15 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
             except MovedOnError:
                 log.info("run has moved on", extra={"run_id": run_id, "attempt": attempt})
                 self._stop_chain()
+            except QueueError as error:  # what was done is committed: the row says where to go on
+                log.warning("next message not sent; the sweep goes on", extra={"why": type(error.__cause__).__name__})
+                self._stop_chain()
 
     def _guarded(self, current: Runtime, run: Run) -> None:
         try:
             with beating(current, run):
                 self.run(current, run)
-        except MovedOnError:
+        except (MovedOnError, QueueError):
             raise
         except RetryableError as error:
             self._wait(current, run, error)

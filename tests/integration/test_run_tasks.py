@@ -15,10 +15,11 @@ from sqlalchemy.exc import OperationalError
 
 from models import store
 from models.records import Run
+from tasks import steps
 from worker import runtime
 from worker.errors import FatalError, RetryableError
 from worker.runtime import Runtime
-from worker.task import LONGEST_COUNTDOWN, RunTask, beating, tries
+from worker.task import LONGEST_COUNTDOWN, RunTask, beat, beating, tries
 
 pytestmark = pytest.mark.usefixtures("redis_client")
 Body = Callable[[Runtime, Run], None]
@@ -36,7 +37,19 @@ def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
 @pytest.fixture
 def make_task(redis_url: str) -> Callable[..., Task]:
     """Makes a task of a body on an application of its own, whose queue is the real server."""
-    app = Celery("tests", broker=redis_url.replace("unix://", "redis+socket://"))
+    return maker(Celery("tests", broker=redis_url.replace("unix://", "redis+socket://")))
+
+
+@pytest.fixture
+def cut_off(tmp_path: Path) -> Celery:
+    """An application whose queue is gone, and that does not wait for it."""
+    app = Celery("tests", broker=f"redis+socket://{tmp_path}/gone.sock")
+    app.conf.task_publish_retry = False
+    return app
+
+
+def maker(app: Celery) -> Callable[..., Task]:
+    """Makes a task of a body."""
 
     def make(body: Body, **options: Any) -> Task:
         # Not shared: else Celery would register it with every application of this process.
@@ -115,6 +128,25 @@ def test_a_passing_fault_makes_the_run_wait_and_sends_it_round_again(
     assert waited <= (latest.wait_until - world.clock()).total_seconds() <= most
     assert queued(redis_client) == 1
     assert LONGEST_COUNTDOWN < 180
+
+
+def test_a_step_that_ended_without_its_queue_is_not_lost(world: World, cut_off: Celery) -> None:
+    """Redis went away just before the next message was sent: the run stands queued at its next step, and nothing failed."""
+
+    def body(current: Runtime, given: Run) -> None:
+        beat(current, given, step="facts", state="queued")
+        steps.enqueue(cut_off, given.run_id, given.attempt, "facts")
+
+    run = world.request()
+    assert maker(cut_off)(body).apply((run.run_id, 1)).successful()
+    assert (world.latest(run).state, world.latest(run).step, world.latest(run).error) == ("queued", "facts", None)
+
+
+def test_a_wait_that_cannot_send_its_message_is_a_wait(world: World, cut_off: Celery) -> None:
+    """The row says when; whoever looks for silent runs brings it back."""
+    run = world.request()
+    assert maker(cut_off)(raising(RetryableError("Jira is busy"))).apply((run.run_id, 1)).successful()
+    assert (world.latest(run).state, world.latest(run).error) == ("waiting", "Jira is busy")
 
 
 def test_a_database_that_went_away_is_a_passing_fault(world: World, make_task: Callable[..., Task]) -> None:
