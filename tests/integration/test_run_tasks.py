@@ -131,7 +131,7 @@ def test_a_passing_fault_makes_the_run_wait_and_sends_it_round_again(
 
 
 def test_a_step_that_ended_without_its_queue_is_not_lost(world: World, cut_off: Celery) -> None:
-    """Redis went away just before the next message was sent: the run stands queued at its next step, and nothing failed."""
+    """Redis went away before the next message was sent: the run stands queued at its next step, and nothing failed."""
 
     def body(current: Runtime, given: Run) -> None:
         beat(current, given, step="facts", state="queued")
