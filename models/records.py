@@ -150,6 +150,17 @@ class Issue:
         )
 
 
+class IssueHead(NamedTuple):
+    """What the facts need of an issue beside its dates and its history; a tuple, for they are read by the thousand."""
+
+    issue_id: str
+    key: str
+    type: str
+    status_id: str
+    resolution: str | None
+    fields: Mapping[str, Any]
+
+
 def transition_key(t: Transition) -> tuple[datetime, int, str, int]:
     """Sorts a history: by instant, integer history id, then field and position within the entry."""
     return (t.at, t.history_number, t.field, t.position)
@@ -229,6 +240,19 @@ class Rules:
 
 
 # --- the facts of issues: what the metrics read ---------------------------------------------------------------------
+
+
+class ItemHead(NamedTuple):
+    """A work item without its timeline, as WorkItem; a tuple, for they are made by the thousand."""
+
+    issue_id: str
+    key: str
+    type: str
+    category: str
+    excluded: bool
+    committed_at: MappedInstant
+    points: float | Invalid | None
+    version_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:  # noqa: ARG002 - SQLAlchemy passes it
         """Give every stored instant back as aware UTC."""
-        return _from_sqlite if dialect.name == "sqlite" else _to_postgresql
+        return from_sqlite if dialect.name == "sqlite" else _to_postgresql
 
 
 class Json(TypeDecorator[Any]):
@@ -93,13 +93,14 @@ def _from_json(text: str | None) -> Any:
 
 
 def _to_sqlite(value: datetime | None) -> str | None:
-    return None if value is None else utc(value).isoformat(" ", "microseconds")[:_SQLITE_INSTANT]
+    return None if value is None else utc(value).isoformat(" ", "microseconds")[:SQLITE_INSTANT]
 
 
-def _from_sqlite(value: str | None) -> datetime | None:
+def from_sqlite(value: str | None) -> datetime | None:
+    """The aware UTC datetime that a stored text means."""
     if value is None:
         return None
-    if len(value) == _SQLITE_INSTANT:
+    if len(value) == SQLITE_INSTANT:
         return datetime.fromisoformat(value + "+00:00")
     # Somebody else wrote it: without an offset it is UTC like all others, and one with an offset means what it says.
     found = datetime.fromisoformat(value)
@@ -125,7 +126,7 @@ class Base(DeclarativeBase):
 # Made once: json.dumps makes a new encoder for every call that asks for more than its defaults.
 _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _DECODER: Final = json.JSONDecoder()
-_SQLITE_INSTANT: Final = len("2026-01-01 00:00:00.000000")
+SQLITE_INSTANT: Final = len("2026-01-01 00:00:00.000000")
 STALE = text("facts_hash IS NULL AND gone_at IS NULL")
 PRESENT = text("gone_at IS NULL")
 LIVE = text("state IN ('queued', 'running', 'waiting')")

@@ -8,7 +8,6 @@ import gc
 import json
 import logging
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
@@ -18,8 +17,9 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from models import store
+from models.metrics import batches
 from models.metrics.calculate import calculate
-from models.metrics.facts import Context, deployments_of_versions, read, rules_hash
+from models.metrics.facts import Context, deployments_of_versions, rules_hash
 from models.metrics.prepared import Prepared
 from models.metrics.windows import windows
 from models.records import (
@@ -28,7 +28,6 @@ from models.records import (
     CacheMetadata,
     CalculationPerformance,
     Deployment,
-    Incident,
     Measurement,
     MetricResult,
     PerformanceThreshold,
@@ -180,19 +179,10 @@ def _uncollected() -> Iterator[None]:
 @_uncollected()
 def _facts_of(current: Runtime, run: Run, view: View, stale: dict[str, str], cursor: dict[str, Any]) -> None:
     with current.reads() as session:
-        issues = store.load_issues(session, run.profile, list(stale), field="status")
-    found = {issue.issue_id: read(issue, view.context) for issue in issues}
+        batch = store.load_batch(session, run.profile, list(stale))
+    found = batches.read(batch, view.context)
     with current.sessions.begin() as session:
-        store.save_facts(
-            session,
-            run.profile,
-            view.context.facts_rules_hash,
-            stale,
-            items=[one.item for one in found.values() if one.item is not None],
-            incidents=[one.incident for one in found.values() if isinstance(one.incident, Incident)],
-            deployments=[(key, each) for key, one in found.items() for each in one.deployments],
-            findings={key: Counter(each.reason for each in one.findings) for key, one in found.items()},
-        )
+        store.save_facts(session, run.profile, view.context.facts_rules_hash, stale, found)
         progress = {"done": cursor["misses"], "total": None}
         if not store.beat_run(session, run.run_id, run.attempt, current.now(), cursor=cursor, progress=progress):
             raise MovedOnError

@@ -7,10 +7,14 @@ from random import Random
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import numpy as np
 from naive_metrics import Row, Team
 
-from models.metrics import facts
-from models.metrics.columns import Dataset, columns_of
+from models.metrics import batches, facts
+from models.metrics.batches import Batch
+from models.metrics.columns import Dataset
+from models.metrics.histories import Changes, Histories
+from models.metrics.lifecycle import status_changes
 from models.metrics.prepared import Prepared
 from models.records import (
     DEFAULT_CATEGORIES,
@@ -19,6 +23,7 @@ from models.records import (
     DeploymentRules,
     IncidentRules,
     Issue,
+    IssueHead,
     Rules,
     Status,
     Transition,
@@ -115,17 +120,34 @@ NUMBERS: Final = tuple(str(number) for number in range(1, 30))
 def prepared(team: Team, rules: Rules, as_of: datetime) -> Prepared:
     """A team as the metrics read it: facts of every issue, deployments of its versions and its table."""
     context = facts.Context.of(rules, team.statuses)
-    read = [facts.read(issue, context) for issue in team.issues]
+    found = batches.read(batch_of(team.issues), context)
     projects = {issue.project for issue in team.issues}
-    deployments = [deployment for known in read for deployment in known.deployments]
+    deployments = [deployment for _, deployment in found.deployments]
     deployments += facts.deployments_of_versions(team.versions, projects, context)
     deployments += [_row(row) for row in team.table]
-    dataset = Dataset(
-        items=columns_of(known.item for known in read if known.item is not None),
-        deployments=tuple(deployments),
-        incidents=tuple(known.incident for known in read if known.incident is not None),
-    )
+    dataset = Dataset(found.columns, tuple(deployments), tuple(found.incidents))
     return Prepared(dataset, rules, micros(as_of))
+
+
+def batch_of(issues: Sequence[Issue]) -> Batch:
+    """Issues as the store loads them: each change once, in any order."""
+    heads = [IssueHead(*(getattr(issue, name) for name in IssueHead._fields)) for issue in issues]
+    changes = [(row, change) for row, issue in enumerate(issues) for change in status_changes(issue)[::-1]]
+    return Batch(
+        heads,
+        Histories.of(
+            np.array([micros(issue.created) for issue in issues], np.int64),
+            [head.status_id for head in heads],
+            Changes(
+                issues=np.array([row for row, _ in changes], np.int64),
+                at=np.array([micros(change.at) for _, change in changes], np.int64),
+                history_ids=[change.history_id for _, change in changes],
+                positions=[change.position for _, change in changes],
+                left=[(change.from_id, change.from_name) for _, change in changes],
+                entered=[(change.to_id, change.to_name) for _, change in changes],
+            ),
+        ),
+    )
 
 
 def _row(row: Row) -> Deployment:

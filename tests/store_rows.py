@@ -1,11 +1,24 @@
 """Records for the tests of the store, each valid as it is and changed by keyword."""
 
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from models.records import FetchOperation, Issue, MetricResult, Run, Transition
+from models.metrics.batches import BatchFacts
+from models.metrics.columns import columns_of
+from models.records import (
+    Deployment,
+    FetchOperation,
+    Incident,
+    Issue,
+    ItemHead,
+    MetricResult,
+    Run,
+    Transition,
+    WorkItem,
+)
 
 T0: Final = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PROFILE: Final = "payments"
@@ -78,3 +91,14 @@ def result(as_of: float, value: float | None = 5.0, **changes: Any) -> MetricRes
         calculated_at=after(as_of),
     )
     return replace(plain, **changes)
+
+
+def facts_found(
+    *items: WorkItem,
+    incidents: Sequence[Incident] = (),
+    deployments: Sequence[tuple[str, Deployment]] = (),
+    findings: Mapping[str, Mapping[str, int]] | None = None,
+) -> BatchFacts:
+    """Facts as a calculation hands them to the store; deployments have their issue's id beside them."""
+    heads = [ItemHead(*(getattr(item, name) for name in ItemHead._fields)) for item in items]
+    return BatchFacts(heads, columns_of(items), incidents, deployments, findings or {})

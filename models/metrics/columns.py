@@ -13,7 +13,18 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from models.records import CATEGORIES, INVALID, STAGES, Deployment, Incident, MappedInstant, Micros, WorkItem
+from models.records import (
+    CATEGORIES,
+    INVALID,
+    STAGES,
+    Deployment,
+    Incident,
+    Invalid,
+    ItemHead,
+    MappedInstant,
+    Micros,
+    WorkItem,
+)
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -75,7 +86,7 @@ class Items:
 
     def take(self, rows: Ints) -> "Items":
         """These rows, in this order."""
-        entries, inner = _taken(self.entries, rows)
+        lines = Timelines(self.entries, self.at, self.stages).take(rows)
         versions, codes = _taken(self.versions, rows)
         return Items(
             self.ids[rows],
@@ -84,13 +95,27 @@ class Items:
             self.excluded[rows],
             self.committed[rows],
             self.points[rows],
-            entries,
-            self.at[inner],
-            self.stages[inner],
+            lines.begins,
+            lines.at,
+            lines.stages,
             versions,
             self.version_codes[codes],
             self.vocabulary,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Timelines:
+    """Changes of stage as a ragged column; ``begins``: where those of each row begin, and a last end."""
+
+    begins: Ints
+    at: Ints
+    stages: Codes
+
+    def take(self, rows: Ints) -> "Timelines":
+        """Those of these rows, in this order."""
+        begins, inner = _taken(self.begins, rows)
+        return Timelines(begins, self.at[inner], self.stages[inner])
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,21 +145,28 @@ class Dataset:
 def columns_of(items: Iterable[WorkItem]) -> Items:
     """Items from records."""
     rows = list(items)
-    timelines = [row.timeline for row in rows]
-    vocabulary = sorted({version_id for row in rows for version_id in row.version_ids})
+    lines = [row.timeline for row in rows]
+    at = _ints(at for line in lines for at, _ in line)
+    stages = np.array([_CODE_OF_STAGE[stage] for line in lines for _, stage in line], np.int8)
+    return items_of(rows, Timelines(_offsets(lines), at, stages))
+
+
+def items_of(heads: Sequence[WorkItem | ItemHead], lines: Timelines) -> Items:
+    """Items from what they are beside their timelines, and these as columns."""
+    vocabulary = sorted({version_id for head in heads for version_id in head.version_ids})
     codes = {version_id: code for code, version_id in enumerate(vocabulary)}
     return Items(
-        ids=_ints(int(row.issue_id) for row in rows),
-        keys=_texts([row.key for row in rows]),
-        categories=np.array([_CODE_OF_CATEGORY[row.category] for row in rows], np.int8),
-        excluded=np.array([row.excluded for row in rows], np.bool_),
-        committed=_ints(_committed(row.committed_at) for row in rows),
-        points=np.array([_points(row) for row in rows], np.float64),
-        entries=_offsets(timelines),
-        at=_ints(at for line in timelines for at, _ in line),
-        stages=np.array([_CODE_OF_STAGE[stage] for line in timelines for _, stage in line], np.int8),
-        versions=_offsets([row.version_ids for row in rows]),
-        version_codes=_ints(codes[version_id] for row in rows for version_id in row.version_ids),
+        ids=_ints(int(head.issue_id) for head in heads),
+        keys=_texts([head.key for head in heads]),
+        categories=np.array([_CODE_OF_CATEGORY[head.category] for head in heads], np.int8),
+        excluded=np.array([head.excluded for head in heads], np.bool_),
+        committed=_ints(_committed(head.committed_at) for head in heads),
+        points=np.array([_points(head.points) for head in heads], np.float64),
+        entries=lines.begins,
+        at=lines.at,
+        stages=lines.stages,
+        versions=_offsets([head.version_ids for head in heads]),
+        version_codes=_ints(codes[version_id] for head in heads for version_id in head.version_ids),
         vocabulary=_texts(vocabulary),
     )
 
@@ -231,8 +263,8 @@ def _committed(value: MappedInstant) -> Micros:
     return INVALID_INSTANT if value == INVALID else value
 
 
-def _points(item: WorkItem) -> float:
-    return float("nan") if item.points is None or item.points == INVALID else item.points
+def _points(value: float | Invalid | None) -> float:
+    return float("nan") if value is None or value == INVALID else value
 
 
 def _ints(values: Iterable[int]) -> Ints:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from models.metrics import lifecycle, windows
-from models.metrics.lifecycle import Finding, StageOf, Visit
+from models.metrics.lifecycle import Finding, Place, StageOf, Visit
 from models.metrics.parts import INVALID_VALUE
 from models.records import (
     DEFAULT_CATEGORIES,
@@ -16,7 +16,10 @@ from models.records import (
     Incident,
     Invalid,
     Issue,
+    IssueHead,
+    ItemHead,
     MappedInstant,
+    Micros,
     Rules,
     Status,
     Timeline,
@@ -25,6 +28,7 @@ from models.records import (
     digest,
 )
 
+Head = Issue | IssueHead
 UNMAPPED: Final = "unmapped"
 # A day without a time is its first instant where something begins, its last second where something ends.
 _BEGINNINGS: Final = ("committed_at", "detected_at")
@@ -101,10 +105,12 @@ def read(issue: Issue, context: Context) -> IssueFacts:
         return IssueFacts(line, None, None, (), ())
     odd = lifecycle.findings(issue, changes, path, context.stage_of)
     if kind in context.deployment_types or kind in context.incident_types:
-        deployments, incident = _deploying(issue, line, context), _incident(issue, line, context)
-        return IssueFacts(line, None, incident, deployments, odd + _invalid_ends(deployments, incident))
-    item = _work_item(issue, line, context)
-    return IssueFacts(line, item, None, _entries(issue, path, context), odd + _invalid_item(item))
+        deployments, incident = deploying(issue, line, context), incident_of(issue, line, context)
+        return IssueFacts(line, None, incident, deployments, odd + invalid_ends(deployments, incident))
+    head = head_of(issue, context)
+    invalid = tuple(Finding(INVALID_VALUE, role) for role in invalid_roles(head))
+    item = WorkItem(timeline=line, **head._asdict())
+    return IssueFacts(line, item, None, _entries(issue, path, context), odd + invalid)
 
 
 def deployments_of_versions(
@@ -161,32 +167,39 @@ def _rules_for_facts(rules: Rules) -> list[object]:
 # --- the three roles --------------------------------------------------------------------------------------------------
 
 
-def _work_item(issue: Issue, line: Timeline, context: Context) -> WorkItem:
-    return WorkItem(
+def head_of(issue: Head, context: Context) -> ItemHead:
+    """What an issue is as a work item, beside its timeline."""
+    return ItemHead(
         issue_id=issue.issue_id,
         key=issue.key,
         type=issue.type,
         category=context.categories.get(issue.type.casefold(), UNMAPPED),
         excluded=(issue.resolution or "").casefold() in context.excluded_resolutions,
-        timeline=line,
-        committed_at=_mapped_instant(issue, "committed_at", context),
-        points=_points(_mapped(issue, "points", context)),
-        version_ids=_ids(issue, "fixVersions"),
+        committed_at=mapped_instant(issue, "committed_at", context),
+        points=points_of(issue, context),
+        version_ids=ids_in(issue, "fixVersions"),
     )
 
 
-def _deploying(issue: Issue, line: Timeline, context: Context) -> tuple[Deployment, ...]:
+def invalid_roles(head: ItemHead) -> tuple[str, ...]:
+    """The roles that are mapped to values of a work item which are no moment or no number."""
+    values = (("committed_at", head.committed_at), ("points", head.points))
+    return tuple(role for role, value in values if value == INVALID)
+
+
+def deploying(issue: Head, line: Timeline, context: Context) -> tuple[Deployment, ...]:
+    """The deployment that an issue of such a type is, for source ``issues``."""
     if context.source != "issues" or issue.type.casefold() not in context.deployment_types:
         return ()
     deployment = Deployment(
         deployment_id=issue.issue_id,
         source="issues",
         name=issue.key,
-        at=_mapped_instant(issue, "deployed_at", context),
+        at=mapped_instant(issue, "deployed_at", context),
         created=line[0][0],
         timeline=line,
-        failed=_failed(issue, context),
-        version_ids=_ids(issue, "fixVersions"),
+        failed=failed(issue, context),
+        version_ids=ids_in(issue, "fixVersions"),
     )
     return (deployment,)
 
@@ -195,29 +208,32 @@ def _entries(issue: Issue, path: Sequence[Visit], context: Context) -> tuple[Dep
     """Source ``status``: each entry of a work item into one of the statuses from outside them."""
     if context.source != "status":
         return ()
-    failed, linked = _failed(issue, context), _ids(issue, "links")
-    inside = [_is_deployed(visit, context) for visit in path]
+    inside = [is_deployed(visit, context) for visit in path]
     entries = [visit for visit, was, now in zip(path[1:], inside, inside[1:], strict=False) if now and not was]
-    return tuple(
-        Deployment(
-            deployment_id=f"{issue.issue_id}.{visit.entry_id}",
-            source="status",
-            name=issue.key,
-            at=visit.at,
-            failed=failed,
-            issue_ids=(issue.issue_id,),
-            linked_ids=linked,
-        )
-        for visit in entries
+    return tuple(entry(issue, visit.at, visit.entry_id, context) for visit in entries)
+
+
+def entry(issue: Head, at: Micros, entry_id: str, context: Context) -> Deployment:
+    """The deployment that an entry of a history is, for source ``status``."""
+    return Deployment(
+        deployment_id=f"{issue.issue_id}.{entry_id}",
+        source="status",
+        name=issue.key,
+        at=at,
+        failed=failed(issue, context),
+        issue_ids=(issue.issue_id,),
+        linked_ids=ids_in(issue, "links"),
     )
 
 
-def _is_deployed(visit: Visit, context: Context) -> bool:
+def is_deployed(visit: Visit | Place, context: Context) -> bool:
+    """Whether a visited status is one of those that deploy, by its id or the name it has today."""
     names = (visit.status_id, context.stage_of.named(visit.status_id, visit.name))
     return any((text or "").casefold() in context.deployment_statuses for text in names)
 
 
-def _incident(issue: Issue, line: Timeline, context: Context) -> Incident | None:
+def incident_of(issue: Head, line: Timeline, context: Context) -> Incident | None:
+    """The incident that an issue is by its type and priority."""
     if issue.type.casefold() not in context.incident_types:
         return None
     priority = issue.fields.get("priority")
@@ -227,19 +243,15 @@ def _incident(issue: Issue, line: Timeline, context: Context) -> Incident | None
         issue_id=issue.issue_id,
         key=issue.key,
         timeline=line,
-        detected_at=_mapped_instant(issue, "detected_at", context),
-        restored_at=_mapped_instant(issue, "restored_at", context),
-        version_ids=_ids(issue, "versions"),
-        linked_ids=_ids(issue, "links"),
+        detected_at=mapped_instant(issue, "detected_at", context),
+        restored_at=mapped_instant(issue, "restored_at", context),
+        version_ids=ids_in(issue, "versions"),
+        linked_ids=ids_in(issue, "links"),
     )
 
 
-def _invalid_item(item: WorkItem) -> tuple[Finding, ...]:
-    values = {"committed_at": item.committed_at, "points": item.points}
-    return tuple(Finding(INVALID_VALUE, role) for role, value in values.items() if value == INVALID)
-
-
-def _invalid_ends(deployments: Sequence[Deployment], incident: Incident | None) -> tuple[Finding, ...]:
+def invalid_ends(deployments: Sequence[Deployment], incident: Incident | None) -> tuple[Finding, ...]:
+    """The mapped fields of a deploying issue or an incident whose values are no moments."""
     values = [("deployed_at", deployment.at) for deployment in deployments]
     if incident is not None:
         values += [("detected_at", incident.detected_at), ("restored_at", incident.restored_at)]
@@ -249,7 +261,7 @@ def _invalid_ends(deployments: Sequence[Deployment], incident: Incident | None) 
 # --- mapped fields ----------------------------------------------------------------------------------------------------
 
 
-def _mapped(issue: Issue, role: str, context: Context) -> Any:
+def _mapped(issue: Head, role: str, context: Context) -> Any:
     """The value a role is mapped to: a field by its id, or what lies below it on a dotted path; None without one."""
     mapping = context.rules.fields.get(role)
     if mapping is None:
@@ -271,7 +283,7 @@ def _below(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, Mapping) else _ASTRAY
 
 
-def _mapped_instant(issue: Issue, role: str, context: Context) -> MappedInstant:
+def mapped_instant(issue: Head, role: str, context: Context) -> MappedInstant:
     """A moment for a time with an offset or a day, None for no value, ``invalid`` for anything else."""
     value = _mapped(issue, role, context)
     if value is None or value == "":
@@ -288,7 +300,9 @@ def _mapped_instant(issue: Issue, role: str, context: Context) -> MappedInstant:
     return edge(day, context.zone)
 
 
-def _points(value: Any) -> float | Invalid | None:
+def points_of(issue: Head, context: Context) -> float | Invalid | None:
+    """The number that points are mapped to, None for no value, ``invalid`` for anything else."""
+    value = _mapped(issue, "points", context)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -297,7 +311,7 @@ def _points(value: Any) -> float | Invalid | None:
     return float(value) if abs(value) <= _MOST_POINTS else INVALID
 
 
-def _failed(issue: Issue, context: Context) -> bool:
+def failed(issue: Head, context: Context) -> bool:
     """Whether ``change_failure`` says so: true, a number but 0, or a failure word as text, option or list member."""
     value = _mapped(issue, "change_failure", context)
     if isinstance(value, bool | int | float):
@@ -312,9 +326,10 @@ def _word(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _ids(issue: Issue, name: str) -> tuple[str, ...]:
+def ids_in(issue: Head, name: str) -> tuple[str, ...]:
+    """The ids that a field like ``fixVersions`` lists, each once."""
     value = issue.fields.get(name)
-    if not isinstance(value, list | tuple):
+    if not value or not isinstance(value, list | tuple):
         return ()
     return tuple(sorted({str(member) for member in value if isinstance(member, str | int)}))
 

@@ -29,6 +29,13 @@ class Finding:
     detail: str
 
 
+class Place(NamedTuple):
+    """A status as an issue or its history names it; either may be unknown."""
+
+    status_id: str | None
+    name: str | None
+
+
 class Visit(NamedTuple):
     """A status an issue was in, from an instant on: its id and name as the history has them; either may be unknown."""
 

@@ -1,5 +1,6 @@
 """The only SQL: every function takes a session, does one thing, and leaves committing to whoever opened the session."""
 
+from models.store.batches import load_batch
 from models.store.census import (
     Standing,
     count_marked,
@@ -89,6 +90,7 @@ __all__ = [
     "list_fetches",
     "list_runs",
     "load_accusers",
+    "load_batch",
     "load_candidates",
     "load_dataset",
     "load_histories",

@@ -1,14 +1,17 @@
 """Facts of issues, as a calculation writes them: work items, incidents and deployments, and what is stale."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from models.metrics.columns import NO_INSTANT, Items, columns_of
+from models.metrics.batches import BatchFacts
+from models.metrics.columns import INVALID_INSTANT, NO_INSTANT, Items
+from models.metrics.facts import invalid_roles
 from models.metrics.parts import NOT_DELIVERED
 from models.metrics.prepared import item_facts
 from models.records import (
@@ -17,16 +20,14 @@ from models.records import (
     Deployment,
     Incident,
     Micros,
-    Stage,
     Timeline,
-    WorkItem,
     instant,
     iso,
 )
 from models.store.columns import append_items, forget_items
 from models.store.quality import save_findings
-from models.store.shared import Row, among, change, delete_of, insert_rows
-from models.tables import DeploymentRow, IncidentRow, IssueRow, WorkItemRow
+from models.store.shared import Row, among, change, delete_of, insert_columns, insert_rows, written_instants
+from models.tables import DeploymentRow, IncidentRow, IssueRow, WorkItemRow, to_json
 
 
 def stale_issues(session: Session, profile: str, limit: int) -> dict[str, str]:
@@ -42,24 +43,19 @@ def save_facts(
     profile: str,
     rules: str,
     hashes: Mapping[str, str],
-    *,
-    items: Sequence[WorkItem],
-    incidents: Sequence[Incident],
-    deployments: Sequence[tuple[str, Deployment]],
-    findings: Mapping[str, Mapping[str, int]],
+    found: BatchFacts,
 ) -> None:
     """Replace the facts of the issues in ``hashes`` (id → content hash); what they no longer are is removed.
 
-    ``rules`` names the rules that made them; ``deployments`` are (issue id, deployment) pairs.
+    ``rules`` names the rules that made them.
     """
     ids = list(hashes)
     _delete_rows(session, profile, ids)
-    columns = columns_of(items)
-    append_items(session, profile, ids, columns, rules)
-    insert_rows(session, WorkItemRow, list(_item_rows(profile, rules, hashes, items, columns)))
-    insert_rows(session, IncidentRow, [_incident_row(profile, incident) for incident in incidents])
-    insert_rows(session, DeploymentRow, [_deployment_row(profile, issue, found) for issue, found in deployments])
-    save_findings(session, profile, "facts", {issue_id: findings.get(issue_id, {}) for issue_id in ids})
+    append_items(session, profile, ids, found.columns, rules)
+    insert_columns(session, WorkItemRow, _item_columns(session, profile, rules, hashes, found))
+    insert_rows(session, IncidentRow, [_incident_row(profile, incident) for incident in found.incidents])
+    insert_rows(session, DeploymentRow, [_deployment_row(profile, issue, one) for issue, one in found.deployments])
+    save_findings(session, profile, "facts", {issue_id: found.findings.get(issue_id, {}) for issue_id in ids})
     # Whose content has changed since it was read stays stale.
     read = (among(session, IssueRow.issue_id, ids), among(session, IssueRow.content_hash, list(hashes.values())))
     chosen = (IssueRow.profile == profile, *read)
@@ -88,42 +84,45 @@ def _delete_rows(session: Session, profile: str, ids: Sequence[str]) -> None:
         delete_of(session, table, profile, ids)
 
 
-def _item_rows(
-    profile: str, rules: str, hashes: Mapping[str, str], items: Sequence[WorkItem], columns: Items
-) -> Iterator[Row]:
-    """Rows of items with their facts up to the last change: what is still open has no later time in it."""
-    facts = item_facts(columns, None)
-    known = (each.tolist() for each in (facts.started, facts.done, facts.active, facts.waiting))
-    for item, timeline, started, done, active, waiting in zip(items, _timelines(columns), *known, strict=True):
-        delivered = done != NO_INSTANT and not item.excluded
-        yield {
-            "profile": profile,
-            "issue_id": item.issue_id,
-            "key": item.key,
-            "type": item.type,
-            "facts_hash": f"{hashes[item.issue_id]}:{rules}",
-            "started_at": None if started == NO_INSTANT else instant(started),
-            "done_at": None if done == NO_INSTANT else instant(done),
-            "active_seconds": active / 1_000_000,
-            "waiting_seconds": waiting / 1_000_000,
-            "category": item.category,
-            "delivered": delivered,
-            "reason": NOT_DELIVERED if done != NO_INSTANT and not delivered else None,
-            "timeline": timeline,
-            "committed_at": _moment(item.committed_at),
-            "points": None if item.points == INVALID else item.points,
-            "version_ids": list(item.version_ids),
-            "excluded": item.excluded,
-            "invalid": [role for role in ("committed_at", "points") if getattr(item, role) == INVALID],
-        }
+def _item_columns(
+    session: Session, profile: str, rules: str, hashes: Mapping[str, str], found: BatchFacts
+) -> dict[str, list[Any]]:
+    """Work items with their facts up to the last change: what is still open has no later time in it."""
+    facts, items, columns = item_facts(found.columns, None), found.items, found.columns
+    is_done = facts.done != NO_INSTANT
+    committed = np.where(columns.committed == INVALID_INSTANT, NO_INSTANT, columns.committed)
+    return {
+        "profile": [profile] * len(items),
+        "issue_id": [item.issue_id for item in items],
+        "key": [item.key for item in items],
+        "type": [item.type for item in items],
+        "facts_hash": [f"{hashes[item.issue_id]}:{rules}" for item in items],
+        "started_at": written_instants(session, facts.started),
+        "done_at": written_instants(session, facts.done),
+        "active_seconds": [active / 1_000_000 for active in facts.active.tolist()],
+        "waiting_seconds": [waiting / 1_000_000 for waiting in facts.waiting.tolist()],
+        "category": [item.category for item in items],
+        "delivered": (is_done & ~columns.excluded).tolist(),
+        "reason": [NOT_DELIVERED if one else None for one in (is_done & columns.excluded).tolist()],
+        "timeline": _timelines(columns),
+        "committed_at": written_instants(session, committed),
+        "points": [None if item.points == INVALID else item.points for item in items],
+        "version_ids": [_written(item.version_ids) for item in items],
+        "excluded": columns.excluded.tolist(),
+        "invalid": [_written(invalid_roles(item)) for item in items],
+    }
 
 
-def _timelines(columns: Items) -> Iterator[list[tuple[str, Stage]]]:
-    """``_timeline_json`` of each item; of all at once NumPy writes the instants several times as fast."""
+def _timelines(columns: Items) -> list[str]:
+    """``_timeline_json`` of each item, written: of all at once NumPy writes the instants several times as fast."""
     instants = np.datetime_as_string(columns.at.view("datetime64[us]"), timezone="UTC").tolist()
-    entries = list(zip(instants, (STAGES[code] for code in columns.stages.tolist()), strict=True))
-    for begin, end in pairwise(columns.entries.tolist()):
-        yield entries[begin:end]
+    stages = [STAGES[code] for code in columns.stages.tolist()]
+    entries = [f'["{at}","{stage}"]' for at, stage in zip(instants, stages, strict=True)]
+    return [f"[{','.join(entries[begin:end])}]" for begin, end in pairwise(columns.entries.tolist())]
+
+
+def _written(texts: tuple[str, ...]) -> str:
+    return to_json(texts) if texts else "[]"
 
 
 def _deployment_row(profile: str, issue_id: str | None, found: Deployment) -> Row:

@@ -82,12 +82,9 @@ def projects(session: Session, profile: str) -> list[str]:
     return sorted(session.scalars(query.distinct()))
 
 
-def load_issues(session: Session, profile: str, ids: Sequence[str], field: str | None = None) -> list[Issue]:
-    """Issues with their histories, in the order of the ids; ids that are not stored are left out.
-
-    ``field`` leaves all other fields' changes out of the histories.
-    """
-    histories = load_histories(session, profile, ids, field)
+def load_issues(session: Session, profile: str, ids: Sequence[str]) -> list[Issue]:
+    """Issues with their histories, in the order of the ids; ids that are not stored are left out."""
+    histories = load_histories(session, profile, ids)
     query = select(*_ISSUE).where(_ISSUES.profile == profile, among(session, _ISSUES.issue_id, ids))
     found: dict[str, Issue] = {}
     for row in session.execute(query).all():
@@ -96,14 +93,10 @@ def load_issues(session: Session, profile: str, ids: Sequence[str], field: str |
     return [found[issue_id] for issue_id in ids if issue_id in found]
 
 
-def load_histories(
-    session: Session, profile: str, ids: Sequence[str], field: str | None = None
-) -> dict[str, tuple[Transition, ...]]:
+def load_histories(session: Session, profile: str, ids: Sequence[str]) -> dict[str, tuple[Transition, ...]]:
     """Issue id → its history in order, of all fields or of one, for those of the ids that have one."""
     query = select(_CHANGES.issue_id, *_CHANGE)
     query = query.where(_CHANGES.profile == profile, among(session, _CHANGES.issue_id, ids))
-    if field is not None:
-        query = query.where(_CHANGES.field == field)
     found: dict[str, list[Transition]] = {}
     for issue_id, at, history_id, *others in session.execute(query).all():
         found.setdefault(issue_id, []).append(Transition(at, int(history_id), *others))
@@ -141,7 +134,7 @@ def _transition_rows(profile: str, issue: Issue) -> Iterator[Row]:
 
 
 def _stored_hashes(session: Session, profile: str, ids: Sequence[str]) -> dict[str, str | None]:
-    """Content hashes of stored issues; None where the issue is gone, so that it is written anew if it comes back."""
+    """Issue id → its history in order, for those of the ids that have one."""
     query = select(_ISSUES.issue_id, _ISSUES.content_hash, _ISSUES.gone_at)
     rows = session.execute(query.where(_ISSUES.profile == profile, among(session, _ISSUES.issue_id, ids)))
     return {issue_id: None if gone_at else known for issue_id, known, gone_at in rows}

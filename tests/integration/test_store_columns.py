@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import pytest
 from sqlalchemy import Engine, text
-from store_rows import PROFILE, issue
+from store_rows import PROFILE, facts_found, issue
 
 from models import store
 from models.database import Sessions
@@ -101,7 +101,7 @@ def test_what_changed_since_it_was_read_stays_stale(sessions: Sessions) -> None:
         store.save_issues(session, PROFILE, [issue(1), issue(2)])
         hashes = store.stale_issues(session, PROFILE, 9)
         store.save_issues(session, PROFILE, [issue(2, summary="Another")])
-        store.save_facts(session, PROFILE, "rules", hashes, items=[], incidents=[], deployments=[], findings={})
+        store.save_facts(session, PROFILE, "rules", hashes, facts_found())
         assert list(store.stale_issues(session, PROFILE, 9)) == ["2"]
 
 
@@ -111,7 +111,7 @@ def test_other_rules_make_every_fact_stale(sessions: Sessions, engine: Engine) -
         store.save_issues(session, PROFILE, [issue(1), issue(2)])
         hashes = store.stale_issues(session, PROFILE, 9)
         item = _item(1, "PAY-1")
-        store.save_facts(session, PROFILE, "rules", hashes, items=[item], incidents=[], deployments=[], findings={})
+        store.save_facts(session, PROFILE, "rules", hashes, facts_found(item))
     with sessions.begin() as session:
         store.stand_by_rules(session, PROFILE, "rules")
         assert store.stale_issues(session, PROFILE, 9) == {}

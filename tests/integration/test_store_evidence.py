@@ -1,6 +1,6 @@
 """What explaining reads of the store: deployments and incidents as far as they say why one failed, and odd issues."""
 
-from store_rows import PROFILE, T0, after, issue
+from store_rows import PROFILE, T0, after, facts_found, issue
 
 from models import store
 from models.database import Sessions
@@ -22,10 +22,7 @@ def test_deployments_and_incidents_are_read_with_what_they_name(sessions: Sessio
             PROFILE,
             "rules",
             {"1": "hash"},
-            items=[],
-            incidents=[incident],
-            deployments=[("1", entry), ("1", release)],
-            findings={},
+            facts_found(incidents=[incident], deployments=[("1", entry), ("1", release)]),
         )
     with sessions() as session:
         assert store.load_candidates(session, PROFILE, "status") == [

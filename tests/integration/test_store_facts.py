@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import pytest
 from sqlalchemy import Engine, text
-from store_rows import PROFILE, after, issue
+from store_rows import PROFILE, after, facts_found, issue
 
 from models import store
 from models.database import Sessions
@@ -46,10 +46,11 @@ def _save(
             PROFILE,
             "rules",
             {issue_id: "hash"},
-            items=[item] if item else [],
-            incidents=[incident] if incident else [],
-            deployments=[(issue_id, one) for one in deployments],
-            findings={},
+            facts_found(
+                *([item] if item else []),
+                incidents=[incident] if incident else [],
+                deployments=[(issue_id, one) for one in deployments],
+            ),
         )
 
 

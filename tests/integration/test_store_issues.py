@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine, text
-from store_rows import PROFILE, T0, after, issue, transition
+from store_rows import PROFILE, T0, after, facts_found, issue, transition
 
 from models import store
 from models.database import Sessions
@@ -62,7 +62,7 @@ def test_changed_content_makes_facts_stale_and_unchanged_content_does_not(sessio
     hashes = {n: issue(int(n)).content_hash() for n in ("1", "2")}
     with sessions.begin() as session:
         assert store.stale_issues(session, PROFILE, 10) == hashes
-        store.save_facts(session, PROFILE, "rules", hashes, items=[], incidents=[], deployments=[], findings={})
+        store.save_facts(session, PROFILE, "rules", hashes, facts_found())
         assert store.stale_issues(session, PROFILE, 10) == {}
         assert store.count_stale(session, PROFILE, "rules") == 0
         assert store.count_stale(session, PROFILE, "other rules") == 2

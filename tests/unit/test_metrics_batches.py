@@ -1,0 +1,85 @@
+"""Thousands of issues read at once are to the metrics what each is by itself."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import damaged
+import numpy as np
+import pytest
+from metric_rows import STATUSES, issue
+from metric_teams import FIELDS, SOURCES, batch_of, scene
+
+from models.metrics import batches, facts
+from models.metrics.batches import BatchFacts
+from models.metrics.columns import Items, columns_of
+from models.metrics.facts import Context
+from models.records import DeploymentRules, IncidentRules, Issue, ItemHead, Rules, Transition
+
+
+def one_by_one(issues: Sequence[Issue], context: Context) -> BatchFacts:
+    """The same, by reading each issue alone."""
+    read = {issue.issue_id: facts.read(issue, context) for issue in issues}
+    items = [one.item for one in read.values() if one.item is not None]
+    counts = {issue_id: Counter(finding.reason for finding in one.findings) for issue_id, one in read.items()}
+    return BatchFacts(
+        [ItemHead(*(getattr(item, name) for name in ItemHead._fields)) for item in items],
+        columns_of(items),
+        [one.incident for one in read.values() if one.incident is not None],
+        [(issue_id, deployment) for issue_id, one in read.items() for deployment in one.deployments],
+        {issue_id: dict(found) for issue_id, found in counts.items() if found},
+    )
+
+
+def assert_same(found: BatchFacts, expected: BatchFacts) -> None:
+    """To the last value; what has an id of its own may come in any order."""
+    assert repr(found.items) == repr(expected.items)  # as text, for no NaN equals itself
+    for name in Items.__dataclass_fields__:
+        left, right = getattr(found.columns, name), getattr(expected.columns, name)
+        assert left.dtype == right.dtype
+        assert np.array_equal(left, right, equal_nan=left.dtype.kind == "f"), name
+    assert found.incidents == expected.incidents
+    assert sorted(found.deployments, key=repr) == sorted(expected.deployments, key=repr)
+    assert found.findings == expected.findings
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("seed", range(25))
+def test_a_batch_is_read_as_its_issues_one_by_one(source: str, seed: int) -> None:
+    """Teams with every kind of history, and findings among them."""
+    team, rules, _ = scene(source, seed)
+    context = Context.of(rules, team.statuses)
+    assert_same(batches.read(batch_of(team.issues), context), one_by_one(team.issues, context))
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_batch_of_damaged_issues_is_read_as_its_issues_one_by_one(source: str) -> None:
+    """Also where every value is of the wrong type and histories lead nowhere."""
+    team = damaged.team()
+    rules = Rules(deployments=SOURCES[source], incidents=IncidentRules(("Incident",)), fields=FIELDS)
+    context = Context.of(rules, team.statuses[:2])  # so that there are unknown ones too
+    found = batches.read(batch_of(team.issues), context)
+    assert_same(found, one_by_one(team.issues, context))
+    assert {"broken_chain", "unmapped_status", "invalid_value"} <= {r for each in found.findings.values() for r in each}
+
+
+def test_no_issue_and_an_issue_without_a_history_are_read() -> None:
+    """The ends of what a batch may be."""
+    context = Context.of(Rules(deployments=DeploymentRules("status", statuses=("Done",))), STATUSES)
+    assert_same(batches.read(batch_of([]), context), one_by_one([], context))
+    alone = [issue(1, "10-01 → 4")]
+    assert_same(batches.read(batch_of(alone), context), one_by_one(alone, context))
+
+
+def test_history_ids_beyond_64_bits_keep_their_order() -> None:
+    """Two changes of one instant: the larger id is the later one, however large."""
+    some = issue(1, "10-01 → 1", "10-02 → 2", "10-02 → 4")
+    huge = [str(10**30), str(10**29)]
+    history = tuple(
+        Transition(change.at, int(name), 0, "status", name, *change[5:])
+        for change, name in zip(some.transitions, sorted(huge, key=int), strict=True)
+    )
+    context = Context.of(Rules(), STATUSES)
+    moved = [replace(some, transitions=history)]
+    assert_same(batches.read(batch_of(moved), context), one_by_one(moved, context))
+    assert batches.read(batch_of(moved), context).findings == {}
