@@ -28,7 +28,7 @@ every_seconds = 1
 base_url = "{url}"
 email = "{email}"
 token_env = "{variable}"
-requests = 1000
+requests = {requests}
 per_seconds = 1
 [profiles.payments]
 connection = "sandbox"
@@ -136,13 +136,21 @@ def eventually(check: Callable[[], Any], seconds: float = 60.0) -> Any:
 
 
 def open_world(
-    stack: ExitStack, folder: Path, *, latency: float = 0.0, silent: int = 10, more: str = "", **options: Any
+    stack: ExitStack,
+    folder: Path,
+    *,
+    latency: float = 0.0,
+    silent: int = 10,
+    requests: int = 1000,
+    more: str = "",
+    **options: Any,
 ) -> World:
-    """A world in a folder, as large as the stack it is closed with; ``options`` are the sandbox's."""
+    """A world that lasts as long as the stack; ``requests`` a second are its quota, ``options`` the sandbox's."""
     jira = build(Options(**{"issues": 300, **options}), datetime.now(UTC))
     account = jira.site.accounts[0]
     url = stack.enter_context(running(jira, latency=latency))
-    text = CONFIG.format(url=url, email=account.email, variable=TOKEN_VARIABLE, silent=silent) + more
+    text = CONFIG.format(url=url, email=account.email, variable=TOKEN_VARIABLE, silent=silent, requests=requests)
+    text += more
     (folder / "flowbeat.toml").write_text(text)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("FLOWBEAT_")}
     environment = clean | {TOKEN_VARIABLE: account.token, "COLUMNS": "100"}
