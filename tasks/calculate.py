@@ -168,7 +168,7 @@ def _stand_by(current: Runtime, run: Run, rules: str) -> None:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the search for cycles: a batch makes hundreds of thousands of objects and none, and it took a third."""
+    """Without the search for cycles: there are none among the many objects of a calculation, and it took a fifth of it."""
     gc.disable()
     try:
         yield
@@ -227,6 +227,7 @@ def measure(current: Runtime, run: Run, metric: str) -> Measured:
     return replace(timed(current, run, metric), performance=kept[0] if kept else None)
 
 
+@_uncollected()
 def _measure(current: Runtime, run: Run, metric: str) -> Measured:
     loaded = load(current, run.run_id)
     misses = int(run.cursor.get("misses", 0))

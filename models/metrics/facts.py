@@ -122,16 +122,17 @@ def deployments_of_versions(
     """
     if context.source != "versions":
         return ()
+    released = [(v, v.release_date) for v in versions if v.released and v.release_date and v.project in projects]
+    ends = {day: windows.last_second(day, context.zone) for _, day in released}
     return tuple(
         Deployment(
             deployment_id=version.version_id,
             source="versions",
             name=version.name,
-            at=windows.last_second(version.release_date, context.zone),
+            at=ends[day],
             version_ids=(version.version_id,),
         )
-        for version in versions
-        if version.released and version.release_date is not None and version.project in projects
+        for version, day in released
     )
 
 
