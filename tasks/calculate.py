@@ -168,7 +168,7 @@ def _stand_by(current: Runtime, run: Run, rules: str) -> None:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the search for cycles: there are none among the many objects of a calculation, and it took a fifth of it."""
+    """Without the search for cycles: there are none among a calculation's many objects, and it took a fifth of it."""
     gc.disable()
     try:
         yield
