@@ -107,7 +107,7 @@ def _refresh() -> str | None:
     """Refresh as `flowbeat refresh` does; returns why it failed, if it did."""
     from console import work  # noqa: PLC0415 - after the environment is set
 
-    current = work.opened()
+    current, _ = work.opened()
     try:
         click.echo(f"A made-up team's Jira runs at {current.settings.connections['sandbox'].base_url}; refreshing …")
         with work.carried_out(current, work.Wish("refresh", (PROFILE,), {}, {}), Console()) as (run,):

@@ -20,6 +20,7 @@ from worker import runtime, settings
 from worker.errors import ConfigError, FatalError
 from worker.redact import redact
 from worker.runtime import Runtime
+from worker.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,9 @@ def refresh(profiles: tuple[str, ...], *, full: bool, verify: bool, no_wait: boo
     """Fetch what changed from Jira, then calculate the nine metrics."""
     if full and verify:
         raise click.UsageError("--full believes Jira, --verify holds the copy against it: take one of them")
-    current = opened()
+    current, names = opened(profiles)
     options = {name: True for name, wished in (("full", full), ("verify", verify)) if wished}
-    _carry_out(current, Wish("refresh", known(current, profiles), {}, options), no_wait=no_wait)
+    _carry_out(current, Wish("refresh", names, {}, options), no_wait=no_wait)
 
 
 @click.command()
@@ -53,8 +54,7 @@ def refresh(profiles: tuple[str, ...], *, full: bool, verify: bool, no_wait: boo
 @click.option("--no-wait", is_flag=True, help="Enqueue, print the run ids, and leave.")
 def calculate(profiles: tuple[str, ...], *, as_of: str | None, no_wait: bool) -> None:
     """Calculate from the stored data, asking Jira only if the data is too old."""
-    current = opened()
-    names = known(current, profiles)
+    current, names = opened(profiles)
     moments = {name: _moment(current, name, as_of) for name in names} if as_of else {}
     _carry_out(current, Wish("calculate", names, moments, {}, as_of), no_wait=no_wait)
 
@@ -62,26 +62,33 @@ def calculate(profiles: tuple[str, ...], *, as_of: str | None, no_wait: bool) ->
 COMMANDS: tuple[click.Command, ...] = (refresh, calculate)
 
 
-def opened() -> Runtime:
-    """The runtime of a command that makes work: logs attached, schema up to date."""
-    current = Runtime(settings.load(None, os.environ))
-    settings.require_file(current.settings)
+def opened(profiles: Sequence[str] = ()) -> tuple[Runtime, tuple[str, ...]]:
+    """The runtime of a command that makes work, logs attached and schema up to date, and the profiles it is for.
+
+    What a person has to mend in the configuration is told before anything is made.
+    """
+    found = settings.load(None, os.environ)
+    settings.require_file(found)
+    names = _known(found, profiles)
+    for name in names:
+        settings.require_address(found, found.connections[found.profiles[name].connection])
+    current = Runtime(found)
     runtime.adopt(current)
-    runtime.configure_logs(current.settings, console=False)
+    runtime.configure_logs(found, console=False)
     migrate(current.engine)
-    return current
+    return current, names
 
 
-def known(current: Runtime, names: Sequence[str]) -> tuple[str, ...]:
+def _known(found: Settings, names: Sequence[str]) -> tuple[str, ...]:
     """The profiles asked for, else all of them; raises ConfigError for a name nobody configured, or for none at all."""
-    configured = current.settings.profiles
+    configured = found.profiles
     if not configured:
-        raise ConfigError(f"{current.settings.path} has no profile; add a section [profiles.<name>]")
+        raise ConfigError(f"{found.path} has no profile; add a section [profiles.<name>]")
     for name in names:
         if name not in configured:
             near = get_close_matches(name, configured, n=1)
             advice = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(configured)}"
-            raise ConfigError(f"{current.settings.path} has no profile {name!r}; {advice}")
+            raise ConfigError(f"{found.path} has no profile {name!r}; {advice}")
     return tuple(dict.fromkeys(names)) or tuple(configured)
 
 

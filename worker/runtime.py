@@ -80,6 +80,7 @@ class Runtime:
 
     def client(self, connection: Connection, tried: int = 0) -> Client:
         """A client of one Jira, behind the limiter that all workers share; ``tried`` as the client takes it."""
+        settings.require_address(self.settings, connection)
         token = connection.token(os.environ)
         session = self.open_session(connection.concurrency)
         return Client(connection, token, self.limiter(connection, token), session=session, tried=tried, now=self.now)

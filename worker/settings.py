@@ -20,6 +20,7 @@ from worker.keys import KIND_WORDS, Key, Kind, Schema, did_you_mean, repeated, s
 CONFIG_NAME = "flowbeat.toml"
 CONFIG_VARIABLE = "FLOWBEAT_CONFIG"
 PREFIX = "FLOWBEAT_"
+PLACEHOLDER = "your-site.atlassian.net"  # the host that flowbeat init writes, for a person to replace
 
 Place = tuple[str, ...]
 
@@ -157,6 +158,15 @@ def require_file(found: Settings) -> None:
         raise ConfigError(
             f"there is no {CONFIG_NAME} in {Path.cwd()}, and {CONFIG_VARIABLE} names none; go to the folder that has "
             "one, or write one here: flowbeat init"
+        )
+
+
+def require_address(found: Settings, connection: Connection) -> None:
+    """Raise ConfigError where base_url is still that of the template: whoever may answer there, it is not the team's."""
+    if urlsplit(connection.base_url).hostname == PLACEHOLDER:
+        raise ConfigError(
+            f"{_line_of_placeholder(found.path)}: connections.{connection.name}.base_url is still the placeholder"
+            f" https://{PLACEHOLDER}; write your Jira's address in its place"
         )
 
 
@@ -410,6 +420,13 @@ def _parse(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: this is not valid TOML: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: the file cannot be read: {_reason(error)}") from error
+
+
+def _line_of_placeholder(path: Path | None) -> str:
+    """The file and the line a person has to edit; without the line where a variable holds the placeholder."""
+    lines = path.read_text(encoding="utf-8-sig").splitlines() if path else []
+    held = [number for number, line in enumerate(lines, 1) if PLACEHOLDER in line.partition("#")[0]]
+    return f"{path or 'the environment'}{f', line {held[0]}' if held else ''}"
 
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:

@@ -8,7 +8,7 @@ import console_world as world
 import pytest
 
 from models.database import NEWEST_REVISION
-from worker.settings import load
+from worker.settings import PLACEHOLDER, load
 
 
 def test_init_writes_a_configuration_that_loads(tmp_path: Path) -> None:
@@ -17,6 +17,26 @@ def test_init_writes_a_configuration_that_loads(tmp_path: Path) -> None:
     assert said.code == 0
     assert load(tmp_path / "flowbeat.toml", {}).profiles.keys() == {"team"}
     assert "flowbeat check" in said.out
+
+
+@pytest.mark.parametrize("words", [("refresh",), ("calculate", "team", "--no-wait")])
+def test_an_unedited_configuration_is_told_before_anything_is_made(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """The placeholder, with file and line; whoever may answer at that host is not asked."""
+    world.say_apart(tmp_path, "init")
+    lines = (tmp_path / "flowbeat.toml").read_text(encoding="utf-8").splitlines()
+    (line,) = [number for number, line in enumerate(lines, 1) if PLACEHOLDER in line]
+    said = world.say_apart(tmp_path, *words)
+    assert said.code == 2
+    assert f"{tmp_path / 'flowbeat.toml'}, line {line}: connections.jira.base_url is still the placeholder" in said.err
+    assert [file.name for file in tmp_path.iterdir()] == ["flowbeat.toml"]
+
+
+def test_check_tells_of_the_placeholder_in_the_same_words(tmp_path: Path) -> None:
+    """In its line about that Jira, which is not looked for."""
+    world.say_apart(tmp_path, "init")
+    found = {line["what"]: line for line in world.say_apart(tmp_path, "check", "--format", "json").json}
+    assert found["Jira jira"]["state"] == "bad"
+    assert f"base_url is still the placeholder https://{PLACEHOLDER}" in found["Jira jira"]["message"]
 
 
 def test_init_never_overwrites(tmp_path: Path) -> None:
