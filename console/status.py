@@ -8,7 +8,7 @@ from typing import Final
 import click
 from sqlalchemy.orm import Session
 
-from console import reading, waiting
+from console import progress, reading
 from console.performance import calculations, fetches
 from console.render import Column, Format, Row, Sheet, bar, format_option, moment, show, span
 from models import store
@@ -55,13 +55,13 @@ def _runs(runs: Sequence[Run], now: datetime) -> Sheet:
 
 def _row(run: Run, now: datetime) -> Row:
     """The run's own fields, and for the table what they mean at ``now``."""
-    share = "" if run.state == "failed" else f"{bar(waiting.percent(run) / 100)} {waiting.percent(run):3.0f} %"
+    share = "" if run.state == "failed" else f"{bar(progress.percent(run) / 100)} {progress.percent(run):3.0f} %"
     silent = span(max(0.0, (now - run.heartbeat_at).total_seconds()))
     return {**asdict(run), "share": share, "doing": _doing(run, now), "silent": silent}
 
 
 def _doing(run: Run, now: datetime) -> str:
-    return f"failed at {run.step}" if run.state == "failed" else waiting.words(run, now)
+    return f"failed at {run.step}" if run.state == "failed" else progress.words(run, now)
 
 
 _COLUMNS: Final = (

@@ -118,13 +118,21 @@ def _carry_out(current: Runtime, wish: Wish, *, no_wait: bool) -> None:
             for run in runs:
                 click.echo(outcome(current, run, wish.as_of_text))
     except KeyboardInterrupt:
-        console.print("Left waiting; what was asked for goes on when a worker runs: flowbeat status")
+        if _is_queued(current, wish):
+            console.print("Left; the next refresh or worker goes on with the run: flowbeat status shows it")
         raise
     finally:
         current.close()
     failed = [run for run in runs if run.state == "failed"]
     if failed:
         raise click.exceptions.Exit(2 if all(_lacks_token(current, run) for run in failed) else 1)
+
+
+def _is_queued(current: Runtime, wish: Wish) -> bool:
+    """Whether a run of these profiles is left for others to go on with; who leaves early has asked for none yet."""
+    with current.reads() as session:
+        runs = store.list_runs(session, len(current.settings.profiles))  # live ones first, of which each has but one
+    return any(run.live and run.profile in wish.profiles for run in runs)
 
 
 def _lacks_token(current: Runtime, run: Run) -> bool:

@@ -162,7 +162,7 @@ def require_file(found: Settings) -> None:
 
 
 def require_address(found: Settings, connection: Connection) -> None:
-    """Raise ConfigError where base_url is still that of the template: whoever may answer there, it is not the team's."""
+    """Raise ConfigError where base_url is still the template's: whoever may answer there, it is not the team's."""
     if urlsplit(connection.base_url).hostname == PLACEHOLDER:
         raise ConfigError(
             f"{_line_of_placeholder(found.path)}: connections.{connection.name}.base_url is still the placeholder"

@@ -1,5 +1,6 @@
 """Faults of Jira and of our own data: the run waits, goes on, or says in a sentence why it cannot."""
 
+import signal
 from collections.abc import Callable
 
 from world import World, eventually
@@ -18,6 +19,23 @@ def test_a_long_pause_gives_the_worker_back_and_the_run_goes_on(make_world: Call
     status = world.run("status", run_id[:8])
     assert status.returncode == 0
     eventually(lambda: world.rows("select state from runs") == [("completed",)])
+
+
+def test_a_jira_nobody_can_reach_is_told_at_once_and_who_leaves_leaves_the_run_queued(
+    make_world: Callable[..., World],
+) -> None:
+    """At its first try; the sentence says why, that it goes on by itself, and what Ctrl-C does."""
+    world = make_world()
+    config = world.folder / "flowbeat.toml"
+    config.write_text(config.read_text().replace(world.url, "http://127.0.0.1:1"))
+    refresh, said = world.start("refresh"), world.folder / "refresh.out"
+    eventually(lambda: "127.0.0.1:1 cannot be reached (Connection refused)" in said.read_text())
+    eventually(lambda: "Ctrl-C leaves, and the run stays queued" in " ".join(said.read_text().split()))
+    assert "2 s" in said.read_text()
+    refresh.send_signal(signal.SIGTERM)  # the same as Ctrl-C, which a test run in the background would ignore
+    assert refresh.wait(30) == 130
+    assert "the next refresh or worker goes on with the run" in " ".join(said.read_text().split())
+    assert world.rows("select state from runs") == [("waiting",)]
 
 
 def test_a_refused_jql_is_told_in_jiras_words(make_world: Callable[..., World]) -> None:

@@ -74,7 +74,7 @@ def test_an_answer_that_breaks_is_asked_for_again(jira: Jira, connection: Connec
 def test_a_port_where_nobody_listens_is_worth_another_try_later(connection: Connection) -> None:
     """Jira may be restarting; the sentence names the host and nothing else."""
     away = replace(connection, base_url="http://127.0.0.1:9")
-    with pytest.raises(RetryableError, match=r"^127\.0\.0\.1:9 cannot be reached \(ConnectionError\)$"):
+    with pytest.raises(RetryableError, match=r"^127\.0\.0\.1:9 cannot be reached \(Connection refused\)$"):
         identify(_client(away))
 
 

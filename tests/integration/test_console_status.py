@@ -1,18 +1,22 @@
 """The commands status and performance: what runs do, what became of them, how long it took, what missed its target."""
 
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 
 import console_world as world
 import pytest
+from rich.console import Console
 
-from console import waiting
+from console import progress, waiting
 from models import store
 from models.records import METRIC_TYPES, CalculationPerformance, FetchOperation, PerformanceThreshold, Run
+from worker.runtime import Runtime
 
 WHY = "acme.example refused the login; check email and token of connection 'acme'"
 
@@ -58,15 +62,40 @@ def test_live_runs_stand_first_with_their_progress(folder: Path) -> None:
     lines = world.say(folder, "status").out.splitlines()
     assert lines[2].startswith("aaaaaaaa  orders")
     assert "32 %" in lines[2]  # 45 of 100 issues are that share of the fetch's 70 %
-    assert "paused" in lines[2]
+    assert "about to be tried" in lines[2]  # its pause is over, and no worker is there
     assert any("completed" in line and "100 %" in line for line in lines)
 
 
 def test_a_run_without_a_sign_of_its_worker_says_so() -> None:
     """A worker beats every two seconds; after ten somebody should know."""
     run = Run(str(uuid.uuid4()), "payments", "refresh", "running", "fetch", 1, world.NOW, world.NOW)
-    assert waiting.words(run, world.NOW + timedelta(seconds=9)) == "fetching issues"
-    assert waiting.words(run, world.NOW + timedelta(seconds=16)).startswith("no sign of its worker for 16 s")
+    assert progress.words(run, world.NOW + timedelta(seconds=9)) == "fetching issues"
+    assert progress.words(run, world.NOW + timedelta(seconds=16)).startswith("no sign of its worker for 16 s")
+
+
+def test_why_a_run_pauses_stands_above_its_bar_once(folder: Path, tmp_path: Path) -> None:
+    """With what Ctrl-C does, within the terminal's width; the bar only counts down."""
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    screen = Console(file=StringIO(), force_terminal=True, width=80, color_system=None)
+    with world.world(tmp_path) as current:
+        (run_id,) = [run.run_id for run in _stored(current) if run.state == "waiting"]
+        rounds = iter(range(3))
+
+        def keep() -> None:
+            if next(rounds, None) is None:
+                with current.sessions.begin() as session:
+                    store.end_run(session, run_id, 1, world.NOW, error="given up")
+
+        waiting.until_ended(current, [run_id], screen, keep)
+    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", screen.file.getvalue())]
+    assert max(map(len, lines)) <= 80
+    assert " ".join(lines).count("Ctrl-C leaves") == 1
+    assert any("paused for" in line and "━" in line for line in lines)
+
+
+def _stored(current: Runtime) -> list[Run]:
+    with current.reads() as session:
+        return store.list_runs(session, 10)
 
 
 def test_a_failed_run_has_its_reason_below(folder: Path) -> None:

@@ -14,6 +14,8 @@ import pytest
 import requests
 from jira_gate import Gate
 from requests.adapters import BaseAdapter
+from urllib3 import HTTPConnectionPool
+from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from worker.errors import FatalError, RetryableError
 from worker.jira.client import (
@@ -183,7 +185,6 @@ def test_a_passing_fault_is_asked_again(status: int) -> None:
     [
         requests.ConnectionError("reset"),
         requests.ReadTimeout("slow"),
-        requests.ConnectTimeout("slow"),
         requests.exceptions.ChunkedEncodingError("cut"),
         requests.exceptions.ContentDecodingError("cut gzip"),
         requests.exceptions.SSLError("handshake"),
@@ -195,6 +196,34 @@ def test_a_broken_way_is_tried_again(error: Exception) -> None:
     found = setting(Answer(error=error), Answer(body="[1]"))
     assert ask(found) == [1]
     assert len(found.naps) == 1
+
+
+UNREACHED = [
+    requests.ConnectTimeout("slow"),
+    requests.ConnectionError(MaxRetryError(HTTPConnectionPool("acme.example"), PATH, NewConnectionError(None, "no"))),
+]
+
+
+@pytest.mark.parametrize("error", UNREACHED, ids=["connect timeout", "no connection"])
+def test_a_jira_that_nothing_leads_to_gives_the_worker_back_at_once(error: Exception) -> None:
+    """Whoever waits reads the reason within seconds; the try counts, and the next wait is as long as ever."""
+    tried, waits = 0, []
+    while tried < MAX_TRIES:
+        found = setting(Answer(error=error), tried=tried)
+        raised = error_of(found)
+        assert isinstance(raised, RetryableError)
+        assert (found.naps, raised.tries) == ([], 1)
+        tried += raised.tries
+        waits.append(raised.retry_after)
+    assert waits[:-1] == pytest.approx([2, 4, 8, 16, 32, 64, 120], rel=0.25)
+
+
+@pytest.mark.parametrize("error", UNREACHED, ids=["connect timeout", "no connection"])
+def test_a_jira_that_has_answered_is_waited_for_in_place(error: Exception) -> None:
+    """What is under way is not given up for a short absence."""
+    found = setting(Answer(500), Answer(error=error), Answer(error=error), Answer(body="[1]"))
+    assert ask(found) == [1]
+    assert len(found.naps) == 3
 
 
 @pytest.mark.parametrize("fault", ["[SSL: CERTIFICATE_VERIFY_FAILED] self-signed", "[SSL: WRONG_VERSION_NUMBER]"])

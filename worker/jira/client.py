@@ -4,8 +4,11 @@ What comes back is JSON or one of our errors: RetryableError (later, perhaps), F
 act). Messages name Jira's host and path, never a query, a body or a credential.
 
 Short waits are slept, a long one gives the worker back; the run takes the number of tries along and ends them (see
-``worker.task``). A wait that Jira names is kept in full. Whatever it says of limits holds all requests of this login,
-of any worker: it has limits for one path and for the whole site, and with one pause for both a burst costs seconds.
+``worker.task``). A Jira that not even a connection leads to, and that has not answered this client before, gives it
+back at once: whoever waits for the run reads the reason there, and nothing is lost, for nothing was begun.
+
+A wait that Jira names is kept in full. Whatever it says of limits holds all requests of this login, of any worker: it
+has limits for one path and for the whole site, and with one pause for both a burst costs seconds.
 """
 
 import itertools
@@ -23,6 +26,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
+from urllib3.exceptions import NewConnectionError
 
 from worker.errors import FatalError, RetryableError
 from worker.jira import waits
@@ -36,6 +40,7 @@ SHORT_WAIT: Final = 15.0  # a longer one gives the worker back
 LONGEST_SLOT_WAIT: Final = 75.0  # a slice has to end before its time limit
 FIRST_BACKOFF: Final = 2.0
 LAST_BACKOFF: Final = 120.0
+CONNECT_SECONDS: Final = 10.0  # three packets that nobody answers; timeout_seconds is for the answer
 USER_AGENT: Final = "flowbeat/0.1"
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
@@ -61,6 +66,10 @@ class _BusyError(RetryableError):
     """Jira has no time now; ``reason`` where that holds for every request of this login, else None."""
 
     reason: str | None = None
+
+
+class _UnreachedError(RetryableError):
+    """Not even a connection came about: nobody listens, or nobody knows the name."""
 
 
 @dataclass(slots=True)
@@ -112,6 +121,7 @@ class Client:
         self._now = now
         self._session = session or open_session(connection.concurrency)
         self._auth = _auth(connection, token)
+        self._answered = False
         url = urlsplit(connection.base_url)
         self._site = url.netloc + url.path.rstrip("/")
 
@@ -135,7 +145,7 @@ class Client:
                 raise
             except RetryableError as error:
                 wait = self._wait_after(error, tried)
-                if wait > SHORT_WAIT:
+                if wait > SHORT_WAIT or (isinstance(error, _UnreachedError) and not self._answered):
                     error.retry_after, error.tries = wait, tried - before
                     raise
                 log.warning("jira try again", extra={"path": path, "tried": tried, "wait": wait, "why": str(error)})
@@ -173,12 +183,13 @@ class Client:
 
     def _exchange(self, method: str, path: str, **content: Any) -> requests.Response:
         url = self.connection.base_url.rstrip("/") + path
+        patience = self.connection.timeout_seconds
         try:
-            return self._session.request(
+            answer = self._session.request(
                 method,
                 url,
                 auth=self._auth,
-                timeout=self.connection.timeout_seconds,
+                timeout=(min(CONNECT_SECONDS, patience), patience),
                 allow_redirects=False,
                 headers={"Accept": "application/json", "User-Agent": USER_AGENT},
                 **content,
@@ -186,7 +197,8 @@ class Client:
         except requests.exceptions.SSLError as error:
             raise self._untrusted(error) from error
         except (requests.ConnectionError, requests.Timeout) as error:
-            raise RetryableError(f"{self._site} cannot be reached ({type(error).__name__})") from error
+            kind = _UnreachedError if _never_connected(error) else RetryableError
+            raise kind(f"{self._site} cannot be reached ({_reason(error)})") from error
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
             raise RetryableError(f"{self._site} broke off in the middle of an answer") from error
         except requests.RequestException as error:
@@ -194,6 +206,8 @@ class Client:
                 f"{self._site}: the request could not be made ({type(error).__name__});"
                 f" check base_url and token of connection {self.connection.name!r}"
             ) from error
+        self._answered = True
+        return answer
 
     def _untrusted(self, error: requests.exceptions.SSLError) -> RetryableError | FatalError:
         """A certificate that is not trusted stays so however often it is asked; a broken handshake passes."""
@@ -283,6 +297,22 @@ def _auth(connection: Connection, token: str | None) -> AuthBase:
     if token is None:
         return _Anonymous()
     return HTTPBasicAuth(connection.email.encode(), token.encode()) if connection.email else _Bearer(token)
+
+
+def _never_connected(error: requests.RequestException) -> bool:
+    """Whether the way ended before anybody was there; a reset or a silence comes from somebody."""
+    inner = error.args[0] if error.args else None
+    return isinstance(error, requests.ConnectTimeout) or isinstance(getattr(inner, "reason", None), NewConnectionError)
+
+
+def _reason(error: BaseException) -> str:
+    """The system's own word for it, from the bottom of the chain (Connection refused), else the error's name."""
+    below: BaseException | None = error
+    while below is not None:
+        if isinstance(below, OSError) and below.strerror:
+            return below.strerror
+        below = below.__cause__ or below.__context__
+    return type(error).__name__
 
 
 def _words(answer: requests.Response) -> str:

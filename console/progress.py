@@ -1,0 +1,82 @@
+"""How far a run is, as a share and in a few words: for those who wait for it and those who look in."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from models.records import METRIC_TYPES, Run
+
+# The shares of the bar that the parts of a run take: fetch, facts, metrics.
+FETCH_SHARE: Final = 70
+FACTS_SHARE: Final = 10
+METRIC_SHARE: Final = 20
+SILENCE: Final = timedelta(seconds=10)
+
+
+def percent(run: Run) -> float:
+    """How far a run is, of 100: what is known is shown, what is not is not guessed."""
+    if run.state == "completed":
+        return 100.0
+    part, share = part_of(run), _share(run.progress)
+    if part == "fetch":
+        return FETCH_SHARE * share
+    if part == "facts":
+        return FETCH_SHARE + FACTS_SHARE * share
+    return FETCH_SHARE + FACTS_SHARE + METRIC_SHARE * _metric_share(run)
+
+
+def is_silent(run: Run, now: datetime) -> bool:
+    """A worker at work beats every few seconds."""
+    return bool(now - run.heartbeat_at > SILENCE)
+
+
+def words(run: Run, now: datetime) -> str:
+    """What a run is doing, in a few words, and in a pause the reason."""
+    reason = f": {run.error or 'Jira asked for it'}" if run.state == "waiting" else ""
+    return f"{brief(run, now)}{reason}"
+
+
+def brief(run: Run, now: datetime) -> str:
+    """What a run is doing, in the fewest words."""
+    if run.state == "queued":
+        return "waiting for a worker"
+    if run.state == "waiting":
+        left = max(0, round(((run.wait_until or now) - now).total_seconds()))
+        return f"paused for {left} s" if left else "about to be tried again"
+    if not run.live:
+        return run.state
+    if is_silent(run, now):
+        seconds = round((now - run.heartbeat_at).total_seconds())
+        return f"no sign of its worker for {seconds} s, taken up again soon"
+    return _at_work(run)
+
+
+def _at_work(run: Run) -> str:
+    done, total = run.progress.get("done"), run.progress.get("total")
+    if part_of(run) == "fetch":
+        return f"fetching issues {_of(done, total)}".rstrip()
+    if part_of(run) == "facts":
+        return f"working out facts {_of(done, total)}".rstrip()
+    return f"calculating {run.step.replace('_', ' ')}"
+
+
+def part_of(run: Run) -> str:
+    """The part a run is at: fetch, facts or metrics."""
+    return run.step if run.step in ("fetch", "facts") else "metrics"
+
+
+def _share(progress: Mapping[str, Any]) -> float:
+    done, total = progress.get("done"), progress.get("total")
+    return min(1.0, done / total) if done and total else 0.0
+
+
+def _metric_share(run: Run) -> float:
+    if run.step not in METRIC_TYPES:
+        return 1.0
+    return METRIC_TYPES.index(run.step) / len(METRIC_TYPES)
+
+
+def _of(done: Any, total: Any) -> str:
+    if done is None:
+        return ""
+    return f"{done:,} of {total:,}" if total else f"{done:,}"
