@@ -9,7 +9,7 @@ from typing import Final
 import click
 from rich.text import Text
 
-from console import faults, lookjira, looks
+from console import faults, lookjira, looks, places
 from console.looks import Line
 from console.render import Format, Sheet, clean, format_option, show, terminal
 from worker import runtime, settings
@@ -17,6 +17,9 @@ from worker.runtime import Runtime
 
 _MARKS: Final = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "bad": ("✗", "red")}
 _NAMES: Final = tuple(field.name for field in fields(Line))
+# Under what a place that cannot be written is told; one sentence tells of all that would lie there.
+_PLACES: Final = {"database_url": "database", "state_dir": "Redis", "log_dir": "log files"}
+_NO_QUEUE: Final = (Line("Redis", "warning", "not looked at until that is mended, nor are workers and Jira"),)
 
 
 @click.command()
@@ -58,15 +61,37 @@ def _lines(current: Runtime) -> list[Line]:
     """Each look by itself, so that one that fails hides no other."""
     if current.settings.path is None:  # the rest would be about, and in part made in, a folder that is none of ours
         return list(looks.configuration(current))
+    closed = places.closed(current.settings)
+    names = {name for each in closed for name in each.settings}
+    return _once(
+        [
+            *_careful("configuration", lambda: looks.configuration(current)),
+            *(Line(_PLACES[each.settings[0]], "bad", each.message, each.advice) for each in closed),
+            *(() if "database_url" in names else _careful("database", lambda: looks.database(current))),
+            *(_NO_QUEUE if "state_dir" in names else _behind_the_queue(current)),
+            *(() if "log_dir" in names else _careful("log files", lambda: looks.log_files(current))),
+            *(line for name in current.settings.profiles for line in _careful(f"data {name}", _data(current, name))),
+        ]
+    )
+
+
+def _behind_the_queue(current: Runtime) -> list[Line]:
     connections = sorted({profile.connection for profile in current.settings.profiles.values()})
     return [
-        *_careful("configuration", lambda: looks.configuration(current)),
-        *_careful("database", lambda: looks.database(current)),
         *_careful("Redis", lambda: looks.redis(current)),
         *_careful("workers", lambda: looks.workers(current)),
         *(line for name in connections for line in _careful(f"Jira {name}", _jira(current, name))),
-        *_careful("log files", lambda: looks.log_files(current)),
-        *(line for name in current.settings.profiles for line in _careful(f"data {name}", _data(current, name))),
+    ]
+
+
+def _once(lines: list[Line]) -> list[Line]:
+    """A reason that stood in the way of several looks is told by the first; the others were not looked at."""
+    first: dict[str, str] = {}
+    return [
+        line
+        if line.state != "bad" or first.setdefault(line.message, line.what) == line.what
+        else Line(line.what, "warning", f"not looked at, for the same reason as {first[line.message]}")
+        for line in lines
     ]
 
 

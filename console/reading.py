@@ -8,10 +8,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
-from sqlalchemy import make_url
 from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from console import places
 from models.database import NEWEST_REVISION, revision
 from models.metrics.windows import parse_as_of
 from models.records import instant
@@ -53,11 +53,8 @@ def require_schema(current: Runtime) -> None:
 
 def missing_file(current: Runtime) -> Path | None:
     """The SQLite file that ought to be there and is not; opening it would create it."""
-    url = make_url(current.settings.database_url)
-    if url.get_backend_name() != "sqlite" or not url.database:
-        return None
-    file = Path(url.database)
-    return None if file.exists() else file
+    file = places.database_file(current.settings)
+    return None if file is None or file.exists() else file
 
 
 def schema_of(current: Runtime) -> str | None:

@@ -30,12 +30,14 @@ def init() -> None:
 @click.command()
 def migrate() -> None:
     """Bring the database schema to the newest revision; workers do it too when they start."""
-    from console.reading import schema_of  # noqa: PLC0415 - init needs no database
+    from console import places  # noqa: PLC0415 - init needs no database
+    from console.reading import schema_of  # noqa: PLC0415 - the same
     from models import database  # noqa: PLC0415 - the same
     from worker.runtime import Runtime  # noqa: PLC0415 - the same
 
     current = Runtime(load(None, os.environ))
     require_file(current.settings)
+    places.require(current.settings, "database_url")
     try:
         schema_of(current)
         before, now = database.migrate(current.engine)

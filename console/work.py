@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import click
 from rich.console import Console
 
+from console import places
 from models import store
 from models.database import migrate
 from models.metrics.windows import parse_as_of
@@ -65,13 +66,14 @@ COMMANDS: tuple[click.Command, ...] = (refresh, calculate)
 def opened(profiles: Sequence[str] = ()) -> tuple[Runtime, tuple[str, ...]]:
     """The runtime of a command that makes work, logs attached and schema up to date, and the profiles it is for.
 
-    What a person has to mend in the configuration is told before anything is made.
+    What a person has to mend in the configuration or around it is told before anything is made.
     """
     found = settings.load(None, os.environ)
     settings.require_file(found)
     names = _known(found, profiles)
     for name in names:
         settings.require_address(found, found.connections[found.profiles[name].connection])
+    places.require(found, "database_url", "state_dir")  # without log files the work goes on
     current = Runtime(found)
     runtime.adopt(current)
     runtime.configure_logs(found, console=False)

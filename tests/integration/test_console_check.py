@@ -120,6 +120,32 @@ def test_what_is_broken_is_said_and_hides_nothing_else(
     assert {"configuration", "database", "Redis", "Jira sandbox", "log files"} <= {line[0] for line in told}
 
 
+NOWHERE = {
+    "FLOWBEAT_DATABASE_URL": "sqlite:////dev/null/flowbeat.db",
+    "FLOWBEAT_STATE_DIR": "/dev/null/.flowbeat",
+    "FLOWBEAT_LOG_DIR": "/dev/null/logs",
+}
+
+
+def test_a_folder_that_cannot_be_written_is_told_once_and_in_the_words_of_refresh(folder: Path) -> None:
+    """With all that belongs there; what hangs on it was not looked at, and contradicts nothing."""
+    sentence = "/dev/null cannot be written (Not a directory), where flowbeat.db, .flowbeat and logs should be"
+    told = world.say_apart(folder, "check", "--format", "json", **NOWHERE).json
+    assert [line["message"] for line in told if line["state"] == "bad"] == [sentence]
+    assert "not looked at until that is mended, nor are workers and Jira" in [line["message"] for line in told]
+    for words in (("refresh",), ("calculate", "--no-wait")):
+        said = world.say_apart(folder, *words, **NOWHERE)
+        assert (said.code, said.out) == (1, "")
+        assert said.err == f"flowbeat: {sentence}; make it writable, or set database_url, state_dir and log_dir\n"
+
+
+def test_migrate_names_the_folder_that_cannot_be_written(folder: Path) -> None:
+    """In the same words."""
+    said = world.say_apart(folder, "migrate", FLOWBEAT_DATABASE_URL=NOWHERE["FLOWBEAT_DATABASE_URL"])
+    assert said.code == 1
+    assert "/dev/null cannot be written (Not a directory), where flowbeat.db should be; make it wri" in said.err
+
+
 def test_https_to_a_server_without_it_is_told_at_once(folder: Path, queue: str, jira: str) -> None:
     """In place of tries and back-offs that a refresh would spend on it."""
     environ = {"FLOWBEAT_CONNECTIONS__SANDBOX__BASE_URL": jira.replace("http:", "https:")}
@@ -222,11 +248,13 @@ def _same_and_another_configuration(folder: Path, queue: str) -> None:
 
 
 def test_without_redis_the_rest_is_looked_at_all_the_same(folder: Path) -> None:
-    """Redis, workers and Jira (no request is sent without the limiter) are broken; the database is well."""
+    """Why is said once; workers and Jira (no request is sent without the limiter) say that they were not looked at."""
     told = _lines(folder, "redis://127.0.0.1:1/0")
     states = {line[0]: line[1] for line in told}
-    assert states["Redis"] == states["workers"] == states["Jira sandbox"] == "bad"
-    assert (states["database"], states["log files"]) == ("ok", "ok")
+    assert (states["Redis"], states["database"], states["log files"]) == ("bad", "ok", "ok")
+    assert [line[0] for line in told if "127.0.0.1:1" in line[2]] == ["Redis"]
+    for what in ("workers", "Jira sandbox"):
+        assert (what, "warning", "not looked at, for the same reason as Redis") in told
 
 
 def test_a_queue_that_may_forget_is_told(folder: Path, queue: str, redis_url: str) -> None:

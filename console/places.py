@@ -1,0 +1,82 @@
+"""Whether Flowbeat can write where it is told to: one sentence for each folder that it cannot, whoever asks."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from worker.errors import FatalError
+from worker.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What cannot be written, by the settings that lead there, and what to do about it."""
+
+    settings: tuple[str, ...]
+    message: str
+    advice: str
+
+
+def closed(found: Settings) -> list[Closed]:
+    """The places that cannot be written, one for each reason; none is made."""
+    by_reason: dict[tuple[Path, str], dict[str, Path]] = {}
+    for name, path in _places(found):
+        trouble = _trouble(path, is_file=name == "database_url")
+        if trouble is not None:
+            by_reason.setdefault(trouble, {})[name] = path
+    return [_told(where, why, held) for (where, why), held in by_reason.items()]
+
+
+def require(found: Settings, *names: str) -> None:
+    """Raise FatalError where one of the named settings leads to a place that cannot be written."""
+    told = [each for each in closed(found) if not set(names).isdisjoint(each.settings)]
+    if told:
+        raise FatalError("\n".join(f"{each.message}; {each.advice}" for each in told))
+
+
+def database_file(found: Settings) -> Path | None:
+    """The file of a SQLite database; None for a database behind a server."""
+    url = make_url(found.database_url)
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+
+def _places(found: Settings) -> Iterator[tuple[str, Path]]:
+    file = database_file(found)
+    if file is not None:
+        yield "database_url", file
+    if found.redis_url is None:
+        yield "state_dir", found.state_dir
+    yield "log_dir", found.log_dir
+
+
+def _trouble(path: Path, *, is_file: bool) -> tuple[Path, str] | None:
+    """What stands in the way of writing there, the path itself or what is there of the way to it, and why."""
+    where = path
+    try:
+        while not where.exists():
+            where = where.parent
+        if is_file and where == path:
+            # Not tried by opening it: closing it again would drop the locks that SQLite holds in this process.
+            if not os.access(where, os.W_OK):
+                return where, "Permission denied"
+            where = where.parent  # SQLite writes beside its file too
+        with tempfile.TemporaryFile(dir=where):
+            return None
+    except OSError as error:
+        return where, error.strerror or type(error).__name__
+
+
+def _told(where: Path, why: str, held: dict[str, Path]) -> Closed:
+    message = f"{where} cannot be written ({why})"
+    if any(path != where for path in held.values()):
+        message += f", where {_listed([path.name for path in held.values()])} should be"
+    return Closed(tuple(held), message, f"make it writable, or set {_listed(list(held))}")
+
+
+def _listed(words: list[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
