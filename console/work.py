@@ -216,8 +216,8 @@ def outcome(current: Runtime, run: Run, as_of: str | None = None) -> str:
         fetched = store.fetch_of(session, run.run_id)
         stored = store.count_issues(session, run.profile)
     exactly = f" --as-of {as_of}" if as_of else ""
-    words = _verified_words(run) + _fetch_words(fetched, stored)
-    return f"{run.profile}: {words} The nine metrics: flowbeat results {run.profile}{exactly}"
+    words = f"{_verified_words(run)}{_fetch_words(fetched, stored)}, {_whole_seconds(run):.1f} s in all."
+    return f"{run.profile}: {words}\n  The nine metrics: flowbeat results {run.profile}{exactly}"
 
 
 def _verified_words(run: Run) -> str:
@@ -235,9 +235,14 @@ def _verified_words(run: Run) -> str:
 
 def _fetch_words(fetched: FetchOperation | None, stored: int) -> str:
     if fetched is None or fetched.cache_hit:
-        return f"{stored:,} issues from the stored copy, no request to Jira."
+        return f"{stored:,} issues from the stored copy; no request to Jira"
     gone = f", {fetched.issues_gone:,} gone" if fetched.issues_gone else ""
     return (
-        f"{stored:,} issues, {fetched.issues_changed:,} changed{gone}, with {fetched.api_calls_made:,} requests "
-        f"in {fetched.duration_seconds or 0:.1f} s."
+        f"{stored:,} issues, {fetched.issues_changed:,} changed{gone}; {fetched.api_calls_made:,} requests "
+        f"in {fetched.duration_seconds or 0:.1f} s"
     )
+
+
+def _whole_seconds(run: Run) -> float:
+    """From the request to the end: what a person waited, most of it for the worker to start."""
+    return 0.0 if run.ended_at is None else (run.ended_at - run.requested_at).total_seconds()

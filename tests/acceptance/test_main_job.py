@@ -1,9 +1,12 @@
 """The main job on real parts: refresh with a real prefork worker, and what users and operators then find."""
 
 import base64
+import re
 import sqlite3
 from collections.abc import Callable
+from datetime import datetime
 
+import pytest
 from world import World
 
 from models.records import METRIC_TYPES
@@ -16,7 +19,11 @@ def test_a_refresh_without_a_worker_runs_one_and_stores_nine_metrics(make_world:
     world = make_world()
     done = world.run("refresh")
     assert done.returncode == 0, done.stderr
-    assert "payments: " in done.stdout
+    (seconds,) = re.findall(r"requests in [\d.]+ s, ([\d.]+) s in all\.$", done.stdout, re.MULTILINE)
+    ((asked, ended),) = world.rows("select requested_at, ended_at from runs")
+    waited = datetime.fromisoformat(ended) - datetime.fromisoformat(asked)  # a worker's start among it
+    assert float(seconds) == pytest.approx(waited.total_seconds(), abs=0.051)
+    assert max(map(len, done.stdout.splitlines())) <= 80
     (run,) = world.rows("select state, step, error from runs")
     assert run == ("completed", "finish", None)
     stored = world.rows("select metric_type, count(*) from metric_results group by 1")
