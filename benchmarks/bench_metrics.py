@@ -26,6 +26,7 @@ from models import store
 from models.records import METRIC_TYPES, Issue, Run, Transition, micros
 from models.tables import IssueRow
 from tasks import calculate, fetch, steps
+from tasks.view import look
 from tests.naive_metrics import Naive, Team
 from worker.runtime import Runtime
 
@@ -285,7 +286,7 @@ def naive(folder: Path) -> tuple[float, int, int]:
     with calculating(folder / "0") as current:
         calculated(current)
         with current.reads() as session:
-            view = calculate.look(current, session, PROFILE, None)
+            view = look(current, session, PROFILE, None)
             issues = store.load_issues(session, PROFILE, sorted(store.issue_hashes(session, PROFILE)))
             statuses, versions = store.load_statuses(session, PROFILE), store.load_versions(session, PROFILE)
             rows = [row for kind in ("period", "week") for row in store.load_results(session, kind=kind)]

@@ -28,7 +28,7 @@ from models.metrics.prepared import Prepared
 from models.records import METRIC_TYPES, Field, Issue, Micros, Rules, Stage, Timeline, WorkItem, iso, micros
 from models.store.columns import load_items
 from models.tables import WorkItemRow
-from tasks.calculate import look
+from tasks.view import look
 from worker.jira import fields, parse
 from worker.runtime import Runtime
 

@@ -22,8 +22,8 @@ from models.metrics.facts import rules_hash
 from models.metrics.prepared import Prepared
 from models.metrics.windows import week_name
 from models.records import METRIC_TYPES, Measurement, MetricResult, Window, micros
-from tasks import calculate
-from worker.runtime import Runtime
+from tasks import view as views
+from worker.stored import Stored
 
 
 @click.command(epilog=f"The metrics: {', '.join(METRIC_TYPES)}.")
@@ -49,11 +49,9 @@ def explain(profile: str, metric: str, *, week: str | None, as_of: str | None, l
 COMMANDS: tuple[click.Command, ...] = (explain,)
 
 
-def _view(
-    current: Runtime, session: Session, profile: str, metric: str, *, week: str | None, as_of: str | None
-) -> View:
+def _view(current: Stored, session: Session, profile: str, metric: str, *, week: str | None, as_of: str | None) -> View:
     zone = reading.zone_of(current, profile)
-    looked = calculate.look(current, session, profile, reading.as_of_option(as_of, zone))
+    looked = views.look(current, session, profile, reading.as_of_option(as_of, zone))
     source = looked.rules.deployments.source if looked.rules.deployments else None
     prepared = Prepared(store.load_dataset(session, profile, source), looked.rules, micros(looked.as_of))
     window = _window(prepared, week, looked)
@@ -72,7 +70,7 @@ def _view(
     return View(question, zone, looked.as_of, found, stored, warning, notes)
 
 
-def _window(prepared: Prepared, week: str | None, looked: calculate.View) -> Window:
+def _window(prepared: Prepared, week: str | None, looked: views.View) -> Window:
     if week is None:
         return next(window for window in prepared.windows if window.kind == "period")
     weeks = {week_name(window, looked.context.zone): window for window in prepared.windows if window.kind == "week"}
@@ -106,9 +104,7 @@ def _notes(session: Session, profile: str, window: Window, zone: ZoneInfo) -> It
         yield f"Not readable when last fetched, and as it was before, if at all: {few(unread)}."
 
 
-def _mapped_otherwise(
-    current: Runtime, session: Session, profile: str, looked: calculate.View, again: str
-) -> str | None:
+def _mapped_otherwise(current: Stored, session: Session, profile: str, looked: views.View, again: str) -> str | None:
     """Where flowbeat.toml maps other fields than this number was computed with: what to run."""
     cache = store.find_cache(session, profile)
     return None if cache is None else rules.drift(current, profile, cache, [rules_hash(looked.rules)], again)

@@ -16,7 +16,7 @@ from models.metrics.facts import rules_hash
 from models.metrics.prepared import Prepared
 from models.metrics.windows import local_day
 from models.records import Backtest, Forecast, micros
-from tasks import calculate
+from tasks import view as views
 from worker.errors import FatalError
 
 _FEWEST: Final = 4
@@ -60,7 +60,7 @@ def forecast(
     with reading.opened() as (current, session):
         reading.one_of("profile", profile, current.settings.profiles)
         zone = reading.zone_of(current, profile)
-        looked = calculate.look(current, session, profile, reading.as_of_option(as_of, zone))
+        looked = views.look(current, session, profile, reading.as_of_option(as_of, zone))
         prepared = Prepared(store.load_dataset(session, profile, None), looked.rules, micros(looked.as_of))
         stale = store.count_stale(session, profile, looked.context.facts_rules_hash)
         asked = _asked(prepared, items, until.date() if until else None, zone)
@@ -105,9 +105,7 @@ def _asked(prepared: Prepared, items: int | None, until: date | None, zone: Zone
     return Asked(today, found, in_progress=True)
 
 
-def _question(
-    profile: str, looked: calculate.View, asked: Asked, *, history: int, seed: int, now: datetime
-) -> Forecast:
+def _question(profile: str, looked: views.View, asked: Asked, *, history: int, seed: int, now: datetime) -> Forecast:
     """The forecast without an answer yet."""
     return Forecast(
         profile=profile,

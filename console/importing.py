@@ -22,7 +22,7 @@ from models.records import TableDeployment, instant, iso
 from worker import settings
 from worker.errors import ConfigError, FatalError
 from worker.keys import did_you_mean
-from worker.runtime import Runtime
+from worker.stored import Stored
 
 _REQUIRED: Final = ("deployed_at", "name")
 _YEARS: Final = range(1970, 9999)
@@ -48,7 +48,7 @@ def deployments(file: BinaryIO, *, profile: str | None, dry_run: bool) -> None:
     Columns: deployed_at, name; also failed, issue_keys, versions, deployment_id. One mistake anywhere, and nothing is
     imported. docs/deployments.md says more.
     """
-    current = Runtime(settings.load(None, os.environ))
+    current = Stored(settings.load(None, os.environ))
     settings.require_file(current.settings)
     try:
         name = _profile(current, profile)
@@ -230,7 +230,7 @@ class Imported:
     versions: Sequence[str] = ()
 
 
-def _profile(current: Runtime, name: str | None) -> str:
+def _profile(current: Stored, name: str | None) -> str:
     configured = current.settings.profiles
     if not configured:
         raise ConfigError("no profile is configured; write a flowbeat.toml with: flowbeat init")
@@ -239,7 +239,7 @@ def _profile(current: Runtime, name: str | None) -> str:
     return reading.one_of("profile", next(iter(configured)) if name is None else name, configured)
 
 
-def _store(current: Runtime, profile: str, found: Sequence[TableDeployment], *, dry_run: bool) -> Imported:
+def _store(current: Stored, profile: str, found: Sequence[TableDeployment], *, dry_run: bool) -> Imported:
     """Store what is new or changed as one transaction; a dry run writes nothing, and makes no database either."""
     if not dry_run:
         migrate(current.engine)
@@ -266,7 +266,7 @@ def _compare(
     return Imported(new, len(fresh) - new, len(found) - len(fresh), keys, versions), fresh
 
 
-def _say(current: Runtime, profile: str, imported: Imported, *, dry_run: bool) -> None:
+def _say(current: Stored, profile: str, imported: Imported, *, dry_run: bool) -> None:
     counts = f"{imported.new:,} new, {imported.changed:,} changed, {imported.unchanged:,} unchanged"
     click.echo(f"{profile}: {'would import ' if dry_run else ''}deployments: {counts}.")
     for what, names in (("issue keys", imported.keys), ("versions", imported.versions)):

@@ -10,15 +10,14 @@ from sqlalchemy.orm import Session
 
 from console import evidence
 from console.evidence import OF_DEPLOYMENTS, Question, Traced
-from console.render import NOTHING, Column, Row, Sheet, moment, number
+from console.render import NOTHING, Column, Row, Sheet, moment, number, unit
 from models.metrics.calculate import Explanation
 from models.metrics.evidence import Evidence
 from models.metrics.facts import UNMAPPED
 from models.metrics.parts import Contribution
 from models.metrics.stats import DAY, HOUR, WEEK
-from models.records import UNITS, Measurement, MetricResult, instant
+from models.records import Measurement, MetricResult, instant
 
-UNIT_WORDS: Final[Mapping[str, str]] = {"per_day": "per day", "per_week": "per week"}
 _DURATIONS: Final[Mapping[str, int]] = {"lead_time": DAY, "flow_time": DAY, "mttr": HOUR, "flow_efficiency": HOUR}
 _BY_CATEGORY: Final = ("flow_velocity", "flow_load", "flow_distribution")
 _ROOM: Final = 20  # letters under an instant
@@ -87,11 +86,6 @@ class View:
     def metric(self) -> str:
         """Which metric it is of."""
         return self.measured.metric_type
-
-
-def unit(metric: str) -> str:
-    """A metric's unit in a person's words."""
-    return UNIT_WORDS.get(UNITS[metric], UNITS[metric])
 
 
 def rows_of(session: Session, view: View) -> list[dict[str, Any]]:

@@ -18,16 +18,16 @@ from models.records import instant
 from worker import settings
 from worker.errors import FatalError
 from worker.keys import did_you_mean
-from worker.runtime import Runtime
+from worker.stored import Stored
 
 
 @contextmanager
-def opened() -> Iterator[tuple[Runtime, Session]]:
+def opened() -> Iterator[tuple[Stored, Session]]:
     """The runtime and a session that only reads; starts no server and creates no file.
 
     Raises ConfigError for a wrong configuration, FatalError where there is no database of ours yet.
     """
-    current = Runtime(settings.load(None, os.environ))
+    current = Stored(settings.load(None, os.environ))
     try:
         require_schema(current)
         with current.reads() as session:
@@ -36,7 +36,7 @@ def opened() -> Iterator[tuple[Runtime, Session]]:
         current.close()
 
 
-def require_schema(current: Runtime) -> None:
+def require_schema(current: Stored) -> None:
     """Raise FatalError unless the database is there and of this program's schema."""
     missing = missing_file(current)
     if missing is not None:
@@ -51,13 +51,13 @@ def require_schema(current: Runtime) -> None:
         )
 
 
-def missing_file(current: Runtime) -> Path | None:
+def missing_file(current: Stored) -> Path | None:
     """The SQLite file that ought to be there and is not; opening it would create it."""
     file = places.database_file(current.settings)
     return None if file is None or file.exists() else file
 
 
-def schema_of(current: Runtime) -> str | None:
+def schema_of(current: Stored) -> str | None:
     """The revision the database is at; raises FatalError where it answers, but as no database would."""
     try:
         return revision(current.engine)
@@ -76,7 +76,7 @@ def one_of(kind: str, name: str, known: Iterable[str]) -> str:
     raise click.UsageError(f"There is no {kind} {name!r}{advice}")
 
 
-def zone_of(current: Runtime, profile: str) -> ZoneInfo:
+def zone_of(current: Stored, profile: str) -> ZoneInfo:
     """The zone of a profile's days; of one that is no longer configured, that of the file."""
     found = current.settings.profiles.get(profile)
     return ZoneInfo(found.rules.timezone if found else current.settings.timezone)

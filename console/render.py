@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from models.records import iso
+from models.records import UNITS, iso
 
 Format = Literal["table", "json", "csv"]
 Row = Mapping[str, Any]
@@ -24,6 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 NOTHING: Final = "–"
 _STYLES: Final = {"elite": "green", "high": "green", "medium": "yellow", "low": "red", "failed": "red", "fail": "red"}
 _SPANS: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
+_UNITS: Final = {"per_day": "per day", "per_week": "per week"}
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
 
 
@@ -100,11 +101,16 @@ def number(value: float | None) -> str:
     return f"{value:.{places}f}".rstrip("0").rstrip(".")
 
 
+def unit(metric: str) -> str:
+    """A metric's unit in a person's words."""
+    return _UNITS.get(UNITS[metric], UNITS[metric])
+
+
 def span(seconds: float) -> str:
     """A duration in its largest fitting unit: ``12 ms``, ``3.4 s``, ``5 min``, ``7 h``, ``12 d``."""
-    for size, unit in _SPANS:
-        if seconds >= size * (2 if unit == "d" else 1):
-            return f"{seconds / size:.0f} {unit}"
+    for size, name in _SPANS:
+        if seconds >= size * (2 if name == "d" else 1):
+            return f"{seconds / size:.0f} {name}"
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 

@@ -10,7 +10,6 @@ import click
 from sqlalchemy.orm import Session
 
 from console import reading, rules
-from console.parts import unit
 from console.render import (
     NOTHING,
     Column,
@@ -24,13 +23,14 @@ from console.render import (
     span,
     sparkline,
     terminal,
+    unit,
 )
 from models import store
 from models.metrics.facts import UNMAPPED
 from models.metrics.windows import week_name
 from models.records import METRIC_TYPES, CacheMetadata, MetricResult, Window, micros
 from worker.errors import FatalError
-from worker.runtime import Runtime
+from worker.stored import Stored
 
 NAMES: Final = tuple(field.name for field in fields(MetricResult))
 _BESIDE_WEEKS: Final = 52  # what the other columns of the overview take
@@ -116,7 +116,7 @@ def _place(row: MetricResult) -> tuple[Any, ...]:
     return (row.metric_type, *week)
 
 
-def _known_profile(current: Runtime, session: Session, profile: str) -> None:
+def _known_profile(current: Stored, session: Session, profile: str) -> None:
     if profile not in current.settings.profiles and not store.load_results(session, profile=profile):
         stored = (row.profile for row in store.load_results(session))
         reading.one_of("profile", profile, (*current.settings.profiles, *stored))
@@ -130,7 +130,7 @@ def _by_profile(rows: Iterable[MetricResult]) -> dict[str, list[MetricResult]]:
 
 
 def _chosen(
-    current: Runtime, session: Session, profile: str, rows: list[MetricResult], text: str | None
+    current: Stored, session: Session, profile: str, rows: list[MetricResult], text: str | None
 ) -> list[MetricResult]:
     as_of = reading.as_of_option(text, reading.zone_of(current, profile))
     if as_of is None:
@@ -183,7 +183,7 @@ class About:
     ``as_of`` is what the person asked for, as a part of the commands that are recommended.
     """
 
-    current: Runtime
+    current: Stored
     profile: str
     zone: ZoneInfo
     as_of: str
@@ -201,7 +201,7 @@ class About:
         return self.first is not None and bool(row["window_end"] <= self.first)
 
 
-def _about(current: Runtime, session: Session, profile: str, as_of: str | None) -> About:
+def _about(current: Stored, session: Session, profile: str, as_of: str | None) -> About:
     return About(
         current=current,
         profile=profile,

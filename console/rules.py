@@ -6,10 +6,10 @@ from models.metrics.facts import rules_hash
 from models.records import CacheMetadata, Field, Rules
 from worker.errors import FatalError
 from worker.jira import fields
-from worker.runtime import Runtime
+from worker.stored import Stored
 
 
-def present(current: Runtime, profile: str, cache: CacheMetadata) -> Rules | None:
+def present(current: Stored, profile: str, cache: CacheMetadata) -> Rules | None:
     """The configured rules, their fields found among those of the copy; None where they name one never fetched."""
     known = [Field(field_id, name, "", "") for field_id, name in cache.cursor.get("mapped", {}).items()]
     try:
@@ -18,7 +18,7 @@ def present(current: Runtime, profile: str, cache: CacheMetadata) -> Rules | Non
         return None
 
 
-def hash_of_now(current: Runtime, profile: str, cache: CacheMetadata | None) -> str | None:
+def hash_of_now(current: Stored, profile: str, cache: CacheMetadata | None) -> str | None:
     """What names the rules of flowbeat.toml; None where there is no such profile, no copy, or a field not in it."""
     if cache is None or profile not in current.settings.profiles:
         return None
@@ -26,7 +26,7 @@ def hash_of_now(current: Runtime, profile: str, cache: CacheMetadata | None) -> 
     return None if found is None else rules_hash(found)
 
 
-def drift(current: Runtime, profile: str, cache: CacheMetadata | None, hashes: Iterable[str], again: str) -> str | None:
+def drift(current: Stored, profile: str, cache: CacheMetadata | None, hashes: Iterable[str], again: str) -> str | None:
     """A sentence where some of the results (their rules' hashes) are not of today's rules; None where all are.
 
     ``again`` is the command that brings them up to date.

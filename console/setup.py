@@ -33,9 +33,9 @@ def migrate() -> None:
     from console import places  # noqa: PLC0415 - init needs no database
     from console.reading import schema_of  # noqa: PLC0415 - the same
     from models import database  # noqa: PLC0415 - the same
-    from worker.runtime import Runtime  # noqa: PLC0415 - the same
+    from worker.stored import Stored  # noqa: PLC0415 - the same
 
-    current = Runtime(load(None, os.environ))
+    current = Stored(load(None, os.environ))
     require_file(current.settings)
     places.require(current.settings, "database_url")
     try:

@@ -14,7 +14,7 @@ from console.render import Column, Format, Row, Sheet, bar, format_option, momen
 from models import store
 from models.records import Run
 from worker.errors import FatalError
-from worker.runtime import Runtime
+from worker.stored import Stored
 
 _NAMES: Final = tuple(field.name for field in fields(Run))
 # Rows are kept by age, not by number, and a run may be a year old; there are ten times fewer than this by then.
@@ -77,7 +77,7 @@ _COLUMNS: Final = (
 # --- one run --------------------------------------------------------------------------------------------------------
 
 
-def _story(current: Runtime, session: Session, run: Run, now: datetime) -> dict[str, Sheet]:
+def _story(current: Stored, session: Session, run: Run, now: datetime) -> dict[str, Sheet]:
     fetched = store.fetch_of(session, run.run_id)
     measured = [pair for pair in store.load_performance(session, _ALL) if pair[0].run_id == run.run_id]
     measured.sort(key=lambda pair: pair[0].start_time)
@@ -88,7 +88,7 @@ def _story(current: Runtime, session: Session, run: Run, now: datetime) -> dict[
     }
 
 
-def _one(current: Runtime, run: Run, now: datetime) -> Sheet:
+def _one(current: Stored, run: Run, now: datetime) -> Sheet:
     zone = reading.zone_of(current, run.profile)
     sheet = _runs([run], now)
     moments = {

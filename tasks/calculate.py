@@ -19,27 +19,24 @@ from sqlalchemy.orm import Session
 from models import store
 from models.metrics import batches
 from models.metrics.calculate import calculate
-from models.metrics.facts import Context, deployments_of_versions, rules_hash
+from models.metrics.facts import deployments_of_versions, rules_hash
 from models.metrics.prepared import Prepared
 from models.metrics.windows import windows
 from models.records import (
     METRIC_TYPES,
     UNITS,
-    CacheMetadata,
     CalculationPerformance,
     Deployment,
     Measurement,
     MetricResult,
     PerformanceThreshold,
-    Rules,
     Run,
     instant,
-    iso,
     micros,
 )
 from tasks import steps
+from tasks.view import View, look
 from worker.app import app
-from worker.errors import FatalError
 from worker.measure import Timing, cached_with_invalidation, log_performance
 from worker.runtime import Runtime
 from worker.task import MovedOnError, RunTask
@@ -99,43 +96,9 @@ def finish(current: Runtime, run: Run) -> None:
 # --- facts ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """What a calculation looks at: the profile's rules with fields resolved, its statuses' meaning, and the as-of."""
-
-    rules: Rules
-    context: Context
-    as_of: datetime
-
-
 def view_of(current: Runtime, session: Session, run: Run) -> View:
     """The view of a run; raises FatalError where there is no data, or none as late as was asked for."""
     return look(current, session, run.profile, run.as_of)
-
-
-def look(current: Runtime, session: Session, profile: str, wanted: datetime | None) -> View:
-    """The view of a profile as of an instant, by default that of the data; raises as ``view_of`` does."""
-    cache = store.find_cache(session, profile)
-    statuses = store.load_statuses(session, profile)
-    if cache is None or cache.data_as_of is None:
-        raise FatalError(f"profile {profile!r} has no data yet; fetch it with: flowbeat refresh {profile}")
-    rules = stored_rules(current, profile, cache)
-    return View(rules, Context.of(rules, statuses), as_of(profile, wanted, cache.data_as_of))
-
-
-def stored_rules(current: Runtime, profile: str, cache: CacheMetadata) -> Rules:
-    """The profile's rules with field names as the ids they were resolved to when the copy was made."""
-    return replace(current.profile(profile).rules, fields=cache.cursor.get("resolved", {}))
-
-
-def as_of(profile: str, wanted: datetime | None, data_as_of: datetime) -> datetime:
-    """The instant to calculate for: the one asked for, else that of the data; never later than the data."""
-    if wanted is not None and wanted > data_as_of:
-        raise FatalError(
-            f"--as-of {iso(wanted)} is later than the data of {profile!r} ({iso(data_as_of)}); leave --as-of out for "
-            f"the newest results, or once that instant is past: flowbeat refresh {profile}"
-        )
-    return wanted or data_as_of
 
 
 def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:

@@ -13,8 +13,6 @@ from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from celery.schedules import ParseException, crontab
-
 from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DEPLOYMENT_SOURCES, FIELD_ROLES, LOG_LEVELS, STAGES
 
 Kind = Literal["text", "whole", "number", "flag", "texts", "numbers"]
@@ -245,16 +243,29 @@ def _zone(value: str) -> str:
     return value
 
 
+# The plain numbers of minute, hour, day, month (none: a day that its month does not have is no schedule) and weekday.
+_SPANS = ((0, 59), (0, 23), (1, 31), (1, 0), (0, 6))
+
+
 def _cron(value: str) -> str:
     example = "write minute, hour, day, month and weekday, as in 0 2 * * * for every night at two"
     line = " ".join(value.split())  # Celery counts every single space
     if line.count(" ") != 4:  # noqa: PLR2004 - between the five fields just named
         raise ValueError(f"is not a schedule of five fields; {example}")
+    if all(_is_plain(field, *span) for field, span in zip(line.split(), _SPANS, strict=True)):
+        return line
+    from celery.schedules import ParseException, crontab  # noqa: PLC0415 - slow to import, and few schedules need it
+
     try:
         crontab.from_string(line)
     except (ParseException, ValueError) as error:
         raise ValueError(f"is not a schedule ({str(error).rstrip('.')}); {example}") from error
     return line
+
+
+def _is_plain(field: str, least: int, most: int) -> bool:
+    """Whether a field of a schedule is seen to be right without Celery's parser: any, or one number."""
+    return field == "*" or (field.isascii() and field.isdecimal() and least <= int(field) <= most)
 
 
 # --- addresses: none is repeated in a message, for any may hold a password ------------------------------------------

@@ -4,7 +4,6 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Final
 
@@ -12,43 +11,24 @@ from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 from requests import Session
-from sqlalchemy import Engine
 
-from models.database import Sessions, open_engine, open_sessions
 from worker import embedded, logs, settings
-from worker.errors import ConfigError
 from worker.jira.client import Client, open_session
 from worker.limiter import Limiter, limiter_key
-from worker.settings import Connection, Profile, Settings
+from worker.settings import Connection, Settings
+from worker.stored import Stored
 
 REDIS_SECONDS: Final = 5.0
 
 
 @dataclass(eq=False)
-class Runtime:
-    """All that touches the world outside, opened on first use.
+class Runtime(Stored):
+    """All that touches the world outside, opened on first use: the database, and what work needs besides.
 
-    ``now`` is the one wall clock of tasks; ``open_session`` opens the way to a Jira for so many parallel readers.
+    ``open_session`` opens the way to a Jira for so many parallel readers.
     """
 
-    settings: Settings
-    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     open_session: Callable[[int], Session] = field(default=open_session)
-
-    @cached_property
-    def engine(self) -> Engine:
-        """The database."""
-        return open_engine(self.settings.database_url)
-
-    @cached_property
-    def sessions(self) -> Sessions:
-        """Sessions that write, one unit of work each: ``with sessions.begin() as session``."""
-        return open_sessions(self.engine)
-
-    @cached_property
-    def reads(self) -> Sessions:
-        """Sessions that only read: they wait for no writer, and none waits for them."""
-        return open_sessions(self.engine.execution_options(readonly=True))
 
     @cached_property
     def server(self) -> embedded.Handle | None:
@@ -71,13 +51,6 @@ class Runtime:
         timeouts = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
         return Redis.from_url(url, retry=retry, **timeouts)
 
-    def profile(self, name: str) -> Profile:
-        """The configured profile; a run of one that is no longer configured is an error."""
-        found = self.settings.profiles.get(name)
-        if found is None:
-            raise ConfigError(f"profile {name!r} is not in {self.settings.path or 'the configuration'}")
-        return found
-
     def client(self, connection: Connection, tried: int = 0) -> Client:
         """A client of one Jira, behind the limiter that all workers share; ``tried`` as the client takes it."""
         settings.require_address(self.settings, connection)
@@ -98,9 +71,8 @@ class Runtime:
 
     def close(self) -> None:
         """Give everything back; what was never opened stays closed."""
+        super().close()
         opened = self.__dict__
-        if "engine" in opened:
-            self.engine.dispose()
         if "redis" in opened:
             self.redis.close()
         if opened.get("server") is not None:

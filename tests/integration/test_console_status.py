@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -64,6 +66,19 @@ def test_live_runs_stand_first_with_their_progress(folder: Path) -> None:
     assert "32 %" in lines[2]  # 45 of 100 issues are that share of the fetch's 70 %
     assert "about to be tried" in lines[2]  # its pause is over, and no worker is there
     assert any("completed" in line and "100 %" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "words", [["status"], ["results"], ["results", "--format", "json"], ["performance"], ["explain", "payments", "cfr"]]
+)
+def test_a_reading_command_imports_nothing_that_only_work_needs(folder: Path, words: list[str]) -> None:
+    """Neither queue, nor network, nor migrations: they would double the time that a person waits for stored rows."""
+    heavy = "{'celery', 'kombu', 'redis', 'requests', 'alembic', 'tornado'}"
+    program = f"import sys; from console.cli import run; run({words!r}); print({heavy} & sys.modules.keys())"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=world.environment(folder), capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1] == "set()"
 
 
 def test_a_run_without_a_sign_of_its_worker_says_so() -> None:

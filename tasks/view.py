@@ -1,0 +1,49 @@
+"""What a calculation looks at: rules, the statuses' meaning and an instant; for those who calculate and who explain."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from models import store
+from models.metrics.facts import Context
+from models.records import CacheMetadata, Rules, iso
+from worker.errors import FatalError
+from worker.stored import Stored
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a calculation looks at: the profile's rules with fields resolved, its statuses' meaning, and the as-of."""
+
+    rules: Rules
+    context: Context
+    as_of: datetime
+
+
+def look(current: Stored, session: Session, profile: str, wanted: datetime | None) -> View:
+    """The view of a profile as of an instant, by default that of the data.
+
+    Raises FatalError where there is no data, or none as late as was asked for.
+    """
+    cache = store.find_cache(session, profile)
+    statuses = store.load_statuses(session, profile)
+    if cache is None or cache.data_as_of is None:
+        raise FatalError(f"profile {profile!r} has no data yet; fetch it with: flowbeat refresh {profile}")
+    rules = _stored_rules(current, profile, cache)
+    return View(rules, Context.of(rules, statuses), _as_of(profile, wanted, cache.data_as_of))
+
+
+def _stored_rules(current: Stored, profile: str, cache: CacheMetadata) -> Rules:
+    """The profile's rules with field names as the ids they were resolved to when the copy was made."""
+    return replace(current.profile(profile).rules, fields=cache.cursor.get("resolved", {}))
+
+
+def _as_of(profile: str, wanted: datetime | None, data_as_of: datetime) -> datetime:
+    """The instant to calculate for: the one asked for, else that of the data; never later than the data."""
+    if wanted is not None and wanted > data_as_of:
+        raise FatalError(
+            f"--as-of {iso(wanted)} is later than the data of {profile!r} ({iso(data_as_of)}); leave --as-of out for "
+            f"the newest results, or once that instant is past: flowbeat refresh {profile}"
+        )
+    return wanted or data_as_of

@@ -1,0 +1,47 @@
+"""A process's hold on the database, opened when first needed: all that who only reads stored rows has to import."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+
+from sqlalchemy import Engine
+
+from models.database import Sessions, open_engine, open_sessions
+from worker.errors import ConfigError
+from worker.settings import Profile, Settings
+
+
+@dataclass(eq=False)
+class Stored:
+    """The configuration, the one wall clock of tasks and commands (``now``), and the database."""
+
+    settings: Settings
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The database."""
+        return open_engine(self.settings.database_url)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Sessions that write, one unit of work each: ``with sessions.begin() as session``."""
+        return open_sessions(self.engine)
+
+    @cached_property
+    def reads(self) -> Sessions:
+        """Sessions that only read: they wait for no writer, and none waits for them."""
+        return open_sessions(self.engine.execution_options(readonly=True))
+
+    def profile(self, name: str) -> Profile:
+        """The configured profile; a run of one that is no longer configured is an error."""
+        found = self.settings.profiles.get(name)
+        if found is None:
+            raise ConfigError(f"profile {name!r} is not in {self.settings.path or 'the configuration'}")
+        return found
+
+    def close(self) -> None:
+        """Give the database back, if it was opened."""
+        if "engine" in self.__dict__:
+            self.engine.dispose()
