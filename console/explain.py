@@ -105,9 +105,10 @@ def _notes(session: Session, profile: str, window: Window, zone: ZoneInfo) -> It
 
 
 def _mapped_otherwise(current: Stored, session: Session, profile: str, looked: views.View, again: str) -> str | None:
-    """Where flowbeat.toml maps other fields than this number was computed with: what to run."""
+    """Where flowbeat.toml names other issues or fields than this number was computed of: what to run."""
     cache = store.find_cache(session, profile)
-    return None if cache is None else rules.drift(current, profile, cache, [rules_hash(looked.rules)], again)
+    moved = rules.moved(current, profile, cache, again)
+    return moved or rules.drift(current, profile, cache, [rules_hash(looked.rules)], again)
 
 
 def _warning(measured: Measurement, stored: MetricResult | None, stale: int, again: str) -> str | None:

@@ -218,8 +218,9 @@ def _notes(about: About, rows: Sequence[MetricResult], told: Sequence[MetricResu
     hashes = [row.rules_hash for row in rows]
     again = f"flowbeat calculate {about.profile}{about.as_of}"
     drift = rules.drift(about.current, about.profile, about.cache, hashes, again)
+    moved = rules.moved(about.current, about.profile, about.cache, again)
     return (
-        *((f"Note: {drift}",) if drift else ()),
+        *(f"Note: {sentence}" for sentence in (moved, drift) if sentence),
         *_messages(told),
         *_unmapped(about, rows),
         *_unknown(about, rows),

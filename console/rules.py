@@ -1,11 +1,13 @@
-"""Whether stored results were found by the rules that flowbeat.toml has now, and what to run where they were not."""
+"""Whether stored results are of the issues and the rules that flowbeat.toml names now, and what to run if not."""
 
 from collections.abc import Iterable
 
 from models.metrics.facts import rules_hash
-from models.records import CacheMetadata, Field, Rules
+from models.records import CACHE_VERSION, CacheMetadata, Field, Rules
+from tasks.source import source
 from worker.errors import FatalError
 from worker.jira import fields
+from worker.redact import redact
 from worker.stored import Stored
 
 
@@ -40,6 +42,32 @@ def drift(current: Stored, profile: str, cache: CacheMetadata | None, hashes: It
     if not other:
         return None
     return f"{_which(other, len(found))} found by other rules than flowbeat.toml has now; by those of now: {again}"
+
+
+def moved(current: Stored, profile: str, cache: CacheMetadata | None, again: str) -> str | None:
+    """A sentence where flowbeat.toml asks for other issues than those of the copy; None where it asks for the same."""
+    found = current.settings.profiles.get(profile)
+    if cache is None or found is None or "source" not in cache.cursor:
+        return None
+    if cache.cursor["source"] == source(current.settings.connections[found.connection], found):
+        return None
+    what = "Jira or login" if cache.jql_query == redact(found.jql) else "JQL"
+    return f"flowbeat.toml names another {what} than the one these issues were fetched by; by that of now: {again}"
+
+
+def reads_all(current: Stored, profile: str, cache: CacheMetadata | None) -> str | None:
+    """Why the next fetch reads every issue anew, as a sentence; None where it builds on the copy, or there is none."""
+    if cache is None:
+        return None
+    found, held = current.settings.profiles[profile], cache.cursor
+    reasons = {
+        "this version of Flowbeat keeps more of each issue": cache.version_identifier != CACHE_VERSION,
+        "the copy is of another Jira": held.get("base_url") != current.settings.connections[found.connection].base_url,
+        "store_summaries was changed": held.get("summaries") != found.store_summaries,
+        "flowbeat.toml maps a field that was never fetched": present(current, profile, cache) is None,
+    }
+    why = next((words for words, holds in reasons.items() if holds), None)
+    return why and f"{why}, so all {cache.issue_count:,} issues are read from Jira again, once"
 
 
 def _which(other: int, values: int) -> str:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import click
 from rich.console import Console
 
-from console import places
+from console import places, rules
 from models import store
 from models.database import migrate
 from models.metrics.windows import parse_as_of
@@ -113,6 +113,7 @@ def carried_out(current: Runtime, wish: Wish, console: Console) -> Iterator[list
 def _carry_out(current: Runtime, wish: Wish, *, no_wait: bool) -> None:
     console = Console(stderr=True)
     try:
+        _announce(current, wish, console)
         if no_wait:
             _enqueue_only(current, wish)
             return
@@ -128,6 +129,18 @@ def _carry_out(current: Runtime, wish: Wish, *, no_wait: bool) -> None:
     failed = [run for run in runs if run.state == "failed"]
     if failed:
         raise click.exceptions.Exit(2 if all(_lacks_token(current, run) for run in failed) else 1)
+
+
+def _announce(current: Runtime, wish: Wish, console: Console) -> None:
+    """What costs more than usual is said before it begins; who wrote --full or --verify knows."""
+    if wish.options:
+        return
+    with current.reads() as session:
+        caches = {profile: store.find_cache(session, profile) for profile in wish.profiles}
+    for profile, cache in caches.items():
+        why = rules.reads_all(current, profile, cache)
+        if why is not None:
+            console.print(f"{profile}: {why}.", highlight=False)
 
 
 def _is_queued(current: Runtime, wish: Wish) -> bool:

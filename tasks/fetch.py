@@ -11,8 +11,6 @@ A fetch goes through stages; where it stands is the run's ``cursor``, written in
 - ``lists``: statuses and versions, then the Cache Metadata: the copy is what Jira was when the fetch began.
 """
 
-import hashlib
-import json
 import logging
 import time
 import uuid
@@ -27,11 +25,11 @@ from sqlalchemy.orm import Session
 from models import store
 from models.records import CACHE_VERSION, CacheMetadata, FetchOperation, Run, iso
 from tasks import steps, verify
+from tasks.source import cache_key, source
 from worker.app import app
 from worker.errors import FatalError, FlowbeatError
 from worker.jira import fields, parse
 from worker.jira.client import Client, RefusedError
-from worker.jira.jql import normalised
 from worker.jira.reader import INCOMPLETE, Batch, Listing, Reader, chunks, parallel
 from worker.jira.site import identify, reader
 from worker.measure import log_fetch
@@ -238,7 +236,7 @@ def _kept(fetch: Fetch, cache: CacheMetadata) -> CacheMetadata | None:
     if key == cache.cache_key:
         return cache
     mapped = _known_mapping(fetch.profile, cache)
-    if mapped is None or cache.cursor.get("source") != _source(fetch.connection, fetch.profile):
+    if mapped is None or cache.cursor.get("source") != source(fetch.connection, fetch.profile):
         return None
     return replace(cache, cache_key=key, config_hash=key, cursor={**cache.cursor, "resolved": mapped})
 
@@ -605,35 +603,13 @@ def _cache(session: Session, fetch: Fetch) -> CacheMetadata:
         cursor={
             "watermark": min(newest, began) or None,  # an issue edited while we read must be seen again
             "base_url": fetch.connection.base_url,
-            "source": _source(fetch.connection, fetch.profile),
+            "source": source(fetch.connection, fetch.profile),
             "summaries": fetch.profile.store_summaries,
             "zone": fetch.cursor.get("zone"),
             "mapped": fetch.cursor["mapped"],
             "resolved": fetch.cursor["resolved"],
         },
     )
-
-
-def cache_key(connection: Connection, profile: Profile) -> str:
-    """32 hex digits, the MD5 of the normalised configuration: connection, JQL, field mappings, time period."""
-    rules = profile.rules
-    parts = {
-        "connection": [connection.base_url, connection.email],
-        "fields": dict(rules.fields),
-        "jql": normalised(profile.jql),
-        "time_period_days": rules.time_period_days,
-    }
-    return _md5(parts)
-
-
-def _source(connection: Connection, profile: Profile) -> str:
-    """Names what the copy is a copy of: the same connection and JQL."""
-    return _md5([connection.base_url, connection.email, normalised(profile.jql)])
-
-
-def _md5(value: object) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 STAGES: Final[Mapping[str, Callable[[Fetch, float], None]]] = {

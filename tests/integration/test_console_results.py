@@ -241,6 +241,26 @@ def test_values_of_other_rules_say_so_and_what_to_run(
         assert "reads all 91 issues from Jira again, once" in said
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"FLOWBEAT_PROFILES__PAYMENTS__JQL": "project = PAY AND type = Bug"}, "another JQL"),
+        ({"FLOWBEAT_CONNECTIONS__SANDBOX__EMAIL": "other@acme.example"}, "another Jira or login"),
+        ({"FLOWBEAT_PROFILES__PAYMENTS__JQL": "project  =  PAY"}, ""),  # the same, folded
+        ({"FLOWBEAT_PROFILES__PAYMENTS__TIME_PERIOD_DAYS": "29"}, ""),  # other rules, the same issues
+    ],
+)
+@pytest.mark.parametrize("words", [("results",), ("results", "--window", "weeks"), ("explain", "payments", "cfr")])
+def test_values_of_other_issues_than_are_asked_for_now_say_so(
+    folder: Path, words: tuple[str, ...], change: dict[str, str], says: str
+) -> None:
+    """Nothing else tells that the copy is of another query."""
+    said = " ".join(world.say(folder, *words, **change).out.split())
+    sentence = f"Note: flowbeat.toml names {says} than the one these issues were fetched by; by that of now: flowbeat"
+    assert (f"{sentence} calculate payments" in said) is bool(says)
+    assert ("these issues were fetched by" in said) is bool(says)
+
+
 def test_what_is_recommended_repeats_the_as_of(folder: Path) -> None:
     """Else it would show, or calculate, another day."""
     words = ("results", "--window", "weeks", "--as-of", AS_OF)

@@ -15,6 +15,7 @@ from sandbox.faults import failing
 from sandbox.shapes import Flavour
 from sandbox.team import TOKEN
 from tasks import fetch
+from tasks.source import cache_key
 from worker import runtime
 from worker.errors import RetryableError
 
@@ -143,18 +144,18 @@ def _type(issue: object) -> str:
 def test_the_key_of_the_cache_is_that_of_connection_jql_fields_and_period(world: World) -> None:
     """32 hex digits; an order of keys or a fold of spaces is the same key, an e-mail or a period another."""
     connection = world.current.settings.connections["sandbox"]
-    key = fetch.cache_key(connection, PROFILE)
+    key = cache_key(connection, PROFILE)
     turned = replace(PROFILE, rules=replace(RULES, fields=dict(reversed(RULES.fields.items()))))
     assert len(key) == 32
-    assert fetch.cache_key(connection, turned) == key
-    assert fetch.cache_key(replace(connection, requests=5), PROFILE) == key
+    assert cache_key(connection, turned) == key
+    assert cache_key(replace(connection, requests=5), PROFILE) == key
     others = [
-        fetch.cache_key(replace(connection, email="b@acme.example"), PROFILE),
-        fetch.cache_key(replace(connection, base_url="https://b.example"), PROFILE),
-        fetch.cache_key(connection, replace(PROFILE, jql="project = PAY")),
-        fetch.cache_key(connection, replace(PROFILE, jql='project = "a  b"')),
-        fetch.cache_key(connection, replace(PROFILE, jql='project = "a b"')),
-        fetch.cache_key(connection, replace(PROFILE, rules=replace(RULES, time_period_days=7))),
+        cache_key(replace(connection, email="b@acme.example"), PROFILE),
+        cache_key(replace(connection, base_url="https://b.example"), PROFILE),
+        cache_key(connection, replace(PROFILE, jql="project = PAY")),
+        cache_key(connection, replace(PROFILE, jql='project = "a  b"')),
+        cache_key(connection, replace(PROFILE, jql='project = "a b"')),
+        cache_key(connection, replace(PROFILE, rules=replace(RULES, time_period_days=7))),
     ]
     assert len({key, *others}) == 7
 
