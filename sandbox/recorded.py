@@ -24,7 +24,7 @@ def load(folder: Path, flavour: Flavour, zone: str = "Etc/UTC") -> Site:
     contents = {path: _read(path) for path in sorted(folder.glob("*.json"))}
     issues = [issue for body in contents.values() if isinstance(body, dict) for issue in body.get("issues", ())]
     if not issues:
-        raise ValueError(f"No recorded search result (an object with 'issues') in {folder}.")
+        raise ValueError(f"No recorded search result (an object with 'issues') in {folder}{_below(folder)}.")
     site = Site(flavour, ZoneInfo(zone), _catalogue(flavour, contents.values(), issues))
     profile = {**user(flavour, "Metrics Reader", 99, zone), "emailAddress": EMAIL}
     site.accounts.append(Account(EMAIL, TOKEN, zone, profile))
@@ -32,6 +32,14 @@ def load(folder: Path, flavour: Flavour, zone: str = "Etc/UTC") -> Site:
     site.add([_issue(issue, extra.get(int(issue["id"]), [])) for issue in issues], _versions(issues))
     site.strays |= {str(number): _stray(number, values) for number, values in extra.items()}
     return site
+
+
+def _below(folder: Path) -> str:
+    """The sub-folders that seem to hold one, for a person who named the folder above."""
+    found = dict.fromkeys(
+        str(path.parent) for path in sorted(folder.glob("*/*.json")) if b'"issues"' in path.read_bytes()
+    )
+    return f"; name one of {', '.join(found)}" if found else ""
 
 
 def _read(path: Path) -> Any:

@@ -5,6 +5,7 @@ import signal
 import socket
 import struct
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -28,6 +29,7 @@ _WEEKS_BEFORE: Final = 60
 _WEEKS_AFTER: Final = 12
 _USUAL_RATE: Final = 10.0
 _START_SECONDS: Final = 30
+_NAMED: Final = 5  # projects
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,16 @@ def build(options: Options, now: datetime) -> Jira:
 
 
 def run(options: Options, say: Callable[[str], None] = click.echo) -> None:
-    """Serve until SIGTERM or SIGINT; `say` gets one line with the URL and how to log in."""
-    jira = build(options, wall_clock())
+    """Serve until SIGTERM or SIGINT; `say` gets a line with the URL and how to log in, and one with what it holds."""
+    now = wall_clock()
+    jira = build(options, now)
+    jira.site.advance(millis(now))
     account = jira.site.accounts[0]
 
     def ready(url: str) -> None:
         login = "no login needed" if options.anonymous else f"log in with {account.email} and {account.token}"
         say(f"Jira {options.flavour} sandbox at {url}, {login}; Ctrl-C stops it.")
+        say(_held(jira.site))
 
     serve(jira, port=options.port, latency=options.latency, ready=ready)
 
@@ -190,6 +195,16 @@ class _Door(RequestHandler):
         stream.close()
 
     get = post = put = delete = _answer  # Tornado calls one per method
+
+
+def _held(site: Site) -> str:
+    """The projects by size, and the JQL of the largest as flowbeat.toml takes it."""
+    sizes = Counter(issue.fields["project"]["key"] for issue in site.indexed).most_common()
+    if not sizes:
+        return "It holds no issue yet."
+    named = ", ".join(f"{key} ({count:,} issues)" for key, count in sizes[:_NAMED])
+    more = f" and {len(sizes) - _NAMED:,} more" if len(sizes) > _NAMED else ""
+    return f'It holds {named}{more}; in flowbeat.toml: jql = "project = {sizes[0][0]}"'
 
 
 def _team_site(options: Options, now: datetime) -> Site:

@@ -417,7 +417,10 @@ def _parse(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: there is no such file; write one with flowbeat init") from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: this is not valid TOML: {error}") from error
+        raise ConfigError(
+            f"{path}: this is not valid TOML: {error}; mend it there (a key and its value a line, text in quotes), "
+            "then: flowbeat check"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: the file cannot be read: {_reason(error)}") from error
 

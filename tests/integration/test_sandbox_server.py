@@ -118,7 +118,7 @@ def test_options_describe_a_team_around_now() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_says_where_it_is_and_stops_when_told(number: signal.Signals, session: requests.Session) -> None:
-    """One line with the URL and the login, then service until the signal, and a clean end."""
+    """A line with the URL and the login, one with what it holds, service until the signal, and a clean end."""
     words = [sys.executable, "-m", "sandbox", "--issues", "30", "--start", "2025-01-06", "--latency", "1"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -127,6 +127,15 @@ def test_the_command_says_where_it_is_and_stops_when_told(number: signal.Signals
             found = re.search(r"http://127\.0\.0\.1:\d+", line)
             assert found, line
             assert (EMAIL in line, TOKEN in line) == (True, True)
+            held = process.stdout.readline()
+            sizes = dict(re.findall(r"(\w+) \((\d+) issues\)", held))
+            assert held.endswith('; in flowbeat.toml: jql = "project = PAY"\n')
+            for project, size in sizes.items():
+                answer = session.post(
+                    f"{found[0]}/rest/api/3/search/approximate-count", json={"jql": f"project = {project}"}
+                )
+                assert answer.json() == {"count": int(size)}
+            assert sizes.keys() == {"PAY", "OPS"}
             assert session.get(f"{found[0]}/rest/api/3/myself").status_code == 200
         finally:
             process.send_signal(number)

@@ -139,6 +139,17 @@ def test_a_folder_without_a_search_result_is_refused(tmp_path: Path) -> None:
         load(tmp_path / "nothing", "cloud")
 
 
+def test_a_folder_of_folders_is_refused_with_those_that_hold_recordings(tmp_path: Path) -> None:
+    """Not with one that holds other JSON; the person chooses."""
+    for name in ("cloud", "server", "other"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name)
+    (tmp_path / "other" / "issues_cloud.json").unlink()
+    below = f"{tmp_path / 'cloud'}, {tmp_path / 'server'}"
+    with pytest.raises(ValueError, match=rf" in {tmp_path}; name one of {below}\.$"):
+        load(tmp_path, "cloud")
+
+
 def test_a_file_that_is_no_json_is_named(tmp_path: Path) -> None:
     """A recording cut short is not served as if it were whole."""
     (write(tmp_path) / "issues_cloud.json").write_text('{"issues": [', "utf-8")

@@ -338,11 +338,12 @@ def test_a_variable_into_a_section_that_is_none_leaves_the_sentence_to_the_file(
 
 
 def test_broken_toml_is_refused_with_its_line(tmp_path: Path) -> None:
-    """The parser knows where."""
+    """The parser knows where; what to do is said with it."""
     message = _refusal(tmp_path, 'timezone = "UTC"\n[connections.acme\n')
 
     assert message.startswith("flowbeat.toml: this is not valid TOML: ")
     assert "line 2" in message
+    assert message.endswith("; mend it there (a key and its value a line, text in quotes), then: flowbeat check")
 
 
 def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
