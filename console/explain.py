@@ -32,18 +32,32 @@ from worker.stored import Stored
 @click.option("--week", metavar="W", help="Of this ISO week (2026-W40), instead of the period.")
 @click.option("--as-of", metavar="T", help="As of a past day (2026-10-31: its end) or instant, instead of the newest.")
 @click.option("--limit", type=click.IntRange(1), help="So many rows of each table at most; all if not given.")
+@click.option("--history", is_flag=True, help="Show which history entry, field or release set each instant.")
 @format_option
-def explain(profile: str, metric: str, *, week: str | None, as_of: str | None, limit: int | None, form: Format) -> None:
+def explain(
+    profile: str,
+    metric: str,
+    *,
+    week: str | None,
+    as_of: str | None,
+    limit: int | None,
+    history: bool,
+    form: Format,
+) -> None:
     """Show the issues behind a number, and those left out with the reason.
 
-    Computed anew from what is stored, without a request to Jira. CSV holds the issues only, JSON the number too.
+    Computed anew from what is stored, without a request to Jira. CSV holds the issues only, JSON the number too. Both
+    hold the history entries without being asked to.
     """
     with reading.opened() as (current, session):
         reading.one_of("profile", profile, current.settings.profiles)
         reading.one_of("metric", metric, METRIC_TYPES)
         view = _view(current, session, profile, metric, week=week, as_of=as_of)
         rows = rows_of(session, view)
-    show(form, everything(rows) if form == "csv" else sheets(view, rows, limit if form == "table" else None))
+    if form == "table":
+        show(form, sheets(view, rows, limit, history=history))
+    else:
+        show(form, everything(rows) if form == "csv" else sheets(view, rows, None))
 
 
 COMMANDS: tuple[click.Command, ...] = (explain,)

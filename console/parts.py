@@ -1,7 +1,7 @@
 """What stands behind one number, as rows and sheets: each part in the metric's unit, and how they add up to it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -100,15 +100,16 @@ def everything(rows: Sequence[Row]) -> Sheet:
     return Sheet(_NAMES, rows, ())
 
 
-def sheets(view: View, rows: Sequence[Row], limit: int | None) -> dict[str, Sheet]:
-    """The number, what was used, and what was left out; ``limit`` cuts the two lists."""
-    used = [row for row in rows if row["used"]]
-    left_out = [row for row in rows if not row["used"]]
-    return {
-        "result": _result(view),
-        "used": _list(view, used, limit, "Behind it", ()),
-        "left_out": _list(view, left_out, limit, "Left out", _quality(rows)),
-    }
+def sheets(view: View, rows: Sequence[Row], limit: int | None, *, history: bool = False) -> dict[str, Sheet]:
+    """The number, what was used, and what was left out; ``limit`` cuts the two lists.
+
+    With ``history`` the lists name, a line each, what set their instants, in place of what each part adds.
+    """
+    used = _list(view, [row for row in rows if row["used"]], limit, "Behind it", ())
+    left_out = _list(view, [row for row in rows if not row["used"]], limit, "Left out", _quality(rows))
+    if history:
+        used, left_out = _entries(view, used), _entries(view, left_out)
+    return {"result": _result(view), "used": used, "left_out": left_out}
 
 
 def adds_up(view: View) -> str:
@@ -234,6 +235,43 @@ def _list(view: View, rows: Sequence[Row], limit: int | None, what: str, notes: 
     more = f", the first {len(shown):,} of them" if len(shown) < len(rows) else ""
     title = f"{what}: {len(rows):,}{more}" if rows else ""
     return Sheet(_NAMES, shown, _columns(view, rows), title, notes, empty=f"{what}: none.")
+
+
+def _entries(view: View, parts: Sheet) -> Sheet:
+    """A line for each history entry, field or release behind the parts of a list."""
+    rows = [entry for row in parts.rows for entry in _entries_of(row)]
+    columns = (
+        Column("name" if view.metric in OF_DEPLOYMENTS else "issue", lambda row: row["key"], keep=True),
+        Column("what", lambda row: row["what"]),
+        Column("when", lambda row: moment(row["at"], view.zone), keep=True),
+        Column("history", lambda row: row["history_id"], right=True, keep=True),
+        Column("set by", lambda row: row["set_by"]),
+    )
+    return replace(parts, rows=rows, columns=columns)
+
+
+def _entries_of(row: Row) -> list[Row]:
+    """What set a part's instants, then what marked it as failed; the part's name stands beside the first."""
+    found = [*row["set_by"].items(), *(("failed", one) for one in row["failed_by"])]
+    return [
+        {
+            "key": "" if index else row["key"],
+            "what": what,
+            "at": row["instants"].get(what, one.get("at")),
+            "history_id": one.get("history_id", NOTHING),
+            "set_by": _set_by_whom(row, one),
+        }
+        for index, (what, one) in enumerate(found)
+    ]
+
+
+def _set_by_whom(row: Row, found: Mapping[str, Any]) -> str:
+    """In full what set an instant, and in which issue where that is another one."""
+    whose = "" if found["key"] == row["key"] else f"{found['key']}: "
+    if found["source"] == "history":
+        before, after = found.get("from"), found.get("to", found.get("value"))
+        return f"{whose}{found['field']} {before or 'nothing'} → {after or 'nothing'}"
+    return whose + ("incident created" if found["source"] == "incident" else _set_by(found))
 
 
 def _columns(view: View, rows: Sequence[Row]) -> tuple[Column, ...]:

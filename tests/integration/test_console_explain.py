@@ -177,6 +177,21 @@ def test_an_instant_without_a_stored_result_says_so(folder: Path) -> None:
     assert said["result"][0]["as_of"] == "2026-10-10T22:00:00.000000Z"
 
 
+@pytest.mark.parametrize("metric", METRIC_TYPES)
+def test_the_history_entry_behind_every_instant_is_shown_on_request(folder: Path, metric: str) -> None:
+    """Those of the JSON, a line each beside what they set, within eighty columns; the number stays above them."""
+    told = world.say(folder, "explain", "payments", metric, "--format", "json").json
+    lines = world.say(folder, "explain", "payments", metric, "--history").out.splitlines()
+    assert told["result"][0]["adds_up"].split()[0] in " ".join(lines)
+    assert max(map(len, lines)) <= 80
+    for part in (*told["used"], *told["left_out"]):
+        entries = [*part["set_by"].items(), *(("failed", one) for one in part["failed_by"])]
+        for what, found in entries:
+            number = found.get("history_id", "–")
+            assert any(f" {what} " in line and f" {number} " in line for line in lines), (part["key"], what, number)
+        assert not entries or any(line.startswith(f"{part['key']} ") for line in lines)
+
+
 def test_changed_rules_are_told(folder: Path) -> None:
     """The facts were worked out under other rules: the number may change, and the command says what to run."""
     told = world.say(
