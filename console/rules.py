@@ -7,7 +7,6 @@ from models.records import CACHE_VERSION, CacheMetadata, Field, Rules
 from tasks.source import source
 from worker.errors import FatalError
 from worker.jira import fields
-from worker.redact import redact
 from worker.stored import Stored
 
 
@@ -49,9 +48,10 @@ def moved(current: Stored, profile: str, cache: CacheMetadata | None, again: str
     found = current.settings.profiles.get(profile)
     if cache is None or found is None or "source" not in cache.cursor:
         return None
-    if cache.cursor["source"] == source(current.settings.connections[found.connection], found):
+    connection = current.settings.connections[found.connection]
+    if cache.cursor["source"] == source(connection, found):
         return None
-    what = "Jira or login" if cache.jql_query == redact(found.jql) else "JQL"
+    what = "JQL or login" if cache.cursor["base_url"] == connection.base_url else "Jira"
     return f"flowbeat.toml names another {what} than the one these issues were fetched by; by that of now: {again}"
 
 

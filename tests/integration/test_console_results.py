@@ -244,8 +244,9 @@ def test_values_of_other_rules_say_so_and_what_to_run(
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"FLOWBEAT_PROFILES__PAYMENTS__JQL": "project = PAY AND type = Bug"}, "another JQL"),
-        ({"FLOWBEAT_CONNECTIONS__SANDBOX__EMAIL": "other@acme.example"}, "another Jira or login"),
+        ({"FLOWBEAT_PROFILES__PAYMENTS__JQL": "project = PAY AND type = Bug"}, "another JQL or login"),
+        ({"FLOWBEAT_CONNECTIONS__SANDBOX__EMAIL": "other@acme.example"}, "another JQL or login"),
+        ({"FLOWBEAT_CONNECTIONS__SANDBOX__BASE_URL": "https://other.example"}, "another Jira"),
         ({"FLOWBEAT_PROFILES__PAYMENTS__JQL": "project  =  PAY"}, ""),  # the same, folded
         ({"FLOWBEAT_PROFILES__PAYMENTS__TIME_PERIOD_DAYS": "29"}, ""),  # other rules, the same issues
     ],
