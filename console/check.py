@@ -63,36 +63,30 @@ def _lines(current: Runtime) -> list[Line]:
         return list(looks.configuration(current))
     closed = places.closed(current.settings)
     names = {name for each in closed for name in each.settings}
-    return _once(
-        [
-            *_careful("configuration", lambda: looks.configuration(current)),
-            *(Line(_PLACES[each.settings[0]], "bad", each.message, each.advice) for each in closed),
-            *(() if "database_url" in names else _careful("database", lambda: looks.database(current))),
-            *(_NO_QUEUE if "state_dir" in names else _behind_the_queue(current)),
-            *(() if "log_dir" in names else _careful("log files", lambda: looks.log_files(current))),
-            *(line for name in current.settings.profiles for line in _careful(f"data {name}", _data(current, name))),
-        ]
-    )
+    return [
+        *_careful("configuration", lambda: looks.configuration(current)),
+        *(Line(_PLACES[each.settings[0]], "bad", each.message, each.advice) for each in closed),
+        *(() if "database_url" in names else _careful("database", lambda: looks.database(current))),
+        *(_NO_QUEUE if "state_dir" in names else _behind_the_queue(current)),
+        *(() if "log_dir" in names else _careful("log files", lambda: looks.log_files(current))),
+        *(line for name in current.settings.profiles for line in _careful(f"data {name}", _data(current, name))),
+    ]
 
 
 def _behind_the_queue(current: Runtime) -> list[Line]:
+    """Redis, and what cannot be looked at without it; why it cannot be used is told once."""
+    redis = _careful("Redis", lambda: looks.redis(current))
     connections = sorted({profile.connection for profile in current.settings.profiles.values()})
-    return [
-        *_careful("Redis", lambda: looks.redis(current)),
+    others = [
         *_careful("workers", lambda: looks.workers(current)),
         *(line for name in connections for line in _careful(f"Jira {name}", _jira(current, name))),
     ]
+    told = {line.message for line in redis if line.state == "bad"}
+    return [*redis, *(_not_looked_at(line) if line.message in told else line for line in others)]
 
 
-def _once(lines: list[Line]) -> list[Line]:
-    """A reason that stood in the way of several looks is told by the first; the others were not looked at."""
-    first: dict[str, str] = {}
-    return [
-        line
-        if line.state != "bad" or first.setdefault(line.message, line.what) == line.what
-        else Line(line.what, "warning", f"not looked at, for the same reason as {first[line.message]}")
-        for line in lines
-    ]
+def _not_looked_at(line: Line) -> Line:
+    return Line(line.what, "warning", "not looked at, for the same reason as Redis")
 
 
 def _jira(current: Runtime, name: str) -> Callable[[], Iterable[Line]]:

@@ -32,8 +32,12 @@ def is_silent(run: Run, now: datetime) -> bool:
 
 def words(run: Run, now: datetime) -> str:
     """What a run is doing, in a few words, and in a pause the reason."""
-    reason = f": {run.error or 'Jira asked for it'}" if run.state == "waiting" else ""
-    return f"{brief(run, now)}{reason}"
+    return f"{brief(run, now)}: {reason(run)}" if run.state == "waiting" else brief(run, now)
+
+
+def reason(run: Run) -> str:
+    """Why a run pauses."""
+    return run.error or "Jira asked for it"
 
 
 def brief(run: Run, now: datetime) -> str:
@@ -51,6 +55,11 @@ def brief(run: Run, now: datetime) -> str:
     return _at_work(run)
 
 
+def part_of(run: Run) -> str:
+    """The part a run is at: fetch, facts or metrics."""
+    return run.step if run.step in ("fetch", "facts") else "metrics"
+
+
 def _at_work(run: Run) -> str:
     done, total = run.progress.get("done"), run.progress.get("total")
     if part_of(run) == "fetch":
@@ -58,11 +67,6 @@ def _at_work(run: Run) -> str:
     if part_of(run) == "facts":
         return f"working out facts {_of(done, total)}".rstrip()
     return f"calculating {run.step.replace('_', ' ')}"
-
-
-def part_of(run: Run) -> str:
-    """The part a run is at: fetch, facts or metrics."""
-    return run.step if run.step in ("fetch", "facts") else "metrics"
 
 
 def _share(progress: Mapping[str, Any]) -> float:

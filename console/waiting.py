@@ -60,7 +60,7 @@ class _Bars:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._told: dict[str, str | None] = {}
+        self._told: dict[str, str] = {}
         self._tasks: dict[str, TaskID] = {}
         self._progress = Progress(
             TextColumn("{task.fields[profile]}"),
@@ -83,9 +83,9 @@ class _Bars:
         self._progress.update(
             self._tasks[run.run_id], completed=progress.percent(run), description=progress.brief(run, now)
         )
-        if run.state == "waiting" and self._told.get(run.run_id) != run.error:
-            self._told[run.run_id] = run.error
-            self._console.print(f"{run.profile}: {run.error}. {STAYS}.", highlight=False)
+        if run.state == "waiting" and self._told.get(run.run_id) != progress.reason(run):
+            self._told[run.run_id] = progress.reason(run)
+            self._console.print(f"{run.profile}: {progress.reason(run)}. {STAYS}.", highlight=False)
 
 
 class _Lines:
