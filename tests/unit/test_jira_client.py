@@ -55,10 +55,12 @@ class Wire(BaseAdapter):
         super().__init__()
         self.answers = list(answers)
         self.seen: list[requests.PreparedRequest] = []
+        self.timeouts: list[tuple[float, float]] = []
 
-    def send(self, request: requests.PreparedRequest, *_args: Any, **_kwargs: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *_args: Any, **kwargs: Any) -> requests.Response:
         """The next answer."""
         self.seen.append(request)
+        self.timeouts.append(kwargs["timeout"])
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if answer.error:
             raise answer.error
@@ -224,6 +226,14 @@ def test_a_jira_that_has_answered_is_waited_for_in_place(error: Exception) -> No
     found = setting(Answer(500), Answer(error=error), Answer(error=error), Answer(body="[1]"))
     assert ask(found) == [1]
     assert len(found.naps) == 3
+
+
+def test_a_jira_of_which_nothing_was_heard_yet_is_not_called_for_long() -> None:
+    """Ten seconds to connect, for a person waits; once it has answered, as long as for an answer."""
+    found = setting(Answer(), Answer())
+    ask(found)
+    ask(found)
+    assert found.wire.timeouts == [(10.0, 30.0), (30.0, 30.0)]
 
 
 @pytest.mark.parametrize("fault", ["[SSL: CERTIFICATE_VERIFY_FAILED] self-signed", "[SSL: WRONG_VERSION_NUMBER]"])

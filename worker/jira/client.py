@@ -40,7 +40,7 @@ SHORT_WAIT: Final = 15.0  # a longer one gives the worker back
 LONGEST_SLOT_WAIT: Final = 75.0  # a slice has to end before its time limit
 FIRST_BACKOFF: Final = 2.0
 LAST_BACKOFF: Final = 120.0
-CONNECT_SECONDS: Final = 10.0  # three packets that nobody answers; timeout_seconds is for the answer
+CONNECT_SECONDS: Final = 10.0  # three packets nobody answers: so long for a Jira of which nothing was heard yet
 USER_AGENT: Final = "flowbeat/0.1"
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
@@ -189,7 +189,7 @@ class Client:
                 method,
                 url,
                 auth=self._auth,
-                timeout=(min(CONNECT_SECONDS, patience), patience),
+                timeout=(patience if self._answered else min(CONNECT_SECONDS, patience), patience),
                 allow_redirects=False,
                 headers={"Accept": "application/json", "User-Agent": USER_AGENT},
                 **content,
