@@ -30,6 +30,11 @@ def is_silent(run: Run, now: datetime) -> bool:
     return bool(now - run.heartbeat_at > SILENCE)
 
 
+def is_paused(run: Run, now: datetime) -> bool:
+    """Whether a run waits for a time to come; once that is over, the reason is history."""
+    return run.state == "waiting" and run.wait_until is not None and run.wait_until > now
+
+
 def words(run: Run, now: datetime) -> str:
     """What a run is doing, in a few words, and in a pause the reason."""
     return f"{brief(run, now)}: {reason(run)}" if run.state == "waiting" else brief(run, now)
@@ -45,8 +50,8 @@ def brief(run: Run, now: datetime) -> str:
     if run.state == "queued":
         return "waiting for a worker"
     if run.state == "waiting":
-        left = max(0, round(((run.wait_until or now) - now).total_seconds()))
-        return f"paused for {left} s" if left else "about to be tried again"
+        left = (run.wait_until - now).total_seconds() if run.wait_until else 0.0
+        return f"paused for {left:.0f} s" if is_paused(run, now) else "about to be tried again"
     if not run.live:
         return run.state
     if is_silent(run, now):

@@ -83,7 +83,7 @@ class _Bars:
         self._progress.update(
             self._tasks[run.run_id], completed=progress.percent(run), description=progress.brief(run, now)
         )
-        if run.state == "waiting" and self._told.get(run.run_id) != progress.reason(run):
+        if progress.is_paused(run, now) and self._told.get(run.run_id) != progress.reason(run):
             self._told[run.run_id] = progress.reason(run)
             self._console.print(f"{run.profile}: {progress.reason(run)}. {STAYS}.", highlight=False)
 
