@@ -1,14 +1,13 @@
 """The deployments that users put into the table themselves: the one thing in the database that Jira does not know."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.records import TableDeployment
 from models.store.lists import load_versions
-from models.store.shared import among, columns, upsert
+from models.store.shared import among, columns, row_of, upsert
 from models.tables import DeploymentRow, IssueRow
 
 
@@ -33,7 +32,7 @@ def load_table_deployments(session: Session, profile: str) -> dict[str, TableDep
 def save_table_deployments(session: Session, profile: str, deployments: Sequence[TableDeployment]) -> None:
     """Store rows of source ``table`` in place of those of the same id; no other row is touched."""
     own = {"profile": profile, "source": "table", "invalid": False}
-    upsert(session, DeploymentRow, [asdict(deployment) | own for deployment in deployments])
+    upsert(session, DeploymentRow, [row_of(deployment) | own for deployment in deployments])
 
 
 def unknown_keys(session: Session, profile: str, keys: Iterable[str]) -> list[str]:

@@ -1,18 +1,17 @@
 """The lists that belong to a copy: statuses and versions, as they were at the last fetch."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from sqlalchemy.orm import Session
 
 from models.records import Status, Version
-from models.store.shared import load_all, replace_all
+from models.store.shared import load_all, replace_all, row_of
 from models.tables import StatusRow, VersionRow
 
 
 def save_statuses(session: Session, profile: str, statuses: Sequence[Status]) -> None:
     """Replace the profile's status list."""
-    replace_all(session, StatusRow, profile, [asdict(status) for status in statuses])
+    replace_all(session, StatusRow, profile, [row_of(status) for status in statuses])
 
 
 def load_statuses(session: Session, profile: str) -> list[Status]:
@@ -22,7 +21,7 @@ def load_statuses(session: Session, profile: str) -> list[Status]:
 
 def save_versions(session: Session, profile: str, versions: Sequence[Version]) -> None:
     """Replace the profile's versions."""
-    replace_all(session, VersionRow, profile, [asdict(version) for version in versions])
+    replace_all(session, VersionRow, profile, [row_of(version) for version in versions])
 
 
 def load_versions(session: Session, profile: str) -> list[Version]:

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, Final
 
 from sqlalchemy import and_, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from models.records import MetricResult
-from models.store.shared import Row, columns, upsert
+from models.store.shared import Row, columns, row_of, upsert
 from models.tables import MetricResultRow
 
 _TABLE: Final = MetricResultRow.metadata.tables["metric_results"]
@@ -45,7 +44,7 @@ def save_results(session: Session, results: Sequence[MetricResult]) -> int:
         _find_again(session, kept)
     new = [(row, result) for row, result in pairs if row is None or not _same(row, result)]
     _remove(session, [row for row, result in new if row and not row["complete"] and row["as_of"] < result.as_of])
-    upsert(session, MetricResultRow, [asdict(result) for _, result in new])
+    upsert(session, MetricResultRow, [row_of(result) for _, result in new])
     return len(new)
 
 

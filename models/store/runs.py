@@ -1,7 +1,6 @@
 """Runs: asking for one, the fence around the one live run of a profile, signs of life, the end."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -9,13 +8,13 @@ from sqlalchemy import Select, Update, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from models.records import LIVE_STATES, Run
-from models.store.shared import change, columns, insert_new, record
+from models.store.shared import change, columns, insert_new, record, row_of
 from models.tables import RunRow
 
 
 def request_run(session: Session, run: Run) -> tuple[Run, bool]:
     """Insert the run, or find the live one of its profile: returns (the run that stands, whether it is the new one)."""
-    while not insert_new(session, RunRow, asdict(run) | {"restarts": 0}):
+    while not insert_new(session, RunRow, row_of(run) | {"restarts": 0}):
         live = session.execute(_live().where(RunRow.profile == run.profile)).first()
         if live is not None:
             return record(Run, live), False

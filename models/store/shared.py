@@ -39,6 +39,11 @@ def _names(kind: Any) -> list[str]:
     return [each.name for each in fields(kind)]
 
 
+def row_of(record: Any) -> Row:
+    """A record's fields as a row, its values as they are: asdict copies each of them, and takes as long as the rest."""
+    return {name: getattr(record, name) for name in _names(record)}
+
+
 def columns(table: Any) -> list[Any]:
     """All columns of a mapped class's table: selecting these gives rows without any of the mapper's work."""
     return list(table.__table__.columns)

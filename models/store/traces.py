@@ -1,7 +1,7 @@
 """What past work left behind: performance, Fetch Operations, Cache Metadata; and its deletion by age."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy import Select, case, delete, select, update
 from sqlalchemy.orm import Session
 
 from models.records import LIVE_STATES, CacheMetadata, CalculationPerformance, FetchOperation, PerformanceThreshold
-from models.store.shared import change, columns, record, upsert
+from models.store.shared import change, columns, record, row_of, upsert
 from models.tables import (
     CacheMetadataRow,
     CalculationPerformanceRow,
@@ -28,10 +28,10 @@ def save_performance(session: Session, performance: CalculationPerformance, thre
             CalculationPerformanceRow.metric_type == performance.metric_type,
         ),
     )
-    row = CalculationPerformanceRow(**asdict(performance))
+    row = CalculationPerformanceRow(**row_of(performance))
     session.add(row)
     session.flush()
-    session.add(PerformanceThresholdRow(performance_id=row.id, **asdict(threshold)))
+    session.add(PerformanceThresholdRow(performance_id=row.id, **row_of(threshold)))
 
 
 def load_performance(
@@ -49,7 +49,7 @@ def load_performance(
 
 def save_fetch(session: Session, operation: FetchOperation) -> None:
     """Store a Fetch Operation, or bring its row up to date."""
-    upsert(session, FetchOperationRow, [asdict(operation)])
+    upsert(session, FetchOperationRow, [row_of(operation)])
 
 
 def find_fetch(session: Session, request_id: str) -> FetchOperation | None:
@@ -98,7 +98,7 @@ def list_fetches(session: Session, limit: int) -> list[FetchOperation]:
 
 def save_cache(session: Session, cache: CacheMetadata) -> None:
     """Store the profile's Cache Metadata in place of what was there."""
-    upsert(session, CacheMetadataRow, [asdict(cache)])
+    upsert(session, CacheMetadataRow, [row_of(cache)])
 
 
 def find_cache(session: Session, profile: str) -> CacheMetadata | None:
