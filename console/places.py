@@ -41,7 +41,8 @@ def require(found: Settings, *names: str) -> None:
 def database_file(found: Settings) -> Path | None:
     """The file of a SQLite database; None for a database behind a server."""
     url = make_url(found.database_url)
-    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+    is_file = url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:"
+    return Path(str(url.database)) if is_file else None
 
 
 def _places(found: Settings) -> Iterator[tuple[str, Path]]:
@@ -61,6 +62,8 @@ def _trouble(path: Path, *, is_file: bool) -> tuple[Path, str] | None:
             where = where.parent
         if is_file and where == path:
             # Not tried by opening it: closing it again would drop the locks that SQLite holds in this process.
+            if where.is_dir():
+                return where, "Is a directory"
             if not os.access(where, os.W_OK):
                 return where, "Permission denied"
             where = where.parent  # SQLite writes beside its file too

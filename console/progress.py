@@ -1,5 +1,6 @@
 """How far a run is, as a share and in a few words: for those who wait for it and those who look in."""
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -37,7 +38,7 @@ def is_paused(run: Run, now: datetime) -> bool:
 
 def words(run: Run, now: datetime) -> str:
     """What a run is doing, in a few words, and in a pause the reason."""
-    return f"{brief(run, now)}: {reason(run)}" if run.state == "waiting" else brief(run, now)
+    return f"{brief(run, now)}: {reason(run)}" if is_paused(run, now) else brief(run, now)
 
 
 def reason(run: Run) -> str:
@@ -51,7 +52,7 @@ def brief(run: Run, now: datetime) -> str:
         return "waiting for a worker"
     if run.state == "waiting":
         left = (run.wait_until - now).total_seconds() if run.wait_until else 0.0
-        return f"paused for {left:.0f} s" if is_paused(run, now) else "about to be tried again"
+        return f"paused for {math.ceil(left)} s" if is_paused(run, now) else "about to be tried again"
     if not run.live:
         return run.state
     if is_silent(run, now):

@@ -60,14 +60,16 @@ def reads_all(current: Stored, profile: str, cache: CacheMetadata | None) -> str
     if cache is None:
         return None
     found, held = current.settings.profiles[profile], cache.cursor
+    address = current.settings.connections[found.connection].base_url
+    is_known = present(current, profile, cache) is not None
     reasons = {
-        "this version of Flowbeat keeps more of each issue": cache.version_identifier != CACHE_VERSION,
-        "the copy is of another Jira": held.get("base_url") != current.settings.connections[found.connection].base_url,
-        "store_summaries was changed": held.get("summaries") != found.store_summaries,
-        "flowbeat.toml maps a field that was never fetched": present(current, profile, cache) is None,
+        "this version of Flowbeat keeps more of each issue, so": cache.version_identifier != CACHE_VERSION,
+        "the copy is of another Jira, so": held.get("base_url") != address,
+        "store_summaries was changed, so": held.get("summaries") != found.store_summaries,
+        "flowbeat.toml maps a field never fetched by that name; unless it was renamed,": not is_known,
     }
     why = next((words for words, holds in reasons.items() if holds), None)
-    return why and f"{why}, so all {cache.issue_count:,} issues are read from Jira again, once"
+    return why and f"{why} all {cache.issue_count:,} issues are read from Jira again, once"
 
 
 def _which(other: int, values: int) -> str:

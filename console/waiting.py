@@ -46,7 +46,7 @@ def _sweep(current: Runtime, console: Console) -> None:
     try:
         maintain.pick_up_silent(current)
     except (BrokerError, RedisError) as error:
-        console.print(f"{faults.sentence(error)}; waiting for it, Ctrl-C leaves", highlight=False)
+        console.print(f"{faults.sentence(error)}; waiting for it, Ctrl-C leaves", highlight=False, markup=False)
 
 
 def _look(current: Runtime, run_ids: Sequence[str]) -> list[Run]:
@@ -85,7 +85,7 @@ class _Bars:
         )
         if progress.is_paused(run, now) and self._told.get(run.run_id) != progress.reason(run):
             self._told[run.run_id] = progress.reason(run)
-            self._console.print(f"{run.profile}: {progress.reason(run)}. {STAYS}.", highlight=False)
+            self._console.print(f"{run.profile}: {progress.reason(run)}. {STAYS}.", highlight=False, markup=False)
 
 
 class _Lines:
@@ -111,7 +111,7 @@ class _Lines:
         if self._said.get(run.run_id) == news:
             return
         self._said[run.run_id] = news
-        self._console.print(f"{run.profile}: {progress.words(run, now)}", highlight=False)
+        self._console.print(f"{run.profile}: {progress.words(run, now)}", highlight=False, markup=False)
         if run.state == "waiting" and not self._told:
             self._told = True
             self._console.print(f"{STAYS}.", highlight=False)

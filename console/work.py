@@ -146,8 +146,7 @@ def _announce(current: Runtime, wish: Wish, console: Console) -> None:
 def _is_queued(current: Runtime, wish: Wish) -> bool:
     """Whether a run of these profiles is left for others to go on with; who leaves early has asked for none yet."""
     with current.reads() as session:
-        runs = store.list_runs(session, len(current.settings.profiles))  # live ones first, of which each has but one
-    return any(run.live and run.profile in wish.profiles for run in runs)
+        return any(run.profile in wish.profiles for run in store.live_runs(session))
 
 
 def _lacks_token(current: Runtime, run: Run) -> bool:

@@ -112,7 +112,7 @@ class Fetch:
     def client(self) -> Client:
         """The client of the connection."""
         if self._client is None:
-            self._client = self.current.client(self.connection, tries(self.run))
+            self._client = self.current.client(self.connection, tries(self.run), heard=self.stage != "begin")
         return self._client
 
     @property

@@ -42,7 +42,15 @@ STATUSES: Final = (
 )
 # What a history may name: listed statuses, one under an older name, retired ones with and without a namesake, nothing.
 LISTED: Final = [("1", "Open"), ("2", "In work"), ("3", "Review"), ("4", "Done"), ("5", "Closed"), ("6", "Parked")]
-VISITED: Final = [*LISTED, ("99", "review"), ("98", "Ghost"), (None, "done"), (None, None)]
+VISITED: Final = [
+    *LISTED,
+    ("99", "review"),
+    ("98", "Ghost"),
+    ("97", "Ghost"),
+    (None, "Done"),
+    (None, "done"),
+    (None, None),
+]
 WORKFLOWS: Final[list[dict[str, tuple[str, ...]]]] = [
     {},
     {"waiting": ("Review",)},
@@ -201,11 +209,13 @@ class Maker:
         dice = self.dice
         instants = sorted(self.moment() for _ in range(dice.choice([0, 1, 2, 3, 4, 5, 7])))
         before, history = dice.choice(self.visited), []
+        entry, position = number * 100, 0
         for index, at in enumerate(instants):
             ending = at == instants[-1] and dice.random() < 0.5
             after = ("4", "Done") if ending else dice.choice(self.visited)
-            entry = number * 100 + index
-            history.append(Transition(at, entry, 0, "status", str(entry), *before, *after))
+            of_one_entry = index > 0 and at == instants[index - 1] and dice.random() < 0.5
+            entry, position = (entry, position + 1) if of_one_entry else (entry + 1, 0)
+            history.append(Transition(at, entry, position, "status", str(entry), *before, *after))
             before = after if dice.random() < 0.9 else dice.choice(self.visited)
         return history + history[: dice.choice([0, 0, 1, 2])]
 

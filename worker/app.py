@@ -17,8 +17,10 @@ from worker.runtime import Runtime
 
 CONFIGURED: Final = "flowbeat:configured"  # a hash: node name → fingerprint of the configuration it began with
 
-# Of who stays: a Redis that restarts is there again within these 20 seconds. A person at a command is told at once.
-PATIENT: Final = {"max_retries": 25, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 1.0}
+# Of who stays: a Redis that restarts is there again within 20 seconds. A person at a command is told at once.
+PATIENCE: Final = 20.0
+# Few tries, for one at a Redis that hangs takes as long as its time-out; of one that is gone they end after PATIENCE.
+PATIENT: Final = {"max_retries": 8, "interval_start": 0.5, "interval_step": 0.6, "interval_max": 4.0}
 
 app = Celery("flowbeat")
 app.config_from_object("celeryconfig")
@@ -60,6 +62,8 @@ def _set_up_logging(**_: Any) -> None:
 def _begin(**_: Any) -> None:
     guard.mend_kombu()
     app.conf.task_publish_retry_policy = PATIENT
+    # A process that has no connection yet heeds only this, and without it gives up after four seconds.
+    app.conf.broker_transport_options = {**app.conf.broker_transport_options, "connect_retries_timeout": PATIENCE}
     current = runtime.current()
     if current.server:
         current.server.watch()

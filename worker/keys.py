@@ -265,7 +265,8 @@ def _cron(value: str) -> str:
 
 def _is_plain(field: str, least: int, most: int) -> bool:
     """Whether a field of a schedule is seen to be right without Celery's parser: any, or one number."""
-    return field == "*" or (field.isascii() and field.isdecimal() and least <= int(field) <= most)
+    number = len(field) <= 2 and field.isascii() and field.isdecimal()  # noqa: PLR2004 - the largest has two digits
+    return field == "*" or (number and least <= int(field) <= most)
 
 
 # --- addresses: none is repeated in a message, for any may hold a password ------------------------------------------

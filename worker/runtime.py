@@ -51,12 +51,13 @@ class Runtime(Stored):
         timeouts = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
         return Redis.from_url(url, retry=retry, **timeouts)
 
-    def client(self, connection: Connection, tried: int = 0) -> Client:
-        """A client of one Jira, behind the limiter that all workers share; ``tried`` as the client takes it."""
+    def client(self, connection: Connection, tried: int = 0, *, heard: bool = False) -> Client:
+        """A client of one Jira, behind the limiter all workers share; ``tried`` and ``heard`` are the run's past."""
         settings.require_address(self.settings, connection)
         token = connection.token(os.environ)
         session = self.open_session(connection.concurrency)
-        return Client(connection, token, self.limiter(connection, token), session=session, tried=tried, now=self.now)
+        limiter = self.limiter(connection, token)
+        return Client(connection, token, limiter, session=session, tried=tried, heard=heard, now=self.now)
 
     def limiter(self, connection: Connection, token: str | None) -> Limiter:
         """The one limiter of a base URL and credential."""

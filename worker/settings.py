@@ -164,8 +164,9 @@ def require_file(found: Settings) -> None:
 def require_address(found: Settings, connection: Connection) -> None:
     """Raise ConfigError where base_url is still the template's: whoever may answer there, it is not the team's."""
     if urlsplit(connection.base_url).hostname == PLACEHOLDER:
+        where = _line_of_placeholder(found.path, connection.name)
         raise ConfigError(
-            f"{_line_of_placeholder(found.path)}: connections.{connection.name}.base_url is still the placeholder"
+            f"{where}: connections.{connection.name}.base_url is still the placeholder"
             f" https://{PLACEHOLDER}; write your Jira's address in its place"
         )
 
@@ -425,11 +426,19 @@ def _parse(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: the file cannot be read: {_reason(error)}") from error
 
 
-def _line_of_placeholder(path: Path | None) -> str:
-    """The file and the line a person has to edit; without the line where a variable holds the placeholder."""
-    lines = path.read_text(encoding="utf-8-sig").splitlines() if path else []
-    held = [number for number, line in enumerate(lines, 1) if PLACEHOLDER in line.partition("#")[0]]
-    return f"{path or 'the environment'}{f', line {held[0]}' if held else ''}"
+def _line_of_placeholder(path: Path | None, connection: str) -> str:
+    """The file and the line a person has to edit; without the line where it is not found below its own heading."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines() if path else []
+    except OSError:  # removed or closed since it was read
+        lines = []
+    headings = (f"[connections.{connection}]", f'[connections."{connection}"]')
+    inside = False
+    for number, line in enumerate(lines, 1):
+        inside = line.partition("#")[0].strip() in headings if line.lstrip().startswith("[") else inside
+        if inside and PLACEHOLDER in line.partition("#")[0]:
+            return f"{path}, line {number}"
+    return str(path or "the environment")
 
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:

@@ -66,7 +66,7 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
                 log.info("run has moved on", extra={"run_id": run_id, "attempt": attempt})
                 self._stop_chain()
             except QueueError as error:  # what was done is committed: the row says where to go on
-                log.warning("next message not sent; the sweep goes on", extra={"why": type(error.__cause__).__name__})
+                log.warning("next message not sent; the sweep goes on", extra={"why": str(error)})
                 self._stop_chain()
 
     def _guarded(self, current: Runtime, run: Run) -> None:

@@ -94,7 +94,7 @@ def load_issues(session: Session, profile: str, ids: Sequence[str]) -> list[Issu
 
 
 def load_histories(session: Session, profile: str, ids: Sequence[str]) -> dict[str, tuple[Transition, ...]]:
-    """Issue id → its history in order, of all fields or of one, for those of the ids that have one."""
+    """Issue id → its history in order, for those of the ids that have one."""
     query = select(_CHANGES.issue_id, *_CHANGE)
     query = query.where(_CHANGES.profile == profile, among(session, _CHANGES.issue_id, ids))
     found: dict[str, list[Transition]] = {}
@@ -134,7 +134,7 @@ def _transition_rows(profile: str, issue: Issue) -> Iterator[Row]:
 
 
 def _stored_hashes(session: Session, profile: str, ids: Sequence[str]) -> dict[str, str | None]:
-    """Issue id → its history in order, for those of the ids that have one."""
+    """Content hashes of stored issues; None where the issue is gone, so that it is written anew if it comes back."""
     query = select(_ISSUES.issue_id, _ISSUES.content_hash, _ISSUES.gone_at)
     rows = session.execute(query.where(_ISSUES.profile == profile, among(session, _ISSUES.issue_id, ids)))
     return {issue_id: None if gone_at else known for issue_id, known, gone_at in rows}

@@ -43,6 +43,11 @@ def list_runs(session: Session, limit: int) -> list[Run]:
     return [record(Run, row) for row in rows]
 
 
+def live_runs(session: Session) -> list[Run]:
+    """The runs that have not ended."""
+    return [record(Run, row) for row in session.execute(_live())]
+
+
 def take_run(session: Session, run_id: str, attempt: int, steps: Sequence[str], now: datetime) -> Run | None:
     """The run, marked running by this attempt; None where it has moved on (ended, another attempt, another step)."""
     mine = _fenced(run_id, attempt).where(RunRow.step.in_(steps))

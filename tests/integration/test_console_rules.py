@@ -51,5 +51,5 @@ def test_commands_that_make_work_say_it_before_they_begin(tmp_path: Path, words:
         world.refresh(current)
     change = {"FLOWBEAT_PROFILES__PAYMENTS__FIELDS__DETECTED_AT": "Detected"}
     said = " ".join(world.say_apart(tmp_path, *words, "--no-wait", **change).err.split())
-    assert "payments: flowbeat.toml maps a field that was never fetched, so all " in said
+    assert "payments: flowbeat.toml maps a field never fetched by that name; unless it was renamed, all " in said
     assert "are read from Jira again, once." in said

@@ -15,7 +15,7 @@ import requests
 from jira_gate import Gate
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPConnectionPool
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.exceptions import MaxRetryError, NewConnectionError, ProxyError
 
 from worker.errors import FatalError, RetryableError
 from worker.jira.client import (
@@ -86,14 +86,14 @@ class Setting:
 
 
 def setting(
-    *answers: Answer, token: str | None = TOKEN, email: str | None = EMAIL, context: str = "", tried: int = 0
+    *answers: Answer, token: str | None = TOKEN, email: str | None = EMAIL, context: str = "", **past: Any
 ) -> Setting:
-    """A client whose answers are these."""
+    """A client whose answers are these; ``past``: what its run went through before."""
     connection = Connection("acme", f"https://acme.example{context}", email=email)
     wire, gate, naps = Wire(*answers), Gate(), []
     session = open_session(1)
     session.mount("https://acme.example", wire)
-    return Setting(Client(connection, token, gate, session=session, sleep=naps.append, tried=tried), wire, gate, naps)
+    return Setting(Client(connection, token, gate, session=session, sleep=naps.append, **past), wire, gate, naps)
 
 
 def ask(found: Setting) -> Any:
@@ -229,11 +229,33 @@ def test_a_jira_that_has_answered_is_waited_for_in_place(error: Exception) -> No
 
 
 def test_a_jira_of_which_nothing_was_heard_yet_is_not_called_for_long() -> None:
-    """Ten seconds to connect, for a person waits; once it has answered, as long as for an answer."""
+    """Ten seconds to connect at the first try, for a person waits; then as long as for an answer."""
     found = setting(Answer(), Answer())
     ask(found)
     ask(found)
     assert found.wire.timeouts == [(10.0, 30.0), (30.0, 30.0)]
+    for more in ({"tried": 1}, {"heard": True}):
+        later = setting(Answer(), **more)
+        ask(later)
+        assert later.wire.timeouts == [(30.0, 30.0)]
+
+
+def test_a_run_that_heard_of_its_jira_before_waits_in_place() -> None:
+    """Its client is a new one in every slice, and a fetch that is under way is not given up for a short absence."""
+    found = setting(Answer(error=UNREACHED[1]), Answer(body="[1]"), heard=True)
+    assert ask(found) == [1]
+    assert len(found.naps) == 1
+
+
+def test_a_dead_proxy_is_told_as_such() -> None:
+    """At the first try, without its address, which may hold a password."""
+    inner = NewConnectionError(None, "http://user:secret@proxy.example")
+    cause = MaxRetryError(HTTPConnectionPool("acme.example"), PATH, ProxyError("no", inner))
+    found = setting(Answer(error=requests.exceptions.ProxyError(cause)))
+    raised = error_of(found)
+    assert str(raised).startswith("the proxy to acme.example cannot be reached (")
+    assert "proxy.example" not in str(raised)
+    assert found.naps == []
 
 
 @pytest.mark.parametrize("fault", ["[SSL: CERTIFICATE_VERIFY_FAILED] self-signed", "[SSL: WRONG_VERSION_NUMBER]"])

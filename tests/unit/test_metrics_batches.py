@@ -74,7 +74,7 @@ def test_no_issue_and_an_issue_without_a_history_are_read() -> None:
 def test_history_ids_beyond_64_bits_keep_their_order() -> None:
     """Two changes of one instant: the larger id is the later one, however large."""
     some = issue(1, "10-01 → 1", "10-02 → 2", "10-02 → 4")
-    huge = [str(10**30), str(10**29)]
+    huge = [str(10**30), str(9 * 10**29)]  # as text the smaller one comes last
     history = tuple(
         Transition(change.at, int(name), 0, "status", name, *change[5:])
         for change, name in zip(some.transitions, sorted(huge, key=int), strict=True)

@@ -4,8 +4,8 @@ What comes back is JSON or one of our errors: RetryableError (later, perhaps), F
 act). Messages name Jira's host and path, never a query, a body or a credential.
 
 Short waits are slept, a long one gives the worker back; the run takes the number of tries along and ends them (see
-``worker.task``). A Jira that not even a connection leads to, and that has not answered this client before, gives it
-back at once: whoever waits for the run reads the reason there, and nothing is lost, for nothing was begun.
+``worker.task``). A Jira that not even a connection leads to, and that the run has not heard of before, gives it back
+at once: whoever waits for the run reads the reason there.
 
 A wait that Jira names is kept in full. Whatever it says of limits holds all requests of this login, of any worker: it
 has limits for one path and for the whole site, and with one pause for both a burst costs seconds.
@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import NewConnectionError, ProxyError
 
 from worker.errors import FatalError, RetryableError
 from worker.jira import waits
@@ -40,7 +40,7 @@ SHORT_WAIT: Final = 15.0  # a longer one gives the worker back
 LONGEST_SLOT_WAIT: Final = 75.0  # a slice has to end before its time limit
 FIRST_BACKOFF: Final = 2.0
 LAST_BACKOFF: Final = 120.0
-CONNECT_SECONDS: Final = 10.0  # three packets nobody answers: so long for a Jira of which nothing was heard yet
+CONNECT_SECONDS: Final = 10.0  # three packets nobody answers: so long the first try, for a person waits
 USER_AGENT: Final = "flowbeat/0.1"
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
@@ -107,10 +107,12 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         tried: int = 0,
+        heard: bool = False,
     ) -> None:
         """Bind a connection; nothing is sent yet.
 
         ``tried`` is how often the run tried in vain before, with no progress since; who sees progress sets it to 0.
+        ``heard``: this Jira has answered the run before.
         """
         self.connection = connection
         self.tried = tried
@@ -121,7 +123,7 @@ class Client:
         self._now = now
         self._session = session or open_session(connection.concurrency)
         self._auth = _auth(connection, token)
-        self._answered = False
+        self._heard = heard
         url = urlsplit(connection.base_url)
         self._site = url.netloc + url.path.rstrip("/")
 
@@ -145,7 +147,7 @@ class Client:
                 raise
             except RetryableError as error:
                 wait = self._wait_after(error, tried)
-                if wait > SHORT_WAIT or (isinstance(error, _UnreachedError) and not self._answered):
+                if wait > SHORT_WAIT or (isinstance(error, _UnreachedError) and not self._heard):
                     error.retry_after, error.tries = wait, tried - before
                     raise
                 log.warning("jira try again", extra={"path": path, "tried": tried, "wait": wait, "why": str(error)})
@@ -184,12 +186,13 @@ class Client:
     def _exchange(self, method: str, path: str, **content: Any) -> requests.Response:
         url = self.connection.base_url.rstrip("/") + path
         patience = self.connection.timeout_seconds
+        is_first = not self._heard and not self.tried  # its time to connect is that of a handshake too: only once
         try:
             answer = self._session.request(
                 method,
                 url,
                 auth=self._auth,
-                timeout=(patience if self._answered else min(CONNECT_SECONDS, patience), patience),
+                timeout=(min(CONNECT_SECONDS, patience) if is_first else patience, patience),
                 allow_redirects=False,
                 headers={"Accept": "application/json", "User-Agent": USER_AGENT},
                 **content,
@@ -198,7 +201,8 @@ class Client:
             raise self._untrusted(error) from error
         except (requests.ConnectionError, requests.Timeout) as error:
             kind = _UnreachedError if _never_connected(error) else RetryableError
-            raise kind(f"{self._site} cannot be reached ({_reason(error)})") from error
+            way = "the proxy to " if isinstance(error, requests.exceptions.ProxyError) else ""
+            raise kind(f"{way}{self._site} cannot be reached ({_reason(error)})") from error
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
             raise RetryableError(f"{self._site} broke off in the middle of an answer") from error
         except requests.RequestException as error:
@@ -206,7 +210,7 @@ class Client:
                 f"{self._site}: the request could not be made ({type(error).__name__});"
                 f" check base_url and token of connection {self.connection.name!r}"
             ) from error
-        self._answered = True
+        self._heard = True
         return answer
 
     def _untrusted(self, error: requests.exceptions.SSLError) -> RetryableError | FatalError:
@@ -301,8 +305,9 @@ def _auth(connection: Connection, token: str | None) -> AuthBase:
 
 def _never_connected(error: requests.RequestException) -> bool:
     """Whether the way ended before anybody was there; a reset or a silence comes from somebody."""
-    inner = error.args[0] if error.args else None
-    return isinstance(error, requests.ConnectTimeout) or isinstance(getattr(inner, "reason", None), NewConnectionError)
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    below = reason.original_error if isinstance(reason, ProxyError) else reason
+    return isinstance(error, requests.ConnectTimeout) or isinstance(below, NewConnectionError)
 
 
 def _reason(error: BaseException) -> str:
