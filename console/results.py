@@ -36,6 +36,7 @@ NAMES: Final = tuple(field.name for field in fields(MetricResult))
 _BESIDE_WEEKS: Final = 52  # what the other columns of the overview take
 _LEAST_WEEKS: Final = 20  # on a line, however narrow the terminal: its heading has as many letters
 _NAMED: Final = 5  # issues with a finding
+_HALF_A_WEEK: Final = timedelta(days=3.5)
 
 
 @click.command(epilog=f"The metrics: {', '.join(METRIC_TYPES)}.")
@@ -112,7 +113,8 @@ def few(keys: Sequence[str]) -> str:
 
 
 def _place(row: MetricResult) -> tuple[Any, ...]:
-    week = (row.window_start, row.window_end) if row.window_kind == "week" else ()
+    """What there is but one value of; the middle of a week lies in the same week whatever the zone it began in."""
+    week = (row.window_start + _HALF_A_WEEK).isocalendar()[:2] if row.window_kind == "week" else ()
     return (row.metric_type, *week)
 
 

@@ -27,6 +27,7 @@ _COLUMNS: Final = (
     "type",
     "status_id",
     "created",
+    "updated",
     "resolution",
     "resolved",
     "summary",
@@ -51,12 +52,13 @@ class Difference:
 def differences(session: Session, profile: str, issues: Sequence[Issue], watermark: str) -> list[Difference]:
     """Those of the issues, as Jira has them now, whose copy differs though no change explains it.
 
-    A change explains it where ``updated`` differs. An issue that is not stored, or gone, is a difference where it was
-    last updated before the watermark (ISO 8601): the fetch that set it should have found it.
+    A change explains it where ``updated`` differs and is not before the watermark (ISO 8601); before it, the fetch that
+    set it should have found it, as it should have an issue that is not stored, or gone.
     """
     stored = store.standing_issues(session, profile, [issue.issue_id for issue in issues])
     known = [issue for issue in issues if issue.issue_id in stored]
-    same = {issue.issue_id: issue for issue in known if stored[issue.issue_id].updated == issue.updated}
+    plain = (issue for issue in known if not _explained(issue, stored[issue.issue_id].updated, watermark))
+    same = {issue.issue_id: issue for issue in plain}
     hashes = {issue_id: issue.content_hash() for issue_id, issue in same.items()}
     odd = [key for key in same if stored[key].content_hash != hashes[key]]
     copies = store.load_issues(session, profile, odd)
@@ -65,6 +67,10 @@ def differences(session: Session, profile: str, issues: Sequence[Issue], waterma
         *(Difference(copy.issue_id, copy.key, _what(copy, same[copy.issue_id])) for copy in copies),
         *(Difference(issue.issue_id, issue.key, (NOT_STORED,)) for issue in missing),
     ]
+
+
+def _explained(issue: Issue, updated: datetime, watermark: str) -> bool:
+    return issue.updated != updated and iso(issue.updated) >= watermark
 
 
 def gone(session: Session, profile: str, mark: str) -> list[Difference]:

@@ -10,6 +10,7 @@ from models.records import EPOCH, MICROSECOND, Micros, Rules, Window, instant
 SECOND: Final = 1_000_000
 _ONE_DAY: Final = timedelta(days=1)
 _ONE_WEEK: Final = timedelta(days=7)
+_HALF_A_WEEK: Final = _ONE_WEEK // (2 * MICROSECOND)
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 EARLIEST: Final = (datetime.min.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
 LATEST: Final = (datetime.max.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
@@ -99,8 +100,8 @@ def clamped(at: Micros) -> Micros:
 
 
 def week_name(window: Window, zone: ZoneInfo) -> str:
-    """The ISO name of a weekly window, as in ``2026-W40``."""
-    year, week, _ = local_day(window.start, zone).isocalendar()
+    """The ISO name of a weekly window, as in ``2026-W40``, also where the week began in another zone."""
+    year, week, _ = local_day(window.start + _HALF_A_WEEK, zone).isocalendar()
     return f"{year}-W{week:02}"
 
 

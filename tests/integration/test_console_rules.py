@@ -16,7 +16,7 @@ from worker import settings
         ({}, None),
         ({"FLOWBEAT_PROFILES__PAYMENTS__JQL": "project = PAY AND type = Bug"}, None),
         ({"FLOWBEAT_PROFILES__PAYMENTS__FIELDS__POINTS": "customfield_10016"}, None),  # the same field by its id
-        ({"FLOWBEAT_PROFILES__PAYMENTS__FIELDS__DETECTED_AT": "duedate"}, "flowbeat.toml maps a field that was never"),
+        ({"FLOWBEAT_PROFILES__PAYMENTS__FIELDS__DETECTED_AT": "duedate"}, "flowbeat.toml maps a field never fetched"),
         ({"FLOWBEAT_PROFILES__PAYMENTS__STORE_SUMMARIES": "false"}, "store_summaries was changed"),
         ({"FLOWBEAT_CONNECTIONS__SANDBOX__BASE_URL": world.BASE_URL.upper()}, "the copy is of another Jira"),
     ],
@@ -40,7 +40,7 @@ def test_that_all_issues_will_be_read_again_is_foretold(
     assert (operation.kind == "full") is bool(said)
     if says:
         assert str(said).startswith(says)
-        assert str(said).endswith(f"so all {cache.issue_count:,} issues are read from Jira again, once")
+        assert str(said).endswith(f" all {cache.issue_count:,} issues are read from Jira again, once")
 
 
 @pytest.mark.parametrize("words", [("calculate",), ("refresh",)])

@@ -74,9 +74,9 @@ pick = st.integers(0, 10_000)
 class QuickRuntime(Runtime):
     """A runtime whose client sleeps no wait."""
 
-    def client(self, connection: Connection, *more: Any) -> Client:
+    def client(self, connection: Connection, *more: Any, **past: Any) -> Client:
         """The client, awake."""
-        made = super().client(connection, *more)
+        made = super().client(connection, *more, **past)
         made._sleep = lambda _: None
         return made
 

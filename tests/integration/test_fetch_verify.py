@@ -59,6 +59,20 @@ def test_a_copy_that_is_as_jira_is_verifies_without_a_difference(world: World) -
     assert _findings(world) == set()
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_update_of_before_the_last_fetch_explains_nothing(world: World) -> None:
+    """Jira was put back to an older state: no refresh would ever find it, and what is repaired is named."""
+    issue = world.copy()["issues"][0]
+    _change(
+        world,
+        "UPDATE issues SET content_hash = 'odd', updated = '2031-01-01 00:00:00.000000' WHERE issue_id = :it",
+        it=issue.issue_id,
+    )
+    run = _verified(world)
+    assert run.cursor["differences"] == [[issue.key, ["updated"]]]
+    assert world.copy()["issues"][0] == issue
+
+
 def test_every_difference_is_repaired_named_and_counted(world: World, caplog: pytest.LogCaptureFixture) -> None:
     """A column, a field, a history, an issue lost, one that is gone from Jira: five differences, each by name."""
     before = world.copy()

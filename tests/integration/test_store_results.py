@@ -2,12 +2,14 @@
 
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine, text
 from store_rows import PROFILE, after, result
 
+from console.results import newest, week_of
 from models import store
 from models.database import Sessions
 from models.records import MetricResult
@@ -227,6 +229,27 @@ def test_rules_put_back_stand_in_front_again(sessions: Sessions, engine: Engine)
         with engine.connect() as connection:
             shown = connection.execute(text("SELECT rules_hash, run_id FROM weekly_results")).all()
         assert shown == [(named, run_id)]
+
+
+@pytest.mark.parametrize("hours", [-14, -1, 1, 11])
+def test_a_week_is_one_row_whatever_its_zone(sessions: Sessions, engine: Engine, hours: int) -> None:
+    """The profile's zone was changed and the week calculated anew: the view and the command show the later value."""
+    monday = datetime(2026, 3, 2, tzinfo=UTC)
+    utc = result(10, window_start=monday, window_end=monday + timedelta(days=7))
+    shift = timedelta(hours=hours)
+    moved = {"window_start": monday + shift, "window_end": monday + shift + timedelta(days=7)}
+    other = replace(utc, **moved, rules_hash="b" * 32, calculated_at=utc.calculated_at + timedelta(hours=1))
+    next_week = replace(utc, window_start=monday + timedelta(days=7), window_end=monday + timedelta(days=14))
+    _save(sessions, utc, next_week)
+    _save(sessions, other)
+    with engine.connect() as connection:
+        shown = connection.execute(text("SELECT rules_hash FROM weekly_results ORDER BY window_start")).scalars().all()
+    assert shown == ["b" * 32, utc.rules_hash]
+    with sessions() as session:
+        found = newest(store.load_results(session, kind="week"))
+    assert [row.rules_hash for row in found] == shown
+    zone = ZoneInfo("Europe/Zagreb")
+    assert [week_of(row, zone) for row in found] == ["2026-W10", "2026-W11"]
 
 
 def test_a_later_result_of_other_rules_alone_is_a_rival(sessions: Sessions) -> None:

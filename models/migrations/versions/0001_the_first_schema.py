@@ -28,13 +28,18 @@ SELECT profile, metric_type, window_kind, window_start, window_end, rules_hash, 
        value, unit, level, state, message, n_used, n_excluded, exclusions, details, complete, run_id, calculated_at
 FROM (
     SELECT metric_results.*, row_number() OVER (
-        PARTITION BY profile, metric_type, window_start, window_end
+        PARTITION BY profile, metric_type, {week}
         ORDER BY confirmed_as_of DESC, calculated_at DESC, rules_hash
     ) AS place
     FROM metric_results WHERE window_kind = 'week'
 ) AS ranked
 WHERE place = 1
 """
+# The Monday of the week that holds the middle of a window: the same whatever the time zone that the window began in.
+WEEK = {
+    "sqlite": "date(window_start, '+84 hours', '-6 days', 'weekday 1')",
+    "postgresql": "date_trunc('week', window_start AT TIME ZONE 'UTC' + INTERVAL '84 hours')",
+}
 
 
 def upgrade() -> None:
@@ -347,7 +352,7 @@ def upgrade() -> None:
     )
 
     op.execute(LATEST_RESULTS)
-    op.execute(WEEKLY_RESULTS)
+    op.execute(WEEKLY_RESULTS.format(week=WEEK[op.get_bind().dialect.name]))
 
 
 def downgrade() -> None:
