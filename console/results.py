@@ -192,6 +192,7 @@ class About:
     cache: CacheMetadata | None
     first: datetime | None
     findings: Mapping[str, Sequence[str]]
+    strangers: Sequence[str]
 
     @property
     def first_day(self) -> str:
@@ -212,6 +213,7 @@ def _about(current: Stored, session: Session, profile: str, as_of: str | None) -
         cache=store.find_cache(session, profile),
         first=store.first_created(session, profile),
         findings=store.keys_with_findings(session, profile),
+        strangers=rules.strangers(current, session, profile),
     )
 
 
@@ -223,6 +225,7 @@ def _notes(about: About, rows: Sequence[MetricResult], told: Sequence[MetricResu
     moved = rules.moved(about.current, about.profile, about.cache, again)
     return (
         *(f"Note: {sentence}" for sentence in (moved, drift) if sentence),
+        *about.strangers,
         *_messages(told),
         *_unmapped(about, rows),
         *_unknown(about, rows),

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable
 
+from sqlalchemy.orm import Session
+
+from models import store
 from models.metrics.facts import rules_hash
 from models.records import CACHE_VERSION, CacheMetadata, Field, Rules
 from tasks.source import source
 from worker.errors import FatalError
 from worker.jira import fields
+from worker.keys import did_you_mean
 from worker.stored import Stored
 
 
@@ -70,6 +74,25 @@ def reads_all(current: Stored, profile: str, cache: CacheMetadata | None) -> str
     }
     why = next((words for words, holds in reasons.items() if holds), None)
     return why and f"{why} all {cache.issue_count:,} issues are read from Jira again, once"
+
+
+def strangers(current: Stored, session: Session, profile: str) -> list[str]:
+    """A sentence for each configured status that the site does not list: nothing else would tell of a slip there."""
+    found = current.settings.profiles.get(profile)
+    statuses = store.load_statuses(session, profile)
+    if found is None or not statuses:
+        return []
+    names = [status.name for status in statuses]
+    known = {text.casefold() for status in statuses for text in (status.status_id, status.name)}
+    named = {f"workflow.{stage}": words for stage, words in found.rules.workflow.items()}
+    named["deployments.statuses"] = found.rules.deployments.statuses if found.rules.deployments else ()
+    return [
+        f"Note: {key} names {word!r}, which counts only where a history has it, for this Jira lists no such status"
+        f"{did_you_mean(word, names) or '.'}"
+        for key, words in named.items()
+        for word in words
+        if word.casefold() not in known
+    ]
 
 
 def _which(other: int, values: int) -> str:

@@ -41,6 +41,18 @@ def test_the_period_has_a_row_per_metric_in_the_fixed_order(folder: Path) -> Non
     assert {row["as_of"] for row in rows} == {"2026-10-14T12:00:00.000000Z"}
 
 
+def test_a_status_that_jira_does_not_list_is_named_beside_the_values(folder: Path) -> None:
+    """A slip there changes a number and no other command but check would say so; a right name, or an id, is no news."""
+    right = world.say(folder, "results").out
+    assert "lists no such status" not in right
+    slip = {"FLOWBEAT_PROFILES__PAYMENTS__WORKFLOW__WAITING": "in review,Blockd,Waiting for Godot"}
+    said = " ".join(world.say(folder, "results", **slip).out.split())
+    for word, advice in (("Blockd", "; did you mean Blocked?"), ("Waiting for Godot", ".")):
+        beginning = f"Note: workflow.waiting names '{word}', which counts only where a history has it, for this Jira"
+        assert f"{beginning} lists no such status{advice}" in said
+    assert "in review" not in said
+
+
 def test_the_table_shows_value_unit_level_and_coverage(folder: Path) -> None:
     """Values are rounded for people, and are those of the JSON."""
     (row,) = world.say(folder, "results", "--metric", "flow_velocity", "--format", "json").json
