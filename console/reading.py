@@ -23,7 +23,7 @@ from worker.stored import Stored
 
 @contextmanager
 def opened() -> Iterator[tuple[Stored, Session]]:
-    """The runtime and a session that only reads; starts no server and creates no file.
+    """What is stored and a session that only reads; starts no server and creates no file.
 
     Raises ConfigError for a wrong configuration, FatalError where there is no database of ours yet.
     """
