@@ -164,7 +164,9 @@ def _age(current: Runtime, what: str, profile: str, cache: CacheMetadata | None)
 
 def _last_fetch(what: str, profile: str, last: FetchOperation | None) -> Iterator[Line]:
     if last is not None and last.state == "failed":
-        yield Line(what, "bad", f"the last fetch failed: {last.error}", f"then: flowbeat refresh {profile}")
+        yield Line(
+            what, "bad", f"the last fetch failed: {last.error}", f"once that is mended: flowbeat refresh {profile}"
+        )
 
 
 def _quality(session: Session, what: str, profile: str) -> Iterator[Line]:

@@ -28,7 +28,7 @@ from console.render import (
 from models import store
 from models.metrics.facts import UNMAPPED
 from models.metrics.windows import week_name
-from models.records import METRIC_TYPES, CacheMetadata, MetricResult, Window, micros
+from models.records import METRIC_TYPES, CacheMetadata, MetricResult, Run, Window, micros
 from worker.errors import FatalError
 from worker.stored import Stored
 
@@ -193,6 +193,7 @@ class About:
     first: datetime | None
     findings: Mapping[str, Sequence[str]]
     strangers: Sequence[str]
+    refreshed: Run | None
 
     @property
     def first_day(self) -> str:
@@ -214,6 +215,7 @@ def _about(current: Stored, session: Session, profile: str, as_of: str | None) -
         first=store.first_created(session, profile),
         findings=store.keys_with_findings(session, profile),
         strangers=rules.strangers(current, session, profile),
+        refreshed=store.last_ended(session, profile, "refresh"),
     )
 
 
@@ -230,6 +232,7 @@ def _notes(about: About, rows: Sequence[MetricResult], told: Sequence[MetricResu
         *_unmapped(about, rows),
         *_unknown(about, rows),
         *_findings(about),
+        *_failed(about),
         _freshness(about, rows),
     )
 
@@ -273,6 +276,16 @@ def _findings(about: About) -> tuple[str, ...]:
     found = [f"{reason.replace('_', ' ')} in {len(keys):,} ({few(keys)})" for reason, keys in about.findings.items()]
     which = "flowbeat explain says which of them stand behind a number, and what was found."
     return (f"Data quality, by issues: {', '.join(found)}. {which}",)
+
+
+def _failed(about: About) -> tuple[str, ...]:
+    """Why the data is older than it could be."""
+    run = about.refreshed
+    if run is None or run.state != "failed" or run.ended_at is None:
+        return ()
+    return (
+        f"Note: the refresh that ended {moment(run.ended_at, about.zone)} failed: {(run.error or '').rstrip('.')}.",
+    )
 
 
 def _freshness(about: About, rows: Sequence[MetricResult]) -> str:

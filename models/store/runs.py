@@ -43,6 +43,13 @@ def list_runs(session: Session, limit: int) -> list[Run]:
     return [record(Run, row) for row in rows]
 
 
+def last_ended(session: Session, profile: str, kind: str) -> Run | None:
+    """The run of that kind that ended last, well or not."""
+    ended = (RunRow.profile == profile, RunRow.kind == kind, RunRow.ended_at.is_not(None))
+    row = session.execute(_all().where(*ended).order_by(RunRow.ended_at.desc()).limit(1)).first()
+    return None if row is None else record(Run, row)
+
+
 def live_runs(session: Session) -> list[Run]:
     """The runs that have not ended."""
     return [record(Run, row) for row in session.execute(_live())]

@@ -14,6 +14,7 @@ from naive_metrics import Team
 from stored_team import calculated, stored
 
 from console.results import newest
+from models import store
 from models.records import METRIC_TYPES, MetricResult, Rules
 from worker import settings
 
@@ -51,6 +52,21 @@ def test_a_status_that_jira_does_not_list_is_named_beside_the_values(folder: Pat
         beginning = f"Note: workflow.waiting names '{word}', which counts only where a history has it, for this Jira"
         assert f"{beginning} lists no such status{advice}" in said
     assert "in review" not in said
+
+
+def test_a_refresh_that_failed_since_is_told_until_one_ends_well(tmp_path: Path) -> None:
+    """Old values look like any others; a calculation that ended well in between does not make the data newer."""
+    world.configure(tmp_path)
+    with world.world(tmp_path, issues=30) as current:
+        world.refresh(current)
+        told = []
+        for hours, kind, error in ((1, "refresh", "Jira refused it."), (2, "calculate", None), (3, "refresh", None)):
+            run = world.request(current, kind)
+            with current.sessions.begin() as session:
+                store.end_run(session, run.run_id, 1, current.now() + timedelta(hours=hours), error=error)
+            said = " ".join(world.say(tmp_path, "results").out.split())
+            told.append("Note: the refresh that ended 2026-10-14 15:00 failed: Jira refused it." in said)
+    assert told == [True, True, False]
 
 
 def test_the_table_shows_value_unit_level_and_coverage(folder: Path) -> None:
