@@ -1,6 +1,7 @@
 """Issues in the store: written when they differ, whole again when loaded, marked by a census, gone and revived."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Engine, text
@@ -29,6 +30,17 @@ def test_an_issue_comes_back_as_it_was_stored(sessions: Sessions) -> None:
     _save(sessions, wanted)
     assert _load(sessions, "7") == [wanted]
     assert _load(sessions, "7")[0].content_hash() == wanted.content_hash()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_server_west_of_utc_gives_back_the_first_instant(sessions: Sessions, engine: Engine) -> None:
+    """In its own zone that would lie before the year 1, where no datetime is."""
+    with engine.begin() as connection:
+        connection.execute(text(f"ALTER DATABASE {engine.url.database} SET timezone = 'America/Los_Angeles'"))
+    engine.dispose()
+    first = issue(1, created=datetime(1, 1, 1, tzinfo=UTC))
+    _save(sessions, first)
+    assert _load(sessions, "1") == [first]
 
 
 def test_issues_are_loaded_in_the_order_asked_for(sessions: Sessions) -> None:
