@@ -1,7 +1,7 @@
 """What the modules of the store share: records to rows and back, and statements over many rows."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -88,17 +88,17 @@ def insert_rows(session: Session, table: Any, rows: Sequence[Row]) -> None:
         session.connection().execute(insert(table.__table__), rows)
 
 
-def insert_columns(session: Session, table: Any, columns: Mapping[str, Iterable[Any]]) -> None:
+def insert_columns(session: Session, table: Any, values: Mapping[str, Sequence[Any]]) -> None:
     """Insert rows given as columns, whose values are what the driver writes: instants and JSON as text.
 
     Of rows by the thousand SQLAlchemy's and our own conversions, a value at a time, take three times the insert itself.
     """
-    connection, table = session.connection(), table.__table__
+    connection, into = session.connection(), table.__table__
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
-    names, marks = ", ".join(table.c[name].name for name in columns), ", ".join([mark] * len(columns))
-    rows = list(zip(*columns.values(), strict=True))
+    names, marks = ", ".join(into.c[name].name for name in values), ", ".join([mark] * len(values))
+    rows = list(zip(*values.values(), strict=True))
     if rows:
-        connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", rows)  # noqa: S608 - our names
+        connection.exec_driver_sql(f"INSERT INTO {into.name} ({names}) VALUES ({marks})", rows)  # noqa: S608 - our names
 
 
 def written_instants(session: Session, instants: Ints) -> list[str | None]:
