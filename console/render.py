@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import click
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -26,18 +27,22 @@ _STYLES: Final = {"elite": "green", "high": "green", "medium": "yellow", "low": 
 _SPANS: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
 _UNITS: Final = {"per_day": "per day", "per_week": "per week"}
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
+_BETWEEN: Final = 2  # letters between two columns
+_WORD: Final = 16  # letters: longer words may be broken where there is no room, for they are no figure and no key
+_FITTING: Final = 80  # columns that all tables are made for: a word is rather broken than the table wider than that
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of a table: its heading and what it shows of a row; one that shows nothing of any is left out.
 
-    One with a heading that is kept whole (``keep``) stays all the same.
+    One with a heading that is kept whole (``keep``) stays all the same. Where the terminal is too narrow, text is
+    folded between words, and the table becomes wider than the terminal before a figure or a key is cut.
     """
 
     title: str
     cell: Callable[[Row], str]
-    right: bool = False
+    right: bool = False  # figures, and whole like what is kept
     keep: bool = False  # on one line, whole
     clip: bool = False  # on one line, cut where the room ends
     below: Callable[[Row], str] = lambda _row: ""  # on a line of its own under the cell
@@ -174,21 +179,37 @@ def _print_table(console: Console, sheet: Sheet, *, first: bool) -> None:
     if not sheet.rows:
         console.print(Text(sheet.empty))
     elif sheet.columns:
-        console.print(_table(sheet))
+        console.print(_table(sheet, console.width), crop=False)
     for note in sheet.notes:
         console.print(Text(clean(note)))
 
 
-def _table(sheet: Sheet) -> Table:
+def _table(sheet: Sheet, room: int) -> Table:
+    """The rows as a table that is wider than there is ``room`` only where a figure or a key would be cut."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     columns = [column for column in sheet.columns if _has_something(column, sheet.rows)]
-    for column in columns:
+    cells = [[_text(column, row) for row in sheet.rows] for column in columns]
+    for column, shown in zip(columns, cells, strict=True):
+        lines = [line for text in (column.title, *map(str, shown)) for line in text.splitlines()]
+        least = _least(column, lines, narrow=room < _FITTING)
+        fixed = column.keep or least >= max(map(cell_len, lines), default=0)
         justify: Literal["left", "right"] = "right" if column.right else "left"
-        wide = column.fold or None
-        table.add_column(column.title, justify=justify, no_wrap=column.keep, overflow="fold", width=wide)
-    for row in sheet.rows:
-        table.add_row(*(_text(column, row) for column in columns))
+        table.add_column(column.title, justify=justify, no_wrap=fixed, overflow="fold", min_width=least)
+    for line in zip(*cells, strict=True):
+        table.add_row(*line)
+    total = sum(column.min_width or 0 for column in table.columns) + _BETWEEN * (len(columns) - 1)
+    table.width = total if total > room else None  # rich would rather leave columns out
     return table
+
+
+def _least(column: Column, lines: Sequence[str], *, narrow: bool) -> int:
+    """How many letters wide a column of these lines stays: as it is, or for text as wide as the words to keep whole."""
+    if column.keep or column.right or column.fold:
+        return max(map(cell_len, lines), default=1)
+    if column.clip:
+        return cell_len(column.title)
+    words = [word for line in lines for word in line.split() if len(word) <= _WORD]
+    return max((cell_len(word) for word in words if narrow or any(map(str.isdigit, word))), default=1)
 
 
 def _has_something(column: Column, rows: Sequence[Row]) -> bool:
@@ -199,6 +220,8 @@ def _text(column: Column, row: Row) -> Text:
     shown, below = clean(column.cell(row)), clean(column.below(row))
     if below:
         return Text.assemble(shown, "\n", (below, "dim"))
+    if column.fold:
+        return Text("\n".join(shown[start : start + column.fold] for start in range(0, len(shown), column.fold)))
     if column.clip:  # not said of the column, for rich would then narrow all others first
         return Text(shown, no_wrap=True, overflow="ellipsis")
     return Text(shown, style=_STYLES.get(shown, ""))

@@ -1,0 +1,55 @@
+"""The tables on a narrow terminal: wider than it rather than with a figure, a key or an instant that is cut."""
+
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import console_world as world
+import pytest
+
+from models.records import METRIC_TYPES
+
+COMMANDS = [
+    ["results"],
+    ["results", "--window", "weeks"],
+    ["results", "--window", "weeks", "--metric", "flow_load"],
+    ["status"],
+    ["performance"],
+    *(["explain", "payments", metric] for metric in METRIC_TYPES),
+    ["explain", "payments", "flow_efficiency", "--history"],
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A profile with so many issues that keys have four digits and hours a comma."""
+    place = tmp_path_factory.mktemp("narrow")
+    world.configure(place)
+    with world.world(place, issues=1100) as current:
+        world.refresh(current)
+    yield place
+    shutil.rmtree(place)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_every_figure_and_key_is_whole_however_narrow_the_terminal(
+    folder: Path, words: list[str], columns: int
+) -> None:
+    """As often as on a wide one."""
+    wide, narrow = (_told(world.say(folder, *words, columns=width).out) for width in (300, columns))
+    assert wide
+    assert wide - narrow == Counter()
+
+
+def _told(said: str) -> Counter[str]:
+    """The words with a digit in them, less the ``(3)`` that ends a made-up summary, for those are clipped."""
+    return Counter(word for word in re.sub(r"\(\d+\)", "", said).split() if any(map(str.isdigit, word)))
+
+
+def test_words_are_not_broken_either(folder: Path) -> None:
+    """A profile's name and what its run does stay readable."""
+    said = world.say(folder, "status", columns=40).out.split()
+    assert {"payments", "completed"} <= set(said)
