@@ -72,7 +72,7 @@ def _at_work(run: Run) -> str:
         return f"fetching issues {_of(done, total)}".rstrip()
     if part_of(run) == "facts":
         return f"working out facts {_of(done, total)}".rstrip()
-    return f"calculating {run.step.replace('_', ' ')}"
+    return "finishing" if run.step == "finish" else f"calculating {run.step.replace('_', ' ')}"
 
 
 def _share(progress: Mapping[str, Any]) -> float:

@@ -572,7 +572,8 @@ def _lists(fetch: Fetch, _until: float) -> None:
         store.complete_fetch(session, request_id, fetch.current.now())
         return Fetched()
 
-    fetch.commit({"stage": "end"}, rows, step="facts", restarts=0, state="queued")
+    # The count of issues read is none of issues worked out.
+    fetch.commit({"stage": "end"}, rows, step="facts", restarts=0, state="queued", progress={})
     with fetch.current.reads() as session:
         operation = store.find_fetch(session, request_id)
     if operation is not None:

@@ -18,6 +18,7 @@ from rich.console import Console
 from console import progress, waiting
 from models import store
 from models.records import METRIC_TYPES, CalculationPerformance, FetchOperation, PerformanceThreshold, Run
+from tasks import calculate, fetch
 from worker.runtime import Runtime
 
 WHY = "acme.example refused the login; check email and token of connection 'acme'"
@@ -86,6 +87,26 @@ def test_a_run_without_a_sign_of_its_worker_says_so() -> None:
     run = Run(str(uuid.uuid4()), "payments", "refresh", "running", "fetch", 1, world.NOW, world.NOW)
     assert progress.words(run, world.NOW + timedelta(seconds=9)) == "fetching issues"
     assert progress.words(run, world.NOW + timedelta(seconds=16)).startswith("no sign of its worker for 16 s")
+
+
+def test_the_bar_of_a_run_never_goes_back(tmp_path: Path) -> None:
+    """From fetch to facts: how many issues were read says nothing of how many were worked out."""
+    world.configure(tmp_path)
+    seen = []
+    with world.world(tmp_path, issues=60) as current:
+        run = world.request(current, "refresh")
+        fetch.work(current, run)
+        seen.append(world.found(current, run))
+        calculate.work(current, seen[-1])
+        seen.append(world.found(current, run))
+        while seen[-1].step != "finish":
+            calculate.metric_step(current, seen[-1])
+            seen.append(world.found(current, run))
+    told = [progress.words(replace(each, state="running"), world.NOW) for each in seen]
+    shares = [progress.percent(each) for each in seen]
+    assert shares == sorted(shares)
+    assert (seen[0].step, shares[0], told[0]) == ("facts", 70, "working out facts")
+    assert (told[1], told[-1]) == ("calculating deployment frequency", "finishing")
 
 
 def test_why_a_run_pauses_stands_above_its_bar_once(folder: Path, tmp_path: Path) -> None:
