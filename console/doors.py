@@ -48,7 +48,9 @@ def flower(flower_args: tuple[str, ...]) -> None:
     Set FLOWER_BASIC_AUTH=user:password to choose the password; else one is made up and shown. Started in this way, and
     not by celery, it hides secrets and people, and logs where the others do.
     """
-    settings.require_file(settings.load(None, os.environ))  # before a password is shown
+    # Before a password is shown:
+    settings.require_file(settings.load(None, os.environ))
+    _require_free_port(flower_args)
     if not any(name.startswith("FLOWER_BASIC_AUTH") for name in os.environ) and not _logs_in(flower_args):
         password = secrets.token_urlsafe(12)
         # By environment, for a command line can be read by everyone on the machine.
@@ -115,6 +117,27 @@ def _run_flower(*args: str) -> None:
         main()
     finally:
         current.close()
+
+
+def _require_free_port(args: tuple[str, ...]) -> None:
+    """Raise ConfigError where Flower could not listen; what it says itself names neither port nor option."""
+    from tornado.netutil import bind_sockets  # noqa: PLC0415 - Flower's own web server; the other doors need none
+
+    port = _value(args, "--port") or os.environ.get("FLOWER_PORT") or "5555"
+    if not port.isdecimal() or _says(args, "--unix-socket") or _says(args, "--unix_socket"):
+        return
+    address = _value(args, "--address") or "127.0.0.1"
+    try:
+        listening = bind_sockets(int(port), address)
+    except OSError as error:
+        sentence = f"--port {port} at {address}: {error.strerror}; choose another, or 0 for any free"
+        raise ConfigError(sentence) from error
+    for one in listening:
+        one.close()
+
+
+def _value(args: tuple[str, ...], name: str) -> str | None:
+    return next((each.partition("=")[2] for each in reversed(args) if each.startswith(f"{name}=")), None)
 
 
 def _logs_in(args: tuple[str, ...]) -> bool:

@@ -214,7 +214,7 @@ def _moment(current: Runtime, profile: str, text: str) -> datetime:
     try:
         moment = instant(parse_as_of(text, zone))
     except ValueError as error:
-        raise ConfigError(f"--as-of {text}: {error}") from error
+        raise ConfigError(f"--{error}") from error
     if moment > current.now():
         raise ConfigError(f"--as-of {text} is not over yet: leave it out, or name an earlier day or instant")
     return moment

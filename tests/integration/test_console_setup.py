@@ -1,5 +1,6 @@
 """The commands init and migrate: a configuration that loads, a schema that is whole, nothing overwritten."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +104,18 @@ def test_a_wrong_folder_is_named_and_left_as_it_was(tmp_path: Path, words: str) 
     assert f"there is no flowbeat.toml in {tmp_path}, and FLOWBEAT_CONFIG names none" in said.err
     assert said.err.rstrip().endswith("write one here: flowbeat init")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("way", ["option", "variable"])
+def test_flower_at_a_taken_port_says_which_before_it_shows_a_password(tmp_path: Path, way: str) -> None:
+    """In one line that names port and address, however the port was chosen."""
+    world.configure(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        words, environ = ([f"--port={port}"], {}) if way == "option" else ([], {"FLOWER_PORT": port})
+        said = world.say_apart(tmp_path, "flower", *words, **environ)
+    sentence = f"--port {port} at 127.0.0.1: Address already in use; choose another, or 0 for any free"
+    assert (said.code, said.err) == (2, f"flowbeat: {sentence}\n")
 
 
 @pytest.mark.parametrize(("config", "sentence"), [(None, "there is no flowbeat.toml in"), ("jqll = 1", "jqll is not")])
