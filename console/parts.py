@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from console import evidence
+from console import evidence, reading
 from console.evidence import OF_DEPLOYMENTS, Question, Traced
 from console.render import NOTHING, Column, Row, Sheet, moment, number, unit
 from models.metrics.calculate import Explanation
@@ -116,7 +116,7 @@ def adds_up(view: View) -> str:
     """How the parts give the value, with the figures a person can check."""
     used, measured, window = view.found.used, view.measured, view.measured.window
     if measured.value is None:
-        return str(measured.message)
+        return reading.for_profile(str(measured.message), view.profile)
     width = window.effective_end - window.start
     total, base = sum(part.value for part in used), sum(part.base for part in used)
     ways: Mapping[str, Callable[[], str]] = {

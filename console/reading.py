@@ -82,6 +82,11 @@ def zone_of(current: Stored, profile: str) -> ZoneInfo:
     return ZoneInfo(found.rules.timezone if found else current.settings.timezone)
 
 
+def for_profile(message: str, profile: str) -> str:
+    """A stored message with the profile's name in place of ``<name>``: what calculates a metric does not know it."""
+    return message.replace("[profiles.<name>.", f"[profiles.{profile}.")
+
+
 def as_of_option(text: str | None, zone: ZoneInfo) -> datetime | None:
     """The instant of an ``--as-of``; raises click's usage error for what is neither day nor instant."""
     try:

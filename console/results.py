@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -164,8 +165,9 @@ def _nothing(session: Session, profile: str | None, kind: str) -> str:
 def _show(form: Format, sheets: Mapping[str, Sheet], told: Mapping[str, "About"], metric: str | None) -> None:
     """For programs the rows of all profiles are one list, for each row names its own."""
     if form == "table":
-        by_week = {name: _overview(told[name], sheet) for name, sheet in sheets.items() if _is_weekly(sheet)}
-        show(form, sheets if metric else {**sheets, **by_week})
+        weekly = {name: sheet for name, sheet in sheets.items() if _is_weekly(sheet)}
+        by_week = {name: _listed(sheet) if metric else _overview(told[name], sheet) for name, sheet in weekly.items()}
+        show(form, {**sheets, **by_week})
         return
     first, *_ = sheets.values()
     show(form, replace(first, rows=[row for sheet in sheets.values() for row in sheet.rows]))
@@ -228,7 +230,7 @@ def _notes(about: About, rows: Sequence[MetricResult], told: Sequence[MetricResu
     return (
         *(f"Note: {sentence}" for sentence in (moved, drift) if sentence),
         *about.strangers,
-        *_messages(told),
+        *_messages(about, told),
         *_unmapped(about, rows),
         *_unknown(about, rows),
         *_findings(about),
@@ -237,13 +239,14 @@ def _notes(about: About, rows: Sequence[MetricResult], told: Sequence[MetricResu
     )
 
 
-def _messages(rows: Sequence[MetricResult]) -> tuple[str, ...]:
+def _messages(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
     """Each message once, with the metrics it is about."""
-    about: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for row in rows:
-        if row.message and row.metric_type not in about.setdefault(row.message, []):
-            about[row.message].append(row.metric_type)
-    return tuple(f"{', '.join(metrics)}: {message}" for message, metrics in about.items())
+        message = reading.for_profile(row.message or "", about.profile)
+        if message and row.metric_type not in found.setdefault(message, []):
+            found[message].append(row.metric_type)
+    return tuple(f"{', '.join(metrics)}: {message}" for message, metrics in found.items())
 
 
 def _unmapped(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
@@ -310,36 +313,69 @@ def _sheet(about: About, rows: Sequence[MetricResult], metric: str | None) -> Sh
     return Sheet((*NAMES, "week"), weeks, _weeks(about), f"{title} ({about.zone.key})", notes)
 
 
+def _listed(sheet: Sheet) -> Sheet:
+    """A line for each week, and one for the weeks between two of which nothing is stored."""
+    rows = list(sheet.rows[:1])
+    for before, row in pairwise(sheet.rows):
+        missing = _weeks_between(before["week"], row["week"])
+        rows += [_gap(row, missing), row] if missing > 0 else [row]
+    return replace(sheet, rows=rows)
+
+
+def _gap(following: Row, count: int) -> Row:
+    """A row in place of the weeks before another that nothing was calculated of."""
+    weeks = "1 week" if count == 1 else f"{count:,} weeks"
+    return {**following, "week": weeks, "value": None, "level": None, "state": "no_stored_value", "complete": True}
+
+
+def _weeks_between(earlier: str, later: str) -> int:
+    """How many weeks lie between two, by their ISO names."""
+    return (date.fromisoformat(later) - date.fromisoformat(earlier)).days // 7 - 1
+
+
 def _overview(about: About, sheet: Sheet) -> Sheet:
     """A line for each metric in place of one for each week: how it went, and its last two values."""
-    weeks = list(dict.fromkeys(row["week"] for row in sheet.rows))
+    weeks = sorted({row["week"] for row in sheet.rows})
     unknown = len({row["week"] for row in sheet.rows if about.is_unknown(row)})
     series = {metric: _series(sheet.rows, metric, weeks) for metric in METRIC_TYPES}
     rows = [{"metric": metric, "weeks": found} for metric, found in series.items() if any(found)]
-    title = f"{about.profile}: {weeks[0]} to {weeks[-1]}, {len(weeks)} weeks"
+    total = _weeks_between(weeks[0], weeks[-1]) + 2  # with the two themselves
+    count = f"{len(weeks):,}" if total == len(weeks) else f"{len(weeks):,} of {total:,}"
+    title = f"{about.profile}: {weeks[0]} to {weeks[-1]}, {count} weeks"
     look = f"flowbeat results {about.profile} --window weeks{about.as_of} --metric M"
-    hint = f"A dot is a week without a value. Each week of a metric M: {look}"
-    return replace(sheet, rows=rows, columns=_overview_columns(weeks, unknown), title=title, notes=(hint, *sheet.notes))
+    gap = "" if total == len(weeks) else " A blank stands for weeks that nothing is stored of."
+    hint = f"A dot is a week without a value.{gap} Each week of a metric M: {look}"
+    columns = _overview_columns(_places(weeks), unknown)
+    return replace(sheet, rows=rows, columns=columns, title=title, notes=(hint, *sheet.notes))
 
 
-def _overview_columns(weeks: Sequence[str], unknown: int) -> tuple[Column, ...]:
+def _places(weeks: Sequence[str]) -> list[str]:
+    """The weeks, and nothing once wherever others lie between two of them."""
+    places = list(weeks[:1])
+    for before, week in pairwise(weeks):
+        places += ["", week] if _weeks_between(before, week) > 0 else [week]
+    return places
+
+
+def _overview_columns(places: Sequence[str], unknown: int) -> tuple[Column, ...]:
     """The weeks stand on as many lines as the terminal needs, the oldest above, each line headed by its span."""
     room = max(_LEAST_WEEKS, terminal().width - _BESIDE_WEEKS)
-    lines = -(-len(weeks) // room)
-    size = -(-len(weeks) // lines)
-    spans = [weeks[start : start + size] for start in range(0, len(weeks), size)]
+    lines = -(-len(places) // room)
+    size = -(-len(places) // lines)
+    spans = [list(filter(None, places[start : start + size])) for start in range(0, len(places), size)]
     title = "\n".join(f"{some[0]} – {some[-1]}" for some in spans) if lines > 1 else ""
     return (
         Column("metric", lambda row: row["metric"], keep=True),
-        Column(title, lambda row: sparkline(_values(row), unknown), fold=size),
+        Column(title, lambda row: _line(row, places, unknown), fold=size),
         Column("last week", lambda row: _last(row, complete=True), right=True),
         Column("now", lambda row: _last(row, complete=False), right=True),
         Column("unit", lambda row: unit(row["metric"]), keep=True),
     )
 
 
-def _values(row: Row) -> list[float | None]:
-    return [week and week["value"] for week in row["weeks"]]
+def _line(row: Row, places: Sequence[str], unknown: int) -> str:
+    marks = iter(sparkline([week and week["value"] for week in row["weeks"]], unknown))
+    return "".join(next(marks) if week else " " for week in places)
 
 
 def _series(rows: Sequence[Row], metric: str, weeks: Sequence[str]) -> list[Row | None]:
@@ -354,8 +390,8 @@ def _period_title(about: About, rows: Sequence[MetricResult]) -> str:
 
 
 def _coverage(row: Row) -> str:
-    """Used ÷ candidates; without a rule that says what a candidate is there is neither."""
-    if row["state"] in ("missing_mapping", "calculation_error"):
+    """Used ÷ candidates; without a rule that says what a candidate is there is neither, nor without a calculation."""
+    if row["state"] in ("missing_mapping", "calculation_error", "no_stored_value"):
         return NOTHING
     return f"{row['n_used']:,}/{row['n_used'] + row['n_excluded']:,}"
 

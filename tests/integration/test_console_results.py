@@ -19,6 +19,7 @@ from models.records import METRIC_TYPES, MetricResult, Rules
 from worker import settings
 
 AS_OF = "2026-10-01"
+TWO_WEEKS = {"FLOWBEAT_PROFILES__PAYMENTS__HISTORY_WEEKS": "2"}
 WEEKS = 14  # the twelve before NOW, and the two that only the earlier as-of looked back to
 
 
@@ -94,6 +95,8 @@ def test_a_message_stands_once_below_the_table(folder: Path) -> None:
     period, weeks = (world.say(folder, "results", "--window", window).out for window in ("period", "weeks"))
     for said in (period, weeks):
         assert said.count("mttr: Nothing says what an incident is") == 1
+        assert "[profiles.payments.incidents]" in said
+        assert "<name>" not in said
     assert "missing mapping" in period
 
 
@@ -164,6 +167,8 @@ def test_a_calculation_of_a_day_that_is_not_over_is_refused_before_anything_is_q
     assert said.code == 2
     assert "--as-of 2999-01-01 is not over yet" in said.err
     assert "2999" not in world.say(folder, "status", "--format", "json").out
+    said = world.say_apart(folder, "calculate", "payments", "--as-of", "tomorrow")
+    assert (said.code, said.err.startswith("flowbeat: --as-of 'tomorrow' is neither a day")) == (2, True)
 
 
 def test_results_of_days_and_rules_stand_side_by_side(tmp_path: Path, migrated_file: Path) -> None:
@@ -196,7 +201,7 @@ def test_results_of_days_and_rules_stand_side_by_side(tmp_path: Path, migrated_f
     [
         (["results", "payment"], "did you mean payments?"),
         (["results", "--metric", "leadtime"], "did you mean lead_time?"),
-        (["results", "--as-of", "gestern"], "--as-of 'gestern' is neither a day"),
+        (["results", "--as-of", "gestern"], "Error: --as-of 'gestern' is neither a day"),
     ],
 )
 def test_a_name_nobody_knows_is_bad_usage(folder: Path, words: list[str], advice: str) -> None:
@@ -237,6 +242,7 @@ def test_a_metric_without_its_mapping_has_no_coverage(folder: Path) -> None:
     assert shown[1:] == ["–", "hours", "–", "missing", "mapping"]
     said = world.say(folder, "explain", "payments", "mttr").out
     assert "missing mapping; as of 2026-10-14 14:00" in said
+    assert "add [profiles.payments.incidents]" in said
     assert "candidates" not in said
 
 
@@ -312,6 +318,25 @@ def test_all_weeks_are_shown_on_as_many_lines_as_it_takes(tmp_path: Path, migrat
         assert found == "–" * 9 + "█" * 41 + "▁▁"  # begun in the tenth week, done in the last but one
         assert max(map(len, lines)) <= columns
         assert ("2025-W45 – 2026-W18" in lines[1]) is (size == 26)
+
+
+def test_weeks_that_nothing_was_calculated_of_are_a_gap(tmp_path: Path, migrated_file: Path) -> None:
+    """Two weeks of the spring of 2024, then three of the autumn of 2026: as a blank, as a line, and in the count."""
+    item = issue(1, "10-01 → 2", "10-20 → 4")
+    with stored(tmp_path, migrated_file, Team((item,), STATUSES), Rules(history_weeks=3), time("11-01")) as current:
+        other = replace(current, settings=settings.load(tmp_path / "flowbeat.toml", TWO_WEEKS))
+        calculated(other, datetime(2024, 3, 31, 12, tzinfo=UTC))
+    for columns in (60, 80):
+        overview = world.say(tmp_path, "results", "--window", "weeks", columns=columns).out
+        assert overview.startswith("payments: 2024-W12 to 2026-W44, 5 of 137 weeks\n")
+        assert "flow_load             –– █▁▁  " in overview
+        assert "A blank stands for weeks that nothing is stored of." in " ".join(overview.split())
+    words = ("results", "--window", "weeks", "--metric", "flow_load")
+    listed = [line.split() for line in world.say(tmp_path, *words).out.splitlines()[3:9]]
+    assert [line[0] for line in listed] == ["2024-W12", "2024-W13", "132", "2026-W42", "2026-W43", "2026-W44"]
+    assert listed[2] == ["132", "weeks", "–", "–", "no", "stored", "value"]
+    assert len(world.say(tmp_path, *words, "--format", "json").json) == 5
+    assert len(world.say(tmp_path, *words, "--format", "csv").csv) == 5
 
 
 def test_weeks_before_the_first_issue_are_marked(tmp_path: Path, migrated_file: Path) -> None:
