@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -23,6 +24,14 @@ _NAMES: Final = ("timestamp", "level", "module", "function", "line", "message", 
 _AGO: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 # In readable lines these say nothing that the line does not say (``data`` is Celery's), or nothing to a person.
 _UNSAID: Final = ("request_id", "task_id", "task_name", "data")
+# Celery shows the whole way to a lost connection, again for each message it held; its one line says all of it. What it
+# restarts after a loss, and then only, may stumble over what is gone with any error.
+_OF_CONNECTION: Final = re.compile(r"(celery\.worker\.consumer|kombu)\.|celery\.worker\.request Couldn't (ack|reject) ")
+_OF_RESTART: Final = "celery.bootsteps Error on restarting "
+_LOST: Final = re.compile(
+    r"((redis|kombu)\.exceptions\.)?(ConnectionError|TimeoutError|BusyLoadingError|OperationalError|"
+    r"ConnectionResetError|ConnectionRefusedError|BrokenPipeError)\b"
+)
 
 
 @click.command("logs")
@@ -53,7 +62,7 @@ COMMANDS: tuple[click.Command, ...] = (logs_command,)
 
 
 def line(entry: dict[str, Any]) -> str:
-    """An entry as a line for a person, in local time; an exception follows, indented."""
+    """An entry as a line for a person, in local time; an exception follows, indented, unless Redis was only away."""
     at = datetime.fromisoformat(entry["timestamp"]).astimezone()
     level = str(entry.get("level", ""))
     context = entry.get("context") or {}
@@ -61,7 +70,15 @@ def line(entry: dict[str, Any]) -> str:
     head = f"{at:%Y-%m-%d %H:%M:%S} {click.style(f'{level:<8}', fg=_COLOURS.get(level))} "
     text = head + clean(str(entry.get("message", ""))) + (click.style(f"  {said}", dim=True) if said else "")
     trace = str(entry.get("exception") or "").rstrip().splitlines()
+    if trace and _tells_of_a_loss(entry, trace[-1]):
+        return text + click.style("  (traceback: --format json)", dim=True)
     return "\n".join([text, *(f"    {clean(each)}" for each in trace)])
+
+
+def _tells_of_a_loss(entry: dict[str, Any], raised: str) -> bool:
+    """Whether Celery says that its connection to Redis was lost, which it mends by itself."""
+    told = f"{entry.get('module')} {entry.get('message')}"
+    return told.startswith(_OF_RESTART) or bool(_OF_CONNECTION.match(told) and _LOST.match(raised))
 
 
 def _near(profile: str | None, known: Mapping[str, object]) -> str:

@@ -34,6 +34,35 @@ def test_a_line_has_time_level_message_and_context(folder: Path) -> None:
     assert trace == ["    Traceback", "    ValueError: x"]
 
 
+GONE = "redis.exceptions.ConnectionError: the connection to Redis is gone"
+NONE = "AttributeError: 'NoneType' object has no attribute 'channel'"
+
+
+@pytest.mark.parametrize(
+    ("module", "message", "raised", "lines"),
+    [
+        ("celery.worker.request", "Couldn't ack '78e6'", GONE, 1),
+        ("celery.worker.request", "Couldn't reject '78e6'", "BrokenPipeError: [Errno 32] Broken pipe", 1),
+        ("celery.worker.consumer.consumer", "Connection to broker lost", "kombu.exceptions.OperationalError: x", 1),
+        ("kombu.transport.redis", "will retry", "ConnectionResetError: [Errno 104] Connection reset by peer", 1),
+        ("celery.bootsteps", f"Error on restarting Gossip: {NONE}", NONE, 1),
+        ("celery.bootsteps", f"Error on stopping Gossip: {NONE}", NONE, 3),
+        ("celery.worker.request", "Task handler raised error", GONE, 3),
+        ("celery.worker.request", "Couldn't ack '78e6'", "ValueError: task_done() called too many times", 3),
+        ("celery.worker.worker", "Unrecoverable error", GONE, 3),
+        ("celery.app.trace", "Task tasks.fetch.slice raised unexpected", GONE, 3),
+        ("worker.task", "attempt failed", GONE, 3),
+        ("worker.task", "attempt failed", "requests.exceptions.ConnectionError: no route", 3),
+    ],
+)
+def test_a_lost_connection_of_celery_is_one_line(module: str, message: str, raised: str, lines: int) -> None:
+    """Which says where its traceback is; what nobody mends by itself shows it, first of all an error of ours."""
+    entry = _entry(EARLY, "ERROR", message)
+    shown = line({**entry, "module": module, "exception": f"Traceback (most recent call last):\n{raised}\n"})
+    assert len(shown.splitlines()) == lines
+    assert ("(traceback: --format json)" in shown) == (lines == 1)
+
+
 def test_the_entries_of_a_run_are_found_by_the_beginning_of_its_id(folder: Path) -> None:
     """As status shows it; the others are left out."""
     run = "5e1f7a34-1c2d-4e5f-8a9b-000000000001"
