@@ -106,13 +106,20 @@ def carried_out(current: Runtime, wish: Wish, console: Console) -> Iterator[list
         if own.outdated:
             names = ", ".join(own.outdated)
             console.print(f"{names} works with another configuration than {current.settings.path}; restart it")
-        ids = [_enqueue(current, wish, profile, console, own.serve).run_id for profile in wish.profiles]
-        yield waiting.until_ended(current, ids, console, own.serve)
+        try:
+            ids = [_enqueue(current, wish, profile, console, own.serve).run_id for profile in wish.profiles]
+            runs = waiting.until_ended(current, ids, console, own.serve)
+        except KeyboardInterrupt:
+            if own.pid is not None:
+                console.print(workers.LEAVING, highlight=False)
+            raise
+        yield runs
 
 
 def _carry_out(current: Runtime, wish: Wish, *, no_wait: bool) -> None:
     console = Console(stderr=True)
     try:
+        current.redis.ping()  # a Redis that is away is told at once, not after a search for its workers
         _announce(current, wish, console)
         if no_wait:
             _enqueue_only(current, wish)
@@ -191,6 +198,7 @@ def _request(current: Runtime, wish: Wish, profile: str) -> tuple[Run, bool]:
     from worker.app import app  # noqa: PLC0415 - see carried_out
 
     moment = wish.as_of.get(profile)
+    current.redis.ping()  # a command that Redis refuses leaves no run behind
     run, new = steps.request(current.sessions, profile, wish.kind, current.now(), as_of=moment, **wish.options)
     if new:
         steps.enqueue(app, run.run_id, run.attempt, run.step)

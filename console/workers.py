@@ -24,6 +24,8 @@ CONCURRENCY: Final = 2
 MAX_STARTS: Final = 5
 WARM_SECONDS: Final = 10.0
 COLD_SECONDS: Final = 5.0
+_BOTH: Final = WARM_SECONDS + COLD_SECONDS
+LEAVING: Final = f"Leaving: its worker may need up to {_BOTH:.0f} s to end; Ctrl-C again leaves at once"
 
 
 def answering() -> tuple[list[str], list[str]]:
@@ -112,10 +114,11 @@ class OwnWorker:
         self._words.parent.mkdir(parents=True, exist_ok=True)
         name = f"waiting-{os.getpid()}-{self._starts}@%h"
         command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "-n", name, "-c", str(CONCURRENCY)]
-        # In a session of its own, so that Ctrl-C reaches only us; we pass it on.
+        quiet = ("--loglevel", "WARNING", "--without-mingle", "--without-gossip")
+        # In a session of its own, so that Ctrl-C reaches only us; we pass it on. If we are killed, it leaves by itself.
         with self._words.open("wb") as words:
             return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-                [*command, "--loglevel", "WARNING", "--without-mingle", "--without-gossip"],
+                [*command, *quiet, "--leave-with", str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=words,
                 stderr=words,

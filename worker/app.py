@@ -4,10 +4,17 @@ import atexit
 import contextlib
 import gc
 import os
+import signal
 import sys
+import threading
+import time
+import warnings
 from typing import Any, Final
 
-from celery import Celery, signals
+import click
+from celery import Celery, bootsteps, signals
+from celery.exceptions import CPendingDeprecationWarning, WorkerShutdown
+from celery.worker import state
 from redis.exceptions import RedisError
 
 from models.database import migrate
@@ -22,8 +29,37 @@ PATIENCE: Final = 20.0
 # Few tries, for one at a Redis that hangs takes as long as its time-out; of one that is gone they end after PATIENCE.
 PATIENT: Final = {"max_retries": 8, "interval_start": 0.5, "interval_step": 0.6, "interval_max": 4.0}
 
+PARENT_SECONDS: Final = 1.0  # how often a worker that serves one command looks whether that is still there
+
+
+class Leaving(bootsteps.StartStopStep):
+    """Ends a worker, warm, when the process that started it for itself is gone: a kill -9 tells no child of it.
+
+    Its start is the moment from which Celery heeds SIGTERM.
+    """
+
+    def __init__(self, parent: Any, leave_with: int | None = None, **options: Any) -> None:
+        """Take the process id of ``--leave-with``; without one the worker stays."""
+        super().__init__(parent, **options)
+        self._parent = leave_with
+        self.enabled = leave_with is not None
+
+    def start(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
+        """Begin to look; a thread ends with its process."""
+        threading.Thread(target=self._leave, name="leave-with", daemon=True).start()
+
+    def _leave(self) -> None:
+        while os.getppid() == self._parent:
+            time.sleep(PARENT_SECONDS)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+
 app = Celery("flowbeat")
 app.config_from_object("celeryconfig")
+app.steps["worker"].add(Leaving)
+app.user_options["worker"].add(
+    click.Option(["--leave-with"], type=int, metavar="PID", help="End when this process, its parent, is gone.")
+)
 
 
 @app.add_defaults
@@ -70,6 +106,16 @@ def _begin(**_: Any) -> None:
     atexit.register(current.close)  # the last to leave stops the embedded server; children leave without it
 
 
+@signals.celeryd_after_setup.connect
+def _keep_to_the_point(**_: Any) -> None:
+    """Celery asks at each lost connection whether a setting is meant; celeryconfig.py says why it is.
+
+    Not earlier, for to set up logging Celery turns on all such warnings.
+    """
+    asked = "(?s).*worker_cancel_long_running_tasks_on_connection_loss"
+    warnings.filterwarnings("ignore", asked, CPendingDeprecationWarning)
+
+
 @signals.worker_ready.connect
 def _worker_ready(sender: Any = None, **_: Any) -> None:
     _tell_configuration(sender.hostname)
@@ -93,6 +139,16 @@ def _tell_configuration(node: str) -> None:
 def _take_back_configuration(sender: Any = None, **_: Any) -> None:
     with contextlib.suppress(RedisError):
         runtime.current().redis.hdel(CONFIGURED, sender.hostname)
+
+
+@signals.worker_shutdown.connect
+def _end_well(sender: Any = None, **_: Any) -> None:
+    """One Ctrl-C is how a person ends a worker: Celery lets it finish, and then calls that a failure (exit code 1).
+
+    The flag of its signal handlers and its own exception tell this end from one by an error, which also comes by here.
+    """
+    if vars(state)["should_stop"] is not None and isinstance(sys.exception(), WorkerShutdown):
+        sender.exitcode = 0
 
 
 @signals.worker_init.connect

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from world import World, eventually
 
 from models.records import METRIC_TYPES
@@ -105,6 +106,10 @@ def test_a_worker_survives_a_restart_of_redis_with_a_message_in_hand(make_world:
     # One run, or two: the worker too brings the server back, and may end its run before the second is asked for.
     eventually(lambda: set(world.rows("select state from runs")) == {("completed",)}, 90)
     assert worker.poll() is None
+    told = world.run("logs", "--level", "warning").stdout
+    assert "Connection to broker lost" in told
+    assert "Traceback" not in told
+    assert "CPendingDeprecationWarning" not in told
 
 
 def test_a_wait_outlives_its_server(make_world: Callable[..., World]) -> None:
@@ -157,13 +162,15 @@ def test_a_step_message_of_an_older_attempt_does_nothing(make_world: Callable[..
 
 
 def test_ctrl_c_leaves_the_run_for_later_and_says_so(make_world: Callable[..., World]) -> None:
-    """An interrupted wait ends the worker it ran; the run stays, and a later refresh ends it."""
+    """An interrupted wait says at once what it waits for; the run stays, and a later refresh ends it."""
     world = make_world(latency=0.4, silent=5, issues=900)
     waiting = world.start("refresh")
     eventually(lambda: world.has("issues"))
     waiting.send_signal(signal.SIGINT)
+    said = world.folder / "refresh.out"
+    eventually(lambda: "Ctrl-C again leaves at once\n" in said.read_text() and waiting.poll() is None, 1.5)
     assert waiting.wait(60) == 130
-    assert b"flowbeat status" in (world.folder / "refresh.out").read_bytes()
+    assert "flowbeat status" in said.read_text()
     assert world.rows("select state in ('queued', 'running', 'waiting') from runs") == [(1,)]
     assert world.run("refresh").returncode == 0
     assert world.rows("select count(*), max(state) from runs") == [(1, "completed")]
@@ -205,7 +212,55 @@ def test_a_terminated_wait_takes_its_worker_with_it(make_world: Callable[..., Wo
     eventually(lambda: world.has("issues"))
     waiting.terminate()
     assert waiting.wait(60) == 130
-    left = [
-        process for process in Path("/proc").iterdir() if process.name.isdigit() and _cwd(process) == str(world.folder)
-    ]
-    assert left == []
+    assert left(world.folder) == []
+
+
+def test_a_second_ctrl_c_leaves_at_once(make_world: Callable[..., World]) -> None:
+    """Jira takes its time and the worker with it; who will not wait need not, and it ends by itself."""
+    world = make_world(latency=3)
+    waiting = world.start("refresh")
+    eventually(lambda: world.has("runs") and world.rows("select state from runs") == [("running",)])
+    waiting.send_signal(signal.SIGINT)
+    eventually(lambda: "Ctrl-C again leaves at once" in (world.folder / "refresh.out").read_text())
+    waiting.send_signal(signal.SIGINT)
+    assert waiting.wait(2) == 130
+    assert left(world.folder) != []
+    eventually(lambda: left(world.folder) == [], 90)
+
+
+def test_a_killed_wait_leaves_no_worker_behind(make_world: Callable[..., World]) -> None:
+    """A kill -9 is told to nobody: the worker of the wait sees it and ends, with the server it was the last to use."""
+    world = make_world(latency=0.4, silent=5, issues=900)
+    waiting = world.start("refresh")
+    eventually(lambda: world.has("issues"))
+    waiting.kill()
+    waiting.wait()
+    eventually(lambda: left(world.folder) == [], 30)
+    assert world.rows("select state in ('queued', 'running', 'waiting') from runs") == [(1,)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_worker_told_to_end_has_not_failed(make_world: Callable[..., World], number: signal.Signals) -> None:
+    """One Ctrl-C or a service manager's SIGTERM: whoever supervises it sees exit code 0."""
+    world = make_world()
+    worker = world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
+    eventually(lambda: any("ready." in line["message"] for line in world.log_lines()))
+    worker.send_signal(number)
+    assert worker.wait(30) == 0
+
+
+@pytest.mark.parametrize("words", [("refresh",), ("refresh", "--no-wait"), ("calculate",)])
+def test_a_command_that_redis_refuses_leaves_no_run(make_world: Callable[..., World], words: tuple[str, ...]) -> None:
+    """Else a later refresh would take up what this one said had failed."""
+    world = make_world()
+    said = world.run(*words, FLOWBEAT_REDIS_URL="redis://127.0.0.1:1/0")
+    assert said.returncode == 1
+    assert "Redis cannot be used" in said.stderr
+    assert world.rows("select * from runs") == []
+
+
+def left(folder: Path) -> list[str]:
+    """What still runs of a world: processes in its folder, and the server on its data."""
+    folders = (str(folder), str(folder / ".flowbeat" / "redis"))
+    found = [process for process in Path("/proc").iterdir() if process.name.isdigit() and _cwd(process) in folders]
+    return [(process / "cmdline").read_text().replace("\0", " ") for process in found]
