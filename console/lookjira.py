@@ -42,7 +42,12 @@ def connection(current: Runtime, found: Connection) -> Iterator[Line]:
     _reach(found)
     current.redis.ping()  # no request is sent without the limiter, and the client would wait for it
     site = _identify(client, found)
-    yield Line(what, "ok", f"{urlsplit(found.base_url).netloc} answers ({site.flavour})")
+    host = urlsplit(found.base_url).netloc
+    if site.told and site.told != site.flavour:  # asked in the wrong way, all that follows would blame something else
+        advice = f"leave out connections.{found.name}.flavour"
+        yield Line(what, "bad", f"{host} says it is {site.told}, and flavour says {site.flavour}", advice)
+        return
+    yield Line(what, "ok", f"{host} answers ({site.flavour})")
     yield from _login(client, what, site.flavour)
     lists = looknames.Lists(client, _api(site.flavour))
     for profile in current.settings.profiles.values():

@@ -350,7 +350,15 @@ def _census(fetch: Fetch, until: float) -> None:
 
 
 def _listed(fetch: Fetch, ask: Callable[[Any], Listing], *, dated: bool) -> Listing:
-    """The page of a list where the cursor stands.
+    """The page of a list where the cursor stands; what Jira refuses of it in the end is the profile's own query."""
+    try:
+        return _asked(fetch, ask, dated=dated)
+    except RefusedError as error:
+        raise RefusedError(f"{str(error).rstrip('.')}; correct profiles.{fetch.run.profile}.jql") from error
+
+
+def _asked(fetch: Fetch, ask: Callable[[Any], Listing], *, dated: bool) -> Listing:
+    """The page as Jira gives it, with a second try.
 
     Where Jira refuses a page token (they die after some days), the list is begun again, a few times at most; where it
     refuses a query with our instant in it, it is asked once more with the instant as a literal.

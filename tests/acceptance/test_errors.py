@@ -39,13 +39,14 @@ def test_a_jira_nobody_can_reach_is_told_at_once_and_who_leaves_leaves_the_run_q
 
 
 def test_a_refused_jql_is_told_in_jiras_words(make_world: Callable[..., World]) -> None:
-    """Exit code 1, Jira's sentence, and no issue touched."""
+    """Exit code 1, Jira's sentence and what to mend, and no issue touched."""
     world = make_world()
     config = world.folder / "flowbeat.toml"
     config.write_text(config.read_text().replace("project = PAY", "projct = PAY"))
     done = world.run("refresh")
     assert done.returncode == 1
     assert "projct" in done.stdout
+    assert "; correct profiles.payments.jql\n" in done.stdout
     assert world.rows("select count(*) from issues") == [(0,)]
     assert world.rows("select state from fetch_operations") == [("failed",)]
 

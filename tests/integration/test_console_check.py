@@ -70,6 +70,15 @@ def test_data_center_is_asked_in_its_own_way(tmp_path: Path, queue: str) -> None
     assert any(line[2].startswith("its JQL finds about ") for line in told)
 
 
+def test_a_flavour_that_is_not_the_sites_is_the_one_thing_told(folder: Path, queue: str) -> None:
+    """Asked in the other way a Jira misses doors, which says nothing about its address or the JQL."""
+    told = _lines(folder, queue, {"FLOWBEAT_CONNECTIONS__SANDBOX__FLAVOUR": "datacenter"})
+    of_jira = [line for line in told if line[0] in ("Jira sandbox", "profile payments")]
+    assert [(state, message.partition(" ")[2]) for _, state, message in of_jira] == [
+        ("bad", "says it is cloud, and flavour says datacenter")
+    ]
+
+
 def test_the_table_has_a_mark_for_every_line_and_fits(folder: Path, queue: str) -> None:
     """What is too long goes on below itself."""
     lines = world.say_apart(folder, "check", FLOWBEAT_REDIS_URL=queue).out.splitlines()

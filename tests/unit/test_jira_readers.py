@@ -103,6 +103,15 @@ def test_the_configured_flavour_wins(jira: Jira) -> None:
     assert identify(client_of(jira, flavour="datacenter")).flavour == "datacenter"
 
 
+def test_what_is_not_there_may_be_the_fault_of_a_flavour_that_was_set() -> None:
+    """Where it was found out it is not doubted."""
+    jira = jira_of("datacenter", 5)
+    with pytest.raises(MissingError, match="check base_url and flavour of connection 'acme'"):
+        client_of(jira, flavour="cloud").get("/rest/api/3/nowhere")
+    with pytest.raises(MissingError, match="check base_url of connection 'acme'"):
+        client_of(jira).get("/rest/api/3/nowhere")
+
+
 def test_a_server_that_tells_no_type_is_read_as_data_center() -> None:
     """Older ones do not; a clock that is no instant is a fault."""
     jira = jira_of("cloud", 5)

@@ -256,9 +256,8 @@ class Client:
         if status == _FORBIDDEN:
             return FatalError(f"{where} forbids this to the account of connection {name!r}; ask Jira's administrator")
         if status in _MISSING:
-            return MissingError(
-                f"{where} is not there ({status}){_words(answer)}; check base_url of connection {name!r}"
-            )
+            keys = "base_url and flavour" if self.connection.flavour else "base_url"
+            return MissingError(f"{where} is not there ({status}){_words(answer)}; check {keys} of connection {name!r}")
         return RefusedError(f"{self._site} did not accept the request ({status}){_words(answer)}")
 
 

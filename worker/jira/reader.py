@@ -16,10 +16,14 @@ B = TypeVar("B")
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a site says of itself at the beginning of a fetch; ``now`` is its own clock."""
+    """What a site says of itself at the beginning of a fetch; ``now`` is its own clock.
+
+    ``flavour`` is how to speak to it, ``told`` what it says it is (None where it does not): a configured one wins.
+    """
 
     flavour: str
     now: datetime
+    told: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

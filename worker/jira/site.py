@@ -13,12 +13,12 @@ def identify(client: Client) -> Site:
     """The site's flavour (the configured one wins) and its own clock; one request."""
     info = client.get("/rest/api/2/serverInfo")
     deployment = str(info.get("deploymentType", "")) if isinstance(info, dict) else ""
-    detected = "cloud" if deployment == "Cloud" else "datacenter"
+    told = ("cloud" if deployment == "Cloud" else "datacenter") if deployment else None
     try:
         now = parse.moment(required(info, "serverTime", str))
     except ValueError as error:
         raise RetryableError("Jira sent a server time that is no instant") from error
-    return Site(client.connection.flavour or detected, now)
+    return Site(client.connection.flavour or told or "datacenter", now, told)
 
 
 def reader(client: Client, flavour: str, wanted: parse.Wanted, zone: str | None = None) -> Reader:
