@@ -171,7 +171,8 @@ def test_ctrl_c_leaves_the_run_for_later_and_says_so(make_world: Callable[..., W
     eventually(lambda: "Ctrl-C again leaves at once\n" in said.read_text() and waiting.poll() is None, 1.5)
     assert waiting.wait(60) == 130
     assert "flowbeat status" in said.read_text()
-    assert world.rows("select state in ('queued', 'running', 'waiting') from runs") == [(1,)]
+    # Left for the next to go on with, or brought to its end by the worker before it saw that it is alone.
+    assert world.rows("select state from runs where state = 'failed'") == []
     assert world.run("refresh").returncode == 0
     assert world.rows("select count(*), max(state) from runs") == [(1, "completed")]
 
@@ -217,13 +218,13 @@ def test_a_terminated_wait_takes_its_worker_with_it(make_world: Callable[..., Wo
 
 def test_a_second_ctrl_c_leaves_at_once(make_world: Callable[..., World]) -> None:
     """Jira takes its time and the worker with it; who will not wait need not, and it ends by itself."""
-    world = make_world(latency=3)
+    world = make_world(latency=6)
     waiting = world.start("refresh")
     eventually(lambda: world.has("runs") and world.rows("select state from runs") == [("running",)])
     waiting.send_signal(signal.SIGINT)
     eventually(lambda: "Ctrl-C again leaves at once" in (world.folder / "refresh.out").read_text())
     waiting.send_signal(signal.SIGINT)
-    assert waiting.wait(2) == 130
+    assert waiting.wait(5) == 130
     assert left(world.folder) != []
     eventually(lambda: left(world.folder) == [], 90)
 
