@@ -107,13 +107,12 @@ def ensure(state_dir: Path) -> Handle:
     data = _data_folder(state_dir)
     with _exclusive(data / "starting.lock"):
         users_lock = _open(data / "users.lock")
-        try:
+        with contextlib.ExitStack() as given_back:  # unless all went well
+            given_back.callback(os.close, users_lock)
             fcntl.flock(users_lock, fcntl.LOCK_SH)
             found = _find(data)
             socket = found or _start(data)
-        except BaseException:
-            os.close(users_lock)
-            raise
+            given_back.pop_all()
     return Handle(data, socket, users_lock, is_new=found is None)
 
 
