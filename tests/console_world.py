@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -90,6 +91,16 @@ def world(folder: Path, *, issues: int = 120) -> Iterator[InProcess]:
         yield current
     finally:
         current.close()
+
+
+@contextmanager
+def refreshed(place: Path, issues: int = 200, **keys: str) -> Iterator[Path]:
+    """A folder with a refreshed ``payments``, removed at the end; ``keys`` as ``configure`` takes them."""
+    configure(place, **keys)
+    with world(place, issues=issues) as current:
+        refresh(current)
+    yield place
+    shutil.rmtree(place)
 
 
 def refresh(current: Runtime) -> Run:

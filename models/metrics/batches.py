@@ -97,11 +97,10 @@ def _entries(batch: Batch, path: Visits, roles: Ints, context: Context) -> Itera
     if context.source != "status":
         return
     past = batch.histories
-    rows, changes = histories.entries(path, [facts.is_deployed(place, context) for place in past.places])
-    for row, change in zip(rows.tolist(), changes.tolist(), strict=True):
+    found = histories.entries(path, [facts.is_deployed(place, context) for place in past.places])
+    for row, change, at in zip(*(each.tolist() for each in found), strict=True):
         if roles[row] == _ITEM:
-            head, at = batch.heads[row], max(int(past.at[change]), int(past.created[row]))
-            entry_id = f"{past.history_ids[change]}.{past.positions[change]}"
+            head, entry_id = batch.heads[row], f"{past.history_ids[change]}.{past.positions[change]}"
             yield head.issue_id, facts.entry(head, at, entry_id, context)
 
 

@@ -144,12 +144,12 @@ def count_broken(histories: Histories, stage_of: StageOf) -> Ints:
     return segment_sums(is_broken, histories.begins)
 
 
-def entries(path: Visits, inside: Sequence[bool]) -> tuple[Ints, Ints]:
-    """(rows, changes) of every entry into the places that are ``inside`` from outside of them; births are none."""
+def entries(path: Visits, inside: Sequence[bool]) -> tuple[Ints, Ints, Ints]:
+    """(row, change, instant) of each entry into the places ``inside`` from outside of them; no birth is one."""
     within = np.array(inside, np.bool_)[path.places]
     entered = np.flatnonzero(within & ~np.append(False, within[:-1])[: len(within)] & ~path.is_birth)
     rows = np.searchsorted(path.begins, entered, side="right") - 1
-    return rows, entered - rows - 1
+    return rows, entered - rows - 1, path.at[entered]
 
 
 def _coded(places: Iterable[tuple[str | None, str | None]], codes: dict[tuple[str | None, str | None], int]) -> Ints:

@@ -39,23 +39,15 @@ BY_HAND: dict[str, Callable[[Parts], float]] = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A refreshed profile that counts duplicates and even plain Done as no delivery in its neighbour ``strict``."""
-    place = tmp_path_factory.mktemp("explain")
-    world.configure(place)
-    with world.world(place, issues=200) as current:
-        world.refresh(current)
-    yield place
-    shutil.rmtree(place)
+    with world.refreshed(tmp_path_factory.mktemp("explain")) as place:
+        yield place
 
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The same team, where the resolution Done delivers nothing."""
-    place = tmp_path_factory.mktemp("strict")
-    world.configure(place, keys='excluded_resolutions = ["Done"]')
-    with world.world(place, issues=200) as current:
-        world.refresh(current)
-    yield place
-    shutil.rmtree(place)
+    with world.refreshed(tmp_path_factory.mktemp("strict"), keys='excluded_resolutions = ["Done"]') as place:
+        yield place
 
 
 @pytest.mark.parametrize("metric", METRIC_TYPES)

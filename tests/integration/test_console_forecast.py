@@ -1,7 +1,6 @@
 """The forecast command over a stored world: it draws from what results shows, stores its answer, and fits."""
 
 import json
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,12 +14,8 @@ import pytest
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A refreshed profile with twelve weeks of results, the last of which runs."""
-    place = tmp_path_factory.mktemp("forecast")
-    world.configure(place)
-    with world.world(place, issues=200) as current:
-        world.refresh(current)
-    yield place
-    shutil.rmtree(place)
+    with world.refreshed(tmp_path_factory.mktemp("forecast")) as place:
+        yield place
 
 
 def _ask(folder: Path, *words: str, columns: int = 80) -> world.Said:

@@ -1,7 +1,6 @@
 """The tables on a narrow terminal: wider than it rather than with a figure, a key or an instant that is cut."""
 
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,12 +24,8 @@ COMMANDS = [
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A profile with so many issues that keys have four digits and hours a comma."""
-    place = tmp_path_factory.mktemp("narrow")
-    world.configure(place)
-    with world.world(place, issues=1100) as current:
-        world.refresh(current)
-    yield place
-    shutil.rmtree(place)
+    with world.refreshed(tmp_path_factory.mktemp("narrow"), issues=1100) as place:
+        yield place
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
