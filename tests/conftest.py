@@ -3,4 +3,13 @@
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# `make soak` loads it, before any test is collected.
+settings.register_profile(
+    "soak",
+    max_examples=280,
+    stateful_step_count=60,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 settings.load_profile("here")

@@ -129,8 +129,20 @@ class Naive:
 
     # --- histories -------------------------------------------------------------------------------------------------
 
+    @cached_property
+    def stages_of_statuses(self) -> dict[tuple[str | None, str | None], str]:
+        """The stages that were asked for before."""
+        return {}
+
     def stage(self, status_id: str | None, name: str | None) -> str:
         """Todo, active, waiting or done."""
+        status = (status_id, name)
+        if status not in self.stages_of_statuses:
+            self.stages_of_statuses[status] = self.stage_by_rule(status_id, name)
+        return self.stages_of_statuses[status]
+
+    def stage_by_rule(self, status_id: str | None, name: str | None) -> str:
+        """Todo, active, waiting or done, as the definition says."""
         for status in self.team.statuses:
             if status.status_id == status_id:
                 return self.listed_stage(status)

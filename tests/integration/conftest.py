@@ -12,21 +12,10 @@ from databases import (  # noqa: F401 - fixtures
     postgres,
     sessions,
 )
-from hypothesis import HealthCheck, settings
 from redis import Redis
 
 from sandbox.shapes import Flavour
 from worker import embedded
-
-# `make soak` loads it, before any test is collected.
-settings.register_profile(
-    "soak",
-    max_examples=280,
-    stateful_step_count=60,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
 
 
 @pytest.fixture(scope="session")

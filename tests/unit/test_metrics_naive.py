@@ -1,6 +1,7 @@
 """The metrics agree with the naive reading of their definition, on generated teams of every kind."""
 
 from collections import Counter
+from typing import Final
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,9 @@ from naive_metrics import Answer, Naive, Span
 
 from models.metrics.calculate import calculate
 from models.records import METRIC_TYPES, Measurement, instant
+
+# `make soak` looks at five times as many teams.
+EXAMPLES: Final = 500 if settings.get_current_profile_name() == "soak" else 100
 
 
 def answer(measurement: Measurement) -> Answer:
@@ -24,7 +28,7 @@ def answer(measurement: Measurement) -> Answer:
 
 @pytest.mark.parametrize("source", SOURCES)
 @given(seed=st.integers(0, 2**64))
-@settings(max_examples=500)
+@settings(max_examples=EXAMPLES)
 def test_both_implementations_say_exactly_the_same_of_any_team(source: str, seed: int) -> None:
     """Value, state, counts, exclusions, details and level are equal, bit for bit, in every window of all nine."""
     team, rules, as_of = scene(source, seed)
