@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUN    := $(CURDIR)/$(BIN)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check soak bench fix constraints clean
+.PHONY: help demo test check soak bench fix constraints migration clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,10 @@ fix: $(VENV)/installed-dev ## format, and mend what the linter can
 constraints: ## write constraints.txt anew from what is installed
 	@{ echo "# Exact versions, without addresses: pip install -c constraints.txt. Made with: make constraints"; \
 	   $(BIN)/python -m pip freeze --exclude-editable; } > constraints.txt
+
+migration: $(VENV)/installed-dev ## a new migration with the differences between the tables and the schema: make migration m="why"
+	@test -n "$(m)" || { echo 'Say why: make migration m="add the column issues.parent"'; exit 2; }
+	@$(BIN)/python -m models.migrations.new "$(m)"
 
 clean: ## remove what make made
 	rm -rf $(VENV) .coverage* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

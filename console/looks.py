@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from console import reading
 from console.render import span
 from models import store
-from models.database import NEWEST_REVISION
+from models.database import newest_revision
 from models.records import CacheMetadata, FetchOperation
 from worker import logs, settings
 from worker.runtime import Runtime
@@ -51,7 +51,7 @@ def database(current: Runtime) -> Iterator[Line]:
     if missing is not None:
         yield Line("database", "warning", f"{missing} is not there yet", "flowbeat refresh makes and fills it")
         return
-    found, newest = reading.schema_of(current), NEWEST_REVISION
+    found, newest = reading.schema_of(current), newest_revision()
     where = make_url(current.settings.database_url).render_as_string(hide_password=True)
     if found is None:
         yield Line("database", "warning", f"{where} holds nothing yet", "flowbeat refresh fills it")
@@ -140,7 +140,7 @@ def trouble(folder: Path) -> str:
 
 def data(current: Runtime, profile: str) -> Iterator[Line]:
     """How old the copy of a profile is, how its last fetch went, and what is odd in it."""
-    if reading.missing_file(current) is not None or reading.schema_of(current) != NEWEST_REVISION:
+    if reading.missing_file(current) is not None or reading.schema_of(current) != newest_revision():
         return  # the line about the database says it
     what = f"data {profile}"
     with current.reads() as session:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from console import places
-from models.database import NEWEST_REVISION, revision
+from models.database import newest_revision, revision
 from models.metrics.windows import parse_as_of
 from models.records import instant
 from worker import settings
@@ -45,9 +45,9 @@ def require_schema(current: Stored) -> None:
     found = schema_of(current)
     if found is None:
         raise FatalError("the database holds nothing of Flowbeat yet; flowbeat refresh fills it")
-    if found != NEWEST_REVISION:
+    if found != newest_revision():
         raise FatalError(
-            f"the database's schema is {found}, and this program needs {NEWEST_REVISION}: flowbeat migrate"
+            f"the database's schema is {found}, and this program needs {newest_revision()}: flowbeat migrate"
         )
 
 

@@ -1,5 +1,6 @@
 """Opens the database: an engine with settings that hold under several writers, and the schema brought up to date."""
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 BUSY_SECONDS = 30
 # Any number that no other program is likely to use: the key of PostgreSQL's advisory lock around migrations.
 MIGRATION_LOCK = 7_236_154_022
-# The newest revision in migrations/versions. Known without Alembic, which every command would have to wait for.
-NEWEST_REVISION = "0001"
 Sessions = sessionmaker[Session]
 
 
@@ -45,9 +44,9 @@ def open_sessions(engine: Engine) -> Sessions:
 
 def migrate(engine: Engine) -> tuple[str | None, str]:
     """Bring the schema to the newest revision under a lock; returns (revision before, revision now)."""
-    before = revision(engine)
-    if before == NEWEST_REVISION:
-        return before, NEWEST_REVISION
+    before, newest = revision(engine), newest_revision()
+    if before == newest:
+        return before, newest
     from alembic import command  # noqa: PLC0415 - slow to import, and mostly not needed
 
     config = alembic_config()
@@ -56,7 +55,14 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-    return before, NEWEST_REVISION
+    return before, newest
+
+
+@cache
+def newest_revision() -> str:
+    """Return the newest revision, by the file names in migrations/versions: Alembic takes long to import."""
+    scripts = (Path(__file__).parent / "migrations" / "versions").glob("[0-9][0-9][0-9][0-9]_*.py")
+    return max(script.name[:4] for script in scripts)
 
 
 def revision(engine: Engine) -> str | None:

@@ -12,10 +12,11 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Column, Engine, Text, inspect, text
 
 from models import migrations
-from models.database import NEWEST_REVISION, alembic_config, migrate, open_engine, open_sessions, revision
+from models.database import alembic_config, migrate, newest_revision, open_engine, open_sessions, revision
+from models.migrations import new
 from models.tables import Base, RunRow
 
 VIEWS = ["latest_results", "weekly_results"]
@@ -43,7 +44,7 @@ def test_a_database_without_our_schema_has_no_revision(empty: Engine) -> None:
 
 def test_migrating_makes_every_table_and_both_views(empty: Engine) -> None:
     """The names people read with SQL are all there."""
-    assert migrate(empty) == (None, NEWEST_REVISION)
+    assert migrate(empty) == (None, newest_revision())
     names = set(inspect(empty).get_table_names())
     assert names == {*Base.metadata.tables, "alembic_version"}
     assert sorted(inspect(empty).get_view_names()) == VIEWS
@@ -51,13 +52,29 @@ def test_migrating_makes_every_table_and_both_views(empty: Engine) -> None:
 
 def test_the_newest_revision_is_the_one_the_migrations_end_with() -> None:
     """It is written down, so that no command needs Alembic to know it."""
-    assert ScriptDirectory.from_config(alembic_config()).get_current_head() == NEWEST_REVISION
+    assert ScriptDirectory.from_config(alembic_config()).get_current_head() == newest_revision()
+
+
+def test_a_new_migration_continues_the_newest_and_contains_the_differences(
+    tmp_path: Path,
+) -> None:
+    """``make migration`` numbers it, names its predecessor and writes a column that the schema lacks."""
+    column = Column("extra", Text, nullable=True)
+    RunRow.__table__.append_column(column)
+    try:
+        script = new.write("add the column runs.extra", tmp_path)
+    finally:
+        RunRow.__table__._columns.remove(column)
+    text_of_script = script.read_text()
+    assert script.name.startswith(f"{int(newest_revision()) + 1:04}_add_the_column")
+    assert f"down_revision = '{newest_revision()}'" in text_of_script
+    assert "add_column(sa.Column('extra'" in text_of_script
 
 
 def test_migrating_again_changes_nothing(empty: Engine) -> None:
     """The worker migrates at every start."""
     migrate(empty)
-    assert migrate(empty) == (NEWEST_REVISION, NEWEST_REVISION)
+    assert migrate(empty) == (newest_revision(), newest_revision())
 
 
 def test_a_downgrade_leaves_nothing_behind_and_can_be_migrated_again(empty: Engine) -> None:
@@ -66,7 +83,7 @@ def test_a_downgrade_leaves_nothing_behind_and_can_be_migrated_again(empty: Engi
     _downgrade(empty)
     assert inspect(empty).get_table_names() == ["alembic_version"]
     assert inspect(empty).get_view_names() == []
-    assert migrate(empty) == (None, NEWEST_REVISION)
+    assert migrate(empty) == (None, newest_revision())
 
 
 def test_the_migrated_schema_is_the_one_of_the_mapped_classes(engine: Engine) -> None:
@@ -92,8 +109,8 @@ def test_processes_that_migrate_at_once_all_end_well(empty: Engine, empty_url: s
     """Workers started together: one does it, the others wait and find it done."""
     with ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool:
         found = list(pool.map(_migrate_once, [empty_url] * 3))
-    assert {now for _, now in found} == {NEWEST_REVISION}
-    assert revision(empty) == NEWEST_REVISION
+    assert {now for _, now in found} == {newest_revision()}
+    assert revision(empty) == newest_revision()
 
 
 def test_migrations_import_nothing_of_ours() -> None:
