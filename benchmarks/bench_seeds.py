@@ -24,7 +24,7 @@ from benchmarks.measuring import heading, in_child, show
 from models import store
 from models.metrics.calculate import calculate
 from models.metrics.columns import Dataset, Items, columns_of
-from models.metrics.prepared import Prepared
+from models.metrics.snapshot import Snapshot
 from models.records import METRIC_TYPES, Field, Issue, Micros, Rules, Stage, Timeline, WorkItem, iso, micros
 from models.store.columns import load_items
 from models.tables import WorkItemRow
@@ -58,9 +58,9 @@ class View:
     rules: Rules
     as_of: Micros
 
-    def prepared(self) -> Prepared:
+    def snapshot(self) -> Snapshot:
         """It as the metrics take it, nothing worked out yet."""
-        return Prepared(self.dataset, self.rules, self.as_of)
+        return Snapshot(self.dataset, self.rules, self.as_of)
 
 
 def main() -> None:
@@ -116,17 +116,17 @@ def _of_the_fetch(current: Runtime) -> Iterator[Seed]:
 def _of_the_calculation(current: Runtime) -> Iterator[Seed]:
     with current.reads() as session:
         view = _loaded(current, session)
-        shared = _best(lambda: _nine(_loaded(current, session).prepared()))
-        each = _best(lambda: [calculate(metric, _loaded(current, session).prepared()) for metric in METRIC_TYPES])
+        shared = _best(lambda: _nine(_loaded(current, session).snapshot()))
+        each = _best(lambda: [calculate(metric, _loaded(current, session).snapshot()) for metric in METRIC_TYPES])
         yield Seed("shared dataset", used=True, on=shared, off=each)
         rows, columns = _best(lambda: _from_rows(session)), _best(lambda: load_items(session, PROFILE))
         yield Seed("columns, not rows", used=True, on=columns, off=rows)
-    together = _best(lambda: _nine(view.prepared()))
-    apart = _best(lambda: [calculate(metric, view.prepared()) for metric in METRIC_TYPES])
+    together = _best(lambda: _nine(view.snapshot()))
+    apart = _best(lambda: [calculate(metric, view.snapshot()) for metric in METRIC_TYPES])
     yield Seed("shared filters", used=True, on=together, off=apart)
     bare = replace(view, rules=replace(view.rules, deployments=None, incidents=None))
-    refused = _best(lambda: [calculate(metric, bare.prepared()) for metric in NEEDS_A_SECTION])
-    wasted = _best(lambda: [calculate(metric, view.prepared()) for metric in NEEDS_A_SECTION])
+    refused = _best(lambda: [calculate(metric, bare.snapshot()) for metric in NEEDS_A_SECTION])
+    wasted = _best(lambda: [calculate(metric, view.snapshot()) for metric in NEEDS_A_SECTION])
     yield Seed("validation first", used=True, on=refused, off=wasted)
 
 
@@ -153,9 +153,9 @@ def _loaded(current: Runtime, session: Session) -> View:
     return View(store.load_dataset(session, PROFILE, "versions"), view.rules, micros(view.as_of))
 
 
-def _nine(prepared: Prepared) -> None:
+def _nine(snapshot: Snapshot) -> None:
     for metric in METRIC_TYPES:
-        calculate(metric, prepared)
+        calculate(metric, snapshot)
 
 
 def _from_rows(session: Session) -> Items:

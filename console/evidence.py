@@ -7,9 +7,10 @@ from sqlalchemy.orm import Session
 
 from models import store
 from models.metrics import evidence
-from models.metrics.evidence import Accuser, Candidate, Evidence, Stay
-from models.metrics.facts import Context, read
-from models.metrics.parts import Contribution
+from models.metrics.contributions import Contribution
+from models.metrics.evidence import Evidence, LinkedIncident, Stay, StoredDeployment
+from models.metrics.facts import read
+from models.metrics.rules import Context
 from models.records import Issue, Micros, Version
 
 OF_DEPLOYMENTS = ("deployment_frequency", "cfr")
@@ -66,8 +67,8 @@ class _Stored:
 
     issues: Mapping[str, Issue]
     findings: Mapping[str, Sequence[str]]
-    candidates: Mapping[str, Candidate]
-    accusers: Sequence[Accuser]
+    candidates: Mapping[str, StoredDeployment]
+    accusers: Sequence[LinkedIncident]
     versions: Mapping[str, Version]
 
 
@@ -80,19 +81,21 @@ def _stored(session: Session, question: Question, parts: Sequence[Contribution])
     source = question.context.source
     if source is None or question.metric not in (*OF_DEPLOYMENTS, "lead_time"):
         return _Stored(issues, findings, {}, (), {})
-    candidates = store.load_candidates(session, question.profile, source)
+    candidates = store.load_stored_deployments(session, question.profile, source)
     if source == "issues":
         deploying = store.load_issues(session, question.profile, [one.deployment_id for one in candidates])
         issues |= {issue.issue_id: issue for issue in deploying}
         candidates = list(_happened(question, issues, candidates))
     known = {one.deployment_id: one for one in candidates}
-    incidents = store.load_accusers(session, question.profile) if question.metric == "cfr" else []
+    incidents = store.load_linked_incidents(session, question.profile) if question.metric == "cfr" else []
     accusers = [one for one in incidents if one.created < question.as_of]
     versions = {version.version_id: version for version in store.load_versions(session, question.profile)}
     return _Stored(issues, findings, known, accusers, versions)
 
 
-def _happened(question: Question, issues: Mapping[str, Issue], candidates: Iterable[Candidate]) -> Iterable[Candidate]:
+def _happened(
+    question: Question, issues: Mapping[str, Issue], candidates: Iterable[StoredDeployment]
+) -> Iterable[StoredDeployment]:
     """The deploying issues whose deployment has happened, with its instant."""
     for one in candidates:
         issue = issues.get(one.deployment_id)
@@ -140,12 +143,12 @@ def _deployment_of(question: Question, stored: _Stored, part: Contribution, issu
     return next(iter(sorted(carrying or same, key=lambda one: one.subject_id)), None)
 
 
-def _carries(members: Sequence[Candidate], issue: Issue) -> bool:
+def _carries(members: Sequence[StoredDeployment], issue: Issue) -> bool:
     versions = {str(version) for version in issue.fields.get("fixVersions") or ()}
     return any(issue.issue_id in one.issue_ids or one.version_ids & versions for one in members)
 
 
-def _members(stored: _Stored, part: Contribution) -> list[Candidate]:
+def _members(stored: _Stored, part: Contribution) -> list[StoredDeployment]:
     """What a deployment is made of: itself, or the deploying issues that share its version, earliest first."""
     if not part.subject_id.startswith(_GROUP):
         return [stored.candidates[part.subject_id]] if part.subject_id in stored.candidates else []
@@ -198,14 +201,14 @@ def _failed_by(question: Question, stored: _Stored, part: Contribution) -> list[
     return [*own, *(_accusation(question, stored, one, part) for one in accusers)]
 
 
-def _own_mark(question: Question, stored: _Stored, one: Candidate, part: Contribution) -> Evidence:
+def _own_mark(question: Question, stored: _Stored, one: StoredDeployment, part: Contribution) -> Evidence:
     issue = stored.issues.get(one.deployment_id.partition(".")[0])
     if issue is None or question.context.source == "table":
         return Evidence("table", None, part.key, "failed", after=True)
     return evidence.mapped(issue, "change_failure", question.context)
 
 
-def _accusation(question: Question, stored: _Stored, accuser: Accuser, part: Contribution) -> Evidence:
+def _accusation(question: Question, stored: _Stored, accuser: LinkedIncident, part: Contribution) -> Evidence:
     shared = sorted(accuser.version_ids & evidence.versions_of(_members(stored, part)))
     names = ", ".join(stored.versions[one].name if one in stored.versions else one for one in shared)
     by_links = question.context.source == "status"

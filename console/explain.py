@@ -18,8 +18,8 @@ from console.render import Format, format_option, number, show
 from console.results import at, few, newest
 from models import store
 from models.metrics import calculate as metrics
-from models.metrics.facts import rules_hash
-from models.metrics.prepared import Prepared
+from models.metrics.rules import rules_hash
+from models.metrics.snapshot import Snapshot
 from models.metrics.windows import week_name
 from models.records import METRIC_TYPES, Measurement, MetricResult, Window, micros
 from tasks import view as views
@@ -67,12 +67,12 @@ def _view(current: Stored, session: Session, profile: str, metric: str, *, week:
     zone = reading.zone_of(current, profile)
     looked = views.look(current, session, profile, reading.as_of_option(as_of, zone))
     source = looked.rules.deployments.source if looked.rules.deployments else None
-    prepared = Prepared(store.load_dataset(session, profile, source), looked.rules, micros(looked.as_of))
-    window = _window(prepared, week, looked)
-    found = metrics.explain(metric, prepared, window)
-    deployments = metrics.explain("deployment_frequency", prepared, window).used
+    snapshot = Snapshot(store.load_dataset(session, profile, source), looked.rules, micros(looked.as_of))
+    window = _window(snapshot, week, looked)
+    found = metrics.explain(metric, snapshot, window)
+    deployments = metrics.explain("deployment_frequency", snapshot, window).used
     # An item's load is that of the window's end; all other facts are those of the as-of.
-    until = window.effective_end if metric == "flow_load" else prepared.as_of
+    until = window.effective_end if metric == "flow_load" else snapshot.as_of
     question = Question(profile, metric, looked.context, until, deployments)
     stored = _stored(session, profile, found.measurement, rules_hash(looked.rules), looked.as_of)
     again = f"flowbeat calculate {profile}{f' --as-of {as_of}' if as_of else ''}"
@@ -84,10 +84,10 @@ def _view(current: Stored, session: Session, profile: str, metric: str, *, week:
     return View(question, zone, looked.as_of, found, stored, warning, notes)
 
 
-def _window(prepared: Prepared, week: str | None, looked: views.View) -> Window:
+def _window(snapshot: Snapshot, week: str | None, looked: views.View) -> Window:
     if week is None:
-        return next(window for window in prepared.windows if window.kind == "period")
-    weeks = {week_name(window, looked.context.zone): window for window in prepared.windows if window.kind == "week"}
+        return next(window for window in snapshot.windows if window.kind == "period")
+    weeks = {week_name(window, looked.context.zone): window for window in snapshot.windows if window.kind == "week"}
     if week.upper() in weeks:
         return weeks[week.upper()]
     known = f"{min(weeks)} to {max(weeks)}" if weeks else "none, for history_weeks is 0"

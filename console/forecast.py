@@ -12,8 +12,8 @@ from console import reading
 from console.render import NOTHING, Column, Format, Row, Sheet, format_option, moment, show, sparkline
 from models import store
 from models.metrics import forecast as chances
-from models.metrics.facts import rules_hash
-from models.metrics.prepared import Prepared
+from models.metrics.rules import rules_hash
+from models.metrics.snapshot import Snapshot
 from models.metrics.windows import local_day
 from models.records import Backtest, Forecast, micros
 from tasks import view as views
@@ -61,12 +61,12 @@ def forecast(
         reading.one_of("profile", profile, current.settings.profiles)
         zone = reading.zone_of(current, profile)
         looked = views.look(current, session, profile, reading.as_of_option(as_of, zone))
-        prepared = Prepared(store.load_dataset(session, profile, None), looked.rules, micros(looked.as_of))
+        snapshot = Snapshot(store.load_dataset(session, profile, None), looked.rules, micros(looked.as_of))
         stale = store.count_stale(session, profile, looked.context.facts_rules_hash)
-        asked = _asked(prepared, items, until.date() if until else None, zone)
+        asked = _asked(snapshot, items, until.date() if until else None, zone)
         history = weeks or max(looked.rules.history_weeks, _FEWEST)
         question = _question(profile, looked, asked, history=history, seed=seed, now=current.now())
-        found = _answered(question, prepared, asked)
+        found = _answered(question, snapshot, asked)
         session.rollback()  # the reading is over, and SQLite has but one writer
         with current.sessions.begin() as writing:
             store.save_forecast(writing, found)
@@ -91,15 +91,15 @@ class Asked:
         return (self.until - self.today).days if self.until else 0
 
 
-def _asked(prepared: Prepared, items: int | None, until: date | None, zone: ZoneInfo) -> Asked:
-    today = local_day(prepared.as_of, zone)
+def _asked(snapshot: Snapshot, items: int | None, until: date | None, zone: ZoneInfo) -> Asked:
+    today = local_day(snapshot.as_of, zone)
     if until is not None:
         if not today < until <= today + timedelta(weeks=chances.HORIZON):
             raise click.UsageError(f"--until must lie after {today}, and at most ten years later")
         return Asked(today, until=until)
     if items is not None:
         return Asked(today, items)
-    found = chances.in_progress(prepared)
+    found = chances.in_progress(snapshot)
     if not found:
         raise FatalError("nothing is in progress; ask with --items N or --until DATE")
     return Asked(today, found, in_progress=True)
@@ -125,8 +125,8 @@ def _question(profile: str, looked: views.View, asked: Asked, *, history: int, s
     )
 
 
-def _answered(forecast: Forecast, prepared: Prepared, asked: Asked) -> Forecast:
-    _, past = chances.history(prepared, forecast.history_weeks)
+def _answered(forecast: Forecast, snapshot: Snapshot, asked: Asked) -> Forecast:
+    _, past = chances.history(snapshot, forecast.history_weeks)
     if not chances.is_enough(past):
         message = (
             f"Items were delivered in {sum(count > 0 for count in past)} of the {len(past)} past weeks that are stored,"

@@ -12,9 +12,9 @@ from console import evidence, reading
 from console.evidence import OF_DEPLOYMENTS, Question, Traced
 from console.render import NOTHING, Column, Row, Sheet, moment, number, unit
 from models.metrics.calculate import Explanation
+from models.metrics.contributions import Contribution
 from models.metrics.evidence import Evidence
-from models.metrics.facts import UNMAPPED
-from models.metrics.parts import Contribution
+from models.metrics.issues import UNMAPPED
 from models.metrics.stats import DAY, HOUR, WEEK
 from models.records import Measurement, MetricResult, instant
 

@@ -27,7 +27,7 @@ from console.render import (
     unit,
 )
 from models import store
-from models.metrics.facts import UNMAPPED
+from models.metrics.issues import UNMAPPED
 from models.metrics.windows import week_name
 from models.records import METRIC_TYPES, CacheMetadata, MetricResult, Run, Window, micros
 from worker.errors import FatalError

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy.orm import Session
 
 from models import store
-from models.metrics.facts import rules_hash
+from models.metrics.rules import rules_hash
 from models.records import CACHE_VERSION, CacheMetadata, Field, Rules
 from tasks.source import source
 from worker.errors import FatalError

@@ -17,10 +17,11 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from models import store
-from models.metrics import batches
+from models.metrics import issues
 from models.metrics.calculate import calculate
-from models.metrics.facts import deployments_of_versions, rules_hash
-from models.metrics.prepared import Prepared
+from models.metrics.deployments import deployments_of_versions
+from models.metrics.rules import rules_hash
+from models.metrics.snapshot import Snapshot
 from models.metrics.windows import windows
 from models.records import (
     METRIC_TYPES,
@@ -143,7 +144,7 @@ def _uncollected() -> Iterator[None]:
 def _facts_of(current: Runtime, run: Run, view: View, stale: dict[str, str], cursor: dict[str, Any]) -> None:
     with current.reads() as session:
         batch = store.load_batch(session, run.profile, list(stale))
-    found = batches.read(batch, view.context)
+    found = issues.read(batch, view.context)
     with current.sessions.begin() as session:
         store.save_facts(session, run.profile, view.context.facts_rules_hash, stale, found)
         progress = {"done": cursor["misses"], "total": None}
@@ -194,7 +195,7 @@ def measure(current: Runtime, run: Run, metric: str) -> Measured:
 def _measure(current: Runtime, run: Run, metric: str) -> Measured:
     loaded = load(current, run.run_id)
     misses = int(run.cursor.get("misses", 0))
-    rows = _results(current, run, loaded.view, calculate(metric, loaded.prepared))
+    rows = _results(current, run, loaded.view, calculate(metric, loaded.snapshot))
     return Measured(rows, loaded.issues, max(0, loaded.issues - misses), misses)
 
 
@@ -203,7 +204,7 @@ class Loaded:
     """A calculation's input in this process: the nine tasks of a run share it."""
 
     view: View
-    prepared: Prepared
+    snapshot: Snapshot
     issues: int
 
 
@@ -218,7 +219,7 @@ def load(current: Runtime, run_id: str) -> Loaded:
         source = view.rules.deployments.source if view.rules.deployments else None
         dataset = store.load_dataset(session, run.profile, source)
         issues = store.count_issues(session, run.profile)
-    return Loaded(view, Prepared(dataset, view.rules, micros(view.as_of)), issues)
+    return Loaded(view, Snapshot(dataset, view.rules, micros(view.as_of)), issues)
 
 
 def _performance(run: Run, metric: str, timing: Timing, measured: Measured) -> CalculationPerformance:

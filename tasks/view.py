@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from models import store
-from models.metrics.facts import Context
+from models.metrics.rules import Context
 from models.records import CacheMetadata, Rules, iso
 from worker.errors import FatalError
 from worker.stored import Stored

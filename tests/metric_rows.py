@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from metric_teams import prepared
+from metric_teams import snapshot_of
 from naive_metrics import Row, Team
 
 from models.metrics.calculate import calculate
@@ -84,5 +84,5 @@ def measure(
     table: tuple[Row, ...] = (),
 ) -> Measurement:
     """What a metric says of some issues in one window: 0 is the period (October by default), −1 the last week."""
-    ready = prepared(Team(issues, STATUSES, versions, table), rules, time(as_of))
+    ready = snapshot_of(Team(issues, STATUSES, versions, table), rules, time(as_of))
     return calculate(metric, ready)[window]

@@ -10,12 +10,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from naive_metrics import Row, Team
 
-from models.metrics import batches, facts
-from models.metrics.batches import Batch
+from models.metrics import issues
 from models.metrics.columns import Dataset
+from models.metrics.deployments import deployments_of_versions
 from models.metrics.histories import Changes, Histories
+from models.metrics.issues import Batch
 from models.metrics.lifecycle import status_changes
-from models.metrics.prepared import Prepared
+from models.metrics.rules import Context
+from models.metrics.snapshot import Snapshot
 from models.records import (
     DEFAULT_CATEGORIES,
     DEFAULT_FAILURE_VALUES,
@@ -125,16 +127,16 @@ FIELDS: Final = {
 NUMBERS: Final = tuple(str(number) for number in range(1, 30))
 
 
-def prepared(team: Team, rules: Rules, as_of: datetime) -> Prepared:
+def snapshot_of(team: Team, rules: Rules, as_of: datetime) -> Snapshot:
     """A team as the metrics read it: facts of every issue, deployments of its versions and its table."""
-    context = facts.Context.of(rules, team.statuses)
-    found = batches.read(batch_of(team.issues), context)
+    context = Context.of(rules, team.statuses)
+    found = issues.read(batch_of(team.issues), context)
     projects = {issue.project for issue in team.issues}
     deployments = [deployment for _, deployment in found.deployments]
-    deployments += facts.deployments_of_versions(team.versions, projects, context)
+    deployments += deployments_of_versions(team.versions, projects, context)
     deployments += [_row(row) for row in team.table]
     dataset = Dataset(found.columns, tuple(deployments), tuple(found.incidents))
-    return Prepared(dataset, rules, micros(as_of))
+    return Snapshot(dataset, rules, micros(as_of))
 
 
 def batch_of(issues: Sequence[Issue]) -> Batch:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from models.metrics.batches import BatchFacts
 from models.metrics.columns import columns_of
+from models.metrics.issues import BatchFacts
 from models.records import (
     Deployment,
     FetchOperation,

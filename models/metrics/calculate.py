@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.metrics import dora, flow
+from models.metrics.contributions import Contribution, Contributions, within
 from models.metrics.dora import Figures
-from models.metrics.parts import Contribution, Parts, within
-from models.metrics.prepared import Prepared
+from models.metrics.snapshot import Snapshot
 from models.records import Measurement, Rules, Window, instant, iso
 
 
@@ -20,17 +20,17 @@ class Explanation:
     left_out: tuple[Contribution, ...]
 
 
-_PARTS: Final[Mapping[str, Callable[[Prepared], Parts]]] = {
-    "deployment_frequency": dora.deployment_parts,
-    "lead_time": dora.lead_time_parts,
-    "cfr": dora.failure_parts,
-    "mttr": dora.restore_parts,
-    "flow_velocity": flow.delivery_parts,
-    "flow_time": flow.time_parts,
-    "flow_efficiency": flow.efficiency_parts,
-    "flow_distribution": flow.feature_parts,
+_PARTS: Final[Mapping[str, Callable[[Snapshot], Contributions]]] = {
+    "deployment_frequency": dora.deployment_contributions,
+    "lead_time": dora.lead_time_contributions,
+    "cfr": dora.failure_contributions,
+    "mttr": dora.restore_contributions,
+    "flow_velocity": flow.delivery_contributions,
+    "flow_time": flow.time_contributions,
+    "flow_efficiency": flow.efficiency_contributions,
+    "flow_distribution": flow.feature_contributions,
 }
-_FIGURES: Final[Mapping[str, Callable[[Parts, Window, Prepared], Figures]]] = {
+_FIGURES: Final[Mapping[str, Callable[[Contributions, Window, Snapshot], Figures]]] = {
     "deployment_frequency": dora.deployment_frequency,
     "lead_time": dora.lead_time,
     "cfr": dora.cfr,
@@ -68,26 +68,26 @@ _OR_FIELD: Final = ", or change_failure to [profiles.<name>.fields]"
 _LEVELS: Final = ("elite", "high", "medium")
 
 
-def calculate(metric_type: str, prepared: Prepared) -> tuple[Measurement, ...]:
-    """The measurements of one metric, one for each of ``prepared.windows`` and in their order."""
-    missing = missing_mapping(metric_type, prepared.rules)
+def calculate(metric_type: str, snapshot: Snapshot) -> tuple[Measurement, ...]:
+    """The measurements of one metric, one for each of ``snapshot.windows`` and in their order."""
+    missing = missing_mapping(metric_type, snapshot.rules)
     if missing is not None:
-        return tuple(_without_value(metric_type, window, "missing_mapping", missing) for window in prepared.windows)
-    slices = _slices(metric_type, prepared, prepared.windows)
-    pairs = zip(prepared.windows, slices, strict=True)
-    return tuple(_measure(metric_type, window, parts, prepared) for window, parts in pairs)
+        return tuple(_without_value(metric_type, window, "missing_mapping", missing) for window in snapshot.windows)
+    slices = _slices(metric_type, snapshot, snapshot.windows)
+    pairs = zip(snapshot.windows, slices, strict=True)
+    return tuple(_measure(metric_type, window, parts, snapshot) for window, parts in pairs)
 
 
-def explain(metric_type: str, prepared: Prepared, window: Window) -> Explanation:
+def explain(metric_type: str, snapshot: Snapshot, window: Window) -> Explanation:
     """What stands behind one measurement; the contributions used add up to its value by construction."""
-    missing = missing_mapping(metric_type, prepared.rules)
+    missing = missing_mapping(metric_type, snapshot.rules)
     if missing is not None:
         return Explanation(_without_value(metric_type, window, "missing_mapping", missing), (), ())
-    (parts,) = _slices(metric_type, prepared, (window,))
+    (parts,) = _slices(metric_type, snapshot, (window,))
     return Explanation(
-        _measure(metric_type, window, parts, prepared),
-        used=tuple(parts.used.told()),
-        left_out=tuple(parts.pick(parts.reason != 0).told()),
+        _measure(metric_type, window, parts, snapshot),
+        used=tuple(parts.used.to_records()),
+        left_out=tuple(parts.pick(parts.reason != 0).to_records()),
     )
 
 
@@ -120,21 +120,21 @@ def level(metric_type: str, value: float | None, rules: Rules) -> str | None:
     return next((name for name, ok in zip(_LEVELS, reached, strict=True) if ok), "low")
 
 
-def _slices(metric_type: str, prepared: Prepared, windows: Sequence[Window]) -> list[Parts]:
+def _slices(metric_type: str, snapshot: Snapshot, windows: Sequence[Window]) -> list[Contributions]:
     if metric_type == "flow_load":
-        return flow.load_parts(prepared, windows)
-    return within(_PARTS[metric_type](prepared), windows)
+        return flow.load_contributions(snapshot, windows)
+    return within(_PARTS[metric_type](snapshot), windows)
 
 
-def _measure(metric_type: str, window: Window, parts: Parts, prepared: Prepared) -> Measurement:
+def _measure(metric_type: str, window: Window, parts: Contributions, snapshot: Snapshot) -> Measurement:
     """The measurement of one window from exactly its contributions."""
     used, exclusions = parts.used, parts.exclusions()
-    value, details = _FIGURES[metric_type](used, window, prepared)
+    value, details = _FIGURES[metric_type](used, window, snapshot)
     return Measurement(
         metric_type=metric_type,
         window=window,
         value=value,
-        level=level(metric_type, value, prepared.rules),
+        level=level(metric_type, value, snapshot.rules),
         state="success" if value is not None else "no_data",
         message=None if value is not None else _no_data(metric_type, exclusions, len(used)),
         n_used=len(used),

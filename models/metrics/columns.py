@@ -46,7 +46,8 @@ class Items:
 
     - ``ids``: Jira's ids as numbers. ``keys``: UTF-8. ``categories``, ``stages``: indices of CATEGORIES and STAGES.
     - ``committed``: NO_INSTANT without a value, INVALID_INSTANT for no moment. ``points``: NaN where there is none.
-    - ``entries``, ``versions``: where each row's timeline (``at``, ``stages``) and versions begin, and a last end.
+    - ``timeline_offsets``, ``version_offsets``: where each row's timeline (``at``, ``stages``) and versions begin,
+      and a last end.
     - ``version_codes``: indices of ``vocabulary``, which has each version id once.
     """
 
@@ -56,10 +57,10 @@ class Items:
     excluded: Bools
     committed: Ints
     points: Floats
-    entries: Ints
+    timeline_offsets: Ints
     at: Ints
     stages: Codes
-    versions: Ints
+    version_offsets: Ints
     version_codes: Ints
     vocabulary: Texts
 
@@ -73,7 +74,7 @@ class Items:
 
     def created(self) -> Ints:
         """When each item began to exist."""
-        return self.at[self.entries[:-1]]
+        return self.at[self.timeline_offsets[:-1]]
 
     def rows_of(self, ids: Ints) -> tuple[Ints, Ints]:
         """(row, index in ``ids``) of those ids that are items here."""
@@ -86,8 +87,8 @@ class Items:
 
     def take(self, rows: Ints) -> "Items":
         """These rows, in this order."""
-        lines = Timelines(self.entries, self.at, self.stages).take(rows)
-        versions, codes = _taken(self.versions, rows)
+        lines = Timelines(self.timeline_offsets, self.at, self.stages).take(rows)
+        versions, codes = _taken(self.version_offsets, rows)
         return Items(
             self.ids[rows],
             self.keys[rows],
@@ -120,16 +121,16 @@ class Timelines:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What became of some issues: ``touched`` ids, of which those that are work items have a row in ``items``."""
+    """What became of some issues: ``issue_ids``, of which those that are work items have a row in ``items``."""
 
-    touched: Ints
+    issue_ids: Ints
     items: Items
 
     def packed(self) -> bytes:
         """As an archive for ``unpacked``."""
         file = io.BytesIO()
         columns = {each.name: getattr(self.items, each.name) for each in fields(self.items)}
-        np.savez(file, allow_pickle=False, touched=self.touched, **columns)
+        np.savez(file, allow_pickle=False, issue_ids=self.issue_ids, **columns)
         return file.getvalue()
 
 
@@ -162,10 +163,10 @@ def items_of(heads: Sequence[WorkItem | ItemHead], lines: Timelines) -> Items:
         excluded=np.array([head.excluded for head in heads], np.bool_),
         committed=_ints(_committed(head.committed_at) for head in heads),
         points=np.array([_points(head.points) for head in heads], np.float64),
-        entries=lines.begins,
+        timeline_offsets=lines.begins,
         at=lines.at,
         stages=lines.stages,
-        versions=_offsets([head.version_ids for head in heads]),
+        version_offsets=_offsets([head.version_ids for head in heads]),
         version_codes=_ints(codes[version_id] for head in heads for version_id in head.version_ids),
         vocabulary=_texts(vocabulary),
     )
@@ -174,7 +175,7 @@ def items_of(heads: Sequence[WorkItem | ItemHead], lines: Timelines) -> Items:
 def unpacked(archive: bytes) -> Chunk:
     """What ``Chunk.packed`` made an archive of."""
     with np.load(io.BytesIO(archive), allow_pickle=False) as columns:
-        return Chunk(columns["touched"], Items(**{each.name: columns[each.name] for each in fields(Items)}))
+        return Chunk(columns["issue_ids"], Items(**{each.name: columns[each.name] for each in fields(Items)}))
 
 
 def merged(chunks: Sequence[Chunk]) -> Chunk:
@@ -191,8 +192,8 @@ def merged(chunks: Sequence[Chunk]) -> Chunk:
 
 def _last_words(chunks: Sequence[Chunk]) -> tuple[Ints, Ints]:
     """The ids that any chunk touched, ascending, and the number of the last chunk that did."""
-    ids = np.concatenate([_ints(()), *(chunk.touched for chunk in chunks)])
-    numbers = np.repeat(np.arange(len(chunks)), [len(chunk.touched) for chunk in chunks])
+    ids = np.concatenate([_ints(()), *(chunk.issue_ids for chunk in chunks)])
+    numbers = np.repeat(np.arange(len(chunks)), [len(chunk.issue_ids) for chunk in chunks])
     order = np.argsort(ids, kind="stable")  # of one id the chunks stay in their order
     ids = ids[order]
     is_last = np.append(ids[1:] != ids[:-1], np.ones(min(1, len(ids)), np.bool_))
@@ -211,10 +212,10 @@ def _joined(parts: Sequence[Items]) -> Items:
         excluded=np.concatenate([part.excluded for part in whole]),
         committed=np.concatenate([part.committed for part in whole]),
         points=np.concatenate([part.points for part in whole]),
-        entries=_joined_offsets([part.entries for part in whole]),
+        timeline_offsets=_joined_offsets([part.timeline_offsets for part in whole]),
         at=np.concatenate([part.at for part in whole]),
         stages=np.concatenate([part.stages for part in whole]),
-        versions=_joined_offsets([part.versions for part in whole]),
+        version_offsets=_joined_offsets([part.version_offsets for part in whole]),
         version_codes=np.concatenate(codes),
         vocabulary=vocabulary,
     )

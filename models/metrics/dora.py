@@ -6,28 +6,29 @@ from typing import Any
 import numpy as np
 
 from models.metrics.columns import INVALID_INSTANT, NO_INSTANT, Ints
-from models.metrics.parts import (
+from models.metrics.contributions import (
     CODE_OF_REASON,
     INVALID_VALUE,
     NEGATIVE_DURATION,
     NEVER_STARTED,
     Contribution,
-    Parts,
-    parts_of,
+    Contributions,
+    contributions_of,
 )
-from models.metrics.prepared import Deployed, Prepared, restored_at
+from models.metrics.deployments import Deployed
+from models.metrics.snapshot import Snapshot, restored_at
 from models.metrics.stats import DAY, HOUR, WEEK, mean, median, percentile, total
 from models.records import INVALID, Incident, Micros, Window
 
 Figures = tuple[float | None, dict[str, Any]]
 
 
-def deployment_parts(prepared: Prepared) -> Parts:
+def deployment_contributions(snapshot: Snapshot) -> Contributions:
     """One contribution per deployment at its instant; each counts for one."""
-    return parts_of(_deployment(deployed, 1) for deployed in prepared.deployments)
+    return contributions_of(_deployment(deployed, 1) for deployed in snapshot.deployments)
 
 
-def deployment_frequency(used: Parts, window: Window, _prepared: Prepared) -> Figures:
+def deployment_frequency(used: Contributions, window: Window, _prepared: Snapshot) -> Figures:
     """Deployments per day.
 
     - Counts the deployments in the window over its true length; none is a true 0.
@@ -37,12 +38,12 @@ def deployment_frequency(used: Parts, window: Window, _prepared: Prepared) -> Fi
     return len(used) * DAY / width, {"count": len(used), "per_week": per_week}
 
 
-def failure_parts(prepared: Prepared) -> Parts:
+def failure_contributions(snapshot: Snapshot) -> Contributions:
     """One contribution per deployment at its instant; its value is 1 where it failed."""
-    return parts_of(_deployment(deployed, int(deployed.failed)) for deployed in prepared.deployments)
+    return contributions_of(_deployment(deployed, int(deployed.failed)) for deployed in snapshot.deployments)
 
 
-def cfr(used: Parts, _window: Window, _prepared: Prepared) -> Figures:
+def cfr(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
     """The percentage of deployments that failed.
 
     - No deployment: no value, never 0.
@@ -51,25 +52,25 @@ def cfr(used: Parts, _window: Window, _prepared: Prepared) -> Figures:
     return (100 * failed / number if number else None), {"failed": failed, "total": number}
 
 
-def lead_time_parts(prepared: Prepared) -> Parts:
+def lead_time_contributions(snapshot: Snapshot) -> Contributions:
     """One contribution per changed work item, at its earliest deployment; its value is microseconds since the commit.
 
     - Committed: the mapped ``committed_at``, else the start of work; neither, or not yet: ``never_started``.
     - A field that is no moment: ``invalid_value``. Committed after the deployment: ``negative_duration``.
     """
-    rows, places = prepared.changes
-    at = np.array([deployed.at for deployed in prepared.deployments], np.int64)[places]
+    rows, places = snapshot.changes
+    at = np.array([deployed.at for deployed in snapshot.deployments], np.int64)[places]
     order = np.argsort(at, kind="stable")
     rows, places, at = rows[order], places[order], at[order]
-    items, committed = prepared.dataset.items, _committed(prepared)[rows]
+    items, committed = snapshot.dataset.items, _committed(snapshot)[rows]
     unknown, invalid = committed == NO_INSTANT, items.committed[rows] == INVALID_INSTANT
     value = at - np.where(unknown, at, committed)
 
-    def tell(parts: Parts, index: int) -> Contribution:
+    def make_record(parts: Contributions, index: int) -> Contribution:
         place = parts.rows[index]
-        return _change(prepared, parts, index, int(rows[place]), prepared.deployments[places[place]])
+        return _change(snapshot, parts, index, int(rows[place]), snapshot.deployments[places[place]])
 
-    return Parts(
+    return Contributions(
         at=at,
         value=value,
         base=np.ones_like(at),
@@ -81,39 +82,39 @@ def lead_time_parts(prepared: Prepared) -> Parts:
         stage=np.zeros(len(rows), np.int8),
         points=items.points[rows],
         rows=np.arange(len(rows)),
-        tell=tell,
+        make_record=make_record,
     )
 
 
-def _committed(prepared: Prepared) -> Ints:
+def _committed(snapshot: Snapshot) -> Ints:
     """When each item was committed, NO_INSTANT where it was not before the as-of or nobody knows."""
-    mapped, started = prepared.dataset.items.committed, prepared.facts.started
-    past = np.where((mapped == INVALID_INSTANT) | (mapped >= prepared.as_of), NO_INSTANT, mapped)
+    mapped, started = snapshot.dataset.items.committed, snapshot.facts.started
+    past = np.where((mapped == INVALID_INSTANT) | (mapped >= snapshot.as_of), NO_INSTANT, mapped)
     return np.where(mapped == NO_INSTANT, started, past)
 
 
-def _change(prepared: Prepared, parts: Parts, index: int, row: int, deployed: Deployed) -> Contribution:
-    items, committed = prepared.dataset.items, int(_committed(prepared)[row])
+def _change(snapshot: Snapshot, parts: Contributions, index: int, row: int, deployed: Deployed) -> Contribution:
+    items, committed = snapshot.dataset.items, int(_committed(snapshot)[row])
     begin = None if committed == NO_INSTANT else committed
     reason = INVALID_VALUE if items.committed[row] == INVALID_INSTANT else NEVER_STARTED
     subject = (str(items.ids[row]), items.key(row))
     return _span(subject, ("committed", begin), ("deployed", int(parts.at[index])), reason, deployed.name)
 
 
-def lead_time(used: Parts, _window: Window, _prepared: Prepared) -> Figures:
+def lead_time(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
     """The median time from commit to deployment, in days; nothing left to measure is no value."""
     return durations(used, DAY)
 
 
-def restore_parts(prepared: Prepared) -> Parts:
+def restore_contributions(snapshot: Snapshot) -> Contributions:
     """One contribution per restored incident, at its restoration; its value is microseconds since its detection.
 
     - Detected: the mapped ``detected_at``, else ``created``. Restored: the mapped ``restored_at``, else when done.
     - An incident that is not restored, or whose ``restored_at`` is no moment, is no candidate of any window.
     - ``detected_at`` is no moment: ``invalid_value``. Restored before detected: ``negative_duration``.
     """
-    pairs = ((incident, restored_at(incident, prepared.as_of)) for incident in prepared.incidents)
-    return parts_of(_restored(incident.issue, restored) for incident, restored in pairs if restored is not None)
+    pairs = ((incident, restored_at(incident, snapshot.as_of)) for incident in snapshot.incidents)
+    return contributions_of(_restored(incident.issue, restored) for incident, restored in pairs if restored is not None)
 
 
 def _restored(incident: Incident, restored: Micros) -> Contribution:
@@ -122,18 +123,18 @@ def _restored(incident: Incident, restored: Micros) -> Contribution:
     return _span((incident.issue_id, incident.key), ("detected", known), ("restored", restored), INVALID_VALUE)
 
 
-def mttr(used: Parts, window: Window, prepared: Prepared) -> Figures:
+def mttr(used: Contributions, window: Window, snapshot: Snapshot) -> Figures:
     """The median time from detection to restoration, in hours; nothing left to measure is no value.
 
     - Open: detected before the window's effective end, and restored at or after it or not at all.
     """
     value, details = durations(used, HOUR)
-    begins, ends = prepared.open_spans
+    begins, ends = snapshot.open_spans
     still_open = bisect_left(begins, window.effective_end) - bisect_left(ends, window.effective_end)
     return value, {**details, "open": still_open}
 
 
-def durations(used: Parts, unit: Micros) -> Figures:
+def durations(used: Contributions, unit: Micros) -> Figures:
     """The median and its companions in ``unit``; None throughout where nothing is left to measure."""
     if not len(used):
         return None, {"n": 0, "mean": None, "p75": None, "p85": None, "p95": None}

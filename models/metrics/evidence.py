@@ -6,9 +6,9 @@ from itertools import pairwise
 from typing import Any, Final, Literal
 
 from models.metrics import facts, lifecycle
-from models.metrics.facts import Context
-from models.metrics.lifecycle import IN_PROGRESS
-from models.metrics.parts import INVALID_VALUE, NOT_DELIVERED, Contribution
+from models.metrics.contributions import INVALID_VALUE, NOT_DELIVERED, Contribution
+from models.metrics.rules import Context
+from models.metrics.statuses import IN_PROGRESS
 from models.records import Issue, MappedInstant, Micros, Stage, Transition, micros, transition_key
 
 Source = Literal["history", "field", "created", "version", "table", "incident"]
@@ -52,7 +52,7 @@ class Stay:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class StoredDeployment:
     """A deployment as it is stored, as far as it says why it failed.
 
     ``at`` is when it happened; None where only its issue can tell (source ``issues``), or it has no instant.
@@ -67,7 +67,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Accuser:
+class LinkedIncident:
     """An incident as far as it can mark a deployment as failed: by an affected version, or by a link."""
 
     issue_id: str
@@ -149,8 +149,8 @@ def deployed(issue: Issue, context: Context, as_of: Micros) -> tuple[Micros, Evi
 
 
 def failed_by(
-    members: Sequence[Candidate], until: Micros | None, accusers: Iterable[Accuser], *, by_links: bool
-) -> list[Accuser]:
+    members: Sequence[StoredDeployment], until: Micros | None, accusers: Iterable[LinkedIncident], *, by_links: bool
+) -> list[LinkedIncident]:
     """The incidents that mark a deployment (its members, where it is a group) as failed, oldest first.
 
     - By versions: an incident that names one of them as affected.
@@ -164,12 +164,12 @@ def failed_by(
     return sorted(found, key=lambda one: (one.created, one.issue_id))
 
 
-def versions_of(members: Iterable[Candidate]) -> frozenset[str]:
+def versions_of(members: Iterable[StoredDeployment]) -> frozenset[str]:
     """The versions a deployment carries: those of all its members."""
     return frozenset[str]().union(*(member.version_ids for member in members))
 
 
-def next_of(entry: Candidate, candidates: Iterable[Candidate]) -> Micros | None:
+def next_of(entry: StoredDeployment, candidates: Iterable[StoredDeployment]) -> Micros | None:
     """When the next deployment of the same item happened, for source ``status``."""
     same = [one for one in candidates if one.issue_ids == entry.issue_ids and one.at is not None]
     own = sorted(same, key=lambda one: (one.at, one.deployment_id))
@@ -254,7 +254,7 @@ def _stage_changes(found: Iterable[Entry]) -> Iterator[Entry]:
         before = entry.stage
 
 
-def _birth(issue: Issue, visit: lifecycle.Visit, context: Context) -> Evidence:
+def _birth(issue: Issue, visit: lifecycle.StatusVisit, context: Context) -> Evidence:
     name = visit.name or context.stage_of.named(visit.status_id, None) or visit.status_id
     return Evidence("created", micros(issue.created), issue.key, "status", after=name)
 
@@ -271,7 +271,7 @@ def _change(issue: Issue, change: Transition) -> Evidence:
     )
 
 
-def _is_linked(accuser: Accuser, entry: Candidate, until: Micros | None) -> bool:
+def _is_linked(accuser: LinkedIncident, entry: StoredDeployment, until: Micros | None) -> bool:
     linked = accuser.issue_id in entry.linked_ids or bool(accuser.linked_ids & entry.issue_ids)
     since = entry.at is not None and entry.at <= accuser.created
     return linked and since and (until is None or accuser.created < until)

@@ -6,24 +6,32 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.metrics.columns import ACTIVE, DONE, NO_INSTANT, WAITING, Ints
+from models.metrics.contributions import (
+    CODE_OF_REASON,
+    NEVER_STARTED,
+    NOT_DELIVERED,
+    REASONS,
+    Contribution,
+    Contributions,
+)
 from models.metrics.dora import Figures, durations
-from models.metrics.parts import CODE_OF_REASON, NEVER_STARTED, NOT_DELIVERED, REASONS, Contribution, Parts
-from models.metrics.prepared import Prepared, in_progress
+from models.metrics.snapshot import Snapshot
 from models.metrics.stats import DAY, WEEK, median_share, total
+from models.metrics.timelines import in_progress
 from models.records import CATEGORIES, STAGES, Micros, Window
 
 FEATURE = "feature"
 
 
-def delivery_parts(prepared: Prepared) -> Parts:
+def delivery_contributions(snapshot: Snapshot) -> Contributions:
     """One contribution per done item when it was done; each counts for one.
 
     - Done with a resolution that delivers nothing: ``not_delivered``.
     """
-    return _done_parts(prepared, np.ones(len(prepared.done), np.int64))
+    return _done_contributions(snapshot, np.ones(len(snapshot.done), np.int64))
 
 
-def flow_velocity(used: Parts, window: Window, prepared: Prepared) -> Figures:
+def flow_velocity(used: Contributions, window: Window, snapshot: Snapshot) -> Figures:
     """Delivered items per week.
 
     - Counts over the window's true length; none is a true 0.
@@ -32,19 +40,19 @@ def flow_velocity(used: Parts, window: Window, prepared: Prepared) -> Figures:
     points = math.fsum(used.points[~np.isnan(used.points)].tolist())
     details = {
         "count": len(used),
-        "points": points if "points" in prepared.rules.fields else None,
+        "points": points if "points" in snapshot.rules.fields else None,
         "by_category": _by_category(used),
     }
     return len(used) * WEEK / (window.effective_end - window.start), details
 
 
-def feature_parts(prepared: Prepared) -> Parts:
+def feature_contributions(snapshot: Snapshot) -> Contributions:
     """As flow_velocity; the value is 1 for a feature."""
-    features = prepared.dataset.items.categories[prepared.done] == CATEGORIES.index(FEATURE)
-    return _done_parts(prepared, features.astype(np.int64))
+    features = snapshot.dataset.items.categories[snapshot.done] == CATEGORIES.index(FEATURE)
+    return _done_contributions(snapshot, features.astype(np.int64))
 
 
-def flow_distribution(used: Parts, _window: Window, _prepared: Prepared) -> Figures:
+def flow_distribution(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
     """The percentage of features among the delivered items; the details have every category's count and share.
 
     - Nothing delivered: no value, never 0.
@@ -54,28 +62,28 @@ def flow_distribution(used: Parts, _window: Window, _prepared: Prepared) -> Figu
     return shares[FEATURE], {"by_category": counts, "shares": shares}
 
 
-def time_parts(prepared: Prepared) -> Parts:
+def time_contributions(snapshot: Snapshot) -> Contributions:
     """One contribution per done item when it was done; its value is microseconds since work on it started.
 
     - ``not_delivered`` comes before ``never_started``: who delivers nothing need not have begun.
     """
-    done, started = prepared.facts.done[prepared.done], prepared.facts.started[prepared.done]
+    done, started = snapshot.facts.done[snapshot.done], snapshot.facts.started[snapshot.done]
     spans = done - np.where(started == NO_INSTANT, done, started)
-    return _done_parts(prepared, spans, must_have_started=True)
+    return _done_contributions(snapshot, spans, must_have_started=True)
 
 
-def flow_time(used: Parts, _window: Window, _prepared: Prepared) -> Figures:
+def flow_time(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
     """The median time from the start of work to done, in days; nothing left to measure is no value."""
     return durations(used, DAY)
 
 
-def efficiency_parts(prepared: Prepared) -> Parts:
+def efficiency_contributions(snapshot: Snapshot) -> Contributions:
     """As flow_time; the value is microseconds in an active stage, the base those in an active or a waiting one."""
-    active, waiting = prepared.facts.active[prepared.done], prepared.facts.waiting[prepared.done]
-    return _done_parts(prepared, active, active + waiting, must_have_started=True)
+    active, waiting = snapshot.facts.active[snapshot.done], snapshot.facts.waiting[snapshot.done]
+    return _done_contributions(snapshot, active, active + waiting, must_have_started=True)
 
 
-def flow_efficiency(used: Parts, _window: Window, _prepared: Prepared) -> Figures:
+def flow_efficiency(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
     """The percentage of active time in the time from start to done that was active or waiting, over all items.
 
     - No second in either stage: no value. The median of the items' own shares leaves out an item without one.
@@ -87,39 +95,39 @@ def flow_efficiency(used: Parts, _window: Window, _prepared: Prepared) -> Figure
     return (100 * active / both if both else None), details
 
 
-def load_parts(prepared: Prepared, windows: Sequence[Window]) -> list[Parts]:
+def load_contributions(snapshot: Snapshot, windows: Sequence[Window]) -> list[Contributions]:
     """For each window the items whose stage just before its effective end is active or waiting, by their timeline.
 
     - An item stands at the first instant it was in progress, which is what its age is reckoned from.
     """
-    items = prepared.dataset.items
+    items = snapshot.dataset.items
     ends = np.unique(np.array([window.effective_end for window in windows], np.int64))
     stays = np.flatnonzero(in_progress(items.stages))
     # A stay counts at the ends behind its begin, up to its own end; most begin and end between two Mondays.
     first = np.searchsorted(ends, items.at[stays], side="right")
-    last = np.searchsorted(ends, _stay_ends(prepared, stays), side="right")
+    last = np.searchsorted(ends, _stay_ends(snapshot, stays), side="right")
     found = stays[last > first]
     first, last = first[last > first], last[last > first]
     by_end = {int(end): found[(first <= place) & (place < last)] for place, end in enumerate(ends)}
-    return [_load(prepared, by_end[window.effective_end]) for window in windows]
+    return [_load(snapshot, by_end[window.effective_end]) for window in windows]
 
 
-def _stay_ends(prepared: Prepared, stays: Ints) -> Ints:
+def _stay_ends(snapshot: Snapshot, stays: Ints) -> Ints:
     """When the items went on from these entries; behind every instant where they did not."""
-    items = prepared.dataset.items
+    items = snapshot.dataset.items
     until = np.append(items.at, np.iinfo(np.int64).max)[1:]
-    until[items.entries[1:] - 1] = np.iinfo(np.int64).max
+    until[items.timeline_offsets[1:] - 1] = np.iinfo(np.int64).max
     return until[stays]
 
 
-def _load(prepared: Prepared, stays: Ints) -> Parts:
-    items = prepared.dataset.items
-    rows = np.searchsorted(items.entries, stays, side="right") - 1
-    started = prepared.facts.started_by_line[rows]
+def _load(snapshot: Snapshot, stays: Ints) -> Contributions:
+    items = snapshot.dataset.items
+    rows = np.searchsorted(items.timeline_offsets, stays, side="right") - 1
+    started = snapshot.facts.started_by_line[rows]
     order = np.argsort(started, kind="stable")
     rows, stays = rows[order], stays[order]
     ones = np.ones(len(rows), np.int64)
-    return Parts(
+    return Contributions(
         started[order],
         value=ones,
         base=ones,
@@ -128,11 +136,11 @@ def _load(prepared: Prepared, stays: Ints) -> Parts:
         stage=items.stages[stays],
         points=items.points[rows],
         rows=rows,
-        tell=lambda parts, index: _told(prepared, parts, index, ("started", int(parts.at[index]))),
+        make_record=lambda parts, index: _record(snapshot, parts, index, ("started", int(parts.at[index]))),
     )
 
 
-def flow_load(used: Parts, window: Window, _prepared: Prepared) -> Figures:
+def flow_load(used: Contributions, window: Window, _prepared: Snapshot) -> Figures:
     """The number of items in progress just before the window's effective end; none is a true 0.
 
     - The oldest age is the time from the start of work to that end, in days.
@@ -146,19 +154,21 @@ def flow_load(used: Parts, window: Window, _prepared: Prepared) -> Figures:
     }
 
 
-def _done_parts(prepared: Prepared, value: Ints, base: Ints | None = None, *, must_have_started: bool = False) -> Parts:
+def _done_contributions(
+    snapshot: Snapshot, value: Ints, base: Ints | None = None, *, must_have_started: bool = False
+) -> Contributions:
     """One contribution per done item, in the order of their being done."""
-    items, rows = prepared.dataset.items, prepared.done
-    late = (prepared.facts.started[rows] == NO_INSTANT) & must_have_started
+    items, rows = snapshot.dataset.items, snapshot.done
+    late = (snapshot.facts.started[rows] == NO_INSTANT) & must_have_started
     reasons = np.where(late, CODE_OF_REASON[NEVER_STARTED], 0)
 
-    def tell(parts: Parts, index: int) -> Contribution:
-        started = int(prepared.facts.started[parts.rows[index]])
+    def make_record(parts: Contributions, index: int) -> Contribution:
+        started = int(snapshot.facts.started[parts.rows[index]])
         begin = (("started", started),) if must_have_started and started != NO_INSTANT else ()
-        return _told(prepared, parts, index, *begin, ("done", int(parts.at[index])))
+        return _record(snapshot, parts, index, *begin, ("done", int(parts.at[index])))
 
-    return Parts(
-        at=prepared.facts.done[rows],
+    return Contributions(
+        at=snapshot.facts.done[rows],
         value=value,
         base=np.ones_like(value) if base is None else base,
         reason=np.where(items.excluded[rows], CODE_OF_REASON[NOT_DELIVERED], reasons).astype(np.int8),
@@ -166,12 +176,12 @@ def _done_parts(prepared: Prepared, value: Ints, base: Ints | None = None, *, mu
         stage=np.full(len(rows), DONE, np.int8),
         points=items.points[rows],
         rows=rows,
-        tell=tell,
+        make_record=make_record,
     )
 
 
-def _told(prepared: Prepared, parts: Parts, index: int, *instants: tuple[str, Micros]) -> Contribution:
-    items, row, stage = prepared.dataset.items, int(parts.rows[index]), int(parts.stage[index])
+def _record(snapshot: Snapshot, parts: Contributions, index: int, *instants: tuple[str, Micros]) -> Contribution:
+    items, row, stage = snapshot.dataset.items, int(parts.rows[index]), int(parts.stage[index])
     points = float(parts.points[index])
     return Contribution(
         int(parts.at[index]),
@@ -187,5 +197,5 @@ def _told(prepared: Prepared, parts: Parts, index: int, *instants: tuple[str, Mi
     )
 
 
-def _by_category(parts: Parts) -> dict[str, int]:
+def _by_category(parts: Contributions) -> dict[str, int]:
     return dict(zip(CATEGORIES, np.bincount(parts.category, minlength=len(CATEGORIES)).tolist(), strict=True))

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Final
 
 from models.metrics import flow
-from models.metrics.parts import within
-from models.metrics.prepared import Prepared
+from models.metrics.contributions import within
+from models.metrics.snapshot import Snapshot
 from models.metrics.windows import windows
 from models.records import Backtest, Window
 
@@ -25,23 +25,23 @@ HORIZON: Final = 520
 _DAYS: Final = 7
 
 
-def history(prepared: Prepared, weeks: int) -> tuple[list[Window], list[int]]:
+def history(snapshot: Snapshot, weeks: int) -> tuple[list[Window], list[int]]:
     """The last ``weeks`` ISO weeks that were over at the as-of, oldest first, and the items delivered in each.
 
     - A week that began before the first work item was created is no history, and is left out.
     """
-    rules = replace(prepared.rules, history_weeks=weeks + 1)
-    over = [window for window in windows(prepared.as_of, rules) if window.kind == "week" and window.complete]
-    born = min(prepared.dataset.items.created().tolist(), default=prepared.as_of)
+    rules = replace(snapshot.rules, history_weeks=weeks + 1)
+    over = [window for window in windows(snapshot.as_of, rules) if window.kind == "week" and window.complete]
+    born = min(snapshot.dataset.items.created().tolist(), default=snapshot.as_of)
     known = [window for window in over if window.start >= born]
-    slices = within(flow.delivery_parts(prepared), known)
+    slices = within(flow.delivery_contributions(snapshot), known)
     return known, [len(parts.used) for parts in slices]
 
 
-def in_progress(prepared: Prepared) -> int:
+def in_progress(snapshot: Snapshot) -> int:
     """The items in progress at the as-of, as flow_load counts them."""
-    now = Window("period", prepared.as_of - 1, prepared.as_of, prepared.as_of)
-    (parts,) = flow.load_parts(prepared, (now,))
+    now = Window("period", snapshot.as_of - 1, snapshot.as_of, snapshot.as_of)
+    (parts,) = flow.load_contributions(snapshot, (now,))
     return len(parts)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.metrics.columns import Bools, Ints, Timelines, segment_sums
-from models.metrics.lifecycle import Place, StageOf
+from models.metrics.statuses import StatusRef, StatusStages
 from models.records import STAGES
 
 _NONE = -1  # stands for an unknown id or name in a column of codes
@@ -22,7 +22,7 @@ _NONE = -1  # stands for an unknown id or name in a column of codes
 class Changes(NamedTuple):
     """Changes of status as parallel columns, in any order; ``issues``: the row of each one's issue in its batch.
 
-    ``left`` and ``entered`` are as Place; plain tuples, for a batch has a hundred thousand of them.
+    ``left`` and ``entered`` are as StatusRef; plain tuples, for a batch has a hundred thousand of them.
     """
 
     issues: Ints
@@ -51,7 +51,7 @@ class Histories:
     entered: Ints
     history_ids: npt.NDArray[np.object_]
     positions: Ints
-    places: tuple[Place, ...]
+    places: tuple[StatusRef, ...]
 
     @classmethod
     def of(cls, created: Ints, statuses: Iterable[str], changes: Changes) -> "Histories":
@@ -71,7 +71,7 @@ class Histories:
             entered=entered[order],
             history_ids=np.array(changes.history_ids, object)[order],
             positions=positions[order],
-            places=tuple(Place(*place) for place in codes),
+            places=tuple(StatusRef(*place) for place in codes),
         )
 
     @cached_property
@@ -87,34 +87,34 @@ class Visits:
     begins: Ints
     at: Ints
     places: Ints
-    is_birth: Bools
+    is_creation: Bools
 
 
 def visits(histories: Histories) -> Visits:
     """Every issue begins in what its first change left, else in its current status; nothing is before its creation."""
     rows, changes = len(histories.created), len(histories.at)
     begins = histories.begins + np.arange(rows + 1)
-    is_birth = np.zeros(rows + changes, np.bool_)
-    is_birth[begins[:-1]] = True
+    is_creation = np.zeros(rows + changes, np.bool_)
+    is_creation[begins[:-1]] = True
     at, places = np.empty(rows + changes, np.int64), np.empty(rows + changes, np.int64)
     first = np.append(histories.left, _NONE)[histories.begins[:-1]]
     has_changed = np.diff(histories.begins) > 0
-    at[is_birth], places[is_birth] = histories.created, np.where(has_changed, first, histories.current)
-    at[~is_birth] = np.maximum(histories.at, histories.created[histories.issues])
-    places[~is_birth] = histories.entered
-    return Visits(begins, at, places, is_birth)
+    at[is_creation], places[is_creation] = histories.created, np.where(has_changed, first, histories.current)
+    at[~is_creation] = np.maximum(histories.at, histories.created[histories.issues])
+    places[~is_creation] = histories.entered
+    return Visits(begins, at, places, is_creation)
 
 
-def timelines(path: Visits, histories: Histories, stage_of: StageOf) -> Timelines:
+def timelines(path: Visits, histories: Histories, stage_of: StatusStages) -> Timelines:
     """The changes of stage of each row, as ``lifecycle.timeline``; the first one is its creation."""
     stage_of_place = np.array([STAGES.index(stage_of.stage(*place)[0]) for place in histories.places], np.int8)
     stages = stage_of_place[path.places]
-    is_kept = path.is_birth | np.append(True, stages[1:] != stages[:-1])[: len(stages)]
+    is_kept = path.is_creation | np.append(True, stages[1:] != stages[:-1])[: len(stages)]
     begins = np.concatenate(([0], np.cumsum(segment_sums(is_kept, path.begins))))
     return Timelines(begins, path.at[is_kept], stages[is_kept])
 
 
-def count_unmapped(path: Visits, histories: Histories, stage_of: StageOf) -> Ints:
+def count_unmapped(path: Visits, histories: Histories, stage_of: StatusStages) -> Ints:
     """Of each row: how many different statuses nobody can place."""
     labels: dict[str, int] = {}
     label_of_place = [_label(place, stage_of, labels) for place in histories.places]
@@ -127,7 +127,7 @@ def count_unmapped(path: Visits, histories: Histories, stage_of: StageOf) -> Int
     return np.bincount(each_once // len(labels), minlength=len(histories.created))
 
 
-def count_broken(histories: Histories, stage_of: StageOf) -> Ints:
+def count_broken(histories: Histories, stage_of: StatusStages) -> Ints:
     """Of each row: how many changes do not lead to where the next one begins, the last one to the current status."""
     ids, names, listed = _identities(histories.places, stage_of)
     issues, left, entered = histories.issues, histories.left, histories.entered
@@ -147,7 +147,7 @@ def count_broken(histories: Histories, stage_of: StageOf) -> Ints:
 def entries(path: Visits, inside: Sequence[bool]) -> tuple[Ints, Ints, Ints]:
     """(row, change, instant) of each entry into the places ``inside`` from outside of them; no birth is one."""
     within = np.array(inside, np.bool_)[path.places]
-    entered = np.flatnonzero(within & ~np.append(False, within[:-1])[: len(within)] & ~path.is_birth)
+    entered = np.flatnonzero(within & ~np.append(False, within[:-1])[: len(within)] & ~path.is_creation)
     rows = np.searchsorted(path.begins, entered, side="right") - 1
     return rows, entered - rows - 1, path.at[entered]
 
@@ -166,14 +166,14 @@ def _numbers(texts: Sequence[str]) -> Ints:
         return np.array([ranks[number] for number in numbers], np.int64)
 
 
-def _label(place: Place, stage_of: StageOf, labels: dict[str, int]) -> int:
+def _label(place: StatusRef, stage_of: StatusStages, labels: dict[str, int]) -> int:
     """The number of an unknown place's label, a new one if need be; _NONE of a known one."""
     if stage_of.stage(*place)[1]:
         return _NONE
     return labels.setdefault(place.name or place.status_id or "no status", len(labels))
 
 
-def _identities(places: Sequence[Place], stage_of: StageOf) -> tuple[Ints, Ints, Ints]:
+def _identities(places: Sequence[StatusRef], stage_of: StatusStages) -> tuple[Ints, Ints, Ints]:
     """Of each place, as codes: its id, its name, and the name under which the site lists its id today."""
     ids: dict[str | None, int] = {None: _NONE}
     names: dict[str | None, int] = {None: _NONE}

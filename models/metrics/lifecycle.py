@@ -1,23 +1,15 @@
-"""An issue's life: from its history of statuses to a timeline of stages, and from that to the facts at any instant."""
+"""One issue's life read row by row: what explanations are made of."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from operator import itemgetter, lt
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from models.records import STAGES, Issue, Micros, Stage, Status, Timeline, Transition, micros
+from models.metrics.statuses import BROKEN_CHAIN, IN_PROGRESS, UNMAPPED_STATUS, StatusStages
+from models.records import STAGES, Issue, Micros, Stage, Timeline, Transition, micros
 
-UNMAPPED_STATUS: Final = "unmapped_status"
-BROKEN_CHAIN: Final = "broken_chain"
-IN_PROGRESS: Final[tuple[Stage, ...]] = ("active", "waiting")
-_CATEGORY_STAGES: Final[Mapping[str, Stage]] = {
-    "new": "todo",
-    "undefined": "todo",
-    "indeterminate": "active",
-    "done": "done",
-}
 _instant_of_entry = itemgetter(0)
 
 
@@ -29,14 +21,7 @@ class Finding:
     detail: str
 
 
-class Place(NamedTuple):
-    """A status as an issue or its history names it; either may be unknown."""
-
-    status_id: str | None
-    name: str | None
-
-
-class Visit(NamedTuple):
+class StatusVisit(NamedTuple):
     """A status an issue was in, from an instant on: its id and name as the history has them; either may be unknown."""
 
     at: Micros
@@ -61,48 +46,6 @@ class Facts:
     waiting: Micros
 
 
-@dataclass(frozen=True, slots=True)
-class StageOf:
-    """Which stage a status belongs to, by the site's list of statuses and the profile's ``[workflow]``."""
-
-    names: Mapping[str, str]
-    by_id: Mapping[str, Stage]
-    by_name: Mapping[str, Stage]
-    overrides: Mapping[str, Stage]
-
-    @classmethod
-    def of(cls, statuses: Iterable[Status], workflow: Mapping[str, Sequence[str]]) -> "StageOf":
-        """Place each listed status; where several share a name the lowest id speaks for it.
-
-        - The profile's word for its id, else for its name, ignoring case; else the stage of its category.
-        """
-        overrides = {text.casefold(): stage for stage in reversed(STAGES) for text in workflow.get(stage, ())}
-        highest_first = sorted(statuses, key=lambda s: (len(s.status_id), s.status_id), reverse=True)
-        return cls(
-            names={status.status_id: status.name for status in highest_first},
-            by_id={status.status_id: _listed_stage(status, overrides) for status in highest_first},
-            by_name={status.name.casefold(): _listed_stage(status, overrides) for status in highest_first},
-            overrides=overrides,
-        )
-
-    def stage(self, status_id: str | None, name: str | None) -> tuple[Stage, bool]:
-        """The stage of a status, and whether anything is known of it: an unknown one counts as active.
-
-        - One the site no longer lists: the profile's word for its id or its name then, else the stage of the listed
-          status of that name, else active.
-        """
-        listed = self.by_id.get(status_id or "")
-        if listed is not None:
-            return listed, True
-        known = self.overrides.get((status_id or "").casefold()) or self.overrides.get((name or "").casefold())
-        known = known or self.by_name.get((name or "").casefold())
-        return known or "active", known is not None
-
-    def named(self, status_id: str | None, name: str | None) -> str | None:
-        """The name of a visited status: today's where the site lists it, else the one of the history."""
-        return self.names.get(status_id or "", name)
-
-
 def status_changes(issue: Issue) -> list[Transition]:
     """The issue's status changes in their order, each once, whatever order and repeats they were stored in."""
     changes = [change for change in issue.transitions if change.field == "status"]
@@ -114,7 +57,7 @@ def status_changes(issue: Issue) -> list[Transition]:
     return list(unique.values())
 
 
-def visits(issue: Issue, changes: Sequence[Transition]) -> list[Visit]:
+def visits(issue: Issue, changes: Sequence[Transition]) -> list[StatusVisit]:
     """The statuses an issue was in, one after the other, from its creation.
 
     It begins in the ``from`` of the first change, else in the current status. A change dated before ``created`` counts
@@ -122,18 +65,18 @@ def visits(issue: Issue, changes: Sequence[Transition]) -> list[Visit]:
     """
     created = micros(issue.created)
     if not changes:
-        return [Visit(created, issue.status_id, None)]
-    first = Visit(created, changes[0].from_id, changes[0].from_name)
-    return [first, *(Visit(max(created, micros(t.at)), t.to_id, t.to_name, t) for t in changes)]
+        return [StatusVisit(created, issue.status_id, None)]
+    first = StatusVisit(created, changes[0].from_id, changes[0].from_name)
+    return [first, *(StatusVisit(max(created, micros(t.at)), t.to_id, t.to_name, t) for t in changes)]
 
 
-def timeline(path: Sequence[Visit], stage_of: StageOf) -> Timeline:
+def timeline(path: Sequence[StatusVisit], stage_of: StatusStages) -> Timeline:
     """The stages of a path of visited statuses: changes of stage only, the first entry at ``created``."""
     return tuple(_stage_changes((visit.at, stage_of.stage(visit.status_id, visit.name)[0]) for visit in path))
 
 
 def findings(
-    issue: Issue, changes: Sequence[Transition], path: Sequence[Visit], stage_of: StageOf
+    issue: Issue, changes: Sequence[Transition], path: Sequence[StatusVisit], stage_of: StatusStages
 ) -> tuple[Finding, ...]:
     """What is odd about a history: statuses nobody can place, and changes that do not follow from one another."""
     unknown = {v.name or v.status_id or "no status" for v in path if not stage_of.stage(v.status_id, v.name)[1]}
@@ -197,12 +140,7 @@ def _follows(change: Transition, after: Transition) -> bool:
     return change.to_name == after.from_name
 
 
-def _arrives(last: Transition, issue: Issue, stage_of: StageOf) -> bool:
+def _arrives(last: Transition, issue: Issue, stage_of: StatusStages) -> bool:
     if last.to_id is not None:
         return last.to_id == issue.status_id
     return last.to_name is not None and stage_of.names.get(issue.status_id) == last.to_name
-
-
-def _listed_stage(status: Status, overrides: Mapping[str, Stage]) -> Stage:
-    override = overrides.get(status.status_id.casefold()) or overrides.get(status.name.casefold())
-    return override or _CATEGORY_STAGES.get(status.category, "active")

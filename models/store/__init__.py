@@ -20,7 +20,7 @@ from models.store.deployments import (
     unknown_keys,
     unknown_versions,
 )
-from models.store.evidence import load_accusers, load_candidates
+from models.store.evidence import load_linked_incidents, load_stored_deployments
 from models.store.facts import replace_version_deployments, save_facts, stale_issues
 from models.store.forecasts import save_forecast
 from models.store.issues import (
@@ -93,16 +93,16 @@ __all__ = [
     "list_fetches",
     "list_runs",
     "live_runs",
-    "load_accusers",
     "load_batch",
-    "load_candidates",
     "load_dataset",
     "load_histories",
     "load_issues",
+    "load_linked_incidents",
     "load_performance",
     "load_results",
     "load_run",
     "load_statuses",
+    "load_stored_deployments",
     "load_table_deployments",
     "load_versions",
     "mark_gone",

@@ -7,9 +7,9 @@ import numpy as np
 from sqlalchemy import DateTime, Text, select, type_coerce
 from sqlalchemy.orm import Session
 
-from models.metrics.batches import Batch
 from models.metrics.columns import Ints
 from models.metrics.histories import Changes, Histories
+from models.metrics.issues import Batch
 from models.records import IssueHead, micros
 from models.store.shared import among
 from models.tables import SQLITE_INSTANT, IssueRow, TransitionRow, from_sqlite

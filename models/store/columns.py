@@ -66,7 +66,7 @@ def _append(session: Session, profile: str, chunk: Chunk, rules: str) -> None:
     """As one more chunk, which swallows those before it that are not larger: each issue is rewritten a few times."""
     chunks = _chunks(session, profile)
     number = chunks[-1][0] + 1 if chunks else 0
-    size, swallowed = len(chunk.touched), []
+    size, swallowed = len(chunk.issue_ids), []
     while chunks and chunks[-1][1] <= 2 * size and chunks[-1][1] + size <= LARGEST:
         swallowed.append(chunks.pop())
         size += swallowed[-1][1]
@@ -105,5 +105,5 @@ def _merged(session: Session, profile: str, chunks: Sequence[tuple[int, int]]) -
 
 
 def _insert(session: Session, profile: str, number: int, chunk: Chunk, rules: str) -> None:
-    row = {"profile": profile, "chunk": number, "rules_hash": rules, "issues": len(chunk.touched)}
+    row = {"profile": profile, "chunk": number, "rules_hash": rules, "issues": len(chunk.issue_ids)}
     insert_rows(session, WorkItemColumnsRow, [{**row, "archive": chunk.packed()}])

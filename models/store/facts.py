@@ -9,11 +9,10 @@ import numpy as np
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from models.metrics.batches import BatchFacts
 from models.metrics.columns import INVALID_INSTANT, NO_INSTANT, Items
-from models.metrics.facts import invalid_roles
-from models.metrics.parts import NOT_DELIVERED
-from models.metrics.prepared import item_facts
+from models.metrics.contributions import NOT_DELIVERED
+from models.metrics.issues import BatchFacts, invalid_roles
+from models.metrics.timelines import item_facts
 from models.records import (
     INVALID,
     STAGES,
@@ -118,7 +117,7 @@ def _timelines(columns: Items) -> list[str]:
     instants = np.datetime_as_string(columns.at.view("datetime64[us]"), timezone="UTC").tolist()
     stages = [STAGES[code] for code in columns.stages.tolist()]
     entries = [f'["{at}","{stage}"]' for at, stage in zip(instants, stages, strict=True)]
-    return [f"[{','.join(entries[begin:end])}]" for begin, end in pairwise(columns.entries.tolist())]
+    return [f"[{','.join(entries[begin:end])}]" for begin, end in pairwise(columns.timeline_offsets.tolist())]
 
 
 def _written(texts: tuple[str, ...]) -> str:

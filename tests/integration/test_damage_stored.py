@@ -8,7 +8,7 @@ import console_world as world
 import damaged
 import pytest
 from metric_rows import time
-from metric_teams import FIELDS, SOURCES, prepared
+from metric_teams import FIELDS, SOURCES, snapshot_of
 from naive_metrics import Team
 from stored_team import stored
 
@@ -40,7 +40,7 @@ def test_damage_costs_itself_only_all_the_way(source: str, tmp_path: Path, migra
     )
     with stored(tmp_path, migrated_file, team, rules, time("11-02 12:00")):
         pass
-    ready = prepared(team, rules, time("11-02 12:00"))
+    ready = snapshot_of(team, rules, time("11-02 12:00"))
     rows = world.say(tmp_path, "results", "--format", "json").json
     assert [row["metric_type"] for row in rows] == list(METRIC_TYPES)
     for row in rows:

@@ -10,7 +10,7 @@ from store_rows import PROFILE, T0, after, facts_found, issue, transition
 
 from models import store
 from models.database import Sessions
-from models.metrics.batches import Batch
+from models.metrics.issues import Batch
 from models.metrics.lifecycle import status_changes
 from models.records import INVALID, Issue, WorkItem, micros
 from models.tables import WorkItemRow

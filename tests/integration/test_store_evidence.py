@@ -4,7 +4,7 @@ from store_rows import PROFILE, T0, after, facts_found, issue
 
 from models import store
 from models.database import Sessions
-from models.metrics.evidence import Accuser, Candidate
+from models.metrics.evidence import LinkedIncident, StoredDeployment
 from models.records import Deployment, Incident, TableDeployment, Timeline, Version, micros
 
 TIMELINE: Timeline = ((micros(T0), "todo"),)
@@ -25,16 +25,20 @@ def test_deployments_and_incidents_are_read_with_what_they_name(sessions: Sessio
             facts_found(incidents=[incident], deployments=[("1", entry), ("1", release)]),
         )
     with sessions() as session:
-        assert store.load_candidates(session, PROFILE, "status") == [
-            Candidate("1.7.0", micros(after(1)), issue_ids=frozenset("1"), linked_ids=frozenset("23"))
+        assert store.load_stored_deployments(session, PROFILE, "status") == [
+            StoredDeployment("1.7.0", micros(after(1)), issue_ids=frozenset("1"), linked_ids=frozenset("23"))
         ]
-        assert store.load_candidates(session, PROFILE, "issues") == [
-            Candidate("1", None, failed=True, version_ids=frozenset({"10"}))
+        assert store.load_stored_deployments(session, PROFILE, "issues") == [
+            StoredDeployment("1", None, failed=True, version_ids=frozenset({"10"}))
         ]
-        assert store.load_accusers(session, PROFILE) == [
-            Accuser("1", "PAY-1", micros(T0), frozenset({"10"}), frozenset("3"))
+        assert store.load_linked_incidents(session, PROFILE) == [
+            LinkedIncident("1", "PAY-1", micros(T0), frozenset({"10"}), frozenset("3"))
         ]
-        assert store.load_accusers(session, "billing") == store.load_candidates(session, "billing", "issues") == []
+        assert (
+            store.load_linked_incidents(session, "billing")
+            == store.load_stored_deployments(session, "billing", "issues")
+            == []
+        )
 
 
 def test_a_row_of_the_table_names_versions_by_name_or_id(sessions: Sessions) -> None:
@@ -44,8 +48,8 @@ def test_a_row_of_the_table_names_versions_by_name_or_id(sessions: Sessions) -> 
     with sessions.begin() as session:
         store.save_versions(session, PROFILE, versions)
         store.save_table_deployments(session, PROFILE, [row])
-        (found,) = store.load_candidates(session, PROFILE, "table")
-    assert found == Candidate("b", micros(after(1)), version_ids=frozenset({"1", "2", "77"}))
+        (found,) = store.load_stored_deployments(session, PROFILE, "table")
+    assert found == StoredDeployment("b", micros(after(1)), version_ids=frozenset({"1", "2", "77"}))
 
 
 def test_odd_issues_are_named_by_key_once_a_reason(sessions: Sessions) -> None:

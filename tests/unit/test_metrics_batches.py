@@ -10,10 +10,11 @@ import pytest
 from metric_rows import STATUSES, issue
 from metric_teams import FIELDS, SOURCES, batch_of, scene
 
-from models.metrics import batches, facts
-from models.metrics.batches import BatchFacts
+from models.metrics import facts
+from models.metrics import issues as batches
 from models.metrics.columns import Items, columns_of
-from models.metrics.facts import Context
+from models.metrics.issues import BatchFacts
+from models.metrics.rules import Context
 from models.records import DeploymentRules, IncidentRules, Issue, ItemHead, Rules, Transition
 
 

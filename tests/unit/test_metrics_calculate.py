@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from metric_rows import STATUSES, issue, measure, time, version
-from metric_teams import prepared
+from metric_teams import snapshot_of
 from naive_metrics import Row, Team
 
 from models.metrics.calculate import calculate, explain, level, missing_mapping
@@ -82,7 +82,7 @@ def test_what_nothing_can_tell_is_a_missing_mapping_that_says_what_to_put_where(
     metric: str, change: dict[str, Any], says: str
 ) -> None:
     """In every window: no value, no level, nothing used, and a sentence."""
-    ready = prepared(Team((issue(1, "10-01 → 1"),), STATUSES), Rules(**change), time("11-01"))
+    ready = snapshot_of(Team((issue(1, "10-01 → 1"),), STATUSES), Rules(**change), time("11-01"))
     for found in calculate(metric, ready):
         assert (found.state, found.value, found.level, found.n_used) == ("missing_mapping", None, None, 0)
         assert says in (found.message or "")
@@ -152,14 +152,14 @@ def test_no_data_because_all_were_left_out_says_so_with_the_reasons() -> None:
 
 def test_only_a_running_window_says_how_far_it_is_reckoned() -> None:
     """The end of a complete window speaks for itself."""
-    ready = prepared(Team((), STATUSES), Rules(history_weeks=2), time("10-28 12:00"))
+    ready = snapshot_of(Team((), STATUSES), Rules(history_weeks=2), time("10-28 12:00"))
     shown = [found.details.get("effective_end") for found in calculate("flow_velocity", ready)]
     assert shown == [None, None, "2026-10-28T12:00:00.000000Z"]
 
 
 def test_every_metric_is_measured_in_every_window_with_its_parts_prepared_once() -> None:
     """Nine metrics, a period and three weeks: the windows are the same objects for all."""
-    ready = prepared(Team((issue(1, "10-01 → 1"),), STATUSES), Rules(history_weeks=3), time("10-28"))
+    ready = snapshot_of(Team((issue(1, "10-01 → 1"),), STATUSES), Rules(history_weeks=3), time("10-28"))
     for metric in METRIC_TYPES:
         assert [found.window for found in calculate(metric, ready)] == list(ready.windows)
     assert ready.facts is ready.facts
@@ -168,7 +168,7 @@ def test_every_metric_is_measured_in_every_window_with_its_parts_prepared_once()
 def test_an_explanation_shows_who_was_left_out_and_why() -> None:
     """The one that counts, and the one that does not."""
     items = (issue(1, "10-01 → 2", "10-20 → 4"), issue(2, "10-01 → 1", "10-21 → 4"))
-    ready = prepared(Team(items, STATUSES), Rules(), time("11-01"))
+    ready = snapshot_of(Team(items, STATUSES), Rules(), time("11-01"))
     shown = explain("flow_time", ready, ready.windows[0])
     assert [(part.key, part.reason) for part in shown.used] == [("P-1", None)]
     assert [(part.key, part.reason) for part in shown.left_out] == [("P-2", "never_started")]
@@ -177,7 +177,7 @@ def test_an_explanation_shows_who_was_left_out_and_why() -> None:
 def test_the_rows_of_a_table_are_explained_by_their_name() -> None:
     """A deployment from a pipeline has no key but the one it was given."""
     row = Row("build 7", time("10-20"), failed=True)
-    ready = prepared(Team((), STATUSES, table=(row,)), Rules(deployments=TABLE), time("11-01"))
+    ready = snapshot_of(Team((), STATUSES, table=(row,)), Rules(deployments=TABLE), time("11-01"))
     (part,) = explain("cfr", ready, ready.windows[0]).used
     assert (part.key, part.value, part.base) == ("build 7", 1, 1)
 

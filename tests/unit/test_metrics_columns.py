@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from metric_teams import SOURCES, prepared, scene
+from metric_teams import SOURCES, scene, snapshot_of
 
 from models.metrics import lifecycle
 from models.metrics.columns import (
@@ -22,7 +22,7 @@ from models.metrics.columns import (
     segment_sums,
     unpacked,
 )
-from models.metrics.prepared import item_facts
+from models.metrics.timelines import item_facts
 from models.records import CATEGORIES, INVALID, STAGES, WorkItem
 
 ITEM: Final = WorkItem("7", "PÄY-7", "Story", "feature", excluded=False, timeline=((5, "todo"), (9, "done")))
@@ -34,7 +34,7 @@ def told(items: Items) -> dict[int, tuple[object, ...]]:
 
 
 def _row(items: Items, row: int) -> tuple[object, ...]:
-    entries, versions = (slice(*offsets[row : row + 2]) for offsets in (items.entries, items.versions))
+    entries, versions = (slice(*offsets[row : row + 2]) for offsets in (items.timeline_offsets, items.version_offsets))
     return (
         items.key(row),
         CATEGORIES[items.categories[row]],
@@ -76,7 +76,7 @@ def test_an_archive_holds_every_column() -> None:
     """Also of no items at all."""
     for chunk in (Chunk(np.array([1, 2]), columns_of([item(1)])), Chunk(np.array([3]), columns_of([]))):
         found = unpacked(chunk.packed())
-        assert found.touched.tolist() == chunk.touched.tolist()
+        assert found.issue_ids.tolist() == chunk.issue_ids.tolist()
         for each in fields(Items):
             before, after = getattr(chunk.items, each.name), getattr(found.items, each.name)
             assert before.dtype == after.dtype
@@ -96,7 +96,7 @@ def test_of_several_chunks_the_last_word_on_an_issue_counts(steps: list[dict[int
     whole = merged(chunks)
     assert told(whole.items) == told(columns_of(expected.values()))
     assert told(merged([merged(chunks[:2]), merged(chunks[2:])]).items) == told(whole.items)
-    assert sorted(whole.touched.tolist()) == sorted({number for step in steps for number in step})
+    assert sorted(whole.issue_ids.tolist()) == sorted({number for step in steps for number in step})
 
 
 def test_sums_and_minima_of_a_ragged_column_know_empty_rows() -> None:
@@ -119,12 +119,12 @@ def test_rows_are_found_by_id() -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_facts_as_columns_are_those_of_each_timeline(source: str, seed: int) -> None:
     """At the as-of, after the last change, and before anything was created."""
-    ready = prepared(*scene(source, seed))
+    ready = snapshot_of(*scene(source, seed))
     items = ready.dataset.items
     for as_of in (ready.as_of, None, int(items.at.min(initial=0)), int(np.median(items.at)) if len(items) else 0):
         columns = item_facts(items, as_of)
         for row in range(len(items)):
-            entries = range(items.entries[row], items.entries[row + 1])
+            entries = range(items.timeline_offsets[row], items.timeline_offsets[row + 1])
             line = tuple((int(items.at[index]), STAGES[items.stages[index]]) for index in entries)
             facts = lifecycle.facts(line, as_of)
             assert bool(columns.exists[row]) == (facts is not None)

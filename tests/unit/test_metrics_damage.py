@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from damaged import BROKEN, team
 from metric_rows import STATUSES, issue, time
-from metric_teams import FIELDS, SOURCES, prepared
+from metric_teams import FIELDS, SOURCES, snapshot_of
 
 from models.metrics import facts
 from models.metrics.calculate import calculate, explain
+from models.metrics.rules import Context
 from models.records import METRIC_TYPES, IncidentRules, Rules, instant
 
 
@@ -24,7 +25,7 @@ def test_damage_of_every_kind_costs_itself_only(source: str, zone: str) -> None:
         deployments=SOURCES[source],
         incidents=IncidentRules(("Incident",)),
     )
-    ready = prepared(team(), rules, time("11-02"))
+    ready = snapshot_of(team(), rules, time("11-02"))
     for metric in METRIC_TYPES:
         for found in calculate(metric, ready):
             shown = explain(metric, ready, found.window)
@@ -36,7 +37,7 @@ def test_damage_of_every_kind_costs_itself_only(source: str, zone: str) -> None:
 @pytest.mark.parametrize("value", BROKEN)
 def test_a_damaged_field_is_nothing_or_a_finding_that_names_it(value: Any) -> None:
     """No value at all is no finding; anything else that is no moment is one."""
-    context = facts.Context.of(Rules(fields={"committed_at": "cf"}), STATUSES)
+    context = Context.of(Rules(fields={"committed_at": "cf"}), STATUSES)
     found = facts.read(issue(1, "10-01 → 1", cf=value), context)
     expected = [] if value in (None, "") else [("invalid_value", "committed_at")]
     assert [(finding.reason, finding.detail) for finding in found.findings] == expected

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from metric_rows import STATUSES, at, issue, measure, time, version
-from metric_teams import prepared
+from metric_teams import snapshot_of
 from naive_metrics import Row, Team
 
 from models.metrics.calculate import explain
-from models.metrics.prepared import Prepared
+from models.metrics.snapshot import Snapshot
 from models.records import DeploymentRules, IncidentRules, Issue, Rules
 
 
@@ -31,7 +31,7 @@ TWO = version("2", date(2026, 10, 20))
 
 def deployed(some: Rules, *issues: Issue, as_of: str = "11-01", **rows: Any) -> list[tuple[str, int, bool]]:
     """The deployments that have happened: name, instant, failed."""
-    found = prepared(Team(issues, STATUSES, **rows), some, time(as_of)).deployments
+    found = snapshot_of(Team(issues, STATUSES, **rows), some, time(as_of)).deployments
     return [(deployment.name, deployment.at, deployment.failed) for deployment in found]
 
 
@@ -316,7 +316,7 @@ def test_a_row_of_the_table_carries_the_items_it_names_and_those_of_its_versions
 def test_an_explained_change_names_its_deployment_and_both_instants() -> None:
     """So that a person can check it in Jira."""
     story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"])
-    ready: Prepared = prepared(Team((story,), STATUSES, (ONE,)), rules(VERSIONS), time("11-01"))
+    ready: Snapshot = snapshot_of(Team((story,), STATUSES, (ONE,)), rules(VERSIONS), time("11-01"))
     (part,) = explain("lead_time", ready, ready.windows[0]).used
     assert (part.key, part.via) == ("P-1", "1")
     assert part.instants == (("committed", at("10-01")), ("deployed", at("10-10 23:59:59")))

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 from metric_rows import REVIEW_WAITS, STATUSES, at, issue, time
-from metric_teams import prepared
+from metric_teams import snapshot_of
 from naive_metrics import Team
 
 from models.metrics import evidence
 from models.metrics.calculate import explain
-from models.metrics.evidence import Accuser, Candidate, Evidence
-from models.metrics.facts import Context
+from models.metrics.evidence import Evidence, LinkedIncident, StoredDeployment
+from models.metrics.rules import Context
 from models.records import DeploymentRules, IncidentRules, Issue, Rules, Transition
 
 AS_OF = "11-01"
@@ -21,7 +21,7 @@ INCIDENTS = IncidentRules(("Incident",))
 def set_by(metric: str, item: Issue, **rules: Any) -> dict[str, Evidence]:
     """What set the instants of the one part that an issue is to a metric."""
     profile = Rules(workflow=REVIEW_WAITS, **rules)
-    ready = prepared(Team((item,), STATUSES), profile, time(AS_OF))
+    ready = snapshot_of(Team((item,), STATUSES), profile, time(AS_OF))
     found = explain(metric, ready, ready.windows[0])
     (part,) = (*found.used, *found.left_out)
     return evidence.set_by(part, item, Context.of(profile, STATUSES), at(AS_OF))
@@ -134,9 +134,11 @@ def test_stays_add_up_to_the_time_in_each_stage() -> None:
 
 def test_a_version_was_failed_by_each_incident_that_names_it() -> None:
     """Created before or after, oldest first; one of another version is none."""
-    group = [Candidate("a", 5, version_ids=frozenset("1")), Candidate("b", 7, version_ids=frozenset("2"))]
-    late, early = Accuser("8", "P-8", 9, frozenset("2")), Accuser("9", "P-9", 1, frozenset("13"))
-    assert evidence.failed_by(group, None, [late, Accuser("7", "P-7", 2, frozenset("3")), early], by_links=False) == [
+    group = [StoredDeployment("a", 5, version_ids=frozenset("1")), StoredDeployment("b", 7, version_ids=frozenset("2"))]
+    late, early = LinkedIncident("8", "P-8", 9, frozenset("2")), LinkedIncident("9", "P-9", 1, frozenset("13"))
+    assert evidence.failed_by(
+        group, None, [late, LinkedIncident("7", "P-7", 2, frozenset("3")), early], by_links=False
+    ) == [
         early,
         late,
     ]
@@ -145,11 +147,11 @@ def test_a_version_was_failed_by_each_incident_that_names_it() -> None:
 @pytest.mark.parametrize(("created", "named"), [(4, False), (5, True), (8, True), (9, False)])
 def test_an_entry_was_failed_by_a_linked_incident_before_the_next_one(created: int, *, named: bool) -> None:
     """From the entry on, and before the item's next; whichever side the link was drawn from."""
-    entry = Candidate("1.a", 5, issue_ids=frozenset("1"), linked_ids=frozenset("8"))
-    after = Candidate("1.b", 9, issue_ids=frozenset("1"))
-    until = evidence.next_of(entry, [after, entry, Candidate("2.c", 6, issue_ids=frozenset("2"))])
-    accusers = [Accuser("8", "P-8", created), Accuser("9", "P-9", created, linked_ids=frozenset("1"))]
-    strangers = [Accuser("7", "P-7", created, frozenset("1"), frozenset("2"))]
+    entry = StoredDeployment("1.a", 5, issue_ids=frozenset("1"), linked_ids=frozenset("8"))
+    after = StoredDeployment("1.b", 9, issue_ids=frozenset("1"))
+    until = evidence.next_of(entry, [after, entry, StoredDeployment("2.c", 6, issue_ids=frozenset("2"))])
+    accusers = [LinkedIncident("8", "P-8", created), LinkedIncident("9", "P-9", created, linked_ids=frozenset("1"))]
+    strangers = [LinkedIncident("7", "P-7", created, frozenset("1"), frozenset("2"))]
     found = evidence.failed_by([entry], until, [*accusers, *strangers], by_links=True)
     assert found == (accusers if named else [])
     assert evidence.next_of(after, [entry, after]) is None

@@ -8,7 +8,8 @@ import pytest
 from metric_rows import REVIEW_WAITS, STATUSES, at, issue, version
 
 from models.metrics import facts
-from models.metrics.facts import Context
+from models.metrics.deployments import deployments_of_versions
+from models.metrics.rules import Context, rules_hash
 from models.records import (
     INVALID,
     DeploymentRules,
@@ -254,13 +255,13 @@ VERSIONS = (
 def test_released_and_dated_versions_of_the_projects_are_deployments_at_their_last_second() -> None:
     """Archived ones count; unreleased ones, undated ones and other projects' do not."""
     context = Context.of(replace(RULES, deployments=DeploymentRules("versions")), STATUSES)
-    found = facts.deployments_of_versions(VERSIONS, {"P"}, context)
+    found = deployments_of_versions(VERSIONS, {"P"}, context)
     assert [(d.name, d.at) for d in found] == [("1.0", at("10-05 21:59:59")), ("1.1", at("10-06 21:59:59"))]
 
 
 def test_versions_deploy_nothing_where_they_are_not_the_source() -> None:
     """The versions of a profile that deploys by issues are labels only."""
-    assert facts.deployments_of_versions(VERSIONS, {"P"}, CONTEXT) == ()
+    assert deployments_of_versions(VERSIONS, {"P"}, CONTEXT) == ()
 
 
 # --- hashes -----------------------------------------------------------------------------------------------------------
@@ -292,14 +293,14 @@ def test_a_changed_rule_changes_the_hash_of_what_it_can_change(
 ) -> None:
     """A level or a period leaves the facts alone; the number of weeks leaves everything alone."""
     other = replace(RULES, **change)
-    assert (facts.rules_hash(other) != facts.rules_hash(RULES)) is of_results
+    assert (rules_hash(other) != rules_hash(RULES)) is of_results
     assert (Context.of(other, STATUSES).facts_rules_hash != CONTEXT.facts_rules_hash) is of_facts
 
 
 def test_equal_rules_have_one_hash_in_every_process_and_in_any_order_of_their_lists() -> None:
     """Results are stored under it; the figure changes with the default rules and with nothing else."""
     for names in ("abcdefgh", "hgfedcba", "ABCDefgh"):
-        assert facts.rules_hash(Rules(ignored_types=tuple(names))) == "89ea6de58260b60a09c1c328fc91dbc4"
+        assert rules_hash(Rules(ignored_types=tuple(names))) == "89ea6de58260b60a09c1c328fc91dbc4"
 
 
 def test_facts_change_with_a_status_category_and_not_with_the_order_of_statuses() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from metric_rows import STATUSES, issue, time
-from metric_teams import prepared
+from metric_teams import snapshot_of
 from naive_metrics import Team
 
 from models.metrics.forecast import (
@@ -20,7 +20,7 @@ from models.metrics.forecast import (
     items_in,
     weeks_for,
 )
-from models.metrics.prepared import Prepared
+from models.metrics.snapshot import Snapshot
 from models.metrics.windows import week_name
 from models.records import Backtest, Issue, Rules
 
@@ -143,9 +143,9 @@ def test_weeks_without_a_delivery_are_not_enough() -> None:
 # --- what the past was ------------------------------------------------------------------------------------------------
 
 
-def _seen(*issues: Issue, as_of: str = "10-28 12:00") -> Prepared:
+def _seen(*issues: Issue, as_of: str = "10-28 12:00") -> Snapshot:
     """On Wednesday of week 44; its weeks began on 10-05, 10-12, 10-19 and 10-26."""
-    return prepared(Team(issues, STATUSES, (), ()), Rules(), time(as_of))
+    return snapshot_of(Team(issues, STATUSES, (), ()), Rules(), time(as_of))
 
 
 def test_the_past_is_what_was_delivered_in_weeks_that_are_over() -> None:

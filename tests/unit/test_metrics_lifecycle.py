@@ -5,20 +5,21 @@ from dataclasses import replace
 import pytest
 from metric_rows import REVIEW_WAITS, STATUSES, at, issue, time, transition
 
-from models.metrics.lifecycle import Facts, StageOf, facts, findings, status_changes, visits
+from models.metrics.lifecycle import Facts, facts, findings, status_changes, visits
 from models.metrics.lifecycle import timeline as stages
 from models.metrics.stats import DAY, HOUR
+from models.metrics.statuses import StatusStages
 from models.records import Issue, Stage, Status, Timeline, Transition
 
-PLAIN = StageOf.of(STATUSES, REVIEW_WAITS)
+PLAIN = StatusStages.of(STATUSES, REVIEW_WAITS)
 
 
-def line(some: Issue, stage_of: StageOf = PLAIN) -> Timeline:
+def line(some: Issue, stage_of: StatusStages = PLAIN) -> Timeline:
     """The timeline of an issue."""
     return stages(visits(some, status_changes(some)), stage_of)
 
 
-def reasons(some: Issue, stage_of: StageOf = PLAIN) -> list[tuple[str, str]]:
+def reasons(some: Issue, stage_of: StatusStages = PLAIN) -> list[tuple[str, str]]:
     """What is odd about an issue's history."""
     changes = status_changes(some)
     found = findings(some, changes, visits(some, changes), stage_of)
@@ -34,7 +35,7 @@ def reasons(some: Issue, stage_of: StageOf = PLAIN) -> list[tuple[str, str]]:
 )
 def test_a_listed_status_has_the_stage_of_its_category(category: str, stage: Stage) -> None:
     """Jira's four keys; one that Jira never sends is work rather than nothing."""
-    assert StageOf.of([Status("7", "Any", category)], {}).stage("7", "Any") == (stage, True)
+    assert StatusStages.of([Status("7", "Any", category)], {}).stage("7", "Any") == (stage, True)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_a_listed_status_has_the_stage_of_its_category(category: str, stage: Sta
 )
 def test_the_profile_moves_a_status_by_id_or_name(workflow: dict[str, tuple[str, ...]], stage: Stage) -> None:
     """Today's name counts, for that is the one a person reads in Jira."""
-    assert StageOf.of(STATUSES, workflow).stage("3", "Old review") == (stage, True)
+    assert StatusStages.of(STATUSES, workflow).stage("3", "Old review") == (stage, True)
 
 
 @pytest.mark.parametrize(
@@ -68,14 +69,14 @@ def test_a_retired_status_is_placed_by_what_is_known_of_it(
     status_id: str | None, name: str | None, workflow: dict[str, tuple[str, ...]], expected: tuple[Stage, bool]
 ) -> None:
     """By override, by a namesake, else active and reported."""
-    assert StageOf.of(STATUSES, workflow).stage(status_id, name) == expected
+    assert StatusStages.of(STATUSES, workflow).stage(status_id, name) == expected
 
 
 def test_of_two_namesakes_the_lowest_id_speaks_for_a_retired_one() -> None:
     """Team-managed projects repeat names: the choice must not hang on the order of the list."""
     namesakes = [Status("10", "Ready", "done"), Status("9", "Ready", "new")]
     for order in (namesakes, namesakes[::-1]):
-        assert StageOf.of(order, {}).stage("77", "ready") == ("todo", True)
+        assert StatusStages.of(order, {}).stage("77", "ready") == ("todo", True)
 
 
 # --- the timeline -----------------------------------------------------------------------------------------------------

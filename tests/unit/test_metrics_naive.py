@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metric_teams import SOURCES, prepared, scene
+from metric_teams import SOURCES, scene, snapshot_of
 from naive_metrics import Answer, Naive, Span
 
 from models.metrics.calculate import calculate
@@ -32,7 +32,7 @@ def answer(measurement: Measurement) -> Answer:
 def test_both_implementations_say_exactly_the_same_of_any_team(source: str, seed: int) -> None:
     """Value, state, counts, exclusions, details and level are equal, bit for bit, in every window of all nine."""
     team, rules, as_of = scene(source, seed)
-    fast, naive = prepared(team, rules, as_of), Naive(team, rules, as_of)
+    fast, naive = snapshot_of(team, rules, as_of), Naive(team, rules, as_of)
     for metric in METRIC_TYPES:
         assert [answer(found) for found in calculate(metric, fast)] == naive.answers(metric)
 
@@ -42,6 +42,6 @@ def test_the_generated_teams_have_something_to_say(source: str) -> None:
     """Agreement on nothing proves nothing: in a hundred teams every metric has several values that are not 0."""
     told = Counter[str]()
     for seed in range(100):
-        ready = prepared(*scene(source, seed))
+        ready = snapshot_of(*scene(source, seed))
         told.update(metric for metric in METRIC_TYPES for found in calculate(metric, ready) if found.value)
     assert all(told[metric] >= 5 for metric in METRIC_TYPES), told

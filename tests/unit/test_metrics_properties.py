@@ -10,11 +10,11 @@ from typing import Any, Final
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metric_teams import LISTED, SOURCES, Scene, prepared, scene
+from metric_teams import LISTED, SOURCES, Scene, scene, snapshot_of
 from naive_metrics import Team
 
 from models.metrics.calculate import Explanation, calculate, explain
-from models.metrics.parts import Contribution
+from models.metrics.contributions import Contribution
 from models.metrics.stats import DAY, HOUR, WEEK
 from models.records import METRIC_TYPES, Issue, Measurement
 
@@ -23,13 +23,13 @@ EXAMPLES: Final = settings(max_examples=60, deadline=None)
 
 def measured(scene: Scene) -> dict[str, tuple[Measurement, ...]]:
     """All nine metrics of a scene."""
-    ready = prepared(*scene)
+    ready = snapshot_of(*scene)
     return {metric: calculate(metric, ready) for metric in METRIC_TYPES}
 
 
 def explained(scene: Scene) -> list[Explanation]:
     """All nine metrics of a scene with all that stands behind them."""
-    ready = prepared(*scene)
+    ready = snapshot_of(*scene)
     return [explain(metric, ready, window) for metric in METRIC_TYPES for window in ready.windows]
 
 
@@ -81,7 +81,7 @@ def _as_stored(issue: Issue, as_of: datetime) -> Issue:
 @EXAMPLES
 def test_the_explained_parts_add_up_to_the_number_for_all_nine(source: str, seed: int) -> None:
     """What explain shows is all there is: the used parts give the value, the parts left out give the exclusions."""
-    ready = prepared(*scene(source, seed))
+    ready = snapshot_of(*scene(source, seed))
     for metric in METRIC_TYPES:
         for found in calculate(metric, ready):
             shown = explain(metric, ready, found.window)
@@ -115,7 +115,7 @@ def _recomputed(found: Measurement, used: tuple[Contribution, ...]) -> Fraction:
 @EXAMPLES
 def test_durations_are_the_difference_of_the_two_instants_shown(seed: int) -> None:
     """A reader can check each duration by hand: its value is its last instant less its first."""
-    ready = prepared(*scene("versions", seed))
+    ready = snapshot_of(*scene("versions", seed))
     for metric in ("lead_time", "mttr", "flow_time"):
         for window in ready.windows:
             for part in explain(metric, ready, window).used:

@@ -40,10 +40,10 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Contributions:
     """Contributions as columns, ascending by instant: as Contribution, with codes for its words.
 
-    ``rows`` says what each is of; ``tell`` makes the record of one such row, with its words and named moments.
+    ``rows`` says what each is of; ``make_record`` makes the record of one such row, with its words and named moments.
     """
 
     at: Ints
@@ -54,20 +54,20 @@ class Parts:
     stage: Codes
     points: Floats
     rows: Ints
-    tell: Callable[["Parts", int], Contribution]
+    make_record: Callable[["Contributions", int], Contribution]
 
     def __len__(self) -> int:
         """How many."""
         return len(self.at)
 
     @property
-    def used(self) -> "Parts":
+    def used(self) -> "Contributions":
         """Those that count."""
         return self.pick(self.reason == 0)
 
-    def pick(self, which: slice | Bools | Ints) -> "Parts":
+    def pick(self, which: slice | Bools | Ints) -> "Contributions":
         """Some of them: a slice shares memory."""
-        return Parts(
+        return Contributions(
             self.at[which],
             self.value[which],
             self.base[which],
@@ -76,12 +76,12 @@ class Parts:
             self.stage[which],
             self.points[which],
             self.rows[which],
-            self.tell,
+            self.make_record,
         )
 
-    def told(self) -> list[Contribution]:
+    def to_records(self) -> list[Contribution]:
         """Each as a record, by instant and then by id: the order in which a person sees them."""
-        found = [self.tell(self, index) for index in range(len(self))]
+        found = [self.make_record(self, index) for index in range(len(self))]
         return sorted(found, key=lambda part: (part.at, part.subject_id))
 
     def exclusions(self) -> dict[str, int]:
@@ -90,11 +90,11 @@ class Parts:
         return {name: counts[CODE_OF_REASON[name]] for name in sorted(REASONS[1:]) if counts[CODE_OF_REASON[name]]}
 
 
-def parts_of(contributions: Iterable[Contribution]) -> Parts:
+def contributions_of(contributions: Iterable[Contribution]) -> Contributions:
     """Columns of records made one by one: of deployments and incidents, of which there are few."""
     told = sorted(contributions, key=lambda part: (part.at, part.subject_id))
     number = len(told)
-    return Parts(
+    return Contributions(
         at=np.array([part.at for part in told], np.int64),
         value=np.array([part.value for part in told], np.int64),
         base=np.array([part.base for part in told], np.int64),
@@ -103,11 +103,11 @@ def parts_of(contributions: Iterable[Contribution]) -> Parts:
         stage=np.zeros(number, np.int8),
         points=np.full(number, np.nan),
         rows=np.arange(number),
-        tell=lambda parts, index: told[parts.rows[index]],
+        make_record=lambda parts, index: told[parts.rows[index]],
     )
 
 
-def within(parts: Parts, windows: Sequence[Window]) -> list[Parts]:
+def within(parts: Contributions, windows: Sequence[Window]) -> list[Contributions]:
     """For each window the parts whose instant lies in it, as far as it has run."""
     edges = [(window.start, window.effective_end) for window in windows]
     places = np.searchsorted(parts.at, np.array(edges, np.int64).reshape(-1, 2)).tolist()

@@ -1,0 +1,89 @@
+"""The values of the fields that a profile maps: moments, numbers, failure marks, and the ids that a list names."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Final
+
+from models.metrics import windows
+from models.metrics.rules import Context
+from models.records import INVALID, Invalid, Issue, IssueHead, MappedInstant
+
+Head = Issue | IssueHead
+# A day without a time is its first instant where something begins, its last second where something ends.
+_BEGINNINGS: Final = ("committed_at", "detected_at")
+_MOST_POINTS: Final = 1e12
+# Stands for "the path leads nowhere in this value": parses as nothing, is no failure.
+_ASTRAY: Final = object()
+
+
+def _mapped(issue: Head, role: str, context: Context) -> Any:
+    """The value a role is mapped to: a field by its id, or what lies below it on a dotted path; None without one."""
+    mapping = context.rules.fields.get(role)
+    if mapping is None:
+        return None
+    if mapping in issue.fields:
+        return issue.fields[mapping]
+    field_id, *path = mapping.split(".")
+    value = issue.fields.get(field_id)
+    for name in path:
+        value = _below(value, name)
+    return value
+
+
+def _below(value: Any, name: str) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return [_below(member, name) for member in value]
+    return value.get(name) if isinstance(value, Mapping) else _ASTRAY
+
+
+def mapped_instant(issue: Head, role: str, context: Context) -> MappedInstant:
+    """A moment for a time with an offset or a day, None for no value, ``invalid`` for anything else."""
+    value = _mapped(issue, role, context)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        return INVALID
+    try:
+        if not windows.is_day(value):
+            return windows.instant_of(value)
+        day = date.fromisoformat(value)
+    except ValueError:
+        return INVALID
+    edge = windows.start_of_day if role in _BEGINNINGS else windows.last_second
+    return edge(day, context.zone)
+
+
+def points_of(issue: Head, context: Context) -> float | Invalid | None:
+    """The number that points are mapped to, None for no value, ``invalid`` for anything else."""
+    value = _mapped(issue, "points", context)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return INVALID
+    # Also false for NaN; and no sum of what passes can overflow.
+    return float(value) if abs(value) <= _MOST_POINTS else INVALID
+
+
+def failed(issue: Head, context: Context) -> bool:
+    """Whether ``change_failure`` says so: true, a number but 0, or a failure word as text, option or list member."""
+    value = _mapped(issue, "change_failure", context)
+    if isinstance(value, bool | int | float):
+        return value != 0
+    members = value if isinstance(value, list) else [value]
+    return any(_word(member).casefold() in context.failure_values for member in members)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, Mapping):
+        value = value.get("value", value.get("name"))
+    return value if isinstance(value, str) else ""
+
+
+def ids_in(issue: Head, name: str) -> tuple[str, ...]:
+    """The ids that a field like ``fixVersions`` lists, each once."""
+    value = issue.fields.get(name)
+    if not value or not isinstance(value, list | tuple):
+        return ()
+    return tuple(sorted({str(member) for member in value if isinstance(member, str | int)}))

@@ -1,0 +1,94 @@
+"""A profile's rules made ready for reading thousands of issues, and the hashes that name them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from models.metrics.statuses import StatusStages
+from models.records import DEFAULT_CATEGORIES, Rules, Status, digest
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A profile's rules made ready for reading many issues: names folded, statuses indexed, the zone opened."""
+
+    rules: Rules
+    stage_of: StatusStages
+    zone: ZoneInfo
+    categories: Mapping[str, str]
+    ignored: frozenset[str]
+    excluded_resolutions: frozenset[str]
+    failure_values: frozenset[str]
+    deployment_types: frozenset[str]
+    deployment_statuses: frozenset[str]
+    incident_types: frozenset[str]
+    incident_priorities: frozenset[str]
+    facts_rules_hash: str
+
+    @classmethod
+    def of(cls, rules: Rules, statuses: Iterable[Status]) -> "Context":
+        """Fold and index what each issue is held against; ``facts_rules_hash`` names all of it."""
+        listed = tuple(statuses)
+        deployments, incidents = rules.deployments, rules.incidents
+        return cls(
+            rules=rules,
+            stage_of=StatusStages.of(listed, rules.workflow),
+            zone=ZoneInfo(rules.timezone),
+            categories=_category_by_type(rules.categories),
+            ignored=_folded(rules.ignored_types),
+            excluded_resolutions=_folded(rules.excluded_resolutions),
+            failure_values=_folded(rules.failure_values),
+            deployment_types=_folded(deployments.types if deployments else ()),
+            deployment_statuses=_folded(deployments.statuses if deployments else ()),
+            incident_types=_folded(incidents.types if incidents else ()),
+            incident_priorities=_folded(incidents.priorities if incidents else ()),
+            facts_rules_hash=_facts_rules_hash(rules, listed),
+        )
+
+    @property
+    def source(self) -> str | None:
+        """Where the profile's deployments come from; None without a section."""
+        return self.rules.deployments.source if self.rules.deployments else None
+
+
+def rules_hash(rules: Rules) -> str:
+    """Names the rules that can change a value; how many weeks are computed changes none, and lists have no order."""
+    return digest(
+        [
+            _rules_for_facts(rules),
+            rules.time_period_days,
+            {name: list(bounds) for name, bounds in rules.levels.items()},
+            rules.deployments and rules.deployments.group_by,
+        ]
+    )
+
+
+def _facts_rules_hash(rules: Rules, statuses: Sequence[Status]) -> str:
+    return digest([_rules_for_facts(rules), sorted([s.status_id, s.name, s.category] for s in statuses)])
+
+
+def _rules_for_facts(rules: Rules) -> list[object]:
+    deployments, incidents = rules.deployments, rules.incidents
+    return [
+        rules.timezone,
+        {stage: _sorted(names) for stage, names in rules.workflow.items() if names},
+        {category: _sorted(types) for category, types in rules.categories.items()},
+        dict(rules.fields),
+        deployments and [deployments.source, _sorted(deployments.types), _sorted(deployments.statuses)],
+        incidents and [_sorted(incidents.types), _sorted(incidents.priorities)],
+        *(_sorted(names) for names in (rules.ignored_types, rules.excluded_resolutions, rules.failure_values)),
+    ]
+
+
+def _folded(texts: Iterable[str]) -> frozenset[str]:
+    return frozenset(text.casefold() for text in texts)
+
+
+def _sorted(texts: Iterable[str]) -> list[str]:
+    return sorted(_folded(texts))
+
+
+def _category_by_type(categories: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    # Read backwards, so that a type named twice belongs to the first category that names it.
+    ordered = [category for category in DEFAULT_CATEGORIES if category in categories]
+    return {name.casefold(): category for category in reversed(ordered) for name in categories[category]}

@@ -1,0 +1,71 @@
+"""Which stage a status belongs to, by the site's list of statuses and the profile's ``[workflow]``."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from models.records import STAGES, Stage, Status
+
+UNMAPPED_STATUS: Final = "unmapped_status"
+BROKEN_CHAIN: Final = "broken_chain"
+IN_PROGRESS: Final[tuple[Stage, ...]] = ("active", "waiting")
+_CATEGORY_STAGES: Final[Mapping[str, Stage]] = {
+    "new": "todo",
+    "undefined": "todo",
+    "indeterminate": "active",
+    "done": "done",
+}
+
+
+class StatusRef(NamedTuple):
+    """A status as an issue or its history names it; either may be unknown."""
+
+    status_id: str | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusStages:
+    """Which stage a status belongs to, by the site's list of statuses and the profile's ``[workflow]``."""
+
+    names: Mapping[str, str]
+    by_id: Mapping[str, Stage]
+    by_name: Mapping[str, Stage]
+    overrides: Mapping[str, Stage]
+
+    @classmethod
+    def of(cls, statuses: Iterable[Status], workflow: Mapping[str, Sequence[str]]) -> "StatusStages":
+        """StatusRef each listed status; where several share a name the lowest id speaks for it.
+
+        - The profile's word for its id, else for its name, ignoring case; else the stage of its category.
+        """
+        overrides = {text.casefold(): stage for stage in reversed(STAGES) for text in workflow.get(stage, ())}
+        highest_first = sorted(statuses, key=lambda s: (len(s.status_id), s.status_id), reverse=True)
+        return cls(
+            names={status.status_id: status.name for status in highest_first},
+            by_id={status.status_id: _listed_stage(status, overrides) for status in highest_first},
+            by_name={status.name.casefold(): _listed_stage(status, overrides) for status in highest_first},
+            overrides=overrides,
+        )
+
+    def stage(self, status_id: str | None, name: str | None) -> tuple[Stage, bool]:
+        """The stage of a status, and whether anything is known of it: an unknown one counts as active.
+
+        - One the site no longer lists: the profile's word for its id or its name then, else the stage of the listed
+          status of that name, else active.
+        """
+        listed = self.by_id.get(status_id or "")
+        if listed is not None:
+            return listed, True
+        known = self.overrides.get((status_id or "").casefold()) or self.overrides.get((name or "").casefold())
+        known = known or self.by_name.get((name or "").casefold())
+        return known or "active", known is not None
+
+    def named(self, status_id: str | None, name: str | None) -> str | None:
+        """The name of a visited status: today's where the site lists it, else the one of the history."""
+        return self.names.get(status_id or "", name)
+
+
+def _listed_stage(status: Status, overrides: Mapping[str, Stage]) -> Stage:
+    override = overrides.get(status.status_id.casefold()) or overrides.get(status.name.casefold())
+    return override or _CATEGORY_STAGES.get(status.category, "active")
