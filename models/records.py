@@ -284,8 +284,9 @@ class Deployment:
     """One candidate deployment, before grouping and before an ``as_of``.
 
     ``at`` is the known instant (``invalid``: a mapped field that is no moment); None with a ``timeline`` means "when
-    the deploying issue was done". ``failed`` is the deployment's own mark. ``issue_ids``: the items it names itself.
-    ``linked_ids``: issues linked to its work item (source ``status``), where an incident may be among them.
+    the deploying issue was done". ``failed`` is the deployment's own mark, None where it has none. ``issue_ids``: the
+    items it names itself. ``linked_ids``: issues linked to its work item (source ``status``), where an incident may be
+    among them.
     """
 
     deployment_id: str
@@ -294,7 +295,7 @@ class Deployment:
     at: MappedInstant
     created: Micros | None = None
     timeline: Timeline = ()
-    failed: bool = False
+    failed: bool | None = None
     version_ids: tuple[str, ...] = ()
     issue_ids: tuple[str, ...] = ()
     linked_ids: tuple[str, ...] = ()
@@ -304,13 +305,14 @@ class Deployment:
 class TableDeployment:
     """A deployment that users or their pipeline put into the table: the row that source ``table`` counts.
 
-    ``issue_keys`` and ``versions`` (names or ids) say what it carried; neither need be known yet.
+    ``failed`` is None where nobody has said yet. ``issue_keys`` and ``versions`` (names or ids) are what it carried;
+    neither need be known yet.
     """
 
     deployment_id: str
     name: str
     deployed_at: datetime
-    failed: bool = False
+    failed: bool | None = None
     issue_keys: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
 

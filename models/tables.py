@@ -236,7 +236,8 @@ class DeploymentRow(Base):
     """A candidate deployment, derived from issues, versions or statuses, or (source ``table``) put there by users.
 
     ``deployed_at`` empty with a ``timeline`` means "when the deploying issue was done"; ``invalid`` a field that is no
-    moment. Rows of source ``table`` name issues by key (``issue_keys``) and versions by name or id (``versions``).
+    moment. Rows of source ``table`` name issues by key (``issue_keys``) and versions by name or id (``versions``);
+    ``failed`` is null where their writer does not know.
     """
 
     __tablename__ = "deployments"
@@ -245,7 +246,7 @@ class DeploymentRow(Base):
     deployment_id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     deployed_at: Mapped[datetime | None]
-    failed: Mapped[bool] = mapped_column(server_default=text("false"))
+    failed: Mapped[bool | None]
     invalid: Mapped[bool] = mapped_column(server_default=text("false"))
     created: Mapped[datetime | None]
     issue_id: Mapped[str | None]

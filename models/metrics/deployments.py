@@ -66,7 +66,7 @@ def _dated(deployment: Deployment, as_of: Micros) -> Deployed | None:
         at=at,
         deployment_id=deployment.deployment_id,
         name=deployment.name,
-        failed=deployment.failed,
+        failed=bool(deployment.failed),
         version_ids=frozenset(deployment.version_ids),
         issue_ids=deployment.issue_ids,
         linked_ids=deployment.linked_ids,

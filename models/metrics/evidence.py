@@ -60,7 +60,7 @@ class StoredDeployment:
 
     deployment_id: str
     at: Micros | None
-    failed: bool = False
+    failed: bool | None = None
     version_ids: frozenset[str] = frozenset()
     issue_ids: frozenset[str] = frozenset()
     linked_ids: frozenset[str] = frozenset()

@@ -103,7 +103,7 @@ def test_a_first_import_makes_the_database_and_says_what_to_run(empty: Path) -> 
     assert said.code == 0
     assert said.out.splitlines() == [
         "payments: deployments: 2 new, 0 changed, 0 unchanged.",
-        "The metrics with them: flowbeat calculate payments",
+        "To update the metrics, run: flowbeat calculate payments",
     ]
     assert said.err.splitlines() == [
         "Warning: issue keys not in the copy (yet): 2 (X-1, X-2)",
@@ -121,7 +121,39 @@ def test_importing_again_changes_nothing_and_a_correction_one_row(empty: Path) -
     assert _stored(empty) == before
     said = _import(empty, "failed,name,deployed_at,deployment_id\nyes,a,2026-10-01,1\n,c,2026-10-03,3\n")
     assert "1 new, 1 changed, 0 unchanged" in said.out
-    assert {key: row.failed for key, row in _stored(empty).items()} == {"1": True, "2": False, "3": False}
+    assert {key: row.failed for key, row in _stored(empty).items()} == {"1": True, "2": False, "3": None}
+
+
+def test_a_mark_that_was_set_later_outlives_a_file_that_leaves_it_open(empty: Path) -> None:
+    """A nightly export without the column must not take back what SQL or another file said; ``no`` does."""
+    text = "deployed_at,name,deployment_id\n2026-10-01,a,1\n"
+    _import(empty, text)
+    _import(empty, "deployed_at,name,deployment_id,failed\n2026-10-01,a,1,yes\n")
+    assert "0 new, 0 changed, 1 unchanged" in _import(empty, text).out
+    assert "0 new, 1 changed, 0 unchanged" in _import(empty, text.replace(",a,", ",b,")).out
+    assert [(row.name, row.failed) for row in _stored(empty).values()] == [("b", True)]
+    _import(empty, "deployed_at,name,deployment_id,failed\n2026-10-01,b,1,no\n")
+    assert [row.failed for row in _stored(empty).values()] == [False]
+
+
+def test_an_export_of_one_row_per_issue_is_joined_and_said_to_be(empty: Path) -> None:
+    """Three rows of one deployment_id are one deployment with three issues."""
+    rows = "".join(f"2026-10-01T09:30:00Z,build 1,d1,PAY-{number}\n" for number in (1, 2, 3))
+    said = _import(empty, "deployed_at,name,deployment_id,issue_keys\n" + rows)
+    assert said.code == 0
+    assert said.out.splitlines()[:2] == [
+        "payments: deployments: 1 new, 0 changed, 0 unchanged.",
+        "Joined by deployment_id: 3 rows are 1 deployment.",
+    ]
+    assert [row.issue_keys for row in _stored(empty).values()] == [("PAY-1", "PAY-2", "PAY-3")]
+
+
+def test_deployments_that_may_be_one_are_stored_with_a_warning(empty: Path) -> None:
+    """The id of each row is made of its issue."""
+    rows = "".join(f"2026-10-01T09:30:00Z,build 1,d1-{number},PAY-{number}\n" for number in (1, 2, 3))
+    said = _import(empty, "deployed_at,name,deployment_id,issue_keys\n" + rows)
+    assert (said.code, len(_stored(empty))) == (0, 3)
+    assert "Warning: 2 deployments (d1-2, d1-3) have the instant and name of an earlier row" in said.err
 
 
 def test_one_mistake_and_nothing_is_imported(empty: Path) -> None:
@@ -175,7 +207,7 @@ def test_a_dash_reads_standard_input(empty: Path) -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert "line 3: deployment '2026-10-01 a' stands in line 2 already" in done.stderr
+    assert "line 3: deployment '2026-10-01 a' is in line 2 already" in done.stderr
     assert "flowbeat: <stdin>: 1 mistake; nothing was imported" in done.stderr
 
 
@@ -195,7 +227,7 @@ def test_a_profile_that_counts_other_deployments_is_warned_of(tmp_path: Path) ->
     _configure(tmp_path, source="versions")
     said = _import(tmp_path, "deployed_at,name\n2026-10-01,a\n")
     assert said.code == 0
-    assert said.err == 'Warning: they count once [profiles.payments.deployments] says source = "table"\n'
+    assert said.err == 'Warning: they do not count yet; set source = "table" under [profiles.payments.deployments]\n'
 
 
 def test_a_refresh_leaves_imported_rows_as_they_are(empty: Path) -> None:

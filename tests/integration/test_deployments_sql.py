@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Engine
 
-from console.importing import read
+from console.deployments_csv import parse_file
 from models import store
 from models.database import Sessions
 from models.records import TableDeployment
@@ -58,16 +58,16 @@ def test_an_inserted_row_counts_as_a_deployment_of_the_table(engine: Engine, ses
     _do(engine, SQLITE if engine.dialect.name == "sqlite" else POSTGRESQL)
     with sessions() as session:
         (found,) = store.load_dataset(session, "payments", "table").deployments
-    assert (found.deployment_id, found.failed, found.version_ids) == ("build-4711", False, ("2.4",))
+    assert (found.deployment_id, found.failed, found.version_ids) == ("build-4711", None, ("2.4",))
 
 
 def test_the_csv_of_the_document_can_be_imported() -> None:
     """The example, as it is read."""
     (example,) = re.findall(r"^```csv\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
-    found, wrong = read(example, ZoneInfo("Europe/Zagreb"))
-    assert wrong == []
-    assert [(row.failed, row.issue_keys, row.versions) for row in found] == [
+    parsed = parse_file(example, ZoneInfo("Europe/Zagreb"))
+    assert parsed.mistakes == []
+    assert [(row.failed, row.issue_keys, row.versions) for row in parsed.deployments] == [
         (False, ("PAY-12", "PAY-15"), ()),
         (True, ("PAY-17", "PAY-18"), ("2.4",)),
-        (False, (), ("2.4", "2.5")),
+        (None, (), ("2.4", "2.5")),
     ]

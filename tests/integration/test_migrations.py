@@ -30,11 +30,11 @@ def empty(empty_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-def _downgrade(engine: Engine) -> None:
+def _downgrade(engine: Engine, revision: str = "base") -> None:
     config = alembic_config()
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.downgrade(config, "base")
+        command.downgrade(config, revision)
 
 
 def test_a_database_without_our_schema_has_no_revision(empty: Engine) -> None:
@@ -84,6 +84,27 @@ def test_a_downgrade_leaves_nothing_behind_and_can_be_migrated_again(empty: Engi
     assert inspect(empty).get_table_names() == ["alembic_version"]
     assert inspect(empty).get_view_names() == []
     assert migrate(empty) == (None, newest_revision())
+
+
+def test_deployments_keep_their_mark_when_unknown_becomes_possible(empty: Engine) -> None:
+    """Up and down with rows in the table: unknown, which the first schema cannot state, becomes false there."""
+    row = "INSERT INTO deployments (profile, deployment_id, name, failed) VALUES ('p', :id, 'n', :failed)"
+    marks = text("SELECT deployment_id, failed FROM deployments ORDER BY deployment_id")
+    migrate(empty)
+    with empty.begin() as connection:
+        connection.execute(text(row), [{"id": f"d{mark}", "failed": mark} for mark in (None, False, True)])
+    _downgrade(empty, "0001")
+    with empty.connect() as connection:
+        assert [(key, bool(mark)) for key, mark in connection.execute(marks)] == [
+            ("dFalse", False),
+            ("dNone", False),
+            ("dTrue", True),
+        ]
+    migrate(empty)
+    with empty.begin() as connection:
+        connection.execute(text("INSERT INTO deployments (profile, deployment_id, name) VALUES ('p', 'e', 'n')"))
+        assert [mark for _, mark in connection.execute(marks)] == [False, False, True, None]
+    assert {index["name"] for index in inspect(empty).get_indexes("deployments")} == {"ix_deployments_profile_issue_id"}
 
 
 def test_the_migrated_schema_is_the_one_of_the_mapped_classes(engine: Engine) -> None:

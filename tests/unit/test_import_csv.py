@@ -6,26 +6,27 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from console.importing import read
+from console.deployments_csv import parse_file
 from models.records import TableDeployment
 
 ZAGREB = ZoneInfo("Europe/Zagreb")
 HEADER = "deployed_at,name,failed,issue_keys,versions,deployment_id\n"
 
 
-def _read(text: str) -> tuple[list[TableDeployment], list[str]]:
-    return read(textwrap.dedent(text).lstrip("\n"), ZAGREB)
+def _read(text: str, zone: ZoneInfo = ZAGREB) -> tuple[list[TableDeployment], list[str]]:
+    parsed = parse_file(text, zone)
+    return list(parsed.deployments), list(parsed.mistakes)
 
 
 def _one(cells: str, header: str = HEADER) -> TableDeployment:
-    found, wrong = read(header + cells, ZAGREB)
-    assert wrong == []
-    (deployment,) = found
+    deployments, mistakes = _read(header + cells)
+    assert mistakes == []
+    (deployment,) = deployments
     return deployment
 
 
 def _wrong(cells: str, header: str = HEADER) -> list[str]:
-    return read(header + cells, ZAGREB)[1]
+    return _read(header + cells)[1]
 
 
 def test_a_whole_row_is_read() -> None:
@@ -50,11 +51,16 @@ def test_a_day_is_its_last_second_in_the_zone(text: str, second: datetime) -> No
 
 @pytest.mark.parametrize(
     ("word", "failed"),
-    [("yes", True), ("TRUE", True), ("1", True), ("no", False), ("False", False), ("0", False), ("", False)],
+    [("yes", True), ("TRUE", True), ("1", True), ("no", False), ("False", False), ("0", False), ("", None)],
 )
-def test_failed_is_one_of_a_few_words(word: str, *, failed: bool) -> None:
-    """Nothing means it did not fail."""
+def test_failed_is_one_of_a_few_words(word: str, *, failed: bool | None) -> None:
+    """An empty cell means that nobody knows, not that it did not fail."""
     assert _one(f"2026-11-20,n,{word}\n", "deployed_at,name,failed\n").failed is failed
+
+
+def test_without_the_column_nobody_knows_whether_it_failed() -> None:
+    """Incidents may then say it."""
+    assert _one("2026-11-20,n\n", "deployed_at,name\n").failed is None
 
 
 @pytest.mark.parametrize(
@@ -82,20 +88,20 @@ def test_without_an_id_the_same_instant_and_name_are_the_same_deployment() -> No
     header = "deployed_at,name\n"
     ids = {_one(f"{when},n\n", header).deployment_id for when in ("2026-11-20T14:00:00+01:00", "2026-11-20 13:00Z")}
     assert ids == {"2026-11-20T13:00:00.000000Z n"}
-    assert read(header + "2026-11-20,n\n", ZoneInfo("UTC"))[0][0].deployment_id == "2026-11-20 n"
+    assert _read(header + "2026-11-20,n\n", ZoneInfo("UTC"))[0][0].deployment_id == "2026-11-20 n"
     assert _one("2026-11-20,n\n", header).deployment_id == "2026-11-20 n"
 
 
 def test_carriage_returns_empty_lines_and_quoted_line_breaks_are_no_matter() -> None:
     """As spreadsheets write them; a name is one line."""
-    found, wrong = read('deployed_at,name\r\n\r\n2026-11-20,"build\r\n4711"\r\n,\r\n2026-11-21,next', ZAGREB)
+    found, wrong = _read('deployed_at,name\r\n\r\n2026-11-20,"build\r\n4711"\r\n,\r\n2026-11-21,next')
     assert wrong == []
     assert [deployment.name for deployment in found] == ["build 4711", "next"]
 
 
 def test_every_mistake_is_told_at_once_with_the_line_it_stands_in() -> None:
     """Also two of one row, and behind a cell of two lines."""
-    found, wrong = _read("""
+    text = """
         deployed_at,name,failed,issue_keys
         2026-11-20T14:03:00,a,maybe,
 
@@ -105,35 +111,151 @@ def test_every_mistake_is_told_at_once_with_the_line_it_stands_in() -> None:
         2026-11-20,,no,PAY_1
         2026-11-20,d,no,PAY-1,PAY-2
         0226-11-20,e,,
-        """)
+        """
+    found, wrong = _read(textwrap.dedent(text).lstrip())
     assert [deployment.name for deployment in found] == ["b b"]
     written = "is neither a time with its offset (2026-11-20T14:03:00+01:00) nor a day (2026-11-20)"
     assert wrong == [
         f"line 2: deployed_at '2026-11-20T14:03:00' {written}",
-        "line 2: failed 'maybe' is none of yes, no, true, false, 1, 0; empty means no",
+        "line 2: failed 'maybe' is none of yes, no, true, false, 1, 0; empty means unknown",
         f"line 6: deployed_at '2026-02-30' {written}",
         "line 7: name is empty",
-        "line 7: issue_keys names 'PAY_1', which is no issue key such as PAY-12",
+        "line 7: issue_keys names 'PAY_1', which is not an issue key such as PAY-12",
         "line 8: 5 cells where the header has 4; a cell with a comma needs quotes",
-        "line 9: deployed_at '0226-11-20' lies outside the years 1970 to 9998",
+        "line 9: deployed_at '0226-11-20' is outside the years 1970 to 9998",
     ]
 
 
-def test_a_deployment_that_stands_twice_is_a_mistake() -> None:
-    """By its given id, or by instant and name."""
-    header = "deployed_at,name,deployment_id\n"
-    assert _wrong("2026-11-20,a,7\n2026-11-21,b,7\n", header) == [
-        "line 3: deployment '7' stands in line 2 already; a deployment_id tells two apart"
+# --- one deployment in several rows -----------------------------------------------------------------------------------
+
+PER_ISSUE = """
+deployed_at,name,deployment_id,issue_keys
+2026-11-18T09:30:00Z,build 1,d1,PAY-1
+2026-11-18T11:00:00Z,build 2,d2,PAY-4
+2026-11-18T10:30:00+01:00,build 1,d1,PAY-2
+2026-11-18T09:30:00Z,build 1,d1,PAY-3 PAY-1
+""".lstrip()
+
+
+def test_rows_of_one_id_that_differ_in_their_keys_are_one_deployment() -> None:
+    """The usual export has one row per issue; the offset of an instant does not matter, nor the order of rows."""
+    parsed = parse_file(PER_ISSUE, ZAGREB)
+    assert parsed.mistakes == []
+    assert [(d.deployment_id, d.issue_keys) for d in parsed.deployments] == [
+        ("d1", ("PAY-1", "PAY-2", "PAY-3")),
+        ("d2", ("PAY-4",)),
     ]
-    assert len(_wrong("2026-11-20,a,\n2026-11-20,a,\n", header)) == 1
-    assert _wrong("2026-11-20,a,1\n2026-11-20,a,2\n", header) == []
+    assert parsed.rows == 4
+    assert parsed.look_alikes == []
+
+
+def test_rows_of_one_id_that_differ_in_their_versions_are_one_deployment() -> None:
+    """What a deployment carried may be keys or versions."""
+    found = _one("2026-11-20,a,7,1.0\n2026-11-20,a,7,1.1\n", "deployed_at,name,deployment_id,versions\n")
+    assert found.versions == ("1.0", "1.1")
+
+
+@pytest.mark.parametrize(
+    ("second", "columns"),
+    [
+        ("2026-11-21,a,no,7,PAY-2", "deployed_at"),
+        ("2026-11-20,b,no,7,PAY-2", "name"),
+        ("2026-11-20,a,,7,PAY-2", "failed"),
+        ("2026-11-21,b,yes,7,PAY-1", "deployed_at, name, failed"),
+    ],
+)
+def test_rows_of_one_id_that_contradict_each_other_are_a_mistake(second: str, columns: str) -> None:
+    """Nobody knows which of them is right: the columns are named."""
+    header = "deployed_at,name,failed,deployment_id,issue_keys\n"
+    assert _wrong(f"2026-11-20,a,no,7,PAY-1\n{second}\n", header) == [
+        f"line 3: deployment '7' is in line 2 already, with another {columns}; only issue_keys and versions may differ"
+    ]
+
+
+def test_exact_twins_are_one_deployment() -> None:
+    """With an id, or of one instant: a file that was appended to itself doubles nothing."""
+    assert _one("2026-11-20,a,7\n2026-11-20,a,7\n", "deployed_at,name,deployment_id\n").deployment_id == "7"
+    rows = "2026-11-20T10:00Z,a,PAY-1\n"
+    assert _one(rows * 2, "deployed_at,name,issue_keys\n").issue_keys == ("PAY-1",)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "2026-11-20,a,PAY-1\n2026-11-20,a,PAY-1\n",  # a day: perhaps two deployments of it
+        "2026-11-20T10:00Z,a,PAY-1\n2026-11-20T10:00Z,a,PAY-2\n",
+    ],
+)
+def test_without_an_id_rows_of_one_name_that_may_be_two_deployments_are_a_mistake(rows: str) -> None:
+    """Neither joined nor doubled in silence."""
+    (sentence,) = _wrong(rows, "deployed_at,name,issue_keys\n")
+    assert sentence.startswith("line 3: deployment '2026-11-20")
+    assert sentence.endswith(
+        "is in line 2 already; give both the same deployment_id if they are one, else different ones"
+    )
+
+
+def test_deployments_of_one_instant_and_name_are_pointed_out() -> None:
+    """An export whose id is made of the issue has as many deployments as issues."""
+    header = "deployed_at,name,deployment_id,issue_keys\n"
+    rows = "".join(f"2026-11-18T09:30:00Z,build 1,d1-PAY-{n},PAY-{n}\n" for n in (1, 2, 3))
+    parsed = parse_file(header + rows, ZAGREB)
+    assert [d.deployment_id for d in parsed.look_alikes] == ["d1-PAY-2", "d1-PAY-3"]
+    assert len(parsed.deployments) == 3
+
+
+# --- what spreadsheets write ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "deployed_at;name;issue_keys\n2026-11-20;a, b;PAY-1, PAY-2\n",
+        '"deployed_at";"name";"issue_keys"\r\n2026-11-20;"a, b";"PAY-1;PAY-2"\r\n',
+        "sep=;\r\ndeployed_at;name;issue_keys\r\n2026-11-20;a, b;PAY-1 PAY-2\r\n",
+        "deployed_at\tname\tissue_keys\n2026-11-20\ta, b\tPAY-1;PAY-2\n",
+    ],
+)
+def test_cells_are_separated_as_the_header_is(text: str) -> None:
+    """Excel writes semicolons where the comma is the decimal sign."""
+    (deployment,), mistakes = _read(text)
+    assert mistakes == []
+    assert (deployment.name, deployment.issue_keys) == ("a, b", ("PAY-1", "PAY-2"))
+
+
+def test_a_cell_too_many_is_told_with_the_delimiter_of_the_file() -> None:
+    """And the line that sets the delimiter counts as a line."""
+    assert _wrong("2026-11-20;a;b\n2026-11-20,a\n", "sep=;\ndeployed_at;name\n") == [
+        "line 3: 3 cells where the header has 2; a cell with a semicolon needs quotes",
+        "line 4: 1 cell where the header has 2; a cell with a semicolon needs quotes",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["deployed_at,name,,\n2026-11-20,a,,\n", "deployed_at,name\n2026-11-20,a,,\n", "deployed_at,name,\n2026-11-20,a\n"],
+)
+def test_empty_columns_at_the_end_mean_nothing(text: str) -> None:
+    """Whether the header has them, the rows, or both."""
+    (deployment,), mistakes = _read(text)
+    assert (mistakes, deployment.name) == ([], "a")
+
+
+def test_a_column_without_a_name_is_told_by_its_place() -> None:
+    """Also where a row has a value beyond the header."""
+    assert _wrong("", "deployed_at,,name\n") == ["line 1: column 2 has no name"]
+    (sentence,) = _wrong("2026-11-20,a,x\n", "deployed_at,name,\n")
+    assert sentence.startswith("line 2: 3 cells where the header has 2")
+
+
+# --- headers ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_header_that_names_no_column_of_ours_is_refused_before_any_row() -> None:
     """With the nearest name: a misspelt ``failed`` must not mean that nothing ever failed."""
     assert _wrong("x\n", "deployed_at,naem,failed,failed\n") == [
         "line 1: unknown column 'naem'; did you mean name?",
-        "line 1: column 'failed' stands there 2 times",
+        "line 1: column 'failed' is there 2 times",
         "line 1: column 'name' is missing",
     ]
 
@@ -141,7 +263,7 @@ def test_a_header_that_names_no_column_of_ours_is_refused_before_any_row() -> No
 def test_an_empty_file_is_told_what_its_header_is() -> None:
     """Rather than counted as nothing to import."""
     (sentence,) = _wrong("", "\n\n")
-    assert sentence.startswith("line 1: there is no header; it names columns, separated by commas: deployed_at, name")
+    assert sentence.startswith("line 1: the header is missing; it names the columns: deployed_at, name")
 
 
 def test_a_quote_that_never_ends_is_told_with_the_line_it_opens_in() -> None:

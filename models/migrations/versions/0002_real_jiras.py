@@ -1,0 +1,23 @@
+"""What real Jiras do: columns for what the first schema could not state."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    # Unknown is not "did not fail"; rows that are there already keep what they state.
+    with op.batch_alter_table("deployments", schema=None) as batch_op:
+        batch_op.alter_column("failed", existing_type=sa.Boolean(), nullable=True, server_default=None)
+
+
+def downgrade() -> None:
+    op.execute("UPDATE deployments SET failed = false WHERE failed IS NULL")
+    with op.batch_alter_table("deployments", schema=None) as batch_op:
+        batch_op.alter_column(
+            "failed", existing_type=sa.Boolean(), nullable=False, server_default=sa.text("false")
+        )
