@@ -34,7 +34,7 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 from models.records import LOG_LEVELS, MAX_LOG_BACKUPS, MAX_LOG_BYTES, LogEntry, LogFile, instant
-from worker.redact import Redactor, plain
+from worker.redact import Redactor, format_plain
 
 APP: Final = "app.log"
 ERRORS: Final = "errors.log"
@@ -215,7 +215,7 @@ class EntryFormatter(JsonFormatter):
             return f"{template} {self._redact(record.args)!r}"
 
     def _shown(self, message: Any) -> str:
-        return str(self._redact(message)) if isinstance(message, Mapping | list | tuple) else plain(message)
+        return str(self._redact(message)) if isinstance(message, Mapping | list | tuple) else format_plain(message)
 
     def _arguments(self, args: Any) -> Any:
         if isinstance(args, Mapping):
@@ -227,7 +227,7 @@ class EntryFormatter(JsonFormatter):
             return value
         if isinstance(value, Mapping | list | tuple | set | frozenset | bytes | bytearray):
             return self._redact(value)
-        return _Argument(plain(value), str(self._redact(value)))
+        return _Argument(format_plain(value), str(self._redact(value)))
 
     def _exception(self, record: logging.LogRecord) -> str | None:
         text = record.exc_text
