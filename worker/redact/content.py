@@ -45,7 +45,7 @@ _ISSUE_KEY_OR_NUMBER: Final = re.compile(
 
 
 def is_secret(kind: Kind, name: str, value: str, *, bare: bool) -> bool:
-    """Return whether a value under a telling key has to be hidden; ``bare`` for one that stood without quotes in a text."""
+    """Return whether a value under a telling key has to be hidden; ``bare``: it has no quotes around it."""
     if EMPTY.fullmatch(value) or value.startswith(MARK):
         return False
     if kind == "field":
@@ -72,7 +72,7 @@ _LETTER: Final = re.compile(r"[^\W\d_]")
 
 
 def is_mixed(value: str, least: int) -> bool:
-    """Long enough, letters and digits together, and neither a key, a number, a version nor a path."""
+    """Return whether it is long enough, has letters and digits, and is neither a key, a number, a version nor a path."""
     if len(value) < least or _ISSUE_KEY_OR_NUMBER.fullmatch(value):
         return False
     return _DIGIT.search(value) is not None and _LETTER.search(value) is not None

@@ -101,7 +101,7 @@ _REMARK: Final = re.compile(r"\([A-Za-z][A-Za-z ,.\-]{0,80}\)")
 
 
 def _extent(value: str, match: re.Match[str], kind: Kind) -> tuple[int, int, bool]:
-    """Start and end of a value's content, and whether it stands bare: without quotes or brackets."""
+    """Return start and end of a value's content, and whether it stands bare: without quotes or brackets."""
     at = match.end()
     opening = OPENING.match(value, at)
     if opening:

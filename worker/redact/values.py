@@ -28,7 +28,7 @@ def redact(value: Any) -> Any:
 
 
 def format_plain(value: object) -> str:
-    """``str(value)``, or a note instead where that raises."""
+    """Return ``str(value)``, or a note instead where that raises."""
     return value if type(value) is str else _SAFE_REPR.repr_instance(_StrAsRepr(value), 0)
 
 
@@ -79,7 +79,7 @@ def _mapping(value: Mapping[Any, Any], clean: Callable[[str], str], depth: int) 
 
 
 def _hidden_members(value: Mapping[Any, Any]) -> frozenset[str]:
-    """Keys whose meaning another member names: ``{"name": "DB_PASSWORD", "value": …}``, a change of assignee."""
+    """Return keys whose meaning another member names: ``{"name": "DB_PASSWORD", "value": …}``, a change of assignee."""
     named = value.get("name", value.get("key"))
     if isinstance(named, str) and "value" in value and kind_of(named) in CERTAIN:
         return frozenset({"value"})
