@@ -72,7 +72,7 @@ _LETTER: Final = re.compile(r"[^\W\d_]")
 
 
 def is_mixed(value: str, least: int) -> bool:
-    """Return whether it is long enough, has letters and digits, and is neither a key, a number, a version nor a path."""
+    """Return whether it is long enough, has letters and digits, and is no key, number, version or path."""
     if len(value) < least or _ISSUE_KEY_OR_NUMBER.fullmatch(value):
         return False
     return _DIGIT.search(value) is not None and _LETTER.search(value) is not None
