@@ -145,7 +145,7 @@ def _dates(moment: Callable[[str], datetime], texts: Iterable[str]) -> list[date
 
 
 def _values(issues: Iterable[Issue], rules: Rules) -> list[object]:
-    return [issue.fields.get(rules.fields["points"]) for issue in issues]
+    return [issue.fields.get(rules.paths("points")[0]) for issue in issues]
 
 
 def _loaded(current: Runtime, session: Session) -> View:

@@ -14,6 +14,7 @@ from requests.utils import get_environ_proxies
 
 from console import looknames
 from console.looks import Line
+from models.records import DEFAULT_IGNORED_TYPES
 from worker.errors import FatalError, RetryableError
 from worker.jira import fields, parse
 from worker.jira.client import Client
@@ -164,7 +165,7 @@ def _subtasks(client: Client, flavour: str, profile: Profile, lists: looknames.L
     if not count:
         return
     names = [each.name for each in types]
-    line = json.dumps([*profile.rules.ignored_types, *names], ensure_ascii=False)
+    line = json.dumps([*(profile.rules.ignored_types or DEFAULT_IGNORED_TYPES), *names], ensure_ascii=False)
     yield Line(
         what,
         "warning",

@@ -99,7 +99,7 @@ def _configured(rules: Rules) -> Iterator[tuple[str, Kind, tuple[str, ...]]]:
     yield "deployments.types", "issue type", deployments.types
     yield "incidents.types", "issue type", incidents.types
     yield "incidents.priorities", "priority", incidents.priorities
-    yield "ignored_types", "issue type", rules.ignored_types
+    yield "ignored_types", "issue type", rules.ignored_types or ()
     yield from ((f"categories.{name}", "issue type", words) for name, words in rules.categories.items())
     yield "excluded_resolutions", "resolution", rules.excluded_resolutions
 

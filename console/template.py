@@ -42,16 +42,18 @@ jql = "project = KEY"                         # the team's issues; with relative
 #schedule = "0 2 * * *"                       # minute, hour, day, month, weekday; without it, only by hand
 #timezone = "Europe/Zagreb"                   # where the team's days begin, if not in the time zone above
 #store_summaries = true                       # keep the issues' titles in the database
-#ignored_types = ["Epic", "Sub-task", "Subtask"]
+#ignored_types = ["Epic", "Initiative"]       # types left out; without it, Jira's own hierarchy decides
+#excluded_statuses = ["Rejected"]             # what ends in one of these was done but not delivered
 #excluded_resolutions = [
 #"Won't Do", "Won't Fix", "Duplicate", "Cannot Reproduce", "Invalid",
 #"Declined", "Incomplete", "Not A Bug", "Abandoned",
 #]
 #failure_values = ["yes", "true", "failed", "failure"]
+#gone_issues = "drop"                         # or keep_done: done issues that left Jira go on counting
 
 # Fields by name or id, or a path into one (customfield_10100.value). Only what is named here is read.
 [profiles.team.fields]
-#points = "Story point estimate"
+#points = "Story point estimate"              # or several, asked in turn: ["Story Points", "Estimate"]
 #deployed_at = "Deployed at"
 #committed_at = "First commit"
 #change_failure = "Change failed"
@@ -96,6 +98,7 @@ jql = "project = KEY"                         # the team's issues; with relative
 #[profiles.team.incidents]
 #types = ["Incident"]
 #priorities = ["Highest", "High"]             # only these; all when left out
+#excluded_resolutions = ["Duplicate", "Cannot Reproduce", "Invalid", "Not A Bug"]  # false alarms
 
 # --- upkeep ----------------------------------------------------------------------------------------------------------
 

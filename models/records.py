@@ -24,7 +24,7 @@ INVALID: Final[Invalid] = "invalid"
 # A mapped field's instant: a moment, None where the issue has no value, "invalid" where the value is no moment.
 MappedInstant = Micros | Invalid | None
 
-CACHE_VERSION: Final = "1"
+CACHE_VERSION: Final = "2"
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 # Made once: json.dumps makes a new encoder for every call that asks for more than its defaults.
@@ -134,12 +134,16 @@ class Issue:
     transitions: tuple[Transition, ...] = ()
     # What the changelog's proof found: reason → count (see docs/metrics.md).
     findings: Mapping[str, int] = field(default_factory=dict)
+    # Of the issue's own type: its level on Cloud (1 and above holds others, -1 is a part of one), and whether it is a
+    # sub-task; None where Jira does not say.
+    hierarchy_level: int | None = None
+    subtask: bool | None = None
 
     def content_hash(self) -> str:
         """Names the issue's content and history: equal in two copies exactly when the copies are equal."""
         return digest(
             [
-                [self.issue_id, self.key, self.project, self.type, self.status_id],
+                [self.issue_id, self.key, self.project, self.type, self.hierarchy_level, self.subtask, self.status_id],
                 [iso(self.created), iso(self.updated), self.resolution, self.resolved and iso(self.resolved)],
                 [self.summary, self.fields],
                 [
@@ -159,6 +163,8 @@ class IssueHead(NamedTuple):
     status_id: str
     resolution: str | None
     fields: Mapping[str, Any]
+    hierarchy_level: int | None = None
+    subtask: bool | None = None
 
 
 def transition_key(t: Transition) -> tuple[datetime, int, str, int]:
@@ -187,6 +193,7 @@ DEFAULT_EXCLUDED_RESOLUTIONS: Final = (
     "Not A Bug",
     "Abandoned",
 )
+DEFAULT_EXCLUDED_INCIDENTS: Final = ("Duplicate", "Cannot Reproduce", "Invalid", "Not A Bug")
 DEFAULT_FAILURE_VALUES: Final = ("yes", "true", "failed", "failure")
 # The bounds of elite, high and medium (DORA report 2023); which side is better is a property of the metric.
 DEFAULT_LEVELS: Final[Mapping[str, tuple[float, float, float]]] = {
@@ -197,6 +204,9 @@ DEFAULT_LEVELS: Final[Mapping[str, tuple[float, float, float]]] = {
 }
 FIELD_ROLES: Final = ("deployed_at", "committed_at", "change_failure", "detected_at", "restored_at", "points")
 DEPLOYMENT_SOURCES: Final = ("issues", "versions", "status", "table")
+GONE_ISSUES: Final = ("drop", "keep_done")
+# Where a role's value lies: a field id, a field name, or a dotted path below one; several are asked in turn.
+FieldMapping = str | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +221,14 @@ class DeploymentRules:
 
 @dataclass(frozen=True, slots=True)
 class IncidentRules:
-    """The ``[incidents]`` section: which issues are incidents; no priorities means all of them."""
+    """The ``[incidents]`` section: which issues are incidents; no priorities means all of them.
+
+    ``excluded_resolutions``: what an incident is resolved as that was none.
+    """
 
     types: tuple[str, ...]
     priorities: tuple[str, ...] = ()
+    excluded_resolutions: tuple[str, ...] = DEFAULT_EXCLUDED_INCIDENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +236,8 @@ class Rules:
     """Everything of a profile that can change a value, by metrics.md; two profiles with equal rules share a hash.
 
     ``workflow`` maps a stage to status ids or names; ``fields`` maps a role of ``FIELD_ROLES`` to a field id, a field
-    name, or a dotted path below one. After the fields of the site are known, names are replaced by ids.
+    name, or a dotted path below one; ``points`` to one of these or to several. After the fields of the site are known,
+    names are replaced by ids. ``ignored_types`` is None where Jira's own hierarchy decides.
     """
 
     timezone: str = "UTC"
@@ -231,12 +246,19 @@ class Rules:
     workflow: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: dict(DEFAULT_CATEGORIES))
     levels: Mapping[str, tuple[float, float, float]] = field(default_factory=lambda: dict(DEFAULT_LEVELS))
-    fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, FieldMapping] = field(default_factory=dict)
     deployments: DeploymentRules | None = None
     incidents: IncidentRules | None = None
-    ignored_types: tuple[str, ...] = DEFAULT_IGNORED_TYPES
+    ignored_types: tuple[str, ...] | None = None
+    excluded_statuses: tuple[str, ...] = ()
     excluded_resolutions: tuple[str, ...] = DEFAULT_EXCLUDED_RESOLUTIONS
     failure_values: tuple[str, ...] = DEFAULT_FAILURE_VALUES
+    gone_issues: Literal["drop", "keep_done"] = "drop"
+
+    def paths(self, role: str) -> tuple[str, ...]:
+        """Return what a role is mapped to, in the order to ask; empty where it is not mapped."""
+        mapping = self.fields.get(role, ())
+        return (mapping,) if isinstance(mapping, str) else tuple(mapping)
 
 
 # --- the facts of issues: what the metrics read ---------------------------------------------------------------------

@@ -23,7 +23,7 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from models import store
-from models.records import CACHE_VERSION, CacheMetadata, FetchOperation, Run, iso
+from models.records import CACHE_VERSION, CacheMetadata, FetchOperation, FieldMapping, Run, iso
 from tasks import steps, verify
 from tasks.source import cache_key, source
 from worker.app import app
@@ -241,7 +241,7 @@ def _kept(fetch: Fetch, cache: CacheMetadata) -> CacheMetadata | None:
     return replace(cache, cache_key=key, config_hash=key, cursor={**cache.cursor, "resolved": mapped})
 
 
-def _known_mapping(profile: Profile, cache: CacheMetadata) -> dict[str, str] | None:
+def _known_mapping(profile: Profile, cache: CacheMetadata) -> dict[str, FieldMapping] | None:
     """The profile's mapping resolved by the fields already stored; None where it names another."""
     known = [parse.field({"id": key, "name": name}) for key, name in cache.cursor.get("mapped", {}).items()]
     try:
@@ -268,7 +268,7 @@ def _plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> Cursor:
     known = fetch_fields(fetch, flavour)
     rules = fields.resolved(fetch.profile.rules, known, fetch.profile.name)
     names = {each.field_id: each.name for each in known}
-    mapped = {key: names[key] for key in fields.roots(rules.fields)}
+    mapped = {key: names[key] for key in fields.roots(rules)}
     old = cache.cursor if cache is not None and cache.version_identifier == CACHE_VERSION else {}
     same_site = old.get("base_url") == fetch.connection.base_url
     same_fields = (

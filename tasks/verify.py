@@ -25,6 +25,8 @@ _COLUMNS: Final = (
     "key",
     "project",
     "type",
+    "hierarchy_level",
+    "subtask",
     "status_id",
     "created",
     "updated",

@@ -36,7 +36,9 @@ def look(current: Stored, session: Session, profile: str, wanted: datetime | Non
 
 def _stored_rules(current: Stored, profile: str, cache: CacheMetadata) -> Rules:
     """The profile's rules with field names as the ids they were resolved to when the copy was made."""
-    return replace(current.profile(profile).rules, fields=cache.cursor.get("resolved", {}))
+    resolved = cache.cursor.get("resolved", {})
+    paths = {role: path if isinstance(path, str) else tuple(path) for role, path in resolved.items()}
+    return replace(current.profile(profile).rules, fields=paths)
 
 
 def _as_of(profile: str, wanted: datetime | None, data_as_of: datetime) -> datetime:

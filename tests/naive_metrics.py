@@ -218,7 +218,9 @@ class Naive:
 
     def present(self) -> list[Issue]:
         """The issues that exist and count at all."""
-        issues = [i for i in self.team.issues if not among(i.type, self.rules.ignored_types)]
+        ignored = ("Epic", "Sub-task", "Subtask") if self.rules.ignored_types is None else self.rules.ignored_types
+        never = self.deploying_types() + self.incident_types()
+        issues = [i for i in self.team.issues if among(i.type, never) or not among(i.type, ignored)]
         return [i for i in issues if i.created < self.as_of]
 
     def deploying_types(self) -> tuple[str, ...]:

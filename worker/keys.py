@@ -13,9 +13,18 @@ from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DEPLOYMENT_SOURCES, FIELD_ROLES, LOG_LEVELS, STAGES
+from models.names import fold_name
+from models.records import (
+    DEFAULT_CATEGORIES,
+    DEFAULT_LEVELS,
+    DEPLOYMENT_SOURCES,
+    FIELD_ROLES,
+    GONE_ISSUES,
+    LOG_LEVELS,
+    STAGES,
+)
 
-Kind = Literal["text", "whole", "number", "flag", "texts", "numbers"]
+Kind = Literal["text", "whole", "number", "flag", "texts", "numbers", "fields"]
 Check = Callable[[Any], Any]
 
 KIND_WORDS: Mapping[Kind, str] = {
@@ -25,6 +34,7 @@ KIND_WORDS: Mapping[Kind, str] = {
     "flag": "true or false",
     "texts": 'a list of texts, as in ["A", "B"]',
     "numbers": "a list of numbers, as in [1, 7, 30]",
+    "fields": 'text in quotes, or a list of texts, as in ["A", "B"]',
 }
 
 
@@ -90,15 +100,17 @@ def _profile_keys() -> dict[str, "Key | Schema"]:
         "timezone": Key("text", _zone),
         "store_summaries": Key("flag"),
         "ignored_types": words,
+        "excluded_statuses": words,
         "excluded_resolutions": words,
         "failure_values": words,
+        "gone_issues": Key("text", _one_of(GONE_ISSUES)),
     }
 
 
 def _profile_sections() -> dict[str, "Key | Schema"]:
     some = Key("texts", _some_words)
     return {
-        "fields": dict.fromkeys(FIELD_ROLES, Key("text", _filled)),
+        "fields": {**dict.fromkeys(FIELD_ROLES, Key("text", _filled)), "points": Key("fields", _paths)},
         "workflow": dict.fromkeys(STAGES, Key("texts", _words)),
         "categories": dict.fromkeys(DEFAULT_CATEGORIES, Key("texts", _words)),
         "levels": {metric: Key("numbers", _bounds(default)) for metric, default in DEFAULT_LEVELS.items()},
@@ -108,7 +120,11 @@ def _profile_sections() -> dict[str, "Key | Schema"]:
             "group_by": Key("text", _one_of(("fixVersions",))),
             "statuses": some,
         },
-        "incidents": {"types": Key("texts", _some_words, required=True), "priorities": some},
+        "incidents": {
+            "types": Key("texts", _some_words, required=True),
+            "priorities": some,
+            "excluded_resolutions": Key("texts", _words),
+        },
     }
 
 
@@ -128,18 +144,18 @@ def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:
 
     ``prefix`` is what stands before all of them: shown, but not compared, for it would make any two names alike.
     """
-    by_fold = {name.casefold(): name for name in known}
-    close = difflib.get_close_matches(word.casefold(), by_fold, n=1)
+    by_fold = {fold_name(name): name for name in known}
+    close = difflib.get_close_matches(fold_name(word), by_fold, n=1)
     return f"; did you mean {prefix}{by_fold[close[0]]}?" if close else ""
 
 
 def repeated(words: Iterable[str]) -> str | None:
-    """The first word that was there before, ignoring case."""
+    """Return the first word that was there before, as names are compared."""
     seen: set[str] = set()
     for word in words:
-        if word.casefold() in seen:
+        if fold_name(word) in seen:
             return word
-        seen.add(word.casefold())
+        seen.add(fold_name(word))
     return None
 
 
@@ -180,7 +196,7 @@ def _bounds(default: tuple[float, float, float]) -> Check:
 
 def _one_of(allowed: tuple[str, ...]) -> Check:
     def check(value: str) -> str:
-        match = next((word for word in allowed if word.casefold() == value.casefold()), None)
+        match = next((word for word in allowed if fold_name(word) == fold_name(value)), None)
         if match is None:
             raise ValueError(f"must be one of {', '.join(allowed)}{did_you_mean(value, allowed)}")
         return match
@@ -208,6 +224,14 @@ def _some_words(value: list[str]) -> tuple[str, ...]:
     if not value:
         raise ValueError("must not be an empty list")
     return _words(value)
+
+
+def _paths(value: str | list[str]) -> str | tuple[str, ...]:
+    """A field, or several to be asked in turn; a list of one is that field."""
+    if isinstance(value, str):
+        return _filled(value)
+    paths = _some_words(value)
+    return paths[0] if len(paths) == 1 else paths
 
 
 def _jql(value: str) -> str:

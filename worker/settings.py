@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from models.names import fold_name
 from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DeploymentRules, IncidentRules, Rules, digest
 from worker.errors import ConfigError
 from worker.keys import KIND_WORDS, Key, Kind, Schema, did_you_mean, repeated, schema, unknown
@@ -289,9 +290,9 @@ def _plant(tree: dict[str, Any], place: Place, value: object) -> None:
 
 def _from_text(kind: Kind, text: str) -> object:
     """A variable's text as the TOML value it stands for; what stands for none stays text, for the walk to refuse."""
-    if kind == "text":
-        return text
     bare = not text.lstrip().startswith("[")
+    if kind == "text" or (kind == "fields" and bare):
+        return text
     if kind == "texts" and bare:
         return text.split(",")
     written = f"[{text}]" if kind == "numbers" and bare else text.lower() if kind == "flag" else text
@@ -317,7 +318,10 @@ def _is_kind(kind: Kind, value: object) -> bool:
         return isinstance(value, int)
     if kind == "number":
         return isinstance(value, int | float)
-    return isinstance(value, list) and all(_is_kind("text" if kind == "texts" else "number", one) for one in value)
+    if kind == "fields" and isinstance(value, str):
+        return True
+    inner: Kind = "number" if kind == "numbers" else "text"
+    return isinstance(value, list) and all(_is_kind(inner, member) for member in value)
 
 
 def _described(value: object) -> str:
@@ -343,7 +347,6 @@ def _cross_check(walk: _Walk, values: Mapping[str, Any]) -> None:
         place = ("profiles", name)
         _check_connection(walk, (*place, "connection"), profile.get("connection"), connections)
         _check_deployments(walk, (*place, "deployments"), profile.get("deployments", {}))
-        _check_types(walk, place, profile)
         _check_lists(walk, (*place, "workflow"), profile.get("workflow", {}), {})
         _check_lists(walk, (*place, "categories"), profile.get("categories", {}), DEFAULT_CATEGORIES)
 
@@ -375,25 +378,15 @@ def _check_deployments(walk: _Walk, place: Place, section: Mapping[str, Any]) ->
         walk.problem((*place, name), f"means nothing for source {source!r}, which takes {taken}")
 
 
-def _check_types(walk: _Walk, place: Place, profile: Mapping[str, Any]) -> None:
-    """An ignored type is left out of everything, so it can neither deploy nor be an incident."""
-    ignored = {word.casefold() for word in profile.get("ignored_types", Rules().ignored_types)}
-    for section in ("deployments", "incidents"):
-        for word in profile.get(section, {}).get("types", ()):
-            if word.casefold() in ignored:
-                sentence = f"names {word!r}, which ignored_types leaves out; give ignored_types a list without it"
-                walk.problem((*place, section, "types"), sentence)
-
-
 def _check_lists(
     walk: _Walk, place: Place, lists: Mapping[str, tuple[str, ...]], defaults: Mapping[str, tuple[str, ...]]
 ) -> None:
     """A status has one stage and a type one category, the lists that stay at their default included."""
     standing = {name: words for name, words in defaults.items() if name not in lists}
-    owners = {word.casefold(): name for name, words in standing.items() for word in words}
+    owners = {fold_name(word): name for name, words in standing.items() for word in words}
     for name, words in lists.items():
         for word in words:
-            owner = owners.setdefault(word.casefold(), name)
+            owner = owners.setdefault(fold_name(word), name)
             if owner != name:
                 default = " by default" if owner in standing else ""
                 walk.problem((*place, name), f"names {word!r}, as {owner} does{default}; keep it in one list only")

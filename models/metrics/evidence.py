@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final, Literal
 
-from models.metrics import facts, lifecycle
+from models.metrics import facts, lifecycle, mapped_fields
 from models.metrics.contributions import INVALID_VALUE, NOT_DELIVERED, Contribution
 from models.metrics.rules import Context
 from models.metrics.statuses import IN_PROGRESS
@@ -126,8 +126,13 @@ def resolution(issue: Issue) -> Evidence:
 
 def mapped(issue: Issue, role: str, context: Context, at: Micros | None = None) -> Evidence:
     """The mapped field of a role with the value it has in the issue."""
-    mapping = context.rules.fields.get(role, "")
-    value = issue.fields.get(mapping, issue.fields.get(mapping.partition(".")[0]))
+    values = {
+        path: issue.fields.get(path, issue.fields.get(path.partition(".")[0])) for path in context.rules.paths(role)
+    }
+    mapping, value = next(
+        ((path, value) for path, value in values.items() if not mapped_fields.is_empty(value)), ("", None)
+    )
+    mapping = mapping or next(iter(values), "")
     return Evidence("field", at, issue.key, role, after=value, mapped_to=mapping)
 
 

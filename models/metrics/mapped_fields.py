@@ -17,10 +17,13 @@ _ASTRAY: Final = object()
 
 
 def _mapped(issue: Head, role: str, context: Context) -> Any:
-    """The value a role is mapped to: a field by its id, or what lies below it on a dotted path; None without one."""
-    mapping = context.rules.fields.get(role)
-    if mapping is None:
-        return None
+    """The value a role is mapped to; None without one."""
+    paths = context.rules.paths(role)
+    return _value_at(issue, paths[0]) if paths else None
+
+
+def _value_at(issue: Head, mapping: str) -> Any:
+    """Return the value of a field by its id, or what lies below it on a dotted path."""
     if mapping in issue.fields:
         return issue.fields[mapping]
     field_id, *path = mapping.split(".")
@@ -56,10 +59,21 @@ def mapped_instant(issue: Head, role: str, context: Context) -> MappedInstant:
 
 
 def points_of(issue: Head, context: Context) -> float | Invalid | None:
-    """The number that points are mapped to, None for no value, ``invalid`` for anything else."""
-    value = _mapped(issue, "points", context)
-    if value is None:
-        return None
+    """Return the points of an issue: None without any, ``invalid`` where they are no number.
+
+    The first of the mapped fields that is not empty counts, whatever is in it.
+    """
+    values = (_value_at(issue, path) for path in context.rules.paths("points"))
+    value = next((value for value in values if not is_empty(value)), None)
+    return None if value is None else _number(value)
+
+
+def is_empty(value: Any) -> bool:
+    """Return whether a field has no value; 0 is one."""
+    return value is None or value in ("", [])
+
+
+def _number(value: Any) -> float | Invalid:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return INVALID
     # Also false for NaN; and no sum of what passes can overflow.

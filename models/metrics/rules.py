@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from models.metrics.statuses import StatusStages
-from models.records import DEFAULT_CATEGORIES, Rules, Status, digest
+from models.records import DEFAULT_CATEGORIES, DEFAULT_IGNORED_TYPES, Rules, Status, digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Context:
             stage_of=StatusStages.of(listed, rules.workflow),
             zone=ZoneInfo(rules.timezone),
             categories=_category_by_type(rules.categories),
-            ignored=_folded(rules.ignored_types),
+            ignored=_ignored(rules),
             excluded_resolutions=_folded(rules.excluded_resolutions),
             failure_values=_folded(rules.failure_values),
             deployment_types=_folded(deployments.types if deployments else ()),
@@ -75,13 +75,24 @@ def _rules_for_facts(rules: Rules) -> list[object]:
         {category: _sorted(types) for category, types in rules.categories.items()},
         dict(rules.fields),
         deployments and [deployments.source, _sorted(deployments.types), _sorted(deployments.statuses)],
-        incidents and [_sorted(incidents.types), _sorted(incidents.priorities)],
-        *(_sorted(names) for names in (rules.ignored_types, rules.excluded_resolutions, rules.failure_values)),
+        incidents
+        and [_sorted(names) for names in (incidents.types, incidents.priorities, incidents.excluded_resolutions)],
+        None if rules.ignored_types is None else _sorted(rules.ignored_types),
+        *(_sorted(names) for names in (rules.excluded_statuses, rules.excluded_resolutions, rules.failure_values)),
+        rules.gone_issues,
     ]
 
 
 def _folded(texts: Iterable[str]) -> frozenset[str]:
     return frozenset(text.casefold() for text in texts)
+
+
+def _ignored(rules: Rules) -> frozenset[str]:
+    """Return the types that are left out of everything; one that deploys or is an incident is never among them."""
+    names = DEFAULT_IGNORED_TYPES if rules.ignored_types is None else rules.ignored_types
+    deploying = rules.deployments.types if rules.deployments else ()
+    incidents = rules.incidents.types if rules.incidents else ()
+    return _folded(names) - _folded((*deploying, *incidents))
 
 
 def _sorted(texts: Iterable[str]) -> list[str]:

@@ -18,7 +18,8 @@ from models.tables import SQLITE_INSTANT, IssueRow, TransitionRow, from_sqlite
 _RAW: Final = DateTime(timezone=True).with_variant(Text(), "sqlite")
 _ISSUES: Final = IssueRow.__table__.c
 _CHANGES: Final = TransitionRow.__table__.c
-_HEAD: Final = [_ISSUES[name] for name in ("issue_id", "key", "type", "status_id", "resolution", "fields")]
+_TYPE: Final = ("hierarchy_level", "subtask")
+_HEAD: Final = [_ISSUES[name] for name in ("issue_id", "key", "type", "status_id", "resolution", "fields", *_TYPE)]
 _CHANGE: Final = [_CHANGES[name] for name in ("history_id", "position", "from_id", "from_name", "to_id", "to_name")]
 
 

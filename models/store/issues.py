@@ -25,10 +25,11 @@ _OWN: Final = (
     "resolved",
     "summary",
 )
+_TYPE: Final = ("hierarchy_level", "subtask")
 _ISSUES: Final = IssueRow.__table__.c
 _CHANGES: Final = TransitionRow.__table__.c
 # In the order of the records' fields, which they are made from.
-_ISSUE: Final = [_ISSUES[name] for name in (*_OWN, "fields")]
+_ISSUE: Final = [_ISSUES[name] for name in (*_OWN, "fields", *_TYPE)]
 _CHANGE: Final = [
     _CHANGES[name]
     for name in ("at", "history_id", "position", "field", "history_id", "from_id", "from_name", "to_id", "to_name")
@@ -88,7 +89,7 @@ def load_issues(session: Session, profile: str, ids: Sequence[str]) -> list[Issu
     query = select(*_ISSUE).where(_ISSUES.profile == profile, among(session, _ISSUES.issue_id, ids))
     found: dict[str, Issue] = {}
     for row in session.execute(query).all():
-        values: tuple[Any, ...] = (*row, histories.get(row[0], ()))
+        values: tuple[Any, ...] = (*row[:-2], histories.get(row[0], ()), {}, *row[-2:])
         found[row[0]] = Issue(*values)
     return [found[issue_id] for issue_id in ids if issue_id in found]
 
@@ -112,7 +113,7 @@ def issue_hashes(session: Session, profile: str) -> dict[str, str]:
 
 
 def _issue_row(profile: str, issue: Issue, content_hash: str) -> Row:
-    row: Row = {name: getattr(issue, name) for name in _OWN}
+    row: Row = {name: getattr(issue, name) for name in (*_OWN, *_TYPE)}
     marks = {"gone_at": None, "gone_reason": None, "facts_hash": None}
     return row | marks | {"profile": profile, "content_hash": content_hash, "fields": dict(issue.fields)}
 

@@ -30,6 +30,13 @@ def empty(empty_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+def _upgrade(engine: Engine, revision: str) -> None:
+    config = alembic_config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
 def _downgrade(engine: Engine, revision: str = "base") -> None:
     config = alembic_config()
     with engine.begin() as connection:
@@ -105,6 +112,25 @@ def test_deployments_keep_their_mark_when_unknown_becomes_possible(empty: Engine
         connection.execute(text("INSERT INTO deployments (profile, deployment_id, name) VALUES ('p', 'e', 'n')"))
         assert [mark for _, mark in connection.execute(marks)] == [False, False, True, None]
     assert {index["name"] for index in inspect(empty).get_indexes("deployments")} == {"ix_deployments_profile_issue_id"}
+
+
+def test_a_database_of_the_first_schema_keeps_its_rows(empty: Engine) -> None:
+    """What was not asked of Jira then is unknown, and going back loses nothing that was there before."""
+    _upgrade(empty, "0001")
+    row = "INSERT INTO issues (profile, issue_id, key, project, type, status_id, created, updated, fields,"
+    row += " content_hash) VALUES ('p', '1', 'P-1', 'P', 'Epic', '3', :at, :at, '{}', 'h')"
+    with empty.begin() as connection:
+        at = {"at": datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)}
+        connection.execute(text(row), at)
+    assert migrate(empty) == ("0001", newest_revision())
+    with empty.begin() as connection:
+        found = connection.execute(text("SELECT key, hierarchy_level, subtask FROM issues")).one()
+        connection.execute(text("UPDATE issues SET hierarchy_level = 1, subtask = false"))
+    assert tuple(found) == ("P-1", None, None)
+    _downgrade(empty, "0001")
+    with empty.begin() as connection:
+        assert connection.scalar(text("SELECT key FROM issues")) == "P-1"
+    assert migrate(empty) == ("0001", newest_revision())
 
 
 def test_the_migrated_schema_is_the_one_of_the_mapped_classes(engine: Engine) -> None:

@@ -27,6 +27,7 @@ def test_an_issue_comes_back_as_it_was_stored(sessions: Sessions) -> None:
     fields = {"priority": None, "customfield_1": {"value": "Ja", "child": [1, 2.5, True, None]}, "links": ["2"]}
     histories = (transition(1), transition(2, at=after(1.000001), position=0), transition(2, position=1, at=after(2)))
     wanted = issue(7, summary="退款 – naïve 🚀", fields=fields, transitions=histories, resolved=after(3.3))
+    wanted = replace(wanted, hierarchy_level=-1, subtask=True)
     _save(sessions, wanted)
     assert _load(sessions, "7") == [wanted]
     assert _load(sessions, "7")[0].content_hash() == wanted.content_hash()
@@ -53,6 +54,8 @@ def test_saving_the_same_again_writes_nothing(sessions: Sessions) -> None:
     """The count is of what is new or differs."""
     assert _save(sessions, issue(1), issue(2)) == 2
     assert _save(sessions, issue(1), issue(2, summary="Another")) == 1
+    assert _save(sessions, issue(1, hierarchy_level=1), issue(2, summary="Another", subtask=False)) == 2
+    assert [one.hierarchy_level for one in _load(sessions, "1", "2")] == [1, None]
 
 
 def test_of_an_issue_given_twice_the_last_counts(sessions: Sessions) -> None:

@@ -19,7 +19,7 @@ SITE = [
 ]
 
 
-def _one(text: str) -> str:
+def _one(text: str) -> object:
     return resolved(Rules(fields={"points": text}), SITE, "payments").fields["points"]
 
 
@@ -60,7 +60,24 @@ def test_a_mapping_that_cannot_be_used_is_refused_with_its_place(text: str, word
 
 def test_the_roots_are_the_fields_to_ask_for() -> None:
     """Each once, in order."""
-    assert roots({"a": "customfield_2.value", "b": "customfield_1", "c": "customfield_2"}) == (
-        "customfield_1",
-        "customfield_2",
+    rules = Rules(
+        fields={"a": "customfield_2.value", "points": ("customfield_3", "customfield_1"), "c": "customfield_2"}
     )
+    assert roots(rules) == ("customfield_1", "customfield_2", "customfield_3")
+
+
+def test_each_of_several_fields_is_found_and_one_named_twice_is_asked_once() -> None:
+    """In the order in which they are to be asked; a name that the site does not have is refused as a single one is."""
+    several = Rules(fields={"points": ("v1.0 date", "story point estimate", "customfield_1")})
+    assert resolved(several, SITE, "payments").fields == {"points": ("customfield_7", "customfield_1")}
+    twice = Rules(fields={"points": ("Story point estimate", "customfield_1")})
+    assert resolved(twice, SITE, "payments").fields == {"points": "customfield_1"}
+    with pytest.raises(FatalError, match=r"fields\.points: this Jira has no field 'Story points'"):
+        resolved(Rules(fields={"points": ("customfield_1", "Story points")}), SITE, "payments")
+
+
+def test_a_name_with_another_kind_of_blank_is_the_same_name() -> None:
+    """Jira's own translations hold no-break spaces."""
+    site = [Field("customfield_9", "Point\u00a0d\u2019effort estime\u0301", "number", "")]
+    found = resolved(Rules(fields={"points": "point d\u2019effort  estim\u00e9"}), site, "payments")
+    assert found.fields == {"points": "customfield_9"}

@@ -35,6 +35,28 @@ def test_an_instant_is_read_in_every_form_jira_writes(value: object, expected: d
 
 
 @pytest.mark.parametrize(
+    ("kind", "level", "subtask"),
+    [
+        ({"name": "Epos", "subtask": False, "hierarchyLevel": 1}, 1, False),
+        ({"name": "Unteraufgabe", "subtask": True, "hierarchyLevel": -1}, -1, True),
+        ({"name": "Story", "subtask": False, "hierarchyLevel": 0}, 0, False),
+        ({"name": "Story", "subtask": True}, None, True),
+        ({"name": "Story", "hierarchyLevel": None}, None, None),
+        ({"name": "Story", "hierarchyLevel": "1", "subtask": "yes"}, None, None),
+        ({"name": "Story", "hierarchyLevel": True}, None, None),
+    ],
+)
+def test_the_level_of_an_issues_own_type_is_kept_where_jira_sends_one(
+    kind: dict[str, Any], level: int | None, subtask: object
+) -> None:
+    """Two types of one name may lie on two levels; Data Center has no levels, whatever it sends."""
+    found = parse.issue(raw_issue(issuetype=kind), WANTED, [])
+    assert (found.hierarchy_level, found.subtask) == (level, subtask)
+    found = parse.issue(raw_issue(issuetype=kind), parse.Wanted(levels=False), [])
+    assert (found.hierarchy_level, found.subtask) == (None, subtask)
+
+
+@pytest.mark.parametrize(
     "value",
     [
         "2025-11-09T14:30:45.123",

@@ -77,10 +77,20 @@ def test_a_type_named_under_deployments_is_no_work_item_whatever_the_source() ->
 
 
 def test_an_ignored_type_is_left_out_of_everything_even_of_the_findings() -> None:
-    """Named under incidents as well, it stays left out."""
-    rules = replace(RULES, incidents=IncidentRules(("Epic",)))
-    found = facts.read(issue(1, "10-01 → 98", type="Epic"), Context.of(rules, STATUSES))
+    """An epic's odd history is nobody's concern."""
+    found = facts.read(issue(1, "10-01 → 98", type="Epic"), CONTEXT)
     assert (found.item, found.incident, found.findings) == (None, None, ())
+
+
+@pytest.mark.parametrize("ignored", [None, ("Epic", "Theme")])
+def test_a_type_that_is_an_incident_or_deploys_is_never_ignored(ignored: tuple[str, ...] | None) -> None:
+    """Neither by default nor by a list."""
+    rules = replace(RULES, ignored_types=ignored, incidents=IncidentRules(("EPIC",)))
+    found = facts.read(issue(1, "10-01 → 98", type="Epic"), Context.of(rules, STATUSES))
+    assert found.incident is not None
+    assert [finding.reason for finding in found.findings][:1] == ["unmapped_status"]
+    rules = replace(RULES, ignored_types=ignored, deployments=DeploymentRules("issues", types=("epic",)))
+    assert facts.read(issue(1, "10-01 → 1", type="Epic"), Context.of(rules, STATUSES)).deployments
 
 
 @pytest.mark.parametrize(
@@ -192,6 +202,8 @@ def test_a_list_of_options_is_read_through_a_path() -> None:
         (3, 3.0),
         (0.5, 0.5),
         (None, None),
+        ("", None),
+        ([], None),
         ("3", INVALID),
         (True, INVALID),
         ({}, INVALID),
@@ -202,6 +214,29 @@ def test_a_list_of_options_is_read_through_a_path() -> None:
 def test_points_are_a_number_or_nothing_or_invalid(value: object, points: object) -> None:
     """A text is not read as a number."""
     assert item(cf_2=value).points == points
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "points"),
+    [
+        (5, 3, 5.0),
+        (None, 3, 3.0),
+        ("", 3, 3.0),
+        ([], 3, 3.0),
+        (0, 3, 0.0),  # nothing is an estimate too
+        ("8", 3, INVALID),  # what is there decides, also where it is no number
+        (None, None, None),
+        (None, "8", INVALID),
+    ],
+)
+def test_the_first_of_several_fields_that_is_not_empty_has_the_points(
+    first: object, second: object, points: object
+) -> None:
+    """Company-managed and team-managed projects keep them in fields of their own."""
+    context = Context.of(replace(RULES, fields={"points": ("cf_2", "cf_9")}), STATUSES)
+    found = facts.read(issue(1, "10-01 → 1", cf_2=first, cf_9=second), context).item
+    assert found is not None
+    assert found.points == points
 
 
 def test_each_invalid_value_is_a_finding_that_names_its_role() -> None:
@@ -279,7 +314,12 @@ def test_versions_deploy_nothing_where_they_are_not_the_source() -> None:
         ({"workflow": {"waiting": ("Doing",)}}, True, True),
         ({"categories": {"feature": ("Bug",)}}, True, True),
         ({"fields": {"points": "cf_9"}}, True, True),
+        ({"fields": RULES.fields | {"points": ("cf_2", "cf_9")}}, True, True),
         ({"ignored_types": ()}, True, True),
+        ({"ignored_types": ("Epic",)}, True, True),
+        ({"excluded_statuses": ("Rejected",)}, True, True),
+        ({"gone_issues": "keep_done"}, True, True),
+        ({"incidents": replace(RULES.incidents, excluded_resolutions=())}, True, True),
         ({"excluded_resolutions": ()}, True, True),
         ({"failure_values": ("bad",)}, True, True),
         ({"incidents": None}, True, True),
@@ -300,7 +340,7 @@ def test_a_changed_rule_changes_the_hash_of_what_it_can_change(
 def test_equal_rules_have_one_hash_in_every_process_and_in_any_order_of_their_lists() -> None:
     """Results are stored under it; the figure changes with the default rules and with nothing else."""
     for names in ("abcdefgh", "hgfedcba", "ABCDefgh"):
-        assert rules_hash(Rules(ignored_types=tuple(names))) == "89ea6de58260b60a09c1c328fc91dbc4"
+        assert rules_hash(Rules(ignored_types=tuple(names))) == "eb723c5ef37f407a002bb31a56d53ce7"
 
 
 def test_facts_change_with_a_status_category_and_not_with_the_order_of_statuses() -> None:

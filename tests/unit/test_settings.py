@@ -36,8 +36,10 @@ jql = 'project = PAY AND "Team[Team]" = 7 ORDER BY Rank'
 schedule = " 0  2 * * *"
 store_summaries = false
 ignored_types = []
+excluded_statuses = ["Rejected"]
+gone_issues = "keep_done"
 [profiles.payments.fields]
-points = "Story point estimate"
+points = ["Story point estimate", "Story Points"]
 [profiles.payments.workflow]
 waiting = ["In Review", "Blocked"]
 [profiles.payments.categories]
@@ -51,6 +53,7 @@ group_by = "fixVersions"
 [profiles.payments.incidents]
 types = ["Incident"]
 priorities = ["High"]
+excluded_resolutions = ["False alarm"]
 [profiles.search]
 connection = "acme"
 jql = "project = SEARCH"
@@ -81,10 +84,12 @@ def test_a_profile_arrives_with_its_rules_and_everything_else_at_its_default(con
             workflow={"waiting": ("In Review", "Blocked")},
             categories={**DEFAULT_CATEGORIES, "defect": ("Bug", "Flaw")},
             levels={**DEFAULT_LEVELS, "lead_time": (2.0, 14.0, 60.0)},
-            fields={"points": "Story point estimate"},
+            fields={"points": ("Story point estimate", "Story Points")},
             deployments=DeploymentRules("issues", ("Release",), "fixVersions"),
-            incidents=IncidentRules(("Incident",), ("High",)),
+            incidents=IncidentRules(("Incident",), ("High",), ("False alarm",)),
             ignored_types=(),
+            excluded_statuses=("Rejected",),
+            gone_issues="keep_done",
         ),
     )
 
@@ -96,6 +101,37 @@ def test_a_profile_without_rules_has_the_default_rules_and_its_own_zone(config: 
     assert profile.rules == Rules(timezone="Asia/Tokyo")
     assert profile.schedule is None
     assert profile.store_summaries
+
+
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [
+        ("Story Points", "Story Points"),
+        ("Size, in points", "Size, in points"),
+        ('["Story Points"]', "Story Points"),
+        ('["Story Points", "Estimate"]', ("Story Points", "Estimate")),
+    ],
+)
+def test_points_may_be_one_field_or_several_also_from_the_environment(config: Path, text: str, points: object) -> None:
+    """A field's name may hold a comma; a list of one field is that field, so that its hash is the same."""
+    profile = load(config, {"FLOWBEAT_PROFILES__PAYMENTS__FIELDS__POINTS": text}).profiles["payments"]
+
+    assert profile.rules.fields == {"points": points}
+    assert profile.rules.paths("points") == ((points,) if isinstance(points, str) else points)
+    assert profile.rules.paths("deployed_at") == ()
+
+
+def test_a_type_that_deploys_or_is_an_incident_may_be_one_that_is_ignored_otherwise(tmp_path: Path) -> None:
+    """It is never ignored, so naming it in both places says nothing wrong."""
+    path = tmp_path / "flowbeat.toml"
+    path.write_text(
+        FULL.replace("ignored_types = []", 'ignored_types = ["Incident"]').replace(
+            'types = ["Release"]', 'types = ["Epic"]'
+        ),
+        encoding="utf-8",
+    )
+
+    assert load(path, {}).profiles["payments"].rules.ignored_types == ("Incident",)
 
 
 def test_a_connection_arrives_with_its_limits_and_without_the_last_slash(config: Path) -> None:

@@ -97,7 +97,7 @@ def test_the_defaults_that_the_template_shows_are_the_defaults(tmp_path: Path) -
     for name in ("requests", "per_seconds", "concurrency", "overlap_minutes", "timeout_seconds"):
         assert getattr(shown.connections["jira"], name) == getattr(Connection("a", "b"), name)
     rules = shown.profiles["team"].rules
-    for name in ("time_period_days", "history_weeks", "ignored_types", "excluded_resolutions", "failure_values"):
+    for name in ("time_period_days", "history_weeks", "excluded_resolutions", "failure_values", "gone_issues"):
         assert getattr(rules, name) == getattr(Rules(), name)
     assert (rules.categories, rules.levels) == (DEFAULT_CATEGORIES, DEFAULT_LEVELS)
 
@@ -166,7 +166,7 @@ def _default(place: tuple[str, ...]) -> object:
         value = getattr(Rules() if hasattr(Rules(), place[-1]) else Profile("a", "b", "c"), place[-1])
     else:
         value = getattr(owner, place[-1])
-    return "none" if value is None or (value == () and len(place) == 4) else value
+    return "none" if value in (None, ()) else value
 
 
 def _key(place: tuple[str, ...]) -> Key:

@@ -87,6 +87,12 @@ def _refusal(tmp_path: Path, text: str, **environ: str) -> str:
         (PROFILE + 'ignored_types = ["Epic", "EPIC"]', "profiles.team.ignored_types names 'EPIC' twice"),
         (PROFILE + 'ignored_types = [" "]', "profiles.team.ignored_types must not hold an empty text"),
         (PROFILE + "[profiles.team.incidents]\ntypes = []", "profiles.team.incidents.types must not be an empty list"),
+        (PROFILE + '[profiles.team.fields]\npoints = ["A b", "a\u00a0B"]', "points names 'a\\xa0B' twice"),
+        (PROFILE + "[profiles.team.fields]\npoints = []", "profiles.team.fields.points must not be an empty list"),
+        (PROFILE + "[profiles.team.fields]\npoints = 3", "points must be text in quotes, or a list of texts"),
+        (PROFILE + '[profiles.team.fields]\ncommitted_at = ["A"]', "committed_at must be text in quotes, not a list"),
+        (PROFILE + 'gone_issues = "keep"', "gone_issues must be one of drop, keep_done; did you mean keep_done?"),
+        (PROFILE + 'excluded_status = ["A"]', "excluded_status is not a known key; did you mean excluded_statuses?"),
         # missing
         ("[connections.acme]", "connections.acme.base_url is missing"),
         (CONNECTION + "[profiles.p]\nconnection = 'acme'", "profiles.p.jql is missing"),
@@ -209,7 +215,6 @@ def test_levels_of_deployment_frequency_run_the_other_way(tmp_path: Path) -> Non
         ('source = "issues"\ntypes = ["A"]\nstatuses = ["B"]', "which takes group_by, types"),
         ('source = "status"\nstatuses = ["B"]\ngroup_by = "fixVersions"', "group_by means nothing for source 'status'"),
         ('source = "issues"\ntypes = "A"', "types must be a list of texts"),
-        ('source = "issues"\ntypes = ["epic"]', "types names 'epic', which ignored_types leaves out"),
         ('source = "issue"', "source must be one of issues, versions, status, table; did you mean issues?"),
         ('source = "issues"\ntypes = ["A"]\ngroup_by = "versions"', "group_by must be one of fixVersions"),
     ],
@@ -235,11 +240,14 @@ def test_a_source_of_deployments_takes_exactly_its_own_keys(tmp_path: Path, sect
             "categories.debt names 'x', as risk does; keep it in one list only",
         ),
         ("categories]\nfeature = ['bug']", "categories.feature names 'bug', as defect does by default; keep it"),
-        ("incidents]\ntypes = ['Sub-Task']", "incidents.types names 'Sub-Task', which ignored_types leaves out; give"),
+        (
+            "workflow]\nactive = ['In\u00a0Review']\nwaiting = ['in  review']",
+            "waiting names 'in  review', as active does",
+        ),
     ],
 )
 def test_a_word_in_two_lists_is_refused(tmp_path: Path, lists: str, sentence: str) -> None:
-    """A status has one stage, a type one category, and an ignored type counts for nothing."""
+    """A status has one stage and a type one category."""
     assert sentence in _refusal(tmp_path, f"{PROFILE}[profiles.team.{lists}")
 
 

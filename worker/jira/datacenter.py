@@ -5,6 +5,7 @@ Jira Server answers the same.
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -48,7 +49,7 @@ class DataCenter:
         self._page = page
         self._wall = wall
         self._client = client
-        self._wanted = wanted
+        self._wanted = replace(wanted, levels=False)
         self._workers = client.connection.concurrency
 
     def fields(self) -> list[Field]:

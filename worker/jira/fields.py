@@ -1,11 +1,12 @@
 """A profile's field mappings, in a person's words, resolved to the ids of one site."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Final
 
-from models.records import Field, Rules
+from models.names import fold_name
+from models.records import Field, FieldMapping, Rules
 from worker.errors import FatalError
 
 _PEOPLE: Final = frozenset({"user", "users"})
@@ -14,12 +15,18 @@ _PEOPLE: Final = frozenset({"user", "users"})
 def resolved(rules: Rules, fields: Iterable[Field], profile: str) -> Rules:
     """The rules with every mapping as ``id`` or ``id.path``; raises FatalError for a name the site does not know."""
     known = list(fields)
-    return replace(rules, fields={role: _resolve(known, text, profile, role) for role, text in rules.fields.items()})
+    return replace(rules, fields={role: _resolved(known, rules, profile, role) for role in rules.fields})
 
 
-def roots(mapping: Mapping[str, str]) -> tuple[str, ...]:
+def roots(rules: Rules) -> tuple[str, ...]:
     """The field ids that resolved mappings read, each once, in order."""
-    return tuple(sorted({path.partition(".")[0] for path in mapping.values()}))
+    return tuple(sorted({path.partition(".")[0] for role in rules.fields for path in rules.paths(role)}))
+
+
+def _resolved(known: list[Field], rules: Rules, profile: str, role: str) -> FieldMapping:
+    """One path for one, several for several; a field named twice, by its name and its id, is asked once."""
+    paths = tuple(dict.fromkeys(_resolve(known, text, profile, role) for text in rules.paths(role)))
+    return paths[0] if len(paths) == 1 else paths
 
 
 def _resolve(known: list[Field], text: str, profile: str, role: str) -> str:
@@ -41,9 +48,9 @@ def _resolve(known: list[Field], text: str, profile: str, role: str) -> str:
 
 
 def _named(known: list[Field], head: str) -> list[Field]:
-    wanted = head.casefold()
-    by_id = [each for each in known if each.field_id.casefold() == wanted]
-    return by_id or [each for each in known if each.name.casefold() == wanted]
+    wanted = fold_name(head)
+    by_id = [each for each in known if fold_name(each.field_id) == wanted]
+    return by_id or [each for each in known if fold_name(each.name) == wanted]
 
 
 def _not_a_person(found: Field, profile: str, role: str) -> str:

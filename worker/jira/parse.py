@@ -38,10 +38,14 @@ _MILLISECONDS_FROM: Final = 100_000_000_000  # as seconds: the year 5138; every 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked of every issue: the mapped fields (id → the site's name), and whether summaries are kept."""
+    """What is asked of every issue: the mapped fields (id → the site's name), and whether summaries are kept.
+
+    ``levels``: whether the levels of issue types mean anything on this site, as they do on Cloud.
+    """
 
     mapped: Mapping[str, str] = dataclass_field(default_factory=dict)
     summaries: bool = True
+    levels: bool = True
 
     @property
     def fields(self) -> list[str]:
@@ -138,6 +142,8 @@ def issue(raw: Mapping[str, Any], wanted: Wanted, histories: Iterable[Any]) -> I
         fields=_kept(found, wanted),
         transitions=changes,
         findings=findings,
+        hierarchy_level=_level(found["issuetype"]) if wanted.levels else None,
+        subtask=_flag(found["issuetype"].get("subtask")),
     )
 
 
@@ -218,6 +224,16 @@ def without_people(value: Any) -> Any:
     if isinstance(value, Sequence):
         return [without_people(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _level(kind: Mapping[str, Any]) -> int | None:
+    """The level of an issue type in Jira's hierarchy; None where it is not a whole number."""
+    level = kind.get("hierarchyLevel")
+    return level if isinstance(level, int) and not isinstance(level, bool) else None
+
+
+def _flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
 
 
 def _linked(links: Any) -> list[str]:

@@ -13,9 +13,13 @@ def upgrade() -> None:
     # Unknown is not "did not fail"; rows that are there already keep what they state.
     with op.batch_alter_table("deployments", schema=None) as batch_op:
         batch_op.alter_column("failed", existing_type=sa.Boolean(), nullable=True, server_default=None)
+    op.add_column("issues", sa.Column("hierarchy_level", sa.Integer(), nullable=True))
+    op.add_column("issues", sa.Column("subtask", sa.Boolean(), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("issues", "subtask")
+    op.drop_column("issues", "hierarchy_level")
     op.execute("UPDATE deployments SET failed = false WHERE failed IS NULL")
     with op.batch_alter_table("deployments", schema=None) as batch_op:
         batch_op.alter_column(
