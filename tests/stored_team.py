@@ -14,7 +14,7 @@ from console_world import InProcess
 from naive_metrics import Team
 
 from models import store
-from models.records import METRIC_TYPES, CacheMetadata, Issue, Rules, TableDeployment, digest
+from models.records import CACHE_VERSION, METRIC_TYPES, CacheMetadata, Issue, Rules, TableDeployment, digest
 from tasks import calculate, steps
 from worker import settings
 
@@ -88,7 +88,7 @@ def cache(team: Team, rules: Rules, as_of: datetime) -> CacheMetadata:
         creation_timestamp=as_of,
         expiration_timestamp=as_of + timedelta(days=1),
         data_size_bytes=0,
-        version_identifier="1",
+        version_identifier=CACHE_VERSION,
         config_hash=key,
         issue_count=len(team.issues),
         jql_query="project = PAY",

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 
 from models.records import (
+    CACHE_VERSION,
     CacheMetadata,
     CalculationPerformance,
     FetchOperation,
@@ -194,7 +195,7 @@ def test_a_log_file_is_active_then_rotating_then_archived(change: dict[str, Any]
     assert replace(FILE, **change).state == state
 
 
-CACHE: Final = CacheMetadata("a" * 32, NOW, NOW + 86_400 * SECOND, 10, "1", "a" * 32, 5, "project = P")
+CACHE: Final = CacheMetadata("a" * 32, NOW, NOW + 86_400 * SECOND, 10, CACHE_VERSION, "a" * 32, 5, "project = P")
 
 
 @pytest.mark.parametrize(
