@@ -47,7 +47,7 @@ def category_of(issue: Issue) -> list[Any]:
 
 def category(status: Json) -> Json:
     """A status's category, identified by its key: recorded ones carry ids of other sites."""
-    shown = status.get("statusCategory", {})
+    shown = status.get("statusCategory") or {}
     return {"id": shown.get("key", "undefined"), "name": shown.get("name", "No Category")}
 
 

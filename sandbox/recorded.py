@@ -1,137 +1,140 @@
 """Recorded Jira responses as a site: whatever `*.json` of a folder it knows is served as it was recorded.
 
-Known are search results (an object with `issues`), the list endpoints (arrays of statuses, fields, issue types or
-projects) and `changelog_issue_<id>.json`, pages of one issue's histories. Anything else is left alone.
+Known are search results (an object with `issues`), responses for one issue (an object with `fields`), the list
+endpoints (arrays of statuses, fields, issue types, projects, versions, resolutions, priorities) and
+`changelog_issue_<id>.json`, pages of one issue's histories. `Site.notes` says what else is there.
 """
 
-import json
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
+from sandbox import recordings
 from sandbox.catalogue import Catalogue, made_up
+from sandbox.recordings import Recorded, Recordings
 from sandbox.shapes import Flavour, Json, parse_stamp, user
 from sandbox.site import Account, Event, Issue, Site, Version
 from sandbox.team import EMAIL, TOKEN
 
-_CHANGELOG: Final = re.compile(r"changelog_issue_(\d+).*\.json")
+# What a history calls fields that the list of fields calls otherwise.
+_NAMES_IN_HISTORIES: Final = {"fixVersions": "Fix Version", "versions": "Version", "components": "Component"}
+_LATEST: Final = 253_402_300_800_000  # milliseconds: the year 10000
 
 
 def load(folder: Path, flavour: Flavour, zone: str = "Etc/UTC") -> Site:
-    """The site of a folder's responses; ValueError where a file is no JSON or none is a search result."""
-    contents = {path: _read(path) for path in sorted(folder.glob("*.json"))}
-    issues = [issue for body in contents.values() if isinstance(body, dict) for issue in body.get("issues", ())]
-    if not issues:
-        raise ValueError(f"No recorded search result (an object with 'issues') in {folder}{_below(folder)}.")
-    site = Site(flavour, ZoneInfo(zone), _catalogue(flavour, contents.values(), issues))
+    """Return the site of a folder's responses; ValueError, with a sentence, where they cannot be served."""
+    recorded = recordings.read(folder)
+    site = Site(flavour, ZoneInfo(zone), _catalogue(flavour, recorded))
     profile = {**user(flavour, "Metrics Reader", 99, zone), "emailAddress": EMAIL}
     site.accounts.append(Account(EMAIL, TOKEN, zone, profile))
-    extra = {int(found[1]): body["values"] for path, body in contents.items() if (found := _CHANGELOG.match(path.name))}
-    site.add([_issue(issue, extra.get(int(issue["id"]), [])) for issue in issues], _versions(issues))
-    site.strays |= {str(number): _stray(number, values) for number, values in extra.items()}
+    site.history_fields = _history_fields(site.catalogue.fields)
+    versions = _versions(recorded, site.catalogue.projects)
+    site.add([_issue(number, issue) for number, issue in recorded.issues.items()], versions)
+    site.strays |= {str(number): _stray(number, values) for number, values in recorded.strays.items()}
+    site.notes = recorded.notes()
     return site
 
 
-def _below(folder: Path) -> str:
-    """The sub-folders that seem to hold one, for a person who named the folder above."""
-    found = dict.fromkeys(
-        str(path.parent) for path in sorted(folder.glob("*/*.json")) if b'"issues"' in path.read_bytes()
-    )
-    return f"; name one of {', '.join(found)}" if found else ""
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}.") from error
-
-
-def _catalogue(flavour: Flavour, contents: Iterable[Any], issues: list[Json]) -> Catalogue:
-    lists = [body for body in contents if isinstance(body, list) and body and isinstance(body[0], dict)]
-    usual = made_up(flavour)
-    fields = _merged(_lists_with(lists, "clauseNames", "schema"), _system_fields(usual.fields, issues))
+def _catalogue(flavour: Flavour, recorded: Recordings) -> Catalogue:
+    lists, issues = recorded.lists, list(recorded.issues.values())
+    fields = _merged(lists["fields"], _system_fields(made_up(flavour).fields, issues))
     return Catalogue(
-        fields=_merged(fields, _custom_fields(issues)),
-        statuses=_merged(_lists_with(lists, "statusCategory"), _values(issues, "status")),
-        types=_merged(_lists_with(lists, "subtask"), _values(issues, "issuetype")),
-        resolutions=_merged([], _values(issues, "resolution")),
-        priorities=_merged([], _values(issues, "priority")),
-        projects=_merged(_lists_with(lists, "projectTypeKey"), _values(issues, "project")),
+        fields=_merged(fields, _custom_fields(recorded)),
+        statuses=_merged(lists["statuses"], _values(issues, "status")),
+        types=_merged(lists["types"], _values(issues, "issuetype")),
+        resolutions=_merged(lists["resolutions"], _values(issues, "resolution")),
+        priorities=_merged(lists["priorities"], _values(issues, "priority")),
+        projects=_merged(lists["projects"], _values(issues, "project")),
     )
-
-
-def _lists_with(lists: list[list[Json]], *names: str) -> list[Json]:
-    return [one for rows in lists for one in rows if any(name in one for name in names)]
 
 
 def _merged(listed: list[Json], seen: Iterable[Json]) -> list[Json]:
-    by_id = {str(one["id"]): one for one in listed}
-    for one in seen:
-        by_id.setdefault(str(one["id"]), one)
+    by_id = {str(entry["id"]): entry for entry in listed}
+    for entry in seen:
+        by_id.setdefault(str(entry["id"]), entry)
     return list(by_id.values())
 
 
-def _values(issues: list[Json], field: str) -> Iterator[Json]:
+def _values(issues: list[Recorded], field: str) -> Iterator[Json]:
     for issue in issues:
-        value = issue["fields"].get(field)
-        for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, dict) and "id" in one:
-                yield one
+        value = issue.fields.get(field)
+        if isinstance(value, dict) and value.get("id") and value.get("name"):
+            yield value
 
 
-def _system_fields(usual: list[Json], issues: list[Json]) -> Iterator[Json]:
-    used = {name for issue in issues for name in issue["fields"]} | {"issuekey"}
+def _system_fields(usual: list[Json], issues: list[Recorded]) -> Iterator[Json]:
+    used = {name for issue in issues for name in issue.fields} | {"issuekey"}
     return (field for field in usual if not field["custom"] and field["id"] in used)
 
 
-def _custom_fields(issues: list[Json]) -> Iterator[Json]:
-    """Fields seen in issues; their names are those of changelogs, where a changelog names them."""
+def _custom_fields(recorded: Recordings) -> Iterator[Json]:
+    """Yield the fields seen in issues; their names are those that a response or a changelog gives."""
+    issues = recorded.issues.values()
     names = {
-        item["fieldId"]: item["field"]
-        for issue in issues
-        for history in issue.get("changelog", {}).get("histories", ())
-        for item in history.get("items", ())
-        if "fieldId" in item
-    }
-    for number in dict.fromkeys(name for issue in issues for name in issue["fields"]):
+        number: name for issue in issues for number, name in recordings.each_field_of_history(issue.histories)
+    } | recorded.field_names
+    for number in dict.fromkeys(name for issue in issues for name in issue.fields):
         is_custom = number.startswith("customfield_")
         field = {"id": number, "key": number, "name": names.get(number, number), "custom": is_custom}
         clauses = [f"cf[{number.removeprefix('customfield_')}]", field["name"]] if is_custom else [number]
         yield {**field, "navigable": True, "orderable": True, "searchable": True, "clauseNames": clauses}
 
 
-def _versions(issues: list[Json]) -> Iterator[Version]:
-    met: set[str] = set()
-    for issue in issues:
-        project = issue["fields"].get("project") or {"key": issue["key"].rpartition("-")[0], "id": "0"}
+def _history_fields(fields: list[Json]) -> dict[tuple[str, str], frozenset[str]]:
+    """Return the ids of the fields that a history item without a `fieldId` may mean: (fieldtype, folded name) → ids."""
+    ids: dict[tuple[str, str], set[str]] = {}
+    for field in fields:
+        number = str(field["id"])
+        kind = "custom" if number.startswith("customfield_") else "jira"
+        names = {str(field["name"]), _NAMES_IN_HISTORIES.get(number, number)} if kind == "jira" else {field["name"]}
+        for name in names:
+            ids.setdefault((kind, str(name).casefold()), set()).add(number)
+    return {name: frozenset(numbers) for name, numbers in ids.items()}
+
+
+def _versions(recorded: Recordings, projects: list[Json]) -> Iterator[Version]:
+    """Yield the versions that a list or an issue shows, each once; a project that is not known has none."""
+    keys = {str(project["id"]): str(project["key"]) for project in projects if project.get("key")}
+    bodies = {str(body["id"]): body for body in recorded.lists["versions"] if str(body.get("projectId")) in keys}
+    for issue in recorded.issues.values():
+        project = issue.fields["project"]
         for name in ("fixVersions", "versions"):
-            for body in issue["fields"].get(name) or ():
-                if body["id"] not in met:
-                    met.add(body["id"])
-                    yield Version(project["key"], 0, {"projectId": int(project["id"]), **body})
+            for body in issue.fields.get(name) or ():
+                bodies.setdefault(str(body["id"]), {"projectId": int(project["id"]), **body})
+    for body in bodies.values():
+        yield Version(keys.get(str(body["projectId"]), ""), 0, body)
 
 
-def _issue(recorded: Json, extra: list[Json]) -> Issue:
-    fields = recorded["fields"]
-    histories = [*recorded.get("changelog", {}).get("histories", ()), *extra]
-    updated = parse_stamp(fields.get("updated") or "") or 0
-    return Issue(int(recorded["id"]), recorded["key"], 0, fields, _events(histories), updated=updated or 1)
+def _issue(number: int, recorded: Recorded) -> Issue:
+    events = _events(recordings.histories(recorded))
+    return Issue(
+        number, recorded.key, 0, recorded.fields, events, updated=_milliseconds(recorded.fields, "updated") or 1
+    )
 
 
 def _stray(number: int, histories: list[Json]) -> Issue:
-    """Histories without their issue: served under `issue/{id}/changelog` alone."""
-    return Issue(number, str(number), 0, {}, _events(histories), seen=len(histories))
+    """Return histories without their issue: served under `issue/{id}/changelog` alone."""
+    events = _events(recordings.histories(Recorded({}, str(number), histories)))
+    return Issue(number, str(number), 0, {}, events, seen=len(events))
 
 
 def _events(histories: list[Json]) -> list[Event]:
-    by_id = {str(history["id"]): history for history in histories}
-    events = [
-        Event(parse_stamp(raw["created"]) or 0, int(number), raw=raw, touches=False) for number, raw in by_id.items()
-    ]
+    """Return the histories in their order; one whose instant or number cannot be read comes first, as it is."""
+    events = [Event(_milliseconds(raw, "created"), _number(raw.get("id")), raw=raw, touches=False) for raw in histories]
     return sorted(events, key=_when)
+
+
+def _milliseconds(body: Json, name: str) -> int:
+    """Return epoch milliseconds, from text or as they stand; 0 where there are none."""
+    value = body.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if 0 < value < _LATEST else 0
+    return parse_stamp(str(value)) or 0
+
+
+def _number(value: object) -> int:
+    return int(str(value)) if str(value).isdecimal() else 0
 
 
 def _when(event: Event) -> tuple[int, int]:

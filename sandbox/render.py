@@ -33,7 +33,7 @@ def changelog_rows(site: Site, one: Issue, fields: Fields) -> Sequence[tuple[int
     key = ("bulk", fields)
     if (ready := one.cache.get(key)) is None:
         ready = one.cache[key] = [
-            (event.at, one.id, place, dumps(shown | {"created": event.at}))
+            (event.at, one.id, place, dumps(shown | _created(event)))
             for place, event in enumerate(one.histories())
             if (shown := _of_fields(site, event, fields))
         ]
@@ -55,10 +55,26 @@ def _history(site: Site, event: Event, items: Iterable[Item], created: str | int
 
 def _of_fields(site: Site, event: Event, fields: Fields) -> Json | None:
     if event.raw is not None:
-        kept = [item for item in event.raw.get("items", ()) if not fields or item.get("fieldId") in fields]
+        kept = [item for item in event.raw.get("items") or () if not fields or _may_mean(site, item, fields)]
         return {**event.raw, "items": kept} if kept or not fields else None
     items = [item for item in event.items if not fields or item.field_id in fields]
     return _history(site, event, items, event.at) if items else None
+
+
+def _created(event: Event) -> Json:
+    """Return the bulk changelog's form of `created`; what was recorded and is not an instant stays as it is."""
+    return {} if event.raw is not None and not event.at else {"created": event.at}
+
+
+def _may_mean(site: Site, item: Any, fields: Fields) -> bool:
+    """Tell whether a recorded item is a change of one of the fields; older Jiras name the field in words only."""
+    if not isinstance(item, dict):
+        return True  # damaged: shown, so that a reader can notice it
+    if item.get("fieldId"):
+        return item["fieldId"] in fields
+    name = str(item.get("field")).casefold()
+    kinds = (item["fieldtype"],) if item.get("fieldtype") else ("jira", "custom")
+    return any(number in fields for kind in kinds for number in site.history_fields.get((kind, name), ()))
 
 
 def _issue(site: Site, one: Issue, fields: Fields, expanded: frozenset[str]) -> Json:

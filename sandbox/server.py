@@ -58,7 +58,7 @@ def build(options: Options, now: datetime) -> Jira:
 
 
 def run(options: Options, say: Callable[[str], None] = click.echo) -> None:
-    """Serve until SIGTERM or SIGINT; `say` gets a line with the URL and how to log in, and one with what it holds."""
+    """Serve until SIGTERM or SIGINT; `say` gets the URL, the login, what is held, what is not served."""
     now = wall_clock()
     jira = build(options, now)
     jira.site.advance(millis(now))
@@ -68,6 +68,8 @@ def run(options: Options, say: Callable[[str], None] = click.echo) -> None:
         login = "no login needed" if options.anonymous else f"log in with {account.email} and {account.token}"
         say(f"Jira {options.flavour} sandbox at {url}, {login}; Ctrl-C stops it.")
         say(_held(jira.site))
+        for note in jira.site.notes:
+            say(note)
 
     serve(jira, port=options.port, latency=options.latency, ready=ready)
 

@@ -153,7 +153,8 @@ class Site:
     """A whole Jira. `zone` is the site's (time stamps are written in it), an account's own may differ.
 
     `indexed` is what search sees; the same issues, or copies of what they were `lag` milliseconds ago.
-    `strays` are issues of which only the histories were recorded.
+    `strays` are issues of which only the histories were recorded, `notes` say what of a recording is not served.
+    `history_fields`: the ids of the fields that a recorded item without a `fieldId` may mean, by (fieldtype, name).
     """
 
     flavour: Flavour
@@ -165,6 +166,8 @@ class Site:
     versions: list[Version] = field(default_factory=list)
     keys: dict[str, int] = field(default_factory=dict)
     strays: dict[str, Issue] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    history_fields: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     closed_projects: set[str] = field(default_factory=set)
     bounds: Bounds = Bounds()
     takes_epoch: bool = True

@@ -135,7 +135,7 @@ def test_recordings_can_be_served_by_data_centers_doors(tmp_path: Path) -> None:
 
 def test_a_folder_without_a_search_result_is_refused(tmp_path: Path) -> None:
     """The message says what is missing and where."""
-    with pytest.raises(ValueError, match=r"No recorded search result .* in .*nothing"):
+    with pytest.raises(ValueError, match=r"No recorded issue .* in .*nothing"):
         load(tmp_path / "nothing", "cloud")
 
 
