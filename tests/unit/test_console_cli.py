@@ -154,11 +154,7 @@ def test_what_nobody_foresaw_is_one_sentence_and_a_traceback_in_the_log(tmp_path
 def test_ctrl_c_is_one_short_line_and_exit_code_130(tmp_path: Path) -> None:
     """As shells expect it."""
     world.configure(tmp_path)
-    # A test run in the background ignores SIGINT, and its children would too.
-    script = (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from console.cli import main; main()"
-    )
-    command = [sys.executable, "-c", script, "logs", "--follow"]
+    command = [sys.executable, "-c", "from console.cli import main; main()", "logs", "--follow"]
     with subprocess.Popen(command, env=world.environment(tmp_path), stderr=subprocess.PIPE, text=True) as process:
         time.sleep(2)
         process.send_signal(signal.SIGINT)
