@@ -8,8 +8,7 @@ from sqlalchemy.orm import Session
 from models import store
 from models.metrics import evidence
 from models.metrics.contributions import Contribution
-from models.metrics.evidence import Evidence, LinkedIncident, Stay, StoredDeployment
-from models.metrics.facts import read
+from models.metrics.evidence import Evidence, LinkedIncident, Stay, StoredDeployment, Trail
 from models.metrics.rules import Context
 from models.records import Issue, Micros, Version
 
@@ -63,9 +62,9 @@ def issue_id(question: Question, part: Contribution) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """What the parts are traced in: issues by id, their findings, deployments, incidents and versions."""
+    """What the parts are traced in: issues, their findings, deployments, incidents and versions."""
 
-    issues: Mapping[str, Issue]
+    trail: Trail
     findings: Mapping[str, Sequence[str]]
     candidates: Mapping[str, StoredDeployment]
     accusers: Sequence[LinkedIncident]
@@ -74,32 +73,32 @@ class _Stored:
 
 def _stored(session: Session, question: Question, parts: Sequence[Contribution]) -> _Stored:
     about = [found for found in (issue_id(question, part) for part in parts) if found is not None]
-    issues = {
-        issue.issue_id: issue for issue in store.load_issues(session, question.profile, list(dict.fromkeys(about)))
-    }
-    findings = store.findings_of(session, question.profile, list(issues))
     source = question.context.source
     if source is None or question.metric not in (*OF_DEPLOYMENTS, "lead_time"):
-        return _Stored(issues, findings, {}, (), {})
+        trail = _trail(session, question, about)
+        return _Stored(trail, store.findings_of(session, question.profile, about), {}, (), {})
     candidates = store.load_stored_deployments(session, question.profile, source)
+    deploying = [one.deployment_id for one in candidates] if source == "issues" else []
+    trail = _trail(session, question, [*about, *deploying])
+    findings = store.findings_of(session, question.profile, about)
     if source == "issues":
-        deploying = store.load_issues(session, question.profile, [one.deployment_id for one in candidates])
-        issues |= {issue.issue_id: issue for issue in deploying}
-        candidates = list(_happened(question, issues, candidates))
+        candidates = list(_happened(trail, candidates))
     known = {one.deployment_id: one for one in candidates}
     incidents = store.load_linked_incidents(session, question.profile) if question.metric == "cfr" else []
     accusers = [one for one in incidents if one.created < question.as_of]
     versions = {version.version_id: version for version in store.load_versions(session, question.profile)}
-    return _Stored(issues, findings, known, accusers, versions)
+    return _Stored(trail, findings, known, accusers, versions)
 
 
-def _happened(
-    question: Question, issues: Mapping[str, Issue], candidates: Iterable[StoredDeployment]
-) -> Iterable[StoredDeployment]:
+def _trail(session: Session, question: Question, ids: Sequence[str]) -> Trail:
+    stored = store.load_issues(session, question.profile, list(dict.fromkeys(ids)))
+    return Trail.of(stored, question.context, question.as_of)
+
+
+def _happened(trail: Trail, candidates: Iterable[StoredDeployment]) -> Iterable[StoredDeployment]:
     """The deploying issues whose deployment has happened, with its instant."""
     for one in candidates:
-        issue = issues.get(one.deployment_id)
-        found = evidence.deployed(issue, question.context, question.as_of) if issue else None
+        found = evidence.deployed(trail, one.deployment_id)
         if found is not None:
             yield replace(one, at=found[0])
 
@@ -110,30 +109,27 @@ def _happened(
 def _traced(question: Question, stored: _Stored, part: Contribution) -> Traced:
     if question.metric in OF_DEPLOYMENTS:
         return _deployment(question, stored, part)
-    issue = stored.issues.get(part.subject_id)
+    issue = stored.trail.issues.get(part.subject_id)
     if issue is None:
         return Traced(None, {})
-    set_by = evidence.set_by(part, issue, question.context, question.as_of)
+    set_by = evidence.set_by(part, stored.trail)
     if question.metric == "lead_time":
         set_by |= _deployed(question, stored, _deployment_of(question, stored, part, issue))
-    stays = evidence.stays(issue, question.context, question.as_of) if question.metric == "flow_efficiency" else ()
-    return Traced(issue, set_by, stays, findings=_findings(question, stored, issue))
+    stays = evidence.stays(stored.trail, issue.issue_id) if question.metric == "flow_efficiency" else ()
+    return Traced(issue, set_by, stays, findings=_findings(stored, issue.issue_id))
 
 
 def _deployment(question: Question, stored: _Stored, part: Contribution) -> Traced:
-    issue = stored.issues.get(issue_id(question, part) or "")
+    issue = stored.trail.issues.get(issue_id(question, part) or "")
     failed_by = _failed_by(question, stored, part) if question.metric == "cfr" and part.value else ()
-    findings = _findings(question, stored, issue) if issue else None
+    findings = _findings(stored, issue.issue_id) if issue else None
     return Traced(issue, _deployed(question, stored, part), failed_by=failed_by, findings=findings)
 
 
-def _findings(question: Question, stored: _Stored, issue: Issue) -> dict[str, list[str]]:
+def _findings(stored: _Stored, issue_id: str) -> dict[str, list[str]]:
     """The stored findings about an issue, each with what exactly it was found in where that can be told."""
-    found: dict[str, list[str]] = {reason: [] for reason in stored.findings.get(issue.issue_id, ())}
-    for finding in read(issue, question.context).findings:
-        if finding.reason in found and finding.detail not in found[finding.reason]:
-            found[finding.reason].append(finding.detail)
-    return found
+    details = stored.trail.facts.findings.get(issue_id, {})
+    return {reason: list(dict.fromkeys(details.get(reason, ()))) for reason in stored.findings.get(issue_id, ())}
 
 
 def _deployment_of(question: Question, stored: _Stored, part: Contribution, issue: Issue) -> Contribution | None:
@@ -171,18 +167,16 @@ def _released(_question: Question, stored: _Stored, part: Contribution) -> Evide
     return Evidence("version", part.at, part.key, "release_date", after=day)
 
 
-def _by_issue(question: Question, stored: _Stored, part: Contribution) -> Evidence | None:
+def _by_issue(_question: Question, stored: _Stored, part: Contribution) -> Evidence | None:
     members = _members(stored, part)
-    issue = stored.issues.get(members[0].deployment_id) if members else None
-    found = evidence.deployed(issue, question.context, question.as_of) if issue else None
+    found = evidence.deployed(stored.trail, members[0].deployment_id) if members else None
     return None if found is None else found[1]
 
 
 def _by_entry(_question: Question, stored: _Stored, part: Contribution) -> Evidence | None:
     number, _, entry = part.subject_id.partition(".")
     history_id, _, position = entry.rpartition(".")
-    issue = stored.issues.get(number)
-    return evidence.entry_named(issue, history_id, position) if issue else None
+    return evidence.entry_named(stored.trail, number, history_id, position)
 
 
 def _by_row(_question: Question, _stored: _Stored, part: Contribution) -> Evidence | None:
@@ -202,10 +196,10 @@ def _failed_by(question: Question, stored: _Stored, part: Contribution) -> list[
 
 
 def _own_mark(question: Question, stored: _Stored, one: StoredDeployment, part: Contribution) -> Evidence:
-    issue = stored.issues.get(one.deployment_id.partition(".")[0])
+    issue = stored.trail.issues.get(one.deployment_id.partition(".")[0])
     if issue is None or question.context.source == "table":
         return Evidence("table", None, part.key, "failed", after=True)
-    return evidence.mapped(issue, "change_failure", question.context)
+    return evidence.mapped(stored.trail, issue.issue_id, "change_failure")
 
 
 def _accusation(question: Question, stored: _Stored, accuser: LinkedIncident, part: Contribution) -> Evidence:

@@ -7,15 +7,12 @@ from random import Random
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import numpy as np
 from naive_metrics import Row, Team
 
 from models.metrics import issues
 from models.metrics.columns import Dataset
 from models.metrics.deployments import deployments_of_versions
-from models.metrics.histories import Changes, Histories
 from models.metrics.issues import Batch
-from models.metrics.lifecycle import status_changes
 from models.metrics.rules import Context
 from models.metrics.snapshot import Snapshot
 from models.records import (
@@ -25,7 +22,6 @@ from models.records import (
     DeploymentRules,
     IncidentRules,
     Issue,
-    IssueHead,
     Rules,
     Status,
     Transition,
@@ -130,34 +126,13 @@ NUMBERS: Final = tuple(str(number) for number in range(1, 30))
 def snapshot_of(team: Team, rules: Rules, as_of: datetime) -> Snapshot:
     """A team as the metrics read it: facts of every issue, deployments of its versions and its table."""
     context = Context.of(rules, team.statuses)
-    found = issues.read(batch_of(team.issues), context)
+    found = issues.read(Batch.of(team.issues), context)
     projects = {issue.project for issue in team.issues}
     deployments = [deployment for _, deployment in found.deployments]
     deployments += deployments_of_versions(team.versions, projects, context)
     deployments += [_row(row) for row in team.table]
     dataset = Dataset(found.columns, tuple(deployments), tuple(found.incidents))
     return Snapshot(dataset, rules, micros(as_of))
-
-
-def batch_of(issues: Sequence[Issue]) -> Batch:
-    """Issues as the store loads them: each change once, in any order."""
-    heads = [IssueHead(*(getattr(issue, name) for name in IssueHead._fields)) for issue in issues]
-    changes = [(row, change) for row, issue in enumerate(issues) for change in status_changes(issue)[::-1]]
-    return Batch(
-        heads,
-        Histories.of(
-            np.array([micros(issue.created) for issue in issues], np.int64),
-            [head.status_id for head in heads],
-            Changes(
-                issues=np.array([row for row, _ in changes], np.int64),
-                at=np.array([micros(change.at) for _, change in changes], np.int64),
-                history_ids=[change.history_id for _, change in changes],
-                positions=[change.position for _, change in changes],
-                left=[(change.from_id, change.from_name) for _, change in changes],
-                entered=[(change.to_id, change.to_name) for _, change in changes],
-            ),
-        ),
-    )
 
 
 def _row(row: Row) -> Deployment:

@@ -1,13 +1,13 @@
 """Records for the tests of the store, each valid as it is and changed by keyword."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from models.metrics.columns import columns_of
-from models.metrics.issues import BatchFacts
+from models.metrics.issues import BatchFacts, Findings
 from models.records import (
     Deployment,
     FetchOperation,
@@ -97,7 +97,7 @@ def facts_found(
     *items: WorkItem,
     incidents: Sequence[Incident] = (),
     deployments: Sequence[tuple[str, Deployment]] = (),
-    findings: Mapping[str, Mapping[str, int]] | None = None,
+    findings: Findings | None = None,
 ) -> BatchFacts:
     """Facts as a calculation hands them to the store; deployments have their issue's id beside them."""
     heads = [ItemHead(*(getattr(item, name) for name in ItemHead._fields)) for item in items]

@@ -1,22 +1,32 @@
 """Work items as columns: what the metrics read of a million items fits in a hundred megabytes, and is read at once.
 
-A ragged column (a timeline, the fix versions) is one array of all rows' values, and the offsets at which each row's
-begin. Packed, columns are a NumPy archive without pickles.
+Packed, columns are a NumPy archive without pickles.
 """
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from itertools import accumulate
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from models.metrics.arrays import (
+    INVALID_INSTANT,
+    NO_INSTANT,
+    Bools,
+    Codes,
+    Floats,
+    Ints,
+    Texts,
+    ints,
+    joined_offsets,
+    offsets_of,
+    taken_offsets,
+)
+from models.metrics.timelines import Timelines
 from models.records import (
     CATEGORIES,
     INVALID,
-    STAGES,
     Deployment,
     Incident,
     Invalid,
@@ -26,18 +36,7 @@ from models.records import (
     WorkItem,
 )
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.int8]
-Bools = npt.NDArray[np.bool_]
-Texts = npt.NDArray[np.bytes_]
-
-# Outside every instant that a datetime can hold.
-NO_INSTANT: Final = int(np.iinfo(np.int64).min)
-INVALID_INSTANT: Final = NO_INSTANT + 1
-ACTIVE, WAITING, DONE = (STAGES.index(stage) for stage in ("active", "waiting", "done"))
 _CODE_OF_CATEGORY: Final = {name: code for code, name in enumerate(CATEGORIES)}
-_CODE_OF_STAGE: Final = {name: code for code, name in enumerate(STAGES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +71,11 @@ class Items:
         """The issue key of a row."""
         return str(bytes(self.keys[row]), "utf-8")
 
+    @property
+    def timelines(self) -> Timelines:
+        """The timeline of each item."""
+        return Timelines(self.timeline_offsets, self.at, self.stages)
+
     def created(self) -> Ints:
         """When each item began to exist."""
         return self.at[self.timeline_offsets[:-1]]
@@ -87,8 +91,8 @@ class Items:
 
     def take(self, rows: Ints) -> "Items":
         """These rows, in this order."""
-        lines = Timelines(self.timeline_offsets, self.at, self.stages).take(rows)
-        versions, codes = _taken(self.version_offsets, rows)
+        lines = self.timelines.take(rows)
+        versions, codes = taken_offsets(self.version_offsets, rows)
         return Items(
             self.ids[rows],
             self.keys[rows],
@@ -96,27 +100,13 @@ class Items:
             self.excluded[rows],
             self.committed[rows],
             self.points[rows],
-            lines.begins,
+            lines.offsets,
             lines.at,
             lines.stages,
             versions,
             self.version_codes[codes],
             self.vocabulary,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Timelines:
-    """Changes of stage as a ragged column; ``begins``: where those of each row begin, and a last end."""
-
-    begins: Ints
-    at: Ints
-    stages: Codes
-
-    def take(self, rows: Ints) -> "Timelines":
-        """Those of these rows, in this order."""
-        begins, inner = _taken(self.begins, rows)
-        return Timelines(begins, self.at[inner], self.stages[inner])
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +136,7 @@ class Dataset:
 def columns_of(items: Iterable[WorkItem]) -> Items:
     """Items from records."""
     rows = list(items)
-    lines = [row.timeline for row in rows]
-    at = _ints(at for line in lines for at, _ in line)
-    stages = np.array([_CODE_OF_STAGE[stage] for line in lines for _, stage in line], np.int8)
-    return items_of(rows, Timelines(_offsets(lines), at, stages))
+    return items_of(rows, Timelines.of([row.timeline for row in rows]))
 
 
 def items_of(heads: Sequence[WorkItem | ItemHead], lines: Timelines) -> Items:
@@ -157,17 +144,17 @@ def items_of(heads: Sequence[WorkItem | ItemHead], lines: Timelines) -> Items:
     vocabulary = sorted({version_id for head in heads for version_id in head.version_ids})
     codes = {version_id: code for code, version_id in enumerate(vocabulary)}
     return Items(
-        ids=_ints(int(head.issue_id) for head in heads),
+        ids=ints(int(head.issue_id) for head in heads),
         keys=_texts([head.key for head in heads]),
         categories=np.array([_CODE_OF_CATEGORY[head.category] for head in heads], np.int8),
         excluded=np.array([head.excluded for head in heads], np.bool_),
-        committed=_ints(_committed(head.committed_at) for head in heads),
+        committed=ints(_committed(head.committed_at) for head in heads),
         points=np.array([_points(head.points) for head in heads], np.float64),
-        timeline_offsets=lines.begins,
+        timeline_offsets=lines.offsets,
         at=lines.at,
         stages=lines.stages,
-        version_offsets=_offsets([head.version_ids for head in heads]),
-        version_codes=_ints(codes[version_id] for head in heads for version_id in head.version_ids),
+        version_offsets=offsets_of([head.version_ids for head in heads]),
+        version_codes=ints(codes[version_id] for head in heads for version_id in head.version_ids),
         vocabulary=_texts(vocabulary),
     )
 
@@ -192,7 +179,7 @@ def merged(chunks: Sequence[Chunk]) -> Chunk:
 
 def _last_words(chunks: Sequence[Chunk]) -> tuple[Ints, Ints]:
     """The ids that any chunk touched, ascending, and the number of the last chunk that did."""
-    ids = np.concatenate([_ints(()), *(chunk.issue_ids for chunk in chunks)])
+    ids = np.concatenate([ints(()), *(chunk.issue_ids for chunk in chunks)])
     numbers = np.repeat(np.arange(len(chunks)), [len(chunk.issue_ids) for chunk in chunks])
     order = np.argsort(ids, kind="stable")  # of one id the chunks stay in their order
     ids = ids[order]
@@ -212,50 +199,18 @@ def _joined(parts: Sequence[Items]) -> Items:
         excluded=np.concatenate([part.excluded for part in whole]),
         committed=np.concatenate([part.committed for part in whole]),
         points=np.concatenate([part.points for part in whole]),
-        timeline_offsets=_joined_offsets([part.timeline_offsets for part in whole]),
+        timeline_offsets=joined_offsets([part.timeline_offsets for part in whole]),
         at=np.concatenate([part.at for part in whole]),
         stages=np.concatenate([part.stages for part in whole]),
-        version_offsets=_joined_offsets([part.version_offsets for part in whole]),
+        version_offsets=joined_offsets([part.version_offsets for part in whole]),
         version_codes=np.concatenate(codes),
         vocabulary=vocabulary,
     )
 
 
-def segment_sums(values: Ints | Bools, offsets: Ints) -> Ints:
-    """The sum of each row of a ragged column; 0 of an empty one."""
-    # The running sum may wrap around; its differences are right as long as each row's own sum fits.
-    running = np.concatenate(([0], np.cumsum(values)))
-    return running[offsets[1:]] - running[offsets[:-1]]
-
-
-def segment_minima(values: Ints, offsets: Ints, default: int) -> Ints:
-    """The least value of each row of a ragged column; ``default`` of an empty one."""
-    starts, filled = offsets[:-1], offsets[1:] > offsets[:-1]
-    found = np.full(len(starts), default, np.int64)
-    if len(values):
-        found[filled] = np.minimum.reduceat(values, starts[filled])
-    return found
-
-
 def decoded(texts: Texts) -> Iterator[str]:
     """Texts as strings."""
     return (text.decode() for text in texts.tolist())
-
-
-def _taken(offsets: Ints, rows: Ints) -> tuple[Ints, Ints]:
-    """The offsets of a ragged column's chosen rows, and where their values lie in the old one."""
-    lengths = (offsets[1:] - offsets[:-1])[rows]
-    taken = np.concatenate(([0], np.cumsum(lengths)))
-    return taken, np.arange(taken[-1]) + np.repeat(offsets[:-1][rows] - taken[:-1], lengths)
-
-
-def _joined_offsets(offsets: Sequence[Ints]) -> Ints:
-    shifts = accumulate((int(each[-1]) for each in offsets), initial=0)
-    return np.concatenate([_ints([0]), *(each[1:] + shift for each, shift in zip(offsets, shifts, strict=False))])
-
-
-def _offsets(rows: Sequence[Sequence[object]]) -> Ints:
-    return _ints(accumulate(map(len, rows), initial=0))
 
 
 def _committed(value: MappedInstant) -> Micros:
@@ -266,10 +221,6 @@ def _committed(value: MappedInstant) -> Micros:
 
 def _points(value: float | Invalid | None) -> float:
     return float("nan") if value is None or value == INVALID else value
-
-
-def _ints(values: Iterable[int]) -> Ints:
-    return np.array(list(values), np.int64)
 
 
 def _texts(values: Sequence[str]) -> Texts:

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from models.metrics.columns import Bools, Codes, Floats, Ints
+from models.metrics.arrays import Bools, Codes, Floats, Ints
 from models.records import Micros, Window
 
 NOT_DELIVERED: Final = "not_delivered"

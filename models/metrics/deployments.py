@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
-from models.metrics import lifecycle, windows
-from models.metrics.lifecycle import Facts
+from models.metrics import windows
+from models.metrics.arrays import NO_INSTANT
 from models.metrics.rules import Context
-from models.records import INVALID, Deployment, DeploymentRules, Incident, MappedInstant, Micros, Version
+from models.metrics.timelines import Timelines, facts_at
+from models.records import INVALID, Deployment, DeploymentRules, Incident, MappedInstant, Micros, Timeline, Version
 
 _order = attrgetter("at", "deployment_id")
 
@@ -29,22 +30,37 @@ class Deployed:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An incident that exists at the as-of, and its facts then."""
+    """An incident that exists at the as-of, and when it was done; None where it is not."""
 
     issue: Incident
-    facts: Facts
+    done: Micros | None
 
 
 def happened_deployments(
     deployments: Iterable[Deployment], incidents: Sequence[Known], rules: DeploymentRules, as_of: Micros
 ) -> tuple[Deployed, ...]:
     """Return the deployments of the profile's source that have happened, oldest first."""
-    dated = [_dated(d, as_of) for d in deployments if d.source == rules.source]
+    of_source = [deployment for deployment in deployments if deployment.source == rules.source]
+    dones = done_at([deployment.timeline for deployment in of_source], as_of)
+    dated = [_dated(deployment, done, as_of) for deployment, done in zip(of_source, dones, strict=True)]
     found = [deployed for deployed in dated if deployed is not None]
     if rules.group_by == "fixVersions":
         found = _grouped(found)
     mark = _marked_by_links if rules.source == "status" else _marked_by_versions
     return tuple(sorted(mark(found, incidents), key=_order))
+
+
+def known_incidents(incidents: Sequence[Incident], as_of: Micros) -> tuple[Known, ...]:
+    """Return the incidents that exist at ``as_of``."""
+    dones = done_at([incident.timeline for incident in incidents], as_of)
+    pairs = zip(incidents, dones, strict=True)
+    return tuple(Known(incident, done) for incident, done in pairs if incident.created < as_of)
+
+
+def done_at(lines: Sequence[Timeline], as_of: Micros) -> list[Micros | None]:
+    """Return when each of these issues was done; None of one that is not done at ``as_of``, or has no timeline."""
+    done = facts_at(Timelines.of(lines), as_of).done.tolist()
+    return [None if at == NO_INSTANT else at for at in done]
 
 
 def happened(mapped: MappedInstant, default: Micros | None, as_of: Micros) -> Micros | None:
@@ -54,12 +70,11 @@ def happened(mapped: MappedInstant, default: Micros | None, as_of: Micros) -> Mi
     return mapped if mapped != INVALID and mapped < as_of else None
 
 
-def _dated(deployment: Deployment, as_of: Micros) -> Deployed | None:
+def _dated(deployment: Deployment, done: Micros | None, as_of: Micros) -> Deployed | None:
     """The deployment at its instant; None where it has none before ``as_of``, or its issue did not exist yet."""
     if deployment.created is not None and deployment.created >= as_of:
         return None
-    facts = lifecycle.facts(deployment.timeline, as_of) if deployment.timeline else None
-    at = happened(deployment.at, facts.done_at if facts else None, as_of)
+    at = happened(deployment.at, done, as_of)
     if at is None:
         return None
     return Deployed(

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from models.metrics.columns import INVALID_INSTANT, NO_INSTANT, Ints
+from models.metrics.arrays import INVALID_INSTANT, NO_INSTANT, Ints
 from models.metrics.contributions import (
     CODE_OF_REASON,
     INVALID_VALUE,

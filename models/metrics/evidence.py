@@ -1,15 +1,18 @@
-"""What set the instants behind a number: the entry of an issue's history, a mapped field, or the issue's creation."""
+"""What set the instants behind a number, looked up in the columns it was computed from: nothing is computed here."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final, Literal
 
-from models.metrics import facts, lifecycle, mapped_fields
+from models.metrics import histories, issues, mapped_fields
+from models.metrics.arrays import NONE
 from models.metrics.contributions import INVALID_VALUE, NOT_DELIVERED, Contribution
+from models.metrics.histories import SetBy, StatusVisits
+from models.metrics.issues import Batch, BatchFacts
 from models.metrics.rules import Context
-from models.metrics.statuses import IN_PROGRESS
-from models.records import Issue, MappedInstant, Micros, Stage, Transition, micros, transition_key
+from models.records import STAGES, Issue, MappedInstant, Micros, Stage, Transition, micros, transition_key
 
 Source = Literal["history", "field", "created", "version", "table", "incident"]
 
@@ -30,15 +33,6 @@ class Evidence:
     after: Any = None
     history_id: str = ""
     mapped_to: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An issue's entry into a status: when it counts, which stage that is, and what it stands on."""
-
-    at: Micros
-    stage: Stage
-    evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,46 +71,93 @@ class LinkedIncident:
     linked_ids: frozenset[str] = frozenset()
 
 
-def set_by(part: Contribution, issue: Issue, context: Context, as_of: Micros) -> dict[str, Evidence]:
-    """What set each instant of a part that is about an issue, and the reason why it was left out, by their names.
+# What begins the span that ends so: the field that is no moment where one was left out for it.
+_BEGIN_OF: Final[Mapping[str, str]] = {"deployed": "committed", "restored": "detected"}
+
+
+@dataclass(frozen=True)
+class Trail:
+    """Where evidence about some issues is looked up: their histories, and what they are to the metrics at an as-of."""
+
+    issues: Mapping[str, Issue]
+    context: Context
+    as_of: Micros
+
+    @classmethod
+    def of(cls, found: Iterable[Issue], context: Context, as_of: Micros) -> "Trail":
+        """Return the trail of these issues."""
+        return cls({issue.issue_id: issue for issue in found}, context, as_of)
+
+    @cached_property
+    def batch(self) -> Batch:
+        """The issues, a row each."""
+        return Batch.of(list(self.issues.values()))
+
+    @cached_property
+    def rows(self) -> Mapping[str, int]:
+        """The row of each issue."""
+        return {issue_id: row for row, issue_id in enumerate(self.issues)}
+
+    @cached_property
+    def visits(self) -> StatusVisits:
+        """The statuses that the issues were in."""
+        return histories.status_visits(self.batch.histories, self.context.stages)
+
+    @cached_property
+    def set_by(self) -> SetBy:
+        """The visits that set the facts of the issues."""
+        return histories.set_by(self.visits, self.as_of)
+
+    @cached_property
+    def facts(self) -> BatchFacts:
+        """What the issues are to the metrics."""
+        return issues.read(self.batch, self.context, self.visits)
+
+    @cached_property
+    def mapped(self) -> Mapping[str, Mapping[str, MappedInstant]]:
+        """Issue id → role → the mapped instant, of those roles that the issue can have."""
+        roles: dict[str, dict[str, MappedInstant]] = {}
+        for item in self.facts.items:
+            roles[item.issue_id] = {"committed_at": item.committed_at}
+        for incident in self.facts.incidents:
+            ends = {"detected_at": incident.detected_at, "restored_at": incident.restored_at}
+            roles.setdefault(incident.issue_id, {}).update(ends)
+        for issue_id, deployment in self.facts.deployments:
+            roles.setdefault(issue_id, {}).update({"deployed_at": deployment.at})
+        return roles
+
+
+def set_by(part: Contribution, trail: Trail) -> dict[str, Evidence]:
+    """Return what set each instant of a part that is about an issue, and why it was left out, by their names.
 
     A deployment's instant is not the issue's own, and not among them.
     """
-    found = {name: _SETTERS[name](issue, context, as_of) for name, _ in part.instants if name in _SETTERS}
+    issue_id = part.subject_id
+    evidence = {name: _SETTERS[name](trail, issue_id) for name, _ in part.instants if name in _SETTERS}
     if part.stage:
-        found["stage"] = _entered(issue, context, as_of)
+        evidence["stage"] = _visit(trail, issue_id, "current")
     if part.reason == NOT_DELIVERED:
-        found["resolution"] = resolution(issue)
+        evidence["resolution"] = resolution(trail.issues[issue_id])
     if part.reason == INVALID_VALUE:
         begin = _BEGIN_OF[part.instants[-1][0]]
-        found[begin] = mapped(issue, f"{begin}_at", context)
-    return {name: evidence for name, evidence in found.items() if evidence is not None}
+        evidence[begin] = mapped(trail, issue_id, f"{begin}_at")
+    return {name: setter for name, setter in evidence.items() if setter is not None}
 
 
-def entries(issue: Issue, context: Context, as_of: Micros) -> list[Entry]:
-    """The statuses an issue entered before ``as_of``, in order; the first one at its creation."""
-    changes = lifecycle.status_changes(issue)
-    path = lifecycle.visits(issue, changes)
-    told = [_birth(issue, path[0], context), *(_change(issue, change) for change in changes)]
-    pairs = zip(path, told, strict=True)
+def stays(trail: Trail, issue_id: str) -> list[Stay]:
+    """Return the stays of an issue in its statuses up to the as-of."""
+    row, visits = trail.rows[issue_id], trail.visits
+    places = range(visits.offsets[row], visits.offsets[row + 1])
+    ends = [*visits.at[places.start + 1 : places.stop].tolist(), trail.as_of]
     return [
-        Entry(visit.at, context.stage_of.stage(visit.status_id, visit.name)[0], evidence)
-        for visit, evidence in pairs
-        if visit.at < as_of
-    ]
-
-
-def stays(issue: Issue, context: Context, as_of: Micros) -> list[Stay]:
-    """The stays of an issue in its statuses up to ``as_of``."""
-    found = entries(issue, context, as_of)
-    untils = [*(entry.at for entry in found[1:]), as_of]
-    return [
-        Stay(entry.evidence.after, entry.stage, entry.at, until) for entry, until in zip(found, untils, strict=True)
+        Stay(_at_visit(trail, row, visit).after, STAGES[visits.stages[visit]], at, min(until, trail.as_of))
+        for visit, at, until in zip(places, visits.at[places.start : places.stop].tolist(), ends, strict=True)
+        if at < trail.as_of
     ]
 
 
 def resolution(issue: Issue) -> Evidence:
-    """The entry that set the present resolution, else the field alone."""
+    """Return the entry that set the present resolution, else the field alone."""
     changes = (change for change in issue.transitions if change.field == "resolution")
     for change in sorted(changes, key=transition_key, reverse=True):
         if change.to_name == issue.resolution:
@@ -124,33 +165,34 @@ def resolution(issue: Issue) -> Evidence:
     return Evidence("field", None, issue.key, "resolution", after=issue.resolution)
 
 
-def mapped(issue: Issue, role: str, context: Context, at: Micros | None = None) -> Evidence:
-    """The mapped field of a role with the value it has in the issue."""
-    values = {
-        path: issue.fields.get(path, issue.fields.get(path.partition(".")[0])) for path in context.rules.paths(role)
-    }
-    mapping, value = next(
-        ((path, value) for path, value in values.items() if not mapped_fields.is_empty(value)), ("", None)
-    )
-    mapping = mapping or next(iter(values), "")
+def mapped(trail: Trail, issue_id: str, role: str, at: Micros | None = None) -> Evidence:
+    """Return the mapped field of a role with the value it has in the issue."""
+    issue = trail.issues[issue_id]
+    paths = trail.context.rules.paths(role)
+    values = {path: issue.fields.get(path, issue.fields.get(path.partition(".")[0])) for path in paths}
+    filled = (path for path, value in values.items() if not mapped_fields.is_empty(value))
+    mapping = next(filled, next(iter(paths), ""))
+    value = values.get(mapping)
     return Evidence("field", at, issue.key, role, after=value, mapped_to=mapping)
 
 
-def entry_named(issue: Issue, history_id: str, position: str) -> Evidence | None:
-    """The status change that a deployment of source ``status`` is."""
-    for change in lifecycle.status_changes(issue):
-        if (change.history_id, str(change.position)) == (history_id, position):
-            return _change(issue, change)
+def entry_named(trail: Trail, issue_id: str, history_id: str, position: str) -> Evidence | None:
+    """Return the status change that a deployment of source ``status`` is."""
+    if issue_id not in trail.rows:
+        return None
+    row, past = trail.rows[issue_id], trail.batch.histories
+    for change in range(past.offsets[row], past.offsets[row + 1]):
+        if (past.history_ids[change], str(past.positions[change])) == (history_id, position):
+            return _at_change(trail, row, change)
     return None
 
 
-def deployed(issue: Issue, context: Context, as_of: Micros) -> tuple[Micros, Evidence] | None:
-    """When a deploying issue's deployment happened, and what says so; None where it has not happened."""
-    if micros(issue.created) >= as_of:
+def deployed(trail: Trail, issue_id: str) -> tuple[Micros, Evidence] | None:
+    """Return when a deploying issue's deployment happened, and what says so; None where it has not happened."""
+    if issue_id not in trail.rows or trail.set_by.current[trail.rows[issue_id]] == NONE:
         return None
-    at = next((one.at for one in facts.read(issue, context).deployments), None)
-    found = _mapped_or_done(issue, "deployed_at", at, context, as_of)
-    return None if found is None or found[0] >= as_of else found
+    happened = _mapped_or_done(trail, issue_id, "deployed_at")
+    return None if happened is None or happened[0] >= trail.as_of else happened
 
 
 def failed_by(
@@ -184,84 +226,83 @@ def next_of(entry: StoredDeployment, candidates: Iterable[StoredDeployment]) -> 
 # --- the instants -----------------------------------------------------------------------------------------------------
 
 
-def _started(issue: Issue, context: Context, as_of: Micros) -> Evidence | None:
-    found = (entry for entry in entries(issue, context, as_of) if entry.stage in IN_PROGRESS)
-    return next((entry.evidence for entry in found), None)
+def _started(trail: Trail, issue_id: str) -> Evidence | None:
+    return _visit(trail, issue_id, "started")
 
 
-def _finished(issue: Issue, context: Context, as_of: Micros) -> Evidence | None:
-    found = _done(issue, context, as_of)
-    return None if found is None else found[1]
+def _done(trail: Trail, issue_id: str) -> Evidence | None:
+    return _visit(trail, issue_id, "done")
 
 
-def _done(issue: Issue, context: Context, as_of: Micros) -> tuple[Micros, Evidence] | None:
-    known = list(_stage_changes(entries(issue, context, as_of)))
-    return (known[-1].at, known[-1].evidence) if known and known[-1].stage == "done" else None
+def _committed(trail: Trail, issue_id: str) -> Evidence | None:
+    at = trail.mapped.get(issue_id, {}).get("committed_at")
+    return _started(trail, issue_id) if at is None else mapped(trail, issue_id, "committed_at", _moment(at))
 
 
-def _entered(issue: Issue, context: Context, as_of: Micros) -> Evidence | None:
-    """The entry into the status the issue is in, which may be a later one than that into its stage."""
-    known = entries(issue, context, as_of)
-    return known[-1].evidence if known else None
-
-
-def _committed(issue: Issue, context: Context, as_of: Micros) -> Evidence | None:
-    item = facts.read(issue, context).item
-    if item is None or item.committed_at is None:
-        return _started(issue, context, as_of)
-    return mapped(issue, "committed_at", context, _moment(item.committed_at))
-
-
-def _detected(issue: Issue, context: Context, _as_of: Micros) -> Evidence | None:
-    incident = facts.read(issue, context).incident
-    if incident is None or incident.detected_at is None:
+def _detected(trail: Trail, issue_id: str) -> Evidence | None:
+    at, issue = trail.mapped.get(issue_id, {}).get("detected_at"), trail.issues[issue_id]
+    if at is None:
         return Evidence("created", micros(issue.created), issue.key, "created")
-    return mapped(issue, "detected_at", context, _moment(incident.detected_at))
+    return mapped(trail, issue_id, "detected_at", _moment(at))
 
 
-def _restored(issue: Issue, context: Context, as_of: Micros) -> Evidence | None:
-    incident = facts.read(issue, context).incident
-    at = incident.restored_at if incident else None
-    found = _mapped_or_done(issue, "restored_at", at, context, as_of)
-    return None if found is None else found[1]
+def _restored(trail: Trail, issue_id: str) -> Evidence | None:
+    happened = _mapped_or_done(trail, issue_id, "restored_at")
+    return None if happened is None else happened[1]
 
 
-_SETTERS: Final[Mapping[str, Callable[[Issue, Context, Micros], Evidence | None]]] = {
+_SETTERS: Final = {
     "started": _started,
-    "done": _finished,
+    "done": _done,
     "committed": _committed,
     "detected": _detected,
     "restored": _restored,
 }
-# What begins the span that ends so: the field that is no moment where one was left out for it.
-_BEGIN_OF: Final[Mapping[str, str]] = {"deployed": "committed", "restored": "detected"}
 
 
-def _mapped_or_done(
-    issue: Issue, role: str, at: MappedInstant, context: Context, as_of: Micros
-) -> tuple[Micros, Evidence] | None:
-    """A mapped moment; only where the issue has no value at all, when it was done."""
+def _mapped_or_done(trail: Trail, issue_id: str, role: str) -> tuple[Micros, Evidence] | None:
+    """Return a mapped moment; only where the issue has no value at all, when it was done."""
+    at = trail.mapped.get(issue_id, {}).get(role)
     if at is None:
-        return _done(issue, context, as_of)
+        visit, done = int(trail.set_by.done[trail.rows[issue_id]]), _done(trail, issue_id)
+        return None if done is None else (int(trail.visits.at[visit]), done)
     moment = _moment(at)
-    return None if moment is None else (moment, mapped(issue, role, context, moment))
+    return None if moment is None else (moment, mapped(trail, issue_id, role, moment))
 
 
 def _moment(at: MappedInstant) -> Micros | None:
     return at if isinstance(at, int) else None
 
 
-def _stage_changes(found: Iterable[Entry]) -> Iterator[Entry]:
-    before: Stage | None = None
-    for entry in found:
-        if entry.stage != before:
-            yield entry
-        before = entry.stage
+def _visit(trail: Trail, issue_id: str, which: Literal["started", "done", "current"]) -> Evidence | None:
+    row = trail.rows[issue_id]
+    visit = int(getattr(trail.set_by, which)[row])
+    return None if visit == NONE else _at_visit(trail, row, visit)
 
 
-def _birth(issue: Issue, visit: lifecycle.StatusVisit, context: Context) -> Evidence:
-    name = visit.name or context.stage_of.named(visit.status_id, None) or visit.status_id
-    return Evidence("created", micros(issue.created), issue.key, "status", after=name)
+def _at_visit(trail: Trail, row: int, visit: int) -> Evidence:
+    """Return what began a visit: the change that led there, or the birth of the issue."""
+    change = int(trail.visits.changes[visit])
+    if change != NONE:
+        return _at_change(trail, row, change)
+    past = trail.batch.histories
+    ref = past.refs[trail.visits.refs[visit]]
+    name = ref.name or trail.context.stages.named(ref.status_id, None) or ref.status_id
+    return Evidence("created", int(past.created[row]), trail.batch.heads[row].key, "status", after=name)
+
+
+def _at_change(trail: Trail, row: int, change: int) -> Evidence:
+    past = trail.batch.histories
+    before, after = past.refs[past.left[change]], past.refs[past.entered[change]]
+    return Evidence(
+        "history",
+        int(past.at[change]),
+        trail.batch.heads[row].key,
+        "status",
+        before=before.name or before.status_id,
+        after=after.name or after.status_id,
+        history_id=past.history_ids[change],
+    )
 
 
 def _change(issue: Issue, change: Transition) -> Evidence:

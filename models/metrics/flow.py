@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.metrics.columns import ACTIVE, DONE, NO_INSTANT, WAITING, Ints
+from models.metrics.arrays import NO_INSTANT, Ints
 from models.metrics.contributions import (
     CODE_OF_REASON,
     NEVER_STARTED,
@@ -17,7 +17,7 @@ from models.metrics.contributions import (
 from models.metrics.dora import Figures, durations
 from models.metrics.snapshot import Snapshot
 from models.metrics.stats import DAY, WEEK, median_share, total
-from models.metrics.timelines import in_progress
+from models.metrics.timelines import ACTIVE, DONE, WAITING, in_progress
 from models.records import CATEGORIES, STAGES, Micros, Window
 
 FEATURE = "feature"

@@ -1,8 +1,4 @@
-"""The status histories of thousands of issues at once, as columns: their timelines, and what is odd about them.
-
-By the rules of ``lifecycle``, which reads one issue at a time and is what explanations are made of; a test holds the
-two together.
-"""
+"""The status histories of thousands of issues as columns: the statuses visited, what set each instant, what is odd."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,20 +8,19 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.metrics.columns import Bools, Ints, Timelines, segment_sums
-from models.metrics.statuses import StatusRef, StatusStages
-from models.records import STAGES
-
-_NONE = -1  # stands for an unknown id or name in a column of codes
+from models.metrics.arrays import NONE, Bools, Codes, Ints, ints, segment_sums
+from models.metrics.statuses import NO_STATUS, StatusRef, StatusStages
+from models.metrics.timelines import DONE, Timelines, in_progress
+from models.records import STAGES, Micros
 
 
 class Changes(NamedTuple):
-    """Changes of status as parallel columns, in any order; ``issues``: the row of each one's issue in its batch.
+    """Changes of status as parallel columns, in any order; ``rows``: those of their issues in the batch.
 
     ``left`` and ``entered`` are as StatusRef; plain tuples, for a batch has a hundred thousand of them.
     """
 
-    issues: Ints
+    rows: Ints
     at: Ints
     history_ids: Sequence[str]
     positions: Sequence[int]
@@ -38,20 +33,20 @@ class Histories:
     """What a batch of issues went through, a row each; instants are microseconds.
 
     - ``created``; ``current``: the status an issue is in.
-    - ``begins``: where the changes of each row begin, and a last end. Of one row they are in their order.
+    - ``offsets``: where the changes of each row begin, and a last end. Of one row they are in their order.
     - ``at``, ``left``, ``entered``, ``history_ids``, ``positions``: of each change.
-    - ``current``, ``left`` and ``entered`` are indices of ``places``.
+    - ``current``, ``left`` and ``entered`` are indices of ``refs``.
     """
 
     created: Ints
     current: Ints
-    begins: Ints
+    offsets: Ints
     at: Ints
     left: Ints
     entered: Ints
     history_ids: npt.NDArray[np.object_]
     positions: Ints
-    places: tuple[StatusRef, ...]
+    refs: tuple[StatusRef, ...]
 
     @classmethod
     def of(cls, created: Ints, statuses: Iterable[str], changes: Changes) -> "Histories":
@@ -60,104 +55,162 @@ class Histories:
         current = _coded(((status_id, None) for status_id in statuses), codes)
         left, entered = _coded(changes.left, codes), _coded(changes.entered, codes)
         positions = np.array(changes.positions, np.int64)
-        order = np.lexsort((positions, _numbers(changes.history_ids), changes.at, changes.issues))
-        counts = np.bincount(changes.issues, minlength=len(created))
+        order = np.lexsort((positions, _numbers(changes.history_ids), changes.at, changes.rows))
+        counts = np.bincount(changes.rows, minlength=len(created))
         return cls(
             created=created,
             current=current,
-            begins=np.concatenate(([0], np.cumsum(counts))),
+            offsets=np.concatenate(([0], np.cumsum(counts))),
             at=changes.at[order],
             left=left[order],
             entered=entered[order],
             history_ids=np.array(changes.history_ids, object)[order],
             positions=positions[order],
-            places=tuple(StatusRef(*place) for place in codes),
+            refs=tuple(StatusRef(*ref) for ref in codes),
         )
 
     @cached_property
-    def issues(self) -> Ints:
+    def rows(self) -> Ints:
         """The row of each change."""
-        return np.repeat(np.arange(len(self.created)), np.diff(self.begins))
+        return np.repeat(np.arange(len(self.created)), np.diff(self.offsets))
 
 
 @dataclass(frozen=True, slots=True)
-class Visits:
-    """The statuses that issues were in, as ``lifecycle.visits``; ``begins``: where those of each row begin."""
+class StatusVisits:
+    """The statuses that issues were in, one after the other, as a ragged column with a row for each issue.
 
-    begins: Ints
+    - ``at``: (n,) int64 microseconds, ascending within a row.
+    - ``refs``: indices of ``Histories.refs``. ``stages``: indices of STAGES.
+    - ``changes``: the change of ``Histories`` that led there, NONE for the status that an issue was born in.
+    """
+
+    offsets: Ints
     at: Ints
-    places: Ints
-    is_creation: Bools
+    refs: Ints
+    stages: Codes
+    changes: Ints
+
+    @property
+    def is_creation(self) -> Bools:
+        """Which visits are of the status that an issue was born in."""
+        is_creation: Bools = self.changes == NONE
+        return is_creation
 
 
-def visits(histories: Histories) -> Visits:
-    """Every issue begins in what its first change left, else in its current status; nothing is before its creation."""
-    rows, changes = len(histories.created), len(histories.at)
-    begins = histories.begins + np.arange(rows + 1)
-    is_creation = np.zeros(rows + changes, np.bool_)
-    is_creation[begins[:-1]] = True
-    at, places = np.empty(rows + changes, np.int64), np.empty(rows + changes, np.int64)
-    first = np.append(histories.left, _NONE)[histories.begins[:-1]]
-    has_changed = np.diff(histories.begins) > 0
-    at[is_creation], places[is_creation] = histories.created, np.where(has_changed, first, histories.current)
-    at[~is_creation] = np.maximum(histories.at, histories.created[histories.issues])
-    places[~is_creation] = histories.entered
-    return Visits(begins, at, places, is_creation)
+@dataclass(frozen=True, slots=True)
+class SetBy:
+    """The visits that set the instants of each row, and the one it is in at an instant; NONE where there is none."""
+
+    started: Ints
+    done: Ints
+    current: Ints
 
 
-def timelines(path: Visits, histories: Histories, stage_of: StatusStages) -> Timelines:
-    """The changes of stage of each row, as ``lifecycle.timeline``; the first one is its creation."""
-    stage_of_place = np.array([STAGES.index(stage_of.stage(*place)[0]) for place in histories.places], np.int8)
-    stages = stage_of_place[path.places]
-    is_kept = path.is_creation | np.append(True, stages[1:] != stages[:-1])[: len(stages)]
-    begins = np.concatenate(([0], np.cumsum(segment_sums(is_kept, path.begins))))
-    return Timelines(begins, path.at[is_kept], stages[is_kept])
+class Findings(NamedTuple):
+    """What is odd about histories: the row of each finding, and what exactly it was found in."""
+
+    rows: Ints
+    details: list[str]
 
 
-def count_unmapped(path: Visits, histories: Histories, stage_of: StatusStages) -> Ints:
-    """Of each row: how many different statuses nobody can place."""
-    labels: dict[str, int] = {}
-    label_of_place = [_label(place, stage_of, labels) for place in histories.places]
+def status_visits(histories: Histories, stages: StatusStages) -> StatusVisits:
+    """Return the statuses that each issue was in, from its birth on.
+
+    - The first is the ``from`` of the first change, else the current status.
+    - A change dated before ``created`` counts at ``created``.
+    - Where a chain breaks, the earlier ``to`` stands until the next change.
+    """
+    rows, number = len(histories.created), len(histories.at)
+    offsets = histories.offsets + np.arange(rows + 1)
+    is_creation = np.zeros(rows + number, np.bool_)
+    is_creation[offsets[:-1]] = True
+    at, refs, changes = (np.empty(rows + number, np.int64) for _ in range(3))
+    first = np.append(histories.left, NONE)[histories.offsets[:-1]]
+    has_changed = np.diff(histories.offsets) > 0
+    at[is_creation], refs[is_creation] = histories.created, np.where(has_changed, first, histories.current)
+    at[~is_creation] = np.maximum(histories.at, histories.created[histories.rows])
+    refs[~is_creation] = histories.entered
+    changes[is_creation], changes[~is_creation] = NONE, np.arange(number)
+    stage_of_ref = np.array([STAGES.index(stages.stage(*ref)[0]) for ref in histories.refs], np.int8)
+    return StatusVisits(offsets, at, refs, stage_of_ref[refs], changes)
+
+
+def timelines_of(visits: StatusVisits) -> Timelines:
+    """Return the changes of stage of each row; the first one is its birth."""
+    is_kept = _enters_stage(visits)
+    offsets = np.concatenate(([0], np.cumsum(segment_sums(is_kept, visits.offsets))))
+    return Timelines(offsets, visits.at[is_kept], visits.stages[is_kept])
+
+
+def set_by(visits: StatusVisits, as_of: Micros) -> SetBy:
+    """Return which visits set the facts that ``facts_at`` tells of the same timelines at ``as_of``."""
+    begins, ends = visits.offsets[:-1], visits.offsets[1:]
+    count = segment_sums(visits.at < as_of, visits.offsets)
+    current = np.where(count > 0, begins + count - 1, NONE)
+    behind = len(visits.at)
+    starts = np.append(np.flatnonzero(in_progress(visits.stages)), behind)
+    started = starts[np.searchsorted(starts, begins)]
+    kept = np.flatnonzero(_enters_stage(visits))
+    entered = np.append(kept, behind)[np.searchsorted(kept, current, side="right") - 1]
+    is_done = (current != NONE) & (np.append(visits.stages, NONE)[current] == DONE)
+    return SetBy(
+        started=np.where(started < np.minimum(begins + count, ends), started, NONE),
+        done=np.where(is_done, entered, NONE),
+        current=current,
+    )
+
+
+def unmapped(visits: StatusVisits, histories: Histories, stages: StatusStages) -> Findings:
+    """Return the different statuses of each row that nobody can place, each by its name or else its id."""
+    unknown = [None if stages.stage(*ref)[1] else ref.name or ref.status_id or NO_STATUS for ref in histories.refs]
+    labels = sorted({label for label in unknown if label is not None})
     if not labels:
-        return np.zeros(len(histories.created), np.int64)
-    found = np.array(label_of_place, np.int64)[path.places]
-    rows = np.repeat(np.arange(len(histories.created)), np.diff(path.begins))
-    is_unknown = found != _NONE
-    each_once = np.unique(rows[is_unknown] * len(labels) + found[is_unknown])
-    return np.bincount(each_once // len(labels), minlength=len(histories.created))
+        return Findings(ints(()), [])
+    codes = {label: code for code, label in enumerate(labels)}
+    code_of_visit = ints(NONE if label is None else codes[label] for label in unknown)[visits.refs]
+    rows = np.repeat(np.arange(len(histories.created)), np.diff(visits.offsets))
+    is_unknown = code_of_visit != NONE
+    each_once = np.unique(rows[is_unknown] * len(labels) + code_of_visit[is_unknown])
+    return Findings(each_once // len(labels), [labels[code] for code in (each_once % len(labels)).tolist()])
 
 
-def count_broken(histories: Histories, stage_of: StatusStages) -> Ints:
-    """Of each row: how many changes do not lead to where the next one begins, the last one to the current status."""
-    ids, names, listed = _identities(histories.places, stage_of)
-    issues, left, entered = histories.issues, histories.left, histories.entered
+def broken(histories: Histories, stages: StatusStages) -> Findings:
+    """Return the changes that do not lead to where the next one begins, or the last one to the current status."""
+    ids, names, listed = _identities(histories.refs, stages)
+    rows, left, entered = histories.rows, histories.left, histories.entered
     after, before = entered[:-1], left[1:]
-    have_ids = (ids[after] != _NONE) & (ids[before] != _NONE)
+    have_ids = (ids[after] != NONE) & (ids[before] != NONE)
     follows = np.where(have_ids, ids[after] == ids[before], names[after] == names[before])
-    is_broken = np.zeros(len(issues), np.bool_)
-    is_broken[:-1] = (issues[1:] == issues[:-1]) & ~follows
-    rows = np.flatnonzero(np.diff(histories.begins))
-    last, current = histories.begins[1:][rows] - 1, histories.current[rows]
-    there, called = ids[entered[last]], names[entered[last]]
-    arrives = np.where(there != _NONE, there == ids[current], (called != _NONE) & (called == listed[current]))
-    is_broken[last] = ~arrives
-    return segment_sums(is_broken, histories.begins)
+    is_broken = np.zeros(len(rows), np.bool_)
+    is_broken[:-1] = (rows[1:] == rows[:-1]) & ~follows
+    changed = np.flatnonzero(np.diff(histories.offsets))
+    last, current = histories.offsets[1:][changed] - 1, histories.current[changed]
+    there, named = ids[entered[last]], names[entered[last]]
+    is_broken[last] = ~np.where(there != NONE, there == ids[current], (named != NONE) & (named == listed[current]))
+    places = np.flatnonzero(is_broken)
+    return Findings(rows[places], [f"after history {history_id}" for history_id in histories.history_ids[places]])
 
 
-def entries(path: Visits, inside: Sequence[bool]) -> tuple[Ints, Ints, Ints]:
-    """(row, change, instant) of each entry into the places ``inside`` from outside of them; no birth is one."""
-    within = np.array(inside, np.bool_)[path.places]
-    entered = np.flatnonzero(within & ~np.append(False, within[:-1])[: len(within)] & ~path.is_creation)
-    rows = np.searchsorted(path.begins, entered, side="right") - 1
-    return rows, entered - rows - 1, path.at[entered]
+def entries(visits: StatusVisits, is_inside: Sequence[bool]) -> tuple[Ints, Ints]:
+    """Return (row, visit) of each entry into the refs ``is_inside`` from outside of them; no birth is one."""
+    within = np.array(is_inside, np.bool_)[visits.refs]
+    entered = np.flatnonzero(within & ~np.append(False, within[:-1])[: len(within)] & ~visits.is_creation)
+    return np.searchsorted(visits.offsets, entered, side="right") - 1, entered
 
 
-def _coded(places: Iterable[tuple[str | None, str | None]], codes: dict[tuple[str | None, str | None], int]) -> Ints:
-    return np.array([codes.setdefault(place, len(codes)) for place in places], np.int64)
+def _enters_stage(visits: StatusVisits) -> Bools:
+    """Return which visits are into another stage than the one before, or the first of their row."""
+    enters: Bools = np.append(True, visits.stages[1:] != visits.stages[:-1])[: len(visits.stages)]
+    enters[visits.offsets[:-1]] = True
+    return enters
+
+
+def _coded(refs: Iterable[tuple[str | None, str | None]], codes: dict[tuple[str | None, str | None], int]) -> Ints:
+    return np.array([codes.setdefault(ref, len(codes)) for ref in refs], np.int64)
 
 
 def _numbers(texts: Sequence[str]) -> Ints:
-    """Integer ids; where one is beyond 64 bits, their ranks, which have the same order."""
+    """Return integer ids; where one is beyond 64 bits, their ranks, which have the same order."""
     numbers = [int(text) for text in texts]
     try:
         return np.array(numbers, np.int64)
@@ -166,20 +219,13 @@ def _numbers(texts: Sequence[str]) -> Ints:
         return np.array([ranks[number] for number in numbers], np.int64)
 
 
-def _label(place: StatusRef, stage_of: StatusStages, labels: dict[str, int]) -> int:
-    """The number of an unknown place's label, a new one if need be; _NONE of a known one."""
-    if stage_of.stage(*place)[1]:
-        return _NONE
-    return labels.setdefault(place.name or place.status_id or "no status", len(labels))
-
-
-def _identities(places: Sequence[StatusRef], stage_of: StatusStages) -> tuple[Ints, Ints, Ints]:
-    """Of each place, as codes: its id, its name, and the name under which the site lists its id today."""
-    ids: dict[str | None, int] = {None: _NONE}
-    names: dict[str | None, int] = {None: _NONE}
-    listed = [stage_of.names.get(place.status_id or "") for place in places]
+def _identities(refs: Sequence[StatusRef], stages: StatusStages) -> tuple[Ints, Ints, Ints]:
+    """Return of each ref, as codes: its id, its name, and the name under which the site lists its id today."""
+    ids: dict[str | None, int] = {None: NONE}
+    names: dict[str | None, int] = {None: NONE}
+    listed = [stages.names.get(ref.status_id or "") for ref in refs]
     return (
-        np.array([ids.setdefault(place.status_id, len(ids)) for place in places], np.int64),
-        np.array([names.setdefault(place.name, len(names)) for place in places], np.int64),
+        np.array([ids.setdefault(ref.status_id, len(ids)) for ref in refs], np.int64),
+        np.array([names.setdefault(ref.name, len(names)) for ref in refs], np.int64),
         np.array([names.setdefault(name, len(names)) for name in listed], np.int64),
     )

@@ -1,28 +1,39 @@
-"""The facts of thousands of issues at once: work items as columns, the few deploying issues and incidents as records.
-
-By the rules of ``facts.read``, which reads one issue at a time and is what explanations are made of; a test holds the
-two together.
-"""
+"""Thousands of issues at once: work items as columns, the few deploying issues and incidents as records, findings."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
 
 from models.metrics import histories
-from models.metrics.columns import Ints, Items, Timelines, items_of
+from models.metrics.arrays import Ints
+from models.metrics.columns import Items, items_of
 from models.metrics.contributions import INVALID_VALUE
-from models.metrics.histories import Histories, Visits
-from models.metrics.lifecycle import Finding, StatusVisit
-from models.metrics.mapped_fields import Head, failed, ids_in, mapped_instant, points_of
+from models.metrics.histories import Changes, Histories, StatusVisits
+from models.metrics.mapped_fields import failed, ids_in, mapped_instant, points_of
 from models.metrics.rules import Context
 from models.metrics.statuses import BROKEN_CHAIN, UNMAPPED_STATUS, StatusRef
-from models.records import INVALID, STAGES, Deployment, Incident, IssueHead, ItemHead, Micros, Timeline
+from models.records import (
+    INVALID,
+    Deployment,
+    Incident,
+    Issue,
+    IssueHead,
+    ItemHead,
+    MappedInstant,
+    Micros,
+    Timeline,
+    Transition,
+    micros,
+)
 
 UNMAPPED: Final = "unmapped"
-Findings = Mapping[str, Mapping[str, int]]
+# Issue id → reason → what exactly was found, where there is anything.
+Findings = Mapping[str, Mapping[str, Sequence[str]]]
 _ITEM, _SPECIAL, _IGNORED = 0, 1, 2
+_head_values = attrgetter(*IssueHead._fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +43,29 @@ class Batch:
     heads: Sequence[IssueHead]
     histories: Histories
 
+    @classmethod
+    def of(cls, issues: Sequence[Issue]) -> "Batch":
+        """Return issues as a batch; of a history item that is there more than once, one counts."""
+        heads = [IssueHead(*_head_values(issue)) for issue in issues]
+        changes = [(row, change) for row, issue in enumerate(issues) for change in _status_changes(issue)]
+        columns = Changes(
+            rows=np.array([row for row, _ in changes], np.int64),
+            at=np.array([micros(change.at) for _, change in changes], np.int64),
+            history_ids=[change.history_id for _, change in changes],
+            positions=[change.position for _, change in changes],
+            left=[(change.from_id, change.from_name) for _, change in changes],
+            entered=[(change.to_id, change.to_name) for _, change in changes],
+        )
+        created = np.array([micros(issue.created) for issue in issues], np.int64)
+        return cls(heads, Histories.of(created, [head.status_id for head in heads], columns))
+
 
 @dataclass(frozen=True, slots=True)
 class BatchFacts:
     """What the issues of a batch are to the metrics.
 
     ``items`` and the rows of ``columns`` are the same work items in the same order. ``deployments`` have the id of
-    their issue beside them. ``findings``: issue id → reason → count, where there is any.
+    their issue beside them.
     """
 
     items: Sequence[ItemHead]
@@ -48,77 +75,107 @@ class BatchFacts:
     findings: Findings
 
 
-def read(batch: Batch, context: Context) -> BatchFacts:
-    """Everything the metrics need of a batch; damage becomes a finding, never an exception."""
-    path = histories.visits(batch.histories)
-    lines = histories.timelines(path, batch.histories, context.stage_of)
+def read(batch: Batch, context: Context, visits: StatusVisits | None = None) -> BatchFacts:
+    """Return everything the metrics need of a batch; damage becomes a finding, never an exception.
+
+    ``visits`` are those of the batch, where they are known already.
+    """
+    visits = visits or histories.status_visits(batch.histories, context.stages)
+    timelines = histories.timelines_of(visits)
     roles = _roles(batch.heads, context)
     rows = np.flatnonzero(roles == _ITEM)
     items = [head_of(batch.heads[row], context) for row in rows.tolist()]
-    findings = _findings(batch, path, roles, context)
-    for item in items:
-        _count(findings, item.issue_id, INVALID_VALUE, len(invalid_roles(item)))
     incidents: list[Incident] = []
-    deployments = list(_entries(batch, path, roles, context))
+    deployments = list(_entries(batch, visits, roles, context))
     for row in np.flatnonzero(roles == _SPECIAL).tolist():
-        head, line = batch.heads[row], _line(lines, row)
-        incident, deployed = incident_of(head, line, context), deploying(head, line, context)
+        head, line = batch.heads[row], timelines.line(row)
+        incident = incident_of(head, line, context)
         incidents += [incident] if incident else []
-        deployments += [(head.issue_id, one) for one in deployed]
-        _count(findings, head.issue_id, INVALID_VALUE, len(invalid_ends(deployed, incident)))
-    return BatchFacts(items, items_of(items, lines.take(rows)), incidents, deployments, findings)
+        deployments += [(head.issue_id, deployment) for deployment in deploying(head, line, context)]
+    findings = _findings(batch, visits, roles, context)
+    _add_invalid(findings, items, incidents, deployments)
+    return BatchFacts(items, items_of(items, timelines.take(rows)), incidents, deployments, findings)
+
+
+def _status_changes(issue: Issue) -> list[Transition]:
+    """Return the issue's status changes, each once."""
+    changes = {(c.history_id, c.position): c for c in sorted(issue.transitions, key=_content) if c.field == "status"}
+    return list(changes.values())
+
+
+def _content(change: Transition) -> tuple[object, ...]:
+    # So that even of two versions of one history item, which Jira never sends, the same one counts in any order.
+    ends = (change.from_id, change.to_id, change.from_name, change.to_name)
+    return (change.at, *(text or "" for text in ends))
 
 
 def _roles(heads: Sequence[IssueHead], context: Context) -> Ints:
     special = context.deployment_types | context.incident_types
     role_of: dict[str, int] = {}
-    for kind in {head.type for head in heads}:
-        folded = kind.casefold()
-        role_of[kind] = _IGNORED if folded in context.ignored else _SPECIAL if folded in special else _ITEM
+    for name in {head.type for head in heads}:
+        folded = name.casefold()
+        role_of[name] = _IGNORED if folded in context.ignored else _SPECIAL if folded in special else _ITEM
     return np.array([role_of[head.type] for head in heads], np.int64)
 
 
-def _findings(batch: Batch, path: Visits, roles: Ints, context: Context) -> dict[str, dict[str, int]]:
-    """What is odd about the histories of all but the ignored issues."""
-    counts = {
-        UNMAPPED_STATUS: histories.count_unmapped(path, batch.histories, context.stage_of),
-        BROKEN_CHAIN: histories.count_broken(batch.histories, context.stage_of),
+def _findings(batch: Batch, visits: StatusVisits, roles: Ints, context: Context) -> dict[str, dict[str, list[str]]]:
+    """Return what is odd about the histories of all but the ignored issues."""
+    reasons = {
+        UNMAPPED_STATUS: histories.unmapped(visits, batch.histories, context.stages),
+        BROKEN_CHAIN: histories.broken(batch.histories, context.stages),
     }
-    found: dict[str, dict[str, int]] = {}
-    for reason, numbers in counts.items():
-        for row in np.flatnonzero((numbers > 0) & (roles != _IGNORED)).tolist():
-            _count(found, batch.heads[row].issue_id, reason, int(numbers[row]))
-    return found
+    findings: dict[str, dict[str, list[str]]] = {}
+    for reason, odd in reasons.items():
+        for row, detail in zip(odd.rows.tolist(), odd.details, strict=True):
+            if roles[row] != _IGNORED:
+                _add(findings, batch.heads[row].issue_id, reason, detail)
+    return findings
 
 
-def _count(found: dict[str, dict[str, int]], issue_id: str, reason: str, number: int) -> None:
-    if number:
-        found.setdefault(issue_id, {})[reason] = number
+def _add_invalid(
+    findings: dict[str, dict[str, list[str]]],
+    items: Sequence[ItemHead],
+    incidents: Sequence[Incident],
+    deployments: Sequence[tuple[str, Deployment]],
+) -> None:
+    """Add the mapped fields whose values are no moments or no numbers, each by its role."""
+    for item in items:
+        for role in invalid_roles(item):
+            _add(findings, item.issue_id, INVALID_VALUE, role)
+    for issue_id, deployment in deployments:
+        if deployment.at == INVALID:
+            _add(findings, issue_id, INVALID_VALUE, "deployed_at")
+    for incident in incidents:
+        ends: tuple[tuple[str, MappedInstant], ...]
+        ends = (("detected_at", incident.detected_at), ("restored_at", incident.restored_at))
+        for role, value in ends:
+            if value == INVALID:
+                _add(findings, incident.issue_id, INVALID_VALUE, role)
 
 
-def _entries(batch: Batch, path: Visits, roles: Ints, context: Context) -> Iterator[tuple[str, Deployment]]:
-    """Source ``status``: each entry of a work item into one of the statuses from outside them."""
+def _add(findings: dict[str, dict[str, list[str]]], issue_id: str, reason: str, detail: str) -> None:
+    findings.setdefault(issue_id, {}).setdefault(reason, []).append(detail)
+
+
+def _entries(batch: Batch, visits: StatusVisits, roles: Ints, context: Context) -> Iterator[tuple[str, Deployment]]:
+    """Yield each entry of a work item into one of the statuses from outside them, for source ``status``."""
     if context.source != "status":
         return
     past = batch.histories
-    found = histories.entries(path, [is_deployed(place, context) for place in past.places])
-    for row, change, at in zip(*(each.tolist() for each in found), strict=True):
+    entered = histories.entries(visits, [is_deployed(ref, context) for ref in past.refs])
+    for row, visit in zip(*(column.tolist() for column in entered), strict=True):
         if roles[row] == _ITEM:
-            head, entry_id = batch.heads[row], f"{past.history_ids[change]}.{past.positions[change]}"
-            yield head.issue_id, entry(head, at, entry_id, context)
-
-
-def _line(lines: Timelines, row: int) -> Timeline:
-    entries = slice(lines.begins[row], lines.begins[row + 1])
-    stages = (STAGES[code] for code in lines.stages[entries].tolist())
-    return tuple(zip(lines.at[entries].tolist(), stages, strict=True))
+            change = visits.changes[visit]
+            entry_id = f"{past.history_ids[change]}.{past.positions[change]}"
+            head = batch.heads[row]
+            yield head.issue_id, entry(head, int(visits.at[visit]), entry_id, context)
 
 
 # --- the three roles --------------------------------------------------------------------------------------------------
 
 
-def head_of(issue: Head, context: Context) -> ItemHead:
-    """What an issue is as a work item, beside its timeline."""
+def head_of(issue: IssueHead, context: Context) -> ItemHead:
+    """Return what an issue is as a work item, beside its timeline."""
     return ItemHead(
         issue_id=issue.issue_id,
         key=issue.key,
@@ -132,13 +189,13 @@ def head_of(issue: Head, context: Context) -> ItemHead:
 
 
 def invalid_roles(head: ItemHead) -> tuple[str, ...]:
-    """The roles that are mapped to values of a work item which are no moment or no number."""
+    """Return the roles that are mapped to values of a work item which are no moment or no number."""
     values = (("committed_at", head.committed_at), ("points", head.points))
     return tuple(role for role, value in values if value == INVALID)
 
 
-def deploying(issue: Head, line: Timeline, context: Context) -> tuple[Deployment, ...]:
-    """The deployment that an issue of such a type is, for source ``issues``."""
+def deploying(issue: IssueHead, line: Timeline, context: Context) -> tuple[Deployment, ...]:
+    """Return the deployment that an issue of such a type is, for source ``issues``."""
     if context.source != "issues" or issue.type.casefold() not in context.deployment_types:
         return ()
     deployment = Deployment(
@@ -154,8 +211,8 @@ def deploying(issue: Head, line: Timeline, context: Context) -> tuple[Deployment
     return (deployment,)
 
 
-def entry(issue: Head, at: Micros, entry_id: str, context: Context) -> Deployment:
-    """The deployment that an entry of a history is, for source ``status``."""
+def entry(issue: IssueHead, at: Micros, entry_id: str, context: Context) -> Deployment:
+    """Return the deployment that an entry of a history is, for source ``status``."""
     return Deployment(
         deployment_id=f"{issue.issue_id}.{entry_id}",
         source="status",
@@ -167,14 +224,14 @@ def entry(issue: Head, at: Micros, entry_id: str, context: Context) -> Deploymen
     )
 
 
-def is_deployed(visit: StatusVisit | StatusRef, context: Context) -> bool:
-    """Whether a visited status is one of those that deploy, by its id or the name it has today."""
-    names = (visit.status_id, context.stage_of.named(visit.status_id, visit.name))
+def is_deployed(ref: StatusRef, context: Context) -> bool:
+    """Return whether a visited status is one of those that deploy, by its id or the name it has today."""
+    names = (ref.status_id, context.stages.named(ref.status_id, ref.name))
     return any((text or "").casefold() in context.deployment_statuses for text in names)
 
 
-def incident_of(issue: Head, line: Timeline, context: Context) -> Incident | None:
-    """The incident that an issue is by its type and priority."""
+def incident_of(issue: IssueHead, line: Timeline, context: Context) -> Incident | None:
+    """Return the incident that an issue is by its type and priority."""
     if issue.type.casefold() not in context.incident_types:
         return None
     priority = issue.fields.get("priority")
@@ -189,11 +246,3 @@ def incident_of(issue: Head, line: Timeline, context: Context) -> Incident | Non
         version_ids=ids_in(issue, "versions"),
         linked_ids=ids_in(issue, "links"),
     )
-
-
-def invalid_ends(deployments: Sequence[Deployment], incident: Incident | None) -> tuple[Finding, ...]:
-    """The mapped fields of a deploying issue or an incident whose values are no moments."""
-    values = [("deployed_at", deployment.at) for deployment in deployments]
-    if incident is not None:
-        values += [("detected_at", incident.detected_at), ("restored_at", incident.restored_at)]
-    return tuple(Finding(INVALID_VALUE, role) for role, value in values if value == INVALID)

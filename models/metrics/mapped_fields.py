@@ -6,9 +6,8 @@ from typing import Any, Final
 
 from models.metrics import windows
 from models.metrics.rules import Context
-from models.records import INVALID, Invalid, Issue, IssueHead, MappedInstant
+from models.records import INVALID, Invalid, IssueHead, MappedInstant
 
-Head = Issue | IssueHead
 # A day without a time is its first instant where something begins, its last second where something ends.
 _BEGINNINGS: Final = ("committed_at", "detected_at")
 _MOST_POINTS: Final = 1e12
@@ -16,13 +15,13 @@ _MOST_POINTS: Final = 1e12
 _ASTRAY: Final = object()
 
 
-def _mapped(issue: Head, role: str, context: Context) -> Any:
+def _mapped(issue: IssueHead, role: str, context: Context) -> Any:
     """The value a role is mapped to; None without one."""
     paths = context.rules.paths(role)
     return _value_at(issue, paths[0]) if paths else None
 
 
-def _value_at(issue: Head, mapping: str) -> Any:
+def _value_at(issue: IssueHead, mapping: str) -> Any:
     """Return the value of a field by its id, or what lies below it on a dotted path."""
     if mapping in issue.fields:
         return issue.fields[mapping]
@@ -41,7 +40,7 @@ def _below(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, Mapping) else _ASTRAY
 
 
-def mapped_instant(issue: Head, role: str, context: Context) -> MappedInstant:
+def mapped_instant(issue: IssueHead, role: str, context: Context) -> MappedInstant:
     """A moment for a time with an offset or a day, None for no value, ``invalid`` for anything else."""
     value = _mapped(issue, role, context)
     if value is None or value == "":
@@ -58,7 +57,7 @@ def mapped_instant(issue: Head, role: str, context: Context) -> MappedInstant:
     return edge(day, context.zone)
 
 
-def points_of(issue: Head, context: Context) -> float | Invalid | None:
+def points_of(issue: IssueHead, context: Context) -> float | Invalid | None:
     """Return the points of an issue: None without any, ``invalid`` where they are no number.
 
     The first of the mapped fields that is not empty counts, whatever is in it.
@@ -80,7 +79,7 @@ def _number(value: Any) -> float | Invalid:
     return float(value) if abs(value) <= _MOST_POINTS else INVALID
 
 
-def failed(issue: Head, context: Context) -> bool:
+def failed(issue: IssueHead, context: Context) -> bool:
     """Whether ``change_failure`` says so: true, a number but 0, or a failure word as text, option or list member."""
     value = _mapped(issue, "change_failure", context)
     if isinstance(value, bool | int | float):
@@ -95,7 +94,7 @@ def _word(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def ids_in(issue: Head, name: str) -> tuple[str, ...]:
+def ids_in(issue: IssueHead, name: str) -> tuple[str, ...]:
     """The ids that a field like ``fixVersions`` lists, each once."""
     value = issue.fields.get(name)
     if not value or not isinstance(value, list | tuple):

@@ -13,7 +13,7 @@ class Context:
     """A profile's rules made ready for reading many issues: names folded, statuses indexed, the zone opened."""
 
     rules: Rules
-    stage_of: StatusStages
+    stages: StatusStages
     zone: ZoneInfo
     categories: Mapping[str, str]
     ignored: frozenset[str]
@@ -32,7 +32,7 @@ class Context:
         deployments, incidents = rules.deployments, rules.incidents
         return cls(
             rules=rules,
-            stage_of=StatusStages.of(listed, rules.workflow),
+            stages=StatusStages.of(listed, rules.workflow),
             zone=ZoneInfo(rules.timezone),
             categories=_category_by_type(rules.categories),
             ignored=_ignored(rules),

@@ -6,10 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
-from models.metrics import lifecycle
-from models.metrics.columns import NO_INSTANT, Bools, Dataset, Ints, decoded, segment_minima
-from models.metrics.deployments import Deployed, Known, first_places, happened, happened_deployments
-from models.metrics.timelines import ItemFacts, item_facts
+from models.metrics.arrays import NO_INSTANT, Bools, Ints, segment_minima
+from models.metrics.columns import Dataset, decoded
+from models.metrics.deployments import Deployed, Known, first_places, happened, happened_deployments, known_incidents
+from models.metrics.timelines import Facts, facts_at
 from models.metrics.windows import windows
 from models.records import INVALID, Micros, Rules, Window
 
@@ -28,9 +28,9 @@ class Snapshot:
         return windows(self.as_of, self.rules)
 
     @cached_property
-    def facts(self) -> ItemFacts:
+    def facts(self) -> Facts:
         """The facts of the work items."""
-        return item_facts(self.dataset.items, self.as_of)
+        return facts_at(self.dataset.items.timelines, self.as_of)
 
     @cached_property
     def delivered(self) -> Bools:
@@ -49,8 +49,7 @@ class Snapshot:
         """The incidents that exist, with their facts; none where the profile has no section for them."""
         if self.rules.incidents is None:
             return ()
-        found = ((incident, lifecycle.facts(incident.timeline, self.as_of)) for incident in self.dataset.incidents)
-        return tuple(Known(incident, facts) for incident, facts in found if facts is not None)
+        return known_incidents(self.dataset.incidents, self.as_of)
 
     @cached_property
     def deployments(self) -> tuple[Deployed, ...]:
@@ -89,7 +88,7 @@ class Snapshot:
 
 def restored_at(incident: Known, as_of: Micros) -> Micros | None:
     """When an incident was over; None where it is not, or where its field is no moment."""
-    return happened(incident.issue.restored_at, incident.facts.done_at, as_of)
+    return happened(incident.issue.restored_at, incident.done, as_of)
 
 
 def _open_span(incident: Known, as_of: Micros) -> tuple[Micros, float] | None:

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from models.metrics.columns import Ints
+from models.metrics.arrays import Ints
 
 HOUR: Final = 3_600_000_000
 DAY: Final = 24 * HOUR

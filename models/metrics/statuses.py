@@ -8,7 +8,7 @@ from models.records import STAGES, Stage, Status
 
 UNMAPPED_STATUS: Final = "unmapped_status"
 BROKEN_CHAIN: Final = "broken_chain"
-IN_PROGRESS: Final[tuple[Stage, ...]] = ("active", "waiting")
+NO_STATUS: Final = "no status"
 _CATEGORY_STAGES: Final[Mapping[str, Stage]] = {
     "new": "todo",
     "undefined": "todo",
@@ -35,7 +35,7 @@ class StatusStages:
 
     @classmethod
     def of(cls, statuses: Iterable[Status], workflow: Mapping[str, Sequence[str]]) -> "StatusStages":
-        """StatusRef each listed status; where several share a name the lowest id speaks for it.
+        """Return the stage of each listed status; of several of one name the lowest id speaks for it.
 
         - The profile's word for its id, else for its name, ignoring case; else the stage of its category.
         """
@@ -49,7 +49,7 @@ class StatusStages:
         )
 
     def stage(self, status_id: str | None, name: str | None) -> tuple[Stage, bool]:
-        """The stage of a status, and whether anything is known of it: an unknown one counts as active.
+        """Return the stage of a status, and whether anything is known of it: an unknown one counts as active.
 
         - One the site no longer lists: the profile's word for its id or its name then, else the stage of the listed
           status of that name, else active.
@@ -62,7 +62,7 @@ class StatusStages:
         return known or "active", known is not None
 
     def named(self, status_id: str | None, name: str | None) -> str | None:
-        """The name of a visited status: today's where the site lists it, else the one of the history."""
+        """Return the name of a visited status: today's where the site lists it, else the one of the history."""
         return self.names.get(status_id or "", name)
 
 

@@ -1,19 +1,60 @@
-"""The facts of timelines at an instant: when each issue was started and done, and what time it spent in each stage."""
+"""Timelines of stages as columns, and the facts they tell at an instant: started, done, time in each stage.
 
+One reading for work items, deploying issues and incidents alike.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from models.metrics.columns import ACTIVE, DONE, NO_INSTANT, WAITING, Bools, Codes, Ints, Items, segment_sums
-from models.records import Micros
+from models.metrics.arrays import NO_INSTANT, Bools, Codes, Ints, ints, offsets_of, segment_sums, taken_offsets
+from models.records import STAGES, Micros, Timeline
+
+ACTIVE, WAITING, DONE = (STAGES.index(stage) for stage in ("active", "waiting", "done"))
+_CODE_OF_STAGE: Final = {name: code for code, name in enumerate(STAGES)}
 
 
 @dataclass(frozen=True, slots=True)
-class ItemFacts:
-    """``lifecycle.facts`` of every item at one as-of, as columns beside those of the items.
+class Timelines:
+    """Changes of stage as a ragged column, the first of each row at its birth.
 
-    NO_INSTANT stands for an item that has not started or is not done; of one that does not exist yet nothing else is
-    true than that. ``started_by_line``: the first instant in progress, whenever that is.
+    ``at``: (n,) int64 microseconds, ascending within a row. ``stages``: indices of STAGES.
+    """
+
+    offsets: Ints
+    at: Ints
+    stages: Codes
+
+    @classmethod
+    def of(cls, lines: Sequence[Timeline]) -> "Timelines":
+        """Return timelines that records have, a row each; a row may be empty."""
+        at = ints(at for line in lines for at, _ in line)
+        stages = np.array([_CODE_OF_STAGE[stage] for line in lines for _, stage in line], np.int8)
+        return cls(offsets_of(lines), at, stages)
+
+    def take(self, rows: Ints) -> "Timelines":
+        """Return those of these rows, in this order."""
+        offsets, inner = taken_offsets(self.offsets, rows)
+        return Timelines(offsets, self.at[inner], self.stages[inner])
+
+    def line(self, row: int) -> Timeline:
+        """Return the timeline of a row as a record has it."""
+        entries = slice(self.offsets[row], self.offsets[row + 1])
+        stages = (STAGES[code] for code in self.stages[entries].tolist())
+        return tuple(zip(self.at[entries].tolist(), stages, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was true of each row at an instant, as columns.
+
+    - ``exists``: born before the instant. Of a row that does not exist nothing else is true.
+    - ``started``: the first entry into active or waiting. ``done``: the last entry into done from another stage, if the
+      row is in done. NO_INSTANT where there is none.
+    - ``started_by_line``: the first entry into active or waiting, also where that lies after the instant.
+    - ``active``, ``waiting``: microseconds in these stages from the start to ``done``, or else to the instant.
     """
 
     exists: Bools
@@ -24,41 +65,47 @@ class ItemFacts:
     waiting: Ints
 
 
-def item_facts(items: Items, as_of: Micros | None) -> ItemFacts:
-    """The facts of each item at ``as_of`` (None: just after its last change), by the rules of ``lifecycle.facts``."""
-    begins = items.timeline_offsets[:-1]
-    past = np.ones(len(items.at), np.bool_) if as_of is None else items.at < as_of
-    count = segment_sums(past, items.timeline_offsets)
+def facts_at(timelines: Timelines, as_of: Micros | None) -> Facts:
+    """Return the facts at ``as_of`` (None: just after the last change of each row).
+
+    - Entries at or after ``as_of`` do not exist.
+    - Time in active or waiting counts wherever it lies before ``done``; after the last entry into done there is none.
+    """
+    at, stages, offsets = timelines.at, timelines.stages, timelines.offsets
+    begins = offsets[:-1]
+    is_past = np.ones(len(at), np.bool_) if as_of is None else at < as_of
+    count = segment_sums(is_past, offsets)
     exists = count > 0
     last = np.maximum(begins + count - 1, begins)
-    spent = _spent(items, past, last[exists], as_of)
-    first = _first_in_progress(items)
-    started_by_line = np.append(items.at, NO_INSTANT)[first]
-    return ItemFacts(
+    spent = _spent(at, is_past, last[exists], as_of)
+    first = _first_in_progress(timelines)
+    started_by_line = np.append(at, NO_INSTANT)[first]
+    ends_in_done = np.append(stages, -1)[last] == DONE
+    return Facts(
         exists=exists,
         started=np.where(first < begins + count, started_by_line, NO_INSTANT),
         started_by_line=started_by_line,
-        done=np.where(exists & (items.stages[last] == DONE), items.at[last], NO_INSTANT),
-        active=segment_sums(np.where(items.stages == ACTIVE, spent, 0), items.timeline_offsets),
-        waiting=segment_sums(np.where(items.stages == WAITING, spent, 0), items.timeline_offsets),
+        done=np.where(exists & ends_in_done, np.append(at, NO_INSTANT)[last], NO_INSTANT),
+        active=segment_sums(np.where(stages == ACTIVE, spent, 0), offsets),
+        waiting=segment_sums(np.where(stages == WAITING, spent, 0), offsets),
     )
 
 
-def _spent(items: Items, past: Bools, last: Ints, as_of: Micros | None) -> Ints:
-    """How long each entry lasted, until the next one, the ``last`` of an item until the as-of; 0 of what is to come."""
-    until = np.append(items.at[1:], 0)[: len(items.at)]
-    until[last] = items.at[last] if as_of is None else as_of
-    return np.where(past, until - items.at, 0)
-
-
 def in_progress(stages: Codes) -> Bools:
-    """Which entries are into an active or a waiting stage."""
-    found: Bools = (stages == ACTIVE) | (stages == WAITING)
-    return found
+    """Return which entries are into an active or a waiting stage."""
+    is_in_progress: Bools = (stages == ACTIVE) | (stages == WAITING)
+    return is_in_progress
 
 
-def _first_in_progress(items: Items) -> Ints:
-    """Where the first active or waiting entry of each item lies; behind the last entry of all where it has none."""
-    entries = np.append(np.flatnonzero(in_progress(items.stages)), len(items.at))
-    first = entries[np.searchsorted(entries, items.timeline_offsets[:-1])]
-    return np.where(first < items.timeline_offsets[1:], first, len(items.at))
+def _spent(at: Ints, is_past: Bools, last: Ints, as_of: Micros | None) -> Ints:
+    """Return how long each entry lasted: until the next one, the ``last`` of a row until the as-of, 0 of later ones."""
+    until = np.append(at[1:], 0)[: len(at)]
+    until[last] = at[last] if as_of is None else as_of
+    return np.where(is_past, until - at, 0)
+
+
+def _first_in_progress(timelines: Timelines) -> Ints:
+    """Return where the first active or waiting entry of each row lies; behind all entries where it has none."""
+    entries = np.append(np.flatnonzero(in_progress(timelines.stages)), len(timelines.at))
+    first = entries[np.searchsorted(entries, timelines.offsets[:-1])]
+    return np.where(first < timelines.offsets[1:], first, len(timelines.at))

@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy import DateTime, Text, select, type_coerce
 from sqlalchemy.orm import Session
 
-from models.metrics.columns import Ints
+from models.metrics.arrays import Ints
 from models.metrics.histories import Changes, Histories
 from models.metrics.issues import Batch
 from models.records import IssueHead, micros
@@ -42,7 +42,7 @@ def _changes(session: Session, profile: str, ids: Sequence[str]) -> Changes:
     )
     row_of = {issue_id: row for row, issue_id in enumerate(ids)}
     return Changes(
-        issues=np.array([row_of[issue_id] for issue_id in issues], np.int64),
+        rows=np.array([row_of[issue_id] for issue_id in issues], np.int64),
         at=_micros(at),
         history_ids=history_ids,
         positions=positions,

@@ -9,10 +9,11 @@ import numpy as np
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from models.metrics.columns import INVALID_INSTANT, NO_INSTANT, Items
+from models.metrics.arrays import INVALID_INSTANT, NO_INSTANT
+from models.metrics.columns import Items
 from models.metrics.contributions import NOT_DELIVERED
 from models.metrics.issues import BatchFacts, invalid_roles
-from models.metrics.timelines import item_facts
+from models.metrics.timelines import facts_at
 from models.records import (
     INVALID,
     STAGES,
@@ -54,7 +55,11 @@ def save_facts(
     insert_columns(session, WorkItemRow, _item_columns(session, profile, rules, hashes, found))
     insert_rows(session, IncidentRow, [_incident_row(profile, incident) for incident in found.incidents])
     insert_rows(session, DeploymentRow, [_deployment_row(profile, issue, one) for issue, one in found.deployments])
-    save_findings(session, profile, "facts", {issue_id: found.findings.get(issue_id, {}) for issue_id in ids})
+    counts = {
+        issue_id: {reason: len(details) for reason, details in found.findings.get(issue_id, {}).items()}
+        for issue_id in ids
+    }
+    save_findings(session, profile, "facts", counts)
     # Whose content has changed since it was read stays stale.
     read = (among(session, IssueRow.issue_id, ids), among(session, IssueRow.content_hash, list(hashes.values())))
     chosen = (IssueRow.profile == profile, *read)
@@ -87,7 +92,7 @@ def _item_columns(
     session: Session, profile: str, rules: str, hashes: Mapping[str, str], found: BatchFacts
 ) -> dict[str, list[Any]]:
     """Work items with their facts up to the last change: what is still open has no later time in it."""
-    facts, items, columns = item_facts(found.columns, None), found.items, found.columns
+    facts, items, columns = facts_at(found.columns.timelines, None), found.items, found.columns
     is_done = facts.done != NO_INSTANT
     committed = np.where(columns.committed == INVALID_INSTANT, NO_INSTANT, columns.committed)
     return {

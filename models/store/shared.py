@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-from models.metrics.columns import NO_INSTANT, Ints
+from models.metrics.arrays import NO_INSTANT, Ints
 
 T = TypeVar("T")
 Row = dict[str, Any]

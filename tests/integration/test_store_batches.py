@@ -4,15 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from metric_teams import SOURCES, batch_of, scene
+from metric_teams import SOURCES, scene
 from sqlalchemy import Engine, text
 from store_rows import PROFILE, T0, after, facts_found, issue, transition
 
 from models import store
 from models.database import Sessions
 from models.metrics.issues import Batch
-from models.metrics.lifecycle import status_changes
-from models.records import INVALID, Issue, WorkItem, micros
+from models.records import INVALID, Issue, Transition, WorkItem, micros
 from models.tables import WorkItemRow
 
 
@@ -28,10 +27,10 @@ def _told(batch: Batch) -> dict[str, object]:
     found: dict[str, object] = {}
     past = batch.histories
     for row, head in enumerate(batch.heads):
-        changes = slice(past.begins[row], past.begins[row + 1])
-        ends = [[past.places[code] for code in codes[changes]] for codes in (past.left, past.entered)]
+        changes = slice(past.offsets[row], past.offsets[row + 1])
+        ends = [[past.refs[code] for code in codes[changes]] for codes in (past.left, past.entered)]
         named = [past.at[changes].tolist(), past.history_ids[changes].tolist(), past.positions[changes].tolist()]
-        found[head.issue_id] = (head, int(past.created[row]), past.places[past.current[row]], named, ends)
+        found[head.issue_id] = (head, int(past.created[row]), past.refs[past.current[row]], named, ends)
     return found
 
 
@@ -39,8 +38,13 @@ def _told(batch: Batch) -> dict[str, object]:
 def test_a_batch_is_what_was_stored(sessions: Sessions, source: str) -> None:
     """Every issue with its status changes in their order; an unknown id is left out."""
     team, _, _ = scene(source, 7)
-    issues = [replace(one, transitions=tuple(status_changes(one))) for one in team.issues]
-    assert _told(_loaded(sessions, *issues)) == _told(batch_of(issues))
+    issues = [replace(one, transitions=_each_once(one)) for one in team.issues]
+    assert _told(_loaded(sessions, *issues)) == _told(Batch.of(issues))
+
+
+def _each_once(some: Issue) -> tuple[Transition, ...]:
+    """Its history as a database keeps it: a history item has one row."""
+    return tuple({(t.history_id, t.position): t for t in some.transitions}.values())
 
 
 def test_changes_of_other_fields_are_left_out(sessions: Sessions) -> None:
@@ -48,7 +52,7 @@ def test_changes_of_other_fields_are_left_out(sessions: Sessions) -> None:
     some = issue(1, transitions=(transition(1), transition(2, field="fixVersions", to_id="4")))
     some = replace(some, hierarchy_level=1, subtask=False)
     plain = replace(some, transitions=(transition(1),))
-    assert _told(_loaded(sessions, some)) == _told(batch_of([plain]))
+    assert _told(_loaded(sessions, some)) == _told(Batch.of([plain]))
 
 
 def test_no_issue_is_an_empty_batch(sessions: Sessions) -> None:

@@ -1,6 +1,5 @@
-"""Thousands of issues read at once are to the metrics what each is by itself."""
+"""Thousands of issues read at once are to the metrics what each is in a batch of its own."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,27 +7,27 @@ import damaged
 import numpy as np
 import pytest
 from metric_rows import STATUSES, issue
-from metric_teams import FIELDS, SOURCES, batch_of, scene
+from metric_teams import FIELDS, SOURCES, scene
 
-from models.metrics import facts
 from models.metrics import issues as batches
-from models.metrics.columns import Items, columns_of
-from models.metrics.issues import BatchFacts
+from models.metrics.columns import Items, items_of
+from models.metrics.issues import Batch, BatchFacts
 from models.metrics.rules import Context
-from models.records import DeploymentRules, IncidentRules, Issue, ItemHead, Rules, Transition
+from models.metrics.timelines import Timelines
+from models.records import DeploymentRules, IncidentRules, Issue, Rules, Transition
 
 
 def one_by_one(issues: Sequence[Issue], context: Context) -> BatchFacts:
-    """The same, by reading each issue alone."""
-    read = {issue.issue_id: facts.read(issue, context) for issue in issues}
-    items = [one.item for one in read.values() if one.item is not None]
-    counts = {issue_id: Counter(finding.reason for finding in one.findings) for issue_id, one in read.items()}
+    """The same, by reading each issue as a batch of its own."""
+    read = [batches.read(Batch.of([issue]), context) for issue in issues]
+    items = [item for facts in read for item in facts.items]
+    lines = [facts.columns.timelines.line(row) for facts in read for row in range(len(facts.columns))]
     return BatchFacts(
-        [ItemHead(*(getattr(item, name) for name in ItemHead._fields)) for item in items],
-        columns_of(items),
-        [one.incident for one in read.values() if one.incident is not None],
-        [(issue_id, deployment) for issue_id, one in read.items() for deployment in one.deployments],
-        {issue_id: dict(found) for issue_id, found in counts.items() if found},
+        items,
+        items_of(items, Timelines.of(lines)),
+        [incident for facts in read for incident in facts.incidents],
+        [deployment for facts in read for deployment in facts.deployments],
+        {issue_id: found for facts in read for issue_id, found in facts.findings.items()},
     )
 
 
@@ -50,7 +49,7 @@ def test_a_batch_is_read_as_its_issues_one_by_one(source: str, seed: int) -> Non
     """Teams with every kind of history, and findings among them."""
     team, rules, _ = scene(source, seed)
     context = Context.of(rules, team.statuses)
-    assert_same(batches.read(batch_of(team.issues), context), one_by_one(team.issues, context))
+    assert_same(batches.read(Batch.of(team.issues), context), one_by_one(team.issues, context))
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -59,7 +58,7 @@ def test_a_batch_of_damaged_issues_is_read_as_its_issues_one_by_one(source: str)
     team = damaged.team()
     rules = Rules(deployments=SOURCES[source], incidents=IncidentRules(("Incident",)), fields=FIELDS)
     context = Context.of(rules, team.statuses[:2])  # so that there are unknown ones too
-    found = batches.read(batch_of(team.issues), context)
+    found = batches.read(Batch.of(team.issues), context)
     assert_same(found, one_by_one(team.issues, context))
     assert {"broken_chain", "unmapped_status", "invalid_value"} <= {r for each in found.findings.values() for r in each}
 
@@ -67,9 +66,9 @@ def test_a_batch_of_damaged_issues_is_read_as_its_issues_one_by_one(source: str)
 def test_no_issue_and_an_issue_without_a_history_are_read() -> None:
     """The ends of what a batch may be."""
     context = Context.of(Rules(deployments=DeploymentRules("status", statuses=("Done",))), STATUSES)
-    assert_same(batches.read(batch_of([]), context), one_by_one([], context))
+    assert_same(batches.read(Batch.of([]), context), one_by_one([], context))
     alone = [issue(1, "10-01 → 4")]
-    assert_same(batches.read(batch_of(alone), context), one_by_one(alone, context))
+    assert_same(batches.read(Batch.of(alone), context), one_by_one(alone, context))
 
 
 def test_history_ids_beyond_64_bits_keep_their_order() -> None:
@@ -82,5 +81,5 @@ def test_history_ids_beyond_64_bits_keep_their_order() -> None:
     )
     context = Context.of(Rules(), STATUSES)
     moved = [replace(some, transitions=history)]
-    assert_same(batches.read(batch_of(moved), context), one_by_one(moved, context))
-    assert batches.read(batch_of(moved), context).findings == {}
+    assert_same(batches.read(Batch.of(moved), context), one_by_one(moved, context))
+    assert batches.read(Batch.of(moved), context).findings == {}

@@ -5,24 +5,17 @@ from dataclasses import fields, replace
 from typing import Final
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from metric_teams import SOURCES, scene, snapshot_of
 
-from models.metrics import lifecycle
+from models.metrics.arrays import INVALID_INSTANT, NO_INSTANT, segment_minima, segment_sums
 from models.metrics.columns import (
-    INVALID_INSTANT,
-    NO_INSTANT,
     Chunk,
     Items,
     columns_of,
     merged,
-    segment_minima,
-    segment_sums,
     unpacked,
 )
-from models.metrics.timelines import item_facts
 from models.records import CATEGORIES, INVALID, STAGES, WorkItem
 
 ITEM: Final = WorkItem("7", "PÄY-7", "Story", "feature", excluded=False, timeline=((5, "todo"), (9, "done")))
@@ -113,26 +106,3 @@ def test_rows_are_found_by_id() -> None:
     columns = columns_of([item(5), item(3), item(9)])
     rows, places = columns.rows_of(np.array([9, 4, 3, 100]))
     assert (rows.tolist(), places.tolist()) == ([2, 1], [0, 2])
-
-
-@pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("seed", range(10))
-def test_facts_as_columns_are_those_of_each_timeline(source: str, seed: int) -> None:
-    """At the as-of, after the last change, and before anything was created."""
-    ready = snapshot_of(*scene(source, seed))
-    items = ready.dataset.items
-    for as_of in (ready.as_of, None, int(items.at.min(initial=0)), int(np.median(items.at)) if len(items) else 0):
-        columns = item_facts(items, as_of)
-        for row in range(len(items)):
-            entries = range(items.timeline_offsets[row], items.timeline_offsets[row + 1])
-            line = tuple((int(items.at[index]), STAGES[items.stages[index]]) for index in entries)
-            facts = lifecycle.facts(line, as_of)
-            assert bool(columns.exists[row]) == (facts is not None)
-            expected = (None, None, 0, 0) if facts is None else facts_of(facts)
-            found = (columns.started[row], columns.done[row], columns.active[row], columns.waiting[row])
-            assert tuple(None if value == NO_INSTANT else int(value) for value in found) == expected
-
-
-def facts_of(facts: lifecycle.Facts) -> tuple[int | None, int | None, int, int]:
-    """The part of an issue's facts that columns have."""
-    return facts.started_at, facts.done_at, facts.active, facts.waiting

@@ -6,8 +6,8 @@ import pytest
 from damaged import BROKEN, team
 from metric_rows import STATUSES, issue, time
 from metric_teams import FIELDS, SOURCES, snapshot_of
+from one_issue import read_one
 
-from models.metrics import facts
 from models.metrics.calculate import calculate, explain
 from models.metrics.rules import Context
 from models.records import METRIC_TYPES, IncidentRules, Rules, instant
@@ -38,6 +38,6 @@ def test_damage_of_every_kind_costs_itself_only(source: str, zone: str) -> None:
 def test_a_damaged_field_is_nothing_or_a_finding_that_names_it(value: Any) -> None:
     """No value at all is no finding; anything else that is no moment is one."""
     context = Context.of(Rules(fields={"committed_at": "cf"}), STATUSES)
-    found = facts.read(issue(1, "10-01 → 1", cf=value), context)
+    found = read_one(issue(1, "10-01 → 1", cf=value), context)
     expected = [] if value in (None, "") else [("invalid_value", "committed_at")]
-    assert [(finding.reason, finding.detail) for finding in found.findings] == expected
+    assert found.findings == expected

@@ -10,7 +10,7 @@ from naive_metrics import Team
 
 from models.metrics import evidence
 from models.metrics.calculate import explain
-from models.metrics.evidence import Evidence, LinkedIncident, StoredDeployment
+from models.metrics.evidence import Evidence, LinkedIncident, StoredDeployment, Trail
 from models.metrics.rules import Context
 from models.records import DeploymentRules, IncidentRules, Issue, Rules, Transition
 
@@ -24,7 +24,7 @@ def set_by(metric: str, item: Issue, **rules: Any) -> dict[str, Evidence]:
     ready = snapshot_of(Team((item,), STATUSES), profile, time(AS_OF))
     found = explain(metric, ready, ready.windows[0])
     (part,) = (*found.used, *found.left_out)
-    return evidence.set_by(part, item, Context.of(profile, STATUSES), at(AS_OF))
+    return evidence.set_by(part, Trail.of([item], Context.of(profile, STATUSES), at(AS_OF)))
 
 
 def moves(found: Evidence) -> tuple[str, str | None, Any, str]:
@@ -110,9 +110,10 @@ def test_a_deploying_issue_happened_by_its_field_or_when_it_was_done() -> None:
     context = Context.of(rules, STATUSES)
     release = issue(1, "10-05 → 2", "10-07 → 4", type="Release")
     for value, expected in ((None, at("10-07")), ("2026-10-09T00:00:00Z", at("10-09")), ("2026-11-01T00:00:00Z", None)):
-        found = evidence.deployed(replace(release, fields={"cf": value}), context, at(AS_OF))
+        found = evidence.deployed(Trail.of([replace(release, fields={"cf": value})], context, at(AS_OF)), "1")
         assert (found and found[0]) == expected
-    assert evidence.deployed(release, context, at("10-05")) is None
+    assert evidence.deployed(Trail.of([release], context, at("10-05")), "1") is None
+    assert evidence.deployed(Trail.of([release], context, at(AS_OF)), "2") is None
 
 
 def test_stays_add_up_to_the_time_in_each_stage() -> None:
@@ -121,7 +122,7 @@ def test_stays_add_up_to_the_time_in_each_stage() -> None:
     context = Context.of(Rules(workflow=REVIEW_WAITS), STATUSES)
     days = [
         (stay.status, stay.stage, (stay.until - stay.at) / 86_400e6)
-        for stay in evidence.stays(item, context, at("10-09"))
+        for stay in evidence.stays(Trail.of([item], context, at("10-09")), "1")
     ]
     assert days == [
         ("Open", "todo", 1),
@@ -130,6 +131,18 @@ def test_stays_add_up_to_the_time_in_each_stage() -> None:
         ("Doing", "active", 3),
         ("Done", "done", 1),
     ]
+
+
+def test_a_stay_that_lasts_beyond_the_as_of_ends_there() -> None:
+    """Asked on the 3rd: in Doing since the 2nd, whatever came later; and nothing before the issue was born."""
+    item = issue(1, "10-01 → 1", "10-02 → 2", "10-04 → 4")
+    context = Context.of(Rules(), STATUSES)
+    found = evidence.stays(Trail.of([item], context, at("10-03")), "1")
+    assert [(stay.status, stay.at, stay.until) for stay in found] == [
+        ("Open", at("10-01"), at("10-02")),
+        ("Doing", at("10-02"), at("10-03")),
+    ]
+    assert evidence.stays(Trail.of([item], context, at("10-01")), "1") == []
 
 
 def test_a_version_was_failed_by_each_incident_that_names_it() -> None:

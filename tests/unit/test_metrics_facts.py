@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 from metric_rows import REVIEW_WAITS, STATUSES, at, issue, version
+from one_issue import read_one
 
-from models.metrics import facts
 from models.metrics.deployments import deployments_of_versions
 from models.metrics.rules import Context, rules_hash
 from models.records import (
     INVALID,
     DeploymentRules,
     IncidentRules,
+    ItemHead,
     Rules,
     Status,
-    WorkItem,
 )
 
 RULES = Rules(
@@ -29,16 +29,11 @@ RULES = Rules(
 CONTEXT = Context.of(RULES, STATUSES)
 
 
-def item(context: Context = CONTEXT, **more: Any) -> WorkItem:
+def item(context: Context = CONTEXT, **more: Any) -> ItemHead:
     """The work item of an open story."""
-    found = facts.read(issue(1, "10-01 → 1", **more), context).item
+    found = read_one(issue(1, "10-01 → 1", **more), context).item
     assert found is not None
     return found
-
-
-def reasons(found: facts.IssueFacts) -> list[tuple[str, str]]:
-    """The findings of an issue."""
-    return [(finding.reason, finding.detail) for finding in found.findings]
 
 
 @pytest.mark.parametrize(
@@ -53,44 +48,44 @@ def reasons(found: facts.IssueFacts) -> list[tuple[str, str]]:
 )
 def test_an_issue_is_a_work_item_a_deployment_an_incident_or_nothing(type_: str, roles: tuple[bool, ...]) -> None:
     """By its type, ignoring case."""
-    found = facts.read(issue(1, "10-01 → 1", type=type_, priority="high"), CONTEXT)
+    found = read_one(issue(1, "10-01 → 1", type=type_, priority="high"), CONTEXT)
     assert (found.item is not None, bool(found.deployments), found.incident is not None) == roles
 
 
 def test_an_incident_of_another_priority_is_neither_incident_nor_work_item() -> None:
     """Its type alone says that it is no work."""
-    found = facts.read(issue(1, "10-01 → 1", type="Incident", priority="Low"), CONTEXT)
+    found = read_one(issue(1, "10-01 → 1", type="Incident", priority="Low"), CONTEXT)
     assert (found.item, found.incident) == (None, None)
 
 
 def test_without_priorities_every_issue_of_the_type_is_an_incident() -> None:
     """Also one without a priority."""
     context = Context.of(replace(RULES, incidents=IncidentRules(("Incident",))), STATUSES)
-    assert facts.read(issue(1, "10-01 → 1", type="Incident"), context).incident is not None
+    assert read_one(issue(1, "10-01 → 1", type="Incident"), context).incident is not None
 
 
 def test_a_type_named_under_deployments_is_no_work_item_whatever_the_source() -> None:
     """With released versions as the source, a Release issue is neither work nor a deployment."""
     context = Context.of(replace(RULES, deployments=DeploymentRules("versions", types=("Release",))), STATUSES)
-    found = facts.read(issue(1, "10-01 → 1", type="Release"), context)
+    found = read_one(issue(1, "10-01 → 1", type="Release"), context)
     assert (found.item, found.deployments) == (None, ())
 
 
 def test_an_ignored_type_is_left_out_of_everything_even_of_the_findings() -> None:
     """An epic's odd history is nobody's concern."""
-    found = facts.read(issue(1, "10-01 → 98", type="Epic"), CONTEXT)
-    assert (found.item, found.incident, found.findings) == (None, None, ())
+    found = read_one(issue(1, "10-01 → 98", type="Epic"), CONTEXT)
+    assert (found.item, found.incident, found.findings) == (None, None, [])
 
 
 @pytest.mark.parametrize("ignored", [None, ("Epic", "Theme")])
 def test_a_type_that_is_an_incident_or_deploys_is_never_ignored(ignored: tuple[str, ...] | None) -> None:
     """Neither by default nor by a list."""
     rules = replace(RULES, ignored_types=ignored, incidents=IncidentRules(("EPIC",)))
-    found = facts.read(issue(1, "10-01 → 98", type="Epic"), Context.of(rules, STATUSES))
+    found = read_one(issue(1, "10-01 → 98", type="Epic"), Context.of(rules, STATUSES))
     assert found.incident is not None
-    assert [finding.reason for finding in found.findings][:1] == ["unmapped_status"]
+    assert [reason for reason, _ in found.findings][:1] == ["unmapped_status"]
     rules = replace(RULES, ignored_types=ignored, deployments=DeploymentRules("issues", types=("epic",)))
-    assert facts.read(issue(1, "10-01 → 1", type="Epic"), Context.of(rules, STATUSES)).deployments
+    assert read_one(issue(1, "10-01 → 1", type="Epic"), Context.of(rules, STATUSES)).deployments
 
 
 @pytest.mark.parametrize(
@@ -144,7 +139,7 @@ def test_a_mapped_instant_is_a_moment_or_nothing_or_invalid(value: object, expec
 
 def test_a_day_without_a_time_is_its_last_second_for_an_end() -> None:
     """Deployed on 5 October in Zagreb: 23:59:59 there."""
-    (deployment,) = facts.read(issue(1, "10-01 → 1", type="Release", cf_4="2026-10-05"), CONTEXT).deployments
+    (deployment,) = read_one(issue(1, "10-01 → 1", type="Release", cf_4="2026-10-05"), CONTEXT).deployments
     assert deployment.at == at("10-05 21:59:59")
 
 
@@ -185,7 +180,7 @@ def test_a_dotted_path_leads_into_a_field(mapping: str, value: object, expected:
 )
 def test_a_change_failure_is_true_a_number_or_one_of_the_words(value: object, failed: bool) -> None:  # noqa: FBT001 - a table's column
     """As a text, an option, or any member of a list."""
-    (deployment,) = facts.read(issue(1, "10-01 → 1", type="Release", cf_3=value), CONTEXT).deployments
+    (deployment,) = read_one(issue(1, "10-01 → 1", type="Release", cf_3=value), CONTEXT).deployments
     assert deployment.failed is failed
 
 
@@ -193,7 +188,7 @@ def test_a_list_of_options_is_read_through_a_path() -> None:
     """Each member is asked for its value."""
     context = Context.of(replace(RULES, fields={"change_failure": "cf_3.value"}), STATUSES)
     boxes = [{"value": "No"}, {"value": "Failed"}]
-    assert facts.read(issue(1, "10-01 → 1", type="Release", cf_3=boxes), context).deployments[0].failed
+    assert read_one(issue(1, "10-01 → 1", type="Release", cf_3=boxes), context).deployments[0].failed
 
 
 @pytest.mark.parametrize(
@@ -234,7 +229,7 @@ def test_the_first_of_several_fields_that_is_not_empty_has_the_points(
 ) -> None:
     """Company-managed and team-managed projects keep them in fields of their own."""
     context = Context.of(replace(RULES, fields={"points": ("cf_2", "cf_9")}), STATUSES)
-    found = facts.read(issue(1, "10-01 → 1", cf_2=first, cf_9=second), context).item
+    found = read_one(issue(1, "10-01 → 1", cf_2=first, cf_9=second), context).item
     assert found is not None
     assert found.points == points
 
@@ -242,13 +237,13 @@ def test_the_first_of_several_fields_that_is_not_empty_has_the_points(
 def test_each_invalid_value_is_a_finding_that_names_its_role() -> None:
     """So that a person finds the field."""
     story = issue(1, "10-01 → 1", cf_1="soon", cf_2="many")
-    assert reasons(facts.read(story, CONTEXT)) == [("invalid_value", "committed_at"), ("invalid_value", "points")]
+    assert read_one(story, CONTEXT).findings == [("invalid_value", "committed_at"), ("invalid_value", "points")]
     release = issue(2, "10-01 → 1", type="Release", cf_4="soon")
-    assert reasons(facts.read(release, CONTEXT)) == [("invalid_value", "deployed_at")]
+    assert read_one(release, CONTEXT).findings == [("invalid_value", "deployed_at")]
     context = Context.of(replace(RULES, fields={"detected_at": "cf_5", "restored_at": "cf_6"}), STATUSES)
     incident = issue(3, "10-01 → 1", type="Incident", priority="High", cf_5="soon", cf_6="later")
     expected = [("invalid_value", "detected_at"), ("invalid_value", "restored_at")]
-    assert reasons(facts.read(incident, context)) == expected
+    assert read_one(incident, context).findings == expected
 
 
 def test_ids_of_versions_and_links_of_any_damaged_shape_are_read_or_left() -> None:
@@ -264,7 +259,7 @@ def test_ids_of_versions_and_links_of_any_damaged_shape_are_read_or_left() -> No
 def test_each_entry_into_a_deployed_status_from_outside_is_a_deployment() -> None:
     """Born in Done: no entry. Done → Closed: within. Out and in again: one."""
     context = Context.of(replace(RULES, deployments=DeploymentRules("status", statuses=("done", "5"))), STATUSES)
-    found = facts.read(issue(1, "10-01 → 4", "10-02 → 5", "10-03 → 2", "10-04 → 5", "10-05 → 4"), context)
+    found = read_one(issue(1, "10-01 → 4", "10-02 → 5", "10-03 → 2", "10-04 → 5", "10-05 → 4"), context)
     assert [deployment.at for deployment in found.deployments] == [at("10-04")]
     assert found.deployments[0].issue_ids == ("1",)
     assert found.item is not None
@@ -275,7 +270,7 @@ def test_a_renamed_status_is_known_by_its_id_and_todays_name() -> None:
     for statuses, expected in ((("2",), 1), (("Doing",), 1), (("98",), 1), (("Live",), 0)):
         context = Context.of(replace(RULES, deployments=DeploymentRules("status", statuses=statuses)), STATUSES)
         move = issue(1, "10-01 → 1", "10-02 → 2" if statuses != ("98",) else "10-02 → 98")
-        assert len(facts.read(move, context).deployments) == expected
+        assert len(read_one(move, context).deployments) == expected
 
 
 VERSIONS = (

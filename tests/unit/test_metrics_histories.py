@@ -1,0 +1,133 @@
+"""From a history to a timeline of stages, what set its instants, and what is odd about it."""
+
+from dataclasses import replace
+
+import pytest
+from metric_rows import REVIEW_WAITS, STATUSES, at, issue, time, transition
+from one_issue import line_of, read_one
+
+from models.metrics.issues import Batch
+from models.metrics.rules import Context
+from models.records import Issue, Rules, Timeline, Transition
+
+CONTEXT = Context.of(Rules(workflow=REVIEW_WAITS), STATUSES)
+
+
+def line(some: Issue) -> Timeline:
+    """The timeline of an issue."""
+    return line_of(some, CONTEXT.stages)
+
+
+def reasons(some: Issue) -> list[tuple[str, str]]:
+    """What is odd about an issue's history."""
+    return read_one(some, CONTEXT).findings
+
+
+def entered(some: Issue) -> list[str | None]:
+    """The ids of the statuses that an issue's changes lead to, in their order."""
+    past = Batch.of([some]).histories
+    return [past.refs[code].status_id for code in past.entered]
+
+
+def test_a_timeline_begins_at_creation_and_keeps_changes_of_stage_only() -> None:
+    """Doing → Review is a change of stage where Review waits; Done → Closed is none."""
+    some = issue(1, "10-01 → 1", "10-02 → 2", "10-03 → 3", "10-04 → 4", "10-20 → 5")
+    assert line(some) == (
+        (at("10-01"), "todo"),
+        (at("10-02"), "active"),
+        (at("10-03"), "waiting"),
+        (at("10-04"), "done"),
+    )
+
+
+def test_without_a_change_the_current_status_counts_from_creation() -> None:
+    """An issue nobody has moved is where it was born."""
+    assert line(issue(1, "10-01 → 2")) == ((at("10-01"), "active"),)
+
+
+def test_a_change_dated_before_creation_counts_at_creation_in_its_order() -> None:
+    """An imported history: Open → Doing → Review, all before the issue was created, Done after."""
+    some = issue(1, "10-05 → 1", "10-02 → 2", "10-03 → 3", "10-06 → 4")
+    assert line(some) == (
+        (at("10-05"), "todo"),
+        (at("10-05"), "active"),
+        (at("10-05"), "waiting"),
+        (at("10-06"), "done"),
+    )
+
+
+def test_histories_of_one_instant_are_ordered_by_integer_id_then_position() -> None:
+    """Id 9 comes before id 10, though "10" sorts before "9" as text."""
+    moves = [(10, 0, "2", "4"), (9, 1, "3", "2"), (9, 0, "1", "3")]
+    history = tuple(
+        Transition(time("10-02"), entry, position, "status", str(entry), before, None, after, None)
+        for entry, position, before, after in moves
+    )
+    some = Issue("1", "P-1", "P", "Story", "4", time("10-01"), time("10-02"), None, None, None, {}, history)
+    assert entered(some) == ["3", "2", "4"]
+    assert reasons(some) == []
+
+
+def test_a_history_told_twice_counts_once() -> None:
+    """Jira repeats the last history of a page on the next one."""
+    some = issue(1, "10-01 → 1", "10-02 → 2", "10-03 → 4")
+    twice = replace(some, transitions=some.transitions * 2)
+    assert entered(twice) == ["2", "4"]
+
+
+def test_changes_of_other_fields_are_no_changes_of_status() -> None:
+    """A fix version that is set moves nothing."""
+    other = Transition(time("10-02"), 1, 0, "fixVersions", "1", None, None, "4", "1.0")
+    some = Issue("1", "P-1", "P", "Story", "1", time("10-01"), time("10-02"), None, None, None, {}, (other,))
+    assert line(some) == ((at("10-01"), "todo"),)
+
+
+def test_a_broken_chain_is_reported_and_the_earlier_change_stands() -> None:
+    """Open → Doing, then Review → Done: from the first change to the second the issue was in Doing."""
+    history = (transition(time("10-02"), 1, "1", "2"), transition(time("10-04"), 2, "3", "4"))
+    some = Issue("1", "P-1", "P", "Story", "4", time("10-01"), time("10-04"), None, None, None, {}, history)
+    assert line(some) == ((at("10-01"), "todo"), (at("10-02"), "active"), (at("10-04"), "done"))
+    assert reasons(some) == [("broken_chain", "after history 1")]
+
+
+def test_a_history_that_does_not_lead_to_the_current_status_decides_and_is_reported() -> None:
+    """The issue says Open, its last change says Done: done."""
+    some = issue(1, "10-01 → 1", "10-02 → 4", status_id="1")
+    assert line(some)[-1] == (at("10-02"), "done")
+    assert reasons(some) == [("broken_chain", "after history 100")]
+
+
+@pytest.mark.parametrize(
+    ("left", "entered", "ended", "current", "broken"),
+    [
+        ("Doing", "Doing", "Done", "4", []),
+        ("Doing", "Review", "Done", "4", ["after history 1"]),
+        ("Doing", "Doing", "Done", "2", ["after history 2"]),  # the current status is named Doing
+        ("Doing", "Doing", "Done", "77", ["after history 2"]),  # … or has no name the site knows
+        (None, None, None, "77", ["after history 2"]),
+    ],
+)
+def test_a_chain_without_ids_is_followed_by_its_names(
+    left: str | None, entered: str | None, ended: str | None, current: str, broken: list[str]
+) -> None:
+    """Open → ``left``, then ``entered`` → ``ended``: old servers leave ids out."""
+    first = Transition(time("10-02"), 1, 0, "status", "1", None, "Open", None, left)
+    second = Transition(time("10-04"), 2, 0, "status", "2", None, entered, None, ended)
+    some = replace(issue(1, "10-01 → 1"), status_id=current, transitions=(first, second))
+    assert [detail for reason, detail in reasons(some) if reason == "broken_chain"] == broken
+
+
+@pytest.mark.parametrize(("left_id", "entered_id"), [("2", None), (None, "2")])
+def test_a_chain_with_an_id_on_one_side_only_is_followed_by_its_names(
+    left_id: str | None, entered_id: str | None
+) -> None:
+    """One id cannot be compared with none."""
+    first = Transition(time("10-02"), 1, 0, "status", "1", "1", "Open", left_id, "Doing")
+    second = Transition(time("10-04"), 2, 0, "status", "2", entered_id, "Doing", "4", "Done")
+    assert reasons(replace(issue(1, "10-01 → 1"), status_id="4", transitions=(first, second))) == []
+
+
+def test_an_unknown_status_is_named_in_the_finding() -> None:
+    """A person has to know what to put under [workflow]."""
+    assert reasons(issue(1, "10-01 → 1", "10-02 → 98", "10-03 → 4")) == [("unmapped_status", "98")]
+    assert reasons(issue(1, "10-01 → ")) == [("unmapped_status", "no status")]
