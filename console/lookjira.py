@@ -14,7 +14,6 @@ from requests.utils import get_environ_proxies
 
 from console import looknames
 from console.looks import Line
-from models.records import DEFAULT_IGNORED_TYPES
 from worker.errors import FatalError, RetryableError
 from worker.jira import fields, parse
 from worker.jira.client import Client
@@ -120,7 +119,7 @@ def _profile(client: Client, flavour: str, profile: Profile, lists: looknames.Li
     found = yield from _jql(client, flavour, profile)
     yield from _fields(client, flavour, profile)
     yield from looknames.unknown(lists, profile)
-    if found:
+    if found and profile.rules.ignored_types is not None:  # Jira's own hierarchy knows them
         yield from _subtasks(client, flavour, profile, lists)
 
 
@@ -165,7 +164,7 @@ def _subtasks(client: Client, flavour: str, profile: Profile, lists: looknames.L
     if not count:
         return
     names = [each.name for each in types]
-    line = json.dumps([*(profile.rules.ignored_types or DEFAULT_IGNORED_TYPES), *names], ensure_ascii=False)
+    line = json.dumps([*(profile.rules.ignored_types or ()), *names], ensure_ascii=False)
     yield Line(
         what,
         "warning",

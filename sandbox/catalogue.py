@@ -62,6 +62,7 @@ RESTORED_AT: Final = "customfield_10034"
 CHANGE_FAILURE: Final = "customfield_10035"
 DEPLOY_DAY: Final = "customfield_10036"
 OWNER: Final = "customfield_10037"
+LIGHT: Final = "customfield_10038"
 
 _SYSTEM: Final = (
     ("summary", "Summary", "string", ("summary",)),
@@ -100,6 +101,10 @@ _CUSTOM: Final = (
 )
 
 
+# Cloud alone says on which level of the hierarchy a type lies.
+_LEVELS: Final = {"Epic": 1, "Sub-task": -1}
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """The lists a site serves: `fields`, `statuses`, … as Jira's arrays of objects."""
@@ -118,11 +123,16 @@ def made_up(flavour: Flavour) -> Catalogue:
         fields=_fields(flavour),
         # A site may rename its statuses: each has its own.
         statuses=deepcopy(list(STATUSES.values())),
-        types=list(TYPES.values()),
+        types=[type_of(name, flavour) for name in TYPES],
         resolutions=list(RESOLUTIONS.values()),
         priorities=list(PRIORITIES.values()),
         projects=[PAY, OPS],
     )
+
+
+def type_of(name: str, flavour: Flavour) -> Json:
+    """An issue type as a site of this flavour shows it."""
+    return {**TYPES[name], "hierarchyLevel": _LEVELS.get(name, 0)} if flavour == "cloud" else TYPES[name]
 
 
 def _fields(flavour: Flavour) -> list[Json]:
@@ -132,7 +142,10 @@ def _fields(flavour: Flavour) -> list[Json]:
         shown.append(_system("parent", "Parent", "issuelink", ("parent",)))
     # A real list has fields without a schema too.
     shown.append(_field("issuekey", "Key", ("id", "issue", "issuekey", "key"), None))
-    return shown + [_custom(*row) for row in _CUSTOM]
+    # Jira lets a custom field have the name of one of its own; JQL's word of that name means Jira's.
+    light = _custom(LIGHT, "Status", "option", "com.atlassian.jira.plugin.system.customfieldtypes:select")
+    light["clauseNames"] = light["clauseNames"][:1]
+    return [*shown, *(_custom(*row) for row in _CUSTOM), light]
 
 
 def _system(number: str, name: str, kind: str, clauses: tuple[str, ...]) -> Json:

@@ -102,7 +102,7 @@ def _life(team: Team, k: int, rng: Random, kind: str, *, project: Json, born: in
     created = stamp(born, team.zone)
     fields: dict[str, Any] = {
         "summary": f"{kind}: {words}" if kind in {"Incident", "Deployment"} else words,
-        "issuetype": c.TYPES[kind],
+        "issuetype": c.type_of(kind, team.flavour),
         "project": project,
         "status": team.statuses["To Do"],
         "created": created,
@@ -359,10 +359,23 @@ def _noise(life: Life) -> None:
         # An import brings histories older than the issue.
         item = Item("description", "jira", "description", None, None, None, life.fields["summary"])
         life.note(life.born - rng.randint(1, 30) * DAY, (), item, by=life.someone())
+    if life.k % 9 == 4:
+        _light(life, times)
     if rng.random() < 0.05:
         # A real site does this: months later the workflow changes, and `updated` knows nothing of it.
         item = Item("Workflow", "jira", None, "10100", "Old workflow", "10200", "PAY: Software workflow")
         life.note(last + rng.randint(20, 200) * DAY, (), item, by=life.someone(), touches=False)
+
+
+def _light(life: Life, times: list[int]) -> None:
+    """A custom field that is called Status, as teams have for their traffic lights."""
+    colours = (("10500", "Green"), ("10501", "Amber"), ("10502", "Red"))
+    before: tuple[str | None, str | None] = (None, None)
+    for n, at in enumerate((times[0], times[-1] + MINUTE)):
+        number, colour = colours[(life.k + n) % len(colours)]
+        item = Item("Status", "custom", c.LIGHT, *before, number, colour)
+        life.note(at, ((c.LIGHT, option(number, colour)),), item, by=life.team.people[life.k % len(life.team.people)])
+        before = (number, colour)
 
 
 def _rank(life: Life, at: int, _state: dict[str, str], n: int) -> None:

@@ -185,7 +185,7 @@ class LivingCopy(RuleBasedStateMachine):
     @rule(number=pick, kind=st.sampled_from(["Story", "Bug", "Incident"]))
     def retype(self, number: int, kind: str) -> None:
         """Into the JQL, or out of it."""
-        living.edit(self.site, self._some(number), "issuetype", catalogue.TYPES[kind], self._now())
+        living.edit(self.site, self._some(number), "issuetype", catalogue.type_of(kind, self.site.flavour), self._now())
         self._happens()
 
     @rule(number=pick, status=st.sampled_from(["To Do", "In Progress", "Done"]))

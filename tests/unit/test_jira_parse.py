@@ -318,6 +318,35 @@ def test_an_item_without_a_field_id_is_known_by_its_name(name: str, field_id: st
     assert [t.field for t in parse.transitions([history(1, 0, raw)], WANTED)[0]] == [field_id]
 
 
+@pytest.mark.parametrize("name", ["Status", "status", "Resolution", "issuetype", "Fix Version"])
+def test_a_custom_field_called_like_one_of_jiras_own_is_not_that_field(name: str) -> None:
+    """Data Center names both alike in a history, and says which is which by the type."""
+    raw = item("10501", "10500", fieldtype="custom") | {"field": name}
+    del raw["fieldId"]
+    assert parse.transitions([history(1, 0, raw)], WANTED) == ((), {})
+    mapped = parse.Wanted({"customfield_7": name})
+    assert [t.field for t in parse.transitions([history(1, 0, raw)], mapped)[0]] == ["customfield_7"]
+    own = raw | {"fieldtype": "jira"}
+    (change,), _ = parse.transitions([history(1, 0, own)], mapped)
+    assert change.field in parse.TRACKED
+
+
+def test_a_custom_fields_name_is_not_one_of_jiras_own() -> None:
+    """And one of Jira's own that a profile maps is named by its id in Data Center's histories."""
+    wanted = parse.Wanted({"customfield_7": "Due date", "duedate": "Due date"})
+    histories = [
+        history(1, 0, {"field": "duedate", "fieldtype": "jira", "from": None, "to": "2026-03-02"}),
+        history(2, 0, {"field": "Due date", "fieldtype": "custom", "from": None, "to": "2026-03-03"}),
+        history(3, 0, {"field": "Due\u00a0date", "from": None, "to": "2026-03-04"}),
+    ]
+    found, _ = parse.transitions(histories, wanted)
+    assert [(t.field, t.to_id) for t in found] == [
+        ("duedate", "2026-03-02"),
+        ("customfield_7", "2026-03-03"),
+        ("duedate", "2026-03-04"),
+    ]
+
+
 @pytest.mark.parametrize("name", ["assignee", "Workflow", "RemoteIssueLink", "Sprint", "reporter", ""])
 def test_untracked_items_are_left_out(name: str) -> None:
     """Above all the people's."""

@@ -245,6 +245,29 @@ def test_issues_come_with_their_whole_history(jira: Jira) -> None:
         assert len(found.transitions) == len(items)
 
 
+def test_a_custom_field_called_status_moves_no_issue(jira: Jira) -> None:
+    """The made-up team has one, and Data Center tells the two apart by their type alone."""
+    lights = 0
+    for issue, found in zip(
+        shown(jira), reader_of(jira).issues([str(one.id) for one in shown(jira)]).issues, strict=True
+    ):
+        items = [item for event in issue.histories() for item in event.items if item.field.casefold() == "status"]
+        moves = [item.new for item in items if item.kind == "jira"]
+        lights += len(items) - len(moves)
+        assert [change.to_id for change in found.transitions if change.field == "status"] == moves
+    assert lights > 10
+
+
+def test_a_type_has_a_level_on_cloud_alone(jira: Jira) -> None:
+    """Data Center knows sub-tasks and nothing else."""
+    batch = reader_of(jira).issues([str(issue.id) for issue in shown(jira)])
+    levels = {issue.type: (issue.hierarchy_level, issue.subtask) for issue in batch.issues}
+    cloud = jira.site.flavour == "cloud"
+    assert levels["Epic"] == (1 if cloud else None, False)
+    assert levels["Story"] == (0 if cloud else None, False)
+    assert levels["Sub-task"] == (-1 if cloud else None, True)
+
+
 @pytest.mark.parametrize("count", [41, 101, 230])
 @pytest.mark.parametrize("kind", ["cloud", "anonymous", "datacenter"])
 def test_a_long_history_is_read_to_its_end(kind: str, count: int) -> None:

@@ -11,6 +11,7 @@ from dataclasses import field as dataclass_field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
+from models.names import fold_name
 from models.records import EPOCH, Field, Issue, Status, Transition, Version
 
 # The history kept beside the mapped fields: what the metrics read, and what explains a delivery.
@@ -30,8 +31,16 @@ BASE_FIELDS: Final = (
     "versions",
     "issuelinks",
 )
-# Changelog items without a fieldId (all of Data Center's) name the field in words.
-_NAMES: Final = {"status": "status", "resolution": "resolution", "issuetype": "issuetype", "fix version": "fixVersions"}
+# Changelog items without a fieldId (all of Data Center's) name the field in words, and say whether it is Jira's own: a
+# custom field may be called Status, too.
+FieldNames = Mapping[tuple[str, str], str]
+_FIELD_TYPES: Final = ("jira", "custom")
+_NAMES: Final[FieldNames] = {
+    ("jira", "status"): "status",
+    ("jira", "resolution"): "resolution",
+    ("jira", "issuetype"): "issuetype",
+    ("jira", "fix version"): "fixVersions",
+}
 _PEOPLE: Final = frozenset({"accountId", "emailAddress", "displayName", "avatarUrls"})
 _MILLISECONDS_FROM: Final = 100_000_000_000  # as seconds: the year 5138; every smaller integer is seconds
 
@@ -150,7 +159,7 @@ def issue(raw: Mapping[str, Any], wanted: Wanted, histories: Iterable[Any]) -> I
 def transitions(histories: Iterable[Any], wanted: Wanted) -> tuple[tuple[Transition, ...], dict[str, int]]:
     """The tracked items of histories in their true order, each once, and what was wrong (reason → count)."""
     tracked = set(wanted.tracked)
-    names = {name.casefold(): field_id for field_id, name in wanted.mapped.items()} | _NAMES
+    names = _field_names(wanted.mapped)
     found: dict[tuple[str, str, int], Transition] = {}
     broken = 0
     for history in histories:
@@ -171,7 +180,29 @@ def _from_epoch(value: int) -> datetime:
         raise ValueError("an instant outside the years 1 to 9999") from error
 
 
-def _items(history: Mapping[str, Any], tracked: set[str], names: Mapping[str, str]) -> tuple[list[Transition], int]:
+def _field_names(mapped: Mapping[str, str]) -> FieldNames:
+    """Return (fieldtype, folded name) → id of the fields to keep the history of; Jira's own are named by id, too."""
+    names: dict[tuple[str, str], str] = {}
+    for field_id, name in mapped.items():
+        kind = "custom" if field_id.startswith("customfield_") else "jira"
+        names[kind, fold_name(name)] = field_id
+        names[kind, fold_name(field_id)] = field_id
+    return names | _NAMES
+
+
+def _field_id(item: Mapping[str, Any], names: FieldNames) -> str:
+    """Return the id of an item's field, empty where it is not one that is kept.
+
+    Without a type, as in old recordings, Jira's own field goes before a custom one of that name.
+    """
+    if item.get("fieldId"):
+        return str(item["fieldId"])
+    kind, name = item.get("fieldtype"), fold_name(str(item.get("field", "")))
+    kinds = (kind,) if kind in _FIELD_TYPES else _FIELD_TYPES
+    return next((names[kind, name] for kind in kinds if (kind, name) in names), "")
+
+
+def _items(history: Mapping[str, Any], tracked: set[str], names: FieldNames) -> tuple[list[Transition], int]:
     """The tracked items and how many cannot be read.
 
     Positions count a history's items of one field, so that asking for fewer fields changes no position.
@@ -181,7 +212,7 @@ def _items(history: Mapping[str, Any], tracked: set[str], names: Mapping[str, st
     items = history.get("items") or ()
     whole = [item for item in items if isinstance(item, Mapping)]
     for item in whole:
-        field_id = str(item.get("fieldId") or names.get(str(item.get("field", "")).casefold(), ""))
+        field_id = _field_id(item, names)
         if field_id not in tracked:
             continue
         seen[field_id] = position = seen.get(field_id, -1) + 1
