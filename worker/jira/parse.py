@@ -187,7 +187,7 @@ def _field_names(mapped: Mapping[str, str]) -> FieldNames:
         kind = "custom" if field_id.startswith("customfield_") else "jira"
         names[kind, fold_name(name)] = field_id
         names[kind, fold_name(field_id)] = field_id
-    return names | _NAMES
+    return {**names, **_NAMES}
 
 
 def _field_id(item: Mapping[str, Any], names: FieldNames) -> str:
