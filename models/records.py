@@ -114,7 +114,7 @@ class Transition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One Jira issue as Flowbeat keeps it: identity is the numeric id, the key may change.
+    """One Jira issue as Flowbeat keeps it: identity is the numeric id, the keys of issue and project may change.
 
     ``fields`` holds what was asked for beyond the columns: ``priority`` (name), ``fixVersions`` and ``versions`` (ids),
     ``links`` (ids of linked issues) and each mapped field under its id, as Jira sent it. No people.
@@ -138,12 +138,14 @@ class Issue:
     # sub-task; None where Jira does not say.
     hierarchy_level: int | None = None
     subtask: bool | None = None
+    project_id: str | None = None
 
     def content_hash(self) -> str:
         """Names the issue's content and history: equal in two copies exactly when the copies are equal."""
         return digest(
             [
-                [self.issue_id, self.key, self.project, self.type, self.hierarchy_level, self.subtask, self.status_id],
+                [self.issue_id, self.key, self.project, self.project_id],
+                [self.type, self.hierarchy_level, self.subtask, self.status_id],
                 [iso(self.created), iso(self.updated), self.resolution, self.resolved and iso(self.resolved)],
                 [self.summary, self.fields],
                 [

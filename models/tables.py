@@ -186,6 +186,7 @@ class IssueRow(Base):
     gone_reason: Mapped[str | None]
     hierarchy_level: Mapped[int | None]
     subtask: Mapped[bool | None]
+    project_id: Mapped[str | None]
     __table_args__ = (
         # What a calculation asks before all else, at a cost that follows what changed: whose facts are missing.
         Index("ix_issues_stale", "profile", "issue_id", sqlite_where=STALE, postgresql_where=STALE),

@@ -20,7 +20,7 @@ def create(site: Site, at: datetime, *, project: str, kind: str = "Story", **fie
     """A new issue in To Do, under the next id and key."""
     number = max(site.issues, default=10_000) + 1
     home = _known(site, project)
-    key = _free_key(site, project)
+    key = _free_key(site, home["key"])
     shown = {
         "summary": f"{kind} {number}",
         "issuetype": next(one for one in site.catalogue.types if one["name"] == kind),
@@ -76,7 +76,7 @@ def move(site: Site, issue: Issue, project: str, at: datetime) -> str:
     """Move an issue to another project; its new key. The id stays, and the old key still finds it."""
     old, new = _latest(site, issue, "project"), _known(site, project)
     before = _latest(site, issue, "key")
-    key = _free_key(site, project)
+    key = _free_key(site, new["key"])
     site.keys[key] = issue.id
     items = (
         Item("Key", "jira", None, None, before, None, key),
@@ -100,7 +100,8 @@ def migrate(site: Site, issues: Iterable[Issue], at: datetime, statuses: Mapping
 def plan_version(site: Site, project: str, name: str, at: datetime) -> Version:
     """A new version, not released."""
     number = max((int(one.body["id"]) for one in site.versions), default=0) + 1
-    made = Version(project, millis(at), a_version(number, name, _known(site, project)))
+    home = _known(site, project)
+    made = Version(home["key"], millis(at), a_version(number, name, home))
     site.add(versions=[made])
     return made
 
@@ -147,6 +148,18 @@ def rename_field(site: Site, field: str, name: str) -> None:
     site.renew()
 
 
+def rename_project(site: Site, old: str, new: str) -> None:
+    """A project gets another key, at once, and no issue's `updated` moves; the old keys still lead there."""
+    site.rename_project(old, new)
+
+
+def forget_project_key(site: Site, old: str) -> None:
+    """A project's former key leads nowhere any more."""
+    del site.former_projects[old]
+    site.keys = {key: number for key, number in site.keys.items() if not key.startswith(f"{old}-")}
+    site.renew()
+
+
 def lose_project(site: Site, project: str) -> None:
     """The readers lose the permission to browse a project, at once."""
     site.closed_projects.add(project)
@@ -180,7 +193,9 @@ def _status(site: Site, name: str) -> Json:
 
 
 def _known(site: Site, project: str) -> Json:
-    return next(one for one in site.catalogue.projects if one["key"] == project)
+    """The project of a key, a former one too, whether its readers may see it or not."""
+    number = site.former_projects.get(project)
+    return next(one for one in site.catalogue.projects if one["key"] == project or one["id"] == number)
 
 
 def _free_key(site: Site, project: str) -> str:

@@ -246,6 +246,8 @@ class _Terms:
             for entry in known
             if text in (str(entry["id"]), str(entry.get("key", "")).lower(), entry["name"].lower())
         }
+        if kind == "project" and not ids:
+            ids = {number for key, number in self.site.former_projects.items() if text == key.lower()}
         if not ids and self.asker.is_strict:
             raise JqlError(f"The value '{value.text}' does not exist for the field '{clause.field}'.")
         return ids

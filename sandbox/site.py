@@ -154,6 +154,7 @@ class Site:
 
     `indexed` is what search sees; the same issues, or copies of what they were `lag` milliseconds ago.
     `strays` are issues of which only the histories were recorded, `notes` say what of a recording is not served.
+    `former_projects` is the old key of a renamed project → its id.
     `history_fields`: the ids of the fields that a recorded item without a `fieldId` may mean, by (fieldtype, name).
     """
 
@@ -169,6 +170,7 @@ class Site:
     notes: list[str] = field(default_factory=list)
     history_fields: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     closed_projects: set[str] = field(default_factory=set)
+    former_projects: dict[str, str] = field(default_factory=dict)
     bounds: Bounds = Bounds()
     takes_epoch: bool = True
     lag: int = 0
@@ -237,12 +239,26 @@ class Site:
 
     def project(self, number_or_key: str) -> Json | None:
         """The project of an id or key, ignoring case."""
-        wanted = number_or_key.upper()
+        wanted = self.former_projects.get(number_or_key.upper(), number_or_key.upper())
         return next((p for p in self.projects() if wanted in (p["id"], p["key"].upper())), None)
 
     def versions_of(self, project: Json) -> list[Json]:
         """The versions of a project that exist by now, in the order they were made."""
         return [v.body for v in self.versions if v.project == project["key"] and v.born <= self.now]
+
+    def rename_project(self, old: str, new: str) -> None:
+        """Give a project another key, and so its issues; ids and `updated` stay, and the old keys still lead there."""
+        before = next(project for project in self.catalogue.projects if project["key"] == old)
+        after = {**before, "key": new}
+        self.catalogue.projects[self.catalogue.projects.index(before)] = after
+        for issue in (*self.issues.values(), *self._index.values()):
+            _rename(issue, old, after)
+            self.keys[issue.key] = issue.id
+        for version in self.versions:
+            version.project = new if version.project == old else version.project
+        self.former_projects.pop(new, None)
+        self.former_projects[old] = after["id"]
+        self.forget()
 
     def next_number(self) -> int:
         """A number never given before on this site, rising."""
@@ -321,6 +337,21 @@ class Site:
         for issue in self.issues.values():
             if issue.cache and _mentions(issue, version):
                 issue.cache.clear()
+
+
+def _rename(issue: Issue, old: str, project: Json) -> None:
+    """Give an issue the new key of its project, now and in what is still to come."""
+
+    def renamed(name: str, value: Any) -> Any:
+        if name == "key":
+            return f"{project['key']}-{value.removeprefix(f'{old}-')}" if value.startswith(f"{old}-") else value
+        return project if name == "project" and value["key"] == old else value
+
+    issue.key = renamed("key", issue.key)
+    issue.fields["project"] = renamed("project", issue.fields["project"])
+    issue.events = [
+        replace(event, sets=tuple((name, renamed(name, value)) for name, value in event.sets)) for event in issue.events
+    ]
 
 
 def _mentions(issue: Issue, version: Version) -> bool:

@@ -325,7 +325,7 @@ def _changed(fetch: Fetch, until: float) -> None:
     since = datetime.fromisoformat(fetch.cursor["watermark"]) - timedelta(minutes=fetch.connection.overlap_minutes)
     page = _listed(fetch, lambda position: fetch.reader.changed(fetch.profile.jql, since, position), dated=True)
     stored = _standing(fetch, page)
-    differing = [key for key, updated in page.updates.items() if key not in stored or stored[key].updated != updated]
+    differing = [issue_id for issue_id in page.updates if _is_changed(issue_id, page, stored)]
     waiting = list(dict.fromkeys([*fetch.cursor.get("waiting", ()), *differing]))
     moved = _next(page, "changed", "census") | _newest(fetch, page.updates.values())
     whole = len(waiting) // fetch.batch * fetch.batch if page.after else len(waiting)
@@ -387,7 +387,17 @@ def _is_wanted(fetch: Fetch, issue_id: str, page: Listing, stored: Mapping[str, 
     known = stored.get(issue_id)
     if known is None or (fetch.full and known.mark != fetch.run.run_id):
         return True
-    return fetch.reader.lists_updates and known.updated != page.updates[issue_id]
+    if fetch.reader.lists_updates:
+        return _is_changed(issue_id, page, stored)
+    return page.keys.get(issue_id, known.key) != known.key
+
+
+def _is_changed(issue_id: str, page: Listing, stored: Mapping[str, store.Standing]) -> bool:
+    """Whether a listed issue is new, was updated, or has another key: renaming a project touches no issue."""
+    known = stored.get(issue_id)
+    if known is None or known.updated != page.updates[issue_id]:
+        return True
+    return page.keys.get(issue_id, known.key) != known.key
 
 
 def _next(page: Listing, stage: str, following: str) -> Cursor:
@@ -564,10 +574,10 @@ def _lists(fetch: Fetch, _until: float) -> None:
     """Statuses and versions as they are now, and the Cache Metadata: with this the fetch is complete."""
     profile, request_id = fetch.run.profile, fetch.cursor["request_id"]
     with fetch.current.reads() as session:
-        projects = store.projects(session, profile) if _needs_versions(fetch.profile) else []
+        projects = store.known_projects(session, profile) if _needs_versions(fetch.profile) else {}
     asked: list[Callable[[], list[Any]]] = [
         fetch.reader.statuses,
-        *(partial(fetch.reader.versions, project) for project in projects),
+        *(partial(fetch.reader.versions, project, key) for project, key in projects.items()),
     ]
     statuses, *found = parallel(lambda ask: ask(), asked, fetch.connection.concurrency)
 

@@ -27,6 +27,7 @@ _COLUMNS: Final = (
     "type",
     "hierarchy_level",
     "subtask",
+    "project_id",
     "status_id",
     "created",
     "updated",
@@ -55,11 +56,12 @@ def differences(session: Session, profile: str, issues: Sequence[Issue], waterma
     """Those of the issues, as Jira has them now, whose copy differs though no change explains it.
 
     A change explains it where ``updated`` differs and is not before the watermark (ISO 8601); before it, the fetch that
-    set it should have found it, as it should have an issue that is not stored, or gone.
+    set it should have found it, as it should have an issue that is not stored, or gone. Another key is a change too:
+    every fetch compares keys.
     """
     stored = store.standing_issues(session, profile, [issue.issue_id for issue in issues])
     known = [issue for issue in issues if issue.issue_id in stored]
-    plain = (issue for issue in known if not _explained(issue, stored[issue.issue_id].updated, watermark))
+    plain = (issue for issue in known if not _explained(issue, stored[issue.issue_id], watermark))
     same = {issue.issue_id: issue for issue in plain}
     hashes = {issue_id: issue.content_hash() for issue_id, issue in same.items()}
     odd = [key for key in same if stored[key].content_hash != hashes[key]]
@@ -71,8 +73,8 @@ def differences(session: Session, profile: str, issues: Sequence[Issue], waterma
     ]
 
 
-def _explained(issue: Issue, updated: datetime, watermark: str) -> bool:
-    return issue.updated != updated and iso(issue.updated) >= watermark
+def _explained(issue: Issue, stored: store.Standing, watermark: str) -> bool:
+    return issue.key != stored.key or (issue.updated != stored.updated and iso(issue.updated) >= watermark)
 
 
 def gone(session: Session, profile: str, mark: str) -> list[Difference]:

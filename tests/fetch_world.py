@@ -186,6 +186,16 @@ def open_world(
         current.close()
 
 
+def fresh_copy(world: World, folder: Path, redis_url: str) -> Mapping[str, Any]:
+    """Return what a full fetch of the same Jira leaves in an empty database."""
+    folder.mkdir(exist_ok=True)
+    url = f"sqlite:///{folder / 'fresh.db'}"
+    with open_world(folder, url, redis_url, jira=world.jira) as other:
+        other.current.settings = replace(world.current.settings, database_url=url)
+        other.fetch()
+        return other.copy()
+
+
 def mounted(jira: Jira, before: Callable[[], None]) -> requests.Session:
     """A session whose only way leads to this Jira."""
     session = open_session(4)

@@ -18,18 +18,22 @@ from models.tables import IssueRow, StatusRow
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is known of a stored issue before it is read again: Jira's ``updated``, and the mark of the last census."""
+    """What is known of a stored issue before it is read again.
+
+    Jira's ``updated`` and key, the mark of the last census, and the hash of the content.
+    """
 
     updated: datetime
     mark: str | None
     content_hash: str
+    key: str
 
 
 def standing_issues(session: Session, profile: str, ids: Sequence[str]) -> dict[str, Standing]:
     """Those of the ids that are stored and not gone."""
-    query = select(IssueRow.issue_id, IssueRow.updated, IssueRow.census, IssueRow.content_hash)
+    query = select(IssueRow.issue_id, IssueRow.updated, IssueRow.census, IssueRow.content_hash, IssueRow.key)
     rows = session.execute(query.where(*_present(profile), among(session, IssueRow.issue_id, ids)))
-    return {issue_id: Standing(updated, mark, known) for issue_id, updated, mark, known in rows}
+    return {issue_id: Standing(*others) for issue_id, *others in rows}
 
 
 def mark_issues(session: Session, profile: str, ids: Sequence[str], mark: str) -> None:

@@ -25,11 +25,11 @@ _OWN: Final = (
     "resolved",
     "summary",
 )
-_TYPE: Final = ("hierarchy_level", "subtask")
+_LATER: Final = ("hierarchy_level", "subtask", "project_id")
 _ISSUES: Final = IssueRow.__table__.c
 _CHANGES: Final = TransitionRow.__table__.c
 # In the order of the records' fields, which they are made from.
-_ISSUE: Final = [_ISSUES[name] for name in (*_OWN, "fields", *_TYPE)]
+_ISSUE: Final = [_ISSUES[name] for name in (*_OWN, "fields", *_LATER)]
 _CHANGE: Final = [
     _CHANGES[name]
     for name in ("at", "history_id", "position", "field", "history_id", "from_id", "from_name", "to_id", "to_name")
@@ -83,13 +83,25 @@ def projects(session: Session, profile: str) -> list[str]:
     return sorted(session.scalars(query.distinct()))
 
 
+def known_projects(session: Session, profile: str) -> dict[str, str]:
+    """Return what names each project of the present issues to Jira (its id, else its key) → its key.
+
+    Where the issues of a project disagree about its key, that of most of them counts: a rename was read in part.
+    """
+    columns = (IssueRow.project_id, IssueRow.project)
+    query = select(*columns).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None)).group_by(*columns)
+    rows = session.execute(query.order_by(func.count(), IssueRow.project)).all()
+    by_id = {number: key for number, key in rows if number is not None}
+    return by_id | {key: key for number, key in rows if number is None and key not in by_id.values()}
+
+
 def load_issues(session: Session, profile: str, ids: Sequence[str]) -> list[Issue]:
     """Issues with their histories, in the order of the ids; ids that are not stored are left out."""
     histories = load_histories(session, profile, ids)
     query = select(*_ISSUE).where(_ISSUES.profile == profile, among(session, _ISSUES.issue_id, ids))
     found: dict[str, Issue] = {}
     for row in session.execute(query).all():
-        values: tuple[Any, ...] = (*row[:-2], histories.get(row[0], ()), {}, *row[-2:])
+        values: tuple[Any, ...] = (*row[: -len(_LATER)], histories.get(row[0], ()), {}, *row[-len(_LATER) :])
         found[row[0]] = Issue(*values)
     return [found[issue_id] for issue_id in ids if issue_id in found]
 
@@ -113,7 +125,7 @@ def issue_hashes(session: Session, profile: str) -> dict[str, str]:
 
 
 def _issue_row(profile: str, issue: Issue, content_hash: str) -> Row:
-    row: Row = {name: getattr(issue, name) for name in (*_OWN, *_TYPE)}
+    row: Row = {name: getattr(issue, name) for name in (*_OWN, *_LATER)}
     marks = {"gone_at": None, "gone_reason": None, "facts_hash": None}
     return row | marks | {"profile": profile, "content_hash": content_hash, "fields": dict(issue.fields)}
 

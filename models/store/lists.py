@@ -20,8 +20,9 @@ def load_statuses(session: Session, profile: str) -> list[Status]:
 
 
 def save_versions(session: Session, profile: str, versions: Sequence[Version]) -> None:
-    """Replace the profile's versions."""
-    replace_all(session, VersionRow, profile, [row_of(version) for version in versions])
+    """Replace the profile's versions, each stored once by its id."""
+    by_id = {version.version_id: version for version in versions}
+    replace_all(session, VersionRow, profile, [row_of(version) for version in by_id.values()])
 
 
 def load_versions(session: Session, profile: str) -> list[Version]:

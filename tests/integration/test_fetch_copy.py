@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from fetch_world import NAME, KilledError, World, open_world
+from fetch_world import NAME, KilledError, World, fresh_copy, open_world
 from sqlalchemy import text
 
 from models import store
@@ -30,16 +30,6 @@ def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -
     """A Jira of some sixty issues and an empty copy."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
         yield found
-
-
-def fresh_copy(world: World, folder: Path, redis_url: str) -> object:
-    """What a full fetch of the same Jira leaves in an empty database."""
-    folder.mkdir(exist_ok=True)
-    url = f"sqlite:///{folder / 'fresh.db'}"
-    with open_world(folder, url, redis_url, jira=world.jira) as other:
-        other.current.settings = replace(world.current.settings, database_url=url)
-        other.fetch()
-        return other.copy()
 
 
 def test_a_full_fetch_stores_every_issue_jira_shows(world: World) -> None:

@@ -223,6 +223,13 @@ class LivingCopy(RuleBasedStateMachine):
         living.move(self.site, self._some(number), project, self._now())
         self._happens()
 
+    @rule(key=st.sampled_from(["PAY", "BILL", "CASH"]))
+    def rename_project(self, key: str) -> None:
+        """A project's key changes; no issue's ``updated`` does."""
+        now = next(project["key"] for project in self.site.catalogue.projects if project["id"] == catalogue.PAY["id"])
+        if key != now:
+            living.rename_project(self.site, now, key)
+
     @rule(number=pick)
     def migrate_silently(self, number: int) -> None:
         """An open issue gets another status and a history, and ``updated`` stays."""

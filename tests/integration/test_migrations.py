@@ -124,9 +124,9 @@ def test_a_database_of_the_first_schema_keeps_its_rows(empty: Engine) -> None:
         connection.execute(text(row), at)
     assert migrate(empty) == ("0001", newest_revision())
     with empty.begin() as connection:
-        found = connection.execute(text("SELECT key, hierarchy_level, subtask FROM issues")).one()
+        found = connection.execute(text("SELECT key, hierarchy_level, subtask, project_id FROM issues")).one()
         connection.execute(text("UPDATE issues SET hierarchy_level = 1, subtask = false"))
-    assert tuple(found) == ("P-1", None, None)
+    assert tuple(found) == ("P-1", None, None, None)
     _downgrade(empty, "0001")
     with empty.begin() as connection:
         assert connection.scalar(text("SELECT key FROM issues")) == "P-1"

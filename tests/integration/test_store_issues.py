@@ -150,8 +150,8 @@ def test_marks_tell_what_a_census_listed(sessions: Sessions) -> None:
         assert store.unmarked_issues(session, PROFILE, ("run-2", "run-2 moved"), 9) == ["2", "4"]
         assert store.unmarked_issues(session, PROFILE, ("run-2",), 1) == ["2"]
         assert store.standing_issues(session, PROFILE, ["1", "4", "404"]) == {
-            "1": store.Standing(after(1), "run-2", issue(1).content_hash()),
-            "4": store.Standing(after(1), None, issue(4).content_hash()),
+            "1": store.Standing(after(1), "run-2", issue(1).content_hash(), "PAY-1"),
+            "4": store.Standing(after(1), None, issue(4).content_hash(), "PAY-4"),
         }
 
 

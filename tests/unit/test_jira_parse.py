@@ -185,6 +185,7 @@ def test_an_issue_has_what_the_metrics_read() -> None:
             "customfield_1": 3.0,
             "customfield_2": "2026-03-02T09:00:00.000+0100",
         },
+        project_id="1",
     )
 
 

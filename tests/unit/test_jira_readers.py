@@ -493,10 +493,10 @@ def test_fields_statuses_and_versions_are_one_request_each(jira: Jira) -> None:
     found = reader_of(jira)
     assert "Story point estimate" in {each.name for each in found.fields()}
     assert {each.category for each in found.statuses()} == {"new", "indeterminate", "done"}
-    assert {each.project for each in found.versions("PAY")} == {"PAY"}
+    assert {each.project for each in found.versions("10000", "PAY")} == {"PAY"}
     assert len(jira.log) == 3
     with pytest.raises(MissingError, match="No project could be found"):
-        found.versions("GONE")
+        found.versions("GONE", "GONE")
 
 
 @pytest.mark.parametrize("body", [{}, None, [{"name": "without an id"}], [5]])

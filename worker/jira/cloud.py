@@ -53,8 +53,8 @@ class Cloud:
         return rows(self._client.get(f"{API}/status"), parse.status, "statuses")
 
     def census(self, jql: str, position: str | None) -> Listing:
-        """A page of up to 5,000 ids."""
-        return self._search(combined(jql), ["id"], IDS_PAGE, position)
+        """Return a page of up to 5,000 ids and keys; with any other field a page would hold 100."""
+        return self._search(combined(jql), ["key"], IDS_PAGE, position)
 
     def changed(self, jql: str, since: datetime, position: str | None) -> Listing:
         """A page of up to 100 (id, updated), oldest change first."""
@@ -84,9 +84,9 @@ class Cloud:
         pages = parallel(lambda some: self._matching(jql, some), chunks(ids, MATCHING_IDS), self._workers)
         return {issue_id for page in pages for issue_id in page}
 
-    def versions(self, project: str) -> list[Version]:
+    def versions(self, project: str, key: str) -> list[Version]:
         """All versions of a project: one request."""
-        return read_versions(self._client, API, project)
+        return read_versions(self._client, API, project, key)
 
     def zone(self) -> str:
         """One request, none for the anonymous."""
@@ -97,7 +97,7 @@ class Cloud:
         page = self._client.post(f"{API}/search/jql", body | ({"nextPageToken": position} if position else {}))
         found = required(page, "issues", list)
         token = next_token(page, {position or ""}, empty=not found)
-        return Listing(dict(rows(found, read_update, "issues")), token)
+        return Listing(dict(rows(found, read_update, "issues")), token, read_keys(found))
 
     def _matching(self, jql: str, ids: Sequence[str]) -> Mapping[str, Any]:
         try:
@@ -179,10 +179,10 @@ class Cloud:
                 raise RetryableError(f"Jira sent an empty changelog page at {len(found)} of {page['total']}")
 
 
-def read_versions(client: Client, api: str, project: str) -> list[Version]:
-    """The versions of a project, a plain list on both flavours."""
+def read_versions(client: Client, api: str, project: str, key: str) -> list[Version]:
+    """Return the versions of a project, a plain list on both flavours."""
     path = f"{api}/project/{quote(project, safe='')}/versions"
-    return rows(client.get(path), lambda each: parse.version(each, project), "versions")
+    return rows(client.get(path), lambda each: parse.version(each, key), "versions")
 
 
 def read_zone(client: Client, api: str) -> str:
@@ -223,3 +223,9 @@ def read_update(raw: Mapping[str, Any]) -> tuple[str, datetime | None]:
         return str(raw["id"]), None if value is None else parse.moment(value)
     except ValueError:
         return str(raw["id"]), None
+
+
+def read_keys(listed: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return id → key of listed issues, those without a key left out."""
+    keys = ((str(raw["id"]), parse.text(raw.get("key"))) for raw in listed)
+    return {issue_id: key for issue_id, key in keys if key}

@@ -14,7 +14,7 @@ from worker.errors import FatalError, RetryableError
 from worker.jira import jql as language
 from worker.jira import parse
 from worker.jira.client import Client
-from worker.jira.cloud import build, read_update, read_versions, read_zone
+from worker.jira.cloud import build, read_keys, read_update, read_versions, read_zone
 from worker.jira.jql import combined
 from worker.jira.pages import next_start, required, rows
 from worker.jira.reader import INCOMPLETE, Batch, Listing, chunks, parallel
@@ -71,10 +71,11 @@ class DataCenter:
         page = self._search(combined(jql, beyond, ORDER), SHORT, self._page, start)
         found = required(page, "issues", list)
         updates = dict(rows(found, read_update, "issues"))
+        keys = read_keys(found)
         after = next_start(page, start, len(found))
         if after is None or after + self._page <= self._wall:
-            return Listing(updates, None if after is None else [since, after])
-        return Listing(updates, [_beyond(found[-1], since), 0])
+            return Listing(updates, None if after is None else [since, after], keys)
+        return Listing(updates, [_beyond(found[-1], since), 0], keys)
 
     def changed(self, jql: str, since: datetime, position: Any | None) -> Listing:
         """Never asked: the census of Data Center tells ``updated`` of every issue."""
@@ -109,9 +110,9 @@ class DataCenter:
         pages = parallel(lambda some: self._by_id(some, ["updated"], jql=jql), chunks(ids, LOOK_PAGE), self._workers)
         return {issue_id for page in pages for issue_id in page}
 
-    def versions(self, project: str) -> list[Version]:
+    def versions(self, project: str, key: str) -> list[Version]:
         """All versions of a project: one request."""
-        return read_versions(self._client, API, project)
+        return read_versions(self._client, API, project, key)
 
     def zone(self) -> str:
         """One request, none for the anonymous."""

@@ -136,11 +136,11 @@ def issue(raw: Mapping[str, Any], wanted: Wanted, histories: Iterable[Any]) -> I
     found = raw["fields"]
     changes, findings = transitions(histories, wanted)
     resolved = found.get("resolutiondate")
-    key = _required(raw["key"])
+    key, project = _required(raw["key"]), found.get("project") or {}
     return Issue(
         issue_id=_identity(raw["id"]),
         key=key,
-        project=text((found.get("project") or {}).get("key")) or key.rpartition("-")[0],
+        project=text(project.get("key")) or key.rpartition("-")[0],
         type=_required(found["issuetype"]["name"]),
         status_id=str(found["status"]["id"]),
         created=moment(found["created"]),
@@ -153,6 +153,7 @@ def issue(raw: Mapping[str, Any], wanted: Wanted, histories: Iterable[Any]) -> I
         findings=findings,
         hierarchy_level=_level(found["issuetype"]) if wanted.levels else None,
         subtask=_flag(found["issuetype"].get("subtask")),
+        project_id=text(project.get("id")),
     )
 
 

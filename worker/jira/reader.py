@@ -28,10 +28,14 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A page of a list: id → ``updated`` (None where it was not asked for or cannot be read), and where to go on."""
+    """A page of a list: id → ``updated`` (None where it was not asked for or cannot be read), and where to go on.
+
+    ``keys``: id → key, where Jira sent one. A project's key may change, and ``updated`` stays.
+    """
 
     updates: Mapping[str, datetime | None]
     after: Any | None
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +76,8 @@ class Reader(Protocol):
     def matching(self, jql: str, ids: Sequence[str]) -> set[str]:
         """Which of these ids, all of them visible, the JQL finds."""
 
-    def versions(self, project: str) -> list[Version]:
-        """The versions of a project."""
+    def versions(self, project: str, key: str) -> list[Version]:
+        """Return the versions of a project, asked for by its id (or key); they are those of ``key``."""
 
     def zone(self) -> str:
         """The account's time zone, in which JQL's dates are read; empty where it cannot be known."""

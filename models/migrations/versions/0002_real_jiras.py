@@ -15,9 +15,11 @@ def upgrade() -> None:
         batch_op.alter_column("failed", existing_type=sa.Boolean(), nullable=True, server_default=None)
     op.add_column("issues", sa.Column("hierarchy_level", sa.Integer(), nullable=True))
     op.add_column("issues", sa.Column("subtask", sa.Boolean(), nullable=True))
+    op.add_column("issues", sa.Column("project_id", sa.Text(), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("issues", "project_id")
     op.drop_column("issues", "subtask")
     op.drop_column("issues", "hierarchy_level")
     op.execute("UPDATE deployments SET failed = false WHERE failed IS NULL")

@@ -1,0 +1,95 @@
+"""Identity: ids stay when keys change, so a renamed project is read again and its versions are stored once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fetch_world import NAME, World, fresh_copy, open_world
+from sqlalchemy import text
+
+from models import store
+from sandbox import living
+from sandbox.shapes import Flavour
+from tasks import fetch
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
+    """A Jira of some sixty issues, a copy of which was fetched."""
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
+        opened.fetch()
+        yield opened
+
+
+def _of_project(world: World, project: str) -> list[str]:
+    return [issue.key for issue in world.copy()["issues"] if issue.project == project]
+
+
+def test_a_renamed_project_is_read_again_under_its_new_key(world: World, tmp_path: Path, redis_url: str) -> None:
+    """Ids and ``updated`` stand still; each issue is read once, and the copy is what a full fetch would make."""
+    renamed = len(_of_project(world, "PAY"))
+    living.rename_project(world.jira.site, "PAY", "BILL")
+    operation = world.fetch()
+    assert (operation.kind, operation.issues_changed, operation.issues_gone) == ("incremental", renamed, 0)
+    assert operation.data_volume_fetched == renamed
+    assert _of_project(world, "PAY") == []
+    assert all(key.startswith("BILL-") for key in _of_project(world, "BILL"))
+    assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
+    assert world.fetch().data_volume_fetched == 0
+
+
+def test_the_key_of_a_listed_issue_costs_no_request(world: World) -> None:
+    """A census page carries it; on Cloud no other field is asked for, or a page would hold 100 issues."""
+    asked = [seen.asked["fields"] for seen in world.jira.log if "search" in seen.door and "expand" not in seen.asked]
+    assert asked == [["key"] if world.jira.site.flavour == "cloud" else ["created", "updated"]]
+
+
+def test_the_versions_of_a_renamed_project_are_stored_once_though_an_issue_has_the_old_key(world: World) -> None:
+    """The project is asked by its id, whatever keys its issues are stored under."""
+    before = {version.version_id for version in world.copy()["versions"]}
+    living.rename_project(world.jira.site, "PAY", "BILL")
+    run = world.request()
+    while world.latest(run).cursor.get("stage") != "lists":
+        fetch.work(world.current, world.latest(run), seconds=0)
+    with world.current.sessions.begin() as session:  # as if Jira could not answer for this one issue
+        some = "SELECT max(issue_id) FROM issues WHERE project = 'BILL'"
+        session.execute(text(f"UPDATE issues SET key = 'PAY-1', project = 'PAY' WHERE issue_id = ({some})"))  # noqa: S608 - constant
+        assert store.known_projects(session, NAME)["10000"] == "BILL"
+    assert fetch.work(world.current, world.latest(run)) == "facts"
+    world.end(run)
+    assert len(_of_project(world, "PAY")) == 1
+    versions = world.copy()["versions"]
+    assert sorted(version.version_id for version in versions) == sorted(before)
+    asked = [seen.asked for seen in world.jira.log if "versions" in seen.door]
+    assert len(asked) == 2
+
+
+def test_a_former_key_that_is_forgotten_is_no_reason_to_fail(world: World, tmp_path: Path, redis_url: str) -> None:
+    """Jira answers 404 to the old key; nothing asks for it."""
+    world.profile(jql="project in (10000, 10001)")
+    living.rename_project(world.jira.site, "PAY", "BILL")
+    living.forget_project_key(world.jira.site, "PAY")
+    world.fetch()
+    assert {seen.status for seen in world.jira.log} == {200}
+    assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
+
+
+def test_a_rename_is_no_difference_of_the_copy(world: World) -> None:
+    """``--verify`` names what no fetch would have found; keys every fetch compares."""
+    living.rename_project(world.jira.site, "PAY", "BILL")
+    run = world.request(verify=True)
+    assert fetch.work(world.current, run) == "facts"
+    assert world.latest(run).cursor["differ"] == 0
+    assert _of_project(world, "PAY") == []
+
+
+def test_the_key_that_most_issues_of_a_project_have_is_its_key(world: World) -> None:
+    """An issue without a project's id, as an older copy has them, is asked by the key where no id has it."""
+    with world.current.sessions.begin() as session:
+        session.execute(text("UPDATE issues SET project = 'OLD' WHERE key = 'PAY-1'"))
+        session.execute(text("UPDATE issues SET project_id = NULL WHERE key = 'PAY-2'"))
+        assert store.known_projects(session, NAME) == {"10000": "PAY", "10001": "OPS"}
+        session.execute(text("UPDATE issues SET project_id = NULL WHERE project = 'OPS'"))
+        assert store.known_projects(session, NAME) == {"10000": "PAY", "OPS": "OPS"}
