@@ -33,7 +33,7 @@ def standing_issues(session: Session, profile: str, ids: Sequence[str]) -> dict[
     """Those of the ids that are stored and not gone."""
     query = select(IssueRow.issue_id, IssueRow.updated, IssueRow.census, IssueRow.content_hash, IssueRow.key)
     rows = session.execute(query.where(*_present(profile), among(session, IssueRow.issue_id, ids)))
-    return {issue_id: Standing(*others) for issue_id, *others in rows}
+    return {issue_id: Standing(at, mark, known, key) for issue_id, at, mark, known, key in rows}
 
 
 def mark_issues(session: Session, profile: str, ids: Sequence[str], mark: str) -> None:
