@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from console import evidence, reading
 from console.evidence import OF_DEPLOYMENTS, Question, Traced
 from console.render import NOTHING, Column, Row, Sheet, moment, number, unit
+from console.results import few
 from models.metrics.calculate import Explanation
 from models.metrics.contributions import Contribution
 from models.metrics.evidence import Evidence
@@ -49,6 +50,7 @@ _NAMES: Final = (
     "instants",
     "category",
     "stage",
+    "points",
     "deployment",
     "set_by",
     "stays",
@@ -153,6 +155,7 @@ def _row(view: View, part: Contribution, traced: Traced) -> dict[str, Any]:
         "instants": {name: instant(at) for name, at in part.instants},
         "category": part.category or None,
         "stage": part.stage or None,
+        "points": part.points if _has_points(view) else None,
         "deployment": part.via or None,
         "set_by": {name: _told(found) for name, found in traced.set_by.items()},
         "stays": [{**asdict(stay), "at": instant(stay.at), "until": instant(stay.until)} for stay in traced.stays],
@@ -225,9 +228,22 @@ def _lines(view: View) -> tuple[str, ...]:
     return (
         f"{value}; {coverage}as of {moment(view.as_of, view.zone)}",
         adds_up(view),
+        *_without_points(view),
         *(("Note: " + view.warning,) if view.warning else ()),
         *view.notes,
     )
+
+
+def _has_points(view: View) -> bool:
+    return view.metric == "flow_velocity" and "points" in view.question.context.rules.fields
+
+
+def _without_points(view: View) -> tuple[str, ...]:
+    """Return a sentence that names the items which add no points, where the profile maps some."""
+    keys = [part.key for part in view.found.used if part.points is None] if _has_points(view) else []
+    if not keys:
+        return ()
+    return (f"{len(keys):,} of {len(view.found.used):,} delivered items have no points: {few(keys)}.",)
 
 
 def _list(view: View, rows: Sequence[Row], limit: int | None, what: str, notes: tuple[str, ...]) -> Sheet:
@@ -282,6 +298,8 @@ def _columns(view: View, rows: Sequence[Row]) -> tuple[Column, ...]:
     columns.append(Column(_PARTS_ARE[view.metric], lambda row: number(row["contribution"]), right=True, keep=True))
     if view.metric == "flow_efficiency":
         columns.append(Column("of h", lambda row: number(row["out_of"]), right=True, keep=True))
+    if _has_points(view):
+        columns.append(Column("points", lambda row: number(row["points"]), right=True, keep=True))
     names = ("category", "stage") if view.metric in _BY_CATEGORY else ()
     columns += [_optional(name, _BELOW.get(name)) for name in names if any(row[name] for row in rows)]
     if any(row["reason"] for row in rows):

@@ -514,6 +514,7 @@ class Naive:
         details = {
             "count": len(items),
             "points": float(sum(numbers)) if "points" in self.rules.fields else None,
+            "without_points": len(items) - len(numbers) if "points" in self.rules.fields else None,
             "by_category": self.by_category(items),
         }
         return len(items) / (span.days / 7), len(items), exclusions, details

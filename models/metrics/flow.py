@@ -35,12 +35,14 @@ def flow_velocity(used: Contributions, window: Window, snapshot: Snapshot) -> Fi
     """Delivered items per week.
 
     - Counts over the window's true length; none is a true 0.
-    - Points: the sum over the items that have a number of them; None where the profile maps none.
+    - Points: the sum over the items that have a number of them, and how many have none; None where the profile maps
+      none.
     """
-    points = math.fsum(used.points[~np.isnan(used.points)].tolist())
+    is_without, is_mapped = np.isnan(used.points), "points" in snapshot.rules.fields
     details = {
         "count": len(used),
-        "points": points if "points" in snapshot.rules.fields else None,
+        "points": math.fsum(used.points[~is_without].tolist()) if is_mapped else None,
+        "without_points": int(is_without.sum()) if is_mapped else None,
         "by_category": _by_category(used),
     }
     return len(used) * WEEK / (window.effective_end - window.start), details

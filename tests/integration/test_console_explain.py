@@ -98,6 +98,20 @@ def test_left_out_issues_are_listed_with_their_reason(strict: Path) -> None:
     assert "not delivered" in said
 
 
+def test_the_items_without_points_are_named(folder: Path) -> None:
+    """The sum alone looks like a whole one; the details count them, explain lists them."""
+    told = world.say(folder, "explain", "payments", "flow_velocity", "--format", "json").json
+    details = told["result"][0]["details"]
+    keys = [part["key"] for part in told["used"] if part["points"] is None]
+    assert len(keys) == details["without_points"] > 0
+    assert sum(part["points"] for part in told["used"] if part["points"] is not None) == details["points"] > 0
+    said = " ".join(world.say(folder, "explain", "payments", "flow_velocity", columns=160).out.split())
+    assert f"{len(keys)} of {len(told['used'])} delivered items have no points: {keys[0]}" in said
+    others = world.say(folder, "explain", "payments", "flow_time", "--format", "json").json["used"]
+    assert {part["points"] for part in others} == {None}
+    assert "no points" not in world.say(folder, "explain", "payments", "flow_time").out
+
+
 def test_a_number_that_is_not_there_is_explained_too(strict: Path) -> None:
     """No value: the message in its place."""
     (result,) = world.say(strict, "explain", "payments", "flow_time", "--format", "json").json["result"]

@@ -1,5 +1,7 @@
 """The five Flow metrics: what counts in which window, what is left out, and the figures beside each value."""
 
+from dataclasses import replace
+
 import pytest
 from metric_rows import REVIEW_WAITS, issue, measure
 
@@ -25,6 +27,7 @@ def test_flow_velocity_is_delivered_items_per_week() -> None:
     assert found.details == {
         "count": 3,
         "points": 8.3,
+        "without_points": 1,
         "by_category": NONE | {"feature": 1, "defect": 1, "unmapped": 1},
     }
 
@@ -40,11 +43,28 @@ def test_an_item_whose_points_are_no_number_still_counts(points: object) -> None
     """One bad field costs its points, not the item."""
     found = measure("flow_velocity", OCTOBER, done(1, cf=points), done(2, cf=2))
     assert (found.details["count"], found.details["points"], found.exclusions) == (2, 2.0, {})
+    assert found.details["without_points"] == 1
+
+
+def test_an_estimate_of_nothing_is_an_estimate() -> None:
+    """0 points are points; an empty field, also an empty list, is none."""
+    items = (done(1, cf=0), done(2, cf=None), done(3, cf=[]), done(4, cf=""))
+    found = measure("flow_velocity", OCTOBER, *items)
+    assert (found.details["points"], found.details["without_points"]) == (0.0, 3)
+
+
+def test_points_of_two_kinds_of_projects_add_up() -> None:
+    """Each project has them in a field of its own; the first that is not empty counts."""
+    rules = replace(OCTOBER, fields={"points": ("cf", "cf_2")})
+    items = (done(1, cf=3, cf_2=None), done(2, cf=None, cf_2=5), done(3, cf=1, cf_2=8), done(4))
+    found = measure("flow_velocity", rules, *items)
+    assert (found.details["points"], found.details["without_points"]) == (9.0, 1)
 
 
 def test_points_are_unknown_where_the_profile_maps_none() -> None:
     """None, never 0."""
-    assert measure("flow_velocity", Rules(time_period_days=31), done(1, cf=3)).details["points"] is None
+    details = measure("flow_velocity", Rules(time_period_days=31), done(1, cf=3)).details
+    assert (details["points"], details["without_points"]) == (None, None)
 
 
 def test_the_sum_of_points_does_not_hang_on_the_order_of_rows() -> None:
