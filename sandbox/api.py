@@ -61,7 +61,7 @@ class Jira:
         now = self.clock()
         self.site.advance(millis(now))
         template, door, path = self._door(request)
-        fault = next((one for one in self.faults if one.strikes(template)), None)
+        fault = next((one for one in self.faults if one.strikes(template, lambda: _wanted(request, path))), None)
         refused = self.limit.refusal() if self.limit else None
         instead = refused or (fault.instead if fault else None)
         asked, answer = self._answer(request, door, path, instead)
@@ -130,6 +130,14 @@ def _secret(given: str) -> str | None:
         return base64.b64decode(value, validate=True).decode() if scheme.lower() == "basic" else None
     except (binascii.Error, UnicodeDecodeError):
         return None
+
+
+def _wanted(request: Request, path: Mapping[str, str]) -> Json:
+    """What a request names in its path, query and body; nothing where that cannot be read."""
+    try:
+        return {**path, **_arguments(request)}
+    except Refused:
+        return {**path}
 
 
 def _arguments(request: Request) -> Json:

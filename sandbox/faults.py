@@ -1,20 +1,28 @@
 """What goes wrong on demand: refusals, broken connections and bodies, slow answers, and a limit that is enforced.
 
+Some of it hangs on what is asked for: an issue that no answer can hold, a batch that is too large, a closed project.
+
 A test appends to `jira.faults` or sets `jira.limit`; nothing here happens by itself.
 """
 
 import json
 import math
+import re
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from sandbox.render import dumps
+from sandbox.shapes import Json
 from sandbox.wire import Response, refusal
 
 Damage = Callable[[Response], Response]
+When = Callable[[Json], bool]
+
+EVERY_TIME: Final = 1_000_000
+_IDS: Final = re.compile(r"\bid in \(([\d,]+)\)")
 
 _GATEWAY_TEXT: Final = b"<html><body><h1>Bad gateway</h1></body></html>"
 
@@ -23,7 +31,8 @@ _GATEWAY_TEXT: Final = b"<html><body><h1>Bad gateway</h1></body></html>"
 class Fault:
     """Damages answers of the doors whose template contains `door`: the first `after` are spared, then `times` hit.
 
-    `instead` answers in place of the Jira (nothing is read or changed there), `damage` works on its answer.
+    `instead` answers in place of the Jira (nothing is read or changed there), `damage` works on its answer. With `when`
+    only requests count whose path, query and body it accepts.
     """
 
     door: str = ""
@@ -32,10 +41,13 @@ class Fault:
     instead: Response | None = None
     damage: Damage | None = None
     hits: int = 0
+    when: When | None = None
 
-    def strikes(self, door: str) -> bool:
+    def strikes(self, door: str, asked: Callable[[], Json]) -> bool:
         """Whether this request is hit; counts it."""
         if self.door not in door or self.times <= self.hits:
+            return False
+        if self.when and not self.when(asked()):
             return False
         if self.after:
             self.after -= 1
@@ -118,7 +130,66 @@ def empty_page(*, door: str = "", times: int = 1, after: int = 0) -> Fault:
     return Fault(door, times, after, damage=lambda answer: _edited(answer, drain))
 
 
-def _edited(answer: Response, edit: Callable[[dict[str, object]], object]) -> Response:
+def asked_ids(asked: Json) -> list[str]:
+    """The issues that a request names by id: a batch, a search with `id in (…)`, the history of one."""
+    if "issueIdsOrKeys" in asked:
+        return [str(number) for number in asked["issueIdsOrKeys"]]
+    if "issue" in asked:
+        return [str(asked["issue"])]
+    found = _IDS.search(str(asked.get("jql", "")))
+    return found[1].split(",") if found else []
+
+
+def poisoned(*numbers: int, status: int = 500, door: str = "", times: int = EVERY_TIME) -> Fault:
+    """Issues that cannot be rendered: every answer to a request that names one of them is a server error."""
+    words = refusal(status, "Internal server error")
+    return Fault(door, times, instead=words, when=_names(numbers))
+
+
+def poisoned_cut(*numbers: int, door: str = "", times: int = EVERY_TIME) -> Fault:
+    """As `poisoned`, but the body of such an answer breaks off."""
+    half = cut()
+    return Fault(door, times, damage=half.damage, when=_names(numbers))
+
+
+def named_in_errors(*numbers: int, times: int = EVERY_TIME) -> Fault:
+    """The bulk fetch leaves these issues out and names them in `issueErrors`."""
+    left_out = {str(number) for number in numbers}
+
+    def name(body: Json) -> None:
+        present = [issue["id"] for issue in body["issues"] if issue["id"] in left_out]
+        body["issues"] = [issue for issue in body["issues"] if issue["id"] not in left_out]
+        words = "The issue could not be loaded because of a payload constraint."
+        body["issueErrors"] = [{"id": number, "errorMessage": words} for number in present]
+
+    return Fault("issue/bulkfetch", times, damage=lambda answer: _edited(answer, name), when=_names(numbers))
+
+
+def too_large(most: int, *, status: int = 413, door: str = "", times: int = EVERY_TIME) -> Fault:
+    """A gateway's limit: a request that names more than so many issues is refused."""
+    words = refusal(status, f"The payload exceeds the limit of {most} issues.")
+    return Fault(door, times, instead=words, when=lambda asked: len(asked_ids(asked)) > most)
+
+
+def closed_versions(*projects: str, status: int = 404, times: int = EVERY_TIME) -> Fault:
+    """The versions of these projects (by id or key) are refused: their issues are seen, and they are not."""
+    words = "No project could be found." if status == 404 else "You cannot view this project."  # noqa: PLR2004 - HTTP's
+    return Fault(
+        "/versions", times, instead=refusal(status, words), when=lambda asked: asked.get("project") in projects
+    )
+
+
+def contradicting_end(*, door: str = "", times: int = EVERY_TIME) -> Fault:
+    """Every page says that it is the last, and those before it carry a token all the same."""
+    return Fault(door, times, damage=lambda answer: _edited(answer, lambda body: body.update(isLast=True)))
+
+
+def _names(numbers: Iterable[int]) -> When:
+    wanted = {str(number) for number in numbers}
+    return lambda asked: not wanted.isdisjoint(asked_ids(asked))
+
+
+def _edited(answer: Response, edit: Callable[[Json], object]) -> Response:
     body = json.loads(answer.body)
     if answer.status != 200 or not isinstance(body, dict):  # noqa: PLR2004 - HTTP's OK
         return answer

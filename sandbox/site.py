@@ -154,7 +154,8 @@ class Site:
 
     `indexed` is what search sees; the same issues, or copies of what they were `lag` milliseconds ago.
     `strays` are issues of which only the histories were recorded, `notes` say what of a recording is not served.
-    `former_projects` is the old key of a renamed project → its id.
+    `former_projects` is the old key of a renamed project → its id. `veiled` are issues behind a security level that the
+    index counts, page by page, and nobody is shown.
     `history_fields`: the ids of the fields that a recorded item without a `fieldId` may mean, by (fieldtype, name).
     """
 
@@ -171,6 +172,7 @@ class Site:
     history_fields: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     closed_projects: set[str] = field(default_factory=set)
     former_projects: dict[str, str] = field(default_factory=dict)
+    veiled: set[int] = field(default_factory=set)
     bounds: Bounds = Bounds()
     takes_epoch: bool = True
     lag: int = 0
@@ -208,7 +210,7 @@ class Site:
     def renew(self) -> None:
         """Sort the index again and drop what was found in it; for every change `advance` does not see itself."""
         self.revision += 1
-        self.indexed = sorted((one for one in self._index.values() if self.is_shown(one)), key=attrgetter("id"))
+        self.indexed = sorted((one for one in self._index.values() if self._is_indexed(one)), key=attrgetter("id"))
         self.by_updated = sorted(self.indexed, key=attrgetter("updated", "id"))
 
     def forget(self) -> None:
@@ -225,6 +227,9 @@ class Site:
 
     def is_shown(self, issue: Issue) -> bool:
         """Whether the readers of this site may see an issue."""
+        return self._is_indexed(issue) and issue.id not in self.veiled
+
+    def _is_indexed(self, issue: Issue) -> bool:
         return issue.shown and issue.exists and issue.fields["project"]["key"] not in self.closed_projects
 
     def find(self, number_or_key: str) -> Issue | None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 
-from sandbox import faults
+from sandbox import faults, living
 from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira
 from sandbox.shapes import Flavour
@@ -164,3 +164,96 @@ def test_an_empty_bucket_names_the_time_until_there_is_room() -> None:
     assert limit.headers()["Retry-After"] == "7"
     now[0] = 10.0
     assert (limit.headers()["X-RateLimit-Remaining"], limit.headers()["Retry-After"]) == ("1", "0")
+
+
+# --- what hangs on what is asked for ---------------------------------------------------------------------------------
+
+BULK = "https://acme.example/rest/api/3/issue/bulkfetch"
+
+
+def read(session: requests.Session, *numbers: int) -> requests.Response:
+    """One bulk fetch of these issues."""
+    return session.post(BULK, json={"issueIdsOrKeys": list(map(str, numbers)), "fields": ["key"]}, timeout=5)
+
+
+def a_few(jira: Jira, session: requests.Session) -> list[int]:
+    """Ids of issues that are there."""
+    ask(session)
+    return [issue.id for issue in jira.site.indexed[:4]]
+
+
+def test_a_poisoned_issue_takes_every_batch_it_is_in_with_it(jira: Jira, session: requests.Session) -> None:
+    """The others come as soon as they are asked for without it."""
+    bad, *others = a_few(jira, session)
+    jira.faults.append(faults.poisoned(bad, door="bulkfetch"))
+    assert [read(session, bad, *others).status_code, read(session, bad).status_code] == [500, 500]
+    assert [issue["id"] for issue in read(session, *others).json()["issues"]] == list(map(str, others))
+    jira.faults[:] = [faults.poisoned_cut(bad)]
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        read(session, bad, *others)
+
+
+def test_an_issue_in_issue_errors_is_left_out_and_named(jira: Jira, session: requests.Session) -> None:
+    """With Jira's words."""
+    bad, *others = a_few(jira, session)
+    jira.faults.append(faults.named_in_errors(bad))
+    body = read(session, bad, *others).json()
+    assert [issue["id"] for issue in body["issues"]] == list(map(str, others))
+    assert [(each["id"], bool(each["errorMessage"])) for each in body["issueErrors"]] == [(str(bad), True)]
+    assert read(session, *others).json()["issueErrors"] == []
+
+
+def test_a_batch_beyond_the_limit_is_refused(jira: Jira, session: requests.Session) -> None:
+    """A search by ids counts as a batch."""
+    numbers = a_few(jira, session)
+    jira.faults.append(faults.too_large(2))
+    assert [read(session, *numbers[:count]).status_code for count in (1, 2, 3)] == [200, 200, 413]
+    assert ask(session, jql=f"id in ({','.join(map(str, numbers))})").status_code == 413
+
+
+def test_versions_are_refused_of_the_named_projects(jira: Jira, session: requests.Session) -> None:
+    """By id or key, as the path has it."""
+    jira.faults.append(faults.closed_versions("10000", status=403))
+    url = "https://acme.example/rest/api/3/project/{}/versions"
+    assert [session.get(url.format(name), timeout=5).status_code for name in ("10000", "10001", "PAY")] == [
+        403,
+        200,
+        200,
+    ]
+
+
+def test_veiled_issues_take_places_on_pages_and_are_not_shown(jira: Jira, session: requests.Session) -> None:
+    """A page of them alone is empty and has a token; Data Center counts them in its total."""
+    ask(session)
+    jira.site.veiled = {issue.id for issue in jira.site.indexed[:5]}
+    jira.site.renew()
+    page = ask(session).json()
+    assert (page["issues"], page["isLast"]) == ([], False)
+    assert len(ask(session, nextPageToken=page["nextPageToken"]).json()["issues"]) == 5
+    assert read(session, *jira.site.veiled).json()["issues"] == []
+
+
+def test_a_page_that_says_it_is_the_last_may_carry_a_token(jira: Jira, session: requests.Session) -> None:
+    """It contradicts itself."""
+    jira.faults.append(faults.contradicting_end())
+    page = ask(session).json()
+    assert page["isLast"] is True
+    assert page["nextPageToken"]
+
+
+def test_a_renamed_project_is_found_by_both_keys_until_the_old_one_is_forgotten(
+    jira: Jira, session: requests.Session
+) -> None:
+    """Ids and `updated` stay."""
+    before = ask(session, fields=["updated"]).json()["issues"]
+    living.rename_project(jira.site, "PAY", "BILL")
+    after = ask(session, fields=["updated"]).json()["issues"]
+    assert [(one["id"], one["fields"]) for one in before] == [(one["id"], one["fields"]) for one in after]
+    assert [one["key"].replace("PAY", "BILL") for one in before] == [one["key"] for one in after]
+    url = "https://acme.example/rest/api/3/issue/PAY-1"
+    assert session.get(url, timeout=5).json()["key"] == "BILL-1"
+    old, new = (ask(session, jql=f"project = {key}").json()["issues"] for key in ("PAY", "BILL"))
+    assert old == new != []
+    living.forget_project_key(jira.site, "PAY")
+    assert session.get(url, timeout=5).status_code == 404
+    assert ask(session, jql="project = PAY").status_code == 400
