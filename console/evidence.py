@@ -1,30 +1,35 @@
 """What set each part of a number, by the stored copy: history entries, fields, releases, and what marked a failure."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from models import store
 from models.metrics import evidence
 from models.metrics.contributions import Contribution
-from models.metrics.evidence import Evidence, LinkedIncident, Stay, StoredDeployment, Trail
+from models.metrics.deployments import GROUP, Deployed, Mark
+from models.metrics.evidence import Evidence, Stay, Trail
 from models.metrics.rules import Context
-from models.records import Issue, Micros, Version
+from models.metrics.snapshot import Snapshot
+from models.records import Deployment, Incident, Issue, Micros, Version
 
 OF_DEPLOYMENTS = ("deployment_frequency", "cfr")
-_GROUP = "version "
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Whose parts are traced: the profile, the metric, its rules, the as-of, and all deployments of the window."""
+    """Whose parts are traced: the profile, the metric, its rules, and the snapshot from which it was calculated.
+
+    ``as_of`` is the instant of the facts, which for the load of a window is that window's end.
+    """
 
     profile: str
     metric: str
     context: Context
     as_of: Micros
-    deployments: Sequence[Contribution]
+    snapshot: Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ def issue_id(question: Question, part: Contribution) -> str | None:
     """The issue a part is about; a deployment that is a version, a group of issues or a table's row is none."""
     if question.metric not in OF_DEPLOYMENTS:
         return part.subject_id
-    if question.context.source not in ("issues", "status") or part.subject_id.startswith(_GROUP):
+    if question.context.source not in ("issues", "status") or part.subject_id.startswith(GROUP):
         return None
     return part.subject_id.partition(".")[0]
 
@@ -62,45 +67,49 @@ def issue_id(question: Question, part: Contribution) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """What the parts are traced in: issues, their findings, deployments, incidents and versions."""
+    """What the parts are traced in: issues, their findings, versions, and what the snapshot has by its ids.
+
+    ``keys`` are those of the items that incidents are linked to.
+    """
 
     trail: Trail
     findings: Mapping[str, Sequence[str]]
-    candidates: Mapping[str, StoredDeployment]
-    accusers: Sequence[LinkedIncident]
     versions: Mapping[str, Version]
+    deployments: Mapping[str, Deployed]
+    incidents: Mapping[str, Incident]
+    keys: Mapping[str, str]
 
 
 def _stored(session: Session, question: Question, parts: Sequence[Contribution]) -> _Stored:
     about = [found for found in (issue_id(question, part) for part in parts) if found is not None]
-    source = question.context.source
-    if source is None or question.metric not in (*OF_DEPLOYMENTS, "lead_time"):
-        trail = _trail(session, question, about)
-        return _Stored(trail, store.findings_of(session, question.profile, about), {}, (), {})
-    candidates = store.load_stored_deployments(session, question.profile, source)
-    deploying = [one.deployment_id for one in candidates] if source == "issues" else []
-    trail = _trail(session, question, [*about, *deploying])
-    findings = store.findings_of(session, question.profile, about)
-    if source == "issues":
-        candidates = list(_happened(trail, candidates))
-    known = {one.deployment_id: one for one in candidates}
-    incidents = store.load_linked_incidents(session, question.profile) if question.metric == "cfr" else []
-    accusers = [one for one in incidents if one.created < question.as_of]
-    versions = {version.version_id: version for version in store.load_versions(session, question.profile)}
-    return _Stored(trail, findings, known, accusers, versions)
+    deployments = _deployments(question, parts)
+    if question.context.source == "issues":
+        about += [member.deployment_id for deployed in deployments.values() for member in deployed.members]
+    about = list(dict.fromkeys(about))
+    versions = store.load_versions(session, question.profile) if deployments else []
+    return _Stored(
+        trail=Trail.of(store.load_issues(session, question.profile, about), question.context, question.as_of),
+        findings=store.findings_of(session, question.profile, about),
+        versions={version.version_id: version for version in versions},
+        deployments=deployments,
+        incidents={known.issue.issue_id: known.issue for known in question.snapshot.incidents},
+        keys=_keys(question.snapshot, [mark for deployed in deployments.values() for mark in deployed.failed_by]),
+    )
 
 
-def _trail(session: Session, question: Question, ids: Sequence[str]) -> Trail:
-    stored = store.load_issues(session, question.profile, list(dict.fromkeys(ids)))
-    return Trail.of(stored, question.context, question.as_of)
+def _deployments(question: Question, parts: Sequence[Contribution]) -> dict[str, Deployed]:
+    """The deployments that the parts are, or went out with."""
+    if question.metric not in (*OF_DEPLOYMENTS, "lead_time"):
+        return {}
+    wanted = {part.via_id or part.subject_id for part in parts}
+    return {one.deployment_id: one for one in question.snapshot.deployments if one.deployment_id in wanted}
 
 
-def _happened(trail: Trail, candidates: Iterable[StoredDeployment]) -> Iterable[StoredDeployment]:
-    """The deploying issues whose deployment has happened, with its instant."""
-    for one in candidates:
-        found = evidence.deployed(trail, one.deployment_id)
-        if found is not None:
-            yield replace(one, at=found[0])
+def _keys(snapshot: Snapshot, marks: Sequence[Mark]) -> dict[str, str]:
+    items = snapshot.dataset.items
+    ids = sorted({int(issue_id) for mark in marks if mark.by == "links" for issue_id in mark.shared})
+    rows, _ = items.rows_of(np.array(ids, np.int64))
+    return {str(items.ids[row]): items.key(row) for row in rows.tolist()}
 
 
 # --- one part -------------------------------------------------------------------------------------------------------
@@ -114,7 +123,7 @@ def _traced(question: Question, stored: _Stored, part: Contribution) -> Traced:
         return Traced(None, {})
     set_by = evidence.set_by(part, stored.trail)
     if question.metric == "lead_time":
-        set_by |= _deployed(question, stored, _deployment_of(question, stored, part, issue))
+        set_by |= _deployed(question, stored, part.via_id)
     stays = evidence.stays(stored.trail, issue.issue_id) if question.metric == "flow_efficiency" else ()
     return Traced(issue, set_by, stays, findings=_findings(stored, issue.issue_id))
 
@@ -123,7 +132,7 @@ def _deployment(question: Question, stored: _Stored, part: Contribution) -> Trac
     issue = stored.trail.issues.get(issue_id(question, part) or "")
     failed_by = _failed_by(question, stored, part) if question.metric == "cfr" and part.value else ()
     findings = _findings(stored, issue.issue_id) if issue else None
-    return Traced(issue, _deployed(question, stored, part), failed_by=failed_by, findings=findings)
+    return Traced(issue, _deployed(question, stored, part.subject_id), failed_by=failed_by, findings=findings)
 
 
 def _findings(stored: _Stored, issue_id: str) -> dict[str, list[str]]:
@@ -132,79 +141,54 @@ def _findings(stored: _Stored, issue_id: str) -> dict[str, list[str]]:
     return {reason: list(dict.fromkeys(details.get(reason, ()))) for reason in stored.findings.get(issue_id, ())}
 
 
-def _deployment_of(question: Question, stored: _Stored, part: Contribution, issue: Issue) -> Contribution | None:
-    """The deployment a change went out with; where several of one name happened at once, the one that carries it."""
-    same = [one for one in question.deployments if (one.at, one.key) == (part.at, part.via)]
-    carrying = [one for one in same if _carries(_members(stored, one), issue)]
-    return next(iter(sorted(carrying or same, key=lambda one: one.subject_id)), None)
-
-
-def _carries(members: Sequence[StoredDeployment], issue: Issue) -> bool:
-    versions = {str(version) for version in issue.fields.get("fixVersions") or ()}
-    return any(issue.issue_id in one.issue_ids or one.version_ids & versions for one in members)
-
-
-def _members(stored: _Stored, part: Contribution) -> list[StoredDeployment]:
-    """What a deployment is made of: itself, or the deploying issues that share its version, earliest first."""
-    if not part.subject_id.startswith(_GROUP):
-        return [stored.candidates[part.subject_id]] if part.subject_id in stored.candidates else []
-    version = part.subject_id.removeprefix(_GROUP)
-    found = [one for one in stored.candidates.values() if version in one.version_ids]
-    return sorted(found, key=lambda one: (one.at or 0, one.deployment_id))
-
-
-def _deployed(question: Question, stored: _Stored, part: Contribution | None) -> dict[str, Evidence]:
+def _deployed(question: Question, stored: _Stored, deployment_id: str) -> dict[str, Evidence]:
     """What set a deployment's instant."""
-    if part is None:
-        return {}
-    found = _SET_BY[question.context.source or "table"](question, stored, part)
-    return {} if found is None else {"deployed": found}
+    deployed = stored.deployments.get(deployment_id)
+    setter = _SET_BY[question.context.source or "table"](question, stored, deployed) if deployed else None
+    return {} if setter is None else {"deployed": setter}
 
 
-def _released(_question: Question, stored: _Stored, part: Contribution) -> Evidence | None:
-    version = stored.versions.get(part.subject_id)
+def _released(_question: Question, stored: _Stored, deployed: Deployed) -> Evidence | None:
+    version = stored.versions.get(deployed.deployment_id)
     day = str(version.release_date) if version else None
-    return Evidence("version", part.at, part.key, "release_date", after=day)
+    return Evidence("version", deployed.at, deployed.name, "release_date", after=day)
 
 
-def _by_issue(_question: Question, stored: _Stored, part: Contribution) -> Evidence | None:
-    members = _members(stored, part)
-    found = evidence.deployed(stored.trail, members[0].deployment_id) if members else None
-    return None if found is None else found[1]
+def _by_issue(_question: Question, stored: _Stored, deployed: Deployed) -> Evidence | None:
+    happened = evidence.deployed(stored.trail, deployed.members[0].deployment_id)
+    return None if happened is None else happened[1]
 
 
-def _by_entry(_question: Question, stored: _Stored, part: Contribution) -> Evidence | None:
-    number, _, entry = part.subject_id.partition(".")
+def _by_entry(_question: Question, stored: _Stored, deployed: Deployed) -> Evidence | None:
+    number, _, entry = deployed.deployment_id.partition(".")
     history_id, _, position = entry.rpartition(".")
     return evidence.entry_named(stored.trail, number, history_id, position)
 
 
-def _by_row(_question: Question, _stored: _Stored, part: Contribution) -> Evidence | None:
-    return Evidence("table", part.at, part.key, "deployed_at")
+def _by_row(_question: Question, _stored: _Stored, deployed: Deployed) -> Evidence | None:
+    return Evidence("table", deployed.at, deployed.name, "deployed_at")
 
 
 _SET_BY = {"versions": _released, "issues": _by_issue, "status": _by_entry, "table": _by_row}
 
 
 def _failed_by(question: Question, stored: _Stored, part: Contribution) -> list[Evidence]:
-    """What marked a deployment as failed: its own field or column, and the incidents that name it."""
-    source, members = question.context.source, _members(stored, part)
-    own = [_own_mark(question, stored, one, part) for one in members if one.failed]
-    until = evidence.next_of(members[0], stored.candidates.values()) if source == "status" and members else None
-    accusers = evidence.failed_by(members, until, stored.accusers, by_links=source == "status")
-    return [*own, *(_accusation(question, stored, one, part) for one in accusers)]
+    """What marked a deployment as failed: its own field or column, and the incidents that the calculation found."""
+    deployed = stored.deployments[part.subject_id]
+    own = [_own_mark(question, stored, member, part) for member in deployed.members if member.failed]
+    return [*own, *(_incident_mark(stored, mark) for mark in deployed.failed_by)]
 
 
-def _own_mark(question: Question, stored: _Stored, one: StoredDeployment, part: Contribution) -> Evidence:
-    issue = stored.trail.issues.get(one.deployment_id.partition(".")[0])
+def _own_mark(question: Question, stored: _Stored, member: Deployment, part: Contribution) -> Evidence:
+    issue = stored.trail.issues.get(member.deployment_id.partition(".")[0])
     if issue is None or question.context.source == "table":
         return Evidence("table", None, part.key, "failed", after=True)
     return evidence.mapped(stored.trail, issue.issue_id, "change_failure")
 
 
-def _accusation(question: Question, stored: _Stored, accuser: LinkedIncident, part: Contribution) -> Evidence:
-    shared = sorted(accuser.version_ids & evidence.versions_of(_members(stored, part)))
-    names = ", ".join(stored.versions[one].name if one in stored.versions else one for one in shared)
-    by_links = question.context.source == "status"
-    field, after = ("links", part.key) if by_links else ("versions", names)
-    return Evidence("incident", accuser.created, accuser.key, field, after=after)
+def _incident_mark(stored: _Stored, mark: Mark) -> Evidence:
+    """The incident, with the names of the versions it affects or the keys of the issues it is linked to."""
+    incident = stored.incidents[mark.incident_id]
+    names = stored.keys if mark.by == "links" else {number: one.name for number, one in stored.versions.items()}
+    shared = ", ".join(names.get(number, number) for number in mark.shared)
+    return Evidence("incident", incident.created, incident.key, mark.by, after=shared)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import click
 from sqlalchemy.orm import Session
 
-from console import reading, rules
+from console import reading, rules, version_notes
 from console.evidence import Question
 from console.parts import View, everything, rows_of, sheets
 from console.render import Format, format_option, number, show
@@ -70,17 +70,16 @@ def _view(current: Stored, session: Session, profile: str, metric: str, *, week:
     snapshot = Snapshot(store.load_dataset(session, profile, source), looked.rules, micros(looked.as_of))
     window = _window(snapshot, week, looked)
     found = metrics.explain(metric, snapshot, window)
-    deployments = metrics.explain("deployment_frequency", snapshot, window).used
     # An item's load is that of the window's end; all other facts are those of the as-of.
     until = window.effective_end if metric == "flow_load" else snapshot.as_of
-    question = Question(profile, metric, looked.context, until, deployments)
+    question = Question(profile, metric, looked.context, until, snapshot)
     stored = _stored(session, profile, found.measurement, rules_hash(looked.rules), looked.as_of)
     again = f"flowbeat calculate {profile}{f' --as-of {as_of}' if as_of else ''}"
     warning = _mapped_otherwise(current, session, profile, looked, again)
     if warning is None:
         stale = store.count_stale(session, profile, looked.context.facts_rules_hash)
         warning = _warning(found.measurement, stored, stale, again)
-    notes = tuple(_notes(session, profile, window, zone))
+    notes = (*_versions(session, profile, metric, looked), *_notes(session, profile, window, zone))
     return View(question, zone, looked.as_of, found, stored, warning, notes)
 
 
@@ -105,6 +104,14 @@ def _stored(session: Session, profile: str, measured: Measurement, named: str, a
     ]
     found = newest(at(mine, as_of))
     return found[0] if found else None
+
+
+def _versions(session: Session, profile: str, metric: str, looked: views.View) -> tuple[str, ...]:
+    """The released versions that are no deployments."""
+    if metric not in version_notes.METRICS:
+        return ()
+    notes = version_notes.version_notes(session, profile, looked.rules, looked.as_of)
+    return tuple(note.sentences for note in notes)
 
 
 def _notes(session: Session, profile: str, window: Window, zone: ZoneInfo) -> Iterator[str]:

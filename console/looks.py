@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from console import reading
 from console.render import span
+from console.version_notes import version_notes
 from models import store
 from models.database import newest_revision
 from models.records import CacheMetadata, FetchOperation
@@ -149,6 +150,10 @@ def data(current: Runtime, profile: str) -> Iterator[Line]:
         yield _age(current, what, profile, cache)
         yield from _last_fetch(what, profile, last)
         yield from _quality(session, what, profile)
+        if cache is not None and cache.data_as_of is not None:
+            rules = current.settings.profiles[profile].rules
+            for note in version_notes(session, profile, rules, cache.data_as_of):
+                yield Line(what, "warning", note.message, note.advice)
 
 
 def _age(current: Runtime, what: str, profile: str, cache: CacheMetadata | None) -> Line:

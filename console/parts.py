@@ -52,6 +52,7 @@ _NAMES: Final = (
     "stage",
     "points",
     "deployment",
+    "deployment_id",
     "set_by",
     "stays",
     "failed_by",
@@ -157,6 +158,7 @@ def _row(view: View, part: Contribution, traced: Traced) -> dict[str, Any]:
         "stage": part.stage or None,
         "points": part.points if _has_points(view) else None,
         "deployment": part.via or None,
+        "deployment_id": part.via_id or None,
         "set_by": {name: _told(found) for name, found in traced.set_by.items()},
         "stays": [{**asdict(stay), "at": instant(stay.at), "until": instant(stay.until)} for stay in traced.stays],
         "failed_by": [_told(found) for found in traced.failed_by],
@@ -272,7 +274,7 @@ def _entries_of(row: Row) -> list[Row]:
     return [
         {
             "key": "" if index else row["key"],
-            "what": what,
+            "what": what.replace("_", " "),
             "at": row["instants"].get(what, one.get("at")),
             "history_id": one.get("history_id", NOTHING),
             "set_by": _set_by_whom(row, one),
@@ -287,7 +289,13 @@ def _set_by_whom(row: Row, found: Mapping[str, Any]) -> str:
     if found["source"] == "history":
         before, after = found.get("from"), found.get("to", found.get("value"))
         return f"{whose}{found['field']} {before or 'nothing'} → {after or 'nothing'}"
-    return whose + ("incident created" if found["source"] == "incident" else _set_by(found))
+    return whose + (_incident(found) if found["source"] == "incident" else _set_by(found))
+
+
+def _incident(found: Mapping[str, Any]) -> str:
+    """How an incident marks a deployment: by versions that it affects, or by issues that it is linked to."""
+    how = "linked to" if found["field"] == "links" else "affects"
+    return f"incident created, {how} {found['value']}"
 
 
 def _columns(view: View, rows: Sequence[Row]) -> tuple[Column, ...]:
@@ -318,7 +326,8 @@ def _instant(view: View, name: str) -> Column:
         by_name = name == "deployed" and row["deployment"] and row["deployment"] != row["key"]
         return _clipped(row["deployment"]) if by_name else _set_by(row["set_by"].get(name))
 
-    return Column(name, lambda row: moment(row["instants"].get(name), view.zone), keep=True, below=below)
+    heading = name.replace("_", " ")
+    return Column(heading, lambda row: moment(row["instants"].get(name), view.zone), keep=True, below=below)
 
 
 def _optional(name: str, below: Callable[[Row], str] | None) -> Column:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 from sqlalchemy.orm import Session
 
-from console import reading, rules
+from console import reading, rules, version_notes
 from console.render import (
     NOTHING,
     Column,
@@ -196,6 +196,7 @@ class About:
     findings: Mapping[str, Sequence[str]]
     strangers: Sequence[str]
     refreshed: Run | None
+    versions: Sequence[str]
 
     @property
     def first_day(self) -> str:
@@ -218,7 +219,19 @@ def _about(current: Stored, session: Session, profile: str, as_of: str | None) -
         findings=store.keys_with_findings(session, profile),
         strangers=rules.strangers(current, session, profile),
         refreshed=store.last_ended(session, profile, "refresh"),
+        versions=_version_notes(current, session, profile, as_of),
     )
+
+
+def _version_notes(current: Stored, session: Session, profile: str, text: str | None) -> tuple[str, ...]:
+    """What is left out of the number of deployments, at the as-of asked for or that of the data."""
+    configured, cache = current.settings.profiles.get(profile), store.find_cache(session, profile)
+    data_as_of = cache.data_as_of if cache else None
+    as_of = reading.as_of_option(text, reading.zone_of(current, profile)) or data_as_of
+    if configured is None or as_of is None:
+        return ()
+    notes = version_notes.version_notes(session, profile, configured.rules, as_of)
+    return tuple(note.sentences for note in notes)
 
 
 def _notes(about: About, rows: Sequence[MetricResult], told: Sequence[MetricResult]) -> tuple[str, ...]:
@@ -231,6 +244,7 @@ def _notes(about: About, rows: Sequence[MetricResult], told: Sequence[MetricResu
         *(f"Note: {sentence}" for sentence in (moved, drift) if sentence),
         *about.strangers,
         *_messages(about, told),
+        *(about.versions if any(row.metric_type in version_notes.METRICS for row in rows) else ()),
         *_unmapped(about, rows),
         *_unknown(about, rows),
         *_findings(about),

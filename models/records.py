@@ -277,6 +277,7 @@ class ItemHead(NamedTuple):
     committed_at: MappedInstant
     points: float | Invalid | None
     version_ids: tuple[str, ...]
+    linked_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +285,7 @@ class WorkItem:
     """The facts of one work item up to its last change; the metrics of any ``as_of`` read these, never transitions.
 
     ``timeline`` holds stage changes only and begins at ``created``. ``excluded``: its resolution says nothing was
-    delivered. ``points`` is None without a value. ``version_ids``: its fix versions.
+    delivered. ``points`` is None without a value. ``version_ids``: its fix versions. ``linked_ids``: linked issues.
     """
 
     issue_id: str
@@ -296,6 +297,7 @@ class WorkItem:
     committed_at: MappedInstant = None
     points: float | Invalid | None = None
     version_ids: tuple[str, ...] = ()
+    linked_ids: tuple[str, ...] = ()
 
     @property
     def created(self) -> Micros:
@@ -343,7 +345,10 @@ class TableDeployment:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One incident: mapped instants where the profile maps them, its timeline, affected versions and linked issues."""
+    """One incident: mapped instants where the profile maps them, its timeline, affected versions and linked issues.
+
+    ``excluded``: its resolution says that it was none.
+    """
 
     issue_id: str
     key: str
@@ -352,6 +357,7 @@ class Incident:
     restored_at: MappedInstant = None
     version_ids: tuple[str, ...] = ()
     linked_ids: tuple[str, ...] = ()
+    excluded: bool = False
 
     @property
     def created(self) -> Micros:

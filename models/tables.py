@@ -263,7 +263,10 @@ class DeploymentRow(Base):
 
 
 class IncidentRow(Base):
-    """An incident: its mapped instants (``invalid`` names those that are no moment), timeline, versions and links."""
+    """An incident: its mapped instants (``invalid`` names those that are no moment), timeline, versions and links.
+
+    ``excluded``: its resolution says that it was none.
+    """
 
     __tablename__ = "incidents"
     profile: Mapped[str] = mapped_column(primary_key=True)
@@ -276,10 +279,14 @@ class IncidentRow(Base):
     timeline: Mapped[list[Any]]
     version_ids: Mapped[list[Any]]
     linked_ids: Mapped[list[Any]]
+    excluded: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class DataQualityRow(Base):
-    """Something about an issue that a reader of its numbers should know: a reason and how often."""
+    """Something about an issue that a reader of its numbers should know: a reason and how often.
+
+    ``issue_id`` is empty where it is about the profile as a whole.
+    """
 
     __tablename__ = "data_quality"
     profile: Mapped[str] = mapped_column(primary_key=True)

@@ -8,7 +8,7 @@ import gc
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from models import store
 from models.metrics import issues
 from models.metrics.calculate import calculate
-from models.metrics.deployments import deployments_of_versions
+from models.metrics.deployments import deployments_of_versions, version_findings
 from models.metrics.rules import rules_hash
 from models.metrics.snapshot import Snapshot
 from models.metrics.windows import windows
@@ -32,6 +32,7 @@ from models.records import (
     MetricResult,
     PerformanceThreshold,
     Run,
+    Version,
     instant,
     micros,
 )
@@ -160,9 +161,19 @@ def _versions(current: Runtime, run: Run, view: View, cursor: dict[str, Any]) ->
         versions = store.load_versions(session, run.profile)
         found: tuple[Deployment, ...] = deployments_of_versions(versions, present, view.context)
         store.replace_version_deployments(session, run.profile, found)
+        if run.as_of is None:  # a finding is about now, not about the past that somebody asked for
+            _save_version_findings(session, run.profile, view, versions, present)
         moved = {"step": steps.after("facts"), "cursor": cursor, "restarts": 0, "state": "queued", "as_of": view.as_of}
         if not store.beat_run(session, run.run_id, run.attempt, current.now(), **moved):
             raise MovedOnError
+
+
+def _save_version_findings(
+    session: Session, profile: str, view: View, versions: Sequence[Version], present: Sequence[str]
+) -> None:
+    is_source = view.context.source == "versions"
+    found = version_findings(versions, present, micros(view.as_of), view.rules.timezone) if is_source else {}
+    store.save_profile_findings(session, profile, "versions", {reason: len(which) for reason, which in found.items()})
 
 
 # --- metrics --------------------------------------------------------------------------------------------------------

@@ -61,16 +61,17 @@ _NO_INCIDENTS: Final = (
     '["Incident"], or what your team calls them, then calculate again.'
 )
 _NO_FAILURES: Final = (
-    "Nothing could mark a deployment as failed: add [profiles.<name>.incidents] with types to flowbeat.toml{or_field}, "
-    "then calculate again."
+    "Nothing could mark a deployment as failed: add [profiles.<name>.incidents] with types to "
+    "flowbeat.toml{otherwise}, then calculate again."
 )
 _OR_FIELD: Final = ", or change_failure to [profiles.<name>.fields]"
+_OR_COLUMN: Final = ", or set failed in the rows of the table (flowbeat import deployments)"
 _LEVELS: Final = ("elite", "high", "medium")
 
 
 def calculate(metric_type: str, snapshot: Snapshot) -> tuple[Measurement, ...]:
     """The measurements of one metric, one for each of ``snapshot.windows`` and in their order."""
-    missing = missing_mapping(metric_type, snapshot.rules)
+    missing = missing_mapping(metric_type, snapshot)
     if missing is not None:
         return tuple(_without_value(metric_type, window, "missing_mapping", missing) for window in snapshot.windows)
     slices = _slices(metric_type, snapshot, snapshot.windows)
@@ -80,7 +81,7 @@ def calculate(metric_type: str, snapshot: Snapshot) -> tuple[Measurement, ...]:
 
 def explain(metric_type: str, snapshot: Snapshot, window: Window) -> Explanation:
     """What stands behind one measurement; the contributions used add up to its value by construction."""
-    missing = missing_mapping(metric_type, snapshot.rules)
+    missing = missing_mapping(metric_type, snapshot)
     if missing is not None:
         return Explanation(_without_value(metric_type, window, "missing_mapping", missing), (), ())
     (parts,) = _slices(metric_type, snapshot, (window,))
@@ -91,19 +92,28 @@ def explain(metric_type: str, snapshot: Snapshot, window: Window) -> Explanation
     )
 
 
-def missing_mapping(metric_type: str, rules: Rules) -> str | None:
+def missing_mapping(metric_type: str, snapshot: Snapshot) -> str | None:
     """What the configuration lacks for a metric, as a sentence saying what to put where; None if it lacks nothing."""
+    rules = snapshot.rules
     if metric_type == "mttr":
         return _NO_INCIDENTS if rules.incidents is None else None
     if metric_type not in ("deployment_frequency", "lead_time", "cfr"):
         return None
     if rules.deployments is None:
         return _NO_DEPLOYMENTS
-    if metric_type != "cfr" or rules.incidents is not None or rules.deployments.source == "table":
+    if metric_type != "cfr" or rules.incidents is not None:
         return None
-    if rules.deployments.source == "versions":
-        return _NO_FAILURES.format(or_field="")
-    return None if "change_failure" in rules.fields else _NO_FAILURES.format(or_field=_OR_FIELD)
+    return _no_failures(snapshot, rules.deployments.source)
+
+
+def _no_failures(snapshot: Snapshot, source: str) -> str | None:
+    """Why nothing could mark a deployment as failed, where there are no incidents; None where a field or column can."""
+    if source == "versions":
+        return _NO_FAILURES.format(otherwise="")
+    if source == "table":
+        has_marks = any(deployed.own_mark is not None for deployed in snapshot.deployments)
+        return None if has_marks else _NO_FAILURES.format(otherwise=_OR_COLUMN)
+    return None if "change_failure" in snapshot.rules.fields else _NO_FAILURES.format(otherwise=_OR_FIELD)
 
 
 def level(metric_type: str, value: float | None, rules: Rules) -> str | None:

@@ -48,6 +48,7 @@ class Items:
     - ``timeline_offsets``, ``version_offsets``: where each row's timeline (``at``, ``stages``) and versions begin,
       and a last end.
     - ``version_codes``: indices of ``vocabulary``, which has each version id once.
+    - ``linked_ids``: ids of linked issues as numbers; ``link_offsets``: where those of each row begin, and a last end.
     """
 
     ids: Ints
@@ -62,6 +63,8 @@ class Items:
     version_offsets: Ints
     version_codes: Ints
     vocabulary: Texts
+    link_offsets: Ints
+    linked_ids: Ints
 
     def __len__(self) -> int:
         """How many items."""
@@ -93,6 +96,7 @@ class Items:
         """These rows, in this order."""
         lines = self.timelines.take(rows)
         versions, codes = taken_offsets(self.version_offsets, rows)
+        links, linked = taken_offsets(self.link_offsets, rows)
         return Items(
             self.ids[rows],
             self.keys[rows],
@@ -106,6 +110,8 @@ class Items:
             versions,
             self.version_codes[codes],
             self.vocabulary,
+            links,
+            self.linked_ids[linked],
         )
 
 
@@ -156,6 +162,8 @@ def items_of(heads: Sequence[WorkItem | ItemHead], lines: Timelines) -> Items:
         version_offsets=offsets_of([head.version_ids for head in heads]),
         version_codes=ints(codes[version_id] for head in heads for version_id in head.version_ids),
         vocabulary=_texts(vocabulary),
+        link_offsets=offsets_of([head.linked_ids for head in heads]),
+        linked_ids=ints(int(issue_id) for head in heads for issue_id in head.linked_ids),
     )
 
 
@@ -205,6 +213,8 @@ def _joined(parts: Sequence[Items]) -> Items:
         version_offsets=joined_offsets([part.version_offsets for part in whole]),
         version_codes=np.concatenate(codes),
         vocabulary=vocabulary,
+        link_offsets=joined_offsets([part.link_offsets for part in whole]),
+        linked_ids=np.concatenate([part.linked_ids for part in whole]),
     )
 
 

@@ -13,8 +13,18 @@ NOT_DELIVERED: Final = "not_delivered"
 NEVER_STARTED: Final = "never_started"
 NEGATIVE_DURATION: Final = "negative_duration"
 INVALID_VALUE: Final = "invalid_value"
+DONE_AFTER_DEPLOYMENT: Final = "done_after_deployment"
+NOT_AN_INCIDENT: Final = "not_an_incident"
 # The code of a reason is its place here; 0 is a part that counts.
-REASONS: Final = ("", NOT_DELIVERED, NEVER_STARTED, NEGATIVE_DURATION, INVALID_VALUE)
+REASONS: Final = (
+    "",
+    NOT_DELIVERED,
+    NEVER_STARTED,
+    NEGATIVE_DURATION,
+    INVALID_VALUE,
+    DONE_AFTER_DEPLOYMENT,
+    NOT_AN_INCIDENT,
+)
 CODE_OF_REASON: Final = {name: code for code, name in enumerate(REASONS)}
 
 
@@ -23,7 +33,8 @@ class Contribution:
     """What one issue or deployment adds to a metric, or why it was left out: the metric is computed from nothing else.
 
     ``at`` decides the window. ``value`` is what it adds (1, a duration in microseconds, whether it failed),
-    ``base`` what that is held against in a ratio. ``instants`` are named moments; ``via`` is a change's deployment.
+    ``base`` what that is held against in a ratio. ``instants`` are named moments. ``via`` is the name of a change's
+    deployment, ``via_id`` its id.
     """
 
     at: Micros
@@ -37,6 +48,7 @@ class Contribution:
     stage: str = ""
     points: float | None = None
     via: str = ""
+    via_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

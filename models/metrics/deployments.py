@@ -1,73 +1,88 @@
-"""Deployments as they have happened by an as-of: dated, grouped, and known to have failed or not."""
+"""Deployments as they have happened by an as-of: dated, grouped, and in one order."""
 
-import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from operator import attrgetter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from models.metrics import windows
-from models.metrics.arrays import NO_INSTANT
+from models.metrics.incidents import happened
 from models.metrics.rules import Context
-from models.metrics.timelines import Timelines, facts_at
-from models.records import INVALID, Deployment, DeploymentRules, Incident, MappedInstant, Micros, Timeline, Version
+from models.metrics.timelines import done_at
+from models.records import Deployment, DeploymentRules, Micros, Version
 
-_order = attrgetter("at", "deployment_id")
+# What precedes the id of a version in the id of a group of deploying issues.
+GROUP: Final = "version "
+# Findings about a profile as a whole.
+UNDATED_RELEASE: Final = "released_without_date"
+FUTURE_RELEASE: Final = "released_in_future"
+MarkedBy = Literal["versions", "links"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An incident that marks a deployment as failed, and by what: ids of affected versions, or of linked changes."""
+
+    incident_id: str
+    by: MarkedBy
+    shared: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """A deployment that has happened: grouped, dated, and known to have failed or not."""
+    """A deployment that has happened: grouped, dated, and known to have failed or not.
+
+    ``own_mark`` is what its field or column says, None where it says nothing; ``failed_by`` what incidents say.
+    ``members`` are the stored deployments that it consists of, earliest first.
+    """
 
     at: Micros
     deployment_id: str
+    source: str
     name: str
-    failed: bool
+    own_mark: bool | None
     version_ids: frozenset[str]
     issue_ids: tuple[str, ...]
-    linked_ids: tuple[str, ...]
+    members: tuple[Deployment, ...]
+    failed_by: tuple[Mark, ...] = ()
 
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """An incident that exists at the as-of, and when it was done; None where it is not."""
-
-    issue: Incident
-    done: Micros | None
+    @property
+    def failed(self) -> bool:
+        """Whether its own mark or an incident says so."""
+        return bool(self.own_mark) or bool(self.failed_by)
 
 
 def happened_deployments(
-    deployments: Iterable[Deployment], incidents: Sequence[Known], rules: DeploymentRules, as_of: Micros
+    deployments: Iterable[Deployment], rules: DeploymentRules, as_of: Micros
 ) -> tuple[Deployed, ...]:
-    """Return the deployments of the profile's source that have happened, oldest first."""
+    """Return the deployments of the profile's source that have happened, oldest first, before incidents mark any.
+
+    Of several at one instant the one with the lowest id comes first.
+    """
     of_source = [deployment for deployment in deployments if deployment.source == rules.source]
     dones = done_at([deployment.timeline for deployment in of_source], as_of)
     dated = [_dated(deployment, done, as_of) for deployment, done in zip(of_source, dones, strict=True)]
-    found = [deployed for deployed in dated if deployed is not None]
+    past = [deployed for deployed in dated if deployed is not None]
     if rules.group_by == "fixVersions":
-        found = _grouped(found)
-    mark = _marked_by_links if rules.source == "status" else _marked_by_versions
-    return tuple(sorted(mark(found, incidents), key=_order))
+        past = _grouped(past)
+    return tuple(sorted(past, key=_order))
 
 
-def known_incidents(incidents: Sequence[Incident], as_of: Micros) -> tuple[Known, ...]:
-    """Return the incidents that exist at ``as_of``."""
-    dones = done_at([incident.timeline for incident in incidents], as_of)
-    pairs = zip(incidents, dones, strict=True)
-    return tuple(Known(incident, done) for incident, done in pairs if incident.created < as_of)
+def id_order(text: str) -> tuple[Any, ...]:
+    """Return what sorts ids: those that are numbers as numbers, before all others."""
+    if not (text.isascii() and text.isdecimal()):
+        return (1, 0, text, "")
+    digits = text.lstrip("0")
+    return (0, len(digits), digits, text)
 
 
-def done_at(lines: Sequence[Timeline], as_of: Micros) -> list[Micros | None]:
-    """Return when each of these issues was done; None of one that is not done at ``as_of``, or has no timeline."""
-    done = facts_at(Timelines.of(lines), as_of).done.tolist()
-    return [None if at == NO_INSTANT else at for at in done]
-
-
-def happened(mapped: MappedInstant, default: Micros | None, as_of: Micros) -> Micros | None:
-    """A mapped instant before ``as_of``, else None; only where the issue has no value at all the default stands."""
-    if mapped is None:
-        return default
-    return mapped if mapped != INVALID and mapped < as_of else None
+def _order(deployed: Deployed) -> tuple[Any, ...]:
+    """By instant, then by id: of a group its version's, of an entry those of the issue, the history and the item."""
+    deployment_id = deployed.deployment_id.removeprefix(GROUP)
+    is_entry = deployed.source == "status"
+    return (deployed.at, *(id_order(part) for part in (deployment_id.split(".") if is_entry else (deployment_id,))))
 
 
 def _dated(deployment: Deployment, done: Micros | None, as_of: Micros) -> Deployed | None:
@@ -80,18 +95,19 @@ def _dated(deployment: Deployment, done: Micros | None, as_of: Micros) -> Deploy
     return Deployed(
         at=at,
         deployment_id=deployment.deployment_id,
+        source=deployment.source,
         name=deployment.name,
-        failed=bool(deployment.failed),
+        own_mark=deployment.failed,
         version_ids=frozenset(deployment.version_ids),
         issue_ids=deployment.issue_ids,
-        linked_ids=deployment.linked_ids,
+        members=(deployment,),
     )
 
 
 def _grouped(deployments: Sequence[Deployed]) -> list[Deployed]:
     """One deployment per fix version, at the earliest instant of its issues; an issue without one stays by itself."""
     groups: defaultdict[str, list[Deployed]] = defaultdict(list)
-    for deployed in deployments:
+    for deployed in sorted(deployments, key=_order):
         for version_id in deployed.version_ids:
             groups[version_id].append(deployed)
     alone = [deployed for deployed in deployments if not deployed.version_ids]
@@ -99,60 +115,17 @@ def _grouped(deployments: Sequence[Deployed]) -> list[Deployed]:
 
 
 def _group(version_id: str, members: Sequence[Deployed]) -> Deployed:
+    """The deployment of one version; the members' other versions are not its own."""
     return Deployed(
-        at=min(member.at for member in members),
-        deployment_id=f"version {version_id}",
+        at=members[0].at,
+        deployment_id=f"{GROUP}{version_id}",
+        source=members[0].source,
         name=", ".join(sorted(member.name for member in members)),
-        failed=any(member.failed for member in members),
-        # "any fix version of its issues" (metrics.md), for its changes as for its failures.
-        version_ids=frozenset[str]().union(*(member.version_ids for member in members)),
+        own_mark=any(member.own_mark for member in members),
+        version_ids=frozenset((version_id,)),
         issue_ids=(),
-        linked_ids=(),
+        members=tuple(deployment for member in members for deployment in member.members),
     )
-
-
-def _marked_by_versions(deployments: Sequence[Deployed], incidents: Sequence[Known]) -> list[Deployed]:
-    """Failed where an incident, earlier or later, names one of the deployment's versions as affected."""
-    affected = frozenset(version_id for incident in incidents for version_id in incident.issue.version_ids)
-    return [replace(d, failed=True) if d.version_ids & affected else d for d in deployments]
-
-
-def _marked_by_links(deployments: Sequence[Deployed], incidents: Sequence[Known]) -> list[Deployed]:
-    """Failed where an incident linked to the item was created from the deployment on and before the item's next one."""
-    created = {incident.issue.issue_id: incident.issue.created for incident in incidents}
-    linked: defaultdict[str, set[str]] = defaultdict(set)
-    for incident in incidents:
-        for issue_id in incident.issue.linked_ids:
-            linked[issue_id].add(incident.issue.issue_id)
-    by_item: defaultdict[str, list[Deployed]] = defaultdict(list)
-    for deployed in sorted(deployments, key=_order):
-        by_item[deployed.issue_ids[0]].append(deployed)
-        linked[deployed.issue_ids[0]].update(deployed.linked_ids)
-    marked: list[Deployed] = []
-    for issue_id, own in by_item.items():
-        marked += _marked_by_moments(own, [created[other] for other in linked[issue_id] if other in created])
-    return marked
-
-
-def _marked_by_moments(deployments: Sequence[Deployed], moments: Sequence[Micros]) -> Iterator[Deployed]:
-    """The deployments of one item in their order, failed where a moment lies before the next one."""
-    untils = [*(later.at for later in deployments[1:]), math.inf]
-    for deployed, until in zip(deployments, untils, strict=True):
-        failed = any(deployed.at <= moment < until for moment in moments)
-        yield replace(deployed, failed=True) if failed else deployed
-
-
-def first_places(deployments: Sequence[Deployed]) -> tuple[Mapping[int, int], Mapping[str, int]]:
-    """Issue id → place of the first deployment that names it, and version id → place of the first that has it."""
-    by_issue: dict[int, int] = {}
-    by_version: dict[str, int] = {}
-    for place, deployed in enumerate(deployments):
-        for issue_id in deployed.issue_ids:
-            if issue_id.isdecimal():
-                by_issue.setdefault(int(issue_id), place)
-        for version_id in deployed.version_ids:
-            by_version.setdefault(version_id, place)
-    return by_issue, by_version
 
 
 def deployments_of_versions(
@@ -164,8 +137,8 @@ def deployments_of_versions(
     """
     if context.source != "versions":
         return ()
-    released = [(v, v.release_date) for v in versions if v.released and v.release_date and v.project in projects]
-    ends = {day: windows.last_second(day, context.zone) for _, day in released}
+    dated = [(version, day) for version, day in _released(versions, projects) if day is not None]
+    ends = {day: windows.last_second(day, context.zone) for _, day in dated}
     return tuple(
         Deployment(
             deployment_id=version.version_id,
@@ -174,5 +147,27 @@ def deployments_of_versions(
             at=ends[day],
             version_ids=(version.version_id,),
         )
-        for version, day in released
+        for version, day in dated
     )
+
+
+def version_findings(
+    versions: Iterable[Version], projects: Collection[str], as_of: Micros, timezone: str
+) -> dict[str, list[Version]]:
+    """Return the released versions of ``projects`` that are no deployments at ``as_of``, by reason, in id order.
+
+    They have no date, or one whose last second lies at or after ``as_of``.
+    """
+    zone = ZoneInfo(timezone)
+    findings: dict[str, list[Version]] = {UNDATED_RELEASE: [], FUTURE_RELEASE: []}
+    for version, day in _released(versions, projects):
+        if day is None:
+            findings[UNDATED_RELEASE].append(version)
+        elif windows.last_second(day, zone) >= as_of:
+            findings[FUTURE_RELEASE].append(version)
+    ordered = {reason: sorted(found, key=lambda v: id_order(v.version_id)) for reason, found in findings.items()}
+    return {reason: found for reason, found in ordered.items() if found}
+
+
+def _released(versions: Iterable[Version], projects: Collection[str]) -> list[tuple[Version, date | None]]:
+    return [(version, version.release_date) for version in versions if version.released and version.project in projects]

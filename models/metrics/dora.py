@@ -1,6 +1,7 @@
 """The four DORA metrics: from what has happened by an as-of to contributions, and from a window's to its figures."""
 
 from bisect import bisect_left
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,15 +9,18 @@ import numpy as np
 from models.metrics.arrays import INVALID_INSTANT, NO_INSTANT, Ints
 from models.metrics.contributions import (
     CODE_OF_REASON,
+    DONE_AFTER_DEPLOYMENT,
     INVALID_VALUE,
     NEGATIVE_DURATION,
     NEVER_STARTED,
+    NOT_AN_INCIDENT,
     Contribution,
     Contributions,
     contributions_of,
 )
 from models.metrics.deployments import Deployed
-from models.metrics.snapshot import Snapshot, restored_at
+from models.metrics.incidents import restored_at
+from models.metrics.snapshot import Snapshot
 from models.metrics.stats import DAY, HOUR, WEEK, mean, median, percentile, total
 from models.records import INVALID, Incident, Micros, Window
 
@@ -53,18 +57,20 @@ def cfr(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
 
 
 def lead_time_contributions(snapshot: Snapshot) -> Contributions:
-    """One contribution per changed work item, at its earliest deployment; its value is microseconds since the commit.
+    """One contribution per changed work item, at its deployment; its value is microseconds since the commit.
 
+    - Done after all its deployments, of which the earliest is meant: ``done_after_deployment``, before any other.
     - Committed: the mapped ``committed_at``, else the start of work; neither, or not yet: ``never_started``.
     - A field that is no moment: ``invalid_value``. Committed after the deployment: ``negative_duration``.
     """
-    rows, places = snapshot.changes
-    at = np.array([deployed.at for deployed in snapshot.deployments], np.int64)[places]
+    at = np.array([deployed.at for deployed in snapshot.deployments], np.int64)[snapshot.changes.places]
     order = np.argsort(at, kind="stable")
-    rows, places, at = rows[order], places[order], at[order]
+    rows, places, late = snapshot.changes.rows[order], snapshot.changes.places[order], snapshot.changes.late[order]
+    at = at[order]
     items, committed = snapshot.dataset.items, _committed(snapshot)[rows]
     unknown, invalid = committed == NO_INSTANT, items.committed[rows] == INVALID_INSTANT
     value = at - np.where(unknown, at, committed)
+    reasons = (DONE_AFTER_DEPLOYMENT, INVALID_VALUE, NEVER_STARTED, NEGATIVE_DURATION)
 
     def make_record(parts: Contributions, index: int) -> Contribution:
         place = parts.rows[index]
@@ -74,10 +80,9 @@ def lead_time_contributions(snapshot: Snapshot) -> Contributions:
         at=at,
         value=value,
         base=np.ones_like(at),
-        reason=np.select(
-            [invalid, unknown, value < 0],
-            [CODE_OF_REASON[INVALID_VALUE], CODE_OF_REASON[NEVER_STARTED], CODE_OF_REASON[NEGATIVE_DURATION]],
-        ).astype(np.int8),
+        reason=np.select([late, invalid, unknown, value < 0], [CODE_OF_REASON[name] for name in reasons]).astype(
+            np.int8
+        ),
         category=items.categories[rows],
         stage=np.zeros(len(rows), np.int8),
         points=items.points[rows],
@@ -96,9 +101,15 @@ def _committed(snapshot: Snapshot) -> Ints:
 def _change(snapshot: Snapshot, parts: Contributions, index: int, row: int, deployed: Deployed) -> Contribution:
     items, committed = snapshot.dataset.items, int(_committed(snapshot)[row])
     begin = None if committed == NO_INSTANT else committed
-    reason = INVALID_VALUE if items.committed[row] == INVALID_INSTANT else NEVER_STARTED
+    end = ("deployed", int(parts.at[index]))
     subject = (str(items.ids[row]), items.key(row))
-    return _span(subject, ("committed", begin), ("deployed", int(parts.at[index])), reason, deployed.name)
+    if parts.reason[index] == CODE_OF_REASON[DONE_AFTER_DEPLOYMENT]:
+        instants = (end, ("first_done", int(snapshot.first_done[row])))
+        contribution = Contribution(end[1], *subject, 0, reason=DONE_AFTER_DEPLOYMENT, instants=instants)
+    else:
+        reason = INVALID_VALUE if items.committed[row] == INVALID_INSTANT else NEVER_STARTED
+        contribution = _span(subject, ("committed", begin), end, reason)
+    return replace(contribution, via=deployed.name, via_id=deployed.deployment_id)
 
 
 def lead_time(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
@@ -109,7 +120,8 @@ def lead_time(used: Contributions, _window: Window, _prepared: Snapshot) -> Figu
 def restore_contributions(snapshot: Snapshot) -> Contributions:
     """One contribution per restored incident, at its restoration; its value is microseconds since its detection.
 
-    - Detected: the mapped ``detected_at``, else ``created``. Restored: the mapped ``restored_at``, else when done.
+    - Closed as what was no incident: ``not_an_incident``, before any other reason.
+    - Detected: the mapped ``detected_at``, else its birth. Restored: the mapped ``restored_at``, else when done.
     - An incident that is not restored, or whose ``restored_at`` is no moment, is no candidate of any window.
     - ``detected_at`` is no moment: ``invalid_value``. Restored before detected: ``negative_duration``.
     """
@@ -120,13 +132,15 @@ def restore_contributions(snapshot: Snapshot) -> Contributions:
 def _restored(incident: Incident, restored: Micros) -> Contribution:
     detected = incident.created if incident.detected_at is None else incident.detected_at
     known = None if detected == INVALID else detected
-    return _span((incident.issue_id, incident.key), ("detected", known), ("restored", restored), INVALID_VALUE)
+    span = _span((incident.issue_id, incident.key), ("detected", known), ("restored", restored), INVALID_VALUE)
+    return replace(span, reason=NOT_AN_INCIDENT, value=0) if incident.excluded else span
 
 
 def mttr(used: Contributions, window: Window, snapshot: Snapshot) -> Figures:
     """The median time from detection to restoration, in hours; nothing left to measure is no value.
 
-    - Open: detected before the window's effective end, and restored at or after it or not at all.
+    - Open: detected before the window's effective end, and restored at or after it or not at all. What was no incident
+      is not open.
     """
     value, details = durations(used, HOUR)
     begins, ends = snapshot.open_spans
@@ -150,16 +164,12 @@ def _deployment(deployed: Deployed, value: int) -> Contribution:
 
 
 def _span(
-    subject: tuple[str, str],
-    begin: tuple[str, Micros | None],
-    end: tuple[str, Micros],
-    reason_without_begin: str,
-    via: str = "",
+    subject: tuple[str, str], begin: tuple[str, Micros | None], end: tuple[str, Micros], reason_without_begin: str
 ) -> Contribution:
     """A duration that ends in a window, or the reason why it is none; ``subject`` is an issue's id and key."""
     name, began = begin
     at = end[1]
     if began is None:
-        return Contribution(at, *subject, 0, reason=reason_without_begin, instants=(end,), via=via)
+        return Contribution(at, *subject, 0, reason=reason_without_begin, instants=(end,))
     reason = NEGATIVE_DURATION if began > at else None
-    return Contribution(at, *subject, at - began, reason=reason, instants=((name, began), end), via=via)
+    return Contribution(at, *subject, at - began, reason=reason, instants=((name, began), end))

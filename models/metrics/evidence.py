@@ -1,14 +1,13 @@
 """What set the instants behind a number, looked up in the columns it was computed from: nothing is computed here."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any, Final, Literal
 
 from models.metrics import histories, issues, mapped_fields
 from models.metrics.arrays import NONE
-from models.metrics.contributions import INVALID_VALUE, NOT_DELIVERED, Contribution
+from models.metrics.contributions import INVALID_VALUE, NOT_AN_INCIDENT, NOT_DELIVERED, Contribution
 from models.metrics.histories import SetBy, StatusVisits
 from models.metrics.issues import Batch, BatchFacts
 from models.metrics.rules import Context
@@ -43,32 +42,6 @@ class Stay:
     stage: Stage
     at: Micros
     until: Micros
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDeployment:
-    """A deployment as it is stored, as far as it says why it failed.
-
-    ``at`` is when it happened; None where only its issue can tell (source ``issues``), or it has no instant.
-    """
-
-    deployment_id: str
-    at: Micros | None
-    failed: bool | None = None
-    version_ids: frozenset[str] = frozenset()
-    issue_ids: frozenset[str] = frozenset()
-    linked_ids: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class LinkedIncident:
-    """An incident as far as it can mark a deployment as failed: by an affected version, or by a link."""
-
-    issue_id: str
-    key: str
-    created: Micros
-    version_ids: frozenset[str] = frozenset()
-    linked_ids: frozenset[str] = frozenset()
 
 
 # What begins the span that ends so: the field that is no moment where one was left out for it.
@@ -136,7 +109,7 @@ def set_by(part: Contribution, trail: Trail) -> dict[str, Evidence]:
     evidence = {name: _SETTERS[name](trail, issue_id) for name, _ in part.instants if name in _SETTERS}
     if part.stage:
         evidence["stage"] = _visit(trail, issue_id, "current")
-    if part.reason == NOT_DELIVERED:
+    if part.reason in (NOT_DELIVERED, NOT_AN_INCIDENT):
         evidence["resolution"] = resolution(trail.issues[issue_id])
     if part.reason == INVALID_VALUE:
         begin = _BEGIN_OF[part.instants[-1][0]]
@@ -195,34 +168,6 @@ def deployed(trail: Trail, issue_id: str) -> tuple[Micros, Evidence] | None:
     return None if happened is None or happened[0] >= trail.as_of else happened
 
 
-def failed_by(
-    members: Sequence[StoredDeployment], until: Micros | None, accusers: Iterable[LinkedIncident], *, by_links: bool
-) -> list[LinkedIncident]:
-    """The incidents that mark a deployment (its members, where it is a group) as failed, oldest first.
-
-    - By versions: an incident that names one of them as affected.
-    - By links: one linked to the item, created from the deployment on and before the item's next one (``until``).
-    """
-    if by_links:
-        found = [one for one in accusers for member in members if _is_linked(one, member, until)]
-    else:
-        versions = versions_of(members)
-        found = [one for one in accusers if one.version_ids & versions]
-    return sorted(found, key=lambda one: (one.created, one.issue_id))
-
-
-def versions_of(members: Iterable[StoredDeployment]) -> frozenset[str]:
-    """The versions a deployment carries: those of all its members."""
-    return frozenset[str]().union(*(member.version_ids for member in members))
-
-
-def next_of(entry: StoredDeployment, candidates: Iterable[StoredDeployment]) -> Micros | None:
-    """When the next deployment of the same item happened, for source ``status``."""
-    same = [one for one in candidates if one.issue_ids == entry.issue_ids and one.at is not None]
-    own = sorted(same, key=lambda one: (one.at, one.deployment_id))
-    return next((after.at for one, after in pairwise(own) if one == entry), None)
-
-
 # --- the instants -----------------------------------------------------------------------------------------------------
 
 
@@ -232,6 +177,10 @@ def _started(trail: Trail, issue_id: str) -> Evidence | None:
 
 def _done(trail: Trail, issue_id: str) -> Evidence | None:
     return _visit(trail, issue_id, "done")
+
+
+def _first_done(trail: Trail, issue_id: str) -> Evidence | None:
+    return _visit(trail, issue_id, "first_done")
 
 
 def _committed(trail: Trail, issue_id: str) -> Evidence | None:
@@ -254,6 +203,7 @@ def _restored(trail: Trail, issue_id: str) -> Evidence | None:
 _SETTERS: Final = {
     "started": _started,
     "done": _done,
+    "first_done": _first_done,
     "committed": _committed,
     "detected": _detected,
     "restored": _restored,
@@ -274,7 +224,7 @@ def _moment(at: MappedInstant) -> Micros | None:
     return at if isinstance(at, int) else None
 
 
-def _visit(trail: Trail, issue_id: str, which: Literal["started", "done", "current"]) -> Evidence | None:
+def _visit(trail: Trail, issue_id: str, which: Literal["started", "done", "first_done", "current"]) -> Evidence | None:
     row = trail.rows[issue_id]
     visit = int(getattr(trail.set_by, which)[row])
     return None if visit == NONE else _at_visit(trail, row, visit)
@@ -315,9 +265,3 @@ def _change(issue: Issue, change: Transition) -> Evidence:
         after=change.to_name or change.to_id,
         history_id=change.history_id,
     )
-
-
-def _is_linked(accuser: LinkedIncident, entry: StoredDeployment, until: Micros | None) -> bool:
-    linked = accuser.issue_id in entry.linked_ids or bool(accuser.linked_ids & entry.issue_ids)
-    since = entry.at is not None and entry.at <= accuser.created
-    return linked and since and (until is None or accuser.created < until)

@@ -103,6 +103,7 @@ class SetBy:
 
     started: Ints
     done: Ints
+    first_done: Ints
     current: Ints
 
 
@@ -152,10 +153,13 @@ def set_by(visits: StatusVisits, as_of: Micros) -> SetBy:
     started = starts[np.searchsorted(starts, begins)]
     kept = np.flatnonzero(_enters_stage(visits))
     entered = np.append(kept, behind)[np.searchsorted(kept, current, side="right") - 1]
+    dones = np.append(np.flatnonzero(visits.stages == DONE), behind)
+    first_done = dones[np.searchsorted(dones, begins)]
     is_done = (current != NONE) & (np.append(visits.stages, NONE)[current] == DONE)
     return SetBy(
         started=np.where(started < np.minimum(begins + count, ends), started, NONE),
         done=np.where(is_done, entered, NONE),
+        first_done=np.where(first_done < np.minimum(begins + count, ends), first_done, NONE),
         current=current,
     )
 

@@ -185,6 +185,7 @@ def head_of(issue: IssueHead, context: Context) -> ItemHead:
         committed_at=mapped_instant(issue, "committed_at", context),
         points=points_of(issue, context),
         version_ids=ids_in(issue, "fixVersions"),
+        linked_ids=ids_in(issue, "links"),
     )
 
 
@@ -245,4 +246,5 @@ def incident_of(issue: IssueHead, line: Timeline, context: Context) -> Incident 
         restored_at=mapped_instant(issue, "restored_at", context),
         version_ids=ids_in(issue, "versions"),
         linked_ids=ids_in(issue, "links"),
+        excluded=(issue.resolution or "").casefold() in context.excluded_incidents,
     )

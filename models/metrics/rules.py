@@ -23,6 +23,7 @@ class Context:
     deployment_statuses: frozenset[str]
     incident_types: frozenset[str]
     incident_priorities: frozenset[str]
+    excluded_incidents: frozenset[str]
     facts_rules_hash: str
 
     @classmethod
@@ -42,6 +43,7 @@ class Context:
             deployment_statuses=_folded(deployments.statuses if deployments else ()),
             incident_types=_folded(incidents.types if incidents else ()),
             incident_priorities=_folded(incidents.priorities if incidents else ()),
+            excluded_incidents=_folded(incidents.excluded_resolutions if incidents else ()),
             facts_rules_hash=_facts_rules_hash(rules, listed),
         )
 

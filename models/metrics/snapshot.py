@@ -1,17 +1,20 @@
 """A dataset seen from an as-of: facts, deployments that have happened, and what they changed."""
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from models.metrics.arrays import NO_INSTANT, Bools, Ints, segment_minima
-from models.metrics.columns import Dataset, decoded
-from models.metrics.deployments import Deployed, Known, first_places, happened, happened_deployments, known_incidents
-from models.metrics.timelines import Facts, facts_at
+from models.metrics.arrays import NO_INSTANT, Bools, Ints
+from models.metrics.changes import Changes, changes
+from models.metrics.columns import Dataset
+from models.metrics.deployments import Deployed, happened_deployments
+from models.metrics.failures import Carried, mark_failed
+from models.metrics.incidents import Known, known_incidents, open_spans
+from models.metrics.timelines import Facts, facts_at, first_done
 from models.metrics.windows import windows
-from models.records import INVALID, Micros, Rules, Window
+from models.records import Micros, Rules, Window
 
 
 @dataclass(frozen=True)
@@ -53,47 +56,34 @@ class Snapshot:
 
     @cached_property
     def deployments(self) -> tuple[Deployed, ...]:
-        """The deployments that have happened, oldest first."""
-        rules = self.rules.deployments
-        if rules is None:
-            return ()
-        return happened_deployments(self.dataset.deployments, self.incidents, rules, self.as_of)
+        """The deployments that have happened, oldest first, with the incidents that mark them as failed."""
+        carried = Carried(self.dataset.items, self.changes, ZoneInfo(self.rules.timezone))
+        return mark_failed(self._happened, self.incidents, carried)
 
     @cached_property
-    def changes(self) -> tuple[Ints, Ints]:
-        """The rows of the work items that were deployed, and of each the place of its earliest deployment.
+    def changes(self) -> Changes:
+        """The work items that were deployed, with the place of each one's deployment in ``deployments``.
 
-        - Source ``status``: the item itself, done or not. Else the delivered items that share a fix version with the
-          deployment, or that a row of the table names.
+        - Source ``status``: the item itself, done or not, at its earliest deployment.
+        - Else the delivered items that share a fix version with the deployment, or that a row of the table names.
         """
-        items, none = self.dataset.items, len(self.deployments)
-        by_issue, by_version = first_places(self.deployments)
-        of_code = np.array([by_version.get(name, none) for name in decoded(items.vocabulary)], np.int64)
-        places = segment_minima(of_code[items.version_codes], items.version_offsets, none)
-        rows, named = items.rows_of(np.array(list(by_issue), np.int64))
-        places[rows] = np.minimum(places[rows], np.array(list(by_issue.values()), np.int64)[named])
-        by_status = self.rules.deployments is not None and self.rules.deployments.source == "status"
-        changed = np.flatnonzero((self.facts.exists if by_status else self.delivered) & (places < none))
-        return changed, places[changed]
+        items = self.dataset.items
+        if self.rules.deployments is not None and self.rules.deployments.source == "status":
+            return changes(self._happened, items, self.facts.exists, None)
+        return changes(self._happened, items, self.delivered, self.first_done)
+
+    @cached_property
+    def first_done(self) -> Ints:
+        """When each item first entered done, NO_INSTANT where it did not before the as-of."""
+        return first_done(self.dataset.items.timelines, self.as_of)
 
     @cached_property
     def open_spans(self) -> tuple[list[Micros], list[float]]:
-        """When incidents began to be open and when they ceased to be, each ascending; infinity for those still open.
+        """When incidents began to be open and when they ceased to be, as ``incidents.open_spans``."""
+        return open_spans(self.incidents, self.as_of)
 
-        An incident one of whose instants is no moment is in neither, for nobody knows.
-        """
-        spans = [span for span in (_open_span(incident, self.as_of) for incident in self.incidents) if span]
-        return sorted(begin for begin, _ in spans), sorted(max(span) for span in spans)
-
-
-def restored_at(incident: Known, as_of: Micros) -> Micros | None:
-    """When an incident was over; None where it is not, or where its field is no moment."""
-    return happened(incident.issue.restored_at, incident.done, as_of)
-
-
-def _open_span(incident: Known, as_of: Micros) -> tuple[Micros, float] | None:
-    detected = happened(incident.issue.detected_at, incident.issue.created, as_of)
-    if detected is None or incident.issue.restored_at == INVALID:
-        return None
-    restored = restored_at(incident, as_of)
-    return detected, math.inf if restored is None else restored
+    @cached_property
+    def _happened(self) -> tuple[Deployed, ...]:
+        """The deployments before incidents mark any: what an item was carried by decides which incident marks it."""
+        rules = self.rules.deployments
+        return () if rules is None else happened_deployments(self.dataset.deployments, rules, self.as_of)

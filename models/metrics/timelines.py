@@ -91,6 +91,20 @@ def facts_at(timelines: Timelines, as_of: Micros | None) -> Facts:
     )
 
 
+def first_done(timelines: Timelines, as_of: Micros) -> Ints:
+    """Return when each row first entered done before ``as_of``, NO_INSTANT where it did not."""
+    begins, ends = timelines.offsets[:-1], timelines.offsets[1:]
+    entries = np.append(np.flatnonzero((timelines.stages == DONE) & (timelines.at < as_of)), len(timelines.at))
+    first = entries[np.searchsorted(entries, begins)]
+    return np.where(first < ends, np.append(timelines.at, NO_INSTANT)[first], NO_INSTANT)
+
+
+def done_at(lines: Sequence[Timeline], as_of: Micros) -> list[Micros | None]:
+    """Return when each of these issues was done; None of one that is not done at ``as_of``, or has no timeline."""
+    done = facts_at(Timelines.of(lines), as_of).done.tolist()
+    return [None if at == NO_INSTANT else at for at in done]
+
+
 def in_progress(stages: Codes) -> Bools:
     """Return which entries are into an active or a waiting stage."""
     is_in_progress: Bools = (stages == ACTIVE) | (stages == WAITING)

@@ -20,7 +20,6 @@ from models.store.deployments import (
     unknown_keys,
     unknown_versions,
 )
-from models.store.evidence import load_linked_incidents, load_stored_deployments
 from models.store.facts import replace_version_deployments, save_facts, stale_issues
 from models.store.forecasts import save_forecast
 from models.store.issues import (
@@ -36,7 +35,14 @@ from models.store.issues import (
     save_issues,
 )
 from models.store.lists import load_statuses, load_versions, save_statuses, save_versions
-from models.store.quality import clear_findings, count_findings, findings_of, keys_with_findings, save_findings
+from models.store.quality import (
+    clear_findings,
+    count_findings,
+    findings_of,
+    keys_with_findings,
+    save_findings,
+    save_profile_findings,
+)
 from models.store.results import load_results, save_results
 from models.store.runs import (
     beat_run,
@@ -99,12 +105,10 @@ __all__ = [
     "load_dataset",
     "load_histories",
     "load_issues",
-    "load_linked_incidents",
     "load_performance",
     "load_results",
     "load_run",
     "load_statuses",
-    "load_stored_deployments",
     "load_table_deployments",
     "load_versions",
     "mark_gone",
@@ -122,6 +126,7 @@ __all__ = [
     "save_forecast",
     "save_issues",
     "save_performance",
+    "save_profile_findings",
     "save_results",
     "save_statuses",
     "save_table_deployments",

@@ -79,6 +79,7 @@ def _incident(row: Mapping[Any, Any]) -> Incident:
         restored_at=INVALID if "restored_at" in row["invalid"] else _micros(row["restored_at"]),
         version_ids=tuple(row["version_ids"]),
         linked_ids=tuple(row["linked_ids"]),
+        excluded=row["excluded"],
     )
 
 

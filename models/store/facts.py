@@ -161,6 +161,7 @@ def _incident_row(profile: str, incident: Incident) -> Row:
         "timeline": _timeline_json(incident.timeline),
         "version_ids": list(incident.version_ids),
         "linked_ids": list(incident.linked_ids),
+        "excluded": incident.excluded,
     }
 
 

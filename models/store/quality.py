@@ -1,12 +1,17 @@
 """Data-quality findings: what a reader of numbers should know about an issue behind them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from models.store.shared import among, change, insert_rows
 from models.tables import DataQualityRow, IssueRow
+
+# In place of an issue's id, in a finding about the profile as a whole.
+WHOLE_PROFILE: Final = ""
+_IS_ABOUT_AN_ISSUE: Final = DataQualityRow.issue_id != WHOLE_PROFILE
 
 
 def save_findings(session: Session, profile: str, origin: str, found: Mapping[str, Mapping[str, int]]) -> None:
@@ -25,6 +30,16 @@ def save_findings(session: Session, profile: str, origin: str, found: Mapping[st
     insert_rows(session, DataQualityRow, rows)
 
 
+def save_profile_findings(session: Session, profile: str, origin: str, found: Mapping[str, int]) -> None:
+    """Replace what one origin found about a profile as a whole: reason → how often."""
+    clear_findings(session, profile, origin)
+    rows = [
+        {"profile": profile, "issue_id": WHOLE_PROFILE, "origin": origin, "reason": reason, "count": count}
+        for reason, count in found.items()
+    ]
+    insert_rows(session, DataQualityRow, rows)
+
+
 def clear_findings(session: Session, profile: str, origin: str) -> None:
     """Forget what one origin found about all issues of a profile."""
     change(session, delete(DataQualityRow).where(DataQualityRow.profile == profile, DataQualityRow.origin == origin))
@@ -36,7 +51,7 @@ def count_findings(session: Session, profile: str) -> dict[str, int]:
     query = (
         select(DataQualityRow.reason, func.count(DataQualityRow.issue_id.distinct()))
         .outerjoin(IssueRow, present)
-        .where(DataQualityRow.profile == profile, IssueRow.gone_at.is_(None))
+        .where(DataQualityRow.profile == profile, IssueRow.gone_at.is_(None), _IS_ABOUT_AN_ISSUE)
         .group_by(DataQualityRow.reason)
         .order_by(DataQualityRow.reason)
     )
@@ -50,7 +65,7 @@ def keys_with_findings(session: Session, profile: str) -> dict[str, list[str]]:
     query = (
         select(DataQualityRow.reason, key)
         .outerjoin(IssueRow, present)
-        .where(DataQualityRow.profile == profile, IssueRow.gone_at.is_(None))
+        .where(DataQualityRow.profile == profile, IssueRow.gone_at.is_(None), _IS_ABOUT_AN_ISSUE)
         .group_by(DataQualityRow.reason, key)
         .order_by(DataQualityRow.reason, func.length(key), key)
     )

@@ -91,7 +91,7 @@ def _check_part(part: dict[str, Any], issues: dict[str, Issue]) -> None:
     if part["metric_type"] == "flow_efficiency" and part["reason"] is None:
         assert _hours(part, "active") == pytest.approx(part["contribution"], abs=1e-9)
         assert _hours(part, "active") + _hours(part, "waiting") == pytest.approx(part["out_of"], abs=1e-9)
-    if part["reason"] == "not_delivered":
+    if part["reason"] in ("not_delivered", "not_an_incident"):
         assert part["set_by"]["resolution"]["value"] == issues[part["subject_id"]].resolution
     if part["reason"] == "invalid_value":
         (begin,) = set(part["set_by"]) - set(part["instants"])

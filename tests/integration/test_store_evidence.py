@@ -1,55 +1,10 @@
-"""What explaining reads of the store: deployments and incidents as far as they say why one failed, and odd issues."""
+"""What readers of numbers are told beside them: odd issues, and when the copy begins."""
 
-from store_rows import PROFILE, T0, after, facts_found, issue
+from sqlalchemy import text
+from store_rows import PROFILE, after, issue
 
 from models import store
 from models.database import Sessions
-from models.metrics.evidence import LinkedIncident, StoredDeployment
-from models.records import Deployment, Incident, TableDeployment, Timeline, Version, micros
-
-TIMELINE: Timeline = ((micros(T0), "todo"),)
-
-
-def test_deployments_and_incidents_are_read_with_what_they_name(sessions: Sessions) -> None:
-    """Of one source each; of no other profile."""
-    entry = Deployment("1.7.0", "status", "PAY-1", micros(after(1)), issue_ids=("1",), linked_ids=("2", "3"))
-    release = Deployment("1", "issues", "PAY-1", None, micros(T0), TIMELINE, failed=True, version_ids=("10",))
-    incident = Incident("1", "PAY-1", TIMELINE, version_ids=("10",), linked_ids=("3",))
-    with sessions.begin() as session:
-        store.save_issues(session, PROFILE, [issue(1)])
-        store.save_facts(
-            session,
-            PROFILE,
-            "rules",
-            {"1": "hash"},
-            facts_found(incidents=[incident], deployments=[("1", entry), ("1", release)]),
-        )
-    with sessions() as session:
-        assert store.load_stored_deployments(session, PROFILE, "status") == [
-            StoredDeployment("1.7.0", micros(after(1)), issue_ids=frozenset("1"), linked_ids=frozenset("23"))
-        ]
-        assert store.load_stored_deployments(session, PROFILE, "issues") == [
-            StoredDeployment("1", None, failed=True, version_ids=frozenset({"10"}))
-        ]
-        assert store.load_linked_incidents(session, PROFILE) == [
-            LinkedIncident("1", "PAY-1", micros(T0), frozenset({"10"}), frozenset("3"))
-        ]
-        assert (
-            store.load_linked_incidents(session, "billing")
-            == store.load_stored_deployments(session, "billing", "issues")
-            == []
-        )
-
-
-def test_a_row_of_the_table_names_versions_by_name_or_id(sessions: Sessions) -> None:
-    """A name that two projects share names both."""
-    row = TableDeployment("b", "build", after(1), versions=("2.4", "77"))
-    versions = [Version(number, "PAY", "2.4", released=True, release_date=None, archived=False) for number in "12"]
-    with sessions.begin() as session:
-        store.save_versions(session, PROFILE, versions)
-        store.save_table_deployments(session, PROFILE, [row])
-        (found,) = store.load_stored_deployments(session, PROFILE, "table")
-    assert found == StoredDeployment("b", micros(after(1)), version_ids=frozenset({"1", "2", "77"}))
 
 
 def test_odd_issues_are_named_by_key_once_a_reason(sessions: Sessions) -> None:
@@ -65,6 +20,20 @@ def test_odd_issues_are_named_by_key_once_a_reason(sessions: Sessions) -> None:
             "broken_chain": ["PAY-2", "PAY-10"],
             "unreadable_issue": ["99"],
         }
+
+
+def test_findings_about_the_profile_as_a_whole_are_no_findings_about_an_issue(sessions: Sessions) -> None:
+    """They are replaced as a whole, and only those of their origin and profile."""
+    with sessions.begin() as session:
+        store.save_profile_findings(session, PROFILE, "versions", {"released_without_date": 3})
+        store.save_profile_findings(session, "billing", "versions", {"released_without_date": 1})
+        store.save_profile_findings(session, PROFILE, "versions", {"released_in_future": 2})
+        assert store.count_findings(session, PROFILE) == store.keys_with_findings(session, PROFILE) == {}
+        rows = session.execute(text("SELECT profile, issue_id, reason, count FROM data_quality ORDER BY profile"))
+        assert [tuple(row) for row in rows] == [
+            ("billing", "", "released_without_date", 1),
+            (PROFILE, "", "released_in_future", 2),
+        ]
 
 
 def test_a_copy_knows_nothing_before_its_first_issue(sessions: Sessions) -> None:

@@ -31,8 +31,13 @@ TWO = version("2", date(2026, 10, 20))
 
 def deployed(some: Rules, *issues: Issue, as_of: str = "11-01", **rows: Any) -> list[tuple[str, int, bool]]:
     """The deployments that have happened: name, instant, failed."""
-    found = snapshot_of(Team(issues, STATUSES, **rows), some, time(as_of)).deployments
+    found = ready(some, *issues, as_of=as_of, **rows).deployments
     return [(deployment.name, deployment.at, deployment.failed) for deployment in found]
+
+
+def ready(some: Rules, *issues: Issue, as_of: str = "11-01", **rows: Any) -> Snapshot:
+    """What the metrics see of some issues."""
+    return snapshot_of(Team(issues, STATUSES, **rows), some, time(as_of))
 
 
 # --- deployment_frequency ---------------------------------------------------------------------------------------------
@@ -164,15 +169,19 @@ def test_incidents_mark_nothing_without_their_section() -> None:
     assert deployed(rules(VERSIONS), incident, versions=(ONE,))[0][2] is False
 
 
-def test_a_group_fails_by_an_incident_in_any_fix_version_of_its_issues() -> None:
-    """The group of version 7 holds P-1, which is in version 8 as well, and 8 is affected."""
+def test_a_group_fails_by_an_incident_in_its_own_version_only() -> None:
+    """P-1 is in versions 7 and 8, and 8 is affected: the group of 7 did not fail, nor that of 6."""
     issues = (
         issue(1, "10-01 → 1", "10-05 → 4", type="Release", fixVersions=["7", "8"]),
         issue(2, "10-01 → 1", "10-04 → 4", type="Release", fixVersions=["6"]),
         issue(9, "10-01 → 1", type="Incident", versions=["8"]),
     )
-    found = deployed(rules(GROUPED, incidents=INCIDENTS), *issues)
-    assert [(name, failed) for name, _, failed in found] == [("P-2", False), ("P-1", True), ("P-1", True)]
+    found = ready(rules(GROUPED, incidents=INCIDENTS), *issues).deployments
+    assert [(d.deployment_id, d.name, d.failed) for d in found] == [
+        ("version 6", "P-2", False),
+        ("version 7", "P-1", False),
+        ("version 8", "P-1", True),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -211,17 +220,184 @@ def test_a_failure_field_of_a_work_item_fails_its_deployments_by_status() -> Non
     assert [mark for _, _, mark in deployed(some, *stories)] == [True, False]
 
 
-def test_a_row_of_the_table_fails_by_its_own_column_or_by_its_versions() -> None:
-    """An incident names version 7, which one of the rows released."""
+def test_the_column_of_a_row_decides_where_it_is_set_else_incidents_do() -> None:
+    """The incident names version 7 and is linked to P-1: it marks what is unknown, and not what says no."""
     rows = (
         Row("a", time("10-03"), failed=True),
         Row("b", time("10-04"), failed=False, version_ids=("7",)),
-        Row("c", time("10-05"), failed=False, version_ids=("8",)),
+        Row("c", time("10-05"), failed=None, version_ids=("7",)),
+        Row("d", time("10-06"), failed=None, version_ids=("8",)),
+        Row("e", time("10-07"), failed=True, version_ids=("7",)),
+        Row("f", time("10-08"), failed=None, issue_ids=("1",)),
+        Row("g", time("10-08"), failed=False, issue_ids=("2",)),
     )
-    found = deployed(
-        rules(TABLE, incidents=INCIDENTS), issue(9, "10-01 → 1", type="Incident", versions=["7"]), table=rows
+    stories = (issue(1, "10-01 → 1", "10-02 → 4"), issue(2, "10-01 → 1", "10-02 → 4"))
+    incident = issue(9, "10-09 → 1", type="Incident", versions=["7"], links=["1", "2"])
+    found = ready(rules(TABLE, incidents=INCIDENTS), *stories, incident, table=rows).deployments
+    assert [(d.deployment_id, d.failed) for d in found] == [
+        ("a", True), ("b", False), ("c", True), ("d", False), ("e", True), ("f", True), ("g", False)
+    ]  # fmt: skip
+    by = {d.deployment_id: [(mark.by, mark.shared) for mark in d.failed_by] for d in found}
+    assert by == {
+        "a": [], "b": [], "c": [("versions", ("7",))], "d": [], "e": [("versions", ("7",))],
+        "f": [("links", ("1",))], "g": [],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("marks", "state"), [([None], "missing_mapping"), ([None, False], "success"), ([], "missing_mapping")]
+)
+def test_a_table_whose_marks_are_all_unknown_has_no_failure_rate(marks: list[bool | None], state: str) -> None:
+    """Without incidents nothing could mark a failure: 0 % would be a guess. A row at the as-of is not there yet."""
+    rows = [Row(f"r{number}", time("10-05"), failed=mark) for number, mark in enumerate(marks)]
+    found = measure("cfr", rules(TABLE), table=(*rows, Row("late", time("11-01"), failed=True)))
+    assert found.state == state
+    assert ("set failed" in (found.message or "")) == (state == "missing_mapping")
+    assert measure("cfr", rules(TABLE, incidents=INCIDENTS), table=tuple(rows)).state != "missing_mapping"
+
+
+# --- failures by links ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", ["incident", "item"])
+@pytest.mark.parametrize(
+    ("source", "born", "failed"),
+    [
+        (VERSIONS, "10-09 23:59", False),
+        (VERSIONS, "10-10", True),  # on the day of the release
+        (VERSIONS, "10-30", True),
+        (VERSIONS, "11-01", False),  # at the as-of: does not exist
+        (BY_ISSUES, "10-10 11:59", False),
+        (BY_ISSUES, "10-10 12:00", True),
+        (GROUPED, "10-10 12:00", True),
+        (TABLE, "10-10 11:59", False),
+        (TABLE, "10-10 12:00", True),
+    ],
+)
+def test_an_incident_linked_to_a_change_fails_its_deployment(
+    side: str, source: Any, born: str, *, failed: bool
+) -> None:
+    """From the deployment on, of a version from the beginning of its day, whichever side names the link."""
+    story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"], links=["9"] if side == "item" else [])
+    incident = issue(9, f"{born} → 1", type="Incident", project="HELP", links=["1"] if side == "incident" else [])
+    release = issue(2, "10-01 → 1", "10-10 12:00 → 4", type="Release", fixVersions=["1"])
+    rows = (Row("r", time("10-10 12:00"), failed=None, version_ids=("1",)),)
+    some = rules(source, incidents=INCIDENTS)
+    found = deployed(some, story, incident, release, versions=(ONE,), table=rows)
+    assert [mark for _, _, mark in found] == [failed]
+
+
+def test_the_day_of_a_release_is_that_of_the_profiles_zone() -> None:
+    """In Zagreb 10 October begins at 22:00 UTC of the 9th."""
+    some = rules(VERSIONS, incidents=INCIDENTS, timezone="Europe/Zagreb")
+    story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"])
+    for born, failed in (("10-09 21:59:59", False), ("10-09 22:00", True)):
+        incident = issue(9, f"{born} → 1", type="Incident", links=["1"])
+        assert [mark for _, _, mark in deployed(some, story, incident, versions=(ONE,))] == [failed]
+
+
+def test_a_linked_incident_fails_the_deployment_that_the_item_belongs_to() -> None:
+    """P-1 was done on the 12th: the version of the 10th is not its deployment, that of the 20th is.
+
+    P-2 was done on the 25th, after both: it belongs to the first but is not its change here.
+    """
+    some = rules(VERSIONS, incidents=INCIDENTS)
+    late = issue(2, "10-01 → 2", "10-25 → 4", fixVersions=["1", "2"])
+    story = issue(1, "10-01 → 2", "10-12 → 4", fixVersions=["1", "2"])
+    incident = issue(9, "10-26 → 1", type="Incident", links=["1", "2"])
+    first, second = ready(some, story, late, incident, versions=(ONE, TWO)).deployments
+    assert (first.failed, second.failed) == (False, True)
+    assert [(mark.incident_id, mark.by, mark.shared) for mark in second.failed_by] == [("9", "links", ("1",))]
+
+
+def test_an_item_that_was_not_delivered_is_no_change_whose_incident_counts() -> None:
+    """Closed as a duplicate: nothing of it was deployed."""
+    story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"], resolution="Duplicate")
+    incident = issue(9, "10-11 → 1", type="Incident", links=["1"])
+    assert deployed(rules(VERSIONS, incidents=INCIDENTS), story, incident, versions=(ONE,))[0][2] is False
+
+
+def test_incidents_of_another_project_fail_what_they_are_linked_to() -> None:
+    """Three releases, each with a linked incident of the help desk's project, which has no versions of ours: 100 %."""
+    days = (5, 12, 19)
+    stories = [issue(n, "10-01 → 2", f"10-{d - 1:02} → 4", fixVersions=[str(n)]) for n, d in enumerate(days, 1)]
+    helps = [
+        issue(10 + n, f"10-{d + 1:02} → 1", f"10-{d + 2:02} → 4", type="Incident", project="HELP", links=[str(n)])
+        for n, d in enumerate(days, 1)
+    ]
+    releases = tuple(version(str(n), date(2026, 10, d)) for n, d in enumerate(days, 1))
+    found = measure("cfr", rules(VERSIONS, incidents=INCIDENTS), *stories, *helps, versions=releases)
+    assert (found.value, found.details) == (100.0, {"failed": 3, "total": 3})
+
+
+def test_a_deployment_remembers_each_incident_that_failed_it() -> None:
+    """By the version it names, by a link, or both; the oldest first, ids that are numbers as numbers."""
+    some = rules(VERSIONS, incidents=INCIDENTS)
+    story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"])
+    incidents = (
+        issue(10, "10-11 → 1", type="Incident", versions=["1"]),
+        issue(9, "10-11 → 1", type="Incident", links=["1"]),
+        issue(11, "10-10 12:00 → 1", type="Incident", links=["1"], versions=["1", "2"]),
+        issue(12, "10-01 → 1", type="Incident", links=["1"]),
     )
-    assert [mark for _, _, mark in found] == [True, True, False]
+    (only,) = ready(some, story, *incidents, versions=(ONE,)).deployments
+    assert [(mark.incident_id, mark.by) for mark in only.failed_by] == [
+        ("11", "links"),
+        ("11", "versions"),
+        ("9", "links"),
+        ("10", "versions"),
+    ]
+
+
+# --- incidents that were none -----------------------------------------------------------------------------------------
+
+
+def test_what_was_closed_as_no_incident_is_in_no_number() -> None:
+    """Two incidents of 4 and 5 hours; three closed in minutes, one of them by a field that is no moment: 4.5 h."""
+    some = rules(VERSIONS, incidents=INCIDENTS, fields=RESTORE)
+    story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"])
+    issues = (
+        issue(10, "10-11 09:00 → 1", "10-11 13:00 → 4", type="Incident", resolution="Done"),
+        issue(11, "10-12 09:00 → 1", "10-12 14:00 → 4", type="Incident", resolution="Fixed"),
+        issue(12, "10-13 09:00 → 1", "10-13 09:05 → 4", type="Incident", resolution="duplicate", links=["1"]),
+        issue(13, "10-14 09:00 → 1", "10-14 09:06 → 4", type="Incident", resolution="Not A Bug", versions=["1"]),
+        issue(14, "10-15 → 1", "10-15 → 4", type="Incident", resolution="Cannot Reproduce", cf_d="soon"),
+        issue(15, "10-16 → 1", type="Incident", resolution="Invalid"),  # not restored: no candidate, and not open
+    )
+    found = measure("mttr", some, story, *issues, versions=(ONE,))
+    assert (found.value, found.n_used, found.exclusions) == (4.5, 2, {"not_an_incident": 3})
+    assert found.details["open"] == 0
+    assert measure("cfr", some, story, *issues, versions=(ONE,)).value == 0.0
+
+
+def test_which_resolutions_mean_no_incident_is_the_profiles_own_word() -> None:
+    """In German; the default list counts no more."""
+    own = IncidentRules(("Incident",), excluded_resolutions=("Falscher Alarm",))
+    issues = (
+        issue(1, "10-11 → 1", "10-12 → 4", type="Incident", resolution="falscher alarm"),
+        issue(2, "10-11 → 1", "10-13 → 4", type="Incident", resolution="Duplicate"),
+    )
+    found = measure("mttr", rules(incidents=own), *issues)
+    assert (found.value, found.exclusions) == (48.0, {"not_an_incident": 1})
+
+
+def test_an_incident_that_is_not_detected_yet_is_none_yet() -> None:
+    """Its field lies at the as-of or later: no candidate, not open, and it marks nothing, though it was born."""
+    some = rules(VERSIONS, incidents=INCIDENTS, fields=RESTORE)
+    for detected, exists in (("2026-11-01T00:00Z", False), ("2026-10-31T23:59Z", True)):
+        incident = issue(9, "10-11 → 1", type="Incident", versions=["1"], cf_d=detected)
+        (found,) = ready(some, issue(1, "10-01 → 1"), incident, versions=(ONE,)).deployments
+        assert found.failed is exists
+        assert measure("mttr", some, incident).details["open"] == int(exists)
+
+
+def test_an_incident_of_another_priority_is_neither_an_incident_nor_a_work_item() -> None:
+    """Its type is enough to be no work item."""
+    some = rules(VERSIONS, incidents=IncidentRules(("Incident",), priorities=("High",)))
+    low = issue(9, "10-11 → 2", "10-12 → 4", type="Incident", versions=["1"], priority="Low")
+    (found,) = ready(some, low, versions=(ONE,)).deployments
+    assert not found.failed
+    assert measure("flow_velocity", some, low).value == 0
 
 
 # --- lead_time --------------------------------------------------------------------------------------------------------
@@ -242,11 +418,67 @@ def test_lead_time_runs_from_the_commit_or_the_start_of_work_to_the_deployment()
     assert found.details["p75"] == (seconds[1] + 0.75 * 172_800) / 86_400
 
 
-def test_a_work_item_belongs_to_its_earliest_deployment_only() -> None:
-    """In versions of the 10th and the 20th: deployed on the 10th, once."""
-    story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["2", "1"])
+@pytest.mark.parametrize(
+    ("moves", "days"),
+    [
+        (("10-09 → 4",), 9),  # done before both: to the first
+        (("10-12 → 4",), 19),  # done between them: the first one cannot have carried it
+        (("10-09 → 4", "10-12 → 2", "10-25 → 4"), 9),  # re-opened since: its first entry into done counts
+        (("10-10 23:59:59 → 4",), 9),  # done at the instant of the release
+    ],
+)
+def test_a_work_item_belongs_to_the_earliest_deployment_after_it_was_first_done(
+    moves: tuple[str, ...], days: int
+) -> None:
+    """In versions of the 10th and the 20th, started on the 1st: deployed once, after 10 or 20 days less a second."""
+    story = issue(1, "10-01 → 2", *moves, fixVersions=["2", "1"])
     found = measure("lead_time", rules(VERSIONS), story, versions=(ONE, TWO))
-    assert (found.n_used, found.value) == (1, (10 * 86_400 - 1) / 86_400)
+    assert (found.n_used, found.value) == (1, ((days + 1) * 86_400 - 1) / 86_400)
+
+
+def test_an_item_done_after_all_its_deployments_is_left_out_as_that() -> None:
+    """Release of 3 October, story done on the 9th: before any other reason, and with both instants."""
+    some = rules(VERSIONS, fields={"committed_at": "cf"})
+    release = version("1", date(2026, 10, 3))
+    stories = (
+        issue(1, "10-02 → 1", "10-03 10:00 → 2", "10-09 → 4", fixVersions=["1"]),
+        issue(2, "10-02 → 1", "10-09 → 4", fixVersions=["1"], cf="soon"),
+        issue(3, "10-02 → 1", "10-09 → 4", "10-10 → 2", "10-11 → 4", fixVersions=["1"]),
+    )
+    found = measure("lead_time", some, *stories, versions=(release,))
+    assert (found.state, found.n_used, found.exclusions) == ("no_data", 0, {"done_after_deployment": 3})
+    seen = ready(some, *stories, versions=(release,))
+    parts = explain("lead_time", seen, seen.windows[0]).left_out
+    at_release = ("deployed", at("10-03 23:59:59"))
+    assert [(p.key, p.instants, p.via, p.via_id) for p in parts] == [
+        (f"P-{number}", (at_release, ("first_done", at("10-09"))), "1", "1") for number in (1, 2, 3)
+    ]
+
+
+def test_the_group_of_a_version_has_that_versions_changes_alone() -> None:
+    """P-1 releases 7 on the 3rd; P-2 releases 7 and 8 on the 30th. P-3 is in 8: from the 5th to the 30th, 25 days."""
+    issues = (
+        issue(1, "10-01 → 1", "10-02 12:00 → 2", "10-03 12:00 → 4", type="Release", fixVersions=["7"]),
+        issue(2, "10-01 → 1", "10-20 12:00 → 2", "10-30 12:00 → 4", type="Release", fixVersions=["7", "8"]),
+        issue(3, "10-01 → 1", "10-05 12:00 → 2", "10-10 12:00 → 4", fixVersions=["8"]),
+    )
+    found = measure("lead_time", rules(GROUPED), *issues)
+    assert (found.value, found.n_used, found.exclusions) == (25.0, 1, {})
+
+
+@pytest.mark.parametrize(("source", "via"), [(VERSIONS, "9"), (GROUPED, "version 9"), (BY_ISSUES, "30"), (TABLE, "9")])
+def test_of_deployments_at_one_instant_the_one_with_the_lowest_id_carries_the_item(source: Any, via: str) -> None:
+    """Ids that are numbers compare as numbers: 9 before 10, issue 30 before 100."""
+    story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["10", "9"])
+    issues = (
+        issue(100, "10-01 → 1", "10-10 → 4", type="Release", fixVersions=["9"]),
+        issue(30, "10-01 → 1", "10-10 → 4", type="Release", fixVersions=["10"]),
+    )
+    releases = (version("10", date(2026, 10, 10)), version("9", date(2026, 10, 10)))
+    rows = tuple(Row(i, time("10-10"), failed=None, issue_ids=("1",)) for i in ("b", "10", "9", "a"))
+    seen = ready(rules(source), story, *issues, versions=releases, table=rows)
+    (part,) = explain("lead_time", seen, seen.windows[0]).used
+    assert part.via_id == via
 
 
 @pytest.mark.parametrize(
@@ -256,7 +488,7 @@ def test_a_work_item_belongs_to_its_earliest_deployment_only() -> None:
         (issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"], cf="2026-11-01T00:00Z"), {"never_started": 1}),
         (issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"], cf="soon"), {"invalid_value": 1}),
         (issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"], cf="2026-10-11"), {"negative_duration": 1}),
-        (issue(1, "10-12 → 2", "10-13 → 4", fixVersions=["1"]), {"negative_duration": 1}),  # joined it later
+        (issue(1, "10-12 → 2", "10-13 → 4", fixVersions=["1"]), {"done_after_deployment": 1}),  # joined it later
         (issue(1, "10-01 → 2", fixVersions=["1"]), {}),  # not done: no change
         (issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"], resolution="Duplicate"), {}),  # done, not delivered
         (issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["3"]), {}),  # shares no version with it
@@ -270,7 +502,7 @@ def test_a_change_without_a_duration_is_left_out_under_its_reason(story: Issue, 
 
 def test_a_change_deployed_at_the_instant_of_its_commit_took_no_time_and_counts() -> None:
     """Zero is a duration; only below zero is none."""
-    story = issue(1, "10-05 → 2", "10-09 → 4")
+    story = issue(1, "10-05 → 2", "10-05 → 4")
     row = Row("a", time("10-05"), failed=False, issue_ids=("1",))
     found = measure("lead_time", rules(TABLE), story, table=(row,))
     assert (found.value, found.level, found.exclusions) == (0.0, "elite", {})
@@ -316,9 +548,9 @@ def test_a_row_of_the_table_carries_the_items_it_names_and_those_of_its_versions
 def test_an_explained_change_names_its_deployment_and_both_instants() -> None:
     """So that a person can check it in Jira."""
     story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"])
-    ready: Snapshot = snapshot_of(Team((story,), STATUSES, (ONE,)), rules(VERSIONS), time("11-01"))
-    (part,) = explain("lead_time", ready, ready.windows[0]).used
-    assert (part.key, part.via) == ("P-1", "1")
+    seen = ready(rules(VERSIONS), story, versions=(ONE,))
+    (part,) = explain("lead_time", seen, seen.windows[0]).used
+    assert (part.key, part.via, part.via_id) == ("P-1", "1", "1")
     assert part.instants == (("committed", at("10-01")), ("deployed", at("10-10 23:59:59")))
 
 
@@ -342,7 +574,7 @@ def test_mttr_is_the_median_of_hours_from_detection_to_restoration() -> None:
     [
         ({"cf_d": "soon"}, {"invalid_value": 1}, 0),
         ({"cf_d": "2026-10-06"}, {"negative_duration": 1}, 0),
-        ({"cf_d": "2026-12-01"}, {"negative_duration": 1}, 0),  # not detected yet, and does not fall back
+        ({"cf_d": "2026-12-01"}, {}, 0),  # not detected yet: no incident yet, and it does not fall back
         ({"cf_r": "soon"}, {}, 0),  # no instant: no candidate; nobody knows whether it is open
         ({"cf_r": "2026-12-01T00:00Z"}, {}, 1),  # not restored yet, though the issue is done
     ],

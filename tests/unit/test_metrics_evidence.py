@@ -1,4 +1,4 @@
-"""What set an instant: the right entry of several, the field, the creation; and which incidents marked a failure."""
+"""What set an instant: the right entry of several, the field, the creation, the resolution."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,7 +10,7 @@ from naive_metrics import Team
 
 from models.metrics import evidence
 from models.metrics.calculate import explain
-from models.metrics.evidence import Evidence, LinkedIncident, StoredDeployment, Trail
+from models.metrics.evidence import Evidence, Trail
 from models.metrics.rules import Context
 from models.records import DeploymentRules, IncidentRules, Issue, Rules, Transition
 
@@ -143,28 +143,3 @@ def test_a_stay_that_lasts_beyond_the_as_of_ends_there() -> None:
         ("Doing", at("10-02"), at("10-03")),
     ]
     assert evidence.stays(Trail.of([item], context, at("10-01")), "1") == []
-
-
-def test_a_version_was_failed_by_each_incident_that_names_it() -> None:
-    """Created before or after, oldest first; one of another version is none."""
-    group = [StoredDeployment("a", 5, version_ids=frozenset("1")), StoredDeployment("b", 7, version_ids=frozenset("2"))]
-    late, early = LinkedIncident("8", "P-8", 9, frozenset("2")), LinkedIncident("9", "P-9", 1, frozenset("13"))
-    assert evidence.failed_by(
-        group, None, [late, LinkedIncident("7", "P-7", 2, frozenset("3")), early], by_links=False
-    ) == [
-        early,
-        late,
-    ]
-
-
-@pytest.mark.parametrize(("created", "named"), [(4, False), (5, True), (8, True), (9, False)])
-def test_an_entry_was_failed_by_a_linked_incident_before_the_next_one(created: int, *, named: bool) -> None:
-    """From the entry on, and before the item's next; whichever side the link was drawn from."""
-    entry = StoredDeployment("1.a", 5, issue_ids=frozenset("1"), linked_ids=frozenset("8"))
-    after = StoredDeployment("1.b", 9, issue_ids=frozenset("1"))
-    until = evidence.next_of(entry, [after, entry, StoredDeployment("2.c", 6, issue_ids=frozenset("2"))])
-    accusers = [LinkedIncident("8", "P-8", created), LinkedIncident("9", "P-9", created, linked_ids=frozenset("1"))]
-    strangers = [LinkedIncident("7", "P-7", created, frozenset("1"), frozenset("2"))]
-    found = evidence.failed_by([entry], until, [*accusers, *strangers], by_links=True)
-    assert found == (accusers if named else [])
-    assert evidence.next_of(after, [entry, after]) is None

@@ -13,6 +13,7 @@ def upgrade() -> None:
     # Unknown is not "did not fail"; rows that are there already keep what they state.
     with op.batch_alter_table("deployments", schema=None) as batch_op:
         batch_op.alter_column("failed", existing_type=sa.Boolean(), nullable=True, server_default=None)
+    op.add_column("incidents", sa.Column("excluded", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column("issues", sa.Column("hierarchy_level", sa.Integer(), nullable=True))
     op.add_column("issues", sa.Column("subtask", sa.Boolean(), nullable=True))
     op.add_column("issues", sa.Column("project_id", sa.Text(), nullable=True))
@@ -22,6 +23,7 @@ def downgrade() -> None:
     op.drop_column("issues", "project_id")
     op.drop_column("issues", "subtask")
     op.drop_column("issues", "hierarchy_level")
+    op.drop_column("incidents", "excluded")
     op.execute("UPDATE deployments SET failed = false WHERE failed IS NULL")
     with op.batch_alter_table("deployments", schema=None) as batch_op:
         batch_op.alter_column(
