@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.metrics.columns import Dataset
+from models.names import fold_name
 from models.records import (
     EPOCH,
     INVALID,
@@ -21,9 +22,9 @@ from models.records import (
     micros,
 )
 from models.store.columns import load_items
-from models.store.lists import ids_of_versions
-from models.store.shared import among, columns, of_profile
-from models.tables import DeploymentRow, IncidentRow, IssueRow
+from models.store.lists import ids_of_keys, ids_of_versions, names_in
+from models.store.shared import columns, of_profile
+from models.tables import DeploymentRow, IncidentRow
 
 
 def load_dataset(session: Session, profile: str, source: str | None) -> Dataset:
@@ -42,17 +43,12 @@ def _deployments(session: Session, profile: str, source: str) -> Iterator[Deploy
     if source != "table":
         yield from (_deployment(row) for row in rows)
         return
-    keys = _ids_of_keys(session, profile, {key for row in rows for key in row["issue_keys"] or ()})
-    names = ids_of_versions(session, profile)
+    ids = ids_of_keys(session, profile, [key for row in rows for key in names_in(row["issue_keys"])])
+    versions = ids_of_versions(session, profile)
     for row in rows:
-        versions = {found for name in row["versions"] or () for found in names.get(str(name), (str(name),))}
-        issues = {keys[key] for key in row["issue_keys"] or () if key in keys}
-        yield replace(_deployment(row), version_ids=tuple(sorted(versions)), issue_ids=tuple(sorted(issues)))
-
-
-def _ids_of_keys(session: Session, profile: str, keys: set[str]) -> dict[str, str]:
-    named = (IssueRow.profile == profile, among(session, IssueRow.key, sorted(keys)))
-    return dict(session.execute(select(IssueRow.key, IssueRow.issue_id).where(*named)).all())
+        version_ids = {i for name in names_in(row["versions"]) for i in versions.get(fold_name(name), (name.strip(),))}
+        issue_ids = {ids[fold_name(key)] for key in names_in(row["issue_keys"]) if fold_name(key) in ids}
+        yield replace(_deployment(row), version_ids=tuple(sorted(version_ids)), issue_ids=tuple(sorted(issue_ids)))
 
 
 def _deployment(row: Mapping[Any, Any]) -> Deployment:

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models.names import fold_name
 from models.records import TableDeployment
-from models.store.lists import load_versions
-from models.store.shared import among, columns, row_of, upsert
-from models.tables import DeploymentRow, IssueRow
+from models.store.lists import ids_of_keys, load_versions, names_in
+from models.store.shared import columns, row_of, upsert
+from models.tables import DeploymentRow
 
 
 def load_table_deployments(session: Session, profile: str) -> dict[str, TableDeployment]:
@@ -22,8 +23,8 @@ def load_table_deployments(session: Session, profile: str) -> dict[str, TableDep
             name=row["name"],
             deployed_at=row["deployed_at"],
             failed=row["failed"],
-            issue_keys=tuple(row["issue_keys"] or ()),
-            versions=tuple(row["versions"] or ()),
+            issue_keys=tuple(names_in(row["issue_keys"])),
+            versions=tuple(names_in(row["versions"])),
         )
         for row in session.execute(query).mappings()
     }
@@ -38,13 +39,12 @@ def save_table_deployments(session: Session, profile: str, deployments: Sequence
 def unknown_keys(session: Session, profile: str, keys: Iterable[str]) -> list[str]:
     """Those of the issue keys that no present issue of the profile has, in their order."""
     wanted = list(dict.fromkeys(keys))
-    present = (IssueRow.profile == profile, IssueRow.gone_at.is_(None))
-    known = set(session.scalars(select(IssueRow.key).where(*present, among(session, IssueRow.key, wanted))))
-    return [key for key in wanted if key not in known]
+    known = ids_of_keys(session, profile, wanted, present=True)
+    return [key for key in wanted if fold_name(key) not in known]
 
 
 def unknown_versions(session: Session, profile: str, versions: Iterable[str]) -> list[str]:
     """Those of the version names or ids that no version of the profile has, in their order."""
     stored = load_versions(session, profile)
-    known = {version.name for version in stored} | {version.version_id for version in stored}
-    return [name for name in dict.fromkeys(versions) if name not in known]
+    known = {fold_name(version.name) for version in stored} | {version.version_id for version in stored}
+    return [name for name in dict.fromkeys(versions) if fold_name(name) not in known]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from sqlalchemy import text
 from store_rows import PROFILE, after, issue
 
 from models import store
@@ -47,6 +48,41 @@ def test_an_issue_that_is_gone_is_as_unknown_as_one_that_never_was(sessions: Ses
         assert store.mark_gone(session, PROFILE, "looked for", "deleted", after(3)) == 1
         assert store.unknown_keys(session, PROFILE, ["PAY-9", "PAY-1", "PAY-2", "PAY-9"]) == ["PAY-9", "PAY-2"]
         assert store.unknown_keys(session, "billing", ["PAY-1"]) == ["PAY-1"]
+
+
+def test_keys_and_versions_of_a_row_are_compared_as_names(sessions: Sessions) -> None:
+    """Whatever their case, blanks and composition of letters; a number alone and damage are no fault of the row."""
+    composed, decomposed = "Größe 2.4", "gro\u0308ße\u00a0 2.4"
+    with sessions.begin() as session:
+        store.save_issues(session, PROFILE, [issue(1), issue(2)])
+        store.save_versions(session, PROFILE, [_version("10", composed), _version("11", "7")])
+        row = replace(BUILD, issue_keys=("pay-1", " PAY-2 ", "PAY-9"), versions=(decomposed, "12"))
+        store.save_table_deployments(session, PROFILE, [row])
+        damaged = "INSERT INTO deployments (profile, deployment_id, name, deployed_at, issue_keys, versions) VALUES "
+        damaged += f"('{PROFILE}', 'z', 'z', '2026-01-01 00:00:00', '\"PAY-1\"', '[7, null, true, [\"x\"]]')"
+        session.execute(text(damaged))
+        assert store.unknown_keys(session, PROFILE, row.issue_keys) == ["PAY-9"]
+        assert store.unknown_versions(session, PROFILE, row.versions) == ["12"]
+        read, odd = sorted(store.load_dataset(session, PROFILE, "table").deployments, key=lambda d: d.deployment_id)
+        assert store.load_table_deployments(session, PROFILE)["z"].issue_keys == ("PAY-1",)
+    assert (read.issue_ids, read.version_ids) == (("1", "2"), ("10", "12"))
+    assert (odd.issue_ids, odd.version_ids) == (("1",), ("11",))
+
+
+def test_a_key_that_two_issues_have_had_is_that_of_the_present_one(sessions: Sessions) -> None:
+    """The one that is gone had it before; a row still finds an issue that is gone where no other has the key."""
+    gone, present = replace(issue(1), key="PAY-5"), replace(issue(2), key="PAY-5")
+    with sessions.begin() as session:
+        store.save_issues(session, PROFILE, [gone, present, issue(3)])
+        store.mark_issues(session, PROFILE, ["1", "3"], "looked for")
+        store.mark_gone(session, PROFILE, "looked for", "deleted", after(3))
+        store.save_table_deployments(session, PROFILE, [replace(BUILD, issue_keys=("PAY-5", "PAY-3"), versions=())])
+        (read,) = store.load_dataset(session, PROFILE, "table").deployments
+    assert read.issue_ids == ("2", "3")
+
+
+def _version(version_id: str, name: str) -> Version:
+    return Version(version_id, "PAY", name, released=False, release_date=None, archived=False)
 
 
 def test_versions_are_known_by_name_and_by_id(sessions: Sessions) -> None:
