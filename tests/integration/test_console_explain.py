@@ -145,7 +145,7 @@ def test_limit_cuts_the_tables_only(folder: Path) -> None:
     told = world.say(folder, "explain", "payments", "flow_velocity", "--limit", "2", "--format", "json").json
     said = world.say(folder, "explain", "payments", "flow_velocity", "--limit", "2").out
     assert f"Behind it: {len(told['used'])}, the first 2 of them" in said
-    behind, _, left_out = said.partition("Left out")
+    behind, _, left_out = said[said.index("Behind it") :].partition("Left out")
     assert sum(line.startswith("PAY-") for line in behind.splitlines()) == 2
     assert sum(line.startswith("PAY-") for line in left_out.splitlines()) == min(2, len(told["left_out"]))
 
