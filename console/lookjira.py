@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from requests.exceptions import SSLError
 from requests.utils import get_environ_proxies
 
-from console import looknames
+from console import lookdefaults, looknames, rules
 from console.looks import Line
 from worker.errors import FatalError, RetryableError
 from worker.jira import fields, parse
@@ -52,7 +52,7 @@ def connection(current: Runtime, found: Connection) -> Iterator[Line]:
     lists = looknames.Lists(client, _api(site.flavour))
     for profile in current.settings.profiles.values():
         if profile.connection == found.name:
-            yield from _profile(client, site.flavour, profile, lists)
+            yield from _profile(current, client, site.flavour, profile, lists)
 
 
 def moving(jql: str) -> str | None:
@@ -115,10 +115,20 @@ def _login(client: Client, what: str, flavour: str) -> Iterator[Line]:
     yield Line(what, "ok", f"logged in; the account's time zone is {zone or 'not told'}")
 
 
-def _profile(client: Client, flavour: str, profile: Profile, lists: looknames.Lists) -> Iterator[Line]:
+def _profile(
+    current: Runtime, client: Client, flavour: str, profile: Profile, lists: looknames.Lists
+) -> Iterator[Line]:
     found = yield from _jql(client, flavour, profile)
     yield from _fields(client, flavour, profile)
-    yield from looknames.unknown(lists, profile)
+    yield from looknames.unknown(lists, profile, lambda word: rules.is_in_histories(current, profile.name, word))
+
+    def count(clause: str) -> int | None:
+        try:
+            return _count(client, flavour, combined(profile.jql, clause)) if found else None
+        except FatalError:  # what matters is told all the same
+            return None
+
+    yield from lookdefaults.defaults(lists, profile, count)
     if found and profile.rules.ignored_types is not None:  # Jira's own hierarchy knows them
         yield from _subtasks(client, flavour, profile, lists)
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
-from console import reading
+from console import reading, rules
 from console.render import span
 from console.version_notes import version_notes
 from models import store
@@ -150,9 +150,11 @@ def data(current: Runtime, profile: str) -> Iterator[Line]:
         yield _age(current, what, profile, cache)
         yield from _last_fetch(what, profile, last)
         yield from _quality(session, what, profile)
+        configured = current.settings.profiles[profile].rules
+        advice = f"name it under [profiles.{profile}.workflow]: todo, active, waiting or done"
+        yield from (Line(what, "warning", each, advice) for each in rules.unplaced(session, profile, configured))
         if cache is not None and cache.data_as_of is not None:
-            rules = current.settings.profiles[profile].rules
-            for note in version_notes(session, profile, rules, cache.data_as_of):
+            for note in version_notes(session, profile, configured, cache.data_as_of):
                 yield Line(what, "warning", note.message, note.advice)
 
 

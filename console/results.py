@@ -217,7 +217,7 @@ def _about(current: Stored, session: Session, profile: str, as_of: str | None) -
         cache=store.find_cache(session, profile),
         first=store.first_created(session, profile),
         findings=store.keys_with_findings(session, profile),
-        strangers=rules.strangers(current, session, profile),
+        strangers=_strangers(current, session, profile),
         refreshed=store.last_ended(session, profile, "refresh"),
         versions=_version_notes(current, session, profile, as_of),
     )
@@ -232,6 +232,17 @@ def _version_notes(current: Stored, session: Session, profile: str, text: str | 
         return ()
     notes = version_notes.version_notes(session, profile, configured.rules, as_of)
     return tuple(note.sentences for note in notes)
+
+
+def _strangers(current: Stored, session: Session, profile: str) -> list[str]:
+    """Return what configuration and Jira do not have in common, with what to write."""
+    found = current.settings.profiles.get(profile)
+    unplaced = rules.unplaced(session, profile, found.rules) if found else []
+    where = f"name it under [profiles.{profile}.workflow]"
+    return [
+        *rules.strangers(current, session, profile, store.find_cache(session, profile)),
+        *(f"Note: {sentence}; {where}." for sentence in unplaced),
+    ]
 
 
 def _notes(about: About, rows: Sequence[MetricResult], told: Sequence[MetricResult]) -> tuple[str, ...]:

@@ -1,17 +1,31 @@
 """Whether stored results are of the issues and the rules that flowbeat.toml names now, and what to run if not."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from sqlalchemy.orm import Session
 
+from console import reading
 from models import store
+from models.configured import name_lists
+from models.database import newest_revision
 from models.metrics.rules import rules_hash
+from models.metrics.statuses import StatusStages
+from models.names import fold_name
 from models.records import CACHE_VERSION, CacheMetadata, Field, Rules
 from tasks.source import source
 from worker.errors import FatalError
 from worker.jira import fields
 from worker.keys import did_you_mean
 from worker.stored import Stored
+
+# What a name that Jira does not list still matches.
+_COUNTS: Final = {
+    "status": "It counts only where a history has it.",
+    "issue type": "It matches only issues that were read before it was renamed.",
+    "priority": "It matches only issues that were read before it was renamed.",
+    "resolution": "It matches only issues that were read before it was renamed.",
+}
 
 
 def present(current: Stored, profile: str, cache: CacheMetadata) -> Rules | None:
@@ -76,22 +90,55 @@ def reads_all(current: Stored, profile: str, cache: CacheMetadata | None) -> str
     return why and f"{why} all {cache.issue_count:,} issues are read from Jira again, once"
 
 
-def strangers(current: Stored, session: Session, profile: str) -> list[str]:
-    """A sentence for each configured status that the site does not list: nothing else would tell of a slip there."""
-    found = current.settings.profiles.get(profile)
-    statuses = store.load_statuses(session, profile)
-    if found is None or not statuses:
+def is_in_histories(current: Stored, profile: str, word: str) -> bool:
+    """Return whether some issue of the copy was in a status of this name or id, however long ago."""
+    if reading.missing_file(current) is not None or reading.schema_of(current) != newest_revision():
+        return False
+    with current.reads() as session:
+        visited = store.visited_statuses(session, profile)
+    folded = fold_name(word)
+    return any(folded in (status_id, fold_name(name or "")) for status_id, name in visited)
+
+
+def unplaced(session: Session, profile: str, rules: Rules) -> list[str]:
+    """Return a sentence for each status that issues were in and that neither Jira nor the profile places in a stage."""
+    visited = store.unmapped_statuses(session, profile)
+    if not visited:
         return []
-    names = [status.name for status in statuses]
-    known = {text.casefold() for status in statuses for text in (status.status_id, status.name)}
-    named = {f"workflow.{stage}": words for stage, words in found.rules.workflow.items()}
-    named["deployments.statuses"] = found.rules.deployments.statuses if found.rules.deployments else ()
+    stages = StatusStages.of(store.load_statuses(session, profile), rules.workflow)
+    counts: dict[str, int] = {}
+    for (status_id, name), number in visited.items():
+        if not stages.stage(status_id, name)[1]:
+            label = name or status_id or ""
+            counts[label] = counts.get(label, 0) + number
     return [
-        f"Note: {key} names {word!r}, which counts only where a history has it, for this Jira lists no such status"
-        f"{did_you_mean(word, names) or '.'}"
-        for key, words in named.items()
-        for word in words
-        if word.casefold() not in known
+        f"{_issues_were(number)} in the status {label!r}, which Jira no longer lists; it counts as active"
+        for label, number in sorted(counts.items())
+        if label
+    ]
+
+
+def _issues_were(number: int) -> str:
+    return "1 issue was" if number == 1 else f"{number:,} issues were"
+
+
+def strangers(current: Stored, session: Session, profile: str, cache: CacheMetadata | None) -> list[str]:
+    """Return a sentence for each configured name that Jira does not list: nothing else would tell of a slip there.
+
+    Statuses are those of the last fetch; a list of types, priorities or resolutions is of one of the last fetches.
+    """
+    found = current.settings.profiles.get(profile)
+    if found is None or cache is None:
+        return []
+    statuses = store.load_statuses(session, profile)
+    known: dict[str, list[str]] = {kind: kept["names"] for kind, kept in cache.cursor.get("listed", {}).items()}
+    known["status"] = [text for status in statuses for text in (status.name, status.status_id)]
+    return [
+        f"Note: {names.key} names {word!r}, and Jira lists no such {names.kind}. {_COUNTS[names.kind]}"
+        f"{did_you_mean(word, known[names.kind])[1:].replace('did', 'Did', 1)}"
+        for names in name_lists(found.rules)
+        for word in names.own
+        if known.get(names.kind) and fold_name(word) not in {fold_name(one) for one in known[names.kind]}
     ]
 
 

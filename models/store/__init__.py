@@ -71,6 +71,7 @@ from models.store.traces import (
     save_fetch,
     save_performance,
 )
+from models.store.visits import unmapped_statuses, visited_statuses
 
 __all__ = [
     "Standing",
@@ -139,5 +140,7 @@ __all__ = [
     "tidy_items",
     "unknown_keys",
     "unknown_versions",
+    "unmapped_statuses",
     "unmarked_issues",
+    "visited_statuses",
 ]

@@ -49,9 +49,9 @@ def test_a_status_that_jira_does_not_list_is_named_beside_the_values(folder: Pat
     assert "lists no such status" not in right
     slip = {"FLOWBEAT_PROFILES__PAYMENTS__WORKFLOW__WAITING": "in review,Blockd,Waiting for Godot"}
     said = " ".join(world.say(folder, "results", **slip).out.split())
-    for word, advice in (("Blockd", "; did you mean Blocked?"), ("Waiting for Godot", ".")):
-        beginning = f"Note: workflow.waiting names '{word}', which counts only where a history has it, for this Jira"
-        assert f"{beginning} lists no such status{advice}" in said
+    for word, advice in (("Blockd", " Did you mean Blocked?"), ("Waiting for Godot", "")):
+        beginning = f"Note: workflow.waiting names '{word}', and Jira lists no such status."
+        assert f"{beginning} It counts only where a history has it.{advice}" in said
     assert "in review" not in said
 
 

@@ -128,6 +128,13 @@ def version(raw: Mapping[str, Any], project: str) -> Version:
     )
 
 
+def type_level(raw: Mapping[str, Any]) -> tuple[int | None, bool | None]:
+    """Return the level of an issue type in Jira's hierarchy and whether it is a sub-task, each None where not told."""
+    level, subtask = raw.get("hierarchyLevel"), raw.get("subtask")
+    is_level = isinstance(level, int) and not isinstance(level, bool)
+    return level if is_level else None, subtask if isinstance(subtask, bool) else None
+
+
 def issue(raw: Mapping[str, Any], wanted: Wanted, histories: Iterable[Any]) -> Issue:
     """An issue with its whole history.
 
@@ -137,6 +144,7 @@ def issue(raw: Mapping[str, Any], wanted: Wanted, histories: Iterable[Any]) -> I
     changes, findings = transitions(histories, wanted)
     resolved = found.get("resolutiondate")
     key, project = _required(raw["key"]), found.get("project") or {}
+    level, subtask = type_level(found["issuetype"])
     return Issue(
         issue_id=_identity(raw["id"]),
         key=key,
@@ -151,8 +159,8 @@ def issue(raw: Mapping[str, Any], wanted: Wanted, histories: Iterable[Any]) -> I
         fields=_kept(found, wanted),
         transitions=changes,
         findings=findings,
-        hierarchy_level=_level(found["issuetype"]) if wanted.levels else None,
-        subtask=_flag(found["issuetype"].get("subtask")),
+        hierarchy_level=level if wanted.levels else None,
+        subtask=subtask,
         project_id=text(project.get("id")),
     )
 
@@ -256,16 +264,6 @@ def without_people(value: Any) -> Any:
     if isinstance(value, Sequence):
         return [without_people(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _level(kind: Mapping[str, Any]) -> int | None:
-    """The level of an issue type in Jira's hierarchy; None where it is not a whole number."""
-    level = kind.get("hierarchyLevel")
-    return level if isinstance(level, int) and not isinstance(level, bool) else None
-
-
-def _flag(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
 
 
 def _linked(links: Any) -> list[str]:

@@ -1,0 +1,163 @@
+"""What the check command compares of Flowbeat's defaults with what this Jira has, and what it warns of unasked.
+
+The defaults are English names. Where this Jira has none of them, the numbers would look right and be wrong.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from console.looknames import Lists, Named, is_known, listed_names
+from console.looks import Line
+from models.configured import Kind
+from models.metrics.statuses import StatusStages
+from models.names import fold_name
+from models.records import Rules, Status
+from worker.errors import FatalError
+from worker.settings import Profile
+
+# Beginnings of words of a status in which work ends that is not delivered, as they are folded; of Chinese, Japanese and
+# Korean, which put no blanks between words, any part. Far from complete: it is advice, never a rule.
+_CANCELLED: Final = (
+    "cancel|reject|declin|abandon|discard|dismiss|withdrawn|obsolete|duplicat|invalid|aborted|dropped|not doing"
+    "|won['’]?t|will not|not a bug|cannot reproduce|out of scope"
+    "|abgelehnt|abgebrochen|verworfen|storniert|zurückgezogen|gestrichen|hinfällig|wird nicht|nicht umgesetzt|duplikat"
+    "|annulé|annulee|rejeté|refusé|abandonné|ne sera pas|doublon|sans suite"
+    "|rechazad|descartad|anulad|abandonad|no se hará|duplicad|rejeitad|recusad"
+    "|annullat|rifiutat|scartat|respint|non verrà|geannuleerd|afgewezen|vervallen|geweigerd|afgekeurd|geschrapt"
+    "|avbrut|avvis|avslått|avslag|annulleret|annullert|afvist|afbrudt|kansellert|makulerad|peruttu|hylätty|peruutettu"
+    "|anulowan|odrzucon|porzucon|zrušen|zamítnut|odmítnut|zamietnut|otkazan|odbijen|odbačen|poništen|elutasít|törölv"
+    "|anulat|respins|iptal|reddedil|отмен|отклон|отказ|не будет|скасован|відхилен|отхвърл|ακυρώ|απορρίφ"
+)
+_CANCELLED_WITHIN: Final = (
+    "キャンセル|却下|中止|対応しない|取り下げ|重複|取消|拒绝|拒絕|作废|不做|已否决|취소|거부|반려|중복"
+)
+_READS_CANCELLED: Final = re.compile(rf"\b(?:{_CANCELLED})|{_CANCELLED_WITHIN}")
+# How many issues of the profile match a clause of JQL; None where that cannot be seen.
+Count = Callable[[str], int | None]
+_TELLING_CATEGORIES: Final = ("feature", "defect")
+
+
+def defaults(lists: Lists, profile: Profile, count: Count) -> Iterator[Line]:
+    """Yield a line for each rule that nothing of this Jira's matches, with what it has in its place.
+
+    A list that is closed to this login is told once.
+    """
+    compared: tuple[tuple[Kind, Callable[[list[Named]], Iterator[Line]]], ...] = (
+        ("resolution", lambda known: _resolutions(profile, known)),
+        ("issue type", lambda known: _types(profile, known)),
+        ("status", lambda known: _cancelled(profile, known, count)),
+    )
+    for kind, compare in compared:
+        try:
+            known = lists.of(kind)
+        except FatalError as error:
+            yield Line(f"profile {profile.name}", "warning", f"Jira's list of {kind} names cannot be read: {error}")
+            continue
+        yield from compare(known)
+
+
+def reads_cancelled(name: str) -> bool:
+    """Return whether the name of a status reads like a cancellation, in one of many languages."""
+    return _READS_CANCELLED.search(fold_name(name)) is not None
+
+
+def _resolutions(profile: Profile, known: list[Named]) -> Iterator[Line]:
+    """Where no resolution is excluded, all that is done counts as delivered."""
+    rules, has = profile.rules, f"it has: {listed_names(known)}"
+    if not known:
+        return
+    line = _line("excluded_resolutions", [one for one in known if reads_cancelled(one.name)])
+    if rules.excluded_resolutions and not _any_known(rules.excluded_resolutions, known):
+        message = f"no resolution of this Jira is excluded; {has}"
+        yield _warning(profile, message, "name those that deliver nothing", "", line)
+    words = rules.incidents.excluded_resolutions if rules.incidents else ()
+    if words and not _any_known(words, known):
+        message = f"no resolution of this Jira says that an incident was none; {has}"
+        yield _warning(profile, message, "name those of false alarms", ".incidents", line)
+
+
+def _types(profile: Profile, known: list[Named]) -> Iterator[Line]:
+    rules = profile.rules
+    by_names = all(kind.level is None for kind in known)
+    if rules.ignored_types is None and known and by_names and not _any_known(("Epic",), known):
+        message = f"no issue type of this Jira is named Epic; it has: {listed_names(known)}"
+        yield _warning(profile, message, "if one of them holds others, name it", "", _line("ignored_types"))
+    elif rules.ignored_types is None and (ignored := [kind for kind in known if _is_ignored(kind)]):
+        message = f"issue types left out by Jira's hierarchy: {listed_names(ignored)}"
+        yield Line(f"profile {profile.name}", "ok", message)
+    yield from _categories(profile, known)
+
+
+def _categories(profile: Profile, known: list[Named]) -> Iterator[Line]:
+    """Types that no category names count as unmapped; a category without any type is told where some are left."""
+    rules = profile.rules
+    work = [kind for kind in known if not _is_left_out(kind, rules)]
+    named = [word for words in rules.categories.values() for word in words]
+    unnamed = [kind for kind in work if not is_known(kind.name, "issue type", _as_named(named))]
+    if not unnamed:
+        return
+    empty = [name for name in _TELLING_CATEGORIES if not _any_known(rules.categories.get(name, ()), work)]
+    if len(unnamed) == len(work):
+        message = f"no issue type of this Jira has a category; it has: {listed_names(unnamed)}"
+    elif empty:
+        message = f"no issue type of this Jira is a {' or a '.join(empty)}; without a category: {listed_names(unnamed)}"
+    else:
+        return
+    yield _warning(profile, message, "name each in one", ".categories", _line((empty or ["feature"])[0]))
+
+
+def _cancelled(profile: Profile, known: list[Named], count: Count) -> Iterator[Line]:
+    """Statuses in which work ends, and counts as delivered, though their names say otherwise."""
+    rules = profile.rules
+    stages = StatusStages.of([Status(one.number, one.name, one.category) for one in known], rules.workflow)
+    odd = [one for one in known if stages.stage(one.number, one.name)[0] == "done" and reads_cancelled(one.name)]
+    odd = [one for one in odd if not _names(rules.excluded_statuses, one)]
+    if not odd:
+        return
+    number = count(f"status in ({', '.join(one.number for one in odd)})")
+    issues = "" if number is None else f" (about {number:,} issues now)"
+    message = f"what ends in a status that reads like a cancellation counts as delivered: {listed_names(odd)}{issues}"
+    yield _warning(profile, message, "if nothing is delivered there", "", _line("excluded_statuses", odd))
+
+
+def _warning(profile: Profile, message: str, what: str, section: str, line: str) -> Line:
+    """Return a warning whose advice is a line to write."""
+    return Line(
+        f"profile {profile.name}", "warning", message, f"{what}, under [profiles.{profile.name}{section}]: {line}"
+    )
+
+
+def _line(key: str, examples: Sequence[Named] = ()) -> str:
+    """Return a line of the configuration, with dots where nobody but the reader knows what to write."""
+    names = list(dict.fromkeys(one.name for one in examples)) or ["…"]
+    return f"{key} = {json.dumps(names, ensure_ascii=False)}"
+
+
+def _any_known(words: Sequence[str], known: Sequence[Named]) -> bool:
+    return any(is_known(word, "resolution", known) for word in words)
+
+
+def _names(words: Sequence[str], one: Named) -> bool:
+    return any(is_known(word, "status", [one]) for word in words)
+
+
+def _as_named(words: Sequence[str]) -> list[Named]:
+    return [Named("", word) for word in words]
+
+
+def _is_ignored(kind: Named) -> bool:
+    """Return whether Jira's own hierarchy leaves a type out."""
+    return kind.level != 0 if kind.level is not None else kind.subtask or fold_name(kind.name) == "epic"
+
+
+def _is_left_out(kind: Named, rules: Rules) -> bool:
+    """Return whether issues of a type are no work items."""
+    others = (
+        *(rules.deployments.types if rules.deployments else ()),
+        *(rules.incidents.types if rules.incidents else ()),
+    )
+    if _any_known(others, [kind]):
+        return True
+    return _is_ignored(kind) if rules.ignored_types is None else _any_known(rules.ignored_types, [kind])

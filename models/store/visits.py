@@ -1,0 +1,46 @@
+"""Which statuses the issues of a copy were in, by what their histories say."""
+
+from sqlalchemy import Select, Text, cast, func, null, select, union
+from sqlalchemy.orm import Session
+
+from models.tables import DataQualityRow, IssueRow, TransitionRow
+
+Visited = tuple[str | None, str | None]
+
+
+def visited_statuses(session: Session, profile: str) -> set[Visited]:
+    """Return (status id, name) of every side of a status change; reads all of a profile's changes."""
+    found: set[Visited] = set()
+    for status_id, name in (
+        (TransitionRow.from_id, TransitionRow.from_name),
+        (TransitionRow.to_id, TransitionRow.to_name),
+    ):
+        query = select(status_id, name).where(TransitionRow.profile == profile, TransitionRow.field == "status")
+        found.update((row[0], row[1]) for row in session.execute(query.distinct()))
+    return found
+
+
+def unmapped_statuses(session: Session, profile: str) -> dict[Visited, int]:
+    """Return (status id, name) → number of issues, of the statuses of present issues that have one nobody can place."""
+    odd = (
+        select(DataQualityRow.issue_id)
+        .join(IssueRow, (IssueRow.profile == DataQualityRow.profile) & (IssueRow.issue_id == DataQualityRow.issue_id))
+        .where(
+            DataQualityRow.profile == profile, DataQualityRow.reason == "unmapped_status", IssueRow.gone_at.is_(None)
+        )
+    )
+    sides: list[Select[str, str | None, str | None]] = [
+        select(TransitionRow.issue_id, status_id.label("status_id"), name.label("name")).where(
+            TransitionRow.profile == profile, TransitionRow.field == "status", TransitionRow.issue_id.in_(odd)
+        )
+        for status_id, name in (
+            (TransitionRow.from_id, TransitionRow.from_name),
+            (TransitionRow.to_id, TransitionRow.to_name),
+        )
+    ]
+    now = select(IssueRow.issue_id, IssueRow.status_id, cast(null(), Text)).where(
+        IssueRow.profile == profile, IssueRow.issue_id.in_(odd)
+    )
+    once = union(*sides, now).subquery()
+    query = select(once.c.status_id, once.c.name, func.count()).group_by(once.c.status_id, once.c.name)
+    return {(status_id, name): number for status_id, name, number in session.execute(query)}

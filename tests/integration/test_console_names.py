@@ -1,0 +1,58 @@
+"""What is said of names that configuration, histories and Jira do not have in common, beside the values they change."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import console_world as world
+import pytest
+from metric_rows import STATUSES, issue, time
+from naive_metrics import Team
+from stored_team import stored
+
+from console import looks, rules
+from models.records import Rules
+
+NOTE = "1 issue was in the status 'Ghost', which Jira no longer lists; it counts as active"
+
+
+def _haunted() -> Team:
+    """An issue that passed through a status which Jira no longer lists."""
+    item = issue(1, "10-01 → 1", "10-05 → 2", "10-07 → 4")
+    ghost = item.transitions[0]._replace(to_id="66", to_name="Ghost")
+    return Team((replace(item, transitions=(ghost, *item.transitions[1:])),), STATUSES)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, migrated_file: Path) -> Path:
+    """A folder whose profile leaves the status alone."""
+    with stored(tmp_path, migrated_file, _haunted(), Rules(), time("11-01")):
+        pass
+    return tmp_path
+
+
+def test_a_status_that_jira_no_longer_lists_says_what_to_write(folder: Path) -> None:
+    """Beside the values; where it is named, nothing is said, though Jira does not list it."""
+    said = " ".join(world.say(folder, "results").out.split())
+    assert f"Note: {NOTE}; name it under [profiles.payments.workflow]." in said
+    for word in ("ghost", "66"):
+        named = {"FLOWBEAT_PROFILES__PAYMENTS__WORKFLOW__DONE": word}
+        assert "no longer lists" not in world.say(folder, "results", **named).out
+
+
+def test_check_says_so_too_and_takes_a_retired_status_for_what_it_is(tmp_path: Path, migrated_file: Path) -> None:
+    """A name that only histories have is no slip; one that they do not have either may be."""
+    with stored(tmp_path, migrated_file, _haunted(), Rules(), time("11-01")) as current:
+        (line,) = [line for line in looks.data(current, "payments") if "Ghost" in line.message]
+        assert rules.is_in_histories(current, "payments", "GHOST")
+        assert rules.is_in_histories(current, "payments", "66")
+        assert not rules.is_in_histories(current, "payments", "Host")
+    assert (line.state, line.message) == ("warning", NOTE)
+    assert line.advice.startswith("name it under [profiles.payments.workflow]")
+
+
+def test_without_a_copy_no_history_has_a_name(tmp_path: Path) -> None:
+    """The check command runs before the first fetch, and makes no database."""
+    world.configure(tmp_path)
+    with world.world(tmp_path, issues=1) as current:
+        assert not rules.is_in_histories(current, "payments", "Done")
+    assert not (tmp_path / "flowbeat.db").exists()

@@ -1,0 +1,53 @@
+"""Which statuses issues were in, as the check and results commands ask, on both databases."""
+
+from dataclasses import replace
+
+import pytest
+from store_rows import PROFILE, T0, after, issue, transition
+
+from models import store
+from models.database import Sessions
+from models.records import Issue
+
+SHIPPED = ("910", "Shipped")
+
+
+@pytest.fixture
+def retired(sessions: Sessions) -> Sessions:
+    """Three issues that passed through a status that is gone, one of them twice, one of them gone; one that did not."""
+    _save(sessions, _shipped(1), _shipped(2, again=True), _shipped(3), issue(4))
+    with sessions.begin() as session:
+        found = {str(number): {"unmapped_status": 1} for number in (1, 2, 3)}
+        store.save_findings(session, PROFILE, "facts", found)
+        store.mark_issues(session, PROFILE, ["3"], "lost")
+        store.mark_gone(session, PROFILE, "lost", "deleted", T0)
+    return sessions
+
+
+def _save(sessions: Sessions, *issues: Issue) -> None:
+    with sessions.begin() as session:
+        store.save_issues(session, PROFILE, issues)
+
+
+def _shipped(number: int, *, again: bool = False) -> Issue:
+    moves = [transition(number), transition(10 + number, at=after(2), from_id="3", to_id="910", to_name="Shipped")]
+    if again:
+        moves.append(transition(20 + number, at=after(3), from_id="910", from_name="Shipped", to_id="910"))
+    return replace(issue(number), transitions=tuple(moves))
+
+
+def test_a_status_that_nobody_can_place_is_counted_by_present_issues(retired: Sessions) -> None:
+    """Each once, however often it was there; what else they went through is known."""
+    with retired() as session:
+        counts = store.unmapped_statuses(session, PROFILE)
+        other = store.unmapped_statuses(session, "another")
+    assert counts[SHIPPED] == 2
+    assert counts["10000", "To Do"] == 2
+    assert other == {}
+
+
+def test_every_side_of_a_change_was_visited(retired: Sessions) -> None:
+    """Also the one an issue was born in."""
+    with retired() as session:
+        visited = store.visited_statuses(session, PROFILE)
+    assert {SHIPPED, ("10000", "To Do"), ("3", "In Progress")} <= visited

@@ -1,0 +1,188 @@
+"""What the check command says of a Jira where the English defaults match nothing, or too much counts as delivered."""
+
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+import pytest
+from fakeredis import FakeRedis
+
+from console.lookdefaults import defaults, reads_cancelled
+from console.looknames import Lists
+from console.looks import Line
+from models.records import IncidentRules, Rules
+from sandbox.adapter import SandboxAdapter
+from sandbox.api import Jira
+from sandbox.catalogue import FINISHED, MOVING, NEW, Catalogue
+from sandbox.shapes import Flavour, named, status
+from sandbox.site import Account, Site
+from sandbox.team import EMAIL, TOKEN
+from worker.jira.client import Client, open_session
+from worker.limiter import Limiter
+from worker.settings import Connection, Profile
+
+GERMAN = Catalogue(
+    fields=[],
+    statuses=[
+        status("1", "Zu erledigen", NEW),
+        status("2", "Abgelehnt?", MOVING),
+        status("3", "Erledigt", FINISHED),
+    ],
+    types=[
+        named("1", "Fehler", subtask=False, hierarchyLevel=0),
+        named("2", "Aufgabe", subtask=False, hierarchyLevel=0),
+        named("3", "Unteraufgabe", subtask=True, hierarchyLevel=-1),
+        named("4", "Epos", subtask=False, hierarchyLevel=1),
+    ],
+    resolutions=[named("1", "Erledigt"), named("2", "Duplikat"), named("3", "Wird nicht behoben")],
+    priorities=[],
+    projects=[],
+)
+ENGLISH = replace(
+    GERMAN,
+    types=[named("1", "Story", subtask=False), named("2", "Bug", subtask=False), named("3", "Epic", subtask=False)],
+    resolutions=[named("1", "Done"), named("2", "WON\u2019T DO"), named("3", "won't\u00a0do"), named("4", "Invalid")],
+)
+
+
+def lines(catalogue: Catalogue, rules: Rules | None = None, flavour: Flavour = "cloud") -> list[Line]:
+    """What is said of a profile on a site that has these lists; every clause of JQL finds seven issues."""
+    site = Site(flavour, ZoneInfo("UTC"), catalogue, accounts=[Account(EMAIL, TOKEN, "UTC", {})])
+    session = open_session(1)
+    session.mount("https://acme.example", SandboxAdapter(Jira(site)))
+    limiter = Limiter(FakeRedis(), key="check", requests=100, per_seconds=1.0, timeout=10.0)
+    client = Client(Connection("acme", "https://acme.example", email=EMAIL), TOKEN, limiter, session=session)
+    lists = Lists(client, f"/rest/api/{3 if flavour == 'cloud' else 2}")
+    return list(defaults(lists, Profile("team", "acme", "project = X", rules=rules or Rules()), lambda _: 7))
+
+
+def told(found: list[Line], words: str) -> Line:
+    """The one line whose message holds these words."""
+    (line,) = [line for line in found if words in line.message]
+    return line
+
+
+def test_a_jira_whose_names_are_not_english_is_told_what_it_has() -> None:
+    """Nothing is excluded there, and nothing is a feature; types by level are right by themselves."""
+    found = lines(GERMAN)
+    resolutions = told(found, "is excluded")
+    assert resolutions.state == "warning"
+    assert resolutions.message == (
+        "no resolution of this Jira is excluded; it has: Erledigt, Duplikat, Wird nicht behoben"
+    )
+    assert resolutions.advice.endswith('[profiles.team]: excluded_resolutions = ["Duplikat", "Wird nicht behoben"]')
+    categories = told(found, "category")
+    assert categories.message == "no issue type of this Jira has a category; it has: Fehler, Aufgabe"
+    assert "[profiles.team.categories]" in categories.advice
+    left_out = told(found, "hierarchy")
+    assert (left_out.state, left_out.message.rpartition(": ")[2]) == ("ok", "Unteraufgabe, Epos")
+    assert not [line for line in found if "Epic" in line.message]
+
+
+def test_a_jira_whose_names_are_the_defaults_needs_no_advice() -> None:
+    """However its apostrophes and blanks are written."""
+    assert [line for line in lines(ENGLISH) if line.state != "ok"] == []
+
+
+def test_what_the_profile_names_instead_is_enough() -> None:
+    """One name that matches."""
+    named_types = {"feature": ("AUFGABE",), "defect": ("Fehler",)}
+    rules = Rules(excluded_resolutions=("duplikat",), categories=named_types)
+    assert [line for line in lines(GERMAN, rules) if line.state != "ok"] == []
+    assert [line for line in lines(GERMAN, Rules(excluded_resolutions=(), categories=named_types)) if line.advice] == []
+
+
+def test_a_category_without_a_type_is_told_where_a_type_is_without_a_category() -> None:
+    """Defects would be none, and the share of features too large."""
+    half = replace(ENGLISH, types=[named("1", "Story", subtask=False), named("9", "Fehler"), named("3", "Epic")])
+    line = told(lines(half), "is a defect")
+    assert line.message == "no issue type of this Jira is a defect; without a category: Fehler"
+    assert line.advice.endswith('[profiles.team.categories]: defect = ["…"]')
+    none = replace(ENGLISH, types=[named("1", "Story"), named("3", "Epic")])
+    assert not [line for line in lines(none) if line.advice]
+
+
+def test_false_alarms_have_a_list_of_their_own() -> None:
+    """Compared only where the profile has incidents, which are no work to be put in a category."""
+    rules = Rules(incidents=IncidentRules(("Fehler",)), categories={"feature": ("Aufgabe",), "defect": ()})
+    line = told(lines(GERMAN, rules), "an incident was none")
+    assert "[profiles.team.incidents]: excluded_resolutions = " in line.advice
+    assert not [line for line in lines(GERMAN, rules) if "category" in line.message]
+    assert not [line for line in lines(ENGLISH, rules) if "an incident was none" in line.message]
+
+
+@pytest.mark.parametrize("flavour", ["cloud", "datacenter"])
+def test_where_no_level_is_told_epics_are_known_by_their_name(flavour: Flavour) -> None:
+    """Data Center has none, whatever it sends; a type that holds others has to be named there."""
+    kinds = GERMAN.types if flavour == "datacenter" else [{**kind, "hierarchyLevel": None} for kind in GERMAN.types]
+    line = told(lines(replace(GERMAN, types=kinds), flavour=flavour), "is named Epic")
+    assert line.message.endswith("it has: Fehler, Aufgabe, Unteraufgabe, Epos")
+    assert line.advice.endswith('[profiles.team]: ignored_types = ["…"]')
+    settled = Rules(ignored_types=("Epos", "Unteraufgabe"))
+    assert not [line for line in lines(GERMAN, settled, flavour) if "Epic" in line.message]
+
+
+@pytest.fixture
+def rejecting() -> Catalogue:
+    """A site with done statuses in which nothing is delivered."""
+    ends = (
+        status("7", "Rejected", FINISHED),
+        status("8", "Won\u2019t  do", FINISHED),
+        status("9", "キャンセル済み", FINISHED),
+    )
+    return replace(ENGLISH, statuses=[*GERMAN.statuses, *ends, status("6", "Cancelled", MOVING)])
+
+
+def test_done_statuses_that_read_like_a_cancellation_are_told(rejecting: Catalogue) -> None:
+    """With the line to write; one that is not done, or that the profile moved elsewhere, delivers nothing anyway."""
+    line = told(lines(rejecting), "cancellation")
+    assert line.state == "warning"
+    assert line.message.endswith("delivered: Rejected, Won\u2019t  do, キャンセル済み (about 7 issues now)")
+    assert line.advice.endswith('excluded_statuses = ["Rejected", "Won\u2019t  do", "キャンセル済み"]')
+    some = Rules(excluded_statuses=("rejected", "9"), workflow={"active": ("8",)})
+    assert not [line for line in lines(rejecting, some) if "cancellation" in line.message]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Canceled",
+        "Ticket cancelled",
+        "Won't Fix",
+        "Abgelehnt",
+        "Wird nicht umgesetzt",
+        "Annul\u00e9",
+        "Annule\u0301",
+        "Rechazado",
+        "Rejeitado",
+        "Annullato",
+        "Geannuleerd",
+        "Odrzucone",
+        "Zrušeno",
+        "Otkazano",
+        "Отменено",
+        "已取消",
+    ],
+)
+def test_a_cancellation_is_known_in_many_languages(name: str) -> None:
+    """However the letters are composed."""
+    assert reads_cancelled(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["Done", "Closed", "Resolved", "Released", "Erledigt", "Terminé", "Fermé", "完成", "Готово"]
+)
+def test_a_plain_end_is_none(name: str) -> None:
+    """Work that is done reads so."""
+    assert not reads_cancelled(name)
+
+
+def test_a_list_that_is_closed_is_told_once_and_the_others_are_compared(rejecting: Catalogue) -> None:
+    """A login may see issues and not the lists of the site."""
+    site = Site("cloud", ZoneInfo("UTC"), rejecting)
+    session = open_session(1)
+    session.mount("https://acme.example", SandboxAdapter(Jira(site)))
+    limiter = Limiter(FakeRedis(), key="check", requests=100, per_seconds=1.0, timeout=10.0)
+    client = Client(Connection("acme", "https://acme.example", email=EMAIL), "wrong", limiter, session=session)
+    found = list(defaults(Lists(client, "/rest/api/3"), Profile("team", "acme", "project = X"), lambda _: None))
+    assert [line.state for line in found] == ["warning"] * 3
+    assert all("cannot be read" in line.message for line in found)
