@@ -16,14 +16,9 @@ from worker.errors import FatalError
 from worker.jira import parse
 from worker.jira.client import Client
 from worker.jira.pages import rows
+from worker.jira.reader import LISTS
 from worker.settings import Profile
 
-_PATHS: Final[Mapping[Kind, str]] = {
-    "status": "status",
-    "issue type": "issuetype",
-    "priority": "priority",
-    "resolution": "resolution",
-}
 # What decides whether a deployment or an incident is one at all.
 _DECISIVE: Final = ("deployments.types", "incidents.types", "incidents.priorities")
 _LISTED_NAMES: Final = 12
@@ -55,7 +50,7 @@ class Lists:
             raise self._closed[kind]
         if kind not in self._known:
             try:
-                answer = self.client.get(f"{self.api}/{_PATHS[kind]}")
+                answer = self.client.get(f"{self.api}/{LISTS[kind]}")
             except FatalError as error:
                 self._closed[kind] = error
                 raise

@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from models import store
 from models.records import CACHE_VERSION, CacheMetadata, FetchOperation, FieldMapping, Run, iso
-from tasks import steps, verify
+from tasks import named_lists, steps, verify
 from tasks.source import cache_key, source
 from worker.app import app
 from worker.errors import FatalError, FlowbeatError
@@ -580,13 +580,14 @@ def _lists(fetch: Fetch, _until: float) -> None:
         *(partial(fetch.reader.versions, project, key) for project, key in projects.items()),
     ]
     statuses, *found = parallel(lambda ask: ask(), asked, fetch.connection.concurrency)
+    listed = _listed_names(fetch)
 
     def rows(session: Session) -> Fetched:
         store.save_statuses(session, profile, statuses)
         store.save_versions(session, profile, [version for some in found for version in some])
         if not fetch.profile.store_summaries:
             store.clear_summaries(session, profile)
-        store.save_cache(session, _cache(session, fetch))
+        store.save_cache(session, _cache(session, fetch, listed))
         store.complete_fetch(session, request_id, fetch.current.now())
         return Fetched()
 
@@ -603,7 +604,17 @@ def _needs_versions(profile: Profile) -> bool:
     return deployments is not None and deployments.source in ("versions", "table")
 
 
-def _cache(session: Session, fetch: Fetch) -> CacheMetadata:
+def _listed_names(fetch: Fetch) -> dict[str, Any]:
+    """Return the lists of names to keep; a fetch that asks for no list of changed issues has a request to spare."""
+    with fetch.current.reads() as session:
+        cache = store.find_cache(session, fetch.run.profile)
+    is_same = cache is not None and cache.cursor.get("base_url") == fetch.connection.base_url
+    kept = cache.cursor.get("listed", {}) if cache is not None and is_same else {}
+    most = 1 if fetch.cursor["kind"] == "incremental" else 2
+    return named_lists.refreshed(fetch.reader, fetch.profile.rules, kept, fetch.cursor["jira_now"], most)
+
+
+def _cache(session: Session, fetch: Fetch, listed: Mapping[str, Any]) -> CacheMetadata:
     now, run = fetch.current.now(), fetch.run
     began = fetch.cursor["jira_now"]
     newest = max(fetch.cursor.get("newest", ""), fetch.cursor.get("watermark") or "")
@@ -627,6 +638,7 @@ def _cache(session: Session, fetch: Fetch) -> CacheMetadata:
             "zone": fetch.cursor.get("zone"),
             "mapped": fetch.cursor["mapped"],
             "resolved": fetch.cursor["resolved"],
+            "listed": dict(listed),
         },
     )
 

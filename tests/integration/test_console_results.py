@@ -55,6 +55,16 @@ def test_a_status_that_jira_does_not_list_is_named_beside_the_values(folder: Pat
     assert "in review" not in said
 
 
+def test_a_type_that_jira_no_longer_lists_is_named_beside_the_values(tmp_path: Path) -> None:
+    """A rename in Jira, or an account in another language, would take every new incident out of the numbers."""
+    slip = {"FLOWBEAT_PROFILES__PAYMENTS__INCIDENTS__TYPES": "Incidnt"}
+    with world.refreshed(tmp_path, issues=30) as place:
+        assert "lists no such" not in world.say(place, "results").out
+        said = " ".join(world.say(place, "results", **slip).out.split())
+    assert "Note: incidents.types names 'Incidnt', and Jira lists no such issue type." in said
+    assert "It matches only issues that were read before it was renamed. Did you mean Incident?" in said
+
+
 def test_a_refresh_that_failed_since_is_told_until_one_ends_well(tmp_path: Path) -> None:
     """Old values look like any others; a calculation that ended well in between does not make the data newer."""
     world.configure(tmp_path)

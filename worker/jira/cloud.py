@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
+from models.configured import Kind
 from models.records import Field, Issue, Status, Transition, Version
 from worker.errors import FatalError, RetryableError
 from worker.jira import parse
 from worker.jira.client import Client, MissingError, RefusedError
 from worker.jira.jql import combined, instant
 from worker.jira.pages import next_token, required, rows
-from worker.jira.reader import INCOMPLETE, Batch, Listing, chunks, parallel
+from worker.jira.reader import INCOMPLETE, LISTS, Batch, Listing, chunks, parallel
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,10 @@ class Cloud:
     def statuses(self) -> list[Status]:
         """The statuses the site lists: one request."""
         return rows(self._client.get(f"{API}/status"), parse.status, "statuses")
+
+    def names(self, kind: Kind) -> list[str]:
+        """Return the names of a kind that the site lists: one request."""
+        return rows(self._client.get(f"{API}/{LISTS[kind]}"), parse.name, f"{kind} names")
 
     def census(self, jql: str, position: str | None) -> Listing:
         """Return a page of up to 5,000 ids and keys; with any other field a page would hold 100."""

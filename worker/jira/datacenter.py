@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from models.configured import Kind
 from models.records import Field, Status, Transition, Version, instant, micros
 from worker.errors import FatalError, RetryableError
 from worker.jira import jql as language
@@ -17,7 +18,7 @@ from worker.jira.client import Client
 from worker.jira.cloud import build, read_keys, read_update, read_versions, read_zone
 from worker.jira.jql import combined
 from worker.jira.pages import next_start, required, rows
-from worker.jira.reader import INCOMPLETE, Batch, Listing, chunks, parallel
+from worker.jira.reader import INCOMPLETE, LISTS, Batch, Listing, chunks, parallel
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,10 @@ class DataCenter:
     def statuses(self) -> list[Status]:
         """The statuses the site lists: one request."""
         return rows(self._client.get(f"{API}/status"), parse.status, "statuses")
+
+    def names(self, kind: Kind) -> list[str]:
+        """Return the names of a kind that the site lists: one request."""
+        return rows(self._client.get(f"{API}/{LISTS[kind]}"), parse.name, f"{kind} names")
 
     def census(self, jql: str, position: list[Any] | None) -> Listing:
         """A page of up to 1,000 (id, updated); a position is [least created, startAt], begun anew below the wall.

@@ -105,6 +105,11 @@ def status(raw: Mapping[str, Any]) -> Status:
     return Status(status_id=str(raw["id"]), name=name, category=str(category.get("key") or "undefined"))
 
 
+def name(raw: Mapping[str, Any]) -> str:
+    """Return the name of a member of a list of types, priorities or resolutions."""
+    return clean(str(raw["name"]))
+
+
 def field(raw: Mapping[str, Any]) -> Field:
     """A field of the list endpoint; some have no schema."""
     schema = raw.get("schema") or {}

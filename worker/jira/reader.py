@@ -7,8 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
 
+from models.configured import Kind
 from models.records import Field, Issue, Status, Transition, Version
 
+# The list of each kind of names, below the interface's version.
+LISTS: Final[Mapping[Kind, str]] = {
+    "status": "status",
+    "issue type": "issuetype",
+    "priority": "priority",
+    "resolution": "resolution",
+}
 INCOMPLETE: Final = "its changelog came incomplete"
 A = TypeVar("A")
 B = TypeVar("B")
@@ -57,6 +65,9 @@ class Reader(Protocol):
 
     def statuses(self) -> list[Status]:
         """The statuses the site lists."""
+
+    def names(self, kind: Kind) -> list[str]:
+        """Return the names of a kind that the site lists."""
 
     def census(self, jql: str, position: Any | None) -> Listing:
         """A page of all ids of the JQL, in whatever order, from the position the last page named."""

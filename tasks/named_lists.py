@@ -1,0 +1,43 @@
+"""The lists of issue types, priorities and resolutions that a fetch keeps, to tell configured names that are not there.
+
+Statuses are asked for by every fetch, because the numbers need them. These lists only help a reader: a fetch asks for
+one or two of them, in turn, and only for those of which the profile names something. A list that cannot be read now
+costs nothing but itself.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from models.configured import Kind, own_kinds
+from models.records import Rules
+from worker.errors import FatalError, RetryableError
+from worker.jira.reader import Reader
+
+log = logging.getLogger(__name__)
+
+Kept = Mapping[str, Any]
+
+
+def refreshed(reader: Reader, rules: Rules, kept: Kept, at: str, most: int) -> dict[str, Any]:
+    """Return kind → ``asked_at`` and ``names``, with at most ``most`` lists asked again: those asked longest ago.
+
+    ``kept`` are the lists of the last fetch of the same site; ``names`` is empty where this login may not see them.
+    """
+    kinds = [kind for kind in own_kinds(rules) if kind != "status"]
+    lists: dict[str, Any] = {kind: kept[kind] for kind in kinds if kind in kept}
+    for kind in sorted(kinds, key=lambda kind: str(lists.get(kind, {}).get("asked_at", "")))[:most]:
+        lists[kind] = {"asked_at": at, "names": _names(reader, kind, lists.get(kind, {}).get("names", []))}
+    return lists
+
+
+def _names(reader: Reader, kind: Kind, known: list[str]) -> list[str]:
+    """Return the names that the site lists now; those known before where it cannot say just now."""
+    try:
+        return reader.names(kind)
+    except FatalError as error:
+        log.warning("a list of names is closed", extra={"kind": kind, "why": str(error)})
+        return []
+    except RetryableError as error:
+        log.warning("a list of names was left as it was", extra={"kind": kind, "why": str(error)})
+        return known
