@@ -289,7 +289,16 @@ def _set_by_whom(row: Row, found: Mapping[str, Any]) -> str:
     if found["source"] == "history":
         before, after = found.get("from"), found.get("to", found.get("value"))
         return f"{whose}{found['field']} {before or 'nothing'} → {after or 'nothing'}"
+    if found["source"] == "field" and "value" in found:
+        return f"{whose}field {found['field']}: {_text(found['value'])}"
     return whose + (_incident(found) if found["source"] == "incident" else _set_by(found))
+
+
+def _text(value: object) -> str:
+    """A field's value as text: of an option its value or name."""
+    if isinstance(value, Mapping):
+        value = value.get("value", value.get("name", value))
+    return str(value)
 
 
 def _incident(found: Mapping[str, Any]) -> str:

@@ -133,6 +133,7 @@ def test_a_failure_names_its_incident_and_what_links_them(tmp_path: Path, migrat
     assert (left_out["key"], left_out["reason"]) == ("P-7", "not_an_incident")
     assert left_out["set_by"]["resolution"]["value"] == "Duplicate"
     assert "not an incident" in folder.say("explain", "payments", "mttr")
+    assert "field resolution: Duplicate" in folder.say("explain", "payments", "mttr", "--history")
 
 
 def test_an_item_done_after_its_deployment_is_shown_with_both_instants(tmp_path: Path, migrated_file: Path) -> None:
@@ -183,3 +184,4 @@ def test_each_issue_of_a_group_that_says_it_failed_is_named(tmp_path: Path, migr
     (part,) = folder.explain("cfr")["used"]
     assert [(by["key"], by["field"], by["value"]) for by in part["failed_by"]] == [("P-2", "change_failure", "yes")]
     assert part["set_by"]["deployed"]["key"] == "P-1"
+    assert "P-2: field change_failure: yes" in folder.say("explain", "payments", "cfr", "--history")
