@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from console import evidence, reading
 from console.evidence import OF_DEPLOYMENTS, Question, Traced
+from console.evidence_words import clipped, entries_of, set_by_in_short
 from console.render import NOTHING, Column, Row, Sheet, moment, number, unit
 from console.results import few
 from models.metrics.calculate import Explanation
@@ -21,7 +22,6 @@ from models.records import Measurement, MetricResult, instant
 
 _DURATIONS: Final[Mapping[str, int]] = {"lead_time": DAY, "flow_time": DAY, "mttr": HOUR, "flow_efficiency": HOUR}
 _BY_CATEGORY: Final = ("flow_velocity", "flow_load", "flow_distribution")
-_ROOM: Final = 20  # letters under an instant
 # What a part is counted in; the same word heads its column.
 _PARTS_ARE: Final[Mapping[str, str]] = {
     "deployment_frequency": "count",
@@ -257,7 +257,7 @@ def _list(view: View, rows: Sequence[Row], limit: int | None, what: str, notes: 
 
 def _entries(view: View, parts: Sheet) -> Sheet:
     """A line for each history entry, field or release behind the parts of a list."""
-    rows = [entry for row in parts.rows for entry in _entries_of(row)]
+    rows = [entry for row in parts.rows for entry in entries_of(row)]
     columns = (
         Column("name" if view.metric in OF_DEPLOYMENTS else "issue", lambda row: row["key"], keep=True),
         Column("what", lambda row: row["what"]),
@@ -266,45 +266,6 @@ def _entries(view: View, parts: Sheet) -> Sheet:
         Column("set by", lambda row: row["set_by"]),
     )
     return replace(parts, rows=rows, columns=columns)
-
-
-def _entries_of(row: Row) -> list[Row]:
-    """What set a part's instants, then what marked it as failed; the part's name stands beside the first."""
-    found = [*row["set_by"].items(), *(("failed", one) for one in row["failed_by"])]
-    return [
-        {
-            "key": "" if index else row["key"],
-            "what": what.replace("_", " "),
-            "at": row["instants"].get(what, one.get("at")),
-            "history_id": one.get("history_id", NOTHING),
-            "set_by": _set_by_whom(row, one),
-        }
-        for index, (what, one) in enumerate(found)
-    ]
-
-
-def _set_by_whom(row: Row, found: Mapping[str, Any]) -> str:
-    """In full what set an instant, and in which issue where that is another one."""
-    whose = "" if found["key"] == row["key"] else f"{found['key']}: "
-    if found["source"] == "history":
-        before, after = found.get("from"), found.get("to", found.get("value"))
-        return f"{whose}{found['field']} {before or 'nothing'} → {after or 'nothing'}"
-    if found["source"] == "field" and "value" in found:
-        return f"{whose}field {found['field']}: {_text(found['value'])}"
-    return whose + (_incident(found) if found["source"] == "incident" else _set_by(found))
-
-
-def _text(value: object) -> str:
-    """A field's value as text: of an option its value or name."""
-    if isinstance(value, Mapping):
-        value = value.get("value", value.get("name", value))
-    return str(value)
-
-
-def _incident(found: Mapping[str, Any]) -> str:
-    """How an incident marks a deployment: by versions that it affects, or by issues that it is linked to."""
-    how = "linked to" if found["field"] == "links" else "affects"
-    return f"incident created, {how} {found['value']}"
 
 
 def _columns(view: View, rows: Sequence[Row]) -> tuple[Column, ...]:
@@ -333,7 +294,7 @@ def _instant(view: View, name: str) -> Column:
 
     def below(row: Row) -> str:
         by_name = name == "deployed" and row["deployment"] and row["deployment"] != row["key"]
-        return _clipped(row["deployment"]) if by_name else _set_by(row["set_by"].get(name))
+        return clipped(row["deployment"]) if by_name else set_by_in_short(row["set_by"].get(name))
 
     heading = name.replace("_", " ")
     return Column(heading, lambda row: moment(row["instants"].get(name), view.zone), keep=True, below=below)
@@ -343,27 +304,8 @@ def _optional(name: str, below: Callable[[Row], str] | None) -> Column:
     return Column(name, lambda row: (row[name] or NOTHING).replace("_", " "), below=below or (lambda _row: ""))
 
 
-def _set_by(found: Mapping[str, Any] | None) -> str:
-    """In a few words what set an instant."""
-    if found is None:
-        return ""
-    if found["source"] == "history":
-        return _change(found.get("from"), found.get("to", found.get("value")))
-    if found["source"] == "created":
-        return f"created {found['to']}" if "to" in found else "created"
-    if found["source"] == "field":
-        return f"field {found['field']}"
-    return "release date" if found["source"] == "version" else "row of the table"
-
-
-def _change(before: str | None, after: str | None) -> str:
-    """From and to where there is room for both, else to."""
-    whole = f"{before or 'nothing'} → {after or 'nothing'}"
-    return whole if len(whole) <= _ROOM else _clipped(f"→ {after or 'nothing'}")
-
-
 def _status(row: Row) -> str:
-    return _clipped(str(row["set_by"].get("stage", {}).get("to", "")))
+    return clipped(str(row["set_by"].get("stage", {}).get("to", "")))
 
 
 def _why(row: Row) -> str:
@@ -371,7 +313,7 @@ def _why(row: Row) -> str:
     for name in ("resolution", "committed", "detected"):
         found = row["set_by"].get(name)
         if found is not None and name not in row["instants"]:
-            return _clipped(str(found.get("value")))
+            return clipped(str(found.get("value")))
     return ""
 
 
@@ -381,16 +323,12 @@ def _named(view: View, found: Mapping[str, Any]) -> str:
         return f"{found['key']} {moment(found['at'], view.zone)}"
     if found["source"] == "table":
         return "its own column"
-    return f"{found['field']}: {_clipped(str(found.get('value')))}"
-
-
-def _clipped(text: str) -> str:
-    return text if len(text) <= _ROOM else f"{text[: _ROOM - 1]}…"
+    return f"{found['field']}: {clipped(str(found.get('value')))}"
 
 
 def _type(row: Row) -> str:
     """The type that no category names."""
-    return _clipped(row["type"] or "") if row["category"] == UNMAPPED else ""
+    return clipped(row["type"] or "") if row["category"] == UNMAPPED else ""
 
 
 _BELOW: Final[Mapping[str, Callable[[Row], str]]] = {"stage": _status, "category": _type}

@@ -1,0 +1,74 @@
+"""In words, what set an instant or marked a deployment as failed: short for a cell, in full for a line of its own."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from console.render import NOTHING, Row
+
+_ROOM: Final = 20  # letters under an instant
+
+
+def entries_of(row: Row) -> list[Row]:
+    """Return a line for what set each of a part's instants, then for what marked it as failed.
+
+    The part's name is beside the first.
+    """
+    setters = [*row["set_by"].items(), *(("failed", mark) for mark in row["failed_by"])]
+    return [
+        {
+            "key": "" if index else row["key"],
+            "what": what.replace("_", " "),
+            "at": row["instants"].get(what, setter.get("at")),
+            "history_id": setter.get("history_id", NOTHING),
+            "set_by": _in_full(row, setter),
+        }
+        for index, (what, setter) in enumerate(setters)
+    ]
+
+
+def _in_full(row: Row, setter: Mapping[str, Any]) -> str:
+    """In full what set an instant, and in which issue where that is another one."""
+    whose = "" if setter["key"] == row["key"] else f"{setter['key']}: "
+    if setter["source"] == "history":
+        before, after = setter.get("from"), setter.get("to", setter.get("value"))
+        return f"{whose}{setter['field']} {before or 'nothing'} → {after or 'nothing'}"
+    if setter["source"] == "field" and "value" in setter:
+        return f"{whose}field {setter['field']}: {_text(setter['value'])}"
+    return whose + (_incident(setter) if setter["source"] == "incident" else set_by_in_short(setter))
+
+
+def _text(value: object) -> str:
+    """A field's value as text: of an option its value or name."""
+    if isinstance(value, Mapping):
+        value = value.get("value", value.get("name", value))
+    return str(value)
+
+
+def _incident(setter: Mapping[str, Any]) -> str:
+    """How an incident marks a deployment: by versions that it affects, or by issues that it is linked to."""
+    how = "linked to" if setter["field"] == "links" else "affects"
+    return f"incident created, {how} {setter['value']}"
+
+
+def set_by_in_short(setter: Mapping[str, Any] | None) -> str:
+    """Return in a few words what set an instant."""
+    if setter is None:
+        return ""
+    if setter["source"] == "history":
+        return _change(setter.get("from"), setter.get("to", setter.get("value")))
+    if setter["source"] == "created":
+        return f"created {setter['to']}" if "to" in setter else "created"
+    if setter["source"] == "field":
+        return f"field {setter['field']}"
+    return "release date" if setter["source"] == "version" else "row of the table"
+
+
+def _change(before: str | None, after: str | None) -> str:
+    """From and to where there is room for both, else to."""
+    whole = f"{before or 'nothing'} → {after or 'nothing'}"
+    return whole if len(whole) <= _ROOM else clipped(f"→ {after or 'nothing'}")
+
+
+def clipped(text: str) -> str:
+    """Return a text cut to the room below an instant."""
+    return text if len(text) <= _ROOM else f"{text[: _ROOM - 1]}…"
