@@ -1,0 +1,197 @@
+"""What each issue is to a profile, for the reference: section 2 of metrics.md, roles, categories and mapped fields."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Final
+
+from reference.lives import Life, Statuses
+from reference.names import among, same
+from reference.teams import DAY, Team, last_second, midnight
+
+from models.records import Issue, Rules
+
+BAD: Final = "bad"
+KINDS: Final = ("feature", "defect", "risk", "debt")
+FORMATS: Final = ("%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z")
+Moment = datetime | str | None  # BAD is the only text
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A team seen by the rules of a profile at one instant."""
+
+    team: Team
+    rules: Rules
+    as_of: datetime
+
+    @cached_property
+    def statuses(self) -> Statuses:
+        """The site's statuses with the profile's word on them."""
+        return Statuses(self.team.statuses, self.rules)
+
+    @cached_property
+    def lives(self) -> dict[str, Life]:
+        """The lives of all issues, present and gone."""
+        return {issue.issue_id: Life(issue, self.statuses) for issue in (*self.team.issues, *self.team.gone)}
+
+    def life(self, issue: Issue) -> Life:
+        """Return the life of an issue."""
+        return self.lives[issue.issue_id]
+
+    # --- which issues count ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def counted(self) -> list[Issue]:
+        """The issues that exist at the instant, less those of ignored types; some that are gone may count too."""
+        kept = [issue for issue in self.team.gone if self.is_kept(issue)]
+        issues = [issue for issue in (*self.team.issues, *kept) if not self.is_ignored(issue)]
+        return [issue for issue in issues if self.life(issue).exists(self.as_of)]
+
+    def is_kept(self, issue: Issue) -> bool:
+        """Tell whether a gone issue counts: it was done when it left."""
+        return self.rules.gone_issues == "keep_done" and self.life(issue).line[-1][1] == "done"
+
+    def is_ignored(self, issue: Issue) -> bool:
+        """Tell whether an issue is of a type that is left out of everything."""
+        if among(issue.type, self.deploying_types + self.incident_types):
+            return False
+        if self.rules.ignored_types is not None:
+            return among(issue.type, self.rules.ignored_types)
+        if issue.hierarchy_level is not None:
+            return issue.hierarchy_level != 0
+        return issue.subtask is True or same(issue.type, "Epic")
+
+    @cached_property
+    def deploying_types(self) -> tuple[str, ...]:
+        """The types named under deployments."""
+        return self.rules.deployments.types if self.rules.deployments else ()
+
+    @cached_property
+    def incident_types(self) -> tuple[str, ...]:
+        """The types named under incidents."""
+        return self.rules.incidents.types if self.rules.incidents else ()
+
+    @cached_property
+    def items(self) -> list[Issue]:
+        """The work items."""
+        others = self.deploying_types + self.incident_types
+        return [issue for issue in self.counted if not among(issue.type, others)]
+
+    @cached_property
+    def incidents(self) -> list[Issue]:
+        """The incidents, those among them that were none; one that is not yet detected is not yet one."""
+        if self.rules.incidents is None:
+            return []
+        wanted = self.rules.incidents.priorities
+        issues = [issue for issue in self.counted if among(issue.type, self.incident_types)]
+        issues = [issue for issue in issues if not wanted or among(issue.fields.get("priority"), wanted)]
+        return [issue for issue in issues if not self.is_ahead(self.moment(issue, "detected_at"))]
+
+    def was_none(self, incident: Issue) -> bool:
+        """Tell whether an incident was resolved as not being one."""
+        assert self.rules.incidents is not None
+        return among(incident.resolution, self.rules.incidents.excluded_resolutions)
+
+    # --- facts of an issue at the instant --------------------------------------------------------------------------
+
+    def started(self, issue: Issue) -> datetime | None:
+        """Return when an issue was started."""
+        return self.life(issue).started(self.as_of)
+
+    def done(self, issue: Issue) -> datetime | None:
+        """Return when an issue was done."""
+        return self.life(issue).done(self.as_of)
+
+    def delivered(self, issue: Issue) -> bool:
+        """Tell whether an issue is done, and neither its status nor its resolution says that nothing came of it."""
+        if self.done(issue) is None or among(issue.resolution, self.rules.excluded_resolutions):
+            return False
+        return not self.statuses.is_one_of(self.life(issue).status(self.as_of), self.rules.excluded_statuses)
+
+    def category(self, issue: Issue) -> str:
+        """Return feature, defect, risk, debt or unmapped."""
+        return next((kind for kind in KINDS if among(issue.type, self.rules.categories.get(kind, ()))), "unmapped")
+
+    def is_ahead(self, moment: Moment) -> bool:
+        """Tell whether a moment lies at or after the instant."""
+        return isinstance(moment, datetime) and moment >= self.as_of
+
+    # --- mapped fields ---------------------------------------------------------------------------------------------
+
+    def values(self, issue: Issue, role: str) -> list[Any]:
+        """Return the values behind a role: of a field each, or what lies on a dotted path below it."""
+        paths = self.rules.fields.get(role, ())
+        return [self.value(issue, path) for path in ((paths,) if isinstance(paths, str) else paths)]
+
+    def value(self, issue: Issue, path: str) -> Any:
+        """Return what a field id or dotted path leads to."""
+        name, *steps = path.split(".")
+        value = issue.fields.get(name)
+        for step in steps:
+            if value is None:
+                return None
+            value = value.get(step) if isinstance(value, dict) else ["no such path"]
+        return value
+
+    def moment(self, issue: Issue, role: str) -> Moment:
+        """Return a mapped instant: a datetime, None without a value, BAD where it does not parse."""
+        value = next(iter(self.values(issue, role)), None)
+        if value in (None, ""):
+            return None
+        if not isinstance(value, str):
+            return BAD
+        for form in FORMATS:
+            try:
+                return datetime.strptime(value, form).astimezone(UTC)
+            except ValueError:
+                continue
+        try:
+            day = datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=UTC).date()
+        except ValueError:
+            return BAD
+        begins = role in ("committed_at", "detected_at")
+        return midnight(day, self.rules.timezone) if begins else last_second(day, self.rules.timezone)
+
+    def failure(self, issue: Issue) -> bool:
+        """Tell whether the mapped change_failure is truthy."""
+        value = next(iter(self.values(issue, "change_failure")), None)
+        if isinstance(value, int | float):
+            return bool(value)
+        words = [v.get("value") if isinstance(v, dict) else v for v in (value if isinstance(value, list) else [value])]
+        return any(isinstance(word, str) and among(word, self.rules.failure_values) for word in words)
+
+    def points(self, issue: Issue) -> int | float | str | None:
+        """Return the first value that is not empty: a number, BAD where it is none, None without any."""
+        value = next((value for value in self.values(issue, "points") if value not in (None, "", [])), None)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return value if value is None or is_number else BAD
+
+    # --- findings --------------------------------------------------------------------------------------------------
+
+    def findings(self) -> dict[str, set[str]]:
+        """Return what is odd of each issue that is not of an ignored type: its id → reasons."""
+        odd = {issue.issue_id: self.life(issue).findings() for issue in self.counted}
+        for issue in self.counted:
+            if self.disagrees(issue):
+                odd[issue.issue_id].add("resolution_disagrees")
+        return {issue_id: reasons for issue_id, reasons in odd.items() if reasons}
+
+    @cached_property
+    def most_are_resolved(self) -> bool:
+        """Whether more than half of the done issues have a resolution date."""
+        done = [issue for issue in self.counted if self.done(issue)]
+        return 2 * len([issue for issue in done if self.resolved(issue)]) > len(done)
+
+    def resolved(self, issue: Issue) -> datetime | None:
+        """Return the resolution date, if it lies before the instant."""
+        return None if self.is_ahead(issue.resolved) else issue.resolved
+
+    def disagrees(self, issue: Issue) -> bool:
+        """Tell whether resolution date and done differ by more than a day, or one is there without the other."""
+        resolved, done = self.resolved(issue), self.done(issue)
+        if resolved is not None and done is not None:
+            return abs(resolved - done) > DAY
+        if resolved is not None:
+            return True
+        return done is not None and self.most_are_resolved
