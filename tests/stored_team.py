@@ -30,6 +30,8 @@ timezone = {zone}
 time_period_days = {days}
 history_weeks = {weeks}
 failure_values = {failure_values}
+gone_issues = {gone_issues}
+excluded_statuses = {excluded_statuses}
 """
 
 
@@ -81,7 +83,7 @@ def _parsed(issue: Issue) -> Issue:
 def cache(team: Team, rules: Rules, as_of: datetime) -> CacheMetadata:
     """Cache Metadata whose fetch began at the as-of and resolved the fields to what the rules map."""
     key = digest("payments")
-    fields = {path.partition(".")[0] for path in rules.fields.values()}
+    fields = {path.partition(".")[0] for role in rules.fields for path in rules.paths(role)}
     cursor = {"resolved": dict(rules.fields), "mapped": {field: field for field in fields}}
     return CacheMetadata(
         cache_key=key,
@@ -115,12 +117,22 @@ def configuration(rules: Rules) -> str:
         days=rules.time_period_days,
         weeks=rules.history_weeks,
         failure_values=_toml(rules.failure_values),
+        gone_issues=_toml(rules.gone_issues),
+        excluded_statuses=_toml(rules.excluded_statuses),
     )
-    text += _section("workflow", rules.workflow) + _section("categories", rules.categories)
-    text += _section("fields", rules.fields)
+    text += "" if rules.ignored_types is None else f"ignored_types = {_toml(rules.ignored_types)}\n"
+    for name in ("workflow", "categories", "fields", "levels"):
+        text += _section(name, getattr(rules, name))
     for name, section in (("deployments", rules.deployments), ("incidents", rules.incidents)):
         if section is not None:
-            text += _section(name, {key: value for key, value in asdict(section).items() if value})
+            text += _section(
+                name,
+                {
+                    key: value
+                    for key, value in asdict(section).items()
+                    if value is not None and (value or key == "excluded_resolutions")
+                },
+            )
     return text
 
 
