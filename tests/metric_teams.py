@@ -1,6 +1,5 @@
 """Teams made up for the metric tests: small, but with every kind of history, mapping, clock change and damage."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from naive_metrics import Row, Team
@@ -14,12 +13,11 @@ from models.metrics.rules import Context
 from models.metrics.snapshot import Snapshot
 from models.records import (
     Deployment,
-    Issue,
     Rules,
     micros,
 )
 
-__all__ = ["FIELDS", "LISTED", "SOURCES", "Scene", "batch_of", "scene", "snapshot_of"]
+__all__ = ["FIELDS", "LISTED", "SOURCES", "Scene", "scene", "snapshot_of"]
 
 
 def snapshot_of(team: Team, rules: Rules, as_of: datetime) -> Snapshot:

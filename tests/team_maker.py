@@ -57,6 +57,7 @@ WORKFLOWS: Final[list[dict[str, tuple[str, ...]]]] = [
     {"todo": ("Doing",), "active": ("1",), "waiting": ("ghost", "parked")},
     {"done": ("review", "doing")},
     {"waiting": ("in pr\u00fcfung",), "done": ("SHIPPED", "Done", "5")},
+    {"waiting": ("97",), "active": ("ghost",)},
 ]
 # Zones with a Monday some weeks before their clocks change: at midnight, past midnight, by a day, by half an hour.
 PLACES: Final = [
@@ -90,6 +91,7 @@ TYPES: Final = [
     "Release",
     "Incident",
     "Incident",
+    "Incident",
     "St\u00f6rung",
 ]
 LEVELS: Final = {"Epic": 1, "Sub-task": -1}
@@ -109,7 +111,7 @@ FAILURES: Final = [
     [],
     {},
 ]
-POINTS: Final = [None, 0, 0.1, 0.2, 3, 5.5, "8", "", [], True, {"value": 1}]
+POINTS: Final = [None, None, 0, 0, 0.1, 0.2, 3, 5.5, "8", "", [], True, {"value": 1}]
 FIELDS: Final = {
     "deployed_at": "cf_deployed",
     "committed_at": "cf_committed.value",
@@ -145,7 +147,6 @@ CATEGORIES: Final = [
     DEFAULT_CATEGORIES,
     {**DEFAULT_CATEGORIES, "defect": ("Bug", "Spike"), "debt": (), "risk": ("V\u00c9RIFICATION",)},
 ]
-NUMBERS: Final = tuple(str(number) for number in range(1, 30))
 VERSIONS: Final = ("2", "3", "10", "11")
 Dates = list[datetime]
 
@@ -159,6 +160,7 @@ class Maker:
     clock: tuple[datetime, ...]
     visited: Sequence[tuple[str | None, str | None]]
     is_cloud: bool
+    numbers: Sequence[str]
 
     def moment(self) -> datetime:
         """One of the few instants at which anything happens."""
@@ -222,8 +224,8 @@ class Maker:
         return {
             "priority": dice.choice(["High", "high\u00a0", "low", None]),
             "fixVersions": dice.sample(VERSIONS, dice.choice([0, 1, 1, 2, 3])),
-            "versions": dice.sample(VERSIONS, dice.choice([0, 0, 0, 1])),
-            "links": dice.sample(NUMBERS, dice.choice([0, 0, 1, 2])),
+            "versions": dice.sample(VERSIONS, dice.choice([0, 0, 0, 0, 0, 1])),
+            "links": dice.sample(self.numbers, min(dice.choice([0, 1, 3, 6]), len(self.numbers))),
             "cf_deployed": self.date(),
             "cf_committed": dice.choice([None, "text", {"value": self.date()}, {"value": self.date()}]),
             "cf_failed": dice.choice(FAILURES),
@@ -249,14 +251,18 @@ class Maker:
     def row(self, number: int) -> Row:
         """A row of the deployments table; most pipelines do not know yet whether it failed."""
         dice = self.dice
-        versions, issues = dice.sample(VERSIONS, 1), dice.sample(NUMBERS, dice.choice([0, 2, 5]))
-        return Row(str(number), self.moment(), dice.choice([None, None, True, False]), tuple(versions), tuple(issues))
+        versions, issues = (
+            dice.sample(VERSIONS, dice.choice([0, 1])),
+            dice.choices(self.numbers, k=dice.choice([0, 2, 5])),
+        )
+        failed = dice.choice([None, None, None, True, False])
+        return Row(str(number), self.moment(), failed, tuple(versions), tuple(dict.fromkeys((*issues, "999"))))
 
     def rules(self, deployments: DeploymentRules | None) -> Rules:
         """The rules of a profile; each role is mapped or not."""
         dice = self.dice
-        mapped: dict[str, FieldMapping] = {role: name for role, name in FIELDS.items() if dice.random() < 0.5}
-        if "points" in mapped:
+        mapped: dict[str, FieldMapping] = {role: name for role, name in FIELDS.items() if dice.random() < 0.4}
+        if "points" in mapped or dice.random() < 0.5:
             mapped["points"] = dice.choice(POINTS_MAPPINGS)
         return Rules(
             timezone=self.zone,
@@ -279,9 +285,10 @@ def scene(source: str, seed: int, visited: Sequence[tuple[str | None, str | None
     """A team, the rules of its profile, and an as-of that may lie anywhere in or after its history."""
     dice = Random(seed)
     zone, monday = dice.choice(PLACES)
-    maker = Maker(dice, zone, _clock(dice, zone, monday), visited, dice.random() < 0.7)
     present, gone = dice.choice([3, 12, 30]), dice.choice([0, 0, 4])
-    issues = [maker.issue(number) for number in dice.sample(range(1, present + gone + 1), present + gone)]
+    numbers = tuple(str(number) for number in range(1, present + gone + 1))
+    maker = Maker(dice, zone, _clock(dice, zone, monday), visited, dice.random() < 0.7, numbers)
+    issues = [maker.issue(int(number)) for number in dice.sample(numbers, len(numbers))]
     team = Team(
         issues=tuple(issues[:present]),
         statuses=STATUSES,
