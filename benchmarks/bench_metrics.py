@@ -27,7 +27,8 @@ from models.records import METRIC_TYPES, Issue, Run, Transition, micros
 from models.tables import IssueRow
 from tasks import calculate, fetch, steps
 from tasks.view import look
-from tests.naive_metrics import Naive, Team
+from tests.reference.metrics import Reference
+from tests.reference.teams import Team
 from worker.runtime import Runtime
 
 SMALL, MEDIUM = 1_000, 5_000
@@ -112,7 +113,7 @@ def print_naive(kinds: dict[str, Kind], seconds: float, values: int, differing: 
         rows.append((name, f"{best:.3f}", f"{kind.median:.3f}", f"{seconds / best:,.0f}"))
     show(
         f"All nine metrics of {SMALL:,} issues: how much faster than the plain reading?",
-        "Seconds, best round. Reference: tests/naive_metrics.py on the same issues in the same run, once, its issues in"
+        "Seconds, best round. Reference: tests/reference/ on the same issues in the same run, once, its issues in"
         " memory already and its results not stored."
         f" Of {values} values of both, {differing} differ.",
         ("calculation", "seconds", "median", "times faster"),
@@ -290,7 +291,7 @@ def naive(folder: Path) -> tuple[float, int, int]:
             issues = store.load_issues(session, PROFILE, sorted(store.issue_hashes(session, PROFILE)))
             statuses, versions = store.load_statuses(session, PROFILE), store.load_versions(session, PROFILE)
             rows = [row for kind in ("period", "week") for row in store.load_results(session, kind=kind)]
-    plain = Naive(Team(tuple(issues), tuple(statuses), tuple(versions)), view.rules, view.as_of)
+    plain = Reference(Team(tuple(issues), tuple(statuses), tuple(versions)), view.rules, view.as_of)
     started = time.perf_counter()
     answers = {metric: plain.answers(metric) for metric in METRIC_TYPES}
     seconds = time.perf_counter() - started

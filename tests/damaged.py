@@ -7,7 +7,7 @@ from typing import Final
 
 from metric_rows import STATUSES, issue, time, version
 from metric_teams import FIELDS
-from naive_metrics import Row, Team
+from reference.teams import Row, Team
 
 from models.records import Issue, Status, Transition
 

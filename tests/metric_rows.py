@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from metric_teams import snapshot_of
-from naive_metrics import Row, Team
+from reference.teams import Row, Team
 
 from models.metrics.calculate import calculate
 from models.records import Issue, Measurement, Micros, Rules, Status, Transition, Version, micros

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from naive_metrics import Row, Team
+from reference.teams import Row, Team
 from team_maker import FIELDS, LISTED, SOURCES, Scene, scene
 
 from models.metrics import issues

@@ -11,7 +11,7 @@ from typing import Any
 
 import console_world
 from console_world import InProcess
-from naive_metrics import Team
+from reference.teams import Team
 
 from models import store
 from models.records import CACHE_VERSION, METRIC_TYPES, CacheMetadata, Issue, Rules, TableDeployment, digest

@@ -7,7 +7,7 @@ from typing import Any
 import console_world as world
 import pytest
 from metric_rows import STATUSES, issue, time, version
-from naive_metrics import Row, Team
+from reference.teams import Row, Team
 from sqlalchemy import text
 from stored_team import calculated, stored
 

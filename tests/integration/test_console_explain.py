@@ -11,7 +11,7 @@ from typing import Any
 import console_world as world
 import pytest
 from metric_rows import STATUSES, issue, time
-from naive_metrics import Team
+from reference.teams import Team
 from stored_team import stored
 
 from models import store

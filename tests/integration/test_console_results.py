@@ -10,7 +10,7 @@ from pathlib import Path
 import console_world as world
 import pytest
 from metric_rows import STATUSES, issue, time
-from naive_metrics import Team
+from reference.teams import Team
 from stored_team import calculated, stored
 
 from console.results import newest

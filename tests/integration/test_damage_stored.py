@@ -9,7 +9,7 @@ import damaged
 import pytest
 from metric_rows import time
 from metric_teams import FIELDS, SOURCES, snapshot_of
-from naive_metrics import Team
+from reference.teams import Team
 from stored_team import stored
 
 from models.metrics.calculate import calculate

@@ -10,7 +10,7 @@ from typing import Any
 import console_world as world
 import pytest
 from metric_teams import SOURCES, scene
-from naive_metrics import Team
+from reference.teams import Team
 from stored_team import stored
 
 from models.records import METRIC_TYPES, Issue, iso

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from reference.names import among, id_order, same
-
 from models.records import Issue, Rules, Status, Transition
+
+from .names import among, id_order, same
 
 STAGES: Final = ("todo", "active", "waiting", "done")
 STAGE_OF_CATEGORY: Final = {"new": "todo", "undefined": "todo", "indeterminate": "active", "done": "done"}

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
 
-from reference.lives import Life, Statuses
-from reference.names import among, same
-from reference.teams import DAY, Team, last_second, midnight
-
 from models.records import Issue, Rules
+
+from .lives import Life, Statuses
+from .names import among, same
+from .teams import DAY, Team, last_second, midnight
 
 BAD: Final = "bad"
 KINDS: Final = ("feature", "defect", "risk", "debt")

@@ -6,11 +6,11 @@ from functools import cached_property
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from reference.names import among, id_order
-from reference.profiles import Profile
-from reference.teams import last_second, midnight
-
 from models.records import DeploymentRules, Issue, Version
+
+from .names import among, id_order
+from .profiles import Profile
+from .teams import last_second, midnight
 
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 

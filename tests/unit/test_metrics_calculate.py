@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from metric_rows import STATUSES, issue, measure, time, version
 from metric_teams import snapshot_of
-from naive_metrics import Row, Team
+from reference.teams import Row, Team
 
 from models.metrics.calculate import calculate, explain, level, missing_mapping
 from models.records import METRIC_TYPES, DeploymentRules, IncidentRules, Rules

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from metric_rows import STATUSES, at, issue, measure, time, version
 from metric_teams import snapshot_of
-from naive_metrics import Row, Team
+from reference.teams import Row, Team
 
 from models.metrics.calculate import explain
 from models.metrics.snapshot import Snapshot

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from metric_rows import REVIEW_WAITS, STATUSES, at, issue, time
 from metric_teams import snapshot_of
-from naive_metrics import Team
+from reference.teams import Team
 
 from models.metrics import evidence
 from models.metrics.calculate import explain

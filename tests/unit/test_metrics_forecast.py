@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from metric_rows import STATUSES, issue, time
 from metric_teams import snapshot_of
-from naive_metrics import Team
+from reference.teams import Team
 
 from models.metrics.forecast import (
     PERCENTS,

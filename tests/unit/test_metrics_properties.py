@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from metric_teams import LISTED, SOURCES, Scene, scene, snapshot_of
-from naive_metrics import Team
+from reference.teams import Team
 
 from models.metrics.calculate import Explanation, calculate, explain
 from models.metrics.contributions import Contribution

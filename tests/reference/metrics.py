@@ -13,14 +13,12 @@ from functools import cached_property
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from reference.lives import PROGRESS, Visited
-from reference.profiles import BAD, KINDS, Profile
-from reference.releases import Releases
-from reference.teams import DAY, MICRO, Answer, Row, Span, Team, midnight
-
 from models.records import Issue, Rules
 
-__all__ = ["Answer", "Naive", "Row", "Span", "Team"]
+from .lives import PROGRESS, Visited
+from .profiles import BAD, KINDS, Profile
+from .releases import Releases
+from .teams import DAY, MICRO, Answer, Span, Team, midnight
 
 HOUR: Final = timedelta(hours=1)
 
@@ -40,7 +38,7 @@ def quantile(values: list[Fraction], share: Fraction) -> Fraction:
 
 
 @dataclass(frozen=True)
-class Naive:
+class Reference:
     """The nine metrics of a team at one instant."""
 
     team: Team
