@@ -95,7 +95,7 @@ TYPES: Final = [
     "St\u00f6rung",
 ]
 LEVELS: Final = {"Epic": 1, "Sub-task": -1}
-RESOLUTIONS: Final = [None, None, None, "Done", "won't\u00a0do", "Duplicate", "Not a bug", "Erledigt"]
+RESOLUTIONS: Final = [None, None, None, "Done", "won't\u00a0do", "Duplicate", "Not\u00a0a bug", "Erledigt"]
 DAMAGE: Final = ["soon", 17, ["2026-10-01"], {"a": 1}, True, "2026-10-01T10:00:00", "2026-13-01", "", "20261001"]
 FAR: Final = ["9999-06-01T00:00:00.000+0000", "0002-01-01T00:00:00.000+0000"]
 FAILURES: Final = [
@@ -187,7 +187,7 @@ class Maker:
             fields=self.fields(),
             transitions=tuple(history),
             hierarchy_level=self.level(kind),
-            subtask=dice.choice([None, kind == "Sub-task", kind == "Sub-task", dice.random() < 0.1]),
+            subtask=dice.choice([kind == "Sub-task" or None, kind == "Sub-task", dice.random() < 0.1]),
         )
 
     def level(self, kind: str) -> int | None:
