@@ -6,7 +6,7 @@ from pathlib import Path
 import console_world as world
 import pytest
 from metric_rows import STATUSES, issue, time
-from naive_metrics import Team
+from reference.teams import Team
 from stored_team import stored
 
 from console import looks, rules
