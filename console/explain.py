@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from console import reading, rules, version_notes
 from console.evidence import Question
+from console.gone_notes import gone_notes
 from console.parts import View, everything, rows_of, sheets
 from console.render import Format, format_option, number, show
 from console.results import at, few, newest
@@ -21,7 +22,7 @@ from models.metrics import calculate as metrics
 from models.metrics.rules import rules_hash
 from models.metrics.snapshot import Snapshot
 from models.metrics.windows import week_name
-from models.records import METRIC_TYPES, Measurement, MetricResult, Window, micros
+from models.records import METRIC_TYPES, Measurement, MetricResult, Window, instant, micros
 from tasks import view as views
 from worker.stored import Stored
 
@@ -123,6 +124,7 @@ def _notes(session: Session, profile: str, window: Window, zone: ZoneInfo) -> It
     unread = store.keys_with_findings(session, profile).get("unreadable_issue", [])
     if unread:
         yield f"Not readable when last fetched, and as it was before, if at all: {few(unread)}."
+    yield from gone_notes(session, profile, instant(window.start), instant(window.effective_end))
 
 
 def _mapped_otherwise(current: Stored, session: Session, profile: str, looked: views.View, again: str) -> str | None:

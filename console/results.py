@@ -11,6 +11,7 @@ import click
 from sqlalchemy.orm import Session
 
 from console import reading, rules, version_notes
+from console.gone_notes import gone_notes
 from console.render import (
     NOTHING,
     Column,
@@ -76,7 +77,7 @@ def show_results(
         chosen = {name: _chosen(current, session, name, rows, as_of) for name, rows in _by_profile(stored).items()}
         if not chosen:
             raise FatalError(_nothing(session, profile, kind))
-        told = {name: _about(current, session, name, as_of) for name in chosen}
+        told = {name: _about(current, session, name, as_of, rows) for name, rows in chosen.items()}
         sheets = {name: _sheet(told[name], rows, metric) for name, rows in chosen.items()}
     _show(form, sheets, told, metric)
 
@@ -197,6 +198,7 @@ class About:
     strangers: Sequence[str]
     refreshed: Run | None
     versions: Sequence[str]
+    gone: Sequence[str]
 
     @property
     def first_day(self) -> str:
@@ -208,7 +210,8 @@ class About:
         return self.first is not None and bool(row["window_end"] <= self.first)
 
 
-def _about(current: Stored, session: Session, profile: str, as_of: str | None) -> About:
+def _about(current: Stored, session: Session, profile: str, as_of: str | None, rows: Sequence[MetricResult]) -> About:
+    ends = (min(row.window_end, row.confirmed_as_of) for row in rows)
     return About(
         current=current,
         profile=profile,
@@ -220,6 +223,7 @@ def _about(current: Stored, session: Session, profile: str, as_of: str | None) -
         strangers=_strangers(current, session, profile),
         refreshed=store.last_ended(session, profile, "refresh"),
         versions=_version_notes(current, session, profile, as_of),
+        gone=gone_notes(session, profile, min(row.window_start for row in rows), max(ends)),
     )
 
 
@@ -254,6 +258,7 @@ def _notes(about: About, rows: Sequence[MetricResult], told: Sequence[MetricResu
     return (
         *(f"Note: {sentence}" for sentence in (moved, drift) if sentence),
         *about.strangers,
+        *about.gone,
         *_messages(about, told),
         *(about.versions if any(row.metric_type in version_notes.METRICS for row in rows) else ()),
         *_unmapped(about, rows),

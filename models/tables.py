@@ -128,6 +128,7 @@ _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure
 _DECODER: Final = json.JSONDecoder()
 SQLITE_INSTANT: Final = len("2026-01-01 00:00:00.000000")
 STALE = text("facts_hash IS NULL AND gone_at IS NULL")
+STALE_GONE = text("facts_hash IS NULL AND gone_at IS NOT NULL")
 PRESENT = text("gone_at IS NULL")
 LIVE = text("state IN ('queued', 'running', 'waiting')")
 
@@ -162,6 +163,7 @@ class RunRow(Base):
 class IssueRow(Base):
     """An issue of a profile. ``census``: the run whose census last listed it, or what a run found out instead.
 
+    ``gone_…``: of an issue that left, what it was then by its last history, and whether it still counts.
     ``history_read_at``: Jira's clock when its history was last read, by whatever stage of a fetch.
     """
 
@@ -184,12 +186,16 @@ class IssueRow(Base):
     history_read_at: Mapped[datetime | None]
     gone_at: Mapped[datetime | None]
     gone_reason: Mapped[str | None]
+    gone_done_at: Mapped[datetime | None]
+    gone_delivered: Mapped[bool | None]
+    gone_counts: Mapped[bool | None]
     hierarchy_level: Mapped[int | None]
     subtask: Mapped[bool | None]
     project_id: Mapped[str | None]
     __table_args__ = (
         # What a calculation asks before all else, at a cost that follows what changed: whose facts are missing.
         Index("ix_issues_stale", "profile", "issue_id", sqlite_where=STALE, postgresql_where=STALE),
+        Index("ix_issues_stale_gone", "profile", "issue_id", sqlite_where=STALE_GONE, postgresql_where=STALE_GONE),
         Index("ix_issues_present", "profile", "project", sqlite_where=PRESENT, postgresql_where=PRESENT),
     )
 

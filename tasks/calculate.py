@@ -36,7 +36,7 @@ from models.records import (
     instant,
     micros,
 )
-from tasks import steps
+from tasks import departed, steps
 from tasks.view import View, look
 from worker.app import app
 from worker.measure import Timing, cached_with_invalidation, log_performance
@@ -120,6 +120,8 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
             return "facts"
         cursor["misses"] += len(stale)
         _facts_of(current, run, view, stale, cursor)
+    if not _departed(current, run, view, until):
+        return "facts"
     _versions(current, run, view, cursor)
     return steps.after("facts")
 
@@ -153,10 +155,26 @@ def _facts_of(current: Runtime, run: Run, view: View, stale: dict[str, str], cur
             raise MovedOnError
 
 
+def _departed(current: Runtime, run: Run, view: View, until: float) -> bool:
+    """Work out what issues were that have gone from Jira, some at a time; returns whether all are done in time."""
+    while True:
+        with current.sessions.begin() as session:
+            gone = store.stale_gone(session, run.profile, FACTS_AT_ONCE)
+            if gone:
+                departed.save(session, run.profile, view.context, gone)
+            if not store.beat_run(session, run.run_id, run.attempt, current.now()):
+                raise MovedOnError
+        if len(gone) < FACTS_AT_ONCE:
+            return True
+        if time.monotonic() >= until:
+            return False
+
+
 def _versions(current: Runtime, run: Run, view: View, cursor: dict[str, Any]) -> None:
     """Versions become deployments anew each time: a release date moves no issue's ``updated``."""
     with current.sessions.begin() as session:
-        store.tidy_items(session, run.profile, store.count_issues(session, run.profile))
+        counted = store.count_issues(session, run.profile) + store.count_kept(session, run.profile)
+        store.tidy_items(session, run.profile, counted)
         present = store.projects(session, run.profile)
         versions = store.load_versions(session, run.profile)
         found: tuple[Deployment, ...] = deployments_of_versions(versions, present, view.context)

@@ -14,6 +14,7 @@ from models.store.census import (
 )
 from models.store.columns import count_stale, stand_by_rules, tidy_items
 from models.store.dataset import load_dataset
+from models.store.departures import count_departures, count_kept, save_departures, stale_gone
 from models.store.deployments import (
     load_table_deployments,
     save_table_deployments,
@@ -79,9 +80,11 @@ __all__ = [
     "clear_findings",
     "clear_summaries",
     "complete_fetch",
+    "count_departures",
     "count_fetch",
     "count_findings",
     "count_issues",
+    "count_kept",
     "count_marked",
     "count_stale",
     "data_size",
@@ -121,6 +124,7 @@ __all__ = [
     "request_run",
     "restart_run",
     "save_cache",
+    "save_departures",
     "save_facts",
     "save_fetch",
     "save_findings",
@@ -133,6 +137,7 @@ __all__ = [
     "save_table_deployments",
     "save_versions",
     "silent_runs",
+    "stale_gone",
     "stale_issues",
     "stand_by_rules",
     "standing_issues",

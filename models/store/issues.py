@@ -9,6 +9,7 @@ from sqlalchemy import Text, cast, func, select, update
 from sqlalchemy.orm import Session
 
 from models.records import Issue, Transition
+from models.store.departures import counted
 from models.store.quality import save_findings
 from models.store.shared import Row, among, change, delete_of, insert_rows, upsert
 from models.tables import IssueRow, TransitionRow
@@ -65,10 +66,8 @@ def count_issues(session: Session, profile: str) -> int:
 
 
 def first_created(session: Session, profile: str) -> datetime | None:
-    """When the oldest issue of a profile's copy was created, gone ones left out: what was before, it cannot know."""
-    return session.scalar(
-        select(func.min(IssueRow.created)).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None))
-    )
+    """When the oldest issue of a profile that counts was created: what was before, the copy cannot know."""
+    return session.scalar(select(func.min(IssueRow.created)).where(IssueRow.profile == profile, counted()))
 
 
 def data_size(session: Session, profile: str) -> int:
@@ -126,7 +125,7 @@ def issue_hashes(session: Session, profile: str) -> dict[str, str]:
 
 def _issue_row(profile: str, issue: Issue, content_hash: str) -> Row:
     row: Row = {name: getattr(issue, name) for name in (*_OWN, *_LATER)}
-    marks = {"gone_at": None, "gone_reason": None, "facts_hash": None}
+    marks = dict.fromkeys(("gone_at", "gone_reason", "gone_done_at", "gone_delivered", "gone_counts", "facts_hash"))
     return row | marks | {"profile": profile, "content_hash": content_hash, "fields": dict(issue.fields)}
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from models.store.departures import counted
 from models.store.shared import among, change, insert_rows
 from models.tables import DataQualityRow, IssueRow
 
@@ -46,12 +47,12 @@ def clear_findings(session: Session, profile: str, origin: str) -> None:
 
 
 def count_findings(session: Session, profile: str) -> dict[str, int]:
-    """Reason → number of issues it was found in, gone ones left out; an issue that could not be read counts too."""
+    """Reason → number of issues it was found in, of those that count; one that could not be read counts too."""
     present = (IssueRow.profile == DataQualityRow.profile) & (IssueRow.issue_id == DataQualityRow.issue_id)
     query = (
         select(DataQualityRow.reason, func.count(DataQualityRow.issue_id.distinct()))
         .outerjoin(IssueRow, present)
-        .where(DataQualityRow.profile == profile, IssueRow.gone_at.is_(None), _IS_ABOUT_AN_ISSUE)
+        .where(DataQualityRow.profile == profile, counted(), _IS_ABOUT_AN_ISSUE)
         .group_by(DataQualityRow.reason)
         .order_by(DataQualityRow.reason)
     )
@@ -59,13 +60,13 @@ def count_findings(session: Session, profile: str) -> dict[str, int]:
 
 
 def keys_with_findings(session: Session, profile: str) -> dict[str, list[str]]:
-    """Reason → keys of the issues it was found in, gone ones left out; one that could not be stored by its id."""
+    """Reason → keys of the issues it was found in, of those that count; one that could not be stored by its id."""
     present = (IssueRow.profile == DataQualityRow.profile) & (IssueRow.issue_id == DataQualityRow.issue_id)
     key = func.coalesce(IssueRow.key, DataQualityRow.issue_id)
     query = (
         select(DataQualityRow.reason, key)
         .outerjoin(IssueRow, present)
-        .where(DataQualityRow.profile == profile, IssueRow.gone_at.is_(None), _IS_ABOUT_AN_ISSUE)
+        .where(DataQualityRow.profile == profile, counted(), _IS_ABOUT_AN_ISSUE)
         .group_by(DataQualityRow.reason, key)
         .order_by(DataQualityRow.reason, func.length(key), key)
     )

@@ -3,6 +3,7 @@
 from sqlalchemy import Select, Text, cast, func, null, select, union
 from sqlalchemy.orm import Session
 
+from models.store.departures import counted
 from models.tables import DataQualityRow, IssueRow, TransitionRow
 
 Visited = tuple[str | None, str | None]
@@ -21,13 +22,11 @@ def visited_statuses(session: Session, profile: str) -> set[Visited]:
 
 
 def unmapped_statuses(session: Session, profile: str) -> dict[Visited, int]:
-    """Return (status id, name) → number of issues, of the statuses of present issues that have one nobody can place."""
+    """Return (status id, name) → number of issues that count and were in it, of issues with one nobody can place."""
     odd = (
         select(DataQualityRow.issue_id)
         .join(IssueRow, (IssueRow.profile == DataQualityRow.profile) & (IssueRow.issue_id == DataQualityRow.issue_id))
-        .where(
-            DataQualityRow.profile == profile, DataQualityRow.reason == "unmapped_status", IssueRow.gone_at.is_(None)
-        )
+        .where(DataQualityRow.profile == profile, DataQualityRow.reason == "unmapped_status", counted())
     )
     sides: list[Select[str, str | None, str | None]] = [
         select(TransitionRow.issue_id, status_id.label("status_id"), name.label("name")).where(

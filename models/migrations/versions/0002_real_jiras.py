@@ -17,9 +17,23 @@ def upgrade() -> None:
     op.add_column("issues", sa.Column("hierarchy_level", sa.Integer(), nullable=True))
     op.add_column("issues", sa.Column("subtask", sa.Boolean(), nullable=True))
     op.add_column("issues", sa.Column("project_id", sa.Text(), nullable=True))
+    op.add_column("issues", sa.Column("gone_done_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("issues", sa.Column("gone_delivered", sa.Boolean(), nullable=True))
+    op.add_column("issues", sa.Column("gone_counts", sa.Boolean(), nullable=True))
+    stale_gone = sa.text("facts_hash IS NULL AND gone_at IS NOT NULL")
+    op.create_index(
+        "ix_issues_stale_gone",
+        "issues",
+        ["profile", "issue_id"],
+        sqlite_where=stale_gone,
+        postgresql_where=stale_gone,
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_issues_stale_gone", "issues")
+    for name in ("gone_counts", "gone_delivered", "gone_done_at"):
+        op.drop_column("issues", name)
     op.drop_column("issues", "project_id")
     op.drop_column("issues", "subtask")
     op.drop_column("issues", "hierarchy_level")

@@ -1,0 +1,22 @@
+"""The facts of issues that are gone from Jira: dropped from all numbers, or kept as they were last read."""
+
+from collections.abc import Mapping
+
+from sqlalchemy.orm import Session
+
+from models import store
+from models.metrics import issues
+from models.metrics.departures import departures
+from models.metrics.rules import Context
+
+
+def save(session: Session, profile: str, context: Context, hashes: Mapping[str, str]) -> None:
+    """Store what the gone issues in ``hashes`` (id → content hash) were when they left.
+
+    With ``gone_issues = "keep_done"`` those that were done keep their facts; no other gone issue has any.
+    """
+    found = departures(issues.read(store.load_batch(session, profile, list(hashes)), context))
+    kept = list(found) if context.rules.gone_issues == "keep_done" else []
+    facts = issues.read(store.load_batch(session, profile, kept), context)
+    store.save_facts(session, profile, context.facts_rules_hash, hashes, facts)
+    store.save_departures(session, profile, list(hashes), found, set(kept))
