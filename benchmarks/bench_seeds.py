@@ -26,7 +26,7 @@ from models.metrics.calculate import calculate
 from models.metrics.columns import Dataset, Items, columns_of
 from models.metrics.snapshot import Snapshot
 from models.records import METRIC_TYPES, Field, Issue, Micros, Rules, Stage, Timeline, WorkItem, iso, micros
-from models.store.columns import load_items
+from models.store.columns import load_columns
 from models.tables import WorkItemRow
 from tasks.view import look
 from worker.jira import fields, parse
@@ -119,7 +119,7 @@ def _of_the_calculation(current: Runtime) -> Iterator[Seed]:
         shared = _best(lambda: _nine(_loaded(current, session).snapshot()))
         each = _best(lambda: [calculate(metric, _loaded(current, session).snapshot()) for metric in METRIC_TYPES])
         yield Seed("shared dataset", used=True, on=shared, off=each)
-        rows, columns = _best(lambda: _from_rows(session)), _best(lambda: load_items(session, PROFILE))
+        rows, columns = _best(lambda: _from_rows(session)), _best(lambda: load_columns(session, PROFILE))
         yield Seed("columns, not rows", used=True, on=columns, off=rows)
     together = _best(lambda: _nine(view.snapshot()))
     apart = _best(lambda: [calculate(metric, view.snapshot()) for metric in METRIC_TYPES])

@@ -310,10 +310,10 @@ def _status(row: Row) -> str:
 
 def _why(row: Row) -> str:
     """The resolution that delivers nothing, or the value that is no moment."""
-    for name in ("resolution", "committed", "detected"):
+    for name in ("status", "resolution", "committed", "detected"):
         found = row["set_by"].get(name)
         if found is not None and name not in row["instants"]:
-            return clipped(str(found.get("value")))
+            return clipped(str(found.get("to", found.get("value"))))
     return ""
 
 

@@ -284,8 +284,9 @@ class ItemHead(NamedTuple):
 class WorkItem:
     """The facts of one work item up to its last change; the metrics of any ``as_of`` read these, never transitions.
 
-    ``timeline`` holds stage changes only and begins at ``created``. ``excluded``: its resolution says nothing was
+    ``timeline`` holds stage changes only and begins at the birth. ``excluded``: its resolution says nothing was
     delivered. ``points`` is None without a value. ``version_ids``: its fix versions. ``linked_ids``: linked issues.
+    ``exclusions``: when it entered one of the excluded statuses or left them, alternately.
     """
 
     issue_id: str
@@ -298,6 +299,8 @@ class WorkItem:
     points: float | Invalid | None = None
     version_ids: tuple[str, ...] = ()
     linked_ids: tuple[str, ...] = ()
+    resolved: Micros | None = None
+    exclusions: tuple[Micros, ...] = ()
 
     @property
     def created(self) -> Micros:

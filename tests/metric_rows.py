@@ -38,7 +38,8 @@ def issue(number: int, born: str, *moves: str, type: str = "Story", **more: Any)
         when, after = move.split(" → ")
         history.append(transition(time(when), number * 100 + index, before, after))
         before = after
-    columns = {name: more.pop(name) for name in ("project", "resolution", "status_id") if name in more}
+    names = ("project", "resolution", "status_id", "resolved", "hierarchy_level", "subtask")
+    columns = {name: more.pop(name) for name in names if name in more}
     return Issue(
         issue_id=str(number),
         key=f"P-{number}",
@@ -48,10 +49,12 @@ def issue(number: int, born: str, *moves: str, type: str = "Story", **more: Any)
         created=time(created),
         updated=time(created),
         resolution=columns.get("resolution"),
-        resolved=None,
+        resolved=time(columns["resolved"]) if columns.get("resolved") else None,
         summary=None,
         fields=more,
         transitions=tuple(history),
+        hierarchy_level=columns.get("hierarchy_level"),
+        subtask=columns.get("subtask"),
     )
 
 

@@ -28,7 +28,7 @@ def snapshot_of(team: Team, rules: Rules, as_of: datetime) -> Snapshot:
     deployments = [deployment for _, deployment in found.deployments]
     deployments += deployments_of_versions(team.versions, projects, context)
     deployments += [_row(row) for row in team.table]
-    dataset = Dataset(found.columns, tuple(deployments), tuple(found.incidents))
+    dataset = Dataset(found.columns, tuple(deployments), tuple(found.incidents), found.others)
     return Snapshot(dataset, rules, micros(as_of))
 
 

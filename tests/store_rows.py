@@ -101,4 +101,4 @@ def facts_found(
 ) -> BatchFacts:
     """Facts as a calculation hands them to the store; deployments have their issue's id beside them."""
     heads = [ItemHead(*(getattr(item, name) for name in ItemHead._fields)) for item in items]
-    return BatchFacts(heads, columns_of(items), incidents, deployments, findings or {})
+    return BatchFacts(heads, columns_of(items), columns_of(()), incidents, deployments, findings or {})

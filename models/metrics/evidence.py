@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal
 
+import numpy as np
+
 from models.metrics import histories, issues, mapped_fields
 from models.metrics.arrays import NONE
 from models.metrics.contributions import INVALID_VALUE, NOT_AN_INCIDENT, NOT_DELIVERED, Contribution
-from models.metrics.histories import SetBy, StatusVisits
+from models.metrics.histories import RESOLUTION, SetBy, StatusVisits
 from models.metrics.issues import Batch, BatchFacts
 from models.metrics.rules import Context
-from models.records import STAGES, Issue, MappedInstant, Micros, Stage, Transition, micros, transition_key
+from models.records import STAGES, Issue, MappedInstant, Micros, Stage, Transition, instant, iso, micros, transition_key
 
 Source = Literal["history", "field", "created", "version", "table", "incident"]
 
@@ -109,12 +111,23 @@ def set_by(part: Contribution, trail: Trail) -> dict[str, Evidence]:
     evidence = {name: _SETTERS[name](trail, issue_id) for name, _ in part.instants if name in _SETTERS}
     if part.stage:
         evidence["stage"] = _visit(trail, issue_id, "current")
-    if part.reason in (NOT_DELIVERED, NOT_AN_INCIDENT):
+    if part.reason == NOT_DELIVERED:
+        evidence |= _undelivered(trail, issue_id)
+    if part.reason == NOT_AN_INCIDENT:
         evidence["resolution"] = resolution(trail.issues[issue_id])
     if part.reason == INVALID_VALUE:
         begin = _BEGIN_OF[part.instants[-1][0]]
         evidence[begin] = mapped(trail, issue_id, f"{begin}_at")
     return {name: setter for name, setter in evidence.items() if setter is not None}
+
+
+def _undelivered(trail: Trail, issue_id: str) -> dict[str, Evidence | None]:
+    """Return what says that nothing came of a done issue: the status it is in, or its resolution."""
+    row = trail.rows[issue_id]
+    ref = trail.batch.histories.refs[trail.visits.refs[trail.set_by.current[row]]]
+    if trail.context.stages.is_among(ref, trail.context.excluded_statuses):
+        return {"status": _visit(trail, issue_id, "current")}
+    return {"resolution": resolution(trail.issues[issue_id])}
 
 
 def stays(trail: Trail, issue_id: str) -> list[Stay]:
@@ -123,7 +136,7 @@ def stays(trail: Trail, issue_id: str) -> list[Stay]:
     places = range(visits.offsets[row], visits.offsets[row + 1])
     ends = [*visits.at[places.start + 1 : places.stop].tolist(), trail.as_of]
     return [
-        Stay(_at_visit(trail, row, visit).after, STAGES[visits.stages[visit]], at, min(until, trail.as_of))
+        Stay(_status_name(trail, visit), STAGES[visits.stages[visit]], at, min(until, trail.as_of))
         for visit, at, until in zip(places, visits.at[places.start : places.stop].tolist(), ends, strict=True)
         if at < trail.as_of
     ]
@@ -189,9 +202,12 @@ def _committed(trail: Trail, issue_id: str) -> Evidence | None:
 
 
 def _detected(trail: Trail, issue_id: str) -> Evidence | None:
-    at, issue = trail.mapped.get(issue_id, {}).get("detected_at"), trail.issues[issue_id]
+    at, row = trail.mapped.get(issue_id, {}).get("detected_at"), trail.rows[issue_id]
     if at is None:
-        return Evidence("created", micros(issue.created), issue.key, "created")
+        birth = int(trail.visits.at[trail.visits.offsets[row]])
+        if birth < trail.batch.histories.created[row]:
+            return _at_change(trail, row, int(trail.batch.histories.offsets[row]))
+        return Evidence("created", birth, trail.batch.heads[row].key, "created")
     return mapped(trail, issue_id, "detected_at", _moment(at))
 
 
@@ -231,14 +247,24 @@ def _visit(trail: Trail, issue_id: str, which: Literal["started", "done", "first
 
 
 def _at_visit(trail: Trail, row: int, visit: int) -> Evidence:
-    """Return what began a visit: the change that led there, or the birth of the issue."""
-    change = int(trail.visits.changes[visit])
-    if change != NONE:
+    """Return what began a visit: the change that led there, the resolution date, or the birth of the issue."""
+    change, key = int(trail.visits.changes[visit]), trail.batch.heads[row].key
+    at, past = int(trail.visits.at[visit]), trail.batch.histories
+    if change >= 0:
         return _at_change(trail, row, change)
-    past = trail.batch.histories
-    ref = past.refs[trail.visits.refs[visit]]
-    name = ref.name or trail.context.stages.named(ref.status_id, None) or ref.status_id
-    return Evidence("created", int(past.created[row]), trail.batch.heads[row].key, "status", after=name)
+    if change == RESOLUTION:
+        return Evidence("field", at, key, "resolved", after=iso(instant(at)))
+    if at < past.created[row]:
+        return _at_change(trail, row, int(past.offsets[row]))  # an import, which brought a change from before it
+    return Evidence("created", at, key, "status", after=_status_name(trail, visit))
+
+
+def _status_name(trail: Trail, visit: int) -> str | None:
+    """Return the name of a visited status; None of the one that an issue was in before its history was recorded."""
+    if np.append(trail.visits.changes, NONE)[visit + 1] == RESOLUTION:
+        return None
+    ref = trail.batch.histories.refs[trail.visits.refs[visit]]
+    return ref.name or trail.context.stages.named(ref.status_id, None) or ref.status_id
 
 
 def _at_change(trail: Trail, row: int, change: int) -> Evidence:

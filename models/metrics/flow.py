@@ -26,7 +26,7 @@ FEATURE = "feature"
 def delivery_contributions(snapshot: Snapshot) -> Contributions:
     """One contribution per done item when it was done; each counts for one.
 
-    - Done with a resolution that delivers nothing: ``not_delivered``.
+    - Done with a resolution or in a status that delivers nothing: ``not_delivered``.
     """
     return _done_contributions(snapshot, np.ones(len(snapshot.done), np.int64))
 
@@ -173,7 +173,7 @@ def _done_contributions(
         at=snapshot.facts.done[rows],
         value=value,
         base=np.ones_like(value) if base is None else base,
-        reason=np.where(items.excluded[rows], CODE_OF_REASON[NOT_DELIVERED], reasons).astype(np.int8),
+        reason=np.where(snapshot.delivered[rows], reasons, CODE_OF_REASON[NOT_DELIVERED]).astype(np.int8),
         category=items.categories[rows],
         stage=np.full(len(rows), DONE, np.int8),
         points=items.points[rows],

@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from models.metrics.arrays import NONE, Bools, Codes, Ints, ints, segment_sums
 from models.metrics.statuses import NO_STATUS, StatusRef, StatusStages
-from models.metrics.timelines import DONE, Timelines, in_progress
+from models.metrics.timelines import DONE, TODO, Timelines, in_progress
 from models.records import STAGES, Micros
+
+LATE: Final = int(np.iinfo(np.int64).max)  # after every instant
+RESOLUTION: Final = -2  # in place of a change
 
 
 class Changes(NamedTuple):
@@ -32,13 +35,14 @@ class Changes(NamedTuple):
 class Histories:
     """What a batch of issues went through, a row each; instants are microseconds.
 
-    - ``created``; ``current``: the status an issue is in.
+    - ``created``; ``resolved``: NO_INSTANT without one; ``current``: the status an issue is in.
     - ``offsets``: where the changes of each row begin, and a last end. Of one row they are in their order.
     - ``at``, ``left``, ``entered``, ``history_ids``, ``positions``: of each change.
     - ``current``, ``left`` and ``entered`` are indices of ``refs``.
     """
 
     created: Ints
+    resolved: Ints
     current: Ints
     offsets: Ints
     at: Ints
@@ -49,7 +53,7 @@ class Histories:
     refs: tuple[StatusRef, ...]
 
     @classmethod
-    def of(cls, created: Ints, statuses: Iterable[str], changes: Changes) -> "Histories":
+    def of(cls, created: Ints, resolved: Ints, statuses: Iterable[str], changes: Changes) -> "Histories":
         """Put changes in order: by instant, integer history id, position. Each must be there once."""
         codes: dict[tuple[str | None, str | None], int] = {}
         current = _coded(((status_id, None) for status_id in statuses), codes)
@@ -59,6 +63,7 @@ class Histories:
         counts = np.bincount(changes.rows, minlength=len(created))
         return cls(
             created=created,
+            resolved=resolved,
             current=current,
             offsets=np.concatenate(([0], np.cumsum(counts))),
             at=changes.at[order],
@@ -81,7 +86,8 @@ class StatusVisits:
 
     - ``at``: (n,) int64 microseconds, ascending within a row.
     - ``refs``: indices of ``Histories.refs``. ``stages``: indices of STAGES.
-    - ``changes``: the change of ``Histories`` that led there, NONE for the status that an issue was born in.
+    - ``changes``: the change of ``Histories`` that led there; NONE for the birth of an issue, RESOLUTION for the
+      resolution date of one that is done by a history that nobody recorded.
     """
 
     offsets: Ints
@@ -89,12 +95,6 @@ class StatusVisits:
     refs: Ints
     stages: Codes
     changes: Ints
-
-    @property
-    def is_creation(self) -> Bools:
-        """Which visits are of the status that an issue was born in."""
-        is_creation: Bools = self.changes == NONE
-        return is_creation
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,23 +117,32 @@ class Findings(NamedTuple):
 def status_visits(histories: Histories, stages: StatusStages) -> StatusVisits:
     """Return the statuses that each issue was in, from its birth on.
 
-    - The first is the ``from`` of the first change, else the current status.
-    - A change dated before ``created`` counts at ``created``.
+    - An issue is born at the earlier of ``created`` and its first change, in the ``from`` of that change, else in its
+      current status.
     - Where a chain breaks, the earlier ``to`` stands until the next change.
+    - One whose first status is in done was in todo until ``resolved``, if that lies after its birth and not after its
+      first change.
     """
-    rows, number = len(histories.created), len(histories.at)
-    offsets = histories.offsets + np.arange(rows + 1)
-    is_creation = np.zeros(rows + number, np.bool_)
-    is_creation[offsets[:-1]] = True
-    at, refs, changes = (np.empty(rows + number, np.int64) for _ in range(3))
-    first = np.append(histories.left, NONE)[histories.offsets[:-1]]
-    has_changed = np.diff(histories.offsets) > 0
-    at[is_creation], refs[is_creation] = histories.created, np.where(has_changed, first, histories.current)
-    at[~is_creation] = np.maximum(histories.at, histories.created[histories.rows])
-    refs[~is_creation] = histories.entered
-    changes[is_creation], changes[~is_creation] = NONE, np.arange(number)
     stage_of_ref = np.array([STAGES.index(stages.stage(*ref)[0]) for ref in histories.refs], np.int8)
-    return StatusVisits(offsets, at, refs, stage_of_ref[refs], changes)
+    begins = histories.offsets[:-1]
+    has_changed = np.diff(histories.offsets) > 0
+    first_at = np.where(has_changed, np.append(histories.at, LATE)[begins], LATE)
+    born = np.minimum(histories.created, first_at)
+    first = np.where(has_changed, np.append(histories.left, NONE)[begins], histories.current)
+    is_done = np.append(stage_of_ref, NONE)[first] == DONE
+    is_unrecorded = is_done & (histories.resolved > born) & (histories.resolved <= first_at)
+    offsets = histories.offsets + np.concatenate(([0], np.cumsum(1 + is_unrecorded)))
+    resolutions = offsets[:-1][is_unrecorded] + 1
+    changes = np.zeros(offsets[-1], np.int64)
+    changes[offsets[:-1]], changes[resolutions] = NONE, RESOLUTION
+    is_change = changes >= 0
+    changes[is_change] = np.arange(len(histories.at))
+    at, refs = np.empty(len(changes), np.int64), np.empty(len(changes), np.int64)
+    at[offsets[:-1]], at[resolutions], at[is_change] = born, histories.resolved[is_unrecorded], histories.at
+    refs[offsets[:-1]], refs[resolutions], refs[is_change] = first, first[is_unrecorded], histories.entered
+    visited = stage_of_ref[refs]
+    visited[offsets[:-1][is_unrecorded]] = TODO
+    return StatusVisits(offsets, at, refs, visited, changes)
 
 
 def timelines_of(visits: StatusVisits) -> Timelines:
@@ -196,10 +205,24 @@ def broken(histories: Histories, stages: StatusStages) -> Findings:
 
 
 def entries(visits: StatusVisits, is_inside: Sequence[bool]) -> tuple[Ints, Ints]:
-    """Return (row, visit) of each entry into the refs ``is_inside`` from outside of them; no birth is one."""
+    """Return (row, visit) of each entry into the refs ``is_inside`` from outside of them.
+
+    Neither a birth is one, nor what was never recorded.
+    """
     within = np.array(is_inside, np.bool_)[visits.refs]
-    entered = np.flatnonzero(within & ~np.append(False, within[:-1])[: len(within)] & ~visits.is_creation)
+    was_within = np.append(False, within[:-1])[: len(within)]
+    entered = np.flatnonzero(within & ~was_within & (visits.changes >= 0))
     return np.searchsorted(visits.offsets, entered, side="right") - 1, entered
+
+
+def toggles(visits: StatusVisits, is_inside: Sequence[bool]) -> tuple[Ints, Ints]:
+    """Return (offsets, instants) at which each row enters the refs ``is_inside`` or leaves them, alternately."""
+    within = np.array(is_inside, np.bool_)[visits.refs]
+    was_within = np.append(False, within[:-1])[: len(within)]
+    was_within[visits.offsets[:-1]] = False
+    is_toggle = within != was_within
+    offsets = np.concatenate(([0], np.cumsum(segment_sums(is_toggle, visits.offsets))))
+    return offsets, visits.at[is_toggle]
 
 
 def _enters_stage(visits: StatusVisits) -> Bools:

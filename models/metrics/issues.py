@@ -8,13 +8,14 @@ from typing import Final
 import numpy as np
 
 from models.metrics import histories
-from models.metrics.arrays import Ints
-from models.metrics.columns import Items, items_of
+from models.metrics.arrays import NO_INSTANT, Ints, ints
+from models.metrics.columns import Items, Lives, items_of
 from models.metrics.contributions import INVALID_VALUE
 from models.metrics.histories import Changes, Histories, StatusVisits
 from models.metrics.mapped_fields import failed, ids_in, mapped_instant, points_of
 from models.metrics.rules import Context
-from models.metrics.statuses import BROKEN_CHAIN, UNMAPPED_STATUS, StatusRef
+from models.metrics.statuses import BROKEN_CHAIN, UNMAPPED_STATUS
+from models.names import fold_name
 from models.records import (
     INVALID,
     Deployment,
@@ -56,20 +57,22 @@ class Batch:
             left=[(change.from_id, change.from_name) for _, change in changes],
             entered=[(change.to_id, change.to_name) for _, change in changes],
         )
-        created = np.array([micros(issue.created) for issue in issues], np.int64)
-        return cls(heads, Histories.of(created, [head.status_id for head in heads], columns))
+        created = ints(micros(issue.created) for issue in issues)
+        resolved = ints(NO_INSTANT if issue.resolved is None else micros(issue.resolved) for issue in issues)
+        return cls(heads, Histories.of(created, resolved, [head.status_id for head in heads], columns))
 
 
 @dataclass(frozen=True, slots=True)
 class BatchFacts:
     """What the issues of a batch are to the metrics.
 
-    ``items`` and the rows of ``columns`` are the same work items in the same order. ``deployments`` have the id of
-    their issue beside them.
+    ``items`` and the rows of ``columns`` are the same work items in the same order. ``others`` are the issues that
+    deploy or are incidents by their type. ``deployments`` have the id of their issue beside them.
     """
 
     items: Sequence[ItemHead]
     columns: Items
+    others: Items
     incidents: Sequence[Incident]
     deployments: Sequence[tuple[str, Deployment]]
     findings: Findings
@@ -81,20 +84,34 @@ def read(batch: Batch, context: Context, visits: StatusVisits | None = None) -> 
     ``visits`` are those of the batch, where they are known already.
     """
     visits = visits or histories.status_visits(batch.histories, context.stages)
-    timelines = histories.timelines_of(visits)
+    lives = _lives(batch, visits, context)
     roles = _roles(batch.heads, context)
-    rows = np.flatnonzero(roles == _ITEM)
+    rows, other_rows = np.flatnonzero(roles == _ITEM), np.flatnonzero(roles == _SPECIAL)
     items = [head_of(batch.heads[row], context) for row in rows.tolist()]
+    others = [_bare(batch.heads[row]) for row in other_rows.tolist()]
     incidents: list[Incident] = []
     deployments = list(_entries(batch, visits, roles, context))
-    for row in np.flatnonzero(roles == _SPECIAL).tolist():
-        head, line = batch.heads[row], timelines.line(row)
+    for row in other_rows.tolist():
+        head, line = batch.heads[row], lives.timelines.line(row)
         incident = incident_of(head, line, context)
         incidents += [incident] if incident else []
         deployments += [(head.issue_id, deployment) for deployment in deploying(head, line, context)]
     findings = _findings(batch, visits, roles, context)
     _add_invalid(findings, items, incidents, deployments)
-    return BatchFacts(items, items_of(items, timelines.take(rows)), incidents, deployments, findings)
+    columns = items_of(items, lives.take(rows)), items_of(others, lives.take(other_rows))
+    return BatchFacts(items, *columns, incidents, deployments, findings)
+
+
+def _lives(batch: Batch, visits: StatusVisits, context: Context) -> Lives:
+    """Return what the histories of the issues say, of each stage and of the excluded statuses."""
+    is_excluded = [context.stages.is_among(ref, context.excluded_statuses) for ref in batch.histories.refs]
+    exclusions = histories.toggles(visits, is_excluded)
+    return Lives(histories.timelines_of(visits), batch.histories.resolved, *exclusions)
+
+
+def _bare(head: IssueHead) -> ItemHead:
+    """Return an issue that is no work item, beside its life."""
+    return ItemHead(head.issue_id, head.key, head.type, UNMAPPED, False, None, None, (), ())  # noqa: FBT003 - as declared
 
 
 def _status_changes(issue: Issue) -> list[Transition]:
@@ -110,12 +127,13 @@ def _content(change: Transition) -> tuple[object, ...]:
 
 
 def _roles(heads: Sequence[IssueHead], context: Context) -> Ints:
-    special = context.deployment_types | context.incident_types
-    role_of: dict[str, int] = {}
-    for name in {head.type for head in heads}:
-        folded = name.casefold()
-        role_of[name] = _IGNORED if folded in context.ignored else _SPECIAL if folded in special else _ITEM
-    return np.array([role_of[head.type] for head in heads], np.int64)
+    special = context.special_types
+    role_of: dict[tuple[object, ...], int] = {}
+    for head in heads:
+        if (kind := (head.type, head.hierarchy_level, head.subtask)) not in role_of:
+            is_special = fold_name(head.type) in special
+            role_of[kind] = _IGNORED if context.is_ignored(head) else _SPECIAL if is_special else _ITEM
+    return np.array([role_of[head.type, head.hierarchy_level, head.subtask] for head in heads], np.int64)
 
 
 def _findings(batch: Batch, visits: StatusVisits, roles: Ints, context: Context) -> dict[str, dict[str, list[str]]]:
@@ -162,7 +180,8 @@ def _entries(batch: Batch, visits: StatusVisits, roles: Ints, context: Context) 
     if context.source != "status":
         return
     past = batch.histories
-    entered = histories.entries(visits, [is_deployed(ref, context) for ref in past.refs])
+    is_deployed = [context.stages.is_among(ref, context.deployment_statuses) for ref in past.refs]
+    entered = histories.entries(visits, is_deployed)
     for row, visit in zip(*(column.tolist() for column in entered), strict=True):
         if roles[row] == _ITEM:
             change = visits.changes[visit]
@@ -180,8 +199,8 @@ def head_of(issue: IssueHead, context: Context) -> ItemHead:
         issue_id=issue.issue_id,
         key=issue.key,
         type=issue.type,
-        category=context.categories.get(issue.type.casefold(), UNMAPPED),
-        excluded=(issue.resolution or "").casefold() in context.excluded_resolutions,
+        category=context.categories.get(fold_name(issue.type), UNMAPPED),
+        excluded=fold_name(issue.resolution or "") in context.excluded_resolutions,
         committed_at=mapped_instant(issue, "committed_at", context),
         points=points_of(issue, context),
         version_ids=ids_in(issue, "fixVersions"),
@@ -197,7 +216,7 @@ def invalid_roles(head: ItemHead) -> tuple[str, ...]:
 
 def deploying(issue: IssueHead, line: Timeline, context: Context) -> tuple[Deployment, ...]:
     """Return the deployment that an issue of such a type is, for source ``issues``."""
-    if context.source != "issues" or issue.type.casefold() not in context.deployment_types:
+    if context.source != "issues" or fold_name(issue.type) not in context.deployment_types:
         return ()
     deployment = Deployment(
         deployment_id=issue.issue_id,
@@ -225,18 +244,12 @@ def entry(issue: IssueHead, at: Micros, entry_id: str, context: Context) -> Depl
     )
 
 
-def is_deployed(ref: StatusRef, context: Context) -> bool:
-    """Return whether a visited status is one of those that deploy, by its id or the name it has today."""
-    names = (ref.status_id, context.stages.named(ref.status_id, ref.name))
-    return any((text or "").casefold() in context.deployment_statuses for text in names)
-
-
 def incident_of(issue: IssueHead, line: Timeline, context: Context) -> Incident | None:
     """Return the incident that an issue is by its type and priority."""
-    if issue.type.casefold() not in context.incident_types:
+    if fold_name(issue.type) not in context.incident_types:
         return None
     priority = issue.fields.get("priority")
-    if context.incident_priorities and str(priority).casefold() not in context.incident_priorities:
+    if context.incident_priorities and fold_name(str(priority)) not in context.incident_priorities:
         return None
     return Incident(
         issue_id=issue.issue_id,

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from models.metrics import windows
 from models.metrics.rules import Context
+from models.names import fold_name
 from models.records import INVALID, Invalid, IssueHead, MappedInstant
 
 # A day without a time is its first instant where something begins, its last second where something ends.
@@ -85,7 +86,7 @@ def failed(issue: IssueHead, context: Context) -> bool:
     if isinstance(value, bool | int | float):
         return value != 0
     members = value if isinstance(value, list) else [value]
-    return any(_word(member).casefold() in context.failure_values for member in members)
+    return any(fold_name(_word(member)) in context.failure_values for member in members)
 
 
 def _word(value: Any) -> str:

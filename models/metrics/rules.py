@@ -2,10 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from models.metrics.statuses import StatusStages
-from models.records import DEFAULT_CATEGORIES, DEFAULT_IGNORED_TYPES, Rules, Status, digest
+from models.names import fold_name
+from models.records import DEFAULT_CATEGORIES, IssueHead, Rules, Status, digest
+
+_EPIC: Final = "epic"
+_SUBTASKS: Final = ("sub-task", "subtask")  # where nothing says whether a type is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +21,8 @@ class Context:
     stages: StatusStages
     zone: ZoneInfo
     categories: Mapping[str, str]
-    ignored: frozenset[str]
+    ignored_types: frozenset[str] | None
+    excluded_statuses: frozenset[str]
     excluded_resolutions: frozenset[str]
     failure_values: frozenset[str]
     deployment_types: frozenset[str]
@@ -36,7 +42,8 @@ class Context:
             stages=StatusStages.of(listed, rules.workflow),
             zone=ZoneInfo(rules.timezone),
             categories=_category_by_type(rules.categories),
-            ignored=_ignored(rules),
+            ignored_types=None if rules.ignored_types is None else _folded(rules.ignored_types),
+            excluded_statuses=_folded(rules.excluded_statuses),
             excluded_resolutions=_folded(rules.excluded_resolutions),
             failure_values=_folded(rules.failure_values),
             deployment_types=_folded(deployments.types if deployments else ()),
@@ -51,6 +58,26 @@ class Context:
     def source(self) -> str | None:
         """Where the profile's deployments come from; None without a section."""
         return self.rules.deployments.source if self.rules.deployments else None
+
+    @property
+    def special_types(self) -> frozenset[str]:
+        """The types that deploy or are incidents: they are never ignored, and no work items."""
+        return self.deployment_types | self.incident_types
+
+    def is_ignored(self, head: IssueHead) -> bool:
+        """Return whether an issue is left out of everything, because it holds work or is a part of it.
+
+        - A list ``ignored_types`` of the profile says so by names.
+        - Else the level of the issue's own type: any but 0. Without a level: a sub-task, or a type named Epic.
+        """
+        folded = fold_name(head.type)
+        if folded in self.special_types:
+            return False
+        if self.ignored_types is not None:
+            return folded in self.ignored_types
+        if head.hierarchy_level is not None:
+            return head.hierarchy_level != 0
+        return folded == _EPIC or (folded in _SUBTASKS if head.subtask is None else head.subtask)
 
 
 def rules_hash(rules: Rules) -> str:
@@ -86,15 +113,7 @@ def _rules_for_facts(rules: Rules) -> list[object]:
 
 
 def _folded(texts: Iterable[str]) -> frozenset[str]:
-    return frozenset(text.casefold() for text in texts)
-
-
-def _ignored(rules: Rules) -> frozenset[str]:
-    """Return the types that are left out of everything; one that deploys or is an incident is never among them."""
-    names = DEFAULT_IGNORED_TYPES if rules.ignored_types is None else rules.ignored_types
-    deploying = rules.deployments.types if rules.deployments else ()
-    incidents = rules.incidents.types if rules.incidents else ()
-    return _folded(names) - _folded((*deploying, *incidents))
+    return frozenset(fold_name(text) for text in texts)
 
 
 def _sorted(texts: Iterable[str]) -> list[str]:
@@ -104,4 +123,4 @@ def _sorted(texts: Iterable[str]) -> list[str]:
 def _category_by_type(categories: Mapping[str, Sequence[str]]) -> dict[str, str]:
     # Read backwards, so that a type named twice belongs to the first category that names it.
     ordered = [category for category in DEFAULT_CATEGORIES if category in categories]
-    return {name.casefold(): category for category in reversed(ordered) for name in categories[category]}
+    return {fold_name(name): category for category in reversed(ordered) for name in categories[category]}

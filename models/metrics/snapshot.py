@@ -37,9 +37,9 @@ class Snapshot:
 
     @cached_property
     def delivered(self) -> Bools:
-        """Which items are done, with a resolution that does not say that nothing came of it."""
-        found: Bools = (self.facts.done != NO_INSTANT) & ~self.dataset.items.excluded
-        return found
+        """Which items are done, and neither their resolution nor their status says that nothing came of it."""
+        is_delivered: Bools = (self.facts.done != NO_INSTANT) & ~self.dataset.items.is_excluded(self.as_of)
+        return is_delivered
 
     @cached_property
     def done(self) -> Ints:

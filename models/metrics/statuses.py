@@ -1,9 +1,10 @@
 """Which stage a status belongs to, by the site's list of statuses and the profile's ``[workflow]``."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from models.names import fold_name
 from models.records import STAGES, Stage, Status
 
 UNMAPPED_STATUS: Final = "unmapped_status"
@@ -39,12 +40,12 @@ class StatusStages:
 
         - The profile's word for its id, else for its name, ignoring case; else the stage of its category.
         """
-        overrides = {text.casefold(): stage for stage in reversed(STAGES) for text in workflow.get(stage, ())}
+        overrides = {fold_name(text): stage for stage in reversed(STAGES) for text in workflow.get(stage, ())}
         highest_first = sorted(statuses, key=lambda s: (len(s.status_id), s.status_id), reverse=True)
         return cls(
             names={status.status_id: status.name for status in highest_first},
             by_id={status.status_id: _listed_stage(status, overrides) for status in highest_first},
-            by_name={status.name.casefold(): _listed_stage(status, overrides) for status in highest_first},
+            by_name={fold_name(status.name): _listed_stage(status, overrides) for status in highest_first},
             overrides=overrides,
         )
 
@@ -57,15 +58,19 @@ class StatusStages:
         listed = self.by_id.get(status_id or "")
         if listed is not None:
             return listed, True
-        known = self.overrides.get((status_id or "").casefold()) or self.overrides.get((name or "").casefold())
-        known = known or self.by_name.get((name or "").casefold())
+        folded = fold_name(name or "")
+        known = self.overrides.get(fold_name(status_id or "")) or self.overrides.get(folded) or self.by_name.get(folded)
         return known or "active", known is not None
 
     def named(self, status_id: str | None, name: str | None) -> str | None:
         """Return the name of a visited status: today's where the site lists it, else the one of the history."""
         return self.names.get(status_id or "", name)
 
+    def is_among(self, ref: StatusRef, folded: Collection[str]) -> bool:
+        """Return whether one of these names is that of a visited status: its id, or its name by ``named``."""
+        return any(fold_name(text or "") in folded for text in (ref.status_id, self.named(*ref)))
+
 
 def _listed_stage(status: Status, overrides: Mapping[str, Stage]) -> Stage:
-    override = overrides.get(status.status_id.casefold()) or overrides.get(status.name.casefold())
+    override = overrides.get(fold_name(status.status_id)) or overrides.get(fold_name(status.name))
     return override or _CATEGORY_STAGES.get(status.category, "active")

@@ -12,7 +12,7 @@ import numpy as np
 from models.metrics.arrays import NO_INSTANT, Bools, Codes, Ints, ints, offsets_of, segment_sums, taken_offsets
 from models.records import STAGES, Micros, Timeline
 
-ACTIVE, WAITING, DONE = (STAGES.index(stage) for stage in ("active", "waiting", "done"))
+TODO, ACTIVE, WAITING, DONE = (STAGES.index(stage) for stage in STAGES)
 _CODE_OF_STAGE: Final = {name: code for code, name in enumerate(STAGES)}
 
 

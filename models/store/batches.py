@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy import DateTime, Text, select, type_coerce
 from sqlalchemy.orm import Session
 
-from models.metrics.arrays import Ints
+from models.metrics.arrays import NO_INSTANT, Ints
 from models.metrics.histories import Changes, Histories
 from models.metrics.issues import Batch
 from models.records import IssueHead, micros
@@ -25,12 +25,12 @@ _CHANGE: Final = [_CHANGES[name] for name in ("history_id", "position", "from_id
 
 def load_batch(session: Session, profile: str, ids: Sequence[str]) -> Batch:
     """The issues with these ids that are stored, with their status changes; their order means nothing."""
-    query = select(type_coerce(_ISSUES.created, _RAW), *_HEAD)
+    query = select(type_coerce(_ISSUES.created, _RAW), type_coerce(_ISSUES.resolved, _RAW), *_HEAD)
     rows = session.execute(query.where(_ISSUES.profile == profile, among(session, _ISSUES.issue_id, ids))).all()
-    heads = [IssueHead(*row[1:]) for row in rows]
-    created = _micros([row[0] for row in rows])
+    heads = [IssueHead(*row[2:]) for row in rows]
+    created, resolved = _micros([row[0] for row in rows]), _optional_micros([row[1] for row in rows])
     changes = _changes(session, profile, [head.issue_id for head in heads])
-    return Batch(heads, Histories.of(created, [head.status_id for head in heads], changes))
+    return Batch(heads, Histories.of(created, resolved, [head.status_id for head in heads], changes))
 
 
 def _changes(session: Session, profile: str, ids: Sequence[str]) -> Changes:
@@ -49,6 +49,14 @@ def _changes(session: Session, profile: str, ids: Sequence[str]) -> Changes:
         left=zip(from_ids, from_names, strict=True),
         entered=zip(to_ids, to_names, strict=True),
     )
+
+
+def _optional_micros(values: Sequence[Any]) -> Ints:
+    """Return instants as the driver gave them, NO_INSTANT where there is none."""
+    instants = np.full(len(values), NO_INSTANT, np.int64)
+    is_known = np.array([value is not None for value in values], np.bool_)
+    instants[is_known] = _micros([value for value in values if value is not None])
+    return instants
 
 
 def _micros(values: Sequence[Any]) -> Ints:

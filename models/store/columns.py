@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from models.metrics.columns import Chunk, Items, columns_of, merged, unpacked
+from models.metrics.columns import Chunk, columns_of, merged, unpacked
 from models.store.shared import change, insert_rows
 from models.tables import IssueRow, WorkItemColumnsRow
 
@@ -15,21 +15,21 @@ from models.tables import IssueRow, WorkItemColumnsRow
 LARGEST: Final = 32_768
 
 
-def load_items(session: Session, profile: str) -> Items:
-    """The work items of a profile."""
-    return _merged(session, profile, _chunks(session, profile)).items
+def load_columns(session: Session, profile: str) -> Chunk:
+    """Return the work items of a profile, and its issues that deploy or are incidents."""
+    return _merged(session, profile, _chunks(session, profile))
 
 
-def append_items(session: Session, profile: str, ids: Sequence[str], items: Items, rules: str) -> None:
-    """What became of the issues with these ids: those in ``items`` are work items, the others are none (any more)."""
-    if ids:
-        _append(session, profile, Chunk(np.array(ids, np.int64), items), rules)
+def append_columns(session: Session, profile: str, chunk: Chunk, rules: str) -> None:
+    """Store what became of some issues, by the named rules."""
+    if len(chunk.issue_ids):
+        _append(session, profile, chunk, rules)
 
 
 def forget_items(session: Session, profile: str, ids: Sequence[str]) -> None:
     """These issues are no work items any more."""
     for rules in _rules(session, profile):
-        append_items(session, profile, ids, columns_of(()), rules)
+        append_columns(session, profile, Chunk(np.array(ids, np.int64), columns_of(())), rules)
 
 
 def stand_by_rules(session: Session, profile: str, rules: str) -> None:
@@ -55,11 +55,10 @@ def tidy_items(session: Session, profile: str, issues: int) -> None:
     if sum(size for _, size in chunks) <= 2 * issues + LARGEST:
         return
     (rules,) = _rules(session, profile)
-    items = _merged(session, profile, chunks).items
+    whole = _merged(session, profile, chunks)
     change(session, delete(WorkItemColumnsRow).where(WorkItemColumnsRow.profile == profile))
-    for start in range(0, max(1, len(items)), LARGEST):  # also of no item: the chunk says by which rules
-        part = items.take(np.arange(start, min(start + LARGEST, len(items))))
-        _insert(session, profile, start // LARGEST, Chunk(part.ids, part), rules)
+    for number, piece in enumerate(whole.pieces(LARGEST)):  # also of no issue: the chunk says by which rules
+        _insert(session, profile, number, piece, rules)
 
 
 def _append(session: Session, profile: str, chunk: Chunk, rules: str) -> None:
@@ -72,7 +71,7 @@ def _append(session: Session, profile: str, chunk: Chunk, rules: str) -> None:
         size += swallowed[-1][1]
     whole = merged([*_read(session, profile, swallowed[::-1]), chunk])
     if not chunks:
-        whole = Chunk(whole.items.ids, whole.items)  # nothing older is left that would have to be contradicted
+        whole = Chunk.of(whole.items, whole.others)  # nothing older is left that would have to be contradicted
     numbers = [each for each, _ in swallowed]
     of_profile = (WorkItemColumnsRow.profile == profile, WorkItemColumnsRow.chunk.in_(numbers))
     change(session, delete(WorkItemColumnsRow).where(*of_profile))

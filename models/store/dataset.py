@@ -21,18 +21,20 @@ from models.records import (
     Timeline,
     micros,
 )
-from models.store.columns import load_items
+from models.store.columns import load_columns
 from models.store.lists import ids_of_keys, ids_of_versions, names_in
-from models.store.shared import columns, of_profile
-from models.tables import DeploymentRow, IncidentRow
+from models.store.shared import among, columns, of_profile
+from models.tables import DeploymentRow, IncidentRow, IssueRow
 
 
 def load_dataset(session: Session, profile: str, source: str | None) -> Dataset:
     """All that the nine metrics read: facts of present issues, and the deployments of one source."""
+    columns = load_columns(session, profile)
     return Dataset(
-        items=load_items(session, profile),
+        items=columns.items,
         deployments=tuple(_deployments(session, profile, source)) if source else (),
         incidents=tuple(_incident(row) for row in of_profile(session, IncidentRow, profile)),
+        others=columns.others,
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from models.metrics.arrays import INVALID_INSTANT, NO_INSTANT
-from models.metrics.columns import Items
+from models.metrics.columns import Chunk, Items
 from models.metrics.contributions import NOT_DELIVERED
 from models.metrics.issues import BatchFacts, invalid_roles
 from models.metrics.timelines import facts_at
@@ -24,7 +24,7 @@ from models.records import (
     instant,
     iso,
 )
-from models.store.columns import append_items, forget_items
+from models.store.columns import append_columns, forget_items
 from models.store.quality import save_findings
 from models.store.shared import Row, among, change, delete_of, insert_columns, insert_rows, written_instants
 from models.tables import DeploymentRow, IncidentRow, IssueRow, WorkItemRow, to_json
@@ -51,7 +51,7 @@ def save_facts(
     """
     ids = list(hashes)
     _delete_rows(session, profile, ids)
-    append_items(session, profile, ids, found.columns, rules)
+    append_columns(session, profile, Chunk(np.array(ids, np.int64), found.columns, found.others), rules)
     insert_columns(session, WorkItemRow, _item_columns(session, profile, rules, hashes, found))
     insert_rows(session, IncidentRow, [_incident_row(profile, incident) for incident in found.incidents])
     insert_rows(session, DeploymentRow, [_deployment_row(profile, issue, one) for issue, one in found.deployments])
@@ -93,7 +93,7 @@ def _item_columns(
 ) -> dict[str, list[Any]]:
     """Work items with their facts up to the last change: what is still open has no later time in it."""
     facts, items, columns = facts_at(found.columns.timelines, None), found.items, found.columns
-    is_done = facts.done != NO_INSTANT
+    is_done, excluded = facts.done != NO_INSTANT, columns.is_excluded(None)
     committed = np.where(columns.committed == INVALID_INSTANT, NO_INSTANT, columns.committed)
     return {
         "profile": [profile] * len(items),
@@ -106,13 +106,13 @@ def _item_columns(
         "active_seconds": [active / 1_000_000 for active in facts.active.tolist()],
         "waiting_seconds": [waiting / 1_000_000 for waiting in facts.waiting.tolist()],
         "category": [item.category for item in items],
-        "delivered": (is_done & ~columns.excluded).tolist(),
-        "reason": [NOT_DELIVERED if one else None for one in (is_done & columns.excluded).tolist()],
+        "delivered": (is_done & ~excluded).tolist(),
+        "reason": [NOT_DELIVERED if one else None for one in (is_done & excluded).tolist()],
         "timeline": _timelines(columns),
         "committed_at": written_instants(session, committed),
         "points": [None if item.points == INVALID else item.points for item in items],
         "version_ids": [_written(item.version_ids) for item in items],
-        "excluded": columns.excluded.tolist(),
+        "excluded": excluded.tolist(),
         "invalid": [_written(invalid_roles(item)) for item in items],
     }
 

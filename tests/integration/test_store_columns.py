@@ -10,10 +10,10 @@ from store_rows import PROFILE, facts_found, issue
 
 from models import store
 from models.database import Sessions
-from models.metrics.columns import columns_of
+from models.metrics.columns import Chunk, columns_of
 from models.records import WorkItem
 from models.store import columns as stored
-from models.store.columns import append_items, forget_items, load_items
+from models.store.columns import append_columns, forget_items, load_columns
 
 TIMELINE: Final = ((1, "todo"), (2, "done"))
 
@@ -24,7 +24,7 @@ def _item(number: int, key: str) -> WorkItem:
 
 def _keys(sessions: Sessions) -> dict[int, str]:
     with sessions() as session:
-        items = load_items(session, PROFILE)
+        items = load_columns(session, PROFILE).items
     return {int(items.ids[row]): items.key(row) for row in range(len(items))}
 
 
@@ -37,7 +37,7 @@ def _chunks(engine: Engine) -> list[int]:
 def _append(sessions: Sessions, numbers: range, key: str) -> None:
     with sessions.begin() as session:
         items = columns_of(_item(number, f"{key}-{number}") for number in numbers)
-        append_items(session, PROFILE, [str(number) for number in numbers], items, "rules")
+        append_columns(session, PROFILE, Chunk(np.array(numbers), items), "rules")
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -52,7 +52,7 @@ def test_what_is_read_is_the_last_word_on_every_issue(sessions: Sessions, seed: 
                 forget_items(session, PROFILE, [str(number) for number in ids])
             else:
                 items = columns_of(_item(number, f"{step}-{number}") for number in present)
-                append_items(session, PROFILE, [str(number) for number in ids], items, "rules")
+                append_columns(session, PROFILE, Chunk(np.array(ids), items), "rules")
         for number in ids:
             expected.pop(number, None)
         expected |= {number: f"{step}-{number}" for number in present}
@@ -87,8 +87,8 @@ def test_rules_are_remembered_when_no_item_is_left(sessions: Sessions, engine: E
     """A profile whose every issue went away is not calculated anew each time."""
     numbers = [str(number) for number in range(1, stored.LARGEST + 2)]
     with sessions.begin() as session:
-        append_items(session, PROFILE, numbers, columns_of([]), "rules")
-        append_items(session, PROFILE, numbers, columns_of([]), "rules")
+        append_columns(session, PROFILE, Chunk(np.array(numbers, np.int64), columns_of([])), "rules")
+        append_columns(session, PROFILE, Chunk(np.array(numbers, np.int64), columns_of([])), "rules")
     with sessions.begin() as session:
         store.tidy_items(session, PROFILE, 0)
         assert store.count_stale(session, PROFILE, "rules") == 0
@@ -125,7 +125,7 @@ def test_profiles_have_their_own_columns(sessions: Sessions) -> None:
     """What one forgets the other keeps."""
     _append(sessions, range(1, 4), "PAY")
     with sessions.begin() as session:
-        append_items(session, "other", ["1"], columns_of([_item(1, "OTHER-1")]), "rules")
+        append_columns(session, "other", Chunk(np.array([1]), columns_of([_item(1, "OTHER-1")])), "rules")
         forget_items(session, "other", ["1", "2"])
-        assert np.array_equal(load_items(session, "other").ids, [])
+        assert np.array_equal(load_columns(session, "other").items.ids, [])
     assert len(_keys(sessions)) == 3

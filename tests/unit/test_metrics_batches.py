@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 
 import damaged
 import numpy as np
@@ -10,21 +11,20 @@ from metric_rows import STATUSES, issue
 from metric_teams import FIELDS, SOURCES, scene
 
 from models.metrics import issues as batches
-from models.metrics.columns import Items, items_of
+from models.metrics.columns import Chunk, Items, merged
 from models.metrics.issues import Batch, BatchFacts
 from models.metrics.rules import Context
-from models.metrics.timelines import Timelines
 from models.records import DeploymentRules, IncidentRules, Issue, Rules, Transition
 
 
 def one_by_one(issues: Sequence[Issue], context: Context) -> BatchFacts:
     """The same, by reading each issue as a batch of its own."""
     read = [batches.read(Batch.of([issue]), context) for issue in issues]
-    items = [item for facts in read for item in facts.items]
-    lines = [facts.columns.timelines.line(row) for facts in read for row in range(len(facts.columns))]
+    whole = merged([Chunk.of(facts.columns, facts.others) for facts in read])
     return BatchFacts(
-        items,
-        items_of(items, Timelines.of(lines)),
+        [item for facts in read for item in facts.items],
+        whole.items,
+        whole.others,
         [incident for facts in read for incident in facts.incidents],
         [deployment for facts in read for deployment in facts.deployments],
         {issue_id: found for facts in read for issue_id, found in facts.findings.items()},
@@ -34,9 +34,9 @@ def one_by_one(issues: Sequence[Issue], context: Context) -> BatchFacts:
 def assert_same(found: BatchFacts, expected: BatchFacts) -> None:
     """To the last value; what has an id of its own may come in any order."""
     assert repr(found.items) == repr(expected.items)  # as text, for no NaN equals itself
-    for name in Items.__dataclass_fields__:
-        left, right = getattr(found.columns, name), getattr(expected.columns, name)
-        assert left.dtype == right.dtype
+    for part, name in product(("columns", "others"), Items.__dataclass_fields__):
+        left, right = (getattr(getattr(facts, part), name) for facts in (found, expected))
+        assert left.dtype.kind == right.dtype.kind
         assert np.array_equal(left, right, equal_nan=left.dtype.kind == "f"), name
     assert found.incidents == expected.incidents
     assert sorted(found.deployments, key=repr) == sorted(expected.deployments, key=repr)

@@ -47,10 +47,15 @@ def test_an_issue_born_in_progress_was_started_by_its_creation() -> None:
     assert found["started"] == Evidence("created", at("10-05 09:00"), "P-1", "status", after="Doing")
 
 
-def test_a_change_dated_before_the_creation_is_told_with_its_own_instant() -> None:
-    """An imported issue: it counts at the creation, and the history says September."""
+def test_an_imported_issue_was_born_with_its_first_change() -> None:
+    """Started in September by an entry that is older than the issue; born in progress, it was started by its birth."""
     found = set_by("flow_time", issue(1, "10-05 → 1", "09-01 → 2", "10-07 → 4"))
     assert (found["started"].at, found["started"].history_id) == (at("09-01"), "100")
+    found = set_by("flow_time", issue(1, "10-05 → 2", "09-01 → 3", "10-07 → 4"))
+    assert (found["started"].at, found["started"].history_id) == (at("09-01"), "100")
+    incident = issue(1, "10-05 → 2", "09-01 → 3", "10-07 → 4", type="Incident")
+    found = set_by("mttr", incident, incidents=INCIDENTS)
+    assert (found["detected"].at, found["detected"].history_id) == (at("09-01"), "100")
 
 
 def test_what_happens_at_the_as_of_is_no_evidence() -> None:
@@ -78,6 +83,26 @@ def test_not_delivered_names_the_entry_that_set_the_resolution() -> None:
     assert set_by("flow_velocity", item)["resolution"] == Evidence(
         "field", None, "P-1", "resolution", after="Duplicate"
     )
+
+
+def test_not_delivered_names_the_entry_into_an_excluded_status() -> None:
+    """Whatever the resolution says."""
+    item = issue(1, "10-01 → 2", "10-20 → 4", "10-21 → 5", resolution="Duplicate")
+    found = set_by("flow_velocity", item, excluded_statuses=("Closed",))
+    assert moves(found["status"]) == ("history", "Done", "Closed", "101")
+    assert "resolution" not in found
+
+
+def test_done_without_a_history_was_set_by_the_resolution_date() -> None:
+    """In which status it was before, nobody knows."""
+    item = issue(1, "10-01 → 4", resolved="10-20")
+    expected = Evidence("field", at("10-20"), "P-1", "resolved", after="2026-10-20T00:00:00.000000Z")
+    assert set_by("flow_velocity", item)["done"] == expected
+    found = evidence.stays(Trail.of([item], Context.of(Rules(), STATUSES), at("10-21")), "1")
+    assert [(stay.status, stay.stage, stay.at) for stay in found] == [
+        (None, "todo", at("10-01")),
+        ("Done", "done", at("10-20")),
+    ]
 
 
 @pytest.mark.parametrize(

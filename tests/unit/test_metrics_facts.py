@@ -8,7 +8,9 @@ import pytest
 from metric_rows import REVIEW_WAITS, STATUSES, at, issue, version
 from one_issue import read_one
 
+from models.metrics import issues
 from models.metrics.deployments import deployments_of_versions
+from models.metrics.issues import Batch
 from models.metrics.rules import Context, rules_hash
 from models.records import (
     INVALID,
@@ -50,6 +52,52 @@ def test_an_issue_is_a_work_item_a_deployment_an_incident_or_nothing(type_: str,
     """By its type, ignoring case."""
     found = read_one(issue(1, "10-01 → 1", type=type_, priority="high"), CONTEXT)
     assert (found.item is not None, bool(found.deployments), found.incident is not None) == roles
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "subtask", "is_item"),
+    [
+        ("Feature", 1, False, False),  # on Cloud the level says it, whatever the name
+        ("Initiative", 2, False, False),
+        ("Unteraufgabe", -1, True, False),
+        ("Epic", 0, False, True),  # a type that somebody named so
+        ("Unteraufgabe", None, True, False),  # Data Center knows sub-tasks only
+        ("Epos", None, False, True),  # … so that an epic in another language must be named
+        ("EPIC", None, False, False),
+        ("Sub-task", None, False, True),
+        ("Sub-task", None, None, False),  # nothing says that it is none
+    ],
+)
+def test_ignored_by_default_is_what_holds_work_or_is_a_part_of_it(
+    name: str,
+    level: int | None,
+    subtask: bool | None,  # noqa: FBT001 - a table's column
+    is_item: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    """By Jira's own hierarchy, not by English names."""
+    some = issue(1, "10-01 → 1", type=name, hierarchy_level=level, subtask=subtask)
+    assert (read_one(some, CONTEXT).item is not None) is is_item
+
+
+def test_a_list_of_ignored_types_replaces_the_hierarchy() -> None:
+    """With Theme as the only ignored type an epic is work."""
+    context = Context.of(replace(RULES, ignored_types=("THEME",)), STATUSES)
+    for name, level, is_item in (("Epic", 1, True), ("theme", 0, False), ("Sub-task", -1, True)):
+        some = issue(1, "10-01 → 1", type=name, hierarchy_level=level)
+        assert (read_one(some, context).item is not None) is is_item
+
+
+def test_of_two_types_of_one_name_each_issue_follows_its_own() -> None:
+    """Two projects of one site may each have a Feature, one of them above the stories."""
+    both = [issue(number, "10-01 → 1", type="Feature", hierarchy_level=level) for number, level in ((1, 0), (2, 1))]
+    assert [item.issue_id for item in issues.read(Batch.of(both), CONTEXT).items] == ["1"]
+
+
+def test_names_are_compared_after_composition_and_with_folded_blanks() -> None:
+    """A decomposed umlaut, a no-break space and two blanks are how copied names come."""
+    rules = replace(RULES, categories={"debt": ("Aufräum  Arbeit",)}, excluded_resolutions=("Gelöst\u00a0nicht",))
+    found = item(Context.of(rules, STATUSES), type="AUFRA\u0308UM ARBEIT", resolution=" gelo\u0308st nicht")
+    assert (found.category, found.excluded) == ("debt", True)
 
 
 def test_an_incident_of_another_priority_is_neither_incident_nor_work_item() -> None:

@@ -38,6 +38,25 @@ def test_items_done_without_delivering_are_left_out() -> None:
     assert (found.details["count"], found.exclusions) == (1, {"not_delivered": 1})
 
 
+@pytest.mark.parametrize("names", [("CLOSED",), ("5",), ("Abandoned", "closed")])
+def test_items_done_in_an_excluded_status_are_left_out(names: tuple[str, ...]) -> None:
+    """Closed delivers nothing here: what is in it at the as-of, also if it came through Done."""
+    rules = replace(OCTOBER, excluded_statuses=names)
+    through = done(2, "10-05 → 2", "10-07 → 4", "10-09 → 5")
+    direct, back = done(3, "10-07 → 5"), done(4, "10-06 → 5", "10-08 → 4")
+    found = measure("flow_velocity", rules, done(1), through, direct, back)
+    assert (found.details["count"], found.exclusions) == (2, {"not_delivered": 2})
+    found = measure("flow_velocity", replace(rules, time_period_days=8), through, as_of="10-09")
+    assert (found.details["count"], found.exclusions) == (1, {})  # not in Closed yet
+
+
+def test_an_excluded_status_may_be_done_by_the_profiles_word_only() -> None:
+    """Review counts as done; what is re-opened from it is not done, and no exclusion."""
+    rules = replace(OCTOBER, workflow={"done": ("Review",)}, excluded_statuses=("Review",))
+    found = measure("flow_velocity", rules, done(1, "10-05 → 3"), done(2, "10-05 → 3", "10-06 → 2"))
+    assert (found.details["count"], found.exclusions) == (0, {"not_delivered": 1})
+
+
 @pytest.mark.parametrize("points", ["many", True, {}])
 def test_an_item_whose_points_are_no_number_still_counts(points: object) -> None:
     """One bad field costs its points, not the item."""

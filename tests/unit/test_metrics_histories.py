@@ -8,7 +8,7 @@ from one_issue import line_of, read_one
 
 from models.metrics.issues import Batch
 from models.metrics.rules import Context
-from models.records import Issue, Rules, Timeline, Transition
+from models.records import DeploymentRules, Issue, Rules, Timeline, Transition
 
 CONTEXT = Context.of(Rules(workflow=REVIEW_WAITS), STATUSES)
 
@@ -45,15 +45,46 @@ def test_without_a_change_the_current_status_counts_from_creation() -> None:
     assert line(issue(1, "10-01 → 2")) == ((at("10-01"), "active"),)
 
 
-def test_a_change_dated_before_creation_counts_at_creation_in_its_order() -> None:
-    """An imported history: Open → Doing → Review, all before the issue was created, Done after."""
+def test_an_imported_issue_was_born_with_its_first_change() -> None:
+    """An import dates ``created`` later than the history it brings: Open → Doing → Review before it, Done after."""
     some = issue(1, "10-05 → 1", "10-02 → 2", "10-03 → 3", "10-06 → 4")
     assert line(some) == (
-        (at("10-05"), "todo"),
-        (at("10-05"), "active"),
-        (at("10-05"), "waiting"),
+        (at("10-02"), "todo"),
+        (at("10-02"), "active"),
+        (at("10-03"), "waiting"),
         (at("10-06"), "done"),
     )
+
+
+@pytest.mark.parametrize(
+    ("some", "expected"),
+    [
+        # closed on the 20th by a history that was never recorded
+        (issue(1, "10-01 → 4", resolved="10-20"), [("10-01", "todo"), ("10-20", "done")]),
+        (issue(1, "10-01 → 4"), [("10-01", "done")]),  # no date
+        (issue(1, "10-01 → 4", resolved="10-01"), [("10-01", "done")]),  # not after its birth
+        (issue(1, "10-05 → 4", "10-09 → 5", resolved="10-07"), [("10-05", "todo"), ("10-07", "done")]),
+        # the history begins at the very instant
+        (
+            issue(1, "10-05 → 4", "10-07 → 2", resolved="10-07"),
+            [("10-05", "todo"), ("10-07", "done"), ("10-07", "active")],
+        ),
+        (issue(1, "10-05 → 4", "10-07 → 2", resolved="10-08"), [("10-05", "done"), ("10-07", "active")]),  # after it
+        (issue(1, "10-01 → 2", "10-07 → 4", resolved="10-05"), [("10-01", "active"), ("10-07", "done")]),  # not in done
+        (issue(1, "10-05 → 4", "10-02 → 5", resolved="10-03"), [("10-02", "done")]),  # born with its first change
+    ],
+)
+def test_done_without_a_history_is_done_at_the_resolution_date(some: Issue, expected: list[tuple[str, str]]) -> None:
+    """In todo until then; a first change before that date says more than the date."""
+    assert [(when, stage) for when, stage in line(some)] == [(at(when), stage) for when, stage in expected]
+
+
+def test_what_was_never_recorded_is_no_entry_into_a_status() -> None:
+    """Closed on the 20th without a history: neither the birth nor the resolution date is a deployment."""
+    context = Context.of(Rules(deployments=DeploymentRules("status", statuses=("Done",))), STATUSES)
+    assert read_one(issue(1, "10-01 → 4", resolved="10-20"), context).deployments == ()
+    again = issue(1, "10-01 → 4", "10-21 → 2", "10-22 → 4", resolved="10-20")
+    assert [deployment.at for deployment in read_one(again, context).deployments] == [at("10-22")]
 
 
 def test_histories_of_one_instant_are_ordered_by_integer_id_then_position() -> None:
