@@ -23,8 +23,8 @@ from models.records import (
 )
 from models.store.columns import load_columns
 from models.store.lists import ids_of_keys, ids_of_versions, names_in
-from models.store.shared import among, columns, of_profile
-from models.tables import DeploymentRow, IncidentRow, IssueRow
+from models.store.shared import columns, of_profile
+from models.tables import DeploymentRow, IncidentRow
 
 
 def load_dataset(session: Session, profile: str, source: str | None) -> Dataset:
