@@ -7,6 +7,7 @@ from team_maker import FIELDS, LISTED, SOURCES, Scene, scene
 
 from models.metrics import issues
 from models.metrics.columns import Dataset
+from models.metrics.departures import departures
 from models.metrics.deployments import deployments_of_versions
 from models.metrics.issues import Batch
 from models.metrics.rules import Context
@@ -21,14 +22,16 @@ __all__ = ["FIELDS", "LISTED", "SOURCES", "Scene", "scene", "snapshot_of"]
 
 
 def snapshot_of(team: Team, rules: Rules, as_of: datetime) -> Snapshot:
-    """A team as the metrics read it: facts of every issue, deployments of its versions and its table."""
+    """A team as the metrics read it: facts of every issue that counts, deployments of its versions and its table."""
     context = Context.of(rules, team.statuses)
-    found = issues.read(Batch.of(team.issues), context)
+    gone = departures(issues.read(Batch.of(team.gone), context)) if rules.gone_issues == "keep_done" else {}
+    kept = [issue for issue in team.gone if issue.issue_id in gone]
+    facts = issues.read(Batch.of([*team.issues, *kept]), context)
     projects = {issue.project for issue in team.issues}
-    deployments = [deployment for _, deployment in found.deployments]
+    deployments = [deployment for _, deployment in facts.deployments]
     deployments += deployments_of_versions(team.versions, projects, context)
     deployments += [_row(row) for row in team.table]
-    dataset = Dataset(found.columns, tuple(deployments), tuple(found.incidents), found.others)
+    dataset = Dataset(facts.columns, tuple(deployments), tuple(facts.incidents), facts.others)
     return Snapshot(dataset, rules, micros(as_of))
 
 

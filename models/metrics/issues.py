@@ -259,5 +259,5 @@ def incident_of(issue: IssueHead, line: Timeline, context: Context) -> Incident 
         restored_at=mapped_instant(issue, "restored_at", context),
         version_ids=ids_in(issue, "versions"),
         linked_ids=ids_in(issue, "links"),
-        excluded=(issue.resolution or "").casefold() in context.excluded_incidents,
+        excluded=fold_name(issue.resolution or "") in context.excluded_incidents,
     )
