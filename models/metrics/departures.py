@@ -19,7 +19,7 @@ class Departure:
 def departures(found: BatchFacts) -> dict[str, Departure]:
     """Return issue id → its departure, of those issues of a batch that are done at the end of their history."""
     done = facts_at(found.columns.timelines, None).done
-    excluded = found.columns.excluded
+    excluded = found.columns.is_excluded(None)
     items = {
         item.issue_id: Departure(int(done[row]), delivered=not excluded[row])
         for row, item in enumerate(found.items)

@@ -9,7 +9,7 @@ import console_world as world
 import pytest
 from console_world import InProcess
 from metric_rows import STATUSES, issue, time, version
-from naive_metrics import Team
+from reference.teams import Team
 from stored_team import calculated, stored
 
 from models import store
