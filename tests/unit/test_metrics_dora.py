@@ -360,7 +360,7 @@ def test_what_was_closed_as_no_incident_is_in_no_number() -> None:
         issue(10, "10-11 09:00 → 1", "10-11 13:00 → 4", type="Incident", resolution="Done"),
         issue(11, "10-12 09:00 → 1", "10-12 14:00 → 4", type="Incident", resolution="Fixed"),
         issue(12, "10-13 09:00 → 1", "10-13 09:05 → 4", type="Incident", resolution="duplicate", links=["1"]),
-        issue(13, "10-14 09:00 → 1", "10-14 09:06 → 4", type="Incident", resolution="Not A Bug", versions=["1"]),
+        issue(13, "10-14 09:00 → 1", "10-14 09:06 → 4", type="Incident", resolution="Not A\u00a0Bug", versions=["1"]),
         issue(14, "10-15 → 1", "10-15 → 4", type="Incident", resolution="Cannot Reproduce", cf_d="soon"),
         issue(15, "10-16 → 1", type="Incident", resolution="Invalid"),  # not restored: no candidate, and not open
     )
