@@ -4,26 +4,26 @@ Who may ask, which door exists in which flavour and the log of requests are here
 and `datacenter`.
 """
 
-import base64
-import binascii
 import json
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import cache
 from typing import Any, Final
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, quote, unquote
 
 from sandbox import cloud, datacenter
 from sandbox.faults import Fault, Limit
+from sandbox.language import translated
+from sandbox.logins import Login, log_in
 from sandbox.shapes import Json, millis
-from sandbox.site import Account, Site, wall_clock
+from sandbox.site import Site, wall_clock
 from sandbox.wire import Call, Door, Pages, Refused, Request, Response, refusal
 
-_OPEN: Final = "/serverInfo"  # the one door that asks nobody who they are
+_UNAUTHORIZED: Final = 401
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,11 @@ class Seen:
 
 @dataclass(slots=True, eq=False)
 class Jira:
-    """A stand-in Jira: a site, its clock, and the doors of its flavour under `context` (such as `/jira`)."""
+    """A stand-in Jira: a site, its clock, and the doors of its flavour under `context` (such as `/jira`).
+
+    `anonymous`: its projects are published, but for the site's `private_projects`. Nobody is refused on another site
+    either, as on a real one: who is not logged in sees no project there.
+    """
 
     site: Site
     clock: Callable[[], datetime] = wall_clock
@@ -64,23 +68,41 @@ class Jira:
         fault = next((one for one in self.faults if one.strikes(template, lambda: _wanted(request, path))), None)
         refused = self.limit.refusal() if self.limit else None
         instead = refused or (fault.instead if fault else None)
-        asked, answer = self._answer(request, door, path, instead)
+        asked, answer = self._answer(request, template, door, path, instead)
         if fault and fault.damage and not refused:
             answer = fault.damage(answer)
         self.log.append(Seen(request.method, template, asked, answer.status, answer.returned, now.isoformat()))
         return replace(answer, headers={**self._headers(now), **answer.headers})
 
     def _answer(
-        self, request: Request, door: Door, path: Mapping[str, str], instead: Response | None
+        self, request: Request, template: str, door: Door, path: Mapping[str, str], instead: Response | None
     ) -> tuple[Json, Response]:
         asked: Json = {}
         try:
             asked = _arguments(request)
-            if instead:
-                return asked, instead
-            return asked, door(Call(self.site, self._pages, self._account(request), path, asked))
+            login = instead or log_in(request, self.site.accounts, self.site.flavour, self.context)
+            if isinstance(login, Response):
+                return asked, login
+            with self.site.without(self._hidden_from(login)):
+                answer = self._open(door, Call(self.site, self._pages, login.account, path, asked))
+            answer = translated(answer, request, login.account, template)
+            return asked, replace(answer, headers={**login.headers, **answer.headers})
         except Refused as refused:
             return asked, refusal(refused.status, *refused.messages)
+
+    def _hidden_from(self, login: Login) -> Iterable[str]:
+        """The keys of the projects that this login may not see."""
+        if login.account is not None:
+            return ()
+        return self.site.private_projects if self.anonymous else self.site.project_keys()
+
+    def _open(self, door: Door, call: Call) -> Response:
+        try:
+            return door(call)
+        except Refused as refused:
+            if refused.status == _UNAUTHORIZED and self.site.flavour == "cloud":
+                return _unauthorized(self.site, *refused.messages)
+            return refusal(refused.status, *refused.messages)
 
     def _headers(self, now: datetime) -> Mapping[str, str]:
         says_limit = self.limit if self.site.flavour == "datacenter" else None
@@ -99,18 +121,6 @@ class Jira:
                 return template, door, {name: unquote(value) for name, value in found.groupdict().items()}
         return request.path, _no_door, {"path": request.path}
 
-    def _account(self, request: Request) -> Account | None:
-        given = {name.lower(): value for name, value in request.headers.items()}.get("authorization")
-        if given is None:
-            if not self.anonymous and not request.path.endswith(_OPEN):
-                raise Refused(401, "Client must be authenticated to access this resource.")
-            return None
-        secret = _secret(given)
-        for account in self.site.accounts:
-            if secret in (f"{account.email}:{account.token}", account.token):
-                return account
-        raise Refused(401, "Client must be authenticated to access this resource.")
-
 
 def _no_door(call: Call) -> Response:
     raise Refused(404, f"null for uri: {call.path['path']}")
@@ -121,15 +131,12 @@ def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template))
 
 
-def _secret(given: str) -> str | None:
-    """`user:password` of Basic, the token of Bearer, None for what is neither."""
-    scheme, _, value = given.partition(" ")
-    if scheme.lower() == "bearer":
-        return value.strip()
-    try:
-        return base64.b64decode(value, validate=True).decode() if scheme.lower() == "basic" else None
-    except (binascii.Error, UnicodeDecodeError):
-        return None
+def _unauthorized(site: Site, message: str) -> Response:
+    """Cloud's 401: plain text that says it is HTML."""
+    realm = f'OAuth realm="{quote(site.base_url, safe="")}"'
+    return Response(
+        _UNAUTHORIZED, message.encode(), {"Content-Type": "text/html;charset=UTF-8", "WWW-Authenticate": realm}
+    )
 
 
 def _wanted(request: Request, path: Mapping[str, str]) -> Json:

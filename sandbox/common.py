@@ -39,23 +39,22 @@ def myself(call: Call) -> Response:
     """Who asks; `timeZone` is the zone JQL's dates are read in."""
     if call.account is None:
         raise Refused(401, "Client must be authenticated to access this resource.")
-    return page({**call.account.profile, "locale": "en_US", "timeZone": call.account.zone})
+    return page({**call.account.profile, "locale": call.account.locale, "timeZone": call.account.zone})
 
 
 def server_info(call: Call) -> Response:
-    """Flavour and clock; asked without a login too."""
+    """Flavour and clock; asked without a login too, but then Data Center tells no time."""
     site = call.site
     is_cloud = site.flavour == "cloud"
-    return page(
-        {
-            "baseUrl": site.base_url,
-            "version": "1001.0.0-SNAPSHOT" if is_cloud else "10.3.2",
-            "deploymentType": "Cloud" if is_cloud else "DataCenter",
-            "serverTime": stamp(site.now, site.zone),
-            "serverTimeZone": site.zone.key,
-            "serverTitle": "Jira",
-        }
-    )
+    told = {
+        "baseUrl": site.base_url,
+        "version": "1001.0.0-SNAPSHOT" if is_cloud else "10.3.2",
+        "deploymentType": "Cloud" if is_cloud else "DataCenter",
+        "serverTitle": "Jira",
+    }
+    if is_cloud or call.account is not None:
+        told |= {"serverTime": stamp(site.now, site.zone), "serverTimeZone": site.zone.key}
+    return page(told)
 
 
 def versions(call: Call) -> Response:

@@ -20,6 +20,7 @@ from tornado.web import Application, RequestHandler
 
 from sandbox import recorded, team
 from sandbox.api import Jira
+from sandbox.logins import GATEWAY_PATH
 from sandbox.shapes import WEEK, Flavour, millis, moment
 from sandbox.site import Site, wall_clock
 from sandbox.wire import Request, Response
@@ -118,7 +119,7 @@ async def _serve(
     server = HTTPServer(_application(jira, latency))
     server.add_sockets(sockets)
     url = f"http://{LOOPBACK}:{sockets[0].getsockname()[1]}{jira.context}"
-    jira.site.base_url = url
+    jira.site.base_url = url.partition(GATEWAY_PATH)[0]  # a site knows itself by its own address
     jira.site.forget()
     ready(url)
     await stop.wait()

@@ -7,6 +7,7 @@ that is due; what lies later does not exist yet. The clock only moves forward.
 import heapq
 from bisect import insort
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -97,12 +98,17 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who may log in: Basic `email:token` or Bearer `token`; JQL's dates are read in `zone` (IANA)."""
+    """Who may log in: Basic `email:token` or Bearer `token`; JQL's dates are read in `zone` (IANA).
+
+    `scopes`: those of a scoped token, which only the gateway takes. `locale` is the account's language.
+    """
 
     email: str
     token: str
     zone: str
     profile: Json
+    scopes: frozenset[str] | None = None
+    locale: str = "en_US"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +179,7 @@ class Site:
     closed_projects: set[str] = field(default_factory=set)
     former_projects: dict[str, str] = field(default_factory=dict)
     veiled: set[int] = field(default_factory=set)
+    private_projects: set[str] = field(default_factory=set)
     bounds: Bounds = Bounds()
     takes_epoch: bool = True
     lag: int = 0
@@ -231,6 +238,26 @@ class Site:
 
     def _is_indexed(self, issue: Issue) -> bool:
         return issue.shown and issue.exists and issue.fields["project"]["key"] not in self.closed_projects
+
+    @contextmanager
+    def without(self, projects: Iterable[str]) -> Iterator[None]:
+        """Serve as to a reader who may not see these projects."""
+        closed, more = self.closed_projects, set(projects) - self.closed_projects
+        if not more:
+            yield
+            return
+        self.closed_projects = closed | more
+        self.renew()
+        try:
+            yield
+        finally:
+            self.closed_projects = closed
+            self.renew()
+
+    def project_keys(self) -> set[str]:
+        """The keys of all projects, of those that only issues name too."""
+        named = {project["key"] for project in self.catalogue.projects}
+        return named | {issue.fields["project"]["key"] for issue in self.issues.values()}
 
     def find(self, number_or_key: str) -> Issue | None:
         """The issue of an id or of a key (a former key too), if it may be seen; from the database, never late."""

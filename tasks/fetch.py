@@ -14,6 +14,7 @@ A fetch goes through stages; where it stands is the run's ``cursor``, written in
 import logging
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,14 +25,15 @@ from sqlalchemy.orm import Session
 
 from models import store
 from models.records import CACHE_VERSION, CacheMetadata, FetchOperation, FieldMapping, Run, iso
-from tasks import named_lists, steps, verify
+from tasks import absent, failures, named_lists, steps, verify
 from tasks.source import cache_key, source
 from worker.app import app
 from worker.errors import FatalError, FlowbeatError
 from worker.jira import fields, parse
-from worker.jira.client import Client, RefusedError
+from worker.jira.client import Client
+from worker.jira.faults import RefusedError
 from worker.jira.reader import INCOMPLETE, Batch, Listing, Reader, chunks, parallel
-from worker.jira.site import identify, reader
+from worker.jira.site import confirm_login, identify, reader
 from worker.measure import log_fetch
 from worker.redact import redact
 from worker.runtime import Runtime
@@ -42,8 +44,6 @@ log = logging.getLogger(__name__)
 
 SLICE_SECONDS: Final = 60.0
 PAGE: Final = 100
-# A lost permission must not empty a copy: when more than this and more than half are hidden, the fetch is refused.
-MANY_HIDDEN: Final = 20
 HIDDEN: Final = "deleted or no longer visible"
 MOVED: Final = "moved out of the JQL"
 # The rotation reads histories of open issues and of those updated in so many days: older ones stay what they are.
@@ -72,8 +72,11 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
     while fetch.stage != "end":
         try:
             STAGES[fetch.stage](fetch, until)
-        except FlowbeatError:
+        except FlowbeatError as error:
+            cause = fetch.cause_of(error)
             fetch.settle()
+            if cause is not error:
+                raise cause from error
             raise
         if fetch.stage != "end" and time.monotonic() >= until:
             fetch.hand_on()
@@ -169,6 +172,20 @@ class Fetch:
             self._count(session, self.cursor, Fetched())
             self._beat(session)
 
+    def cause_of(self, error: FlowbeatError) -> FlowbeatError:
+        """Return the error to report for one of a stage (see ``tasks.failures``)."""
+        has_answered = self.stage != "begin" or self._has_copy()
+        return failures.find_cause(error, self._client, has_answered=has_answered)
+
+    def _has_copy(self) -> bool:
+        """Whether a copy of this Jira is stored, for any profile of the connection."""
+        profiles = self.current.settings.profiles.values()
+        names = [each.name for each in profiles if each.connection == self.connection.name]
+        with self.current.reads() as session:
+            caches = [store.find_cache(session, name) for name in names]
+        addresses = {cache.cursor.get("base_url") for cache in caches if cache is not None}
+        return self.connection.base_url in addresses
+
     def hand_on(self) -> None:
         """The run waits for a worker to take its next slice: silence is not a fall then."""
         with self.current.sessions.begin() as session:
@@ -205,7 +222,15 @@ def _begin(fetch: Fetch, _until: float) -> None:
         operation = _operation(fetch)
         fetch.commit({"request_id": operation.request_id}, lambda session: _saved(session, operation))
     site = identify(fetch.client)
-    plan = {**_plan(fetch, cache, site.flavour), "jira_now": iso(site.now)}
+    is_same_source = cache is not None and cache.cursor.get("source") == source(fetch.connection, fetch.profile)
+    if not is_same_source or fetch.run.options.get("full"):
+        confirm_login(fetch.client)  # a copy that is begun without a login looks like a small one
+    plan = {
+        **_plan(fetch, cache, site.flavour),
+        "jira_now": iso(site.now),
+        "address": site.address,
+        "same_source": is_same_source,
+    }
     fetch.commit(plan, lambda session: _planned(session, fetch, plan["kind"]))
 
 
@@ -506,15 +531,11 @@ def _gone(fetch: Fetch, _until: float) -> None:
     """Mark what the second look confirmed; refuse where that would empty the copy, unless ``--full`` says so."""
     run_id, profile = fetch.run.run_id, fetch.run.profile
     with fetch.current.reads() as session:
-        hidden = store.count_marked(session, profile, _hidden(run_id))
-        total = store.count_issues(session, profile)
+        projects = _presence(store.count_marks(session, profile), run_id)
         lost = [one for mark in (_hidden(run_id), _moved(run_id)) for one in verify.gone(session, profile, mark)]
+    if any(each.hidden or each.moved for each in projects.values()):
+        _refuse_loss(fetch, projects)
     lost = lost if fetch.verifies else []
-    if hidden > MANY_HIDDEN and hidden * 2 > total and not fetch.run.options.get("full"):
-        raise FatalError(
-            f"{hidden} of {total} stored issues are no longer visible; the account may have lost a permission. Nothing"
-            f" was marked gone. If they are really gone: flowbeat refresh {profile} --full"
-        )
     now = fetch.current.now()
 
     def rows(session: Session) -> Fetched:
@@ -527,6 +548,29 @@ def _gone(fetch: Fetch, _until: float) -> None:
     else:
         fetch.commit({"stage": "lists" if fetch.full else "sweep"}, rows)
     verify.tell(lost)
+
+
+def _presence(counts: Mapping[tuple[str, str | None], int], run_id: str) -> dict[str, absent.Presence]:
+    """Project key → what became of its stored issues."""
+    marks = (_hidden(run_id), _moved(run_id))
+    stored: Counter[str] = Counter()
+    for (project, _), number in counts.items():
+        stored[project] += number
+    return {
+        key: absent.Presence(number, *(counts.get((key, mark), 0) for mark in marks)) for key, number in stored.items()
+    }
+
+
+def _refuse_loss(fetch: Fetch, projects: Mapping[str, absent.Presence]) -> None:
+    """Raise where the login is lost, or where a permission seems to be and ``--full`` does not say otherwise."""
+    confirm_login(fetch.client)
+    loss = absent.find_loss(projects, is_same_jql=bool(fetch.cursor.get("same_source")))
+    if loss is None or fetch.run.options.get("full"):
+        return
+    raise FatalError(
+        f"{loss}; the account may have lost a permission. Nothing was marked gone: check what the account may see in"
+        f" Jira. If they are really gone: flowbeat refresh {fetch.run.profile} --full"
+    )
 
 
 def _hidden(run_id: str) -> str:
@@ -633,6 +677,7 @@ def _cache(session: Session, fetch: Fetch, listed: Mapping[str, Any]) -> CacheMe
         cursor={
             "watermark": min(newest, began) or None,  # an issue edited while we read must be seen again
             "base_url": fetch.connection.base_url,
+            "address": fetch.cursor.get("address"),
             "source": source(fetch.connection, fetch.profile),
             "summaries": fetch.profile.store_summaries,
             "zone": fetch.cursor.get("zone"),

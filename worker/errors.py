@@ -23,7 +23,10 @@ class RetryableError(FlowbeatError):
     """A passing fault; ``retry_after`` is the least number of seconds to wait, None where nobody said.
 
     ``tries`` is how often it was tried in vain until this was raised: 0 where it was only waited for.
+    ``patience`` is after how many seconds in vain the run gives up, None for the usual.
     """
+
+    patience: float | None = None
 
     def __init__(self, message: str, retry_after: float | None = None, tries: int = 1) -> None:
         """Keep the sentence and the numbers apart, so that only code reads the numbers."""

@@ -19,7 +19,7 @@ from kombu.exceptions import OperationalError as QueueError
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from models import store
-from models.records import Run
+from models.records import Run, iso
 from worker import logs, runtime
 from worker.errors import FlowbeatError, RetryableError
 from worker.jira.client import backoff
@@ -106,13 +106,19 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
         with current.reads() as session:
             latest = store.load_run(session, run.run_id) or run
         now, tried = current.now(), tries(latest) + error.tries
-        spent = float(latest.cursor.get("trouble", {}).get("seconds", 0.0)) + _seconds_at_work(run, now)
-        if tried >= MAX_TRIES or spent >= LONGEST_TROUBLE:
-            self._fail(current, run, f"{sentence(error)}; given up after {tried} tries: flowbeat check looks closer")
-            return
+        before, at_work = latest.cursor.get("trouble", {}), _seconds_at_work(run, now)
+        spent = float(before.get("seconds", 0.0)) + at_work
+        since = before.get("since") or iso(now - timedelta(seconds=at_work))
         wait = max(error.retry_after or backoff(tried), LEAST_WAIT)
+        is_hopeless = tried > 1 and _would_outlast(error, now - datetime.fromisoformat(since), wait + at_work)
+        if is_hopeless or tried >= MAX_TRIES or spent >= LONGEST_TROUBLE:
+            why = ", because nothing has ever answered there" if is_hopeless else ""
+            self._fail(
+                current, run, f"{sentence(error)}; given up after {tried} tries{why}: flowbeat check looks closer"
+            )
+            return
         until = now + timedelta(seconds=wait)
-        trouble = {"tries": tried, "seconds": spent}
+        trouble = {"tries": tried, "seconds": spent, "since": since}
         changes = {"state": "waiting", "wait_until": until, "error": sentence(error)}
         beat(current, run, cursor={**latest.cursor, "trouble": trouble}, **changes)
         log.warning("run waits", extra={"until": until, "why": sentence(error)})
@@ -177,6 +183,11 @@ def _beat_until(over: threading.Event, current: Runtime, run: Run, every: float)
 def tries(run: Run) -> int:
     """How often the run tried in vain, over all its slices, since it last made progress."""
     return int(run.cursor.get("trouble", {}).get("tries", 0))
+
+
+def _would_outlast(error: RetryableError, past: timedelta, ahead: float) -> bool:
+    """Whether another try, ``ahead`` seconds from now, would end after the error's patience."""
+    return error.patience is not None and past.total_seconds() + ahead > error.patience
 
 
 def _seconds_at_work(taken: Run, now: datetime) -> float:

@@ -3,7 +3,7 @@
 from models.store.batches import load_batch
 from models.store.census import (
     Standing,
-    count_marked,
+    count_marks,
     due_histories,
     mark_gone,
     mark_issues,
@@ -85,7 +85,7 @@ __all__ = [
     "count_findings",
     "count_issues",
     "count_kept",
-    "count_marked",
+    "count_marks",
     "count_stale",
     "data_size",
     "delete_before",

@@ -49,9 +49,11 @@ def unmarked_issues(session: Session, profile: str, marks: Sequence[str], limit:
     return list(session.scalars(query.order_by(IssueRow.issue_id).limit(limit)))
 
 
-def count_marked(session: Session, profile: str, mark: str) -> int:
-    """How many issues that are not gone carry the mark."""
-    return session.scalar(select(func.count()).where(*_present(profile), IssueRow.census == mark)) or 0
+def count_marks(session: Session, profile: str) -> dict[tuple[str, str | None], int]:
+    """(Project key, mark) → how many issues that are not gone have it."""
+    query = select(IssueRow.project, IssueRow.census, func.count()).where(*_present(profile))
+    rows = session.execute(query.group_by(IssueRow.project, IssueRow.census)).all()
+    return {(project, mark): number for project, mark, number in rows}
 
 
 def mark_gone(session: Session, profile: str, mark: str, reason: str, now: datetime) -> int:

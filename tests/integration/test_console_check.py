@@ -98,7 +98,7 @@ def test_no_secret_and_no_mail_address_is_shown(folder: Path, queue: str) -> Non
 @pytest.mark.parametrize(
     ("environ", "broken"),
     [
-        ({"SANDBOX_TOKEN": "wrong"}, {"Jira sandbox": "refused the login; check email and token"}),
+        ({"SANDBOX_TOKEN": "wrong"}, {"Jira sandbox": "AUTHENTICATED_FAILED); check email and token"}),
         ({"SANDBOX_TOKEN": ""}, {"Jira sandbox": "the environment variable SANDBOX_TOKEN is not set"}),
         (
             {

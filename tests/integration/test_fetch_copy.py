@@ -18,7 +18,7 @@ from sandbox.shapes import Flavour, millis
 from sandbox.team import EMAIL
 from sandbox.wire import Response
 from tasks import fetch
-from worker.jira.client import RefusedError
+from worker.jira.faults import RefusedError
 from worker.task import MovedOnError
 
 # What is read does not depend on where it is stored; a few tests of each kind run on both databases.

@@ -227,7 +227,7 @@ def _failed(world: World) -> tuple[Run, FetchOperation]:
 @pytest.mark.parametrize(
     ("trouble", "words"),
     [
-        ("login", "refused the login; check email and token of connection 'sandbox'"),
+        ("login", "X-Seraph-LoginReason: AUTHENTICATED_FAILED); check email and token of connection 'sandbox'"),
         ("jql", "The value 'NOPE' does not exist for the field 'project'"),
         ("unknown field", "this Jira has no field 'Story point estimat'; did you mean 'Story point estimate'?"),
         ("ambiguous field", "2 fields are called 'Twin'; use one id: customfield_1, customfield_2"),

@@ -87,7 +87,7 @@ def test_a_zone_jira_does_not_tell_is_met_by_a_day_more(tmp_path: Path, database
         issue = world.shown()[0]
         world.happen(issue, ("summary", "Edited"))
         since = datetime.fromisoformat(_cache(world).cursor["watermark"]) - timedelta(minutes=15, days=1)
-        world.jira.faults.append(failing(403, door="myself"))
+        world.jira.faults.append(failing(404, door="myself"))
         world.fetch()
         assert _literals(world) == [f"{since:%Y-%m-%d %H:%M}"]
         assert _cache(world).cursor["zone"] == ""

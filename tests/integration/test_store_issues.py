@@ -104,7 +104,7 @@ def test_more_issues_than_a_statement_takes_values_are_stored_and_loaded(session
     assert len(_load(sessions, *ids)) == len(many)
     with sessions.begin() as session:
         store.mark_issues(session, PROFILE, ids, "run")
-        assert store.count_marked(session, PROFILE, "run") == len(many)
+        assert len(store.marked_issues(session, PROFILE, "run")) == len(many)
 
 
 def _gone(sessions: Sessions, number: int) -> None:
@@ -161,7 +161,7 @@ def test_saving_an_issue_keeps_its_mark(sessions: Sessions) -> None:
     with sessions.begin() as session:
         store.mark_issues(session, PROFILE, ["1"], "run")
         store.save_issues(session, PROFILE, [issue(1, summary="Another")])
-        assert store.count_marked(session, PROFILE, "run") == 1
+        assert len(store.marked_issues(session, PROFILE, "run")) == 1
 
 
 def test_findings_are_replaced_by_each_reading_of_the_issue(sessions: Sessions) -> None:

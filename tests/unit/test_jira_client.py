@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,11 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError, ProxyError
 from worker.errors import FatalError, RetryableError
 from worker.jira.client import (
     Client,
-    MissingError,
-    RefusedError,
     backoff,
     open_session,
     slot_wait,
 )
+from worker.jira.faults import AstrayError, ForbiddenError, LoginError, MissingError, RefusedError
 from worker.limiter import NoSlotError
 from worker.settings import Connection
 from worker.task import MAX_TRIES
@@ -130,6 +130,7 @@ def test_a_request_says_who_asks_and_wants_json() -> None:
     get, post = found.wire.seen
     assert (get.method, get.url) == ("GET", "https://acme.example/jira/rest/api/2/field?startAt=5")
     assert get.headers["Accept"] == "application/json"
+    assert (get.headers["Accept-Language"], get.headers["X-Force-Accept-Language"]) == ("en", "true")
     assert str(get.headers["User-Agent"]).startswith("flowbeat/")
     assert json.loads(post.body or b"") == BODY
 
@@ -186,7 +187,6 @@ def test_a_passing_fault_is_asked_again(status: int) -> None:
     "error",
     [
         requests.ConnectionError("reset"),
-        requests.ReadTimeout("slow"),
         requests.exceptions.ChunkedEncodingError("cut"),
         requests.exceptions.ContentDecodingError("cut gzip"),
         requests.exceptions.SSLError("handshake"),
@@ -202,11 +202,13 @@ def test_a_broken_way_is_tried_again(error: Exception) -> None:
 
 UNREACHED = [
     requests.ConnectTimeout("slow"),
+    requests.ReadTimeout("silent"),
     requests.ConnectionError(MaxRetryError(HTTPConnectionPool("acme.example"), PATH, NewConnectionError(None, "no"))),
 ]
+WAYS = ["connect timeout", "silence", "no connection"]
 
 
-@pytest.mark.parametrize("error", UNREACHED, ids=["connect timeout", "no connection"])
+@pytest.mark.parametrize("error", UNREACHED, ids=WAYS)
 def test_a_jira_that_nothing_leads_to_gives_the_worker_back_at_once(error: Exception) -> None:
     """Whoever waits reads the reason within seconds; the try counts, and the next wait is as long as ever."""
     tried, waits = 0, []
@@ -220,7 +222,7 @@ def test_a_jira_that_nothing_leads_to_gives_the_worker_back_at_once(error: Excep
     assert waits[:-1] == pytest.approx([2, 4, 8, 16, 32, 64, 120], rel=0.25)
 
 
-@pytest.mark.parametrize("error", UNREACHED, ids=["connect timeout", "no connection"])
+@pytest.mark.parametrize("error", UNREACHED, ids=WAYS)
 def test_a_jira_that_has_answered_is_waited_for_in_place(error: Exception) -> None:
     """What is under way is not given up for a short absence."""
     found = setting(Answer(500), Answer(error=error), Answer(error=error), Answer(body="[1]"))
@@ -242,7 +244,7 @@ def test_a_jira_of_which_nothing_was_heard_yet_is_not_called_for_long() -> None:
 
 def test_a_run_that_heard_of_its_jira_before_waits_in_place() -> None:
     """Its client is a new one in every slice, and a fetch that is under way is not given up for a short absence."""
-    found = setting(Answer(error=UNREACHED[1]), Answer(body="[1]"), heard=True)
+    found = setting(Answer(error=UNREACHED[-1]), Answer(body="[1]"), heard=True)
     assert ask(found) == [1]
     assert len(found.naps) == 1
 
@@ -268,9 +270,9 @@ def test_a_certificate_nobody_trusts_is_no_passing_fault(fault: str) -> None:
     assert found.naps == []
 
 
-@pytest.mark.parametrize("body", ["", "<html>login</html>", '{"issues": [', "\x00"])
+@pytest.mark.parametrize("body", ["", '{"issues": [', "\x00", "<?xml version='1.0'?><status/>", "Please log in"])
 def test_a_good_status_without_json_is_a_fault(body: str) -> None:
-    """A gateway's page or half an answer is never the end of a list."""
+    """Half an answer is never the end of a list, and may come whole a moment later."""
     assert ask(setting(Answer(body=body), Answer(body="[1]"))) == [1]
 
 
@@ -433,13 +435,22 @@ def jira_says(*messages: str, **errors: str) -> str:
 @pytest.mark.parametrize(
     ("answer", "kind", "words"),
     [
-        (Answer(401), FatalError, "refused the login; check email and token of connection 'acme'"),
-        (Answer(403, jira_says("no")), FatalError, "forbids this to the account of connection 'acme'"),
+        (Answer(401), LoginError, r"refused the login \(401\); check email and token of connection 'acme'$"),
+        (
+            Answer(403, jira_says("no")),
+            ForbiddenError,
+            r"forbids this to the account of connection 'acme' \(403\): no; ask Jira's administrator$",
+        ),
         (Answer(404, jira_says("Gone for good.")), MissingError, r"is not there \(404\): Gone for good."),
         (Answer(410, jira_says("migrate")), MissingError, r"is not there \(410\): migrate"),
-        (Answer(400, jira_says("Bad JQL", f="No such field")), RefusedError, r"\(400\): Bad JQL No such field$"),
+        (Answer(400, jira_says("Bad JQL", f="No such field")), RefusedError, r"\(400\): Bad JQL. No such field$"),
         (Answer(405), RefusedError, r"acme.example did not accept the request \(405\)$"),
-        (Answer(302, headers={"Location": "https://x"}), FatalError, "redirect; check base_url of connection 'acme'"),
+        (
+            Answer(302, headers={"Location": "https://sso.acme.example:8443/saml?RelayState=x"}),
+            AstrayError,
+            "answered 302 with a redirect to sso.acme.example:8443; check base_url and token of connection 'acme'$",
+        ),
+        (Answer(302), AstrayError, "answered 302 with a redirect; check base_url"),
         (Answer(error=requests.exceptions.InvalidURL(TOKEN)), FatalError, "could not be made.*check base_url"),
         (Answer(error=requests.exceptions.InvalidHeader(TOKEN)), FatalError, "could not be made.*and token"),
     ],
@@ -460,8 +471,8 @@ def test_a_refusal_is_final_and_says_what_to_do(answer: Answer, kind: type[Fatal
         "",
         "<html/>",
         "[]",
-        '"x"',
         "null",
+        "\x00\x01",
         '{"errorMessages": null, "errors": null}',
         '{"errorMessages": {}, "errors": []}',
     ],
@@ -477,6 +488,59 @@ def test_the_words_of_jira_are_redacted_and_folded() -> None:
     message = str(error_of(setting(Answer(400, said))))
     assert "does not exist" in message
     assert len(str(error_of(setting(Answer(400, jira_says("x " * 5000)))))) < 600
+
+
+@pytest.mark.parametrize("status", [200, 400, 404])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"},
+        {"x-seraph-loginreason": "OUT, authentication_denied"},
+        {"X-AUSERNAME": "Anonymous"},
+    ],
+)
+def test_an_answer_to_somebody_else_is_a_refused_login(status: int, headers: Mapping[str, str]) -> None:
+    """Whatever its status: it lists what the anonymous may see, and finds no project of ours."""
+    found = setting(Answer(status, jira_says(), headers))
+    error = error_of(found)
+    assert isinstance(error, LoginError)
+    assert error.is_certain
+    assert "acme.example/rest/api/3/search/jql refused the login" in str(error)
+    assert next(iter(headers)).upper() in str(error).upper()
+    assert (len(found.wire.seen), found.naps) == (1, [])
+
+
+def test_without_a_login_an_answer_to_the_anonymous_is_ours() -> None:
+    """Data Center calls them by that name."""
+    found = setting(Answer(body="[1]", headers={"X-AUSERNAME": "anonymous"}), token=None, email=None)
+    assert ask(found) == [1]
+
+
+def test_a_page_in_place_of_json_fails_at_once_with_its_title() -> None:
+    """Asked again it stays a page; the title is redacted, unescaped and cut, nothing else of the page is shown."""
+    title = f"Log in &amp; more\n ana.horvat@acme.example {TOKEN} {'x' * 200}"
+    page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>SAML</body></html>"
+    found = setting(Answer(200, page, {"Content-Type": "text/html;charset=UTF-8"}))
+    error = error_of(found)
+    assert isinstance(error, AstrayError)
+    assert "answered 200 with a login or error page with the title 'Log in & more" in str(error)
+    assert "SAML" not in str(error)
+    assert len(str(error)) < 400
+    assert (len(found.wire.seen), found.naps) == (1, [])
+
+
+def test_the_words_of_a_refused_login_tell_neither_token_nor_name() -> None:
+    """Jira repeats the user name of a failed login, which need not look like an e-mail address."""
+    found = setting(Answer(401, f"Login failed for ana.horvat with {TOKEN}"), email="ana.horvat")
+    assert re.search(r"\(401: Login failed for \[redacted\] with \[redacted\]\)", str(error_of(found)))
+
+
+def test_jiras_clock_is_that_of_its_last_answer() -> None:
+    """Whatever the answer; one without a date leaves the last one."""
+    found = setting(Answer(500, headers={"Date": "Wed, 21 Oct 2026 07:00:00 GMT"}), Answer(), Answer())
+    assert found.client.jira_time is None
+    ask(found)
+    assert found.client.jira_time == datetime(2026, 10, 21, 7, tzinfo=UTC)
 
 
 def test_a_context_path_is_part_of_the_place() -> None:
@@ -523,7 +587,7 @@ def test_a_query_is_logged_as_far_as_anyone_may_read_it(caplog: pytest.LogCaptur
 def test_a_request_that_came_to_nothing_is_a_line_too(caplog: pytest.LogCaptureFixture) -> None:
     """With the kind of error in place of a status, and its own time."""
     caplog.set_level("DEBUG")
-    ask(setting(Answer(error=requests.ReadTimeout(f"https://{TOKEN}@acme.example")), Answer()))
+    ask(setting(Answer(error=requests.ReadTimeout(f"https://{TOKEN}@acme.example")), Answer(), heard=True))
     failed, good = requests_told(caplog)
     assert (failed["error"], failed["levelname"], "status" in failed) == ("ReadTimeout", "WARNING", False)
     assert failed["duration"] >= 0

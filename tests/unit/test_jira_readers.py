@@ -17,9 +17,10 @@ from sandbox.site import Bounds, Clock, Event, Issue, Item
 from sandbox.team import EMAIL, TOKEN, generate
 from sandbox.wire import Response, refusal
 from worker.errors import FatalError, RetryableError
-from worker.jira.client import Client, MissingError, RefusedError, open_session
+from worker.jira.client import Client, open_session
 from worker.jira.cloud import Cloud
 from worker.jira.datacenter import DataCenter
+from worker.jira.faults import MissingError, RefusedError
 from worker.jira.parse import Wanted
 from worker.jira.reader import Listing, Reader
 from worker.jira.site import identify, reader
@@ -113,12 +114,12 @@ def test_what_is_not_there_may_be_the_fault_of_a_flavour_that_was_set() -> None:
 
 
 def test_a_server_that_tells_no_type_is_read_as_data_center() -> None:
-    """Older ones do not; a clock that is no instant is a fault."""
+    """Older ones do not. A page of something else is not taken for Jira's."""
     jira = jira_of("cloud", 5)
     jira.faults.append(answering("serverInfo", {"serverTime": "2026-03-02T10:30:00.000+0100"}))
     assert identify(client_of(jira)).flavour == "datacenter"
-    jira.faults.append(answering("serverInfo", {"serverTime": "soon"}, times=9))
-    with pytest.raises(RetryableError, match="no instant"):
+    jira.faults.append(answering("serverInfo", {"status": "ok"}, times=9))
+    with pytest.raises(RetryableError, match="does not say which Jira it is"):
         identify(client_of(jira))
 
 

@@ -7,6 +7,8 @@ Short waits are slept, a long one gives the worker back; the run takes the numbe
 ``worker.task``). A Jira that not even a connection leads to, and that the run has not heard of before, gives it back
 at once: whoever waits for the run reads the reason there.
 
+A login that Jira does not accept is refused whatever the status: many answers come with 200 and fewer issues then.
+
 A wait that Jira names is kept in full. Whatever it says of limits holds all requests of this login, of any worker: it
 has limits for one path and for the whole site, and with one pause for both a burst costs seconds.
 """
@@ -19,6 +21,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from threading import Lock
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -29,9 +32,10 @@ from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3.exceptions import NewConnectionError, ProxyError
 
 from worker.errors import FatalError, RetryableError
-from worker.jira import waits
+from worker.jira import faults, refusals, waits
+from worker.jira.faults import BusyError, NoAnswerError, UnreachedError
 from worker.limiter import Limiter, NoSlotError
-from worker.redact import redact
+from worker.redact import Redactor, redact
 from worker.settings import Connection
 
 log = logging.getLogger(__name__)
@@ -41,35 +45,20 @@ LONGEST_SLOT_WAIT: Final = 75.0  # a slice has to end before its time limit
 FIRST_BACKOFF: Final = 2.0
 LAST_BACKOFF: Final = 120.0
 CONNECT_SECONDS: Final = 10.0  # three packets nobody answers: so long the first try, for a person waits
-USER_AGENT: Final = "flowbeat/0.1"
-_UNAUTHORIZED: Final = 401
-_FORBIDDEN: Final = 403
-_MISSING: Final = frozenset({404, 410})
+# Jira translates the names of its own types, priorities, resolutions and statuses into the account's language, unless
+# it is told not to: the first header names the language, the second makes it win over the account's.
+HEADERS: Final = {
+    "Accept": "application/json",
+    "Accept-Language": "en",
+    "X-Force-Accept-Language": "true",
+    "User-Agent": "flowbeat/0.1",
+}
 _PAUSING: Final = frozenset({429, 503})  # these speak for every request of this login, not only for the one asked
 _BUSY: Final = _PAUSING | {408, 425}
 _SERVER_ERRORS: Final = 500
-_CLIENT_ERRORS: Final = 400
 _REDIRECTS: Final = 300
 # What OpenSSL says of a certificate that cannot be verified, and of a server that speaks plain HTTP.
 _LASTING_TLS_FAULTS: Final = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER")
-
-
-class RefusedError(FatalError):
-    """Jira answered 400: it does not accept what was asked (a JQL, a field), and says why."""
-
-
-class MissingError(FatalError):
-    """Jira answered 404 or 410: what was asked for is not there, or not for this login."""
-
-
-class _BusyError(RetryableError):
-    """Jira has no time now; ``reason`` where that holds for every request of this login, else None."""
-
-    reason: str | None = None
-
-
-class _UnreachedError(RetryableError):
-    """Not even a connection came about: nobody listens, or nobody knows the name."""
 
 
 @dataclass(slots=True)
@@ -120,10 +109,13 @@ class Client:
         self.anonymous = token is None
         self._limiter = limiter
         self._sleep = sleep
-        self._now = now
+        self.now = now
         self._session = session or open_session(connection.concurrency)
         self._auth = _auth(connection, token)
         self._heard = heard
+        self._private = [secret for secret in (connection.email, token) if secret]
+        self.jira_time: datetime | None = None
+        """Jira's clock in the ``Date`` header of its last answer; None before the first."""
         url = urlsplit(connection.base_url)
         self._site = url.netloc + url.path.rstrip("/")
 
@@ -147,7 +139,7 @@ class Client:
                 raise
             except RetryableError as error:
                 wait = self._wait_after(error, tried)
-                if wait > SHORT_WAIT or (isinstance(error, _UnreachedError) and not self._heard):
+                if wait > SHORT_WAIT or (isinstance(error, UnreachedError) and not self._heard):
                     error.retry_after, error.tries = wait, tried - before
                     raise
                 log.warning("jira try again", extra={"path": path, "tried": tried, "wait": wait, "why": str(error)})
@@ -157,7 +149,7 @@ class Client:
     def _wait_after(self, error: RetryableError, tried: int) -> float:
         """Seconds until the next try; everyone waits that long where Jira's answer was meant for everyone."""
         wait = max(error.retry_after or 0.0, backoff(tried))
-        if isinstance(error, _BusyError) and error.reason:
+        if isinstance(error, BusyError) and error.reason:
             self.traffic.add(delays=1)
             self._limiter.pause(wait, error.reason)
         return wait
@@ -194,13 +186,13 @@ class Client:
                 auth=self._auth,
                 timeout=(min(CONNECT_SECONDS, patience) if is_first else patience, patience),
                 allow_redirects=False,
-                headers={"Accept": "application/json", "User-Agent": USER_AGENT},
+                headers=HEADERS,
                 **content,
             )
         except requests.exceptions.SSLError as error:
             raise self._untrusted(error) from error
         except (requests.ConnectionError, requests.Timeout) as error:
-            kind = _UnreachedError if _never_connected(error) else RetryableError
+            kind = UnreachedError if _took_long(error) else NoAnswerError
             way = "the proxy to " if isinstance(error, requests.exceptions.ProxyError) else ""
             raise kind(f"{way}{self._site} cannot be reached ({_reason(error)})") from error
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
@@ -211,6 +203,7 @@ class Client:
                 f" check base_url and token of connection {self.connection.name!r}"
             ) from error
         self._heard = True
+        self.jira_time = waits.date(answer.headers.get("Date", "")) or self.jira_time
         return answer
 
     def _untrusted(self, error: requests.exceptions.SSLError) -> RetryableError | FatalError:
@@ -220,7 +213,7 @@ class Client:
                 f"{self._site} offers no encryption that this machine trusts; check base_url of connection"
                 f" {self.connection.name!r}, or name its certificate authority in REQUESTS_CA_BUNDLE"
             )
-        return RetryableError(f"{self._site} cannot be reached ({type(error).__name__})")
+        return NoAnswerError(f"{self._site} cannot be reached ({type(error).__name__})")
 
     def _read(self, path: str, answer: requests.Response) -> Any:
         """The JSON of a good answer; every other status in the error of its consequence."""
@@ -231,34 +224,26 @@ class Client:
         slow = waits.slowing(answer.headers)
         if slow:
             self._limiter.pause(slow, "Jira's limit is nearly used up")
-        if status >= _CLIENT_ERRORS:
-            raise self._refusal(status, where, answer)
-        if status >= _REDIRECTS:
-            raise FatalError(f"{where} answered with a redirect; check base_url of connection {self.connection.name!r}")
+        login_fault = "" if self.anonymous else refusals.login_fault(answer.headers)
+        if status >= _REDIRECTS or login_fault:
+            raise faults.refusal(self.connection, where, answer, self._clean, login_fault)
         try:
             return answer.json()
         except requests.exceptions.JSONDecodeError as error:
-            raise RetryableError(f"{where} answered {status} with something that is not JSON") from error
+            raise faults.not_json(self.connection, where, answer, self._clean) from error
 
-    def _busy(self, status: int, where: str, answer: requests.Response) -> _BusyError:
+    @cached_property
+    def _clean(self) -> Callable[[str], str]:
+        return Redactor(self._private).text
+
+    def _busy(self, status: int, where: str, answer: requests.Response) -> BusyError:
         """A server error that names no wait is that request's own; all else is said to everyone."""
-        wait = waits.asked(answer.headers, self._now())
+        wait = waits.asked(answer.headers, self.now())
         reason = answer.headers.get("RateLimit-Reason")
-        error = _BusyError(f"{where} answered {status}{f' ({_word(reason)})' if reason else ''}", wait)
+        error = BusyError(f"{where} answered {status}{f' ({_word(reason)})' if reason else ''}", wait)
         if status in _PAUSING or wait:
             error.reason = _word(reason) if reason else str(status)
         return error
-
-    def _refusal(self, status: int, where: str, answer: requests.Response) -> FatalError:
-        name = self.connection.name
-        if status == _UNAUTHORIZED:
-            return FatalError(f"{where} refused the login; check email and token of connection {name!r}")
-        if status == _FORBIDDEN:
-            return FatalError(f"{where} forbids this to the account of connection {name!r}; ask Jira's administrator")
-        if status in _MISSING:
-            keys = "base_url and flavour" if self.connection.flavour else "base_url"
-            return MissingError(f"{where} is not there ({status}){_words(answer)}; check {keys} of connection {name!r}")
-        return RefusedError(f"{self._site} did not accept the request ({status}){_words(answer)}")
 
 
 def open_session(connections: int) -> requests.Session:
@@ -302,11 +287,11 @@ def _auth(connection: Connection, token: str | None) -> AuthBase:
     return HTTPBasicAuth(connection.email.encode(), token.encode()) if connection.email else _Bearer(token)
 
 
-def _never_connected(error: requests.RequestException) -> bool:
-    """Whether the way ended before anybody was there; a reset or a silence comes from somebody."""
+def _took_long(error: requests.RequestException) -> bool:
+    """Whether nobody was there, or no answer came in time; a reset comes at once, from somebody."""
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     below = reason.original_error if isinstance(reason, ProxyError) else reason
-    return isinstance(error, requests.ConnectTimeout) or isinstance(below, NewConnectionError)
+    return isinstance(error, requests.Timeout) or isinstance(below, NewConnectionError)
 
 
 def _reason(error: BaseException) -> str:
@@ -317,20 +302,6 @@ def _reason(error: BaseException) -> str:
             return below.strerror
         below = below.__cause__ or below.__context__
     return type(error).__name__
-
-
-def _words(answer: requests.Response) -> str:
-    """Jira's own error messages, redacted, for they say best what is wrong; nothing where there are none."""
-    try:
-        body = answer.json()
-    except requests.exceptions.JSONDecodeError:
-        return ""
-    if not isinstance(body, dict):
-        return ""
-    general, named = body.get("errorMessages"), body.get("errors")
-    words = [*(general if isinstance(general, list) else ()), *(named.values() if isinstance(named, dict) else ())]
-    said = " ".join(redact(" ".join(map(str, words))).split())[:500]
-    return f": {said}" if said else ""
 
 
 def _word(reason: str) -> str:

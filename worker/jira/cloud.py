@@ -14,7 +14,8 @@ from models.configured import Kind
 from models.records import Field, Issue, Status, Transition, Version
 from worker.errors import FatalError, RetryableError
 from worker.jira import parse
-from worker.jira.client import Client, MissingError, RefusedError
+from worker.jira.client import Client
+from worker.jira.faults import LoginError, MissingError, RefusedError
 from worker.jira.jql import combined, instant
 from worker.jira.pages import next_token, required, rows
 from worker.jira.reader import INCOMPLETE, LISTS, Batch, Listing, chunks, parallel
@@ -196,6 +197,8 @@ def read_zone(client: Client, api: str) -> str:
         return ""
     try:
         account = client.get(f"{api}/myself")
+    except LoginError:  # nothing that is read with it is what the account sees
+        raise
     except FatalError:
         return ""
     return str(account.get("timeZone") or "") if isinstance(account, dict) else ""

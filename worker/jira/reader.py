@@ -27,11 +27,13 @@ class Site:
     """What a site says of itself at the beginning of a fetch; ``now`` is its own clock.
 
     ``flavour`` is how to speak to it, ``told`` what it says it is (None where it does not): a configured one wins.
+    ``address`` is the one people use, which a gateway's ``base_url`` is not.
     """
 
     flavour: str
     now: datetime
     told: str | None = None
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

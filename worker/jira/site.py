@@ -1,26 +1,100 @@
-"""Which Jira this is: flavour and clock in one request that both flavours answer, and the reader that fits."""
+"""Which Jira this is, and whether it knows us: flavour and clock, the login, and the reader that fits."""
 
-from worker.errors import RetryableError
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from worker.errors import FatalError, RetryableError
 from worker.jira import parse
 from worker.jira.client import Client
 from worker.jira.cloud import Cloud
 from worker.jira.datacenter import DataCenter
-from worker.jira.pages import required
+from worker.jira.faults import WHO_AM_I, ForbiddenError, LoginError, MissingError
 from worker.jira.reader import Reader, Site
+from worker.settings import Connection
+
+log = logging.getLogger(__name__)
+
+_API: Final = "/rest/api/2"  # of both flavours
+_OWN_KEYS: Final = frozenset({"baseUrl", "deploymentType", "serverTime", "version"})  # any of them: Jira answered
+_CLOUD_HOSTS: Final = (".atlassian.net", ".jira.com")
+_GATEWAY_PATH: Final = "/ex/jira/"  # api.atlassian.com: scoped tokens and OAuth
 
 
 def identify(client: Client) -> Site:
-    """The site's flavour (the configured one wins) and its own clock; one request."""
-    info = client.get("/rest/api/2/serverInfo")
-    deployment = str(info.get("deploymentType", "")) if isinstance(info, dict) else ""
-    told = ("cloud" if deployment == "Cloud" else "datacenter") if deployment else None
+    """Return the site's flavour (the configured one wins), its own clock and its own address; one request.
+
+    A Data Center tells the anonymous no ``serverTime``: the ``Date`` header of the answer stands in for it. A closed
+    ``serverInfo`` (401, 403, 404) is done without where the flavour is configured, or plain from the address.
+    """
     try:
-        now = parse.moment(required(info, "serverTime", str))
-    except ValueError as error:
-        raise RetryableError("Jira sent a server time that is no instant") from error
-    return Site(client.connection.flavour or told or "datacenter", now, told)
+        info = client.get(f"{_API}/serverInfo")
+    except (LoginError, ForbiddenError, MissingError) as error:
+        if isinstance(error, LoginError) and error.is_certain:
+            raise
+        return _unidentified(client, error)
+    if not isinstance(info, Mapping) or not _OWN_KEYS & info.keys():
+        raise RetryableError("Jira sent a page that does not say which Jira it is; it may be a passing fault")
+    deployment = str(info.get("deploymentType") or "")
+    told = ("cloud" if deployment == "Cloud" else "datacenter") if deployment else None
+    flavour = client.connection.flavour or told or "datacenter"
+    return Site(flavour, _clock(client, info.get("serverTime")), told, _address(client.connection, info.get("baseUrl")))
+
+
+def confirm_login(client: Client) -> None:
+    """Ask Jira who the login is: one request, none for the anonymous. Raise LoginError where Jira knows no one.
+
+    A site without this question (404) is left to what the headers of its answers say of the login.
+    """
+    if client.anonymous:
+        return
+    try:
+        client.get(f"{_API}{WHO_AM_I}")
+    except MissingError as error:
+        log.warning("login not confirmed", extra={"why": str(error)})
 
 
 def reader(client: Client, flavour: str, wanted: parse.Wanted, zone: str | None = None) -> Reader:
     """The reader of a flavour; ``zone`` says how instants are written (``jql.instant``)."""
     return Cloud(client, wanted, zone=zone) if flavour == "cloud" else DataCenter(client, wanted, zone=zone)
+
+
+def _unidentified(client: Client, error: FatalError) -> Site:
+    """Return what is known of a site that does not say; raise where that is not enough, or the login is refused."""
+    connection = client.connection
+    flavour = connection.flavour or _plain_flavour(connection)
+    if flavour is None and isinstance(error, MissingError):  # a wrong address, most likely
+        raise error
+    if flavour is None:
+        name = connection.name
+        raise type(error)(f"{error}; if only this is closed, set flavour of connection {name!r}") from error
+    log.warning("site not identified", extra={"flavour": flavour, "why": str(error)})
+    confirm_login(client)
+    return Site(flavour, _clock(client, None), None, connection.base_url)
+
+
+def _plain_flavour(connection: Connection) -> str | None:
+    """Return the flavour that an address of Atlassian's own gives away."""
+    url = urlsplit(connection.base_url)
+    is_cloud = (url.hostname or "").endswith(_CLOUD_HOSTS) or url.path.startswith(_GATEWAY_PATH)
+    return "cloud" if is_cloud else None
+
+
+def _clock(client: Client, told: Any) -> datetime:
+    """Return Jira's clock: as ``serverInfo`` tells it, else by the ``Date`` of its last answer, else this machine's."""
+    try:
+        return parse.moment(told)
+    except ValueError:
+        if client.jira_time is not None:
+            return client.jira_time
+    log.warning("jira tells no time; this machine's clock stands in")
+    return client.now()
+
+
+def _address(connection: Connection, told: Any) -> str:
+    """Return the address people use: scoped tokens go to a gateway that serves no pages."""
+    url = urlsplit(told) if isinstance(told, str) else urlsplit("")
+    is_whole = url.scheme in ("http", "https") and url.hostname and not url.username and not url.query
+    return str(told).rstrip("/") if is_whole else connection.base_url

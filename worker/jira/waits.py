@@ -18,11 +18,11 @@ def asked(headers: Mapping[str, str], now: datetime) -> float | None:
     None where it names none that can be read, as a gateway's 429. A date is measured against the answer's own ``Date``,
     for the clock that set it is Jira's; ``now`` stands in for one that is missing.
     """
-    here = _date(headers.get("Date", "")) or now
+    here = date(headers.get("Date", "")) or now
     value = headers.get("Retry-After", "").strip()
     seconds = _number(value)
     if seconds is None:
-        seconds = _left(_date(value), here)
+        seconds = _left(date(value), here)
     if not seconds:
         seconds = _left(_iso(headers.get("X-RateLimit-Reset", "")), here) or seconds
     return None if seconds is None else min(seconds, LONGEST_WAIT)
@@ -44,6 +44,14 @@ def slowing(headers: Mapping[str, str]) -> float:
     return min(max(waits), LONGEST_WAIT)
 
 
+def date(value: str) -> datetime | None:
+    """Return an instant as HTTP writes it, None for what is none."""
+    try:
+        return _aware(parsedate_to_datetime(value))
+    except (ValueError, OverflowError):
+        return None
+
+
 def _refill(headers: Mapping[str, str]) -> float:
     named = ("Retry-After", "X-RateLimit-Interval-Seconds")
     return next((seconds for name in named if (seconds := _number(headers.get(name, "")))), UNKNOWN_REFILL)
@@ -62,14 +70,6 @@ def _number(value: str) -> float | None:
 
 def _left(until: datetime | None, now: datetime) -> float | None:
     return None if until is None else max(0.0, (until - now).total_seconds())
-
-
-def _date(value: str) -> datetime | None:
-    """An instant as HTTP writes it."""
-    try:
-        return _aware(parsedate_to_datetime(value))
-    except (ValueError, OverflowError):
-        return None
 
 
 def _iso(value: str) -> datetime | None:

@@ -1,0 +1,64 @@
+"""The language of an answer: Jira translates the names of its own lists for an account that reads another than English.
+
+Histories keep the names that were written into them. Names a person gave (a project, a version, a field) stay.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from sandbox.render import dumps
+from sandbox.site import Account
+from sandbox.wire import Request, Response
+
+GERMAN: Final[Mapping[str, str]] = {
+    "To Do": "Zu erledigen",
+    "In Progress": "In Arbeit",
+    "Done": "Fertig",
+    "Closed": "Geschlossen",
+    "Epic": "Epos",
+    "Story": "Anforderung",
+    "Task": "Aufgabe",
+    "Sub-task": "Unteraufgabe",
+    "Bug": "Fehler",
+    "Incident": "Vorfall",
+    "Deployment": "Auslieferung",
+    "Highest": "Am höchsten",
+    "High": "Hoch",
+    "Medium": "Mittel",
+    "Low": "Niedrig",
+    "Lowest": "Am niedrigsten",
+    "Won't Do": "Wird nicht erledigt",
+    "Duplicate": "Duplikat",
+    "Cannot Reproduce": "Nicht reproduzierbar",
+}
+_WORDS: Final[Mapping[str, Mapping[str, str]]] = {"de": GERMAN}
+_LISTED: Final = frozenset({"status", "issuetype", "priority", "resolution", "statusCategory"})
+
+
+def translated(answer: Response, request: Request, account: Account | None, door: str) -> Response:
+    """Return the answer in the account's language, unless the request insists on English."""
+    words = _WORDS.get((account.locale if account else "en").partition("_")[0])
+    if words is None or _insists_on_english(request) or not answer.body.startswith((b"{", b"[")):
+        return answer
+    is_list = door.rpartition("/")[2] in _LISTED
+    return replace(answer, body=dumps(_walk(json.loads(answer.body), words, named=is_list)))
+
+
+def _insists_on_english(request: Request) -> bool:
+    """Whether both headers say so: `Accept-Language` alone does not win over the account's language."""
+    headers = {name.lower(): value.lower() for name, value in request.headers.items()}
+    return headers.get("x-force-accept-language") == "true" and headers.get("accept-language", "").startswith("en")
+
+
+def _walk(node: Any, words: Mapping[str, str], *, named: bool) -> Any:
+    """Return the node with the names of Jira's lists translated, the untranslated one beside each."""
+    if isinstance(node, list):
+        return [_walk(each, words, named=named) for each in node]
+    if not isinstance(node, dict):
+        return node
+    shown = {key: _walk(value, words, named=key in _LISTED) for key, value in node.items()}
+    if named and node.get("name") in words:
+        shown |= {"name": words[node["name"]], "untranslatedName": node["name"]}
+    return shown

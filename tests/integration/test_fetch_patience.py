@@ -1,0 +1,144 @@
+"""How long a run waits for a Jira: a minute where nothing has ever answered, as long as ever for one that has."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from fetch_world import World, open_world
+from urllib3 import HTTPConnectionPool
+from urllib3.exceptions import MaxRetryError, NewConnectionError
+
+from models.records import Run
+from sandbox.faults import failing
+from tasks import fetch
+from worker import runtime
+from worker.jira.client import Client
+from worker.runtime import Runtime
+from worker.settings import Connection
+from worker.task import MAX_TRIES, tries
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+POOL = HTTPConnectionPool("acme.example")
+REFUSED = requests.ConnectionError(MaxRetryError(POOL, "/", NewConnectionError(None, "Connection refused")))
+SILENT = requests.ReadTimeout("Read timed out.")
+NOBODY = requests.ConnectTimeout("timed out")
+
+
+class Way:
+    """The way to Jira: ``error`` is what happens there after ``seconds``, None where it is open."""
+
+    error: Exception | None = None
+    seconds = 0.0
+    world: World
+
+    def __call__(self) -> None:
+        """Pass, or fail as the way does, with the world's clock moved on."""
+        if self.error is not None:
+            self.world.clock.advance(timedelta(seconds=self.seconds))
+            raise self.error
+
+
+class QuickRuntime(Runtime):
+    """A runtime whose client sleeps no wait."""
+
+    def client(self, connection: Connection, *more: Any, **past: Any) -> Client:
+        """The client, awake."""
+        made = super().client(connection, *more, **past)
+        made._sleep = lambda _: None
+        return made
+
+
+@pytest.fixture
+def way() -> Way:
+    """An open way."""
+    return Way()
+
+
+@pytest.fixture
+def world(way: Way, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
+    """A Cloud site at the end of it."""
+    with open_world(tmp_path, database_url, redis_url, before=way) as opened:
+        way.world, old = opened, opened.current
+        opened.current = QuickRuntime(old.settings, old.now, old.open_session)
+        runtime.adopt(opened.current)
+        yield opened
+        opened.current.close()
+        runtime.forget()
+
+
+def _run_to_its_end(world: World) -> tuple[Run, float, int]:
+    """The run as it ended, the seconds it took by its own clock, and its slices: no pause is waited for."""
+    run, started, slices = world.request(), world.clock(), 0
+    while (latest := world.latest(run)).state not in ("failed", "completed"):
+        if latest.wait_until is not None and latest.state == "waiting":
+            world.clock.advance(max(timedelta(0), latest.wait_until - world.clock()))
+        world.current.redis.flushall()  # the pauses between the slices are over at once
+        fetch.fetch_slice(run.run_id, run.attempt)
+        slices += 1
+    return latest, (world.clock() - started).total_seconds(), slices
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds", "longest"),
+    [(REFUSED, 0.0, 45), (NOBODY, 10.0, 60), (SILENT, 30.0, 63)],
+    ids=["closed port", "nobody there", "silence"],
+)
+def test_a_jira_that_has_never_answered_is_given_up_within_a_minute(
+    world: World, way: Way, error: Exception, seconds: float, longest: float
+) -> None:
+    """More than one try, and a sentence with the reason: a person waits who has just written the address."""
+    way.error, way.seconds = error, seconds
+    run, spent, slices = _run_to_its_end(world)
+    assert run.state == "failed"
+    assert slices > 1
+    assert spent <= longest
+    assert str(run.error).startswith("acme.example cannot be reached (")
+    assert f"given up after {slices} tries, because nothing has ever answered there: flowbeat check" in str(run.error)
+
+
+def test_a_jira_that_has_answered_before_is_waited_for_as_long_as_ever(world: World, way: Way) -> None:
+    """It is restarted, or the network is away: its copy shows that the address was right."""
+    world.fetch()
+    way.error = REFUSED
+    run, spent, slices = _run_to_its_end(world)
+    assert (run.state, slices) == ("failed", MAX_TRIES)
+    assert spent > 120
+    assert "because nothing has ever answered" not in str(run.error)
+
+
+def test_the_copy_of_another_address_is_no_sign_of_life(world: World, way: Way) -> None:
+    """A new address is as unproven as a first one."""
+    world.fetch()
+    world.connection(base_url="https://acme.example/jira")
+    way.error = REFUSED
+    run, spent, _ = _run_to_its_end(world)
+    assert (run.state, spent <= 60) == ("failed", True)
+
+
+def test_a_jira_that_answered_this_run_is_waited_for_in_its_first_fetch_too(world: World, way: Way) -> None:
+    """What is under way is not given up for a short absence."""
+    run = world.request()
+    assert fetch.work(world.current, run, seconds=0) == "fetch"
+    world.end_early(run)
+    way.error = REFUSED
+    fresh = world.request()
+    with world.current.sessions.begin() as session:
+        session.connection().exec_driver_sql(
+            "UPDATE runs SET cursor = ? WHERE run_id = ?", (json.dumps(world.latest(run).cursor), fresh.run_id)
+        )
+    way.seconds = 20.0
+    fetch.fetch_slice(fresh.run_id, fresh.attempt)
+    latest = world.latest(fresh)
+    assert (latest.state, tries(latest)) == ("waiting", 4)
+
+
+def test_an_answer_of_any_kind_is_an_answer(world: World) -> None:
+    """A site in maintenance is there; only its first answer is waited for as ever."""
+    world.jira.faults.append(failing(503, retry_after=600, door="serverInfo", times=99))
+    run, _, slices = _run_to_its_end(world)
+    assert slices == MAX_TRIES
+    assert "because nothing has ever answered" not in str(run.error)

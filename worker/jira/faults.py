@@ -1,0 +1,119 @@
+"""The errors a request to Jira ends in, named by what a caller can do about each, and the answers that lead to them.
+
+Those that are no good answer: ``FatalError`` and its kinds where a person must act, ``RetryableError`` and its kinds
+where the same request may go through later.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from requests import Response
+
+from worker.errors import FatalError, RetryableError
+from worker.jira import refusals
+from worker.settings import Connection
+
+WHO_AM_I: Final = "/myself"
+_REDIRECTS: Final = range(300, 400)
+_CLIENT_ERRORS: Final = 400
+_UNAUTHORIZED: Final = 401
+_FORBIDDEN: Final = 403
+_MISSING: Final = frozenset({404, 410})
+
+
+class RefusedError(FatalError):
+    """Jira answered 400: it does not accept what was asked (a JQL, a field), and says why."""
+
+
+class MissingError(FatalError):
+    """Jira answered 404 or 410: what was asked for is not there, or not for this login."""
+
+
+class ForbiddenError(FatalError):
+    """Jira answered 403: it knows the login, and does not give it this."""
+
+
+class LoginError(FatalError):
+    """Jira did not accept the login: it says so with 401, in a header of any answer, or at ``/myself``.
+
+    ``is_certain``: a header says so. The status alone may mean that this one door is closed.
+    """
+
+    is_certain = False
+
+
+class AstrayError(FatalError):
+    """Something other than Jira's API answered: a redirect, or a page for people."""
+
+
+class NoAnswerError(RetryableError):
+    """Nothing came back: no connection was made, or it broke before there was an answer."""
+
+
+class UnreachedError(NoAnswerError):
+    """No connection was made, or no answer came in time: another try at once would take as long."""
+
+
+class BusyError(RetryableError):
+    """Jira has no time now; ``reason`` where that holds for every request of this login, else None."""
+
+    reason: str | None = None
+
+
+def refusal(
+    connection: Connection, where: str, answer: Response, clean: Callable[[str], str], login_fault: str = ""
+) -> FatalError:
+    """Return the error of an answer that refuses: a redirect, a status from 400 on, or one with a ``login_fault``.
+
+    ``where`` names host and path, ``clean`` redacts Jira's words.
+    """
+    status, name = answer.status_code, connection.name
+    if status in _REDIRECTS:
+        return _redirect(connection, where, answer)
+    words = refusals.said(answer.headers, answer.content, clean) if status >= _CLIENT_ERRORS else ""
+    if login_fault or status == _UNAUTHORIZED or (status == _FORBIDDEN and where.endswith(WHO_AM_I)):
+        return _refused_login(connection, f"{where} refused the login ({status}", login_fault, words)
+    said = f": {words}" if words else ""
+    if status == _FORBIDDEN:
+        advice = refusals.advice(words, name, "ask Jira's administrator")
+        return ForbiddenError(f"{where} forbids this to the account of connection {name!r} (403){said}; {advice}")
+    if status in _MISSING:
+        keys = "base_url and flavour" if connection.flavour else "base_url"
+        return MissingError(f"{where} is not there ({status}){said}; check {keys} of connection {name!r}")
+    return RefusedError(f"{where.partition('/rest/')[0]} did not accept the request ({status}){said}")
+
+
+def not_json(
+    connection: Connection, where: str, answer: Response, clean: Callable[[str], str]
+) -> RetryableError | FatalError:
+    """Return the error of a good status without JSON.
+
+    A page for people stays one however often it is asked for. Half an answer is a passing fault.
+    """
+    status = answer.status_code
+    if not refusals.is_page(answer.headers, answer.content):
+        return RetryableError(f"{where} answered {status} with something that is not JSON")
+    title = refusals.title(answer.headers, answer.content, clean)
+    called = f"with the title {title!r}" if title else "without a title"
+    return AstrayError(
+        f"{where} answered {status} with a login or error page {called}, not with JSON;"
+        f" check base_url and token of connection {connection.name!r}"
+    )
+
+
+def _redirect(connection: Connection, where: str, answer: Response) -> AstrayError:
+    host = refusals.redirect_host(answer.url, answer.headers)
+    target = f" to {host}" if host else ""
+    return AstrayError(
+        f"{where} answered {answer.status_code} with a redirect{target};"
+        f" check base_url and token of connection {connection.name!r}"
+    )
+
+
+def _refused_login(connection: Connection, what: str, login_fault: str, words: str) -> LoginError:
+    reasons = "; ".join(text for text in (login_fault, words) if text)
+    usual = f"check email and token of connection {connection.name!r}"
+    advice = refusals.advice(reasons, connection.name, usual)
+    error = LoginError(f"{what}{': ' if reasons else ''}{reasons}); {advice}")
+    error.is_certain = bool(login_fault)
+    return error
