@@ -94,8 +94,30 @@ def half_json(*, door: str = "", times: int = 1, after: int = 0) -> Fault:
 
 
 def not_json(*, door: str = "", times: int = 1, after: int = 0) -> Fault:
-    """200 with a page for people, as a login proxy answers."""
-    return Fault(door, times, after, Response(200, b"<html>Please log in</html>", {"Content-Type": "text/html"}))
+    """200 with a text that is neither JSON nor a page, as a proxy answers that is starting."""
+    return Fault(door, times, after, Response(200, b"upstream starting", {"Content-Type": "text/plain"}))
+
+
+def login_page(title: str = "Log in", *, door: str = "", times: int = 1, after: int = 0) -> Fault:
+    """200 with a page for people, as a single sign-on in front of Jira answers."""
+    page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>SAML</body></html>"
+    return Fault(door, times, after, Response(200, page.encode(), {"Content-Type": "text/html;charset=UTF-8"}))
+
+
+def redirect(location: str, *, door: str = "", times: int = 1, after: int = 0) -> Fault:
+    """302 to another place, as a single sign-on or a site that has moved answers."""
+    return Fault(door, times, after, Response(302, b"", {"Location": location}))
+
+
+def captcha(*, door: str = "", times: int = 1, after: int = 0) -> Fault:
+    """403 before the password is looked at: too many logins failed, and Jira wants a person."""
+    headers = {
+        "Content-Type": "text/html;charset=UTF-8",
+        "X-Seraph-LoginReason": "AUTHENTICATION_DENIED",
+        "X-Authentication-Denied-Reason": "CAPTCHA_CHALLENGE; login-url=https://acme.example/login.jsp",
+    }
+    page = b"<html><head><title>Forbidden (403)</title></head><body>Basic Authentication Failure</body></html>"
+    return Fault(door, times, after, Response(403, page, headers))
 
 
 def slow(seconds: float, *, door: str = "", times: int = 1, after: int = 0) -> Fault:

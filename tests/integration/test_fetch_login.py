@@ -12,7 +12,7 @@ from fetch_world import BASE_URL, NAME, NOW, World, open_world
 from models import store
 from models.records import CacheMetadata
 from sandbox.api import Jira
-from sandbox.faults import Fault, failing
+from sandbox.faults import Fault, captcha, failing, login_page, redirect
 from sandbox.shapes import Flavour
 from sandbox.site import Clock
 from sandbox.team import generate
@@ -175,6 +175,26 @@ def test_a_site_without_that_question_is_read_all_the_same(world: World) -> None
     world.jira.site.closed_projects.add("OPS")
     world.jira.site.renew()
     _refusal(world, FatalError, "of project OPS are no longer visible")
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (captcha(), r"\(403: .*AUTHENTICATION_DENIED; CAPTCHA_CHALLENGE; login-url=.*log in once with a browser"),
+        (redirect("https://sso.acme.example/saml?RelayState=x"), "with a redirect to sso.acme.example; check base_url"),
+        (login_page("Anmelden - Acme"), "a login or error page with the title 'Anmelden - Acme', not with JSON"),
+    ],
+    ids=["captcha", "redirect", "page"],
+)
+def test_what_stands_in_the_way_is_named_at_once(world: World, fault: Fault, words: str) -> None:
+    """In the middle of a fetch too: asked once, because asking again changes nothing and may lock the account."""
+    world.fetch()
+    for door in ("serverInfo", "search"):
+        struck = replace(fault, door=door, hits=0)
+        world.jira.faults[:] = [struck]
+        _refusal(world, FatalError, words)
+        assert struck.hits == 1
+        assert door in world.jira.log[-1].door
 
 
 # --- a permission that is lost --------------------------------------------------------------------------------------

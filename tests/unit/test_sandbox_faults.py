@@ -86,7 +86,7 @@ def test_a_body_can_be_cut(jira: Jira, session: requests.Session) -> None:
         ask(session)
 
 
-@pytest.mark.parametrize("fault", [faults.half_json(), faults.not_json()])
+@pytest.mark.parametrize("fault", [faults.half_json(), faults.not_json(), faults.login_page()])
 def test_a_body_can_be_no_json(jira: Jira, session: requests.Session, fault: faults.Fault) -> None:
     """200, and yet nothing to read."""
     jira.faults.append(fault)
