@@ -54,7 +54,8 @@ def stored(folder: Path, schema: Path, team: Team, rules: Rules, as_of: datetime
 
 def save(current: InProcess, team: Team, rules: Rules, as_of: datetime) -> None:
     """Store a team in place of a fetch; its table names issues by key and versions by id."""
-    keys = {issue.issue_id: issue.key for issue in team.issues}
+    issues = (*team.issues, *team.gone)
+    keys = {issue.issue_id: issue.key for issue in issues}
     table = [
         TableDeployment(
             deployment_id=row.deployment_id,
@@ -67,7 +68,9 @@ def save(current: InProcess, team: Team, rules: Rules, as_of: datetime) -> None:
         for row in team.table
     ]
     with current.sessions.begin() as session:
-        store.save_issues(session, "payments", [_parsed(issue) for issue in team.issues])
+        store.save_issues(session, "payments", [_parsed(issue) for issue in issues])
+        store.mark_issues(session, "payments", [issue.issue_id for issue in team.gone], "hidden")
+        store.mark_gone(session, "payments", "hidden", "hidden", as_of)
         store.save_statuses(session, "payments", team.statuses)
         store.save_versions(session, "payments", team.versions)
         store.save_table_deployments(session, "payments", table)
