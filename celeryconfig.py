@@ -34,6 +34,8 @@ worker_enable_soft_shutdown_on_idle = False  # an idle worker has nothing to fin
 # --- Redis comes and goes ---
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None  # for ever
+broker_channel_error_retry = True  # a Redis that fails over or refuses writes is waited for too
+worker_consumer = "worker.consumer:Consumer"  # with pauses between its tries
 broker_transport_options = {
     "visibility_timeout": visibility_timeout,
     "unacked_restore_interval": 5,  # a killed worker's message returns within seconds of its time-out
@@ -48,6 +50,7 @@ broker_transport_options = {
 worker_send_task_events = True  # Flower lives from these
 task_send_sent_event = True
 beat_enable_remote_control = True
+beat_scheduler = "scheduler.persistent:Scheduler"  # outlives a damaged schedule file
 worker_hijack_root_logger = False  # worker/logs.py owns logging
 worker_redirect_stdouts = False
 

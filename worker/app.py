@@ -3,6 +3,7 @@
 import atexit
 import contextlib
 import gc
+import logging
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ from redis.exceptions import RedisError
 from models.database import migrate
 from worker import guard, logs, runtime, settings
 from worker.errors import ConfigError
+from worker.recovery_log import RecoveryFilter
 from worker.runtime import Runtime
 
 CONFIGURED: Final = "flowbeat:configured"  # a hash: node name → fingerprint of the configuration it began with
@@ -90,7 +92,13 @@ def _current_or_exit() -> Runtime:
 @signals.setup_logging.connect
 def _set_up_logging(**_: Any) -> None:
     """Celery leaves logging to us when this signal has a receiver."""
-    runtime.configure_logs(runtime.current().settings)
+    _configure_logs(runtime.current().settings)
+
+
+def _configure_logs(found: settings.Settings) -> None:
+    runtime.configure_logs(found)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(RecoveryFilter())
 
 
 @signals.celeryd_init.connect
@@ -163,7 +171,7 @@ def _migrate(**_: Any) -> None:
 def _after_fork(**_: Any) -> None:
     runtime.forget()
     gc.freeze()  # what was imported before the fork is no garbage: a fifth of the CPU went into looking at it again
-    runtime.configure_logs(settings.load(None, os.environ))
+    _configure_logs(settings.load(None, os.environ))
 
 
 @signals.before_task_publish.connect

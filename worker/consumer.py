@@ -1,0 +1,49 @@
+"""Celery's consumer, which outlives a Redis that fails over, refuses writes or lost its data."""
+
+import logging
+import time
+from typing import Any, Final
+
+from celery.exceptions import WorkerShutdown
+from celery.worker import state
+from celery.worker.consumer import Consumer as CeleryConsumer
+from redis.exceptions import NoPermissionError
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_SECONDS: Final = 0.5
+LAST_PAUSE_SECONDS: Final = 5.0
+CALM_SECONDS: Final = 60.0  # after so long without an error the pauses begin again with the first
+_SLICE_SECONDS: Final = 0.25
+
+
+class Consumer(CeleryConsumer):
+    """Waits between two tries to use Redis, longer each time; ends where its login may not do what a worker must."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Begin as Celery does, with no error seen yet."""
+        super().__init__(*args, **options)
+        self._failed_at = float("-inf")
+        self._pause = 0.0
+
+    def on_connection_error_before_connected(self, exc: Exception) -> None:
+        """Wait before the next try."""
+        super().on_connection_error_before_connected(exc)
+        self._rest(exc)
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Give the connection up as Celery does, and wait before the next."""
+        super().on_connection_error_after_connected(exc)
+        self._rest(exc)
+
+    def _rest(self, error: Exception) -> None:
+        if isinstance(error, NoPermissionError):
+            log.critical("Redis refuses its login a command that a worker needs: %s", error)
+            raise WorkerShutdown(1) from error
+        now = time.monotonic()
+        is_first = now - self._failed_at > CALM_SECONDS
+        self._pause = FIRST_PAUSE_SECONDS if is_first else min(2 * self._pause, LAST_PAUSE_SECONDS)
+        self._failed_at = now
+        while (left := now + self._pause - time.monotonic()) > 0:
+            state.maybe_shutdown()
+            time.sleep(min(left, _SLICE_SECONDS))
