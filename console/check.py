@@ -4,12 +4,13 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, fields
+from itertools import chain
 from typing import Final
 
 import click
 from rich.text import Text
 
-from console import faults, lookjira, looks, places
+from console import faults, lookjira, lookredis, looks, places
 from console.looks import Line
 from console.render import Format, Sheet, clean, format_option, show, terminal
 from worker import runtime, settings
@@ -75,7 +76,7 @@ def _lines(current: Runtime) -> list[Line]:
 
 def _behind_the_queue(current: Runtime) -> list[Line]:
     """Redis, and what cannot be looked at without it; why it cannot be used is told once."""
-    redis = _careful("Redis", lambda: looks.redis(current))
+    redis = _careful("Redis", lambda: chain(looks.redis(current), lookredis.login(current.redis)))
     connections = sorted({profile.connection for profile in current.settings.profiles.values()})
     others = [
         *_careful("workers", lambda: looks.workers(current)),

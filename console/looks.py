@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from redis.exceptions import NoPermissionError
 from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
@@ -64,8 +65,13 @@ def database(current: Runtime) -> Iterator[Line]:
 
 def redis(current: Runtime) -> Iterator[Line]:
     """That Redis answers, is new enough, and forgets nothing of the queue."""
-    info: dict[str, Any] = current.redis.info()
     whose = "Flowbeat's own server" if current.server else "redis_url"
+    try:
+        info: dict[str, Any] = current.redis.info()
+    except NoPermissionError:
+        advice = "allow it, so that its version and memory can be checked: ACL SETUSER <user> +info"
+        yield Line("Redis", "warning", f"{whose} answers, but its login may not use INFO", advice)
+        return
     version = str(info.get("redis_version", "0"))
     if tuple(int(part) for part in version.split(".")[:2] if part.isdecimal()) < OLDEST_REDIS:
         yield Line("Redis", "bad", f"{whose} is version {version}", "Flowbeat needs 6.2 or newer")

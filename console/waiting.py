@@ -14,6 +14,7 @@ from console import faults, progress
 from models import store
 from models.records import Run
 from tasks import maintain
+from worker.errors import FatalError
 from worker.runtime import Runtime
 
 POLL_SECONDS: Final = 0.15
@@ -51,8 +52,11 @@ def _sweep(current: Runtime, console: Console) -> None:
 
 def _look(current: Runtime, run_ids: Sequence[str]) -> list[Run]:
     with current.reads() as session:
-        found = [store.find_run(session, run_id) for run_id in run_ids]
-    return [run for run in found if run is not None]
+        found = {run_id: store.load_run(session, run_id) for run_id in run_ids}
+    for run_id, run in found.items():
+        if run is None:
+            raise FatalError(f"run {run_id[:8]} was withdrawn by the command that asked for it; ask again")
+    return [run for run in found.values() if run is not None]
 
 
 class _Bars:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import click
 from rich.console import Console
 
-from console import places, rules
+from console import faults, places, rules, withdrawal
 from models import store
 from models.database import migrate
 from models.metrics.windows import parse_as_of
@@ -33,6 +33,8 @@ class Wish:
     as_of: dict[str, datetime]
     options: dict[str, Any]
     as_of_text: str | None = None  # as the person wrote it
+    asked: list[str] = field(default_factory=list)
+    """The ids of the runs that this command has made."""
 
 
 @click.command()
@@ -102,7 +104,7 @@ def carried_out(current: Runtime, wish: Wish, console: Console) -> Iterator[list
     """
     from console import waiting, workers  # noqa: PLC0415 - Celery is slow to import, and not every command needs it
 
-    with workers.serving(current) as own:
+    with withdrawal.withdrawn_on_error(current, wish.asked), workers.serving(current) as own:
         if own.outdated:
             names = ", ".join(own.outdated)
             console.print(f"{names} works with another configuration than {current.settings.path}; restart it")
@@ -172,12 +174,19 @@ def _lacks_token(current: Runtime, run: Run) -> bool:
 def _enqueue_only(current: Runtime, wish: Wish) -> None:
     from console import workers  # noqa: PLC0415 - see carried_out
 
-    for profile in wish.profiles:
-        run, new = _request(current, wish, profile)
-        if not new and not _stands_for(run, wish, profile):
-            raise FatalError(_busy(run))
+    with withdrawal.withdrawn_on_error(current, wish.asked):
+        runs = [_request(current, wish, profile) for profile in wish.profiles]
+        for profile, (run, new) in zip(wish.profiles, runs, strict=True):
+            if not new and not _stands_for(run, wish, profile):
+                raise FatalError(_busy(run))
+    for run, _ in runs:
         click.echo(run.run_id)
-    if not workers.are_there():
+    try:
+        is_served = workers.are_there()
+    except faults.EXPECTED as error:  # the runs are in the queue all the same
+        click.echo(f"Whether a worker is running is unknown: {faults.sentence(error)}", err=True)
+        return
+    if not is_served:
         click.echo("No worker is running to take it; start one with: flowbeat worker", err=True)
 
 
@@ -198,9 +207,10 @@ def _request(current: Runtime, wish: Wish, profile: str) -> tuple[Run, bool]:
     from worker.app import app  # noqa: PLC0415 - see carried_out
 
     moment = wish.as_of.get(profile)
-    current.redis.ping()  # a command that Redis refuses leaves no run behind
+    current.redis.ping()  # a Redis that is away is reported at once
     run, new = steps.request(current.sessions, profile, wish.kind, current.now(), as_of=moment, **wish.options)
     if new:
+        wish.asked.append(run.run_id)
         steps.enqueue(app, run.run_id, run.attempt, run.step)
     return run, new
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
 from worker import settings
 from worker.app import CONFIGURED, app
@@ -21,10 +21,12 @@ from worker.runtime import Runtime
 PING_SECONDS: Final = 1.0
 LOOK_SECONDS: Final = 10.0
 CONCURRENCY: Final = 2
-MAX_STARTS: Final = 5
+MAX_DEATHS: Final = 2  # one soon after the other: then a third worker would end in the same way
+LONG_LIFE_SECONDS: Final = 60.0
 WARM_SECONDS: Final = 10.0
 COLD_SECONDS: Final = 5.0
 _BOTH: Final = WARM_SECONDS + COLD_SECONDS
+_CRITICAL: Final = " CRITICAL "  # as the short lines on a console name the level
 LEAVING: Final = f"Leaving: its worker may need up to {_BOTH:.0f} s to end; Ctrl-C again leaves at once"
 
 
@@ -56,6 +58,8 @@ class OwnWorker:
         self._settings = current.settings
         self._process: subprocess.Popen[bytes] | None = None
         self._starts = 0
+        self._deaths = 0
+        self._started = 0.0
         # Nobody can be at work behind a server that was started for us: no need to ask, which takes a second.
         self._is_first = current.server is not None and current.server.is_new
         self._look_again = 0.0
@@ -78,21 +82,45 @@ class OwnWorker:
             self._look_again = time.monotonic() + LOOK_SECONDS
             # A Redis that is away says nothing about workers; the next look comes soon.
             with contextlib.suppress(OperationalError, RedisError, OSError):
-                others, _ = ([], []) if self._is_first else answering()
-                self._is_first = False
+                others = self._others()
                 self.outdated = outdated(self._current, others)
                 if not others:
                     self._keep_running()
             return
         self._keep_running()
 
+    def _others(self) -> list[str]:
+        """Return the workers that answer, none where the login may not ask: a worker of our own will then say why."""
+        if self._is_first:
+            self._is_first = False
+            return []
+        try:
+            return answering()[0]
+        except (OperationalError, NoPermissionError) as error:
+            if isinstance(error, NoPermissionError) or isinstance(error.__cause__, NoPermissionError):
+                return []
+            raise
+
     def _keep_running(self) -> None:
         if self.pid is not None:
             return
-        if self._starts >= MAX_STARTS:
-            raise FatalError(f"the worker died {self._starts} times; its last words are in {self._words}")
+        if self._process is not None:
+            self._count_death(self._process.returncode)
         self._starts += 1
+        self._started = time.monotonic()
         self._process = self._start()
+
+    def _count_death(self, code: int) -> None:
+        """Raise FatalError when the worker has died twice, each time soon after its start."""
+        lived_long = time.monotonic() - self._started > LONG_LIFE_SECONDS
+        self._deaths = 1 if lived_long else self._deaths + 1
+        if self._deaths >= MAX_DEATHS:
+            how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            why = last_words(self._words)
+            raise FatalError(
+                f"the worker of this command {how}, the second time in a row{f': {why}' if why else ''}; "
+                f"its output is in {self._words}, and flowbeat check looks closer"
+            )
 
     def stop(self) -> None:
         """End it as gently as it lets us: warm, then cold (its messages go back to the queue), then killed."""
@@ -129,6 +157,14 @@ class OwnWorker:
     def _environment(self) -> dict[str, str]:
         path = self._settings.path
         return {**os.environ, **({"FLOWBEAT_CONFIG": str(path)} if path else {})}
+
+
+def last_words(output: Path) -> str:
+    """Return why a worker ended, from what it wrote: its last CRITICAL line, else its last line; empty without any."""
+    lines = [line.strip() for line in output.read_text(encoding="utf-8", errors="replace").splitlines()]
+    written = [line for line in lines if line]
+    critical = [line.partition(_CRITICAL)[2] for line in written if _CRITICAL in line]
+    return [*written[-1:], *critical][-1] if written else ""
 
 
 @contextlib.contextmanager

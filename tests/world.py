@@ -110,7 +110,8 @@ class World:
     def log_lines(self) -> list[dict[str, Any]]:
         """Every line of every app.log."""
         files = sorted((self.folder / "logs").glob("app.log*"))
-        return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+        lines = [line for file in files for line in file.read_text().splitlines(keepends=True)]
+        return [json.loads(line) for line in lines if line.endswith("\n")]  # the last may be half written
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:

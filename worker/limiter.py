@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from worker.errors import ConfigError, RetryableError
 
@@ -40,7 +40,7 @@ class LimiterState:
 
 
 class NoSlotError(RetryableError):
-    """Nothing may be sent now: the wait is longer than the caller sleeps, or Redis does not answer."""
+    """Nothing may be sent now: the wait is longer than the caller sleeps, or Redis does not answer or refuses."""
 
 
 class Limiter:
@@ -128,7 +128,8 @@ class Limiter:
         try:
             answer: list[int] = self._script(keys=self._keys, args=arguments)
         except RedisError as error:
-            raise NoSlotError(f"Redis did not answer the limiter ({type(error).__name__})") from error
+            did = "refused" if isinstance(error, ResponseError) else "did not answer"
+            raise NoSlotError(f"Redis {did} the limiter ({type(error).__name__})") from error
         return answer
 
 

@@ -32,7 +32,7 @@ class RecoveryFilter(logging.Filter):
         error = _redis_error(record)
         if error is None:
             return True
-        key = (record.name, str(record.msg), type(error).__name__)
+        key = (record.name, str(record.msg), type(error.__cause__ or error).__name__)  # kombu wraps what Redis said
         now = self._clock()
         if now - self._logged.get(key, float("-inf")) < QUIET_SECONDS:
             self._held_back[key] = self._held_back.get(key, 0) + 1

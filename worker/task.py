@@ -39,7 +39,10 @@ PASSING: Final = (SoftTimeLimitExceeded, OperationalError)
 # many seconds of work in vain; the waits between, of which Jira may name an hour, are no work.
 MAX_TRIES: Final = 8
 LONGEST_TROUBLE: Final = 600.0
-_TWO_DATABASES: Final = "another installation has this redis_url and another database_url; give each its own Redis"
+_TWO_DATABASES: Final = (
+    "it was withdrawn by the command that asked for it, or another installation has this redis_url and another "
+    "database_url; give each its own Redis"
+)
 
 
 class MovedOnError(Exception):

@@ -57,6 +57,7 @@ from models.store.runs import (
     restart_run,
     silent_runs,
     take_run,
+    withdraw_run,
 )
 from models.store.traces import (
     complete_fetch,
@@ -148,4 +149,5 @@ __all__ = [
     "unmapped_statuses",
     "unmarked_issues",
     "visited_statuses",
+    "withdraw_run",
 ]

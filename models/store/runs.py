@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Update, case, func, or_, select, update
+from sqlalchemy import Select, Update, case, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from models.records import LIVE_STATES, Run
@@ -72,6 +72,12 @@ def end_run(session: Session, run_id: str, attempt: int, now: datetime, error: s
     """Complete the run, or fail it with one sentence."""
     state = "completed" if error is None else "failed"
     return beat_run(session, run_id, attempt, now, state=state, ended_at=now, error=error, wait_until=None)
+
+
+def withdraw_run(session: Session, run_id: str) -> bool:
+    """Delete a run that no worker has begun; returns False, and deletes nothing, where one has."""
+    untouched = (RunRow.run_id == run_id, RunRow.state == "queued", RunRow.started_at.is_(None))
+    return bool(change(session, delete(RunRow).where(*untouched)))
 
 
 def silent_runs(session: Session, before: datetime) -> list[Run]:

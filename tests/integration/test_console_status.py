@@ -14,11 +14,13 @@ from pathlib import Path
 import console_world as world
 import pytest
 from rich.console import Console
+from store_rows import run as new_run
 
 from console import progress, waiting
 from models import store
 from models.records import METRIC_TYPES, CalculationPerformance, FetchOperation, PerformanceThreshold, Run
 from tasks import calculate, fetch
+from worker.errors import FatalError
 from worker.runtime import Runtime
 
 WHY = "acme.example refused the login; check email and token of connection 'acme'"
@@ -127,6 +129,21 @@ def test_why_a_run_pauses_stands_above_its_bar_once(folder: Path, tmp_path: Path
     assert max(map(len, lines)) <= 80
     assert " ".join(lines).count("Ctrl-C leaves") == 1
     assert any("paused for" in line and "━" in line for line in lines)
+
+
+def test_a_wait_for_a_run_that_was_withdrawn_fails(folder: Path, tmp_path: Path) -> None:
+    """Another command had asked for it, and Redis or its worker failed; nothing was done."""
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    with world.world(tmp_path) as current:
+        with current.sessions.begin() as session:
+            asked, _ = store.request_run(session, new_run(profile="ops"))
+
+        def withdraw() -> None:
+            with current.sessions.begin() as session:
+                assert store.withdraw_run(session, asked.run_id)
+
+        with pytest.raises(FatalError, match="withdrawn"):
+            waiting.until_ended(current, [asked.run_id], Console(file=StringIO()), withdraw)
 
 
 def _stored(current: Runtime) -> list[Run]:

@@ -38,6 +38,16 @@ def test_another_profile_has_a_live_run_of_its_own(sessions: Sessions) -> None:
         assert store.request_run(session, run(profile="ops"))[1] is True
 
 
+def test_a_run_is_withdrawn_only_before_a_worker_has_begun_it(sessions: Sessions) -> None:
+    """Even where it is queued again, between two slices of its work."""
+    untouched, begun = _requested(sessions), _requested(sessions, profile="ops")
+    with sessions.begin() as session:
+        store.take_run(session, begun.run_id, 1, ("fetch",), after(1))
+        store.beat_run(session, begun.run_id, 1, after(2), state="queued")
+        assert [store.withdraw_run(session, each.run_id) for each in (untouched, begun)] == [True, False]
+        assert [each.run_id for each in store.list_runs(session, 5)] == [begun.run_id]
+
+
 @pytest.mark.parametrize("error", [None, "Jira refused the login"])
 def test_an_ended_run_makes_room_for_the_next(sessions: Sessions, error: str | None) -> None:
     """Completed or failed, it is no longer live."""

@@ -1,0 +1,26 @@
+"""Takes back the runs of a command that ends with an error before any worker has begun them."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from console import faults
+from models import store
+from worker.runtime import Runtime
+
+
+@contextlib.contextmanager
+def withdrawn_on_error(current: Runtime, run_ids: Sequence[str]) -> Iterator[None]:
+    """Delete the runs that no worker has begun when the block raises an expected error; ``run_ids`` may grow meanwhile.
+
+    Otherwise a later refresh would continue what this command reported as failed. Ctrl-C is not an error: after it
+    the runs stay queued.
+    """
+    try:
+        yield
+    except faults.EXPECTED:
+        with contextlib.suppress(SQLAlchemyError), current.sessions.begin() as session:  # it may be what failed
+            for run_id in run_ids:
+                store.withdraw_run(session, run_id)
+        raise

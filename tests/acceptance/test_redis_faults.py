@@ -1,0 +1,98 @@
+"""A Redis that fails over, refuses writes or loses its data: workers and scheduler stay, and the work goes on."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis_server import FAULTS, RedisServer, fail_over, lose_data, redis_server
+from world import World, eventually
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server that the test may break."""
+    with redis_server(tmp_path / "redis") as started:
+        yield started
+
+
+def lines_about_redis(world: World) -> list[dict[str, Any]]:
+    """What Celery logged about its connection, as warnings and errors."""
+    found = [line for line in world.log_lines() if line["level"] in ("WARNING", "ERROR", "CRITICAL")]
+    return [line for line in found if line["module"].startswith(("celery", "kombu", "scheduler"))]
+
+
+def unsent(world: World) -> list[dict[str, Any]]:
+    """The lines of a scheduler that could not send."""
+    return [line for line in world.log_lines() if line["message"].startswith("scheduled task not sent")]
+
+
+def is_ready(world: World) -> bool:
+    """Whether a worker serves the queue."""
+    return any(line["message"].endswith(" ready.") for line in world.log_lines())
+
+
+def test_a_worker_and_a_scheduler_outlive_every_fault(make_world: Callable[..., World], server: RedisServer) -> None:
+    """They wait without a flood in the log; a refused refresh leaves no run, and the next one is served."""
+    world = make_world(issues=60)
+    world.environment["FLOWBEAT_REDIS_URL"] = server.url
+    worker, beat = world.start("worker", "-c", "1", "--without-mingle", "--without-gossip"), world.start("beat")
+    eventually(lambda: is_ready(world) and any(line["module"] == "celery.beat" for line in world.log_lines()))
+    for served, (name, fault) in enumerate(FAULTS.items(), 1):
+        mend = fault(server)
+        if fault is not lose_data:
+            eventually(lambda: len(unsent(world)) == served)  # noqa: B023 - called at once
+            refused = world.run("refresh", "--no-wait")
+            assert (name, refused.returncode) == (name, 1)
+            assert "Redis cannot be used" in refused.stderr
+        mend()
+        assert world.run("refresh", "--no-wait").returncode == 0
+        eventually(lambda: world.rows("select state from runs") == [("completed",)] * served)  # noqa: B023 - the same
+        assert (name, worker.poll(), beat.poll()) == (name, None, None)
+    assert len(lines_about_redis(world)) <= 4 * len(FAULTS)
+    assert not [line for line in lines_about_redis(world) if "exception" in line]
+
+
+def test_a_worker_with_a_message_in_hand_outlives_a_failover(
+    make_world: Callable[..., World], server: RedisServer
+) -> None:
+    """The slice that Redis did not let it acknowledge is done again, and the run ends well."""
+    world = make_world(latency=0.2, silent=5, issues=900)
+    world.environment["FLOWBEAT_REDIS_URL"] = server.url
+    worker = world.start("worker", "-c", "1")
+    world.start("beat")
+    eventually(lambda: is_ready(world))
+    assert world.run("refresh", "--no-wait").returncode == 0
+    eventually(lambda: world.has("issues"))
+    mend = fail_over(server)
+    eventually(lambda: any("slot not given back" in line["message"] for line in world.log_lines()))
+    mend()
+    eventually(lambda: world.rows("select state, error from runs") == [("completed", None)], 90)
+    assert worker.poll() is None
+
+
+REFUSED = {
+    "channels": (("~*", "resetchannels", "+@all"), "No permissions to access a channel"),
+    "scripts": (("~*", "&*", "+@all", "-@scripting"), "has no permissions to run the 'evalsha' command"),
+}
+
+
+@pytest.mark.parametrize("lacking", REFUSED)
+def test_a_login_that_may_not_do_what_a_worker_must_is_named(
+    make_world: Callable[..., World], server: RedisServer, lacking: str
+) -> None:
+    """A refresh gives up when its worker has ended twice, and leaves no run; check says what to allow."""
+    rules, reason = REFUSED[lacking]
+    world = make_world(issues=60)
+    world.environment["FLOWBEAT_REDIS_URL"] = server.url_of("limited", *rules)
+    refused = world.run("refresh")
+    assert refused.returncode == 1
+    assert reason in refused.stderr
+    assert "limited-password" not in refused.stderr
+    assert world.rows("select * from runs") == []
+    checked = world.run("check", "--format", "json")
+    assert checked.returncode == 1
+    (line,) = [line for line in json.loads(checked.stdout) if f"may not use {lacking}" in line["message"]]
+    assert (line["what"], line["state"]) == ("Redis", "bad")
+    assert "ACL SETUSER" in line["advice"]
