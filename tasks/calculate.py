@@ -37,7 +37,7 @@ from models.records import (
     micros,
 )
 from tasks import departed, steps
-from tasks.view import View, look
+from tasks.view import View, load_snapshot, look
 from worker.app import app
 from worker.measure import Timing, cached_with_invalidation, log_performance
 from worker.runtime import Runtime
@@ -245,10 +245,9 @@ def load(current: Runtime, run_id: str) -> Loaded:
         if run is None:
             raise MovedOnError
         view = view_of(current, session, run)
-        source = view.rules.deployments.source if view.rules.deployments else None
-        dataset = store.load_dataset(session, run.profile, source)
+        snapshot = load_snapshot(session, run.profile, view)
         issues = store.count_issues(session, run.profile)
-    return Loaded(view, Snapshot(dataset, view.rules, micros(view.as_of)), issues)
+    return Loaded(view, snapshot, issues)
 
 
 def _performance(run: Run, metric: str, timing: Timing, measured: Measured) -> CalculationPerformance:

@@ -73,7 +73,7 @@ from models.store.traces import (
     save_fetch,
     save_performance,
 )
-from models.store.visits import unmapped_statuses, visited_statuses
+from models.store.visits import load_waiting, unmapped_statuses, visited_statuses
 
 __all__ = [
     "Standing",
@@ -116,6 +116,7 @@ __all__ = [
     "load_statuses",
     "load_table_deployments",
     "load_versions",
+    "load_waiting",
     "mark_gone",
     "mark_issues",
     "marked_issues",
