@@ -61,8 +61,8 @@ _NO_INCIDENTS: Final = (
     '["Incident"], or what your team calls them, then calculate again.'
 )
 _NO_WAITING: Final = (
-    "No status belongs to stage waiting, so 100 % of all time would count as active: name the statuses in which work "
-    'waits under [profiles.<name>.workflow], for example waiting = ["In Review"], then calculate again.'
+    "No status belongs to stage waiting, so all time would count as active. Name the statuses in which work waits in "
+    'flowbeat.toml, for example waiting = ["In Review"] under [profiles.<name>.workflow], then calculate again.'
 )
 _NO_FAILURES: Final = (
     "Nothing could mark a deployment as failed: add [profiles.<name>.incidents] with types to "
