@@ -73,7 +73,7 @@ from models.store.traces import (
     save_fetch,
     save_performance,
 )
-from models.store.visits import load_waiting, unmapped_statuses, visited_statuses
+from models.store.visits import load_waiting, unmapped_statuses, visited_statuses, was_visited
 
 __all__ = [
     "Standing",
@@ -150,5 +150,6 @@ __all__ = [
     "unmapped_statuses",
     "unmarked_issues",
     "visited_statuses",
+    "was_visited",
     "withdraw_run",
 ]

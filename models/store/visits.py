@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Select, Text, cast, func, null, select, union
+from sqlalchemy import Select, Text, cast, func, null, or_, select, union
 from sqlalchemy.orm import Session
 
 from models.metrics import waiting
@@ -61,6 +61,15 @@ def load_waiting(session: Session, profile: str, context: Context, as_of: Micros
     return Waiting(
         is_mapped=False, active_statuses=waiting.active_statuses(load_batch(session, profile, ids), context, as_of)
     )
+
+
+def was_visited(session: Session, profile: str, word: str) -> bool:
+    """Return whether a side of a status change has exactly this id or name; of one that has, it is soon found."""
+    sides = (TransitionRow.from_id, TransitionRow.from_name, TransitionRow.to_id, TransitionRow.to_name)
+    query = select(TransitionRow.issue_id).where(
+        TransitionRow.profile == profile, TransitionRow.field == "status", or_(*(side == word for side in sides))
+    )
+    return session.execute(query.limit(1)).first() is not None
 
 
 def unmapped_statuses(session: Session, profile: str) -> dict[Visited, int]:
