@@ -66,7 +66,7 @@ def test_what_waits_is_asked_of_histories_only_where_the_list_says_nothing(retir
             for names in (("In Progress",), ("Shipped",), ())
         )
     assert by_list == by_history == Waiting()
-    assert nothing == Waiting(is_mapped=False, active_statuses=("Shipped", "In Progress"))
+    assert nothing == Waiting(is_mapped=False, active_statuses=("In Progress", "Shipped"))
 
 
 def test_the_history_of_an_issue_that_is_gone_is_not_asked_what_waits(sessions: Sessions) -> None:
