@@ -20,6 +20,7 @@ from models import store
 from models.metrics import issues
 from models.metrics.calculate import calculate
 from models.metrics.deployments import deployments_of_versions, version_findings
+from models.metrics.resolutions import RESOLUTION_DISAGREES, disagreeing
 from models.metrics.rules import rules_hash
 from models.metrics.snapshot import Snapshot
 from models.metrics.windows import windows
@@ -181,6 +182,7 @@ def _versions(current: Runtime, run: Run, view: View, cursor: dict[str, Any]) ->
         store.replace_version_deployments(session, run.profile, found)
         if run.as_of is None:  # a finding is about now, not about the past that somebody asked for
             _save_version_findings(session, run.profile, view, versions, present)
+            _save_resolution_findings(session, run.profile, view)
         moved = {"step": steps.after("facts"), "cursor": cursor, "restarts": 0, "state": "queued", "as_of": view.as_of}
         if not store.beat_run(session, run.run_id, run.attempt, current.now(), **moved):
             raise MovedOnError
@@ -192,6 +194,14 @@ def _save_version_findings(
     is_source = view.context.source == "versions"
     found = version_findings(versions, present, micros(view.as_of), view.rules.timezone) if is_source else {}
     store.save_profile_findings(session, profile, "versions", {reason: len(which) for reason, which in found.items()})
+
+
+def _save_resolution_findings(session: Session, profile: str, view: View) -> None:
+    """Replace the finding of all issues: whether most of them have a resolution date is asked of the whole profile."""
+    dataset = store.load_dataset(session, profile, None)
+    odd = disagreeing(dataset.items, dataset.others, micros(view.as_of))
+    store.clear_findings(session, profile, "resolutions")
+    store.save_findings(session, profile, "resolutions", {issue_id: {RESOLUTION_DISAGREES: 1} for issue_id in odd})
 
 
 # --- metrics --------------------------------------------------------------------------------------------------------
