@@ -74,11 +74,11 @@ def _view(current: Stored, session: Session, profile: str, metric: str, *, week:
     until = window.effective_end if metric == "flow_load" else snapshot.as_of
     question = Question(profile, metric, looked.context, until, snapshot)
     stored = _stored(session, profile, found.measurement, rules_hash(looked.rules), looked.as_of)
-    again = f"flowbeat calculate {profile}{f' --as-of {as_of}' if as_of else ''}"
-    warning = _mapped_otherwise(current, session, profile, looked, again)
+    update = rules.how_to_update(current, session, profile, f" --as-of {as_of}" if as_of else "")
+    warning = _mapped_otherwise(current, session, profile, looked, update)
     if warning is None:
         stale = store.count_stale(session, profile, looked.context.facts_rules_hash)
-        warning = _warning(found.measurement, stored, stale, again)
+        warning = _warning(found.measurement, stored, stale, update)
     notes = (*_versions(session, profile, metric, looked), *_notes(session, profile, window, zone))
     return View(question, zone, looked.as_of, found, stored, warning, notes)
 
@@ -126,20 +126,20 @@ def _notes(session: Session, profile: str, window: Window, zone: ZoneInfo) -> It
     yield from gone_notes(session, profile, instant(window.start), instant(window.effective_end))
 
 
-def _mapped_otherwise(current: Stored, session: Session, profile: str, looked: views.View, again: str) -> str | None:
+def _mapped_otherwise(current: Stored, session: Session, profile: str, looked: views.View, update: str) -> str | None:
     """Where flowbeat.toml names other issues or fields than this number was computed of: what to run."""
     cache = store.find_cache(session, profile)
-    moved = rules.moved(current, profile, cache, again)
-    return moved or rules.drift(current, profile, cache, [rules_hash(looked.rules)], again)
+    moved = rules.moved(current, profile, cache, update)
+    return moved or rules.drift(current, profile, cache, [rules_hash(looked.rules)], update)
 
 
-def _warning(measured: Measurement, stored: MetricResult | None, stale: int, again: str) -> str | None:
-    """Why this is perhaps not what results shows, and what to run; None where the two agree."""
+def _warning(measured: Measurement, stored: MetricResult | None, stale: int, update: str) -> str | None:
+    """Why this is perhaps not what results shows, and what to do; None where the two agree."""
     if stale:
-        return f"the facts of {stale:,} issues are older than the data or the rules; bring them up to date: {again}"
+        return f"the facts of {stale:,} issues are older than the data or the rules; to update them, {update}"
     if stored is None:
-        return f"no result is stored for this instant under the present rules; store one: {again}"
+        return f"no result is stored for this instant under the present rules; to store one, {update}"
     if (stored.value, stored.state, stored.n_used) != (measured.value, measured.state, measured.n_used):
         said = number(stored.value) if stored.value is not None else stored.state
-        return f"the stored result says {said}, for the data was different then; bring it up to date: {again}"
+        return f"the stored result says {said}, because the data was different then; to update it, {update}"
     return None

@@ -95,13 +95,14 @@ def _memory(info: Mapping[str, Any]) -> Iterator[Line]:
 def workers(current: Runtime) -> Iterator[Line]:
     """Whether workers and the scheduler answer; none is no fault, for refresh brings its own worker along."""
     current.redis.ping()  # without a broker the ping below would try again for ever
-    from console import workers as nodes  # noqa: PLC0415 - Celery's own Redis connection is only wanted behind the ping
+    from console import nodes  # noqa: PLC0415 - Celery's own Redis connection is only wanted behind the ping
 
-    serving, beats = nodes.answering()
+    found = nodes.answering(current)
+    beats = found.schedulers
     scheduled = [name for name, profile in current.settings.profiles.items() if profile.schedule]
-    if serving:
-        yield Line("workers", "ok", f"{len(serving)} answer: {', '.join(serving)}")
-    else:
+    if found.workers:
+        yield Line("workers", "ok", f"{len(found.workers)} answer: {', '.join(found.workers)}")
+    elif not found.foreign:
         advice = "start one: flowbeat worker (until then refresh and calculate run their own)"
         yield Line("workers", "warning", "none answers", advice)
     if len(beats) > 1:
@@ -112,9 +113,11 @@ def workers(current: Runtime) -> Iterator[Line]:
     elif scheduled:
         wanted = f"{', '.join(scheduled)} has a schedule, and no scheduler answers"
         yield Line("scheduler", "warning", wanted, "start one: flowbeat beat")
-    for name in nodes.outdated(current, [*serving, *beats]):
-        message = f"{name} works with another configuration than {current.settings.path}"
-        yield Line("scheduler" if name in beats else "workers", "warning", message, "restart it")
+    for name in found.foreign:
+        yield Line("workers", "bad", nodes.other_database(name), nodes.SEPARATE)
+    for name in found.outdated:
+        message = nodes.other_configuration(current, name)
+        yield Line("scheduler" if name in beats else "workers", "warning", message, nodes.RESTART)
 
 
 def log_files(current: Runtime) -> Iterator[Line]:

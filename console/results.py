@@ -185,7 +185,8 @@ def _is_weekly(sheet: Sheet) -> bool:
 class About:
     """What a reader of a profile's values should know besides: since when the copy knows anything, and its findings.
 
-    ``as_of`` is what the person asked for, as a part of the commands that are recommended.
+    ``as_of`` is what the person asked for, as a part of the commands that are recommended; ``update`` is the one that
+    brings results to the rules of flowbeat.toml.
     """
 
     current: Stored
@@ -199,6 +200,7 @@ class About:
     refreshed: Run | None
     versions: Sequence[str]
     gone: Sequence[str]
+    update: str
 
     @property
     def first_day(self) -> str:
@@ -224,6 +226,7 @@ def _about(current: Stored, session: Session, profile: str, as_of: str | None, r
         refreshed=store.last_ended(session, profile, "refresh"),
         versions=_version_notes(current, session, profile, as_of),
         gone=gone_notes(session, profile, min(row.window_start for row in rows), max(ends)),
+        update=rules.how_to_update(current, session, profile, f" --as-of {as_of}" if as_of else ""),
     )
 
 
@@ -251,9 +254,8 @@ def _strangers(current: Stored, session: Session, profile: str) -> list[str]:
 def _notes(about: About, rows: Sequence[MetricResult], told: Sequence[MetricResult]) -> tuple[str, ...]:
     """The sentences below the table; ``told`` are the rows whose messages are worth saying."""
     hashes = [row.rules_hash for row in rows]
-    again = f"flowbeat calculate {about.profile}{about.as_of}"
-    drift = rules.drift(about.current, about.profile, about.cache, hashes, again)
-    moved = rules.moved(about.current, about.profile, about.cache, again)
+    drift = rules.drift(about.current, about.profile, about.cache, hashes, about.update)
+    moved = rules.moved(about.current, about.profile, about.cache, about.update)
     return (
         *(f"Note: {sentence}" for sentence in (moved, drift) if sentence),
         *about.strangers,

@@ -13,7 +13,8 @@ from models.database import newest_revision
 from models.metrics.rules import rules_hash
 from models.metrics.statuses import StatusStages
 from models.names import fold_name
-from models.records import CACHE_VERSION, CacheMetadata, Field, Rules
+from models.records import CACHE_VERSION, CacheMetadata, Field, Rules, Run
+from tasks import view
 from tasks.source import source
 from worker.errors import FatalError
 from worker.jira import fields
@@ -47,23 +48,52 @@ def hash_of_now(current: Stored, profile: str, cache: CacheMetadata | None) -> s
     return None if found is None else rules_hash(found)
 
 
-def drift(current: Stored, profile: str, cache: CacheMetadata | None, hashes: Iterable[str], again: str) -> str | None:
+def is_of_now(current: Stored, session: Session, run: Run) -> bool:
+    """Return whether a run calculates, or calculated, by the rules of flowbeat.toml, as far as it has any yet."""
+    cache = store.find_cache(session, run.profile)
+    return run.rules_hash is None or run.rules_hash == hash_of_now(current, run.profile, cache)
+
+
+def was_requested_now(current: Stored, run: Run) -> bool:
+    """Return whether a run was requested with the rules of flowbeat.toml, as far as it states any."""
+    return run.requested_rules_hash in (None, view.configured_rules_hash(current, run.profile))
+
+
+def how_to_update(current: Stored, session: Session, profile: str, as_of: str = "") -> str:
+    """Return what brings results to the rules of flowbeat.toml, as in ``run: flowbeat calculate payments``.
+
+    Where a worker has answered the last calculation by older rules, the next one would change nothing: restart it.
+    """
+    command = f"run: flowbeat calculate {profile}{as_of}"
+    last = store.last_ended(session, profile)
+    if last is None or last.requested_rules_hash is None or not was_requested_now(current, last):
+        return command
+    return command if is_of_now(current, session, last) else f"{restart(last)}, then {command}"
+
+
+def restart(run: Run) -> str:
+    """Return the advice to restart the worker by whose rules a run calculated."""
+    return f"restart {run.worker or 'the worker'}, which works with another configuration"
+
+
+def drift(current: Stored, profile: str, cache: CacheMetadata | None, hashes: Iterable[str], update: str) -> str | None:
     """A sentence where some of the results (their rules' hashes) are not of today's rules; None where all are.
 
-    ``again`` is the command that brings them up to date.
+    ``update`` says how to update them, as ``how_to_update`` does.
     """
     if cache is None or profile not in current.settings.profiles:
         return None
     now, found = hash_of_now(current, profile, cache), list(hashes)
     if now is None:
-        return never_fetched(cache, again)
+        return never_fetched(cache, update)
     other = sum(name != now for name in found)
     if not other:
         return None
-    return f"{_which(other, len(found))} found by other rules than flowbeat.toml has now; by those of now: {again}"
+    which = _which(other, len(found))
+    return f"{which} calculated with other rules than flowbeat.toml has now. To update, {update}"
 
 
-def moved(current: Stored, profile: str, cache: CacheMetadata | None, again: str) -> str | None:
+def moved(current: Stored, profile: str, cache: CacheMetadata | None, update: str) -> str | None:
     """A sentence where flowbeat.toml asks for other issues than those of the copy; None where it asks for the same."""
     found = current.settings.profiles.get(profile)
     if cache is None or found is None or "source" not in cache.cursor:
@@ -72,7 +102,7 @@ def moved(current: Stored, profile: str, cache: CacheMetadata | None, again: str
     if cache.cursor["source"] == source(connection, found):
         return None
     what = "JQL or login" if cache.cursor["base_url"] == connection.base_url else "Jira"
-    return f"flowbeat.toml names another {what} than the one these issues were fetched by; by that of now: {again}"
+    return f"flowbeat.toml names another {what} than these issues were fetched with. To update, {update}"
 
 
 def reads_all(current: Stored, profile: str, cache: CacheMetadata | None) -> str | None:
@@ -165,9 +195,9 @@ def _which(other: int, values: int) -> str:
     return "This value was" if values == 1 else "These values were"
 
 
-def never_fetched(cache: CacheMetadata, again: str) -> str:
+def never_fetched(cache: CacheMetadata, update: str) -> str:
     """What it costs to map a field that is not in the copy."""
     return (
-        f"flowbeat.toml maps a field that was never fetched, and these values know nothing of it."
-        f" {again} reads all {cache.issue_count:,} issues from Jira again, once."
+        "flowbeat.toml maps a field that was never fetched, so that these values do not include it."
+        f" To read all {cache.issue_count:,} issues from Jira again, once, {update}"
     )

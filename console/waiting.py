@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from console import faults, progress
+from console import faults, nodes, progress
 from models import store
 from models.records import Run
 from tasks import maintain
@@ -19,15 +19,23 @@ from worker.runtime import Runtime
 
 POLL_SECONDS: Final = 0.15
 SWEEP_SECONDS: Final = 10.0
+QUEUED_SECONDS: Final = 60.0
 STAYS: Final = "It is tried again by itself; Ctrl-C leaves, and the run stays queued for the next refresh or worker"
 
 
 def until_ended(
-    current: Runtime, run_ids: Sequence[str], console: Console, keep: Callable[[], None] = lambda: None
+    current: Runtime,
+    run_ids: Sequence[str],
+    console: Console,
+    keep: Callable[[], None] = lambda: None,
+    queued_seconds: float = QUEUED_SECONDS,
 ) -> list[Run]:
-    """The runs as they ended, in the order asked for. ``keep`` is called now and then, to keep a worker running."""
+    """The runs as they ended, in the order asked for. ``keep`` is called now and then, to keep a worker running.
+
+    A run that stays queued for ``queued_seconds`` while workers answer is explained.
+    """
     shown = _Bars(console) if console.is_terminal else _Lines(console)
-    swept = time.monotonic()
+    swept, queue = time.monotonic(), _QueueWatch(current, console, queued_seconds)
     with shown:
         while True:
             runs = _look(current, run_ids)
@@ -36,6 +44,7 @@ def until_ended(
             if not any(run.live for run in runs):
                 return runs
             keep()
+            queue.look(runs)
             if time.monotonic() - swept > SWEEP_SECONDS:  # beat may not run while somebody waits
                 _sweep(current, console)
                 swept = time.monotonic()
@@ -57,6 +66,37 @@ def _look(current: Runtime, run_ids: Sequence[str]) -> list[Run]:
         if run is None:
             raise FatalError(f"run {run_id[:8]} was withdrawn by the command that asked for it; ask again")
     return [run for run in found.values() if run is not None]
+
+
+class _QueueWatch:
+    """Says why a run stays queued at one step, and again whenever the reason is another one."""
+
+    def __init__(self, current: Runtime, console: Console, seconds: float) -> None:
+        """Look at a queued run every so many seconds."""
+        self._current = current
+        self._console = console
+        self._seconds = seconds
+        self._since: dict[tuple[str, str], float] = {}
+        self._reasons: dict[tuple[str, str], str] = {}
+
+    def look(self, runs: Sequence[Run]) -> None:
+        """Take note of the runs as they are now; called many times a minute."""
+        queued = {(run.run_id, run.step): run for run in runs if run.state == "queued"}
+        self._since = {key: self._since.get(key, time.monotonic()) for key in queued}
+        for key, run in queued.items():
+            if time.monotonic() - self._since[key] >= self._seconds:
+                self._since[key] = time.monotonic()
+                self._explain(key, run)
+
+    def _explain(self, key: tuple[str, str], run: Run) -> None:
+        try:
+            reason = nodes.why_queued(self._current, run)
+        except (BrokerError, RedisError):  # the sweep says so
+            return
+        if reason and self._reasons.get(key) != reason:
+            self._reasons[key] = reason
+            sentence = f"{run.profile}: still queued: {reason}."
+            self._console.print(sentence, highlight=False, markup=False)
 
 
 class _Bars:

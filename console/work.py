@@ -18,8 +18,7 @@ from models.database import migrate
 from models.metrics.windows import parse_as_of
 from models.records import FetchOperation, Run, instant
 from worker import runtime, settings
-from worker.errors import ConfigError, FatalError
-from worker.redact import redact
+from worker.errors import ConfigError, FatalError, MissingTokenError
 from worker.runtime import Runtime
 from worker.settings import Settings
 
@@ -102,12 +101,12 @@ def carried_out(current: Runtime, wish: Wish, console: Console) -> Iterator[list
 
     That worker needs two seconds to end: it does so after the block, which tells the person what came of it.
     """
-    from console import waiting, workers  # noqa: PLC0415 - Celery is slow to import, and not every command needs it
+    # Celery is slow to import, and not every command needs it.
+    from console import nodes, waiting, workers  # noqa: PLC0415 - as said above
 
     with withdrawal.withdrawn_on_error(current, wish.asked), workers.serving(current) as own:
-        if own.outdated:
-            names = ", ".join(own.outdated)
-            console.print(f"{names} works with another configuration than {current.settings.path}; restart it")
+        for sentence in nodes.must_restart(current, own.others):
+            console.print(sentence, highlight=False)
         try:
             ids = [_enqueue(current, wish, profile, console, own.serve).run_id for profile in wish.profiles]
             runs = waiting.until_ended(current, ids, console, own.serve)
@@ -129,6 +128,9 @@ def _carry_out(current: Runtime, wish: Wish, *, no_wait: bool) -> None:
         with carried_out(current, wish, console) as runs:
             for run in runs:
                 click.echo(outcome(current, run, wish.as_of_text))
+            short = [sentence for run in runs for sentence in shortcomings(current, run)]
+            for sentence in short:
+                click.echo(sentence, err=True)
     except KeyboardInterrupt:
         if _is_queued(current, wish):
             console.print("Left; the next refresh or worker goes on with the run: flowbeat status shows it")
@@ -137,7 +139,9 @@ def _carry_out(current: Runtime, wish: Wish, *, no_wait: bool) -> None:
         current.close()
     failed = [run for run in runs if run.state == "failed"]
     if failed:
-        raise click.exceptions.Exit(2 if all(_lacks_token(current, run) for run in failed) else 1)
+        raise click.exceptions.Exit(2 if all(run.error_kind == MissingTokenError.kind for run in failed) else 1)
+    if short:
+        raise click.exceptions.Exit(1)
 
 
 def _announce(current: Runtime, wish: Wish, console: Console) -> None:
@@ -158,35 +162,24 @@ def _is_queued(current: Runtime, wish: Wish) -> bool:
         return any(run.profile in wish.profiles for run in store.live_runs(session))
 
 
-def _lacks_token(current: Runtime, run: Run) -> bool:
-    """Whether a run failed because its token is not where the configuration says; only the run knows if it was needed.
-
-    For a calculation with valid data needs none, and a worker elsewhere may have what is missing here.
-    """
-    found = current.settings
-    try:
-        found.connections[found.profiles[run.profile].connection].token(os.environ)
-    except ConfigError as error:
-        return run.error == str(redact(str(error)))
-    return False
-
-
 def _enqueue_only(current: Runtime, wish: Wish) -> None:
-    from console import workers  # noqa: PLC0415 - see carried_out
+    from console import nodes  # noqa: PLC0415 - see carried_out
 
     with withdrawal.withdrawn_on_error(current, wish.asked):
         runs = [_request(current, wish, profile) for profile in wish.profiles]
-        for profile, (run, new) in zip(wish.profiles, runs, strict=True):
-            if not new and not _stands_for(run, wish, profile):
+        for run, new in runs:
+            if not new and not _stands_for(current, run, wish):
                 raise FatalError(_busy(run))
     for run, _ in runs:
         click.echo(run.run_id)
     try:
-        is_served = workers.are_there()
+        answering = nodes.answering(current)
     except faults.EXPECTED as error:  # the runs are in the queue all the same
         click.echo(f"Whether a worker is running is unknown: {faults.sentence(error)}", err=True)
         return
-    if not is_served:
+    for sentence in nodes.must_restart(current, answering):
+        click.echo(sentence, err=True)
+    if not answering.workers:
         click.echo("No worker is running to take it; start one with: flowbeat worker", err=True)
 
 
@@ -196,27 +189,32 @@ def _enqueue(current: Runtime, wish: Wish, profile: str, console: Console, keep:
 
     while True:
         run, new = _request(current, wish, profile)
-        if new or _stands_for(run, wish, profile):
+        if new or _stands_for(current, run, wish):
             return run
         console.print(f"{_busy(run)}; waiting for it first", highlight=False)
         waiting.until_ended(current, [run.run_id], console, keep)
 
 
 def _request(current: Runtime, wish: Wish, profile: str) -> tuple[Run, bool]:
-    from tasks import steps  # noqa: PLC0415 - see carried_out
+    from tasks import steps, view  # noqa: PLC0415 - see carried_out
     from worker.app import app  # noqa: PLC0415 - see carried_out
 
     moment = wish.as_of.get(profile)
     current.redis.ping()  # a Redis that is away is reported at once
-    run, new = steps.request(current.sessions, profile, wish.kind, current.now(), as_of=moment, **wish.options)
+    configured, now = view.configured_rules_hash(current, profile), current.now()
+    run, new = steps.request(current.sessions, profile, wish.kind, now, as_of=moment, rules=configured, **wish.options)
     if new:
         wish.asked.append(run.run_id)
         steps.enqueue(app, run.run_id, run.attempt, run.step)
     return run, new
 
 
-def _stands_for(run: Run, wish: Wish, profile: str) -> bool:
-    """Whether a live run does what is wished: a refresh also calculates."""
+def _stands_for(current: Runtime, run: Run, wish: Wish) -> bool:
+    """Whether a live run does what is wished, by the same rules: a refresh also calculates."""
+    profile = run.profile
+    with current.reads() as session:
+        if not rules.was_requested_now(current, run) or not rules.is_of_now(current, session, run):
+            return False
     if wish.kind == "calculate" and run.kind == "refresh":
         return profile not in wish.as_of
     same = run.kind == wish.kind and run.options == wish.options
@@ -248,6 +246,22 @@ def outcome(current: Runtime, run: Run, as_of: str | None = None) -> str:
     exactly = f" --as-of {as_of}" if as_of else ""
     words = f"{_verified_words(run)}{_fetch_words(fetched, stored)}, {_whole_seconds(run):.1f} s in all."
     return f"{run.profile}: {words}\n  The nine metrics: flowbeat results {run.profile}{exactly}"
+
+
+def shortcomings(current: Runtime, run: Run) -> list[str]:
+    """Return what a completed run did not do: metrics that raised an error, and rules that are not those of now."""
+    if run.state != "completed":
+        return []
+    sentences = []
+    raised = ", ".join(run.cursor.get("failed", ()))
+    if raised:
+        sentences.append(f"{run.profile}: these metrics raised an error: {raised}; see flowbeat logs --level ERROR")
+    with current.reads() as session:
+        is_of_now = rules.is_of_now(current, session, run)
+    if not is_of_now:
+        advice = f"{rules.restart(run)}, then run: flowbeat calculate {run.profile}"
+        sentences.append(f"{run.profile}: calculated with other rules than flowbeat.toml has now; {advice}")
+    return sentences
 
 
 def _verified_words(run: Run) -> str:

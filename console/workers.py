@@ -6,19 +6,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from kombu.exceptions import OperationalError
 from redis.exceptions import NoPermissionError, RedisError
 
-from worker import settings
-from worker.app import CONFIGURED, app
+from console import nodes
 from worker.errors import FatalError
 from worker.runtime import Runtime
 
-PING_SECONDS: Final = 1.0
 LOOK_SECONDS: Final = 10.0
 CONCURRENCY: Final = 2
 MAX_DEATHS: Final = 2  # one soon after the other: then a third worker would end in the same way
@@ -28,25 +26,6 @@ COLD_SECONDS: Final = 5.0
 _BOTH: Final = WARM_SECONDS + COLD_SECONDS
 _CRITICAL: Final = " CRITICAL "  # as the short lines on a console name the level
 LEAVING: Final = f"Leaving: its worker may need up to {_BOTH:.0f} s to end; Ctrl-C again leaves at once"
-
-
-def answering() -> tuple[list[str], list[str]]:
-    """The names of the workers and of the schedulers that answer on the broker, for beat answers pings too."""
-    names = sorted(name for answer in app.control.ping(timeout=PING_SECONDS) or () for name in answer)
-    beats = [name for name in names if name.startswith("celerybeat@")]
-    return [name for name in names if name not in beats], beats
-
-
-def outdated(current: Runtime, names: Iterable[str]) -> list[str]:
-    """Those of the nodes that began with another configuration than this process reads now."""
-    own = settings.fingerprint(current.settings).encode()
-    told = {name: current.redis.hget(CONFIGURED, name) for name in dict.fromkeys(names)}
-    return [name for name, began in told.items() if began not in (None, own)]
-
-
-def are_there() -> bool:
-    """Whether any worker answers."""
-    return bool(answering()[0])
 
 
 class OwnWorker:
@@ -63,8 +42,8 @@ class OwnWorker:
         # Nobody can be at work behind a server that was started for us: no need to ask, which takes a second.
         self._is_first = current.server is not None and current.server.is_new
         self._look_again = 0.0
-        self.outdated: list[str] = []
-        """The other workers that serve the queue with another configuration than ours, when last looked for."""
+        self.others = nodes.Answering()
+        """The nodes that answered when last asked."""
 
     @property
     def pid(self) -> int | None:
@@ -82,23 +61,22 @@ class OwnWorker:
             self._look_again = time.monotonic() + LOOK_SECONDS
             # A Redis that is away says nothing about workers; the next look comes soon.
             with contextlib.suppress(OperationalError, RedisError, OSError):
-                others = self._others()
-                self.outdated = outdated(self._current, others)
-                if not others:
+                self.others = self._answering()
+                if not self.others.workers:
                     self._keep_running()
             return
         self._keep_running()
 
-    def _others(self) -> list[str]:
-        """Return the workers that answer, none where the login may not ask: a worker of our own will then say why."""
+    def _answering(self) -> nodes.Answering:
+        """Return the nodes that answer, none where the login may not ask: a worker of our own will then say why."""
         if self._is_first:
             self._is_first = False
-            return []
+            return nodes.Answering()
         try:
-            return answering()[0]
+            return nodes.answering(self._current)
         except (OperationalError, NoPermissionError) as error:
             if isinstance(error, NoPermissionError) or isinstance(error.__cause__, NoPermissionError):
-                return []
+                return nodes.Answering()
             raise
 
     def _keep_running(self) -> None:

@@ -514,7 +514,9 @@ class Run:
     """A refresh or calculation from request to end. ``attempt`` fences: a message of an older attempt ends at once.
 
     ``cursor`` is where the current step goes on; ``progress`` is done and total of it; ``wait_until`` is set while Jira
-    asked for patience; ``options`` are the words of the request (full, verify, as_of).
+    asked for patience; ``options`` are the words of the request (full, verify, as_of). ``rules_hash`` identifies the
+    rules its facts were made with, by ``worker``; ``requested_rules_hash`` those configured where it was requested,
+    their field names as written.
     """
 
     run_id: str
@@ -533,6 +535,10 @@ class Run:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     error: str | None = None
+    error_kind: str | None = None
+    rules_hash: str | None = None
+    requested_rules_hash: str | None = None
+    worker: str | None = None
 
     @property
     def live(self) -> bool:

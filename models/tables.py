@@ -133,8 +133,19 @@ PRESENT = text("gone_at IS NULL")
 LIVE = text("state IN ('queued', 'running', 'waiting')")
 
 
+class InstallationRow(Base):
+    """The one row that identifies this database; a worker publishes it, so that no other database's worker is used."""
+
+    __tablename__ = "installation"
+    installation_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+
+
 class RunRow(Base):
-    """A refresh or calculation, from request to end; the partial unique index allows one live run per profile."""
+    """A refresh or calculation, from request to end; the partial unique index allows one live run per profile.
+
+    ``rules_hash``: the rules its facts were made with; ``requested_rules_hash``: those configured where it was
+    requested, field names as written. ``worker``: the node that worked at it last.
+    """
 
     __tablename__ = "runs"
     run_id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -154,6 +165,10 @@ class RunRow(Base):
     requested_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+    rules_hash: Mapped[str | None]
+    requested_rules_hash: Mapped[str | None]
+    worker: Mapped[str | None]
+    error_kind: Mapped[str | None]
     __table_args__ = (
         Index("uq_runs_live_profile", "profile", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),
         Index("ix_runs_requested_at", "requested_at"),
@@ -330,13 +345,15 @@ class WorkItemColumnsRow(Base):
     """Work items once more, as columns that are read at once (a NumPy archive): written with the rows, never edited.
 
     A profile's chunks count from oldest to newest, and the newest word on an issue counts. ``issues``: of how many
-    the chunk speaks. ``rules_hash``: the rules by which the facts were made.
+    the chunk speaks. ``rules_hash``: the rules by which the facts were made. ``format``: how the archive is to be
+    read; one of another format is rebuilt, never read.
     """
 
     __tablename__ = "work_item_columns"
     profile: Mapped[str] = mapped_column(primary_key=True)
     chunk: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     rules_hash: Mapped[str]
+    format: Mapped[str] = mapped_column(server_default="")
     issues: Mapped[int]
     archive: Mapped[bytes] = mapped_column(LargeBinary)
 

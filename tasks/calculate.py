@@ -37,9 +37,10 @@ from models.records import (
     instant,
     micros,
 )
-from tasks import departed, steps
+from tasks import departed, run_rules, steps
 from tasks.view import View, load_snapshot, look
 from worker.app import app
+from worker.errors import CalculationError
 from worker.measure import Timing, cached_with_invalidation, log_performance
 from worker.runtime import Runtime
 from worker.task import MovedOnError, RunTask
@@ -69,27 +70,44 @@ def record_error(current: Runtime, run: Run, error: Exception) -> None:
         Measurement(run.step, window, None, None, "calculation_error", message, 0, {}, {})
         for window in windows(micros(view.as_of), view.rules)
     ]
-    _advance(current, run, _results(current, run, view, found))
+    failed = {**run.cursor, "failed": [*run.cursor.get("failed", ()), run.step]}
+    _advance(current, run, _results(current, run, view, found), cursor=failed)
 
 
-def metric_step(current: Runtime, run: Run) -> None:
-    """Calculate the metric the run is at, over all windows, and store its rows."""
-    measured = measure(current, run, run.step)
+def metric(current: Runtime, run: Run) -> None:
+    """Calculate one metric; where other rules made the facts, let the run make them again and end this chain."""
+    attempt = metric_step(current, run)
+    if attempt is not None:
+        steps.enqueue(app, run.run_id, attempt, "facts")
+        raise MovedOnError
+
+
+def metric_step(current: Runtime, run: Run) -> int | None:
+    """Calculate the metric the run is at, over all windows, and store its rows.
+
+    Returns None, or the new attempt of a run that was put back to its facts because other rules made them.
+    """
+    try:
+        measured = measure(current, run, run.step)
+    except run_rules.OtherRulesError:
+        return run_rules.return_to_facts(current, run)
     _advance(current, run, measured.rows, measured.performance)
+    return None
 
 
-def _metric_task(metric: str) -> Any:
-    return app.task(
-        base=RunTask, name=f"tasks.calculate.{metric}", steps=(metric,), recover=staticmethod(record_error)
-    )(metric_step)
+def _metric_task(name: str) -> Any:
+    own = f"tasks.calculate.{name}"
+    return app.task(base=RunTask, name=own, steps=(name,), recover=staticmethod(record_error))(metric)
 
 
-METRIC_TASKS: Final = {metric: _metric_task(metric) for metric in METRIC_TYPES}
+METRIC_TASKS: Final = {name: _metric_task(name) for name in METRIC_TYPES}
 
 
 @app.task(base=RunTask, name="tasks.calculate.finish", steps=("finish",))
 def finish(current: Runtime, run: Run) -> None:
-    """The run has done all it was asked for."""
+    """End the run: it has done all it was asked for, unless each of its metrics raised an error."""
+    if {*run.cursor.get("failed", ())} == {*METRIC_TYPES}:
+        raise CalculationError("every metric raised an error; flowbeat logs --level ERROR shows where")
     with current.sessions.begin() as session:
         if not store.end_run(session, run.run_id, run.attempt, current.now()):
             raise MovedOnError
@@ -109,9 +127,7 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
     with current.reads() as session:
         view = view_of(current, session, run)
     until = time.monotonic() + seconds
-    cursor = {**run.cursor, "misses": int(run.cursor.get("misses", 0))}
-    cursor.pop("trouble", None)
-    _stand_by(current, run, view.context.facts_rules_hash)
+    cursor = run_rules.bind(current, run, view)
     while True:
         with current.reads() as session:
             stale = store.stale_issues(session, run.profile, FACTS_AT_ONCE)
@@ -125,13 +141,6 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
         return "facts"
     _versions(current, run, view, cursor)
     return steps.after("facts")
-
-
-def _stand_by(current: Runtime, run: Run, rules: str) -> None:
-    with current.sessions.begin() as session:
-        if not store.beat_run(session, run.run_id, run.attempt, current.now()):
-            raise MovedOnError
-        store.stand_by_rules(session, run.profile, rules)
 
 
 @contextmanager
@@ -232,7 +241,7 @@ def measure(current: Runtime, run: Run, metric: str) -> Measured:
 
 @_uncollected()
 def _measure(current: Runtime, run: Run, metric: str) -> Measured:
-    loaded = load(current, run.run_id)
+    loaded = load(current, run.run_id, run.attempt)
     misses = int(run.cursor.get("misses", 0))
     rows = _results(current, run, loaded.view, calculate(metric, loaded.snapshot))
     return Measured(rows, loaded.issues, max(0, loaded.issues - misses), misses)
@@ -248,13 +257,17 @@ class Loaded:
 
 
 @cached_with_invalidation(size=1)
-def load(current: Runtime, run_id: str) -> Loaded:
-    """The input of a run's nine tasks, read once in each process; a run's data stands from its first metric on."""
+def load(current: Runtime, run_id: str, attempt: int) -> Loaded:
+    """Return the input of a run's metrics, read once in each process: it stands while the attempt does.
+
+    Raises OtherRulesError where the stored facts are of other rules than those of this process.
+    """
     with current.reads() as session:
         run = store.load_run(session, run_id)
-        if run is None:
+        if run is None or run.attempt != attempt:
             raise MovedOnError
         view = view_of(current, session, run)
+        run_rules.require_same(session, run, view)
         snapshot = load_snapshot(session, run.profile, view)
         issues = store.count_issues(session, run.profile)
     return Loaded(view, snapshot, issues)
@@ -308,7 +321,11 @@ def _result(run: Run, as_of: datetime, found: Measurement, named: str, now: date
 
 
 def _advance(
-    current: Runtime, run: Run, rows: list[MetricResult], performance: CalculationPerformance | None = None
+    current: Runtime,
+    run: Run,
+    rows: list[MetricResult],
+    performance: CalculationPerformance | None = None,
+    **changes: Any,
 ) -> None:
     """Store a metric's rows, its performance and the next step in one transaction."""
     done = METRIC_TYPES.index(run.step) + 1
@@ -318,7 +335,7 @@ def _advance(
         if performance is not None:
             _save_performance(session, performance)
         moved = {"step": steps.after(run.step), "restarts": 0, "state": "queued", "progress": progress}
-        if not store.beat_run(session, run.run_id, run.attempt, current.now(), **moved):
+        if not store.beat_run(session, run.run_id, run.attempt, current.now(), **moved, **changes):
             raise MovedOnError
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from models import store
 from models.records import Run
-from tasks import steps
+from tasks import steps, view
 from worker import logs, runtime
 from worker.app import app
 from worker.measure import log_fetch
@@ -15,6 +15,7 @@ from worker.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
+KILLED: Final = "killed"  # the kind of error of a run whose step never ended
 MAX_RESTARTS: Final = 5  # of one step without an end: then something kills it every time
 
 
@@ -22,7 +23,8 @@ MAX_RESTARTS: Final = 5  # of one step without an end: then something kills it e
 def nightly(profile: str) -> str:
     """Request the scheduled refresh of a profile; a live run stands for it. Returns the run's id."""
     current = runtime.current()
-    run, new = steps.request(current.sessions, profile, "refresh", current.now())
+    rules = view.configured_rules_hash(current, profile)
+    run, new = steps.request(current.sessions, profile, "refresh", current.now(), rules=rules)
     if new:
         steps.enqueue(app, run.run_id, run.attempt, run.step)
     log.info("scheduled refresh", extra={"run_id": run.run_id, "profile": profile, "new": new})
@@ -89,7 +91,7 @@ def _pick_up(current: Runtime, run: Run) -> bool:
         if restarts is not None and restarts > MAX_RESTARTS:
             why = f"step {run.step} was begun {restarts} times and never ended; see flowbeat logs --level ERROR"
             failed = store.fail_fetch_of(session, run.run_id, now, why)
-            store.end_run(session, run.run_id, run.attempt + 1, now, error=why)
+            store.end_run(session, run.run_id, run.attempt + 1, now, error=why, error_kind=KILLED)
     if failed is not None:
         log_fetch(failed)
     if restarts is None or restarts > MAX_RESTARTS:

@@ -21,9 +21,19 @@ TASKS: Final = {
 
 
 def request(
-    sessions: Sessions, profile: str, kind: Any, now: datetime, *, as_of: datetime | None = None, **options: Any
+    sessions: Sessions,
+    profile: str,
+    kind: Any,
+    now: datetime,
+    *,
+    as_of: datetime | None = None,
+    rules: str | None = None,
+    **options: Any,
 ) -> tuple[Run, bool]:
-    """Ask for a run: returns (the run, whether it is new); a live run of the profile stands in the way of another."""
+    """Ask for a run: returns (the run, whether it is new); a live run of the profile stands in the way of another.
+
+    ``rules`` is the hash of the rules configured where the run is requested, their field names as written.
+    """
     run = Run(
         run_id=str(uuid.uuid4()),
         profile=profile,
@@ -35,6 +45,7 @@ def request(
         heartbeat_at=now,
         as_of=as_of,
         options=options,
+        requested_rules_hash=rules,
     )
     with sessions.begin() as session:
         return store.request_run(session, run)

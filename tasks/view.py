@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from models import store
-from models.metrics.rules import Context
+from models.metrics.rules import Context, rules_hash
 from models.metrics.snapshot import Snapshot
 from models.records import CacheMetadata, Rules, iso, micros
 from worker.errors import FatalError
@@ -41,6 +41,15 @@ def load_snapshot(session: Session, profile: str, view: View) -> Snapshot:
     as_of = micros(view.as_of)
     dataset = store.load_dataset(session, profile, source)
     return Snapshot(dataset, view.rules, as_of, store.load_waiting(session, profile, view.context, as_of))
+
+
+def configured_rules_hash(current: Stored, profile: str) -> str | None:
+    """Return the hash of a profile's rules as flowbeat.toml writes them; None where it has no such profile.
+
+    Field names are not resolved here, so that it can be compared before anything was fetched.
+    """
+    configured = current.settings.profiles.get(profile)
+    return None if configured is None else rules_hash(configured.rules)
 
 
 def _stored_rules(current: Stored, profile: str, cache: CacheMetadata) -> Rules:

@@ -24,7 +24,7 @@ from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira
 from sandbox.server import Options, build
 from sandbox.team import EMAIL, TOKEN
-from tasks import calculate, fetch, steps
+from tasks import calculate, fetch, steps, view
 from worker import settings
 from worker.jira.client import Client, open_session
 from worker.limiter import Limiter
@@ -111,7 +111,8 @@ def refresh(current: Runtime) -> Run:
 def request(current: Runtime, kind: str, as_of: datetime | None = None) -> Run:
     """A run of ``payments`` in the queue."""
     migrate(current.engine)
-    run, _ = steps.request(current.sessions, "payments", kind, current.now(), as_of=as_of)
+    configured = view.configured_rules_hash(current, "payments")
+    run, _ = steps.request(current.sessions, "payments", kind, current.now(), as_of=as_of, rules=configured)
     return run
 
 

@@ -18,13 +18,12 @@ from celery.exceptions import CPendingDeprecationWarning, WorkerShutdown
 from celery.worker import state
 from redis.exceptions import RedisError
 
+from models import store
 from models.database import migrate
-from worker import guard, logs, runtime, settings
+from worker import guard, logs, nodes, runtime, settings
 from worker.errors import ConfigError
 from worker.recovery_log import RecoveryFilter
 from worker.runtime import Runtime
-
-CONFIGURED: Final = "flowbeat:configured"  # a hash: node name → fingerprint of the configuration it began with
 
 # Of who stays: a Redis that restarts is there again within 20 seconds. A person at a command is told at once.
 PATIENCE: Final = 20.0
@@ -102,6 +101,11 @@ def _configure_logs(found: settings.Settings) -> None:
 
 
 @signals.celeryd_init.connect
+def _name_node(sender: Any = None, **_: Any) -> None:
+    runtime.current().node = str(sender)
+
+
+@signals.celeryd_init.connect
 @signals.beat_init.connect
 def _begin(**_: Any) -> None:
     guard.mend_kombu()
@@ -126,27 +130,28 @@ def _keep_to_the_point(**_: Any) -> None:
 
 @signals.worker_ready.connect
 def _worker_ready(sender: Any = None, **_: Any) -> None:
-    _tell_configuration(sender.hostname)
+    _publish_node(sender.hostname)
 
 
 @signals.beat_init.connect
 def _beat_ready(sender: Any = None, **_: Any) -> None:
     from celery.beat import beat_nodename  # type: ignore[attr-defined]  # noqa: PLC0415 - 5.7; only beat needs it
 
-    _tell_configuration(beat_nodename(sender.hostname))
+    _publish_node(beat_nodename(sender.hostname))
 
 
-def _tell_configuration(node: str) -> None:
-    """Who stays keeps the configuration it began with; the console compares that with the file of today."""
+def _publish_node(name: str) -> None:
+    """Publish the configuration and the database this process keeps; commands compare them with their own."""
     current = runtime.current()
+    node = nodes.Node(settings.fingerprint(current.settings), current.installation)
     with contextlib.suppress(RedisError):  # beat may begin before its Redis; then nothing is compared
-        current.redis.hset(CONFIGURED, node, settings.fingerprint(current.settings))
+        nodes.publish(current.redis, name, node)
 
 
 @signals.worker_shutdown.connect
-def _take_back_configuration(sender: Any = None, **_: Any) -> None:
+def _withdraw_node(sender: Any = None, **_: Any) -> None:
     with contextlib.suppress(RedisError):
-        runtime.current().redis.hdel(CONFIGURED, sender.hostname)
+        nodes.withdraw(runtime.current().redis, sender.hostname)
 
 
 @signals.worker_shutdown.connect
@@ -164,14 +169,18 @@ def _migrate(**_: Any) -> None:
     """A worker brings the schema up to date before its first task, and leaves no engine for its children to share."""
     current = runtime.current()
     migrate(current.engine)
+    with current.reads() as session:
+        current.installation = store.installation_id(session)
     current.engine.dispose()
 
 
 @signals.worker_process_init.connect
 def _after_fork(**_: Any) -> None:
-    runtime.forget()
+    # A child works with the configuration its worker began with, also one that is started a day later.
+    worker = runtime.current()
+    runtime.adopt(Runtime(worker.settings, node=worker.node, installation=worker.installation))
     gc.freeze()  # what was imported before the fork is no garbage: a fifth of the CPU went into looking at it again
-    _configure_logs(settings.load(None, os.environ))
+    _configure_logs(worker.settings)
 
 
 @signals.before_task_publish.connect

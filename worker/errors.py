@@ -4,19 +4,49 @@ FlowbeatError
 ├── ConfigError      the configuration or the command is wrong: nothing was started; exit code 2
 ├── FatalError       trying again changes nothing until a person acts (login, JQL, permission); exit code 1
 └── RetryableError   the same call may go through later; ``retry_after``: the seconds the other side named, if any
+
+A run that fails stores the ``kind`` of its error beside the sentence, so that no code compares sentences.
 """
+
+from typing import ClassVar, Final
+
+UNEXPECTED: Final = "unexpected"  # the kind of every error that is not a FlowbeatError
 
 
 class FlowbeatError(Exception):
     """The root: every error Flowbeat raises on purpose. The message is one sentence a person can act on."""
 
+    kind: ClassVar[str] = "failed"
+
 
 class ConfigError(FlowbeatError):
     """A key, a value or an argument is wrong; the message names it, the place, and what would be right."""
 
+    kind: ClassVar[str] = "configuration"
+
+
+class MissingTokenError(ConfigError):
+    """The token of a connection is not where the configuration says."""
+
+    kind: ClassVar[str] = "missing_token"
+
 
 class FatalError(FlowbeatError):
     """Jira, the database or the stored data refuse for good; the message says what a person has to do."""
+
+    kind: ClassVar[str] = "refused"
+
+
+class MixedConfigurationsError(FatalError):
+    """Workers with different configurations took turns at one run."""
+
+    kind: ClassVar[str] = "mixed_configurations"
+
+
+class CalculationError(FatalError):
+    """Every metric of a run raised an error."""
+
+    kind: ClassVar[str] = "calculation_error"
 
 
 class RetryableError(FlowbeatError):
@@ -26,6 +56,7 @@ class RetryableError(FlowbeatError):
     ``patience`` is after how many seconds in vain the run gives up, None for the usual.
     """
 
+    kind: ClassVar[str] = "gave_up"
     patience: float | None = None
 
     def __init__(self, message: str, retry_after: float | None = None, tries: int = 1) -> None:

@@ -29,6 +29,10 @@ class Runtime(Stored):
     """
 
     open_session: Callable[[int], Session] = field(default=open_session)
+    node: str | None = None
+    """The Celery node name of this process's worker; None in a process that is not a worker."""
+    installation: str | None = None
+    """The id of the database that this process's worker began with."""
 
     @cached_property
     def server(self) -> embedded.Handle | None:
@@ -96,7 +100,7 @@ def adopt(runtime: Runtime) -> None:
 
 
 def forget() -> None:
-    """After a fork: the parent's handles are not ours to use or to close."""
+    """Forget this process's runtime without closing it: another one has its handles, or closes them."""
     _current.clear()
 
 

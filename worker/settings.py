@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from models.names import fold_name
 from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DeploymentRules, IncidentRules, Rules, digest
-from worker.errors import ConfigError
+from worker.errors import ConfigError, MissingTokenError
 from worker.keys import KIND_WORDS, Key, Kind, Schema, did_you_mean, repeated, schema, unknown
 
 CONFIG_NAME = "flowbeat.toml"
@@ -88,7 +88,7 @@ class Connection:
         try:
             return file.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
+            raise MissingTokenError(
                 f"connections.{self.name}.token_file: {file} cannot be read ({_reason(error)}); "
                 "make it a readable file that holds only the Jira token"
             ) from error
@@ -99,7 +99,7 @@ class Connection:
         if len(words) == 1:
             return words[0]
         found = "holds more than one word" if words else "is not set or empty"
-        raise ConfigError(f"connections.{self.name}: {source} {found}; put the Jira token there and nothing else")
+        raise MissingTokenError(f"connections.{self.name}: {source} {found}; put the Jira token there and nothing else")
 
 
 @dataclass(frozen=True, slots=True)

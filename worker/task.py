@@ -8,6 +8,7 @@ any other error ends the run with one sentence, unless the task knows how to rec
 import contextvars
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -20,8 +21,8 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from models import store
 from models.records import Run, iso
-from worker import logs, runtime
-from worker.errors import FlowbeatError, RetryableError
+from worker import logs, nodes, runtime
+from worker.errors import UNEXPECTED, FlowbeatError, RetryableError
 from worker.jira.client import backoff
 from worker.measure import log_fetch
 from worker.redact import redact
@@ -39,6 +40,9 @@ PASSING: Final = (SoftTimeLimitExceeded, OperationalError)
 # many seconds of work in vain; the waits between, of which Jira may name an hour, are no work.
 MAX_TRIES: Final = 8
 LONGEST_TROUBLE: Final = 600.0
+# A message whose run is not in this database may be meant for another worker: it is put back up to this many times.
+MAX_RETURNS: Final = 10
+RETURN_SECONDS: Final = 0.3
 _TWO_DATABASES: Final = (
     "it was withdrawn by the command that asked for it, or another installation has this redis_url and another "
     "database_url; give each its own Redis"
@@ -83,22 +87,34 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
         except PASSING as error:
             self._wait(current, run, RetryableError(f"the step was interrupted ({type(error).__name__})"))
         except FlowbeatError as error:  # its sentence says all there is to know: a person's slip is no traceback
-            self._fail(current, run, sentence(error))
+            self._fail(current, run, sentence(error), error.kind)
         except Exception as error:
             log.exception("task failed")
             if self.recover is not None:
                 type(self).recover(current, run, error)  # type: ignore[misc]  # checked above
                 return
-            self._fail(current, run, sentence(error))
+            self._fail(current, run, sentence(error), UNEXPECTED)
 
     def _take(self, current: Runtime, run_id: str, attempt: int) -> Run:
         with current.sessions.begin() as session:
             run = store.take_run(session, run_id, attempt, self.steps, current.now())
-            if run is None and store.load_run(session, run_id) is None:
-                log.warning("run is not in this database", extra={"run_id": run_id, "why": _TWO_DATABASES})
+            is_unknown = run is None and store.load_run(session, run_id) is None
+        if is_unknown:
+            self._return_message(current, run_id)
         if run is None:
             raise MovedOnError
         return run
+
+    def _return_message(self, current: Runtime, run_id: str) -> None:
+        """Put back a message of a run that is not in this database, by raising Celery's Retry; in the end give up.
+
+        The pause leaves the message to another worker: while it lasts, this one takes none in its place.
+        """
+        nodes.report_unknown_run(current.redis, run_id, current.node or "a worker")
+        if self.request.retries < MAX_RETURNS:
+            time.sleep(RETURN_SECONDS)
+            raise self.retry(countdown=0, max_retries=MAX_RETURNS)
+        log.warning("run is not in this database", extra={"run_id": run_id, "why": _TWO_DATABASES})
 
     def _wait(self, current: Runtime, run: Run, error: RetryableError) -> None:
         """Give the worker back: the run says why it waits and until when, and a message brings it back then.
@@ -116,23 +132,22 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
         is_hopeless = tried > 1 and _would_outlast(error, now - datetime.fromisoformat(since), wait + at_work)
         if is_hopeless or tried >= MAX_TRIES or spent >= LONGEST_TROUBLE:
             why = ", because nothing has ever answered there" if is_hopeless else ""
-            self._fail(
-                current, run, f"{sentence(error)}; given up after {tried} tries{why}: flowbeat check looks closer"
-            )
+            sentences = f"{sentence(error)}; given up after {tried} tries{why}: flowbeat check looks closer"
+            self._fail(current, run, sentences, error.kind)
             return
         until = now + timedelta(seconds=wait)
         trouble = {"tries": tried, "seconds": spent, "since": since}
-        changes = {"state": "waiting", "wait_until": until, "error": sentence(error)}
+        changes = {"state": "waiting", "wait_until": until, "error": sentence(error), "error_kind": error.kind}
         beat(current, run, cursor={**latest.cursor, "trouble": trouble}, **changes)
         log.warning("run waits", extra={"until": until, "why": sentence(error)})
         self.app.send_task(RESUME, (run.run_id, run.attempt), countdown=min(wait, LONGEST_COUNTDOWN))
 
-    def _fail(self, current: Runtime, run: Run, why: str) -> None:
+    def _fail(self, current: Runtime, run: Run, why: str, kind: str) -> None:
         self._stop_chain()
         with current.sessions.begin() as session:
             now = current.now()
             failed = store.fail_fetch_of(session, run.run_id, now, why)
-            store.end_run(session, run.run_id, run.attempt, now, error=why)
+            store.end_run(session, run.run_id, run.attempt, now, error=why, error_kind=kind)
         if failed is not None:
             log_fetch(failed)
         log.error("run failed", extra={"why": why})

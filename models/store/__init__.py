@@ -12,7 +12,7 @@ from models.store.census import (
     standing_issues,
     unmarked_issues,
 )
-from models.store.columns import count_stale, stand_by_rules, tidy_items
+from models.store.columns import OutdatedFactsError, are_facts_of, count_stale, stand_by_rules, tidy_items
 from models.store.dataset import load_dataset
 from models.store.departures import count_departures, count_kept, save_departures, stale_gone
 from models.store.deployments import (
@@ -23,6 +23,7 @@ from models.store.deployments import (
 )
 from models.store.facts import replace_version_deployments, save_facts, stale_issues
 from models.store.forecasts import save_forecast
+from models.store.installation import installation_id
 from models.store.issues import (
     clear_summaries,
     count_issues,
@@ -76,7 +77,9 @@ from models.store.traces import (
 from models.store.visits import load_waiting, unmapped_statuses, visited_statuses, was_visited
 
 __all__ = [
+    "OutdatedFactsError",
     "Standing",
+    "are_facts_of",
     "beat_run",
     "clear_findings",
     "clear_summaries",
@@ -99,6 +102,7 @@ __all__ = [
     "find_run",
     "findings_of",
     "first_created",
+    "installation_id",
     "issue_hashes",
     "keys_with_findings",
     "known_projects",

@@ -1,22 +1,48 @@
-"""Work items as columns in the database: chunks written with the facts, merged now and then, read whole."""
+"""Work items as columns in the database: chunks written with the facts, merged now and then, read whole.
+
+Each chunk carries the rules and the format it was written by. Chunks of another format are rebuilt by the next
+calculation, and read by nothing before that.
+"""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Final
 
 import numpy as np
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from models.metrics.columns import Chunk, columns_of, merged, unpacked
+from models.metrics.columns import Chunk, Items, columns_of, merged, unpacked
+from models.records import CATEGORIES, STAGES, digest
 from models.store.shared import change, insert_rows
 from models.tables import IssueRow, WorkItemColumnsRow
 
 # Chunks that speak of fewer issues are merged with later ones; larger ones stand until they are mostly outdated.
 LARGEST: Final = 32_768
+# Raise it where a column changes its meaning under its old name, or where facts are worked out differently from the
+# same issue and rules. Names of columns, and what codes stand for, need no number.
+FACTS_VERSION: Final = 2
+FORMAT: Final = digest([FACTS_VERSION, [each.name for each in fields(Items)], list(STAGES), list(CATEGORIES)])
+
+
+class OutdatedFactsError(Exception):
+    """The stored facts of a profile were written by another version of this program; a calculation rebuilds them."""
+
+    def __init__(self, profile: str) -> None:
+        """Say what rebuilds them."""
+        super().__init__(
+            f"the stored facts of {profile!r} were written by another version of Flowbeat; to rebuild them, run:"
+            f" flowbeat calculate {profile}"
+        )
 
 
 def load_columns(session: Session, profile: str) -> Chunk:
-    """Return the work items of a profile, and its issues that deploy or are incidents."""
+    """Return the work items of a profile, and its issues that deploy or are incidents.
+
+    Raises OutdatedFactsError where they are of another format.
+    """
+    if any(form != FORMAT for _, form in _made_by(session, profile)):
+        raise OutdatedFactsError(profile)
     return _merged(session, profile, _chunks(session, profile))
 
 
@@ -28,23 +54,29 @@ def append_columns(session: Session, profile: str, chunk: Chunk, rules: str) -> 
 
 def forget_items(session: Session, profile: str, ids: Sequence[str]) -> None:
     """These issues are no work items any more."""
-    for rules in _rules(session, profile):
-        append_columns(session, profile, Chunk(np.array(ids, np.int64), columns_of(())), rules)
+    for rules, form in _made_by(session, profile):
+        if form == FORMAT:  # the others are rebuilt without these issues
+            append_columns(session, profile, Chunk(np.array(ids, np.int64), columns_of(())), rules)
 
 
 def stand_by_rules(session: Session, profile: str, rules: str) -> None:
-    """Make every fact stale that other rules made; and all of them where there are no columns of them."""
-    if _rules(session, profile) == {rules}:
+    """Make every fact stale that other rules or formats made; and all of them where there are no columns of them."""
+    if _made_by(session, profile) == {(rules, FORMAT)}:
         return
     change(session, delete(WorkItemColumnsRow).where(WorkItemColumnsRow.profile == profile))
     made = (IssueRow.profile == profile, IssueRow.facts_hash.is_not(None))
     change(session, update(IssueRow).where(*made).values(facts_hash=None))
 
 
+def are_facts_of(session: Session, profile: str, rules: str) -> bool:
+    """Return whether all stored facts are of these rules and of this program's format; also where there are none."""
+    return _made_by(session, profile) <= {(rules, FORMAT)}
+
+
 def count_stale(session: Session, profile: str, rules: str) -> int:
     """How many present issues have no facts by these rules."""
     query = select(func.count()).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None))
-    if _rules(session, profile) == {rules}:
+    if _made_by(session, profile) == {(rules, FORMAT)}:
         query = query.where(IssueRow.facts_hash.is_(None))
     return session.scalar(query) or 0
 
@@ -54,7 +86,7 @@ def tidy_items(session: Session, profile: str, issues: int) -> None:
     chunks = _chunks(session, profile)
     if sum(size for _, size in chunks) <= 2 * issues + LARGEST:
         return
-    (rules,) = _rules(session, profile)
+    ((rules, _),) = _made_by(session, profile)
     whole = _merged(session, profile, chunks)
     change(session, delete(WorkItemColumnsRow).where(WorkItemColumnsRow.profile == profile))
     for number, piece in enumerate(whole.pieces(LARGEST)):  # also of no issue: the chunk says by which rules
@@ -78,10 +110,11 @@ def _append(session: Session, profile: str, chunk: Chunk, rules: str) -> None:
     _insert(session, profile, number, whole, rules)
 
 
-def _rules(session: Session, profile: str) -> set[str]:
-    """The rules that made a profile's columns: one name, or none where there are none."""
-    query = select(WorkItemColumnsRow.rules_hash).where(WorkItemColumnsRow.profile == profile)
-    return set(session.scalars(query.distinct()))
+def _made_by(session: Session, profile: str) -> set[tuple[str, str]]:
+    """The rules and formats that made a profile's columns: one pair, or none where there are none."""
+    table = WorkItemColumnsRow
+    rows = session.execute(select(table.rules_hash, table.format).where(table.profile == profile).distinct())
+    return {(rules, form) for rules, form in rows}
 
 
 def _chunks(session: Session, profile: str) -> list[tuple[int, int]]:
@@ -104,5 +137,6 @@ def _merged(session: Session, profile: str, chunks: Sequence[tuple[int, int]]) -
 
 
 def _insert(session: Session, profile: str, number: int, chunk: Chunk, rules: str) -> None:
-    row = {"profile": profile, "chunk": number, "rules_hash": rules, "issues": len(chunk.issue_ids)}
-    insert_rows(session, WorkItemColumnsRow, [{**row, "archive": chunk.packed()}])
+    row = {"profile": profile, "chunk": number, "rules_hash": rules, "format": FORMAT}
+    content = {"issues": len(chunk.issue_ids), "archive": chunk.packed()}
+    insert_rows(session, WorkItemColumnsRow, [{**row, **content}])

@@ -43,9 +43,11 @@ def list_runs(session: Session, limit: int) -> list[Run]:
     return [record(Run, row) for row in rows]
 
 
-def last_ended(session: Session, profile: str, kind: str) -> Run | None:
-    """The run of that kind that ended last, well or not."""
-    ended = (RunRow.profile == profile, RunRow.kind == kind, RunRow.ended_at.is_not(None))
+def last_ended(session: Session, profile: str, kind: str | None = None) -> Run | None:
+    """The run of that kind, or of any, that ended last, well or not."""
+    ended = [RunRow.profile == profile, RunRow.ended_at.is_not(None)]
+    if kind is not None:
+        ended.append(RunRow.kind == kind)
     row = session.execute(_all().where(*ended).order_by(RunRow.ended_at.desc()).limit(1)).first()
     return None if row is None else record(Run, row)
 
@@ -59,19 +61,29 @@ def take_run(session: Session, run_id: str, attempt: int, steps: Sequence[str], 
     """The run, marked running by this attempt; None where it has moved on (ended, another attempt, another step)."""
     mine = _fenced(run_id, attempt).where(RunRow.step.in_(steps))
     started = func.coalesce(RunRow.started_at, now)
-    fresh = {"state": "running", "wait_until": None, "error": None, "heartbeat_at": now, "started_at": started}
+    fresh = {"state": "running", "wait_until": None, "heartbeat_at": now, "started_at": started}
+    fresh |= {"error": None, "error_kind": None}
     return load_run(session, run_id) if change(session, mine.values(**fresh)) else None
 
 
-def beat_run(session: Session, run_id: str, attempt: int, now: datetime, **changes: Any) -> bool:
+def beat_run(session: Session, run_id: str, attempt: int, now: datetime, /, **changes: Any) -> bool:
     """Record a sign of life and whatever changed; False where the run has moved on, and then nothing is written."""
     return bool(change(session, _fenced(run_id, attempt).values(heartbeat_at=now, **changes)))
 
 
-def end_run(session: Session, run_id: str, attempt: int, now: datetime, error: str | None = None) -> bool:
-    """Complete the run, or fail it with one sentence."""
+def end_run(
+    session: Session,
+    run_id: str,
+    attempt: int,
+    now: datetime,
+    *,
+    error: str | None = None,
+    error_kind: str | None = None,
+) -> bool:
+    """Complete the run, or fail it with one sentence and the kind of error that code may compare."""
     state = "completed" if error is None else "failed"
-    return beat_run(session, run_id, attempt, now, state=state, ended_at=now, error=error, wait_until=None)
+    changes = {"state": state, "ended_at": now, "error": error, "error_kind": error_kind, "wait_until": None}
+    return beat_run(session, run_id, attempt, now, **changes)
 
 
 def withdraw_run(session: Session, run_id: str) -> bool:

@@ -179,7 +179,7 @@ def test_what_cannot_be_explained_says_why(folder: Path, words: list[str], code:
 def test_an_instant_without_a_stored_result_says_so(folder: Path) -> None:
     """It is computed all the same, offline."""
     said = world.say(folder, "explain", "payments", "flow_time", "--as-of", "2026-10-10", "--format", "json").json
-    assert "store one: flowbeat calculate payments --as-of 2026-10-10" in said["result"][0]["warning"]
+    assert "to store one, run: flowbeat calculate payments --as-of 2026-10-10" in said["result"][0]["warning"]
     assert said["result"][0]["as_of"] == "2026-10-10T22:00:00.000000Z"
 
 

@@ -259,11 +259,14 @@ def test_a_metric_without_its_mapping_has_no_coverage(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"FLOWBEAT_PROFILES__PAYMENTS__EXCLUDED_RESOLUTIONS": "Done"}, "found by other rules than flowbeat.toml has"),
+        (
+            {"FLOWBEAT_PROFILES__PAYMENTS__EXCLUDED_RESOLUTIONS": "Done"},
+            "calculated with other rules than flowbeat.toml has",
+        ),
         ({"FLOWBEAT_PROFILES__PAYMENTS__FIELDS__POINTS": "customfield_10016"}, ""),  # the same field by its id
         (
             {"FLOWBEAT_PROFILES__PAYMENTS__FIELDS__DETECTED_AT": "Story point estimate"},
-            "found by other rules than flowbeat.toml has now",
+            "calculated with other rules than flowbeat.toml has now",
         ),
         (
             {"FLOWBEAT_PROFILES__PAYMENTS__FIELDS__DETECTED_AT": "Detected"},
@@ -282,7 +285,7 @@ def test_values_of_other_rules_say_so_and_what_to_run(
     if says:
         assert "flowbeat calculate payments" in said
     if "never" in says:
-        assert "reads all 91 issues from Jira again, once" in said
+        assert "To read all 91 issues from Jira again, once" in said
 
 
 @pytest.mark.parametrize(
@@ -301,9 +304,9 @@ def test_values_of_other_issues_than_are_asked_for_now_say_so(
 ) -> None:
     """Nothing else tells that the copy is of another query."""
     said = " ".join(world.say(folder, *words, **change).out.split())
-    sentence = f"Note: flowbeat.toml names {says} than the one these issues were fetched by; by that of now: flowbeat"
+    sentence = f"Note: flowbeat.toml names {says} than these issues were fetched with. To update, run: flowbeat"
     assert (f"{sentence} calculate payments" in said) is bool(says)
-    assert ("these issues were fetched by" in said) is bool(says)
+    assert ("these issues were fetched with" in said) is bool(says)
 
 
 def test_what_is_recommended_repeats_the_as_of(folder: Path) -> None:

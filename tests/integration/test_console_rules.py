@@ -1,11 +1,13 @@
 """What is said of a configuration that changed since the copy was made, held against what the next fetch then does."""
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import console_world as world
 import pytest
 
-from console import rules
+from console import rules, work
 from models import store
 from worker import settings
 
@@ -53,3 +55,46 @@ def test_commands_that_make_work_say_it_before_they_begin(tmp_path: Path, words:
     said = " ".join(world.say_apart(tmp_path, *words, "--no-wait", **change).err.split())
     assert "payments: flowbeat.toml maps a field never fetched by that name; unless it was renamed, all " in said
     assert "are read from Jira again, once." in said
+
+
+def test_a_live_run_of_other_rules_does_not_stand_for_a_calculation(tmp_path: Path) -> None:
+    """Whether it was requested before flowbeat.toml changed, or has made its facts before that."""
+    file = world.configure(tmp_path)
+    change = {"FLOWBEAT_PROFILES__PAYMENTS__TIME_PERIOD_DAYS": "7"}
+    wish = work.Wish("calculate", ("payments",), {}, {})
+    with world.world(tmp_path, issues=30) as current:
+        world.refresh(current)
+        run = world.request(current, "refresh")
+        other = world.InProcess(settings.load(file, change), current.now, jira=current.jira)
+        told = [work._stands_for(now, run, wish) for now in (current, other)]
+        unknown = replace(run, requested_rules_hash=None)
+        for made_by in (current, other):
+            with made_by.reads() as session:
+                known = store.find_cache(session, "payments")
+            made = replace(unknown, rules_hash=rules.hash_of_now(made_by, "payments", known))
+            told += [work._stands_for(current, made, wish)]
+        other.close()
+    assert told == [True, False, True, False]
+
+
+def test_what_updates_results_names_the_worker_that_answered_by_older_rules(tmp_path: Path) -> None:
+    """Only where the last run was requested by the rules of now; else a calculation is what it takes."""
+    file = world.configure(tmp_path)
+    with world.world(tmp_path, issues=30) as current:
+        world.refresh(current)
+        change = {"FLOWBEAT_PROFILES__PAYMENTS__TIME_PERIOD_DAYS": "7"}
+        changed = world.InProcess(settings.load(file, change), current.now, jira=current.jira)
+        with current.reads() as session:
+            before = [rules.how_to_update(now, session, "payments") for now in (current, changed)]
+        later = world.NOW + timedelta(hours=1)
+        old = world.InProcess(current.settings, lambda: later, node="old@host", jira=current.jira)
+        world.carry_out(old, world.request(changed, "calculate"))
+        old.close()
+        with current.reads() as session:
+            after = rules.how_to_update(changed, session, "payments", " --as-of 2026-10-01")
+        changed.close()
+    assert before == ["run: flowbeat calculate payments"] * 2
+    assert after == (
+        "restart old@host, which works with another configuration, then"
+        " run: flowbeat calculate payments --as-of 2026-10-01"
+    )

@@ -18,6 +18,7 @@ from models import migrations
 from models.database import alembic_config, migrate, newest_revision, open_engine, open_sessions, revision
 from models.migrations import new
 from models.tables import Base, RunRow
+from models.views import create_views, release_views
 
 VIEWS = ["latest_results", "weekly_results"]
 
@@ -138,6 +139,28 @@ def test_the_migrated_schema_is_the_one_of_the_mapped_classes(engine: Engine) ->
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_the_views_have_all_columns_of_their_table(engine: Engine) -> None:
+    """Readers of a view would otherwise miss what a later migration added."""
+    inspector = inspect(engine)
+    table = [column["name"] for column in inspector.get_columns("metric_results")]
+    assert set(table) == {column.name for column in Base.metadata.tables["metric_results"].columns}
+    for view in VIEWS:
+        assert [column["name"] for column in inspector.get_columns(view)] == table
+
+
+def test_a_column_added_to_the_results_is_added_to_their_views(engine: Engine) -> None:
+    """Also where somebody's own view reads them, which must survive; and a table that SQLite rebuilds loses no view."""
+    with engine.begin() as connection:
+        connection.execute(text("CREATE VIEW of_mine AS SELECT profile FROM latest_results"))
+        release_views(connection)
+        connection.execute(text("ALTER TABLE metric_results ADD COLUMN extra TEXT"))
+        create_views(connection)
+    for view in VIEWS:
+        assert "extra" in [column["name"] for column in inspect(engine).get_columns(view)]
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM of_mine")).scalar() == 0
 
 
 def test_a_second_live_run_of_a_profile_is_refused_by_the_database(engine: Engine) -> None:

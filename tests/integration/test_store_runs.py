@@ -53,7 +53,7 @@ def test_an_ended_run_makes_room_for_the_next(sessions: Sessions, error: str | N
     """Completed or failed, it is no longer live."""
     first = _requested(sessions)
     with sessions.begin() as session:
-        assert store.end_run(session, first.run_id, 1, after(1), error)
+        assert store.end_run(session, first.run_id, 1, after(1), error=error)
         assert store.request_run(session, run())[1] is True
     ended = _loaded(sessions, first)
     assert (ended.state, ended.error, ended.ended_at) == ("failed" if error else "completed", error, after(1))

@@ -356,8 +356,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP VIEW weekly_results")
-    op.execute("DROP VIEW latest_results")
+    op.execute("DROP VIEW IF EXISTS weekly_results")
+    op.execute("DROP VIEW IF EXISTS latest_results")
     op.drop_table("performance_thresholds")
     op.drop_table("work_items")
     op.drop_table("work_item_columns")

@@ -1,4 +1,6 @@
-"""What real Jiras do: columns for what the first schema could not state."""
+"""What real Jiras need: unknown failures, levels of types, the installation's id, rules of a run, archive formats."""
+
+import uuid
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,9 +30,23 @@ def upgrade() -> None:
         sqlite_where=stale_gone,
         postgresql_where=stale_gone,
     )
+    installation = op.create_table(
+        "installation",
+        sa.Column("installation_id", sa.String(length=36), nullable=False),
+        sa.PrimaryKeyConstraint("installation_id", name=op.f("pk_installation")),
+    )
+    op.bulk_insert(installation, [{"installation_id": str(uuid.uuid4())}])
+    for name in ("rules_hash", "requested_rules_hash", "worker", "error_kind"):
+        op.add_column("runs", sa.Column(name, sa.Text(), nullable=True))
+    # Rows that exist have no format: what they hold is rebuilt, never read.
+    op.add_column("work_item_columns", sa.Column("format", sa.Text(), server_default="", nullable=False))
 
 
 def downgrade() -> None:
+    op.drop_column("work_item_columns", "format")
+    for name in ("error_kind", "worker", "requested_rules_hash", "rules_hash"):
+        op.drop_column("runs", name)
+    op.drop_table("installation")
     op.drop_index("ix_issues_stale_gone", "issues")
     for name in ("gone_counts", "gone_delivered", "gone_done_at"):
         op.drop_column("issues", name)

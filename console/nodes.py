@@ -1,0 +1,105 @@
+"""Which workers and schedulers answer, which of them must be restarted, and why a run is not taken."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from console import places
+from models import store
+from models.records import Run
+from worker import nodes, settings
+from worker.app import app
+from worker.runtime import Runtime
+
+PING_SECONDS: Final = 1.0
+RESTART: Final = "restart it"
+SEPARATE: Final = "restart it, or give each installation its own redis_url"
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """The nodes that answer: workers of this database and of others, and schedulers.
+
+    ``outdated`` are workers of this database and schedulers that started with another configuration.
+    """
+
+    workers: tuple[str, ...] = ()
+    schedulers: tuple[str, ...] = ()
+    outdated: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+
+
+def answering(current: Runtime) -> Answering:
+    """Return the nodes that answer on the broker within a second; schedulers answer pings too."""
+    names = sorted(name for answer in app.control.ping(timeout=PING_SECONDS) or () for name in answer)
+    published, installation = nodes.load(current.redis, names), _installation(current)
+    foreign = tuple(name for name in names if _is_foreign(published.get(name), installation))
+    own = [name for name in names if name not in foreign]
+    workers = tuple(name for name in own if not _is_scheduler(name))
+    schedulers = tuple(name for name in own if _is_scheduler(name))
+    outdated = tuple(name for name in (*workers, *schedulers) if _is_outdated(published.get(name), current))
+    return Answering(workers, schedulers, outdated, foreign)
+
+
+def other_configuration(current: Runtime, name: str) -> str:
+    """Return the sentence about a node that started with another configuration."""
+    return f"{name} works with another configuration than {current.settings.path}"
+
+
+def other_database(name: str) -> str:
+    """Return the sentence about a worker of another database."""
+    return f"{name} works with another database than database_url names"
+
+
+def must_restart(current: Runtime, found: Answering) -> list[str]:
+    """Return a sentence for each node that must be restarted."""
+    return [
+        *(f"{other_database(name)}; {SEPARATE}" for name in found.foreign),
+        *(f"{other_configuration(current, name)}; {RESTART}" for name in found.outdated),
+    ]
+
+
+def why_queued(current: Runtime, run: Run) -> str:
+    """Return why a run stays queued although workers answer; empty where none answers."""
+    found = answering(current)
+    stranger = nodes.who_did_not_know(current.redis, run.run_id)
+    if stranger is not None and stranger not in found.foreign:
+        return f"{stranger} received its message and has no such run in its database; {SEPARATE}"
+    if found.foreign and not found.workers:
+        return "; ".join(f"{other_database(name)}; {SEPARATE}" for name in found.foreign)
+    if not found.workers:
+        return ""
+    busy = _busy(found.workers)
+    if len(busy) == len(found.workers):
+        return f"all workers are busy ({', '.join(busy)}); start another one: flowbeat worker"
+    return f"workers answer ({', '.join(found.workers)}), but none took it; see flowbeat logs --level WARNING"
+
+
+def _installation(current: Runtime) -> str | None:
+    """The id of the database that database_url names; None where it is not there yet."""
+    file = places.database_file(current.settings)
+    if file is not None and not file.exists():
+        return None
+    with current.reads() as session:
+        return store.installation_id(session)
+
+
+def _is_scheduler(name: str) -> bool:
+    return name.startswith("celerybeat@")
+
+
+def _is_foreign(node: nodes.Node | None, installation: str | None) -> bool:
+    return node is not None and node.installation not in (None, installation)
+
+
+def _is_outdated(node: nodes.Node | None, current: Runtime) -> bool:
+    return node is not None and node.configuration != settings.fingerprint(current.settings)
+
+
+def _busy(names: Iterable[str]) -> list[str]:
+    """Those workers whose every process has a task."""
+    inspect = app.control.inspect(list(names), timeout=PING_SECONDS)
+    active: dict[str, list[Any]] = inspect.active() or {}
+    stats: Any = inspect.stats() or {}
+    processes = {name: stat.get("pool", {}).get("max-concurrency", 1) for name, stat in stats.items()}
+    return [name for name, tasks in active.items() if name in processes and len(tasks) >= processes[name]]

@@ -1,0 +1,13 @@
+"""The id of this database: by it a worker of another database on the same Redis is told from one of this."""
+
+from sqlalchemy import inspect, select
+from sqlalchemy.orm import Session
+
+from models.tables import InstallationRow
+
+
+def installation_id(session: Session) -> str | None:
+    """Return the id that the first migration gave this database; None where it has no schema of ours yet."""
+    if not inspect(session.connection()).has_table(InstallationRow.__tablename__):
+        return None
+    return session.scalar(select(InstallationRow.installation_id))

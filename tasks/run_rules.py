@@ -1,0 +1,75 @@
+"""Keeps a run to one set of rules: its facts and all of its metrics are calculated by the same configuration.
+
+Workers read their configuration when they start, so that one run may meet several. The facts step binds the run to the
+rules of its worker. A metric step of another configuration, or of another version of this program, sends the run back
+to the facts. Where workers take turns, that ends with a failed run after a few rounds.
+"""
+
+import logging
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from models import store
+from models.metrics.rules import rules_hash
+from models.records import Run
+from tasks.view import View
+from worker.errors import MixedConfigurationsError
+from worker.runtime import Runtime
+from worker.task import MovedOnError, beat
+
+log = logging.getLogger(__name__)
+
+MAX_CHANGES: Final = 3  # of the rules of one run: a restarted worker needs one
+
+
+class OtherRulesError(Exception):
+    """The stored facts of a run were made with other rules than those of this process."""
+
+
+def bind(current: Runtime, run: Run, view: View) -> dict[str, Any]:
+    """Bind a run to the rules of this process, and make all facts of other rules stale; returns the run's cursor.
+
+    Raises MixedConfigurationsError where the rules of the run changed too often.
+    """
+    named, cursor = rules_hash(view.rules), {"misses": 0, **run.cursor}
+    if run.rules_hash not in (None, named):
+        cursor = _with_another_change(current, run)
+    changes = {"rules_hash": named, "worker": current.node, "cursor": cursor}
+    with current.sessions.begin() as session:
+        if not store.beat_run(session, run.run_id, run.attempt, current.now(), **changes):
+            raise MovedOnError
+        store.stand_by_rules(session, run.profile, view.context.facts_rules_hash)
+    return {key: value for key, value in cursor.items() if key != "trouble"}
+
+
+def require_same(session: Session, run: Run, view: View) -> None:
+    """Raise OtherRulesError unless the run and the stored facts are of the rules of this process."""
+    same = run.rules_hash == rules_hash(view.rules)
+    if not same or not store.are_facts_of(session, run.profile, view.context.facts_rules_hash):
+        raise OtherRulesError
+
+
+def return_to_facts(current: Runtime, run: Run) -> int:
+    """Put a run back to its facts; returns its new attempt, by which messages of its earlier metrics end at once.
+
+    Raises MixedConfigurationsError where the rules of the run changed too often.
+    """
+    cursor, attempt = _with_another_change(current, run), run.attempt + 1
+    changes = {"attempt": attempt, "step": "facts", "state": "queued", "restarts": 0, "rules_hash": None}
+    beat(current, run, cursor=cursor, progress={}, **changes)
+    log.warning("facts are of other rules; the run returns to them", extra={"facts_by": run.worker})
+    return attempt
+
+
+def _with_another_change(current: Runtime, run: Run) -> dict[str, Any]:
+    """Return the run's cursor with one change of rules more, and without what the earlier rules left in it."""
+    changes = int(run.cursor.get("rules_changes", 0)) + 1
+    if changes > MAX_CHANGES:
+        nodes = " and ".join(sorted({name for name in (run.worker, current.node) if name}))
+        raise MixedConfigurationsError(
+            f"workers with different configurations took turns at this run{f' ({nodes})' if nodes else ''}; restart"
+            f" those that flowbeat check names, then run: flowbeat calculate {run.profile}"
+        )
+    kept = {key: value for key, value in run.cursor.items() if key != "failed"}
+    return {**kept, "misses": 0, "rules_changes": changes}

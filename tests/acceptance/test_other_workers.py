@@ -1,0 +1,85 @@
+"""Workers that must be restarted: one of an older configuration, one of another database on the same Redis."""
+
+from collections.abc import Callable
+
+from world import World, eventually
+
+QUEUED = """
+import io, os, sys
+from rich.console import Console
+from console import waiting
+from models import store
+from worker import runtime, settings
+from worker.runtime import Runtime
+
+current = Runtime(settings.load(None, os.environ))
+runtime.adopt(current)
+out = io.StringIO()
+
+def keep():
+    if "still queued" in out.getvalue():
+        with current.sessions.begin() as session:
+            run = store.load_run(session, sys.argv[1])
+            store.end_run(session, run.run_id, run.attempt, current.now(), error="given up")
+
+waiting.until_ended(current, [sys.argv[1]], Console(file=out, width=200), keep, queued_seconds=0.5)
+open("said.txt", "w").write(out.getvalue())
+current.close()
+"""
+
+
+def test_a_calculation_by_a_worker_of_an_older_configuration_is_not_a_success(make_world: Callable[..., World]) -> None:
+    """It exits 1 and names the worker; results recommend to restart that, not the same calculation again."""
+    world = make_world()
+    worker = world.start("worker", "-c", "1", "-n", "old@host")
+    eventually(lambda: "1 answer: old@host" in world.run("check").stdout)
+    assert world.run("refresh").returncode == 0
+    first = efficiency(world)
+    config = world.folder / "flowbeat.toml"
+    config.write_text(config.read_text().replace('waiting = ["In Review", "Blocked"]', 'waiting = ["Blocked"]'))
+    assert "To update, run: flowbeat calculate payments" in folded(world, "results")
+    done = world.run("calculate")
+    assert done.returncode == 1
+    assert "restart old@host, which works with another configuration, then run: flowbeat calculate" in done.stderr
+    for words in (("results",), ("explain", "payments", "flow_efficiency")):
+        assert "restart old@host, which works with another configuration, then run: flowbeat" in folded(world, *words)
+    assert efficiency(world) == first
+    worker.terminate()
+    worker.wait(30)
+    assert world.run("calculate").returncode == 0
+    assert efficiency(world) != first
+    assert "Note: " not in folded(world, "results")
+
+
+def test_a_worker_of_another_database_is_named_and_not_waited_for(make_world: Callable[..., World]) -> None:
+    """Check is not healthy, a run that stays queued says why, and refresh works with its own worker all the same."""
+    world = make_world()
+    world.start("worker", "-c", "1", "-n", "stranger@host")
+    eventually(lambda: "1 answer: stranger@host" in world.run("check").stdout)
+    config = world.folder / "flowbeat.toml"
+    config.write_text(f'database_url = "sqlite:///other.db"\n{config.read_text()}')
+    check = world.run("check")
+    assert check.returncode == 1
+    assert "stranger@host works with another database" in " ".join(check.stdout.split())
+    asked = world.run("refresh", "--no-wait")
+    assert "stranger@host works with another database" in asked.stderr
+    assert "No worker is running to take it" in asked.stderr
+    world.python(QUEUED, asked.stdout.strip())
+    said = (world.folder / "said.txt").read_text()
+    assert "payments: still queued: stranger@host works with another database than database_url names" in said
+    assert "give each installation its own redis_url" in said
+    done = world.run("refresh")
+    assert done.returncode == 0, done.stderr
+    assert "stranger@host works with another database" in " ".join(done.stderr.split())
+    assert "payments: waiting for a worker" in done.stderr
+
+
+def efficiency(world: World) -> list[str]:
+    """The line of the table whose value the change of the workflow changes."""
+    (line,) = [line for line in world.run("results").stdout.splitlines() if line.startswith("flow_efficiency")]
+    return line.split()
+
+
+def folded(world: World, *words: str) -> str:
+    """What a command printed, with single spaces between the words."""
+    return " ".join(world.run(*words).stdout.split())

@@ -1,0 +1,215 @@
+"""One run, one set of rules: what happens when the configuration changes between the steps of a run."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from fetch_world import NAME, World, open_world
+from sqlalchemy import text
+
+from models import store
+from models.metrics.rules import rules_hash
+from models.records import METRIC_TYPES, MetricResult, Rules, Run
+from tasks import calculate, fetch, run_rules, view
+from worker import runtime
+from worker.errors import MixedConfigurationsError
+from worker.runtime import Runtime
+
+OLD = {"waiting": ("In Review", "Blocked")}
+NEW = {"waiting": ("In Review",), "active": ("Blocked",)}
+
+
+@pytest.fixture
+def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
+    """A world whose profile has the old workflow."""
+    with open_world(tmp_path, database_url, redis_url) as opened:
+        opened.profile(rules=replace(_rules(opened.current), workflow=OLD))
+        yield opened
+
+
+@pytest.fixture
+def restarted(world: World) -> Iterator[Runtime]:
+    """A worker that began after the workflow was changed, on the same database."""
+    profile = world.current.settings.profiles[NAME]
+    changed = replace(profile, rules=replace(profile.rules, workflow=NEW))
+    settings = replace(world.current.settings, profiles={NAME: changed})
+    opened = Runtime(settings, world.clock, world.current.open_session, node="new@host")
+    yield opened
+    opened.close()
+
+
+def test_a_run_stores_the_rules_its_facts_were_made_with(world: World) -> None:
+    """Beside the worker that made them; before that it has none."""
+    world.current.node = "old@host"
+    run = world.request()
+    fetch.work(world.current, run)
+    assert world.latest(run).rules_hash is None
+    calculate.work(world.current, world.latest(run))
+    latest = world.latest(run)
+    assert (latest.rules_hash, latest.worker) == (_hash(world.current), "old@host")
+
+
+def test_a_metric_step_of_other_rules_goes_back_to_the_facts(world: World, restarted: Runtime) -> None:
+    """Else it would store numbers of the old facts under the name of the new rules."""
+    run = _with_facts(world)
+    with world.current.sessions.begin() as session:
+        assert store.take_run(session, run.run_id, 1, ("deployment_frequency",), world.clock()) is not None
+    assert calculate.metric_step(restarted, world.latest(run)) == 2
+    latest = world.latest(run)
+    assert (latest.step, latest.state, latest.attempt, latest.rules_hash) == ("facts", "queued", 2, None)
+    assert _results(world) == []
+    _finish(restarted, world, run)
+    assert {row.rules_hash for row in _results(world)} == {_hash(restarted)}
+    assert _efficiency(world) == _efficiency_of_a_full_calculation(world, restarted)
+
+
+def test_the_change_of_rules_changes_the_number(world: World, restarted: Runtime) -> None:
+    """So that the test above cannot pass by accident."""
+    _finish(world.current, world, _with_facts(world))
+    old = _efficiency(world)
+    assert old != _efficiency_of_a_full_calculation(world, restarted)
+
+
+def test_metrics_that_were_stored_before_the_change_are_calculated_again(world: World, restarted: Runtime) -> None:
+    """A run shows metrics of one configuration only."""
+    run = _with_facts(world)
+    for _ in range(4):
+        calculate.metric_step(world.current, world.latest(run))
+    assert calculate.metric_step(restarted, world.latest(run)) == 2
+    _finish(restarted, world, run)
+    new = [row for row in _results(world) if row.rules_hash == _hash(restarted)]
+    assert {row.metric_type for row in new} == {*METRIC_TYPES}
+    assert world.latest(run).cursor["misses"] == len(world.issue_keys())
+
+
+def test_only_the_rules_of_results_differ_and_still_the_run_goes_back(world: World) -> None:
+    """The facts of another period are the same; the rows of one calculation must be too."""
+    run = _with_facts(world)
+    calculate.metric_step(world.current, world.latest(run))
+    world.profile(rules=replace(_rules(world.current), time_period_days=7))
+    restarted = Runtime(world.current.settings, world.clock, world.current.open_session)
+    assert calculate.metric_step(restarted, world.latest(run)) == 2
+    calculate.work(restarted, world.latest(run))
+    assert world.latest(run).cursor["misses"] == 0
+    restarted.close()
+
+
+def test_workers_of_two_configurations_do_not_take_turns_for_ever(world: World, restarted: Runtime) -> None:
+    """The run fails after a few rounds, and says which workers they were."""
+    world.current.node = "old@host"
+    run = _with_facts(world)
+    for _ in range(run_rules.MAX_CHANGES):
+        assert calculate.metric_step(restarted, world.latest(run)) is not None
+        calculate.work(world.current, world.latest(run))
+    with pytest.raises(MixedConfigurationsError, match="new@host and old@host"):
+        calculate.metric_step(restarted, world.latest(run))
+
+
+def test_slices_of_facts_by_two_configurations_come_to_an_end_too(world: World, restarted: Runtime) -> None:
+    """Each makes the facts of the other stale, so that none would ever be done."""
+    run = world.request()
+    fetch.work(world.current, run)
+    for slices in range(run_rules.MAX_CHANGES + 1):
+        current = restarted if slices % 2 else world.current
+        assert calculate.work(current, world.latest(run), seconds=0.0) == "facts"
+    with pytest.raises(MixedConfigurationsError):
+        calculate.work(world.current, world.latest(run), seconds=0.0)
+
+
+def test_facts_of_another_version_of_the_program_are_made_again(world: World) -> None:
+    """The metric step after an upgrade reads no archive that the version before wrote."""
+    run = _with_facts(world)
+    with world.current.engine.begin() as connection:
+        connection.execute(text("UPDATE work_item_columns SET format = 'another'"))
+    assert calculate.metric_step(world.current, world.latest(run)) == 2
+    with world.current.reads() as session, pytest.raises(store.OutdatedFactsError, match="flowbeat calculate payments"):
+        store.load_dataset(session, NAME, None)
+    _finish(world.current, world, run)
+    assert {row.state for row in _results(world)} <= {"success", "no_data"}
+
+
+def test_a_run_whose_metrics_all_raised_has_failed(world: World) -> None:
+    """Its rows are calculation_error each; the run must not look like a success."""
+    run = _with_facts(world)
+    for _ in METRIC_TYPES:
+        calculate.record_error(world.current, world.latest(run), ZeroDivisionError())
+    latest = world.latest(run)
+    assert (latest.step, latest.cursor["failed"]) == ("finish", list(METRIC_TYPES))
+    runtime.adopt(world.current)
+    calculate.finish.apply((run.run_id, 1))
+    runtime.forget()
+    ended = world.latest(run)
+    assert (ended.state, ended.error_kind) == ("failed", "calculation_error")
+    assert "flowbeat logs --level ERROR" in str(ended.error)
+
+
+def test_a_run_of_which_one_metric_raised_is_completed_and_says_which(world: World) -> None:
+    """The others are right."""
+    run = _with_facts(world)
+    calculate.record_error(world.current, world.latest(run), ZeroDivisionError())
+    _finish(world.current, world, run)
+    runtime.adopt(world.current)
+    calculate.finish.apply((run.run_id, 1))
+    runtime.forget()
+    ended = world.latest(run)
+    assert (ended.state, ended.cursor["failed"]) == ("completed", [METRIC_TYPES[0]])
+
+
+def _rules(current: Runtime) -> Rules:
+    return current.settings.profiles[NAME].rules
+
+
+def _hash(current: Runtime) -> str:
+    """The rules of a runtime as a calculation names them: with the fields that the copy resolved."""
+    with current.reads() as session:
+        return rules_hash(view.look(current, session, NAME, None).rules)
+
+
+def _with_facts(world: World) -> Run:
+    """A run of the old rules at its first metric."""
+    run = world.request()
+    fetch.work(world.current, run)
+    assert calculate.work(world.current, world.latest(run)) == METRIC_TYPES[0]
+    return world.latest(run)
+
+
+def _finish(current: Runtime, world: World, run: Run) -> None:
+    """All steps up to the end of the run, in a process of one configuration."""
+    if world.latest(run).step == "facts":
+        calculate.work(current, world.latest(run))
+    while world.latest(run).step != "finish":
+        assert calculate.metric_step(current, world.latest(run)) is None
+
+
+def _results(world: World) -> list[MetricResult]:
+    with world.current.reads() as session:
+        return store.load_results(session, profile=NAME)
+
+
+def _efficiency(world: World) -> float | None:
+    (row,) = [row for row in _newest(world) if row.metric_type == "flow_efficiency"]
+    return row.value
+
+
+def _newest(world: World) -> list[MetricResult]:
+    rows = {row.metric_type: row for row in sorted(_results(world), key=lambda row: row.calculated_at)}
+    return list(rows.values())
+
+
+def _efficiency_of_a_full_calculation(world: World, restarted: Runtime) -> float | None:
+    """What a run that begins and ends under the new rules finds in the same data."""
+    for row in _live_runs(world):
+        world.end_early(row)
+    world.clock.advance(timedelta(seconds=1))
+    run = world.request("calculate")
+    fetch.work(restarted, run)
+    _finish(restarted, world, run)
+    return _efficiency(world)
+
+
+def _live_runs(world: World) -> list[Run]:
+    """The runs that have not ended."""
+    with world.current.reads() as session:
+        return store.live_runs(session)
