@@ -101,7 +101,7 @@ def test_a_damaged_file_is_moved_aside_and_written_again(
 def test_a_file_that_cannot_be_written_does_not_end_the_schedule(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The folder is away for a while, as a network file system may be: the entries are sent from memory, and a line says why they are not kept."""
+    """The folder is away for a while: the entries stay in memory, and a line says why they are not kept."""
     scheduler = begin(folder)
     away = folder.rename(folder.with_name("away"))
     scheduler.reserve(scheduler.schedule["sweep"])
