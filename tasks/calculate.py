@@ -91,7 +91,7 @@ METRIC_TASKS: Final = {metric: _metric_task(metric) for metric in METRIC_TYPES}
 def finish(current: Runtime, run: Run) -> None:
     """The run has done all it was asked for."""
     with current.sessions.begin() as session:
-        if not store.end_run(session, run.run_id, run.attempt, current.now()):
+        if not store.end_run(session, run.run_id, run.attempt, current.clock(session)):
             raise MovedOnError
     log.info("run completed", extra={"kind": run.kind})
 
@@ -129,7 +129,7 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
 
 def _stand_by(current: Runtime, run: Run, rules: str) -> None:
     with current.sessions.begin() as session:
-        if not store.beat_run(session, run.run_id, run.attempt, current.now()):
+        if not store.beat_run(session, run.run_id, run.attempt, current.clock(session)):
             raise MovedOnError
         store.stand_by_rules(session, run.profile, rules)
 
@@ -151,8 +151,8 @@ def _facts_of(current: Runtime, run: Run, view: View, stale: dict[str, str], cur
     found = issues.read(batch, view.context)
     with current.sessions.begin() as session:
         store.save_facts(session, run.profile, view.context.facts_rules_hash, stale, found)
-        progress = {"done": cursor["misses"], "total": None}
-        if not store.beat_run(session, run.run_id, run.attempt, current.now(), cursor=cursor, progress=progress):
+        moved = {"cursor": cursor, "progress": {"done": cursor["misses"], "total": None}, "restarts": 0}
+        if not store.beat_run(session, run.run_id, run.attempt, current.clock(session), **moved):
             raise MovedOnError
 
 
@@ -163,7 +163,7 @@ def _departed(current: Runtime, run: Run, view: View, until: float) -> bool:
             gone = store.stale_gone(session, run.profile, FACTS_AT_ONCE)
             if gone:
                 departed.save(session, run.profile, view.context, gone)
-            if not store.beat_run(session, run.run_id, run.attempt, current.now()):
+            if not store.beat_run(session, run.run_id, run.attempt, current.clock(session)):
                 raise MovedOnError
         if len(gone) < FACTS_AT_ONCE:
             return True
@@ -184,7 +184,7 @@ def _versions(current: Runtime, run: Run, view: View, cursor: dict[str, Any]) ->
             _save_version_findings(session, run.profile, view, versions, present)
             _save_resolution_findings(session, run.profile, view)
         moved = {"step": steps.after("facts"), "cursor": cursor, "restarts": 0, "state": "queued", "as_of": view.as_of}
-        if not store.beat_run(session, run.run_id, run.attempt, current.now(), **moved):
+        if not store.beat_run(session, run.run_id, run.attempt, current.clock(session), **moved):
             raise MovedOnError
 
 
@@ -318,7 +318,7 @@ def _advance(
         if performance is not None:
             _save_performance(session, performance)
         moved = {"step": steps.after(run.step), "restarts": 0, "state": "queued", "progress": progress}
-        if not store.beat_run(session, run.run_id, run.attempt, current.now(), **moved):
+        if not store.beat_run(session, run.run_id, run.attempt, current.clock(session), **moved):
             raise MovedOnError
 
 

@@ -47,6 +47,7 @@ from models.store.quality import (
 from models.store.results import load_results, save_results
 from models.store.runs import (
     beat_run,
+    clock,
     end_run,
     find_run,
     last_ended,
@@ -80,6 +81,7 @@ __all__ = [
     "beat_run",
     "clear_findings",
     "clear_summaries",
+    "clock",
     "complete_fetch",
     "count_departures",
     "count_fetch",

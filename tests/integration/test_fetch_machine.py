@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from fetch_world import PROFILE, KilledError, World, open_world
+from fetch_world import PROFILE, KilledError, TimedRuntime, World, open_world
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
@@ -29,7 +29,6 @@ from sandbox.team import generate
 from tasks import fetch
 from worker.errors import RetryableError
 from worker.jira.client import Client
-from worker.runtime import Runtime
 from worker.settings import Connection, Sweep
 from worker.task import MovedOnError
 
@@ -71,7 +70,7 @@ SILENT_STEPS: Final = {"To Do": "In Progress", "In Progress": "In Review", "In R
 pick = st.integers(0, 10_000)
 
 
-class QuickRuntime(Runtime):
+class QuickRuntime(TimedRuntime):
     """A runtime whose client sleeps no wait."""
 
     def client(self, connection: Connection, *more: Any, **past: Any) -> Client:
