@@ -242,9 +242,10 @@ def _strangers(current: Stored, session: Session, profile: str) -> list[str]:
     """Return what configuration and Jira do not have in common, with what to write."""
     found = current.settings.profiles.get(profile)
     unplaced = rules.unplaced(session, profile, found.rules) if found else []
+    where = f"name it under [profiles.{profile}.workflow]"
     return [
         *rules.strangers(current, session, profile, store.find_cache(session, profile)),
-        *(f"Note: {message}; {advice}." for message, advice in unplaced),
+        *(f"Note: {sentence}; {where}." for sentence in unplaced),
     ]
 
 
@@ -263,6 +264,7 @@ def _notes(about: About, rows: Sequence[MetricResult], told: Sequence[MetricResu
         *_unmapped(about, rows),
         *_unknown(about, rows),
         *_findings(about),
+        *_unshown(about),
         *_failed(about),
         _freshness(about, rows),
     )
@@ -308,6 +310,15 @@ def _findings(about: About) -> tuple[str, ...]:
     found = [f"{reason.replace('_', ' ')} in {len(keys):,} ({few(keys)})" for reason, keys in about.findings.items()]
     which = "flowbeat explain says which of them stand behind a number, and what was found."
     return (f"Data quality, by issues: {', '.join(found)}. {which}",)
+
+
+def _unshown(about: About) -> tuple[str, ...]:
+    """Issues that Jira counts and does not show: an index that is late, or a security level."""
+    count = about.cache.cursor.get("unshown", 0) if about.cache else 0
+    if not count:
+        return ()
+    which = "1 issue" if count == 1 else f"{count:,} issues"
+    return (f"Note: Jira counted {which} of the JQL that it did not show to this account; none is in a number.",)
 
 
 def _failed(about: About) -> tuple[str, ...]:

@@ -37,17 +37,22 @@ from models.store.issues import (
 )
 from models.store.lists import load_statuses, load_versions, save_statuses, save_versions
 from models.store.quality import (
+    VERSIONS_REFUSED,
+    VERSIONS_UNANSWERED,
     clear_findings,
     count_findings,
     findings_of,
+    forget_unread,
     keys_with_findings,
+    project_findings,
     save_findings,
     save_profile_findings,
+    save_project_findings,
+    unread_issues,
 )
 from models.store.results import load_results, save_results
 from models.store.runs import (
     beat_run,
-    clock,
     end_run,
     find_run,
     last_ended,
@@ -74,14 +79,15 @@ from models.store.traces import (
     save_fetch,
     save_performance,
 )
-from models.store.visits import load_waiting, unmapped_statuses, visited_statuses, was_visited
+from models.store.visits import unmapped_statuses, visited_statuses
 
 __all__ = [
+    "VERSIONS_REFUSED",
+    "VERSIONS_UNANSWERED",
     "Standing",
     "beat_run",
     "clear_findings",
     "clear_summaries",
-    "clock",
     "complete_fetch",
     "count_departures",
     "count_fetch",
@@ -101,6 +107,7 @@ __all__ = [
     "find_run",
     "findings_of",
     "first_created",
+    "forget_unread",
     "issue_hashes",
     "keys_with_findings",
     "known_projects",
@@ -118,11 +125,11 @@ __all__ = [
     "load_statuses",
     "load_table_deployments",
     "load_versions",
-    "load_waiting",
     "mark_gone",
     "mark_issues",
     "marked_issues",
     "note_histories",
+    "project_findings",
     "projects",
     "replace_version_deployments",
     "request_run",
@@ -136,6 +143,7 @@ __all__ = [
     "save_issues",
     "save_performance",
     "save_profile_findings",
+    "save_project_findings",
     "save_results",
     "save_statuses",
     "save_table_deployments",
@@ -151,7 +159,7 @@ __all__ = [
     "unknown_versions",
     "unmapped_statuses",
     "unmarked_issues",
+    "unread_issues",
     "visited_statuses",
-    "was_visited",
     "withdraw_run",
 ]
