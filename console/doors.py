@@ -68,7 +68,7 @@ def flower(flower_args: tuple[str, ...]) -> None:
 @click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="0: any free one.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed, another team.")
 @click.option("--latency", type=click.FloatRange(0, 60), default=0.0, help="Seconds before every answer.")
-@click.option("--anonymous", is_flag=True, help="Answer without a login.")
+@click.option("--anonymous", is_flag=True, help="Publish all projects: show them without a login too.")
 @click.option("--context", default="", help="A context path, such as /jira.", callback=lambda _, __, path: _path(path))
 def sandbox(**chosen: Any) -> None:
     """Run a stand-in Jira on this machine, to try, test and measure with."""

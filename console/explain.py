@@ -67,8 +67,7 @@ COMMANDS: tuple[click.Command, ...] = (explain,)
 def _view(current: Stored, session: Session, profile: str, metric: str, *, week: str | None, as_of: str | None) -> View:
     zone = reading.zone_of(current, profile)
     looked = views.look(current, session, profile, reading.as_of_option(as_of, zone))
-    source = looked.rules.deployments.source if looked.rules.deployments else None
-    snapshot = Snapshot(store.load_dataset(session, profile, source), looked.rules, micros(looked.as_of))
+    snapshot = views.load_snapshot(session, profile, looked)
     window = _window(snapshot, week, looked)
     found = metrics.explain(metric, snapshot, window)
     # An item's load is that of the window's end; all other facts are those of the as-of.

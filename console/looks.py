@@ -157,8 +157,8 @@ def data(current: Runtime, profile: str) -> Iterator[Line]:
         yield from _last_fetch(what, profile, last)
         yield from _quality(session, what, profile)
         configured = current.settings.profiles[profile].rules
-        advice = f"name it under [profiles.{profile}.workflow]: todo, active, waiting or done"
-        yield from (Line(what, "warning", each, advice) for each in rules.unplaced(session, profile, configured))
+        for message, advice in rules.unplaced(session, profile, configured):
+            yield Line(what, "warning", message, advice)
         if cache is not None and cache.data_as_of is not None:
             for note in version_notes(session, profile, configured, cache.data_as_of):
                 yield Line(what, "warning", note.message, note.advice)

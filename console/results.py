@@ -242,10 +242,9 @@ def _strangers(current: Stored, session: Session, profile: str) -> list[str]:
     """Return what configuration and Jira do not have in common, with what to write."""
     found = current.settings.profiles.get(profile)
     unplaced = rules.unplaced(session, profile, found.rules) if found else []
-    where = f"name it under [profiles.{profile}.workflow]"
     return [
         *rules.strangers(current, session, profile, store.find_cache(session, profile)),
-        *(f"Note: {sentence}; {where}." for sentence in unplaced),
+        *(f"Note: {message}; {advice}." for message, advice in unplaced),
     ]
 
 

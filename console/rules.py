@@ -1,5 +1,6 @@
 """Whether stored results are of the issues and the rules that flowbeat.toml names now, and what to run if not."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -19,9 +20,10 @@ from worker.jira import fields
 from worker.keys import did_you_mean
 from worker.stored import Stored
 
+_STATUSES: Final = 5  # that are named of those that Jira no longer lists
 # What a name that Jira does not list still matches.
 _COUNTS: Final = {
-    "status": "It counts only where a history has it.",
+    "status": "No history has it either.",
     "issue type": "It matches only issues that were read before it was renamed.",
     "priority": "It matches only issues that were read before it was renamed.",
     "resolution": "It matches only issues that were read before it was renamed.",
@@ -95,37 +97,50 @@ def is_in_histories(current: Stored, profile: str, word: str) -> bool:
     if reading.missing_file(current) is not None or reading.schema_of(current) != newest_revision():
         return False
     with current.reads() as session:
-        visited = store.visited_statuses(session, profile)
-    folded = fold_name(word)
+        return _was_visited(session, profile, word)
+
+
+def _was_visited(session: Session, profile: str, word: str) -> bool:
+    """As written first, because looking at every name takes a moment where there are millions of changes."""
+    if store.was_visited(session, profile, word):
+        return True
+    folded, visited = fold_name(word), store.visited_statuses(session, profile)
     return any(folded in (status_id, fold_name(name or "")) for status_id, name in visited)
 
 
-def unplaced(session: Session, profile: str, rules: Rules) -> list[str]:
-    """Return a sentence for each status that issues were in and that neither Jira nor the profile places in a stage."""
+def unplaced(session: Session, profile: str, rules: Rules) -> list[tuple[str, str]]:
+    """Return what is to be said, and what to write, of statuses that neither Jira nor the profile places in a stage.
+
+    One line for each of those that most issues were in, and one for all the others.
+    """
     visited = store.unmapped_statuses(session, profile)
     if not visited:
         return []
     stages = StatusStages.of(store.load_statuses(session, profile), rules.workflow)
-    counts: dict[str, int] = {}
+    counts = Counter[str]()
     for (status_id, name), number in visited.items():
-        if not stages.stage(status_id, name)[1]:
-            label = name or status_id or ""
-            counts[label] = counts.get(label, 0) + number
-    return [
-        f"{_issues_were(number)} in the status {label!r}, which Jira no longer lists; it counts as active"
-        for label, number in sorted(counts.items())
-        if label
-    ]
+        label = name or status_id
+        if label and not stages.stage(status_id, name)[1]:
+            counts[label] += number
+    where = f"under [profiles.{profile}.workflow]: todo, active, waiting or done"
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    lines = [(_unlisted(label, number), f"name it {where}") for label, number in ranked[:_STATUSES]]
+    if len(ranked) > _STATUSES:
+        more = f"{len(ranked) - _STATUSES:,} more statuses that Jira no longer lists count as active"
+        lines.append((more, f"name each {where}"))
+    return lines
 
 
-def _issues_were(number: int) -> str:
-    return "1 issue was" if number == 1 else f"{number:,} issues were"
+def _unlisted(label: str, number: int) -> str:
+    issues = "1 issue was" if number == 1 else f"{number:,} issues were"
+    return f"{issues} in the status {label!r}, which Jira no longer lists; it counts as active"
 
 
 def strangers(current: Stored, session: Session, profile: str, cache: CacheMetadata | None) -> list[str]:
     """Return a sentence for each configured name that Jira does not list: nothing else would tell of a slip there.
 
-    Statuses are those of the last fetch; a list of types, priorities or resolutions is of one of the last fetches.
+    Statuses are those of the last fetch; a list of types, priorities or resolutions is of one of the last fetches. A
+    status that histories have is a retired one, and no slip.
     """
     found = current.settings.profiles.get(profile)
     if found is None or cache is None:
@@ -138,7 +153,9 @@ def strangers(current: Stored, session: Session, profile: str, cache: CacheMetad
         f"{did_you_mean(word, known[names.kind])[1:].replace('did', 'Did', 1)}"
         for names in name_lists(found.rules)
         for word in names.own
-        if known.get(names.kind) and fold_name(word) not in {fold_name(one) for one in known[names.kind]}
+        if known.get(names.kind)
+        and fold_name(word) not in {fold_name(one) for one in known[names.kind]}
+        and not (names.kind == "status" and _was_visited(session, profile, word))
     ]
 
 

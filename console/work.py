@@ -208,7 +208,7 @@ def _request(current: Runtime, wish: Wish, profile: str) -> tuple[Run, bool]:
 
     moment = wish.as_of.get(profile)
     current.redis.ping()  # a Redis that is away is reported at once
-    run, new = steps.request(current.sessions, profile, wish.kind, current.now(), as_of=moment, **wish.options)
+    run, new = steps.request(current.sessions, profile, wish.kind, current.run_time(), as_of=moment, **wish.options)
     if new:
         wish.asked.append(run.run_id)
         steps.enqueue(app, run.run_id, run.attempt, run.step)

@@ -22,7 +22,7 @@ def _options(words: list[str] | None) -> Options:
     parser.add_argument("--seed", type=int, default=usual.seed, help="another seed, another team")
     parser.add_argument("--start", type=_instant, help="the team's first day, ISO 8601; UTC where no offset is given")
     parser.add_argument("--latency", type=float, default=0.0, help="milliseconds before every answer")
-    parser.add_argument("--anonymous", action="store_true", help="answer without a login too")
+    parser.add_argument("--anonymous", action="store_true", help="publish all projects: show them without a login too")
     parser.add_argument("--context", default=usual.context, help="a context path such as /jira")
     given = vars(parser.parse_args(words))
     return Options(**{**given, "latency": given["latency"] / 1000})

@@ -20,6 +20,7 @@ from models import store
 from models.metrics import issues
 from models.metrics.calculate import calculate
 from models.metrics.deployments import deployments_of_versions, version_findings
+from models.metrics.resolutions import RESOLUTION_DISAGREES, disagreeing
 from models.metrics.rules import rules_hash
 from models.metrics.snapshot import Snapshot
 from models.metrics.windows import windows
@@ -37,7 +38,7 @@ from models.records import (
     micros,
 )
 from tasks import departed, steps
-from tasks.view import View, look
+from tasks.view import View, load_snapshot, look
 from worker.app import app
 from worker.measure import Timing, cached_with_invalidation, log_performance
 from worker.runtime import Runtime
@@ -90,7 +91,7 @@ METRIC_TASKS: Final = {metric: _metric_task(metric) for metric in METRIC_TYPES}
 def finish(current: Runtime, run: Run) -> None:
     """The run has done all it was asked for."""
     with current.sessions.begin() as session:
-        if not store.end_run(session, run.run_id, run.attempt, current.now()):
+        if not store.end_run(session, run.run_id, run.attempt, current.clock(session)):
             raise MovedOnError
     log.info("run completed", extra={"kind": run.kind})
 
@@ -128,7 +129,7 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
 
 def _stand_by(current: Runtime, run: Run, rules: str) -> None:
     with current.sessions.begin() as session:
-        if not store.beat_run(session, run.run_id, run.attempt, current.now()):
+        if not store.beat_run(session, run.run_id, run.attempt, current.clock(session)):
             raise MovedOnError
         store.stand_by_rules(session, run.profile, rules)
 
@@ -150,8 +151,8 @@ def _facts_of(current: Runtime, run: Run, view: View, stale: dict[str, str], cur
     found = issues.read(batch, view.context)
     with current.sessions.begin() as session:
         store.save_facts(session, run.profile, view.context.facts_rules_hash, stale, found)
-        progress = {"done": cursor["misses"], "total": None}
-        if not store.beat_run(session, run.run_id, run.attempt, current.now(), cursor=cursor, progress=progress):
+        moved = {"cursor": cursor, "progress": {"done": cursor["misses"], "total": None}, "restarts": 0}
+        if not store.beat_run(session, run.run_id, run.attempt, current.clock(session), **moved):
             raise MovedOnError
 
 
@@ -162,7 +163,7 @@ def _departed(current: Runtime, run: Run, view: View, until: float) -> bool:
             gone = store.stale_gone(session, run.profile, FACTS_AT_ONCE)
             if gone:
                 departed.save(session, run.profile, view.context, gone)
-            if not store.beat_run(session, run.run_id, run.attempt, current.now()):
+            if not store.beat_run(session, run.run_id, run.attempt, current.clock(session)):
                 raise MovedOnError
         if len(gone) < FACTS_AT_ONCE:
             return True
@@ -181,8 +182,9 @@ def _versions(current: Runtime, run: Run, view: View, cursor: dict[str, Any]) ->
         store.replace_version_deployments(session, run.profile, found)
         if run.as_of is None:  # a finding is about now, not about the past that somebody asked for
             _save_version_findings(session, run.profile, view, versions, present)
+            _save_resolution_findings(session, run.profile, view)
         moved = {"step": steps.after("facts"), "cursor": cursor, "restarts": 0, "state": "queued", "as_of": view.as_of}
-        if not store.beat_run(session, run.run_id, run.attempt, current.now(), **moved):
+        if not store.beat_run(session, run.run_id, run.attempt, current.clock(session), **moved):
             raise MovedOnError
 
 
@@ -192,6 +194,14 @@ def _save_version_findings(
     is_source = view.context.source == "versions"
     found = version_findings(versions, present, micros(view.as_of), view.rules.timezone) if is_source else {}
     store.save_profile_findings(session, profile, "versions", {reason: len(which) for reason, which in found.items()})
+
+
+def _save_resolution_findings(session: Session, profile: str, view: View) -> None:
+    """Replace the finding of all issues: whether most of them have a resolution date is asked of the whole profile."""
+    dataset = store.load_dataset(session, profile, None)
+    odd = disagreeing(dataset.items, dataset.others, micros(view.as_of))
+    store.clear_findings(session, profile, "resolutions")
+    store.save_findings(session, profile, "resolutions", {issue_id: {RESOLUTION_DISAGREES: 1} for issue_id in odd})
 
 
 # --- metrics --------------------------------------------------------------------------------------------------------
@@ -245,10 +255,9 @@ def load(current: Runtime, run_id: str) -> Loaded:
         if run is None:
             raise MovedOnError
         view = view_of(current, session, run)
-        source = view.rules.deployments.source if view.rules.deployments else None
-        dataset = store.load_dataset(session, run.profile, source)
+        snapshot = load_snapshot(session, run.profile, view)
         issues = store.count_issues(session, run.profile)
-    return Loaded(view, Snapshot(dataset, view.rules, micros(view.as_of)), issues)
+    return Loaded(view, snapshot, issues)
 
 
 def _performance(run: Run, metric: str, timing: Timing, measured: Measured) -> CalculationPerformance:
@@ -309,7 +318,7 @@ def _advance(
         if performance is not None:
             _save_performance(session, performance)
         moved = {"step": steps.after(run.step), "restarts": 0, "state": "queued", "progress": progress}
-        if not store.beat_run(session, run.run_id, run.attempt, current.now(), **moved):
+        if not store.beat_run(session, run.run_id, run.attempt, current.clock(session), **moved):
             raise MovedOnError
 
 

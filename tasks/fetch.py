@@ -167,7 +167,8 @@ class Fetch:
             cursor["sizes"] = dict(self._reader.sizes)
         with self.current.sessions.begin() as session:
             self._count(session, cursor, store_rows(session))
-            self._beat(session, cursor=cursor, **changes)
+            progress = {"restarts": 0} if cursor != self.cursor else {}
+            self._beat(session, cursor=cursor, **{**progress, **changes})
         self.cursor = cursor
         if self._client is not None:
             self._client.tried = 0  # there was progress
@@ -209,7 +210,7 @@ class Fetch:
         store.count_fetch(session, cursor.get("request_id", ""), added)
 
     def _beat(self, session: Session, **changes: Any) -> None:
-        if not store.beat_run(session, self.run.run_id, self.run.attempt, self.current.now(), **changes):
+        if not store.beat_run(session, self.run.run_id, self.run.attempt, self.current.clock(session), **changes):
             raise MovedOnError
 
 
@@ -347,7 +348,7 @@ def _operation(fetch: Fetch) -> FetchOperation:
     return FetchOperation(
         request_id=str(uuid.uuid4()),
         jql_query=str(redact(fetch.profile.jql)),
-        start_time=fetch.current.now(),
+        start_time=fetch.current.run_time(),
         run_id=fetch.run.run_id,
         profile=fetch.run.profile,
     )
@@ -699,7 +700,7 @@ def _lists(fetch: Fetch, _until: float) -> None:
             store.clear_summaries(session, profile)
         store.forget_unread(session, profile, fetch.cursor.get("unreadable", ()))
         store.save_cache(session, _cache(session, fetch, listed))
-        store.complete_fetch(session, request_id, fetch.current.now())
+        store.complete_fetch(session, request_id, fetch.current.clock(session))
         return Fetched()
 
     # The count of issues read is none of issues worked out.

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from models import store
 from models.metrics.rules import Context
-from models.records import CacheMetadata, Rules, iso
+from models.metrics.snapshot import Snapshot
+from models.records import CacheMetadata, Rules, iso, micros
 from worker.errors import FatalError
 from worker.stored import Stored
 
@@ -32,6 +33,14 @@ def look(current: Stored, session: Session, profile: str, wanted: datetime | Non
         raise FatalError(f"profile {profile!r} has no data yet; fetch it with: flowbeat refresh {profile}")
     rules = _stored_rules(current, profile, cache)
     return View(rules, Context.of(rules, statuses), _as_of(profile, wanted, cache.data_as_of))
+
+
+def load_snapshot(session: Session, profile: str, view: View) -> Snapshot:
+    """Return all that the metrics read of a profile, seen from the view's instant."""
+    source = view.rules.deployments.source if view.rules.deployments else None
+    as_of = micros(view.as_of)
+    dataset = store.load_dataset(session, profile, source)
+    return Snapshot(dataset, view.rules, as_of, store.load_waiting(session, profile, view.context, as_of))
 
 
 def _stored_rules(current: Stored, profile: str, cache: CacheMetadata) -> Rules:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import requests
+from sqlalchemy.orm import Session
 
 from models import store
 from models.database import migrate
@@ -54,7 +55,15 @@ class Door(SandboxAdapter):
         return super().send(request, *args, **kwargs)
 
 
-class QuickRuntime(Runtime):
+class TimedRuntime(Runtime):
+    """A runtime whose runs are timed by the test's clock, also at a database server, which has its own."""
+
+    def clock(self, session: Session) -> datetime:  # noqa: ARG002 - no server is asked
+        """Return the test's time."""
+        return self.now()
+
+
+class QuickRuntime(TimedRuntime):
     """A runtime whose client sleeps no wait."""
 
     def client(self, connection: Connection, *more: Any, **past: Any) -> Client:
@@ -193,7 +202,7 @@ def open_world(
         connections={"sandbox": connection},
         profiles={NAME: PROFILE},
     )
-    current = Runtime(settings, clock, lambda _: mounted(jira, before))
+    current = TimedRuntime(settings, clock, lambda _: mounted(jira, before))
     migrate(current.engine)
     current.redis.flushall()  # every world has the same limiter key: a pause of the test before would hold this one
     world = World(jira, clock, current)

@@ -5,15 +5,17 @@ from datetime import datetime
 from reference.teams import Row, Team
 from team_maker import FIELDS, LISTED, SOURCES, Scene, scene
 
-from models.metrics import issues
+from models.metrics import issues, waiting
 from models.metrics.columns import Dataset
 from models.metrics.departures import departures
 from models.metrics.deployments import deployments_of_versions
 from models.metrics.issues import Batch
 from models.metrics.rules import Context
 from models.metrics.snapshot import Snapshot
+from models.metrics.waiting import Waiting
 from models.records import (
     Deployment,
+    Micros,
     Rules,
     micros,
 )
@@ -32,7 +34,17 @@ def snapshot_of(team: Team, rules: Rules, as_of: datetime) -> Snapshot:
     deployments += deployments_of_versions(team.versions, projects, context)
     deployments += [_row(row) for row in team.table]
     dataset = Dataset(facts.columns, tuple(deployments), tuple(facts.incidents), facts.others)
-    return Snapshot(dataset, rules, micros(as_of))
+    return Snapshot(dataset, rules, micros(as_of), _waiting(team, context, micros(as_of)))
+
+
+def _waiting(team: Team, context: Context, as_of: Micros) -> Waiting:
+    """Return what the store tells of a team's statuses."""
+    batch = Batch.of(team.issues)
+    past = batch.histories
+    refs = [past.refs[code] for code in {*past.left.tolist(), *past.entered.tolist()}]
+    if waiting.is_listed(context.stages) or waiting.is_visited(context.stages, refs):
+        return Waiting()
+    return Waiting(is_mapped=False, active_statuses=waiting.active_statuses(batch, context, as_of))
 
 
 def _row(row: Row) -> Deployment:

@@ -93,7 +93,7 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
 
     def _take(self, current: Runtime, run_id: str, attempt: int) -> Run:
         with current.sessions.begin() as session:
-            run = store.take_run(session, run_id, attempt, self.steps, current.now())
+            run = store.take_run(session, run_id, attempt, self.steps, current.clock(session))
             if run is None and store.load_run(session, run_id) is None:
                 log.warning("run is not in this database", extra={"run_id": run_id, "why": _TWO_DATABASES})
         if run is None:
@@ -107,8 +107,8 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
         """
         self._stop_chain()
         with current.reads() as session:
-            latest = store.load_run(session, run.run_id) or run
-        now, tried = current.now(), tries(latest) + error.tries
+            latest, now = store.load_run(session, run.run_id) or run, current.clock(session)
+        tried = tries(latest) + error.tries
         before, at_work = latest.cursor.get("trouble", {}), _seconds_at_work(run, now)
         spent = float(before.get("seconds", 0.0)) + at_work
         since = before.get("since") or iso(now - timedelta(seconds=at_work))
@@ -130,7 +130,7 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
     def _fail(self, current: Runtime, run: Run, why: str) -> None:
         self._stop_chain()
         with current.sessions.begin() as session:
-            now = current.now()
+            now = current.clock(session)
             failed = store.fail_fetch_of(session, run.run_id, now, why)
             store.end_run(session, run.run_id, run.attempt, now, error=why)
         if failed is not None:
@@ -152,8 +152,8 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
 
 def beat(current: Runtime, run: Run, **changes: Any) -> datetime:
     """A sign of life and whatever changed, in its own transaction; raises MovedOnError where the run is not ours."""
-    now = current.now()
     with current.sessions.begin() as session:
+        now = current.clock(session)
         if not store.beat_run(session, run.run_id, run.attempt, now, **changes):
             raise MovedOnError
     return now

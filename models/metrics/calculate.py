@@ -60,6 +60,10 @@ _NO_INCIDENTS: Final = (
     "Nothing says what an incident is: add [profiles.<name>.incidents] to flowbeat.toml with types = "
     '["Incident"], or what your team calls them, then calculate again.'
 )
+_NO_WAITING: Final = (
+    "No status belongs to stage waiting, so all time would count as active. Name the statuses in which work waits in "
+    'flowbeat.toml, for example waiting = ["In Review"] under [profiles.<name>.workflow], then calculate again.'
+)
 _NO_FAILURES: Final = (
     "Nothing could mark a deployment as failed: add [profiles.<name>.incidents] with types to "
     "flowbeat.toml{otherwise}, then calculate again."
@@ -95,6 +99,8 @@ def explain(metric_type: str, snapshot: Snapshot, window: Window) -> Explanation
 def missing_mapping(metric_type: str, snapshot: Snapshot) -> str | None:
     """What the configuration lacks for a metric, as a sentence saying what to put where; None if it lacks nothing."""
     rules = snapshot.rules
+    if metric_type == "flow_efficiency":
+        return None if snapshot.waiting.is_mapped else _no_waiting(snapshot.waiting.active_statuses)
     if metric_type == "mttr":
         return _NO_INCIDENTS if rules.incidents is None else None
     if metric_type not in ("deployment_frequency", "lead_time", "cfr"):
@@ -104,6 +110,12 @@ def missing_mapping(metric_type: str, snapshot: Snapshot) -> str | None:
     if metric_type != "cfr" or rules.incidents is not None:
         return None
     return _no_failures(snapshot, rules.deployments.source)
+
+
+def _no_waiting(active_statuses: Sequence[str]) -> str:
+    names = ", ".join(active_statuses)
+    spent = f" Active time was spent in: {names} (longest first)." if names else ""
+    return _NO_WAITING + spent
 
 
 def _no_failures(snapshot: Snapshot, source: str) -> str | None:

@@ -102,6 +102,11 @@ def read(batch: Batch, context: Context, visits: StatusVisits | None = None) -> 
     return BatchFacts(items, *columns, incidents, deployments, findings)
 
 
+def work_item_rows(heads: Sequence[IssueHead], context: Context) -> Ints:
+    """Return the rows of those issues that are work items."""
+    return np.flatnonzero(_roles(heads, context) == _ITEM)
+
+
 def _lives(batch: Batch, visits: StatusVisits, context: Context) -> Lives:
     """Return what the histories of the issues say, of each stage and of the excluded statuses."""
     is_excluded = [context.stages.is_among(ref, context.excluded_statuses) for ref in batch.histories.refs]

@@ -1,6 +1,6 @@
 """A dataset seen from an as-of: facts, deployments that have happened, and what they changed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from models.metrics.deployments import Deployed, happened_deployments
 from models.metrics.failures import Carried, mark_failed
 from models.metrics.incidents import Known, known_incidents, open_spans
 from models.metrics.timelines import Facts, facts_at, first_done
+from models.metrics.waiting import Waiting
 from models.metrics.windows import windows
 from models.records import Micros, Rules, Window
 
@@ -24,6 +25,7 @@ class Snapshot:
     dataset: Dataset
     rules: Rules
     as_of: Micros
+    waiting: Waiting = field(default_factory=Waiting)
 
     @cached_property
     def windows(self) -> tuple[Window, ...]:

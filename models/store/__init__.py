@@ -53,6 +53,7 @@ from models.store.quality import (
 from models.store.results import load_results, save_results
 from models.store.runs import (
     beat_run,
+    clock,
     end_run,
     find_run,
     last_ended,
@@ -79,7 +80,7 @@ from models.store.traces import (
     save_fetch,
     save_performance,
 )
-from models.store.visits import unmapped_statuses, visited_statuses
+from models.store.visits import load_waiting, unmapped_statuses, visited_statuses, was_visited
 
 __all__ = [
     "VERSIONS_REFUSED",
@@ -88,6 +89,7 @@ __all__ = [
     "beat_run",
     "clear_findings",
     "clear_summaries",
+    "clock",
     "complete_fetch",
     "count_departures",
     "count_fetch",
@@ -125,6 +127,7 @@ __all__ = [
     "load_statuses",
     "load_table_deployments",
     "load_versions",
+    "load_waiting",
     "mark_gone",
     "mark_issues",
     "marked_issues",
@@ -161,5 +164,6 @@ __all__ = [
     "unmarked_issues",
     "unread_issues",
     "visited_statuses",
+    "was_visited",
     "withdraw_run",
 ]

@@ -1,12 +1,21 @@
 """Which statuses the issues of a copy were in, by what their histories say."""
 
-from sqlalchemy import Select, Text, cast, func, null, select, union
+from typing import Final
+
+from sqlalchemy import Select, Text, cast, func, null, or_, select, union
 from sqlalchemy.orm import Session
 
+from models.metrics import waiting
+from models.metrics.rules import Context
+from models.metrics.statuses import StatusRef
+from models.metrics.waiting import Waiting
+from models.records import Micros
+from models.store.batches import load_batch
 from models.store.departures import counted
 from models.tables import DataQualityRow, IssueRow, TransitionRow
 
 Visited = tuple[str | None, str | None]
+RECENT: Final = 2_000  # issues that say where active time is spent: enough for an advice, and as quick for a million
 
 
 def visited_statuses(session: Session, profile: str) -> set[Visited]:
@@ -19,6 +28,48 @@ def visited_statuses(session: Session, profile: str) -> set[Visited]:
         query = select(status_id, name).where(TransitionRow.profile == profile, TransitionRow.field == "status")
         found.update((row[0], row[1]) for row in session.execute(query.distinct()))
     return found
+
+
+def present_statuses(session: Session, profile: str) -> set[Visited]:
+    """Return (status id, name) of every side of a status change of the present issues; reads all of their changes."""
+    visited: set[Visited] = set()
+    present = select(IssueRow.issue_id).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None))
+    for status_id, name in (
+        (TransitionRow.from_id, TransitionRow.from_name),
+        (TransitionRow.to_id, TransitionRow.to_name),
+    ):
+        query = select(status_id, name).where(
+            TransitionRow.profile == profile, TransitionRow.field == "status", TransitionRow.issue_id.in_(present)
+        )
+        visited.update((row[0], row[1]) for row in session.execute(query.distinct()))
+    return visited
+
+
+def load_waiting(session: Session, profile: str, context: Context, as_of: Micros) -> Waiting:
+    """Return whether any status waits; histories are read only where the site's list does not say so.
+
+    The statuses with the most active time are those of the ``RECENT`` issues that changed last.
+    """
+    if waiting.is_listed(context.stages):
+        return Waiting()
+    may_be_unlisted = "waiting" in context.stages.overrides.values()
+    refs = [StatusRef(*ref) for ref in present_statuses(session, profile)] if may_be_unlisted else []
+    if waiting.is_visited(context.stages, refs):
+        return Waiting()
+    newest = select(IssueRow.issue_id).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None))
+    ids = list(session.scalars(newest.order_by(IssueRow.updated.desc(), IssueRow.issue_id).limit(RECENT)))
+    return Waiting(
+        is_mapped=False, active_statuses=waiting.active_statuses(load_batch(session, profile, ids), context, as_of)
+    )
+
+
+def was_visited(session: Session, profile: str, word: str) -> bool:
+    """Return whether a side of a status change has exactly this id or name; of one that has, it is soon found."""
+    sides = (TransitionRow.from_id, TransitionRow.from_name, TransitionRow.to_id, TransitionRow.to_name)
+    query = select(TransitionRow.issue_id).where(
+        TransitionRow.profile == profile, TransitionRow.field == "status", or_(*(side == word for side in sides))
+    )
+    return session.execute(query.limit(1)).first() is not None
 
 
 def unmapped_statuses(session: Session, profile: str) -> dict[Visited, int]:

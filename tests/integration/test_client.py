@@ -22,9 +22,9 @@ from worker.settings import Connection
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module", params=["", "/jira"])
+@pytest.fixture(scope="module", params=["", "/jira", "/ex/jira/0f0f0f0f-1111-2222-3333-444455556666"])
 def served(request: pytest.FixtureRequest) -> Iterator[tuple[Jira, str]]:
-    """A Jira on loopback, with a context path or without, and its URL."""
+    """A Jira on loopback, with a context path or without, or behind the gateway of scoped tokens, and its URL."""
     jira = build(Options(issues=30, context=request.param), NOW)
     with running(jira) as url:
         yield jira, url
@@ -56,6 +56,7 @@ def test_a_site_is_read_over_http(jira: Jira, connection: Connection) -> None:
     site = identify(client)
     found = reader(client, site.flavour, Wanted())
     assert site.flavour == "cloud"
+    assert site.address == connection.base_url.partition("/ex/jira/")[0]
     assert len(found.census("project = PAY", None).updates) > 5
     assert len(jira.log) == 2
 

@@ -33,10 +33,24 @@ def folder(tmp_path: Path, migrated_file: Path) -> Path:
 def test_a_status_that_jira_no_longer_lists_says_what_to_write(folder: Path) -> None:
     """Beside the values; where it is named, nothing is said, though Jira does not list it."""
     said = " ".join(world.say(folder, "results").out.split())
-    assert f"Note: {NOTE}; name it under [profiles.payments.workflow]." in said
+    assert f"Note: {NOTE}; name it under [profiles.payments.workflow]: todo, active, waiting or done." in said
     for word in ("ghost", "66"):
         named = {"FLOWBEAT_PROFILES__PAYMENTS__WORKFLOW__DONE": word}
-        assert "no longer lists" not in world.say(folder, "results", **named).out
+        said = world.say(folder, "results", **named).out
+        assert "no longer lists" not in said
+        assert "lists no such" not in said
+
+
+def test_of_many_such_statuses_those_of_most_issues_are_named(tmp_path: Path, migrated_file: Path) -> None:
+    """A copy of an old project may have dozens."""
+    item = issue(1, "10-01 → 1", *(f"10-{day:02} → {day}" for day in range(12, 20)), "10-21 → 4")
+    again = replace(item, issue_id="2", key="P-2", transitions=item.transitions[6:])
+    with stored(tmp_path, migrated_file, Team((item, again), STATUSES), Rules(), time("11-01")):
+        pass
+    said = " ".join(world.say(tmp_path, "results", columns=200).out.split())
+    assert [said.count(f"in the status '{day}'") for day in range(12, 20)] == [1, 1, 0, 0, 0, 1, 1, 1]
+    assert "Note: 2 issues were in the status '18', which" in said
+    assert "Note: 3 more statuses that Jira no longer lists count as active; name each under [" in said
 
 
 def test_check_says_so_too_and_takes_a_retired_status_for_what_it_is(tmp_path: Path, migrated_file: Path) -> None:

@@ -51,7 +51,7 @@ def test_a_status_that_jira_does_not_list_is_named_beside_the_values(folder: Pat
     said = " ".join(world.say(folder, "results", **slip).out.split())
     for word, advice in (("Blockd", " Did you mean Blocked?"), ("Waiting for Godot", "")):
         beginning = f"Note: workflow.waiting names '{word}', and Jira lists no such status."
-        assert f"{beginning} It counts only where a history has it.{advice}" in said
+        assert f"{beginning} No history has it either.{advice}" in said
     assert "in review" not in said
 
 

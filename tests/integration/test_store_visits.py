@@ -7,7 +7,9 @@ from store_rows import PROFILE, T0, after, issue, transition
 
 from models import store
 from models.database import Sessions
-from models.records import Issue
+from models.metrics.rules import Context
+from models.metrics.waiting import Waiting
+from models.records import Issue, Rules, Status, micros
 
 SHIPPED = ("910", "Shipped")
 
@@ -51,3 +53,27 @@ def test_every_side_of_a_change_was_visited(retired: Sessions) -> None:
     with retired() as session:
         visited = store.visited_statuses(session, PROFILE)
     assert {SHIPPED, ("10000", "To Do"), ("3", "In Progress")} <= visited
+
+
+def test_what_waits_is_asked_of_histories_only_where_the_list_says_nothing(retired: Sessions) -> None:
+    """A status that only the history of a present issue has is enough; without one, active statuses are named."""
+    listed = (Status("10000", "To Do", "new"), Status("3", "In Progress", "indeterminate"))
+    with retired() as session:
+        by_list, by_history, nothing = (
+            store.load_waiting(
+                session, PROFILE, Context.of(Rules(workflow={"waiting": names}), listed), micros(after(9))
+            )
+            for names in (("In Progress",), ("Shipped",), ())
+        )
+    assert by_list == by_history == Waiting()
+    assert nothing == Waiting(is_mapped=False, active_statuses=("In Progress", "Shipped"))
+
+
+def test_the_history_of_an_issue_that_is_gone_is_not_asked_what_waits(sessions: Sessions) -> None:
+    """It counts for no day, so it maps no status either."""
+    _save(sessions, _shipped(1), issue(4))
+    context = Context.of(Rules(workflow={"waiting": ("Shipped",)}), (Status("3", "In Progress", "indeterminate"),))
+    with sessions.begin() as session:
+        store.mark_issues(session, PROFILE, ["1"], "lost")
+        store.mark_gone(session, PROFILE, "lost", "deleted", T0)
+        assert not store.load_waiting(session, PROFILE, context, micros(after(9))).is_mapped

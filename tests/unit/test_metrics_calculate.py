@@ -76,6 +76,8 @@ def test_one_release_in_seven_days_is_high() -> None:
         ("cfr", {"deployments": VERSIONS, "fields": {"change_failure": "cf"}}, "[profiles.<name>.incidents]"),
         ("cfr", {"deployments": BY_ISSUES}, "change_failure"),
         ("cfr", {"deployments": BY_STATUS}, "change_failure"),
+        ("flow_efficiency", {}, "[profiles.<name>.workflow]"),
+        ("flow_efficiency", {"workflow": {"waiting": ("Nowhere",)}}, "[profiles.<name>.workflow]"),
     ],
 )
 def test_what_nothing_can_tell_is_a_missing_mapping_that_says_what_to_put_where(
@@ -99,6 +101,7 @@ def test_what_nothing_can_tell_is_a_missing_mapping_that_says_what_to_put_where(
         ("mttr", {"incidents": INCIDENTS}),
         ("lead_time", {"deployments": TABLE}),
         ("flow_time", {}),
+        ("flow_efficiency", {"workflow": {"waiting": ("Review",)}}),
     ],
 )
 def test_what_something_can_tell_misses_no_mapping(metric: str, change: dict[str, Any]) -> None:
@@ -122,7 +125,7 @@ def test_what_something_can_tell_misses_no_mapping(metric: str, change: dict[str
 )
 def test_an_empty_window_is_a_true_zero_or_no_data_never_the_other(metric: str, value: float | None) -> None:
     """Counting nothing is 0; a share or a median of nothing is no number, and says what to look at."""
-    found = measure(metric, Rules(deployments=VERSIONS, incidents=INCIDENTS))
+    found = measure(metric, Rules(deployments=VERSIONS, incidents=INCIDENTS, workflow={"waiting": ("Review",)}))
     assert (found.value, found.state) == (value, "no_data" if value is None else "success")
     assert (found.message is not None) is (value is None)
     assert "left out" not in (found.message or "")

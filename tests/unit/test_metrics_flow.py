@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from metric_rows import REVIEW_WAITS, issue, measure
+from metric_rows import REVIEW_WAITS, issue, measure, time, transition
 
 from models.records import Issue, Rules
 
@@ -212,3 +212,27 @@ def test_the_share_of_features_may_be_a_true_zero() -> None:
     """One defect and nothing else is 0 % features, not no data."""
     found = measure("flow_distribution", OCTOBER, done(1, type="Bug"))
     assert (found.state, found.value) == ("success", 0.0)
+
+
+def test_flow_efficiency_without_a_waiting_status_lists_where_active_time_was_spent() -> None:
+    """The statuses with the most active time come first; ignored types do not count."""
+    measured = measure(
+        "flow_efficiency",
+        replace(OCTOBER, workflow={"active": ("Open",)}),
+        issue(1, "10-01 → 1", "10-02 → 2", "10-07 → 3", "10-09 → 4"),
+        issue(2, "10-01 → 2", "10-03 → 4"),
+        issue(3, "10-01 → 3", type="Epic"),
+    )
+    assert (measured.state, measured.value) == ("missing_mapping", None)
+    assert "Active time was spent in: Doing, Review, Open (longest first)." in (measured.message or "")
+
+
+def test_a_waiting_status_that_only_histories_know_is_enough() -> None:
+    """The site lists it no longer, but the profile names it, and an ignored issue was in it."""
+    old = transition(time("10-03"), 77, "9", "4")
+    old = old._replace(from_name="Parked")
+    rules = replace(OCTOBER, workflow={"waiting": ("parked",)})
+    epic = replace(issue(3, "10-01 → 1", type="Epic"), transitions=(old,))
+    measured = measure("flow_efficiency", rules, issue(1, "10-01 → 2", "10-07 → 4"), epic)
+    assert (measured.state, measured.value) == ("success", 100.0)
+    assert measure("flow_efficiency", rules, issue(1, "10-01 → 2", "10-07 → 4")).state == "missing_mapping"

@@ -1,6 +1,9 @@
 """The metrics agree with the reference, another reading of their definition, on generated teams of every kind."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final
 
 import pytest
@@ -10,11 +13,18 @@ from metric_teams import SOURCES, scene, snapshot_of
 from reference.metrics import Reference
 from reference.teams import Answer, Span
 
+from models.metrics import issues
 from models.metrics.calculate import calculate
+from models.metrics.issues import Batch
+from models.metrics.rules import Context
 from models.records import METRIC_TYPES, Measurement, instant
 
 # `make soak` looks at five times as many teams.
 EXAMPLES: Final = 500 if settings.get_current_profile_name() == "soak" else 100
+
+# An instant after all that happens in any team.
+LATE: Final = datetime(2200, 1, 1, tzinfo=UTC)
+HISTORY_REASONS: Final = {"broken_chain", "unmapped_status"}
 
 
 def answer(measurement: Measurement) -> Answer:
@@ -36,6 +46,21 @@ def test_both_implementations_say_exactly_the_same_of_any_team(source: str, seed
     fast, plain = snapshot_of(team, rules, as_of), Reference(team, rules, as_of)
     for metric in METRIC_TYPES:
         assert [answer(measured) for measured in calculate(metric, fast)] == plain.answers(metric)
+
+
+@given(seed=st.integers(0, 2**64))
+@settings(max_examples=EXAMPLES)
+def test_both_implementations_find_the_same_histories_odd(seed: int) -> None:
+    """Broken chains and statuses that nobody can place, of all issues but those of ignored types."""
+    team, rules, _ = scene("none", seed)
+    facts = issues.read(Batch.of(team.issues), Context.of(rules, team.statuses))
+    plain = Reference(replace(team, gone=()), rules, LATE).profile.findings()
+    assert _of_histories(facts.findings) == _of_histories(plain)
+
+
+def _of_histories(findings: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
+    odd = {issue_id: set(reasons) & HISTORY_REASONS for issue_id, reasons in findings.items()}
+    return {issue_id: reasons for issue_id, reasons in odd.items() if reasons}
 
 
 @pytest.mark.parametrize("source", [source for source in SOURCES if source != "none"])

@@ -1,6 +1,7 @@
 """Which Jira this is, and whether it knows us: flavour and clock, the login, and the reader that fits."""
 
 import logging
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -79,11 +80,11 @@ def _unidentified(client: Client, error: FatalError) -> Site:
     flavour = connection.flavour or _plain_flavour(connection)
     if flavour is None and isinstance(error, MissingError):  # a wrong address, most likely
         raise error
+    confirm_login(client)
     if flavour is None:
         name = connection.name
         raise type(error)(f"{error}; if only this is closed, set flavour of connection {name!r}") from error
     log.warning("site not identified", extra={"flavour": flavour, "why": str(error)})
-    confirm_login(client)
     return Site(flavour, _clock(client, None), None, connection.base_url)
 
 
@@ -106,7 +107,11 @@ def _clock(client: Client, told: Any) -> datetime:
 
 
 def _address(connection: Connection, told: Any) -> str:
-    """Return the address people use: scoped tokens go to a gateway that serves no pages."""
-    url = urlsplit(told) if isinstance(told, str) else urlsplit("")
-    is_whole = url.scheme in ("http", "https") and url.hostname and not url.username and not url.query
-    return str(told).rstrip("/") if is_whole else connection.base_url
+    """Return the address of the site's pages: the configured one, but that a gateway has none, so the site's own there.
+
+    A Data Center behind a proxy often names an address that is known inside only.
+    """
+    if not urlsplit(connection.base_url).path.startswith(_GATEWAY_PATH) or not isinstance(told, str):
+        return connection.base_url
+    is_plain = re.fullmatch(r"https?://[\w.-]+(:\d+)?(/[\w./-]*)?", told) is not None
+    return told.rstrip("/") if is_plain else connection.base_url

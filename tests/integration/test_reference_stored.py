@@ -1,0 +1,38 @@
+"""What a worker stores of generated teams, gone issues included, is what the reference says of them."""
+
+from pathlib import Path
+
+import pytest
+from metric_teams import SOURCES, Scene, scene
+from reference.metrics import Reference
+from reference.teams import Answer
+from stored_team import stored
+
+from models import store
+from models.records import METRIC_TYPES, MetricResult
+
+SEEDS = range(100, 104)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_stored_results_are_those_of_the_reference(source: str, tmp_path: Path, migrated_file: Path) -> None:
+    """Each row of all nine metrics, bit for bit, through facts, archives and the database."""
+    for seed in SEEDS:
+        _compare(scene(source, seed), tmp_path / str(seed), migrated_file)
+
+
+def _compare(made: Scene, folder: Path, schema: Path) -> None:
+    folder.mkdir()
+    expected = Reference(*made)
+    with stored(folder, schema, *made) as current, current.sessions() as session:
+        results = [row for kind in ("period", "week") for row in store.load_results(session, kind=kind)]
+    answers = {
+        (metric, answer.span.kind, answer.span.start): _plain(answer)
+        for metric in METRIC_TYPES
+        for answer in expected.answers(metric)
+    }
+    assert {(row.metric_type, row.window_kind, row.window_start): _plain(row) for row in results} == answers
+
+
+def _plain(row: Answer | MetricResult) -> tuple[object, ...]:
+    return row.value, row.state, row.n_used, dict(row.exclusions), dict(row.details), row.level
