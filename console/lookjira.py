@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from requests.exceptions import SSLError
 from requests.utils import get_environ_proxies
 
-from console import lookdefaults, looknames, rules
+from console import lookdefaults, looknames, lookversions, rules
 from console.looks import Line
 from worker.errors import FatalError, RetryableError
 from worker.jira import fields, parse
@@ -129,6 +129,8 @@ def _profile(
             return None
 
     yield from lookdefaults.defaults(lists, profile, count)
+    if found:
+        yield from lookversions.closed_versions(client, flavour, profile)
     if found and profile.rules.ignored_types is not None:  # Jira's own hierarchy knows them
         yield from _subtasks(client, flavour, profile, lists)
 

@@ -265,6 +265,7 @@ def _notes(about: About, rows: Sequence[MetricResult], told: Sequence[MetricResu
         *_unmapped(about, rows),
         *_unknown(about, rows),
         *_findings(about),
+        *_unshown(about),
         *_failed(about),
         _freshness(about, rows),
     )
@@ -310,6 +311,15 @@ def _findings(about: About) -> tuple[str, ...]:
     found = [f"{reason.replace('_', ' ')} in {len(keys):,} ({few(keys)})" for reason, keys in about.findings.items()]
     which = "flowbeat explain says which of them stand behind a number, and what was found."
     return (f"Data quality, by issues: {', '.join(found)}. {which}",)
+
+
+def _unshown(about: About) -> tuple[str, ...]:
+    """Issues that Jira counts and does not show: an index that is late, or a security level."""
+    count = about.cache.cursor.get("unshown", 0) if about.cache else 0
+    if not count:
+        return ()
+    which = "1 issue" if count == 1 else f"{count:,} issues"
+    return (f"Note: Jira counted {which} of the JQL that it did not show to this account; none is in a number.",)
 
 
 def _failed(about: About) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ _ALL: Final = 1_000_000
 def status(run: str | None, *, limit: int, form: Format) -> None:
     """Show live and recent runs; with RUN (the beginning of its id), all there is to know about that one."""
     with reading.opened() as (current, session):
-        now = current.now()
+        now = current.clock(session)
         if run is None:
             sheet = _runs(store.list_runs(session, limit), now)
             show(form, sheet)

@@ -38,9 +38,9 @@ def until_ended(
     swept, queue = time.monotonic(), _QueueWatch(current, console, queued_seconds)
     with shown:
         while True:
-            runs = _look(current, run_ids)
+            runs, now = _look(current, run_ids)
             for run in runs:
-                shown.show(run, current.now())
+                shown.show(run, now)
             if not any(run.live for run in runs):
                 return runs
             keep()
@@ -59,13 +59,15 @@ def _sweep(current: Runtime, console: Console) -> None:
         console.print(f"{faults.sentence(error)}; waiting for it, Ctrl-C leaves", highlight=False, markup=False)
 
 
-def _look(current: Runtime, run_ids: Sequence[str]) -> list[Run]:
+def _look(current: Runtime, run_ids: Sequence[str]) -> tuple[list[Run], datetime]:
+    """Return the runs as they are, and the time by which they are timed."""
     with current.reads() as session:
         found = {run_id: store.load_run(session, run_id) for run_id in run_ids}
+        now = current.clock(session)
     for run_id, run in found.items():
         if run is None:
             raise FatalError(f"run {run_id[:8]} was withdrawn by the command that asked for it; ask again")
-    return [run for run in found.values() if run is not None]
+    return [run for run in found.values() if run is not None], now
 
 
 class _QueueWatch:

@@ -201,7 +201,7 @@ def _request(current: Runtime, wish: Wish, profile: str) -> tuple[Run, bool]:
 
     moment = wish.as_of.get(profile)
     current.redis.ping()  # a Redis that is away is reported at once
-    configured, now = view.configured_rules_hash(current, profile), current.now()
+    configured, now = view.configured_rules_hash(current, profile), current.run_time()
     run, new = steps.request(current.sessions, profile, wish.kind, now, as_of=moment, rules=configured, **wish.options)
     if new:
         wish.asked.append(run.run_id)

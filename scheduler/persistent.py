@@ -19,11 +19,13 @@ _UNWRITABLE: Final = (OSError, *dbm.error)
 class Scheduler(PersistentScheduler):
     """Keeps sending tasks on schedule whatever happens to its file or to Redis.
 
-    The file holds only when each entry was last sent. Without it an entry is next sent when it is next due.
+    The file holds only when each entry was last sent. Without it an entry is next sent when it is next due. It is read
+    once, at the start; Celery would read it again after each write.
     """
 
     schedule_filename: str
     _store: Any  # Celery's shelf
+    _entries: dict[str, Any] | None = None
 
     def setup_schedule(self) -> None:
         """Read the file, or move a damaged one aside and begin a new one."""
@@ -46,9 +48,18 @@ class Scheduler(PersistentScheduler):
         except SchedulingError as error:  # what Redis said is its context; the log shortens that to one line
             log.exception("scheduled task not sent", extra={"entry": entry.name}, exc_info=error.__context__)
 
+    def get_schedule(self) -> dict[str, Any]:
+        """Return the entries by their names."""
+        if self._entries is None:
+            self._entries = self._store["entries"]
+        return self._entries
+
+    schedule = property(get_schedule, PersistentScheduler.set_schedule)
+
     def sync(self) -> None:
-        """Write the file; on a full disk the schedule continues from memory."""
+        """Write the file; where it cannot be written the schedule continues from memory."""
         try:
+            self._store["entries"] = self.get_schedule()
             super().sync()
         except _UNWRITABLE as error:
             log.error("schedule file not written", extra={"file": self.schedule_filename, "why": str(error)})  # noqa: TRY400 - its sentence says all
@@ -57,7 +68,7 @@ class Scheduler(PersistentScheduler):
         if self._store is not None:
             with contextlib.suppress(*_UNWRITABLE, ValueError):
                 self._store.close()  # before the file is moved: a store that is collected later would write it again
-            self._store = None
+            self._store = self._entries = None
         file = Path(self.schedule_filename)
         stamp = time.strftime("%Y%m%dT%H%M%S")
         for path in sorted(file.parent.glob(f"{file.name}*")):

@@ -109,7 +109,7 @@ def finish(current: Runtime, run: Run) -> None:
     if {*run.cursor.get("failed", ())} == {*METRIC_TYPES}:
         raise CalculationError("every metric raised an error; flowbeat logs --level ERROR shows where")
     with current.sessions.begin() as session:
-        if not store.end_run(session, run.run_id, run.attempt, current.now()):
+        if not store.end_run(session, run.run_id, run.attempt, current.clock(session)):
             raise MovedOnError
     log.info("run completed", extra={"kind": run.kind})
 
@@ -160,8 +160,8 @@ def _facts_of(current: Runtime, run: Run, view: View, stale: dict[str, str], cur
     found = issues.read(batch, view.context)
     with current.sessions.begin() as session:
         store.save_facts(session, run.profile, view.context.facts_rules_hash, stale, found)
-        progress = {"done": cursor["misses"], "total": None}
-        if not store.beat_run(session, run.run_id, run.attempt, current.now(), cursor=cursor, progress=progress):
+        moved = {"cursor": cursor, "progress": {"done": cursor["misses"], "total": None}, "restarts": 0}
+        if not store.beat_run(session, run.run_id, run.attempt, current.clock(session), **moved):
             raise MovedOnError
 
 
@@ -172,7 +172,7 @@ def _departed(current: Runtime, run: Run, view: View, until: float) -> bool:
             gone = store.stale_gone(session, run.profile, FACTS_AT_ONCE)
             if gone:
                 departed.save(session, run.profile, view.context, gone)
-            if not store.beat_run(session, run.run_id, run.attempt, current.now()):
+            if not store.beat_run(session, run.run_id, run.attempt, current.clock(session)):
                 raise MovedOnError
         if len(gone) < FACTS_AT_ONCE:
             return True
@@ -193,7 +193,7 @@ def _versions(current: Runtime, run: Run, view: View, cursor: dict[str, Any]) ->
             _save_version_findings(session, run.profile, view, versions, present)
             _save_resolution_findings(session, run.profile, view)
         moved = {"step": steps.after("facts"), "cursor": cursor, "restarts": 0, "state": "queued", "as_of": view.as_of}
-        if not store.beat_run(session, run.run_id, run.attempt, current.now(), **moved):
+        if not store.beat_run(session, run.run_id, run.attempt, current.clock(session), **moved):
             raise MovedOnError
 
 
@@ -335,7 +335,7 @@ def _advance(
         if performance is not None:
             _save_performance(session, performance)
         moved = {"step": steps.after(run.step), "restarts": 0, "state": "queued", "progress": progress}
-        if not store.beat_run(session, run.run_id, run.attempt, current.now(), **moved, **changes):
+        if not store.beat_run(session, run.run_id, run.attempt, current.clock(session), **moved, **changes):
             raise MovedOnError
 
 

@@ -18,27 +18,26 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
 from models import store
 from models.records import CACHE_VERSION, CacheMetadata, FetchOperation, FieldMapping, Run, iso
-from tasks import absent, failures, named_lists, steps, verify
+from tasks import absent, failures, halving, named_lists, steps, verify, versions
 from tasks.source import cache_key, source
 from worker.app import app
-from worker.errors import FatalError, FlowbeatError
+from worker.errors import FatalError, FlowbeatError, UnansweredError
 from worker.jira import fields, parse
 from worker.jira.client import Client
 from worker.jira.faults import RefusedError
-from worker.jira.reader import INCOMPLETE, Batch, Listing, Reader, chunks, parallel
+from worker.jira.reader import INCOMPLETE, Batch, Listing, Reader, size_of
 from worker.jira.site import confirm_login, identify, reader
 from worker.measure import log_fetch
 from worker.redact import redact
 from worker.runtime import Runtime
 from worker.settings import Connection, Profile
-from worker.task import MovedOnError, RunTask, tries
+from worker.task import MovedOnError, RunTask, last_fault, tries
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +48,8 @@ MOVED: Final = "moved out of the JQL"
 # The rotation reads histories of open issues and of those updated in so many days: older ones stay what they are.
 SWEPT_DAYS: Final = 30
 SWEPT_AT_ONCE: Final = 1_000
+# No copy is complete without most of its issues: when more than this and more than half cannot be read, it is refused.
+MANY_UNREADABLE: Final = 20
 MOST_AGAIN: Final = 3  # times that lists of one fetch are begun again
 
 Cursor = dict[str, Any]
@@ -115,7 +116,9 @@ class Fetch:
     def client(self) -> Client:
         """The client of the connection."""
         if self._client is None:
-            self._client = self.current.client(self.connection, tries(self.run), heard=self.stage != "begin")
+            self._client = self.current.client(
+                self.connection, tries(self.run), fault=last_fault(self.run), heard=self.stage != "begin"
+            )
         return self._client
 
     @property
@@ -123,7 +126,8 @@ class Fetch:
         """The reader that fits the site found in the stage ``begin``."""
         if self._reader is None:
             wanted = parse.Wanted(self.cursor["mapped"], self.profile.store_summaries)
-            self._reader = reader(self.client, self.cursor["flavour"], wanted, self.cursor.get("zone"))
+            sizes = self.cursor.get("sizes", {})
+            self._reader = reader(self.client, self.cursor["flavour"], wanted, self.cursor.get("zone"), sizes)
         return self._reader
 
     def speak_local(self) -> None:
@@ -149,7 +153,7 @@ class Fetch:
     @property
     def batch(self) -> int:
         """How many issues are read between two commits: a page for each parallel reader."""
-        return PAGE * min(self.connection.concurrency, 10)
+        return size_of(self.reader.sizes, "issues", PAGE) * min(self.connection.concurrency, 10)
 
     def commit(
         self,
@@ -159,9 +163,12 @@ class Fetch:
     ) -> None:
         """Store rows, the Fetch Operation's counts and the cursor in one transaction, if the run is still ours."""
         cursor = {**self.cursor, **moved}
+        if self._reader is not None:
+            cursor["sizes"] = dict(self._reader.sizes)
         with self.current.sessions.begin() as session:
             self._count(session, cursor, store_rows(session))
-            self._beat(session, cursor=cursor, **changes)
+            progress = {"restarts": 0} if cursor != self.cursor else {}
+            self._beat(session, cursor=cursor, **{**progress, **changes})
         self.cursor = cursor
         if self._client is not None:
             self._client.tried = 0  # there was progress
@@ -203,7 +210,7 @@ class Fetch:
         store.count_fetch(session, cursor.get("request_id", ""), added)
 
     def _beat(self, session: Session, **changes: Any) -> None:
-        if not store.beat_run(session, self.run.run_id, self.run.attempt, self.current.now(), **changes):
+        if not store.beat_run(session, self.run.run_id, self.run.attempt, self.current.clock(session), **changes):
             raise MovedOnError
 
 
@@ -314,7 +321,15 @@ def _plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> Cursor:
         "stage": "changed" if kind == "incremental" and flavour == "cloud" and watermark else "census",
         "seen": 0,
         "expected": cache.issue_count if cache is not None else None,
+        **_sizes(fetch, cache),
     }
+
+
+def _sizes(fetch: Fetch, cache: CacheMetadata | None) -> Cursor:
+    """Return how many to ask this site for at a time, as the last fetch learned it."""
+    known = cache.cursor if cache is not None else {}
+    remembered = known.get("sizes", {}) if known.get("base_url") == fetch.connection.base_url else {}
+    return {"remembered": remembered, "sizes": halving.starting_sizes(remembered, fetch.current.now())}
 
 
 def _zone(fetch: Fetch, flavour: str, old: Mapping[str, Any]) -> str | None:
@@ -333,7 +348,7 @@ def _operation(fetch: Fetch) -> FetchOperation:
     return FetchOperation(
         request_id=str(uuid.uuid4()),
         jql_query=str(redact(fetch.profile.jql)),
-        start_time=fetch.current.now(),
+        start_time=fetch.current.run_time(),
         run_id=fetch.run.run_id,
         profile=fetch.run.profile,
     )
@@ -363,12 +378,15 @@ def _census(fetch: Fetch, until: float) -> None:
     dated = fetch.reader.lists_updates and bool(fetch.cursor.get("position"))
     page = _listed(fetch, lambda position: fetch.reader.census(fetch.profile.jql, position), dated=dated)
     stored = _standing(fetch, page)
-    if not _read(fetch, [key for key in page.updates if _is_wanted(fetch, key, page, stored)], until):
+    with fetch.current.reads() as session:
+        unread = store.unread_issues(session, fetch.run.profile, list(page.updates))
+    wanted = [key for key in page.updates if key in unread or _is_wanted(fetch, key, page, stored)]
+    if not _read(fetch, wanted, until):
         return
     listed = [key for key in page.updates if key not in fetch.cursor.get("vanished", ())]
     seen = int(fetch.cursor["seen"]) + len(page.updates)
     fetch.commit(
-        _next(page, "census", "look") | {"seen": seen},
+        _next(page, "census", "look") | {"seen": seen, "unshown": fetch.cursor.get("unshown", 0) + page.unshown},
         lambda session: _marked(session, fetch, {fetch.run.run_id: listed}),
         progress=_progress(fetch, seen),
     )
@@ -379,23 +397,25 @@ def _listed(fetch: Fetch, ask: Callable[[Any], Listing], *, dated: bool) -> List
     try:
         return _asked(fetch, ask, dated=dated)
     except RefusedError as error:
+        if fetch.cursor.get("position"):  # the query was accepted for the first page
+            raise
         raise RefusedError(f"{str(error).rstrip('.')}; correct profiles.{fetch.run.profile}.jql") from error
 
 
 def _asked(fetch: Fetch, ask: Callable[[Any], Listing], *, dated: bool) -> Listing:
-    """The page as Jira gives it, with a second try.
+    """Return the page as Jira gives it, with a second try.
 
-    Where Jira refuses a page token (they die after some days), the list is begun again, a few times at most; where it
-    refuses a query with our instant in it, it is asked once more with the instant as a literal.
+    Where Jira refuses or repeats a page token (they die after some days), the list is begun again, a few times at most;
+    where it refuses a query with our instant in it, it is asked once more with the instant as a literal.
     """
     try:
         return ask(fetch.cursor.get("position"))
-    except RefusedError as error:
+    except (RefusedError, UnansweredError) as error:
         again = int(fetch.cursor.get("begun_again", 0))
-        if isinstance(fetch.cursor.get("position"), str) and again < MOST_AGAIN:
-            fetch.cursor |= {"position": None, "seen": 0, "begun_again": again + 1}
+        if "token" in (fetch.cursor.get("position") or ()) and again < MOST_AGAIN:
+            fetch.cursor |= {"position": None, "seen": 0, "unshown": 0, "begun_again": again + 1}
             log.warning("a list is begun again", extra={"stage": fetch.stage, "why": str(error)})
-        elif dated and fetch.cursor.get("zone") is None:
+        elif isinstance(error, RefusedError) and dated and fetch.cursor.get("zone") is None:
             fetch.speak_local()
             log.warning("dates are asked in local time", extra={"zone": fetch.cursor["zone"], "why": str(error)})
         else:
@@ -427,27 +447,44 @@ def _is_changed(issue_id: str, page: Listing, stored: Mapping[str, store.Standin
 
 def _next(page: Listing, stage: str, following: str) -> Cursor:
     """The cursor behind a page: at the next page of the stage, or at the stage that follows."""
-    return {"position": page.after, "stage": stage if page.after else following, "vanished": [], "unreadable": []}
+    return {"position": page.after, "stage": stage if page.after else following, "vanished": []}
 
 
 def _read(fetch: Fetch, ids: Sequence[str], until: float) -> bool:
-    """Read issues and commit them batch by batch, at least one; False when the time is up before the last one.
+    """Read issues and commit them group by group, at least one; return False when the time is up before the last one.
 
-    Ids that came to nothing are kept in the cursor until the page is done, so that no slice asks for them again.
+    Where Jira could not answer for a group, its halves are asked for next. Ids that came to nothing are kept in the
+    cursor, so that no slice asks for them again: until the page is done, or until the run is where Jira cannot answer.
     """
-    passed = {*fetch.cursor.get("vanished", ()), *fetch.cursor.get("unreadable", ())}
-    batches = chunks([issue_id for issue_id in ids if issue_id not in passed], fetch.batch)
-    for number, some in enumerate(batches, start=1):
-        _keep(fetch, some, fetch.reader.issues(some))
-        if time.monotonic() >= until and number < len(batches):
+    is_first = True
+    while True:
+        failed, others = halving.take(fetch.cursor.get("failed", ()), max(1, fetch.connection.concurrency // 2))
+        groups = halving.halves(failed) or _next_group(fetch, ids)
+        if not groups:
+            return True
+        if not is_first and time.monotonic() >= until:
             return False
-    return True
+        batch = fetch.reader.issues(*groups)
+        fetch.reader.sizes.update(halving.smaller(fetch.reader.sizes, halving.learned_sizes(failed, batch)))
+        read = [issue_id for group in groups for issue_id in group]
+        _keep(fetch, read, batch, failed=[*others, *halving.to_json(batch.failed)])
+        ids = [issue_id for issue_id in ids if issue_id not in set(read)]
+        is_first = False
 
 
-def _keep(fetch: Fetch, asked: Sequence[str], batch: Batch) -> None:
-    """Commit what was asked for; the mark says that this run has read it."""
+def _next_group(fetch: Fetch, ids: Sequence[str]) -> list[Sequence[str]]:
+    """Return the next issues to read, as one group; none where all were asked for."""
+    passed = {*fetch.cursor.get("vanished", ()), *fetch.cursor.get("unreadable", ())}
+    group = [issue_id for issue_id in ids if issue_id not in passed][: fetch.batch]
+    return [group] if group else []
+
+
+def _keep(fetch: Fetch, asked: Sequence[str], batch: Batch, failed: Sequence[Cursor]) -> None:
+    """Commit what was asked for; the mark says that this run has read it. ``failed`` waits to be asked for again."""
     read = [issue.issue_id for issue in batch.issues]
-    vanished = set(asked) - set(read) - batch.broken.keys()
+    pending = {issue_id for failure in batch.failed for issue_id in failure.ids}
+    done = [issue_id for issue_id in asked if issue_id not in pending]
+    vanished = set(done) - set(read) - batch.broken.keys()
     differing = _differing(fetch, batch)
 
     def rows(session: Session) -> Fetched:
@@ -462,17 +499,31 @@ def _keep(fetch: Fetch, asked: Sequence[str], batch: Batch) -> None:
     moved = {
         "vanished": [*fetch.cursor.get("vanished", ()), *sorted(vanished)],
         "unreadable": [*fetch.cursor.get("unreadable", ()), *sorted(batch.broken)],
-        "waiting": [issue_id for issue_id in fetch.cursor.get("waiting", ()) if issue_id not in set(asked)],
-        "read": int(fetch.cursor.get("read", 0)) + len(asked),
+        "failed": [*failed],
+        "waiting": [issue_id for issue_id in fetch.cursor.get("waiting", ()) if issue_id not in set(done)],
+        "read": int(fetch.cursor.get("read", 0)) + len(done),
     }
     fetch.commit(
         moved
         | _newest(fetch, [issue.updated for issue in batch.issues])
         | (verify.noted(fetch.cursor, len(read), differing) if fetch.verifies else {}),
         rows,
-        progress=_progress(fetch, int(fetch.cursor["seen"]) + len(asked)),
+        progress=_progress(fetch, int(fetch.cursor["seen"]) + len(done)),
     )
     verify.tell(differing)
+    _refuse_unreadable(fetch, batch)
+
+
+def _refuse_unreadable(fetch: Fetch, batch: Batch) -> None:
+    """Raise where Jira cannot answer for most of the issues: then it is no single issue that is at fault."""
+    count, asked = len(fetch.cursor["unreadable"]), int(fetch.cursor["read"])
+    if count <= MANY_UNREADABLE or count * 2 <= asked or not batch.broken:
+        return
+    why = next(iter(batch.broken.values()))
+    raise FatalError(
+        f"{count} of the first {asked} issues could not be read ({why}); what came was stored. Ask Jira's administrator"
+        f" to look at them, then run: flowbeat refresh {fetch.run.profile}"
+    )
 
 
 def _finding(why: str) -> str:
@@ -506,25 +557,42 @@ def _progress(fetch: Fetch, seen: int) -> dict[str, Any]:
 # --- look and gone --------------------------------------------------------------------------------------------------
 
 
-def _look(fetch: Fetch, _until: float) -> None:
-    """Look at some of what was not listed again, by id; what matches after all was missed by the list, and is read."""
-    run_id = fetch.run.run_id
+def _look(fetch: Fetch, until: float) -> None:
+    """Look at some of what was not listed again, by id; what matches after all was missed by the list, and is read.
+
+    Where Jira cannot answer, fewer are looked at. A single issue without an answer stays as it was stored: it may be
+    there.
+    """
+    run_id, most = fetch.run.run_id, int(fetch.cursor.get("look", fetch.batch))
     with fetch.current.reads() as session:
         marks = (run_id, _hidden(run_id), _moved(run_id))
-        absent = store.unmarked_issues(session, fetch.run.profile, marks, fetch.batch)
+        absent = store.unmarked_issues(session, fetch.run.profile, marks, most)
     if not absent:
         fetch.commit({"stage": "gone"})
         return
-    visible = fetch.reader.visible(absent)
-    missed = fetch.reader.matching(fetch.profile.jql, sorted(visible)) if visible else set()
-    if missed:
-        _keep(fetch, sorted(missed), fetch.reader.issues(sorted(missed)))
-    found = {
+    try:
+        visible = fetch.reader.visible(absent)
+        missed = fetch.reader.matching(fetch.profile.jql, sorted(visible)) if visible else set()
+    except UnansweredError as error:
+        _look_at_fewer(fetch, absent, error)
+        return
+    if not _read(fetch, sorted(missed), until):
+        return
+    seen = {
         run_id: sorted(missed),
         _hidden(run_id): sorted(set(absent) - visible),
         _moved(run_id): sorted(visible - missed),
     }
-    fetch.commit({}, lambda session: _marked(session, fetch, found))
+    fetch.commit({"look": min(2 * most, fetch.batch)}, lambda session: _marked(session, fetch, seen))
+
+
+def _look_at_fewer(fetch: Fetch, absent: Sequence[str], error: UnansweredError) -> None:
+    if len(absent) > 1:
+        fetch.commit({"look": (len(absent) + 1) // 2})
+        return
+    log.warning("issue cannot be looked at", extra={"issue_id": absent[0], "why": str(error)})
+    _keep(fetch, absent, Batch((), {absent[0]: str(error)}), failed=())
+    fetch.commit({"look": fetch.batch})
 
 
 def _gone(fetch: Fetch, _until: float) -> None:
@@ -584,7 +652,7 @@ def _moved(run_id: str) -> str:
 # --- sweep ----------------------------------------------------------------------------------------------------------
 
 
-def _sweep(fetch: Fetch, _until: float) -> None:
+def _sweep(fetch: Fetch, until: float) -> None:
     """Read histories again that were read longest ago, for some change without moving ``updated``.
 
     What differs from the stored history is read whole. A turn takes ``turn_days``, a run ``issues_per_run`` at most.
@@ -596,14 +664,14 @@ def _sweep(fetch: Fetch, _until: float) -> None:
         due = store.due_histories(session, fetch.run.profile, before, lately, limit)
         stored = store.load_histories(session, fetch.run.profile, due)
     if not due:
-        fetch.commit({"stage": "lists", "vanished": [], "unreadable": []})
+        fetch.commit({"stage": "lists", "vanished": []})
         return
-    found = fetch.reader.histories(due)
-    differing = [issue_id for issue_id in due if tuple(stored.get(issue_id, ())) != found[issue_id]]
-    for some in chunks(differing, fetch.batch):
-        log.info("histories changed silently", extra={"issue_ids": list(some)})
-        _keep(fetch, some, fetch.reader.issues(some))
-    fetch.commit({"swept": swept + len(due)}, lambda session: _swept(session, fetch, due))
+    read = fetch.reader.histories(due)
+    differing = [issue_id for issue_id in due if read.get(issue_id) != tuple(stored.get(issue_id, ()))]
+    if differing:
+        log.info("histories changed silently", extra={"issue_ids": differing})
+    if _read(fetch, differing, until):
+        fetch.commit({"swept": swept + len(due)}, lambda session: _swept(session, fetch, due))
 
 
 def _swept(session: Session, fetch: Fetch, ids: Sequence[str]) -> Fetched:
@@ -618,21 +686,21 @@ def _lists(fetch: Fetch, _until: float) -> None:
     """Statuses and versions as they are now, and the Cache Metadata: with this the fetch is complete."""
     profile, request_id = fetch.run.profile, fetch.cursor["request_id"]
     with fetch.current.reads() as session:
-        projects = store.known_projects(session, profile) if _needs_versions(fetch.profile) else {}
-    asked: list[Callable[[], list[Any]]] = [
-        fetch.reader.statuses,
-        *(partial(fetch.reader.versions, project, key) for project, key in projects.items()),
-    ]
-    statuses, *found = parallel(lambda ask: ask(), asked, fetch.connection.concurrency)
+        projects = store.known_projects(session, profile) if versions.needs_versions(fetch.profile) else {}
+    statuses = fetch.reader.statuses()
+    answer = versions.read_versions(fetch.reader, projects, fetch.connection.concurrency)
+    if answer.is_refused:
+        confirm_login(fetch.client)  # to the anonymous every private project is closed
     listed = _listed_names(fetch)
 
     def rows(session: Session) -> Fetched:
         store.save_statuses(session, profile, statuses)
-        store.save_versions(session, profile, [version for some in found for version in some])
+        versions.save_versions(session, profile, answer)
         if not fetch.profile.store_summaries:
             store.clear_summaries(session, profile)
+        store.forget_unread(session, profile, fetch.cursor.get("unreadable", ()))
         store.save_cache(session, _cache(session, fetch, listed))
-        store.complete_fetch(session, request_id, fetch.current.now())
+        store.complete_fetch(session, request_id, fetch.current.clock(session))
         return Fetched()
 
     # The count of issues read is none of issues worked out.
@@ -641,11 +709,6 @@ def _lists(fetch: Fetch, _until: float) -> None:
         operation = store.find_fetch(session, request_id)
     if operation is not None:
         log_fetch(operation)
-
-
-def _needs_versions(profile: Profile) -> bool:
-    deployments = profile.rules.deployments
-    return deployments is not None and deployments.source in ("versions", "table")
 
 
 def _listed_names(fetch: Fetch) -> dict[str, Any]:
@@ -681,6 +744,8 @@ def _cache(session: Session, fetch: Fetch, listed: Mapping[str, Any]) -> CacheMe
             "source": source(fetch.connection, fetch.profile),
             "summaries": fetch.profile.store_summaries,
             "zone": fetch.cursor.get("zone"),
+            "unshown": fetch.cursor.get("unshown", 0),
+            "sizes": halving.remember_sizes(fetch.cursor.get("remembered", {}), fetch.reader.sizes, now),
             "mapped": fetch.cursor["mapped"],
             "resolved": fetch.cursor["resolved"],
             "listed": dict(listed),

@@ -16,7 +16,7 @@ from worker.runtime import Runtime
 log = logging.getLogger(__name__)
 
 KILLED: Final = "killed"  # the kind of error of a run whose step never ended
-MAX_RESTARTS: Final = 5  # of one step without an end: then something kills it every time
+MAX_RESTARTS: Final = 5  # of one step without any progress: then something kills it every time
 
 
 @app.task(name="tasks.maintain.nightly")
@@ -24,7 +24,7 @@ def nightly(profile: str) -> str:
     """Request the scheduled refresh of a profile; a live run stands for it. Returns the run's id."""
     current = runtime.current()
     rules = view.configured_rules_hash(current, profile)
-    run, new = steps.request(current.sessions, profile, "refresh", current.now(), rules=rules)
+    run, new = steps.request(current.sessions, profile, "refresh", current.run_time(), rules=rules)
     if new:
         steps.enqueue(app, run.run_id, run.attempt, run.step)
     log.info("scheduled refresh", extra={"run_id": run.run_id, "profile": profile, "new": new})
@@ -36,10 +36,10 @@ def resume(run_id: str, attempt: int) -> None:
     """Bring back a run whose pause is over; one that paused longer than a countdown may be is sent round again."""
     current = runtime.current()
     with current.reads() as session:
-        run = store.load_run(session, run_id)
+        run, now = store.load_run(session, run_id), current.clock(session)
     if run is None or run.attempt != attempt or run.state != "waiting":
         return
-    left = (run.wait_until - current.now()).total_seconds() if run.wait_until else 0.0
+    left = (run.wait_until - now).total_seconds() if run.wait_until else 0.0
     if left > 1:
         app.send_task("tasks.maintain.resume", (run_id, attempt), countdown=min(left, 120.0))
         return
@@ -60,9 +60,8 @@ def clean() -> dict[str, Any]:
 
 def pick_up_silent(current: Runtime) -> int:
     """Give every silent run a new attempt at its step, or fail it when that step has killed too many."""
-    now = current.now()
-    before = now - timedelta(seconds=current.settings.sweep.silent_seconds)
     with current.reads() as session:
+        before = current.clock(session) - timedelta(seconds=current.settings.sweep.silent_seconds)
         silent = store.silent_runs(session, before)
     return sum(_pick_up(current, run) for run in silent)
 
@@ -85,17 +84,28 @@ def delete_old(current: Runtime) -> dict[str, Any]:
 
 
 def _pick_up(current: Runtime, run: Run) -> bool:
-    now, failed = current.now(), None
     with current.sessions.begin() as session:
-        restarts = store.restart_run(session, run, now)
-        if restarts is not None and restarts > MAX_RESTARTS:
-            why = f"step {run.step} was begun {restarts} times and never ended; see flowbeat logs --level ERROR"
-            failed = store.fail_fetch_of(session, run.run_id, now, why)
-            store.end_run(session, run.run_id, run.attempt + 1, now, error=why, error_kind=KILLED)
+        restarts = store.restart_run(session, run, current.clock(session))
+    if restarts is None:
+        return False
+    with logs.bind(run_id=run.run_id, profile=run.profile):
+        if restarts > MAX_RESTARTS:
+            _give_up(current, run, restarts)
+            return False
+        log.warning("silent run picked up", extra={"step": run.step, "restarts": restarts, "pid": os.getpid()})
+        steps.enqueue(app, run.run_id, run.attempt + 1, run.step)
+        return True
+
+
+def _give_up(current: Runtime, run: Run, restarts: int) -> None:
+    why = (
+        f"step {run.step} was begun {restarts} times without progress, and each time its worker was killed or lost; "
+        "see flowbeat logs --level ERROR"
+    )
+    with current.sessions.begin() as session:
+        now = current.clock(session)
+        failed = store.fail_fetch_of(session, run.run_id, now, why)
+        store.end_run(session, run.run_id, run.attempt + 1, now, error=why, error_kind=KILLED)
     if failed is not None:
         log_fetch(failed)
-    if restarts is None or restarts > MAX_RESTARTS:
-        return False
-    log.warning("silent run picked up", extra={"run_id": run.run_id, "step": run.step, "pid": os.getpid()})
-    steps.enqueue(app, run.run_id, run.attempt + 1, run.step)
-    return True
+    log.error("run failed", extra={"why": why, "step": run.step, "last_sign": run.heartbeat_at})

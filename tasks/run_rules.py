@@ -37,7 +37,7 @@ def bind(current: Runtime, run: Run, view: View) -> dict[str, Any]:
         cursor = _with_another_change(current, run)
     changes = {"rules_hash": named, "worker": current.node, "cursor": cursor}
     with current.sessions.begin() as session:
-        if not store.beat_run(session, run.run_id, run.attempt, current.now(), **changes):
+        if not store.beat_run(session, run.run_id, run.attempt, current.clock(session), **changes):
             raise MovedOnError
         store.stand_by_rules(session, run.profile, view.context.facts_rules_hash)
     return {key: value for key, value in cursor.items() if key != "trouble"}

@@ -63,14 +63,14 @@ class InProcess(Runtime):
 
     jira: Jira | None = None
 
-    def client(self, connection: Connection, tried: int = 0, *, heard: bool = False) -> Client:
+    def client(self, connection: Connection, tried: int = 0, **past: Any) -> Client:
         """A client without a network."""
         if self.jira is None:
             raise AssertionError("this world has no Jira")
         session = open_session(1)
         session.mount(BASE_URL, SandboxAdapter(self.jira))
         limiter = Limiter(FakeRedis(), key="test", requests=1000, per_seconds=1.0, timeout=10.0)
-        return Client(connection, TOKEN, limiter, session=session, tried=tried, heard=heard)
+        return Client(connection, TOKEN, limiter, session=session, tried=tried, **past)
 
 
 def configure(folder: Path, *, base_url: str = BASE_URL, incidents: str = INCIDENTS, keys: str = "") -> Path:

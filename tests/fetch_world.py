@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import requests
+from sqlalchemy.orm import Session
 
 from models import store
 from models.database import migrate
@@ -20,7 +21,7 @@ from sandbox.shapes import Flavour, millis
 from sandbox.site import Clock, Event, Issue
 from sandbox.team import EMAIL, TOKEN, generate
 from tasks import fetch, steps
-from worker.jira.client import open_session
+from worker.jira.client import Client, open_session
 from worker.runtime import Runtime
 from worker.settings import Connection, Profile, Settings
 
@@ -54,6 +55,24 @@ class Door(SandboxAdapter):
         return super().send(request, *args, **kwargs)
 
 
+class TimedRuntime(Runtime):
+    """A runtime whose runs are timed by the test's clock, also at a database server, which has its own."""
+
+    def clock(self, session: Session) -> datetime:  # noqa: ARG002 - no server is asked
+        """Return the test's time."""
+        return self.now()
+
+
+class QuickRuntime(TimedRuntime):
+    """A runtime whose client sleeps no wait."""
+
+    def client(self, connection: Connection, *more: Any, **past: Any) -> Client:
+        """The client, awake."""
+        made = super().client(connection, *more, **past)
+        made._sleep = lambda _: None
+        return made
+
+
 @dataclass(eq=False)
 class World:
     """A site whose clock a test moves, and a runtime whose requests end there."""
@@ -66,6 +85,12 @@ class World:
     def doors(self) -> list[str]:
         """The last part of each door that was knocked at, in order."""
         return [seen.door.rsplit("/api/", 1)[1].split("/", 1)[1] for seen in self.jira.log]
+
+    def hurry(self) -> None:
+        """From now on no request waits for its next try; the limiter's pauses still hold."""
+        old = self.current
+        self.current = QuickRuntime(old.settings, old.now, old.open_session)
+        old.close()
 
     def profile(self, **changes: Any) -> None:
         """Change the configured profile, as a user would between two runs."""
@@ -177,13 +202,14 @@ def open_world(
         connections={"sandbox": connection},
         profiles={NAME: PROFILE},
     )
-    current = Runtime(settings, clock, lambda _: mounted(jira, before))
+    current = TimedRuntime(settings, clock, lambda _: mounted(jira, before))
     migrate(current.engine)
     current.redis.flushall()  # every world has the same limiter key: a pause of the test before would hold this one
+    world = World(jira, clock, current)
     try:
-        yield World(jira, clock, current)
+        yield world
     finally:
-        current.close()
+        world.current.close()
 
 
 def fresh_copy(world: World, folder: Path, redis_url: str) -> Mapping[str, Any]:

@@ -2,8 +2,10 @@
 
 FlowbeatError
 ├── ConfigError      the configuration or the command is wrong: nothing was started; exit code 2
-├── FatalError       trying again changes nothing until a person acts (login, JQL, permission); exit code 1
-└── RetryableError   the same call may go through later; ``retry_after``: the seconds the other side named, if any
+├── FatalError           trying again changes nothing until a person acts (login, JQL, permission); exit code 1
+│   └── UnansweredError  Jira answers this one question wrong each time, though it answers others
+└── RetryableError       the same call may go through later; ``retry_after``: the seconds the other side named, if any
+    └── AnswerError      an answer that cannot be used; the same one three times is no passing fault
 
 A run that fails stores the ``kind`` of its error beside the sentence, so that no code compares sentences.
 """
@@ -64,3 +66,16 @@ class RetryableError(FlowbeatError):
         super().__init__(message)
         self.retry_after = retry_after
         self.tries = tries
+
+
+class UnansweredError(FatalError):
+    """Jira answers one question wrong each time and others well; asked for less at a time, it may answer."""
+
+
+class AnswerError(RetryableError):
+    """An answer that cannot be used: a server error without a wait, half a body, a page that contradicts itself.
+
+    ``reason`` is set where the answer held for every request of the login.
+    """
+
+    reason: str | None = None

@@ -55,13 +55,13 @@ class Runtime(Stored):
         timeouts = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
         return Redis.from_url(url, retry=retry, **timeouts)
 
-    def client(self, connection: Connection, tried: int = 0, *, heard: bool = False) -> Client:
-        """A client of one Jira, behind the limiter all workers share; ``tried`` and ``heard`` are the run's past."""
+    def client(self, connection: Connection, tried: int = 0, *, fault: str = "", heard: bool = False) -> Client:
+        """A client of one Jira, behind the limiter all workers share; the rest of the arguments are the run's past."""
         settings.require_address(self.settings, connection)
         token = connection.token(os.environ)
         session = self.open_session(connection.concurrency)
         limiter = self.limiter(connection, token)
-        return Client(connection, token, limiter, session=session, tried=tried, heard=heard, now=self.now)
+        return Client(connection, token, limiter, session=session, tried=tried, fault=fault, heard=heard, now=self.now)
 
     def limiter(self, connection: Connection, token: str | None) -> Limiter:
         """The one limiter of a base URL and credential."""

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
+from models import store
 from models.database import Sessions, open_engine, open_sessions
 from worker.errors import ConfigError
 from worker.settings import Profile, Settings
@@ -33,6 +35,15 @@ class Stored:
     def reads(self) -> Sessions:
         """Sessions that only read: they wait for no writer, and none waits for them."""
         return open_sessions(self.engine.execution_options(readonly=True))
+
+    def clock(self, session: Session) -> datetime:
+        """Return the time by which runs are timed: requests, signs of life, pauses, ends."""
+        return store.clock(session, self.now())
+
+    def run_time(self) -> datetime:
+        """Return the same outside a unit of work."""
+        with self.reads() as session:
+            return self.clock(session)
 
     def profile(self, name: str) -> Profile:
         """The configured profile; a run of one that is no longer configured is an error."""

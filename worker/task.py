@@ -97,7 +97,7 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
 
     def _take(self, current: Runtime, run_id: str, attempt: int) -> Run:
         with current.sessions.begin() as session:
-            run = store.take_run(session, run_id, attempt, self.steps, current.now())
+            run = store.take_run(session, run_id, attempt, self.steps, current.clock(session))
             is_unknown = run is None and store.load_run(session, run_id) is None
         if is_unknown:
             self._return_message(current, run_id)
@@ -123,8 +123,8 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
         """
         self._stop_chain()
         with current.reads() as session:
-            latest = store.load_run(session, run.run_id) or run
-        now, tried = current.now(), tries(latest) + error.tries
+            latest, now = store.load_run(session, run.run_id) or run, current.clock(session)
+        tried = tries(latest) + error.tries
         before, at_work = latest.cursor.get("trouble", {}), _seconds_at_work(run, now)
         spent = float(before.get("seconds", 0.0)) + at_work
         since = before.get("since") or iso(now - timedelta(seconds=at_work))
@@ -136,7 +136,7 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
             self._fail(current, run, sentences, error.kind)
             return
         until = now + timedelta(seconds=wait)
-        trouble = {"tries": tried, "seconds": spent, "since": since}
+        trouble = {"tries": tried, "seconds": spent, "since": since, "why": sentence(error)}
         changes = {"state": "waiting", "wait_until": until, "error": sentence(error), "error_kind": error.kind}
         beat(current, run, cursor={**latest.cursor, "trouble": trouble}, **changes)
         log.warning("run waits", extra={"until": until, "why": sentence(error)})
@@ -145,7 +145,7 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
     def _fail(self, current: Runtime, run: Run, why: str, kind: str) -> None:
         self._stop_chain()
         with current.sessions.begin() as session:
-            now = current.now()
+            now = current.clock(session)
             failed = store.fail_fetch_of(session, run.run_id, now, why)
             store.end_run(session, run.run_id, run.attempt, now, error=why, error_kind=kind)
         if failed is not None:
@@ -167,8 +167,8 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
 
 def beat(current: Runtime, run: Run, **changes: Any) -> datetime:
     """A sign of life and whatever changed, in its own transaction; raises MovedOnError where the run is not ours."""
-    now = current.now()
     with current.sessions.begin() as session:
+        now = current.clock(session)
         if not store.beat_run(session, run.run_id, run.attempt, now, **changes):
             raise MovedOnError
     return now
@@ -206,6 +206,11 @@ def tries(run: Run) -> int:
 def _would_outlast(error: RetryableError, past: timedelta, ahead: float) -> bool:
     """Whether another try, ``ahead`` seconds from now, would end after the error's patience."""
     return error.patience is not None and past.total_seconds() + ahead > error.patience
+
+
+def last_fault(run: Run) -> str:
+    """What was wrong the last time, while nothing has gone well since; empty where all went well."""
+    return str(run.cursor.get("trouble", {}).get("why", ""))
 
 
 def _seconds_at_work(taken: Run, now: datetime) -> float:

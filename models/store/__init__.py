@@ -38,16 +38,23 @@ from models.store.issues import (
 )
 from models.store.lists import load_statuses, load_versions, save_statuses, save_versions
 from models.store.quality import (
+    VERSIONS_REFUSED,
+    VERSIONS_UNANSWERED,
     clear_findings,
     count_findings,
     findings_of,
+    forget_unread,
     keys_with_findings,
+    project_findings,
     save_findings,
     save_profile_findings,
+    save_project_findings,
+    unread_issues,
 )
 from models.store.results import load_results, save_results
 from models.store.runs import (
     beat_run,
+    clock,
     end_run,
     find_run,
     last_ended,
@@ -77,12 +84,15 @@ from models.store.traces import (
 from models.store.visits import load_waiting, unmapped_statuses, visited_statuses, was_visited
 
 __all__ = [
+    "VERSIONS_REFUSED",
+    "VERSIONS_UNANSWERED",
     "OutdatedFactsError",
     "Standing",
     "are_facts_of",
     "beat_run",
     "clear_findings",
     "clear_summaries",
+    "clock",
     "complete_fetch",
     "count_departures",
     "count_fetch",
@@ -102,6 +112,7 @@ __all__ = [
     "find_run",
     "findings_of",
     "first_created",
+    "forget_unread",
     "installation_id",
     "issue_hashes",
     "keys_with_findings",
@@ -125,6 +136,7 @@ __all__ = [
     "mark_issues",
     "marked_issues",
     "note_histories",
+    "project_findings",
     "projects",
     "replace_version_deployments",
     "request_run",
@@ -138,6 +150,7 @@ __all__ = [
     "save_issues",
     "save_performance",
     "save_profile_findings",
+    "save_project_findings",
     "save_results",
     "save_statuses",
     "save_table_deployments",
@@ -153,6 +166,7 @@ __all__ = [
     "unknown_versions",
     "unmapped_statuses",
     "unmarked_issues",
+    "unread_issues",
     "visited_statuses",
     "was_visited",
     "withdraw_run",

@@ -1,9 +1,9 @@
-"""Data-quality findings: what a reader of numbers should know about an issue behind them."""
+"""Data-quality findings: what a reader of numbers should know about an issue behind them, or about a project."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import and_, delete, func, select
 from sqlalchemy.orm import Session
 
 from models.store.departures import counted
@@ -12,7 +12,13 @@ from models.tables import DataQualityRow, IssueRow
 
 # In place of an issue's id, in a finding about the profile as a whole.
 WHOLE_PROFILE: Final = ""
-_IS_ABOUT_AN_ISSUE: Final = DataQualityRow.issue_id != WHOLE_PROFILE
+# The origin of findings about a project: its key is in place of an issue's id.
+PROJECTS: Final = "projects"
+VERSIONS_REFUSED: Final = "versions_refused"
+VERSIONS_UNANSWERED: Final = "versions_unanswered"
+_IS_ABOUT_AN_ISSUE: Final = and_(DataQualityRow.issue_id != WHOLE_PROFILE, DataQualityRow.origin != PROJECTS)
+# What the changelog's origin finds of an issue that could not be read: the next fetch tries again.
+UNREAD: Final = ("unreadable_issue", "incomplete_history")
 
 
 def save_findings(session: Session, profile: str, origin: str, found: Mapping[str, Mapping[str, int]]) -> None:
@@ -41,9 +47,46 @@ def save_profile_findings(session: Session, profile: str, origin: str, found: Ma
     insert_rows(session, DataQualityRow, rows)
 
 
+def save_project_findings(session: Session, profile: str, reasons: Mapping[str, str]) -> None:
+    """Replace what was found about the projects of a profile: project key → reason."""
+    clear_findings(session, profile, PROJECTS)
+    save_findings(session, profile, PROJECTS, {key: {reason: 1} for key, reason in reasons.items()})
+
+
+def project_findings(session: Session, profile: str) -> dict[str, str]:
+    """Return project key → what was found about it, for projects with a finding."""
+    of_projects = (DataQualityRow.profile == profile, DataQualityRow.origin == PROJECTS)
+    query = select(DataQualityRow.issue_id, DataQualityRow.reason).where(*of_projects)
+    return dict(session.execute(query.order_by(DataQualityRow.issue_id)).all())
+
+
 def clear_findings(session: Session, profile: str, origin: str) -> None:
     """Forget what one origin found about all issues of a profile."""
     change(session, delete(DataQualityRow).where(DataQualityRow.profile == profile, DataQualityRow.origin == origin))
+
+
+def unread_issues(session: Session, profile: str, ids: Sequence[str]) -> set[str]:
+    """Return those of the ids whose issue could not be read whole when it was last asked for."""
+    query = select(DataQualityRow.issue_id).where(
+        DataQualityRow.profile == profile,
+        DataQualityRow.reason.in_(UNREAD),
+        among(session, DataQualityRow.issue_id, ids),
+    )
+    return set(session.scalars(query))
+
+
+def forget_unread(session: Session, profile: str, kept: Collection[str]) -> None:
+    """Forget which issues could not be read, those that are stored or in ``kept`` aside: the others are not there."""
+    stored = select(IssueRow.issue_id).where(IssueRow.profile == profile)
+    change(
+        session,
+        delete(DataQualityRow).where(
+            DataQualityRow.profile == profile,
+            DataQualityRow.reason.in_(UNREAD),
+            DataQualityRow.issue_id.not_in(stored),
+            ~among(session, DataQualityRow.issue_id, sorted(kept)),
+        ),
+    )
 
 
 def count_findings(session: Session, profile: str) -> dict[str, int]:

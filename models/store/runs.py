@@ -1,7 +1,7 @@
 """Runs: asking for one, the fence around the one live run of a profile, signs of life, the end."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Select, Update, case, delete, func, or_, select, update
@@ -10,6 +10,17 @@ from sqlalchemy.orm import Session
 from models.records import LIVE_STATES, Run
 from models.store.shared import change, columns, insert_new, record, row_of
 from models.tables import RunRow
+
+
+def clock(session: Session, own: datetime) -> datetime:
+    """Return the time of the one clock by which runs are timed, so that a machine whose clock is wrong loses no run.
+
+    It is the database server's. SQLite has no server, and all its users run on one machine: ``own``, that machine's.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return own
+    at: datetime = session.scalars(select(func.clock_timestamp())).one()
+    return at.astimezone(UTC)
 
 
 def request_run(session: Session, run: Run) -> tuple[Run, bool]:
@@ -100,14 +111,15 @@ def silent_runs(session: Session, before: datetime) -> list[Run]:
 
 
 def restart_run(session: Session, run: Run, now: datetime) -> int | None:
-    """Take the run from whoever held it, one attempt up and queued again; None if it has moved on.
+    """Take the run from whoever held it, one attempt up and queued again; None if it has moved on or given a sign.
 
     Returns how often its step fell silent while it was running: one that only waited long for a worker did no harm.
     """
     fell = case((RunRow.state == "running", 1), else_=0)
     changes: dict[str, Any] = {"attempt": run.attempt + 1, "restarts": RunRow.restarts + fell, "state": "queued"}
     changes |= {"heartbeat_at": now, "wait_until": None}
-    if not change(session, _fenced(run.run_id, run.attempt).values(**changes)):
+    still_silent = _fenced(run.run_id, run.attempt).where(RunRow.heartbeat_at == run.heartbeat_at)
+    if not change(session, still_silent.values(**changes)):
         return None
     return session.scalar(select(RunRow.restarts).where(RunRow.run_id == run.run_id))
 

@@ -292,7 +292,7 @@ def test_a_list_whose_page_token_has_died_is_begun_again(tmp_path: Path, databas
     with open_world(tmp_path, database_url, redis_url) as world:
         run = world.request()
         assert fetch.work(world.current, run, seconds=0) == "fetch"
-        cursor = {**world.latest(run).cursor, "position": "a token of long ago"}
+        cursor = {**world.latest(run).cursor, "position": {"token": "a token of long ago", "seen": [], "empty": 0}}
         with world.current.sessions.begin() as session:
             store.beat_run(session, run.run_id, 1, world.clock(), cursor=cursor)
         assert fetch.work(world.current, world.latest(run)) == "facts"
@@ -309,7 +309,7 @@ def test_a_list_that_is_refused_from_its_beginning_is_an_error(
     with open_world(tmp_path, database_url, redis_url) as world:
         run = world.request()
         fetch.work(world.current, run, seconds=0)
-        cursor = {**world.latest(run).cursor, "position": "a token of long ago"}
+        cursor = {**world.latest(run).cursor, "position": {"token": "a token of long ago", "seen": [], "empty": 0}}
         with world.current.sessions.begin() as session:
             store.beat_run(session, run.run_id, 1, world.clock(), cursor=cursor)
         world.jira.faults.append(failing(400, door="search", times=9))

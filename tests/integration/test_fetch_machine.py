@@ -27,10 +27,8 @@ from sandbox.shapes import Flavour, millis
 from sandbox.site import Bounds, Clock, Issue, Site
 from sandbox.team import generate
 from tasks import fetch
-from worker.errors import RetryableError
-from worker.jira.client import Client
-from worker.runtime import Runtime
-from worker.settings import Connection, Sweep
+from worker.errors import FatalError, RetryableError
+from worker.settings import Sweep
 from worker.task import MovedOnError
 
 # The same few hundred steps in every run; the soak's are others each time.
@@ -66,19 +64,19 @@ FAULTS: Final[dict[str, Callable[..., faults.Fault]]] = {
     "no issues": lambda **more: faults.without("issues", **more),
     "no histories": lambda **more: faults.without("issueChangeLogs", **more),
 }
+QUESTIONS: Final[dict[str, Callable[[Issue, int], faults.Fault]]] = {
+    "an issue": lambda issue, times: faults.poisoned(issue.id, times=times),
+    "an issue, cut off": lambda issue, times: faults.poisoned_cut(issue.id, times=times),
+    "a history": lambda issue, times: faults.poisoned(issue.id, door="changelog", times=times),
+    "an issue, named": lambda issue, times: faults.named_in_errors(issue.id, times=times),
+    "more than three": lambda _, times: faults.too_large(3, times=times),
+    "versions": lambda issue, times: faults.closed_versions(issue.fields["project"]["id"], status=500, times=times),
+    "closed versions": lambda issue, times: faults.closed_versions(issue.fields["project"]["id"], times=times),
+    "an end": lambda _, times: faults.contradicting_end(door="search", times=times),
+}
 LAG: Final = timedelta(minutes=10)  # less than the overlap
 SILENT_STEPS: Final = {"To Do": "In Progress", "In Progress": "In Review", "In Review": "Done"}
 pick = st.integers(0, 10_000)
-
-
-class QuickRuntime(Runtime):
-    """A runtime whose client sleeps no wait."""
-
-    def client(self, connection: Connection, *more: Any, **past: Any) -> Client:
-        """The client, awake."""
-        made = super().client(connection, *more, **past)
-        made._sleep = lambda _: None
-        return made
 
 
 class Trap:
@@ -142,10 +140,7 @@ class LivingCopy(RuleBasedStateMachine):
         file = shutil.copy(self.template, folder / "flowbeat.db")
         made = open_world(folder, f"sqlite:///{file}", self.redis_url, jira=jira, before=self.trap.step)
         world = self.stack.enter_context(made)
-        old = world.current
-        world.current = QuickRuntime(old.settings, old.now, old.open_session)
-        old.close()
-        self.stack.callback(world.current.close)
+        world.hurry()
         world.profile(jql=JQL, rules=PROFILE.rules)
         world.connection(concurrency=1)
         world.current.settings = replace(world.current.settings, sweep=Sweep(turn_days=0))
@@ -308,14 +303,27 @@ class LivingCopy(RuleBasedStateMachine):
         """Jira answers badly for a while, in the middle of a fetch."""
         run = self._live()
         self.world.jira.faults.append(FAULTS[kind](after=after, times=times))
+        self._disturbed(run)
+
+    def _disturbed(self, run: Run) -> None:
+        """Work at a run while Jira answers badly: it ends, or goes on later, or is given up."""
         try:
             fetch.work(self.world.current, run)
             self._ended()
         except RetryableError:
             pass
+        except FatalError:
+            self.give_up()
         finally:
             self.world.jira.faults.clear()
             self.world.current.redis.flushall()  # whatever pause there was is over
+
+    @rule(number=pick, kind=st.sampled_from(sorted(QUESTIONS)), times=st.sampled_from([1, 2, 5, 99]))
+    def unanswered(self, number: int, kind: str, times: int) -> None:
+        """Jira cannot answer some questions for a while, or for as long as this fetch lasts."""
+        run = self._live()
+        self.world.jira.faults.append(QUESTIONS[kind](self._some(number), times))
+        self._disturbed(run)
 
     @rule()
     def give_up(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import requests
-from fetch_world import World, open_world
+from fetch_world import TimedRuntime, World, open_world
 from urllib3 import HTTPConnectionPool
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
@@ -17,7 +17,6 @@ from sandbox.faults import failing
 from tasks import fetch
 from worker import runtime
 from worker.jira.client import Client
-from worker.runtime import Runtime
 from worker.settings import Connection
 from worker.task import MAX_TRIES, tries
 
@@ -42,7 +41,7 @@ class Way:
             raise self.error
 
 
-class QuickRuntime(Runtime):
+class QuickRuntime(TimedRuntime):
     """A runtime whose client sleeps no wait."""
 
     def client(self, connection: Connection, *more: Any, **past: Any) -> Client:

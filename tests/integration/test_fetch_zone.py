@@ -109,7 +109,7 @@ def test_the_windows_below_the_wall_are_cut_by_literals_too(tmp_path: Path, data
         shown = world.shown()
         run = world.request()
         fetch.work(world.current, run, seconds=0)
-        beyond = [shown[19].born, 0]  # as if the wall had been met there
+        beyond = {"since": shown[19].born}  # as if the wall had been met there
         with world.current.sessions.begin() as session:
             cursor = {**world.latest(run).cursor, "position": beyond}
             store.beat_run(session, run.run_id, 1, world.clock(), cursor=cursor)

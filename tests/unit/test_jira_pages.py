@@ -4,15 +4,27 @@ from typing import Any
 
 import pytest
 
-from worker.errors import RetryableError
-from worker.jira.pages import next_start, next_token, required, rows
+from worker.errors import UnansweredError
+from worker.jira.pages import (
+    MAX_EMPTY_PAGES,
+    Offset,
+    PageError,
+    next_offset,
+    next_position,
+    next_token,
+    required,
+    rows,
+    token_name,
+)
+
+SEEN = [token_name("a")]
 
 
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
         ({"isLast": True}, None),
-        ({"isLast": True, "nextPageToken": "b"}, None),
+        ({"isLast": True, "nextPageToken": None}, None),
         ({"isLast": False, "nextPageToken": "b"}, "b"),
         ({"nextPageToken": "b"}, "b"),
         ({"nextPageToken": None}, None),
@@ -21,22 +33,42 @@ from worker.jira.pages import next_start, next_token, required, rows
         ({"isLast": False}, None),
     ],
 )
-def test_a_list_ends_where_the_page_says_last_or_has_no_token(body: dict[str, Any], expected: str | None) -> None:
+def test_a_list_ends_where_a_page_has_no_token(body: dict[str, Any], expected: str | None) -> None:
     """Absent and null are the same; a short page is no end."""
-    assert next_token(body, {"a"}, empty=False) == expected
+    assert next_token(body, SEEN) == expected
+
+
+def test_a_page_that_says_it_is_the_last_and_has_a_token_is_not_the_last() -> None:
+    """It contradicts itself, and the token leads on; one that leads back is the end."""
+    assert next_token({"isLast": True, "nextPageToken": "b"}, SEEN) == "b"
+    assert next_token({"isLast": True, "nextPageToken": "a"}, SEEN) is None
 
 
 def test_a_token_seen_before_is_a_fault() -> None:
     """Several projects shipped endless loops here."""
-    with pytest.raises(RetryableError, match="repeated a page token"):
-        next_token({"nextPageToken": "a"}, {"a"}, empty=False)
+    with pytest.raises(PageError, match="repeated a page token"):
+        next_token({"nextPageToken": "a"}, SEEN)
 
 
-def test_an_empty_page_with_a_token_is_a_fault() -> None:
-    """An empty last page is none."""
-    with pytest.raises(RetryableError, match="empty page that is not the last"):
-        next_token({"nextPageToken": "b"}, {"a"}, empty=True)
-    assert next_token({"isLast": True}, {"a"}, empty=True) is None
+def test_a_circle_of_several_tokens_is_seen() -> None:
+    """Whatever its length: the position remembers every token of the list."""
+    position = None
+    for token in ("a", "b", "c"):
+        position = next_position({"nextPageToken": token}, position, is_empty=False)
+    with pytest.raises(PageError, match="repeated a page token"):
+        next_position({"nextPageToken": "b"}, position, is_empty=False)
+
+
+def test_an_empty_page_with_a_token_is_followed_and_many_of_them_are_an_end() -> None:
+    """Issues behind a security level leave their places empty; a hundred such pages in a row are something else."""
+    position: Any = None
+    for number in range(MAX_EMPTY_PAGES - 1):
+        position = next_position({"nextPageToken": f"t{number}"}, position, is_empty=True)
+    assert position["token"] == f"t{MAX_EMPTY_PAGES - 2}"
+    with pytest.raises(UnansweredError, match="100 empty pages in a row"):
+        next_position({"nextPageToken": "one more"}, position, is_empty=True)
+    assert next_position({"nextPageToken": "full"}, position, is_empty=False)["empty"] == 0
+    assert next_position({}, position, is_empty=True) is None
 
 
 @pytest.mark.parametrize(
@@ -44,26 +76,28 @@ def test_an_empty_page_with_a_token_is_a_fault() -> None:
 )
 def test_an_offset_moves_by_what_came(start: int, got: int, total: int, expected: int | None) -> None:
     """Not by what was asked: the server caps pages."""
-    assert next_start({"total": total}, start, got) == expected
+    assert next_offset({"total": total}, start, got, 50) == Offset(expected)
 
 
-def test_an_empty_page_before_the_total_is_a_fault() -> None:
-    """Not the end of the list."""
-    with pytest.raises(RetryableError, match="empty page at 50 of 120"):
-        next_start({"total": 120}, 50, 0)
+def test_a_hole_is_looked_at_twice_and_then_passed() -> None:
+    """The total counts what is not shown; what was passed is counted, and behind it the list goes on."""
+    assert next_offset({"total": 120}, 50, 0, 50) == Offset(50, looked=True)
+    assert next_offset({"total": 120}, 50, 0, 50, looked=True) == Offset(100, unshown=50)
+    assert next_offset({"total": 120}, 100, 0, 50, looked=True) == Offset(None, unshown=20)
+    assert next_offset({"total": 120}, 50, 10, 50, looked=True) == Offset(60)
 
 
 @pytest.mark.parametrize("body", [{}, {"issues": None}, {"issues": {}}, [], None, "text"])
 def test_a_page_without_what_it_must_hold_is_a_fault(body: object) -> None:
     """It may be answered properly a moment later."""
-    with pytest.raises(RetryableError, match="without 'issues'"):
+    with pytest.raises(PageError, match="without 'issues'"):
         required(body, "issues", list)
 
 
 @pytest.mark.parametrize("listed", [None, {}, "text", [{"id": 1}, {}], [None], ["text"]])
 def test_a_list_that_is_none_or_has_a_broken_member_is_a_fault(listed: object) -> None:
     """Statuses, fields and ids have no members that may be missing."""
-    with pytest.raises(RetryableError, match="of things"):
+    with pytest.raises(PageError, match="of things"):
         rows(listed, lambda each: each["id"], "things")
 
 

@@ -1,7 +1,7 @@
 """Both readers over the stand-in Jira: lists by pages, whole histories, odd data, and what is no longer there."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,12 +11,12 @@ from jira_gate import Gate
 
 from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira
-from sandbox.faults import Fault, half_json
+from sandbox.faults import Fault, asked_ids, half_json, named_in_errors
 from sandbox.shapes import Flavour, Json, millis
 from sandbox.site import Bounds, Clock, Event, Issue, Item
 from sandbox.team import EMAIL, TOKEN, generate
 from sandbox.wire import Response, refusal
-from worker.errors import FatalError, RetryableError
+from worker.errors import FatalError, RetryableError, UnansweredError
 from worker.jira.client import Client, open_session
 from worker.jira.cloud import Cloud
 from worker.jira.datacenter import DataCenter
@@ -123,9 +123,10 @@ def test_a_server_that_tells_no_type_is_read_as_data_center() -> None:
         identify(client_of(jira))
 
 
-def answering(door: str, body: object, times: int = 1) -> Fault:
-    """An answer of ours."""
-    return Fault(door, times, instead=Response(200, json_bytes(body)))
+def answering(door: str, body: object, times: int = 1, ids: Sequence[str] = ()) -> Fault:
+    """An answer of ours; with ``ids`` only to a question for exactly these issues."""
+    when = (lambda asked: asked_ids(asked) == list(ids)) if ids else None
+    return Fault(door, times, instead=Response(200, json_bytes(body)), when=when)
 
 
 def json_bytes(body: object) -> bytes:
@@ -296,26 +297,37 @@ def test_histories_spread_over_pages_with_repeats_are_put_together() -> None:
 
 
 def test_a_changelog_that_repeats_its_token_is_a_fault() -> None:
-    """Not a loop, and not the end."""
+    """Not a loop, and not the end: the group is to be asked for in halves."""
     jira = jira_of("cloud", 10)
+    ids = tuple(str(issue.id) for issue in shown(jira)[:2])
     page: Json = {"issueChangeLogs": [{"issueId": "1", "changeHistories": []}], "nextPageToken": "again"}
-    jira.faults.append(answering("changelog/bulkfetch", page, times=9))
-    with pytest.raises(RetryableError, match="repeated a page token"):
-        reader_of(jira).issues([str(shown(jira)[0].id)])
-    assert sum("changelog" in seen.door for seen in jira.log) == 2
+    jira.faults.append(answering("changelog/bulkfetch", page, times=9, ids=ids))
+    batch = reader_of(jira).issues(ids)
+    assert batch.issues == ()
+    (failure,) = batch.failed
+    assert (failure.part, failure.ids, failure.whole) == ("histories", ids, True)
+    assert "repeated a page token" in failure.why
+    assert sum("changelog" in seen.door for seen in jira.log) == 4  # a page, the next one twice, the control
 
 
-def test_a_changelog_whose_token_is_refused_is_asked_for_again_later() -> None:
-    """Only the token can be wrong there, for the page before was answered; without one the refusal is ours to mend."""
+def test_a_changelog_whose_token_is_refused_is_asked_for_again_in_halves() -> None:
+    """Only the token can be wrong there, because the page before was answered."""
     jira = jira_of("cloud", 10)
-    wanted = [str(shown(jira)[0].id)]
+    ids = tuple(str(issue.id) for issue in shown(jira)[:2])
     page: Json = {"issueChangeLogs": [{"issueId": "1", "changeHistories": []}], "nextPageToken": "never given"}
     jira.faults.append(answering("changelog/bulkfetch", page))
-    with pytest.raises(RetryableError, match="refused the token"):
-        reader_of(jira).issues(wanted)
-    jira.faults.append(Fault("changelog/bulkfetch", instead=refusal(400, "fieldIds must be unique.")))
+    (failure,) = reader_of(jira).issues(ids).failed
+    assert (failure.part, failure.ids) == ("histories", ids)
+    assert {issue.issue_id for issue in reader_of(jira).issues(ids).issues} == set(ids)
+
+
+def test_a_question_that_jira_refuses_whatever_it_names_is_ours_to_mend(jira: Jira) -> None:
+    """Halving it would blame every issue in turn; the control is refused too."""
+    door = "changelog/bulkfetch" if jira.site.flavour == "cloud" else "search"
+    jira.faults.append(Fault(door, 99, instead=refusal(400, "fieldIds must be unique.")))
     with pytest.raises(RefusedError, match="fieldIds"):
-        reader_of(jira).issues(wanted)
+        reader_of(jira).issues([str(issue.id) for issue in shown(jira)[:4]])
+    assert jira.faults[0].hits == 2
 
 
 def test_an_anonymous_reader_reads_histories_issue_by_issue() -> None:
@@ -452,12 +464,30 @@ def test_an_issue_nobody_asked_for_is_left_out() -> None:
     assert asked.visible([first]) == {first}
 
 
-def test_issues_jira_could_not_read_just_now_are_asked_for_again_later() -> None:
-    """``issueErrors`` lists only passing faults."""
+def test_issues_jira_could_not_read_just_now_are_to_be_asked_for_again() -> None:
+    """``issueErrors`` lists only passing faults; those that it does not name and that did not come are not there."""
     jira = jira_of("cloud", 10)
     jira.faults.append(answering("issue/bulkfetch", {"issues": [], "issueErrors": [{"id": "1"}]}))
-    with pytest.raises(RetryableError, match="could not read 1 of 2"):
-        reader_of(jira).issues(["1", "2"])
+    (failure,) = reader_of(jira).issues(["1", "2"]).failed
+    assert (failure.part, failure.ids, failure.whole) == ("issues", ("1",), False)
+
+
+def test_errors_that_name_no_issue_that_was_asked_for_are_about_all_that_did_not_come() -> None:
+    """Or an issue could be taken for one that is not there."""
+    jira = jira_of("cloud", 10)
+    first, second = (str(issue.id) for issue in shown(jira)[:2])
+    body: Json = {"issues": [{"id": first, "fields": {}}], "issueErrors": [{"id": "PAY-2"}]}
+    jira.faults.append(answering("issue/bulkfetch", body))
+    (failure,) = reader_of(jira).issues([first, second]).failed
+    assert failure.ids == (second,)
+
+
+def test_an_issue_named_in_issue_errors_is_visible() -> None:
+    """Jira names no issue there that is gone or hidden."""
+    jira = jira_of("cloud", 10)
+    first, second = (str(issue.id) for issue in shown(jira)[:2])
+    jira.faults.append(named_in_errors(int(first)))
+    assert reader_of(jira).visible([first, second, "99999999"]) == {first, second}
 
 
 # --- what is still there --------------------------------------------------------------------------------------------
@@ -479,10 +509,10 @@ def test_matching_are_those_the_jql_finds(jira: Jira) -> None:
     assert found
 
 
-def test_an_issue_that_disappears_between_two_looks_is_looked_at_again_later() -> None:
+def test_an_issue_that_disappears_between_two_looks_is_looked_at_in_smaller_groups() -> None:
     """Cloud refuses the whole question for one id that is gone; that is no refusal of the JQL."""
     jira = jira_of("cloud", 10)
-    with pytest.raises(RetryableError, match="disappeared"):
+    with pytest.raises(UnansweredError, match="disappeared"):
         reader_of(jira).matching(JQL, ["99999999"])
 
 
@@ -502,18 +532,21 @@ def test_fields_statuses_and_versions_are_one_request_each(jira: Jira) -> None:
 
 @pytest.mark.parametrize("body", [{}, None, [{"name": "without an id"}], [5]])
 def test_a_list_that_is_none_is_a_fault_and_not_an_empty_list(jira: Jira, body: object) -> None:
-    """A status list that vanished would turn every status into an unknown one."""
+    """A status list that vanished would turn every status into an unknown one; the next answer may be a good one."""
     jira.faults.append(answering("status", body))
+    assert len(reader_of(jira).statuses()) > 3
+    jira.faults.append(answering("status", body, times=99))
     with pytest.raises(RetryableError, match="list of statuses"):
         reader_of(jira).statuses()
 
 
-@pytest.mark.parametrize("body", [{}, {"issues": None}, {"issues": [{}]}, {"issues": [], "isLast": False, "total": 5}])
+@pytest.mark.parametrize("body", [{}, {"issues": None}, {"issues": [{}], "total": 1}])
 def test_a_page_without_what_it_must_hold_is_no_end_of_the_list(jira: Jira, body: Json) -> None:
-    """It is a fault, asked again by the next slice."""
-    more = {"nextPageToken": "x"} if body.get("total") and jira.site.flavour == "cloud" else {}
-    jira.faults.append(answering("search", body | more))
-    with pytest.raises(RetryableError):
+    """It is asked for again at once; the same page twice, while another search is answered, is the answer."""
+    jira.faults.append(answering("search", body))
+    assert len(ids(listed(reader_of(jira)))) == len(shown(jira))
+    jira.faults.append(answering("search", body, times=2))
+    with pytest.raises(UnansweredError, match="Jira sent"):
         reader_of(jira).census(JQL, None)
 
 

@@ -9,6 +9,10 @@ at once: whoever waits for the run reads the reason there.
 
 A login that Jira does not accept is refused whatever the status: many answers come with 200 and fewer issues then.
 
+An answer that is the same each time is no passing fault: where Jira answers another question meanwhile, it is this one
+that it cannot answer. With a ``Control`` that is found out at once (``UnansweredError``: the caller may ask for less),
+else after a pause.
+
 A wait that Jira names is kept in full. Whatever it says of limits holds all requests of this login, of any worker: it
 has limits for one path and for the whole site, and with one pause for both a burst costs seconds.
 """
@@ -19,26 +23,36 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, TypeVar, overload
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase, HTTPBasicAuth
-from urllib3.exceptions import NewConnectionError, ProxyError
 
-from worker.errors import FatalError, RetryableError
+from worker.errors import AnswerError, FatalError, RetryableError, UnansweredError
 from worker.jira import faults, refusals, waits
-from worker.jira.faults import BusyError, NoAnswerError, UnreachedError
+from worker.jira.auth import auth_of
+from worker.jira.faults import (
+    AstrayError,
+    BusyError,
+    ForbiddenError,
+    LateError,
+    LoginError,
+    MissingError,
+    NoAnswerError,
+    RefusedError,
+    UnreachedError,
+)
+from worker.jira.traffic import Traffic
 from worker.limiter import Limiter, NoSlotError
 from worker.redact import Redactor, redact
 from worker.settings import Connection
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 SHORT_WAIT: Final = 15.0  # a longer one gives the worker back
 LONGEST_SLOT_WAIT: Final = 75.0  # a slice has to end before its time limit
@@ -53,34 +67,33 @@ HEADERS: Final = {
     "X-Force-Accept-Language": "true",
     "User-Agent": "flowbeat/0.1",
 }
+_WHO_AM_I: Final = f"/rest/api/2{faults.WHO_AM_I}"
+SERVER_INFO: Final = "/rest/api/2/serverInfo"  # a question that both flavours answer, to anybody
 _PAUSING: Final = frozenset({429, 503})  # these speak for every request of this login, not only for the one asked
 _BUSY: Final = _PAUSING | {408, 425}
+_TOO_LARGE: Final = 413
 _SERVER_ERRORS: Final = 500
 _REDIRECTS: Final = 300
 # What OpenSSL says of a certificate that cannot be verified, and of a server that speaks plain HTTP.
 _LASTING_TLS_FAULTS: Final = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER")
 
 
-@dataclass(slots=True)
-class Traffic:
-    """What went over the wire since it was last taken: counted here, stored with the Fetch Operation."""
+def _as_it_is(body: Any) -> Any:
+    return body
 
-    calls: int = 0
-    delays: int = 0
-    lock: Lock = field(default_factory=Lock, repr=False)
 
-    def add(self, *, calls: int = 0, delays: int = 0) -> None:
-        """Count, from any thread."""
-        with self.lock:
-            self.calls += calls
-            self.delays += delays
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A question like another, but without what it names: where Jira answers it, the other's fault is in what it names.
 
-    def take(self) -> tuple[int, int]:
-        """(calls, delays) since the last take."""
-        with self.lock:
-            taken = (self.calls, self.delays)
-            self.calls = self.delays = 0
-        return taken
+    With a ``body`` it is a POST, else a GET; a ``path`` that is empty is that of the question. ``is_batch``: the
+    question names many things, so a refusal of it (400) may be their fault too, and an answer that is late is not
+    waited for twice.
+    """
+
+    body: Mapping[str, Any] | None = None
+    path: str = ""
+    is_batch: bool = False
 
 
 class Client:
@@ -96,22 +109,25 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         tried: int = 0,
+        fault: str = "",
         heard: bool = False,
     ) -> None:
         """Bind a connection; nothing is sent yet.
 
         ``tried`` is how often the run tried in vain before, with no progress since; who sees progress sets it to 0.
+        ``fault`` is what was wrong the last time, before the run paused.
         ``heard``: this Jira has answered the run before.
         """
         self.connection = connection
         self.tried = tried
+        self._fault = fault
         self.traffic = Traffic()
         self.anonymous = token is None
         self._limiter = limiter
         self._sleep = sleep
         self.now = now
         self._session = session or open_session(connection.concurrency)
-        self._auth = _auth(connection, token)
+        self._auth = auth_of(connection, token)
         self._heard = heard
         self._private = [secret for secret in (connection.email, token) if secret]
         self.jira_time: datetime | None = None
@@ -119,20 +135,63 @@ class Client:
         url = urlsplit(connection.base_url)
         self._site = url.netloc + url.path.rstrip("/")
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
-        """The JSON of a GET below the base URL."""
-        return self._call("GET", path, params=params)
+    @overload
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any: ...
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON of a POST that reads; no call of this client changes anything in Jira."""
-        return self._call("POST", path, json=body)
+    @overload
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        read: Callable[[Any], T],
+        control: Control | None = None,
+    ) -> T: ...
 
-    def _call(self, method: str, path: str, **content: Any) -> Any:
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        read: Callable[[Any], Any] = _as_it_is,
+        control: Control | None = None,
+    ) -> Any:
+        """Return what ``read`` makes of the JSON of a GET below the base URL.
+
+        An AnswerError of ``read`` is one of the answer, and the question is asked again. With a ``control`` the same
+        wrong answer twice is enough for an UnansweredError, if Jira answers the control.
+        """
+        return self._call("GET", path, read, control, params=params)
+
+    @overload
+    def post(self, path: str, body: Mapping[str, Any]) -> Any: ...
+
+    @overload
+    def post(
+        self, path: str, body: Mapping[str, Any], *, read: Callable[[Any], T], control: Control | None = None
+    ) -> T: ...
+
+    def post(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        read: Callable[[Any], Any] = _as_it_is,
+        control: Control | None = None,
+    ) -> Any:
+        """Return the same of a POST that reads; no call of this client changes anything in Jira."""
+        return self._call("POST", path, read, control, json=body)
+
+    def _call(self, method: str, path: str, read: Callable[[Any], T], control: Control | None, **content: Any) -> T:
         """Each back-off is twice the one before, so it is not long until the worker is given back."""
         before = self.tried
+
+        def ask() -> T:
+            return read(self._send(method, path, **content))
+
         for tried in itertools.count(before + 1):
             try:
-                return self._send(method, path, **content)
+                return self._asked_twice(ask, path, control) if control else ask()
             except NoSlotError as error:
                 self.traffic.add(delays=int(error.retry_after is not None))
                 error.tries += tried - 1 - before
@@ -141,15 +200,57 @@ class Client:
                 wait = self._wait_after(error, tried)
                 if wait > SHORT_WAIT or (isinstance(error, UnreachedError) and not self._heard):
                     error.retry_after, error.tries = wait, tried - before
+                    if before and self._is_final(error, path):
+                        raise FatalError(_each_time(error)) from error
                     raise
                 log.warning("jira try again", extra={"path": path, "tried": tried, "wait": wait, "why": str(error)})
                 self._sleep(wait)
         raise AssertionError("the loop above returns or raises")
 
+    def _asked_twice(self, ask: Callable[[], T], path: str, control: Control) -> T:
+        """Ask, and soon again; the same wrong answer twice is final, if Jira answers the control. All one try."""
+        try:
+            return ask()
+        except RefusedError as error:
+            if control.is_batch and self._answers(path, control):
+                raise UnansweredError(str(error)) from error
+            raise
+        except AnswerError as error:
+            first = error
+        if not (control.is_batch and isinstance(first, LateError)):
+            self._sleep(self._wait_after(first, 1))
+            try:
+                return ask()
+            except AnswerError as error:
+                if str(error) != str(first):
+                    raise
+        if self._answers(path, control, is_refusal_one=True):
+            raise UnansweredError(_each_time(first)) from first
+        raise first
+
+    def _is_final(self, error: RetryableError, path: str) -> bool:
+        """Whether a pause has changed nothing about the answer, and Jira answers another question meanwhile."""
+        is_same = isinstance(error, AnswerError) and str(error) == self._fault
+        other = _WHO_AM_I if path == SERVER_INFO else SERVER_INFO
+        return is_same and self._answers(path, Control(path=other), is_refusal_one=True)
+
+    def _answers(self, path: str, control: Control, *, is_refusal_one: bool = False) -> bool:
+        """Whether Jira answers a control now."""
+        method, content = ("GET", {}) if control.body is None else ("POST", {"json": control.body})
+        try:
+            self._send(method, control.path or path, **content)
+        except (RefusedError, MissingError, ForbiddenError, LoginError) as error:
+            if isinstance(error, LoginError) and error.is_certain:
+                raise
+            return is_refusal_one
+        except (AstrayError, RetryableError):
+            return False
+        return True
+
     def _wait_after(self, error: RetryableError, tried: int) -> float:
         """Seconds until the next try; everyone waits that long where Jira's answer was meant for everyone."""
         wait = max(error.retry_after or 0.0, backoff(tried))
-        if isinstance(error, BusyError) and error.reason:
+        if isinstance(error, BusyError | AnswerError) and error.reason:
             self.traffic.add(delays=1)
             self._limiter.pause(wait, error.reason)
         return wait
@@ -192,11 +293,12 @@ class Client:
         except requests.exceptions.SSLError as error:
             raise self._untrusted(error) from error
         except (requests.ConnectionError, requests.Timeout) as error:
-            kind = UnreachedError if _took_long(error) else NoAnswerError
+            late = isinstance(error, requests.ReadTimeout) and self._heard
+            kind = LateError if late else UnreachedError if faults.took_long(error) else NoAnswerError
             way = "the proxy to " if isinstance(error, requests.exceptions.ProxyError) else ""
-            raise kind(f"{way}{self._site} cannot be reached ({_reason(error)})") from error
+            raise kind(f"{way}{self._site} cannot be reached ({faults.system_reason(error)})") from error
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
-            raise RetryableError(f"{self._site} broke off in the middle of an answer") from error
+            raise AnswerError(f"{self._site}{path} broke off in the middle of an answer") from error
         except requests.RequestException as error:
             raise FatalError(
                 f"{self._site}: the request could not be made ({type(error).__name__});"
@@ -219,7 +321,7 @@ class Client:
         """The JSON of a good answer; every other status in the error of its consequence."""
         status = answer.status_code
         where = f"{self._site}{path}"
-        if status in _BUSY or status >= _SERVER_ERRORS:
+        if status in _BUSY or status == _TOO_LARGE or status >= _SERVER_ERRORS:
             raise self._busy(status, where, answer)
         slow = waits.slowing(answer.headers)
         if slow:
@@ -236,11 +338,13 @@ class Client:
     def _clean(self) -> Callable[[str], str]:
         return Redactor(self._private).text
 
-    def _busy(self, status: int, where: str, answer: requests.Response) -> BusyError:
+    def _busy(self, status: int, where: str, answer: requests.Response) -> BusyError | AnswerError:
         """A server error that names no wait is that request's own; all else is said to everyone."""
         wait = waits.asked(answer.headers, self.now())
         reason = answer.headers.get("RateLimit-Reason")
-        error = BusyError(f"{where} answered {status}{f' ({_word(reason)})' if reason else ''}", wait)
+        is_own = not wait and (status >= _SERVER_ERRORS or status == _TOO_LARGE)
+        kind = AnswerError if is_own else BusyError
+        error = kind(f"{where} answered {status}{f' ({_word(reason)})' if reason else ''}", wait)
         if status in _PAUSING or wait:
             error.reason = _word(reason) if reason else str(status)
         return error
@@ -265,43 +369,8 @@ def slot_wait(connection: Connection) -> float:
     return min(max(SHORT_WAIT, connection.per_seconds * 1.25), LONGEST_SLOT_WAIT)
 
 
-class _Bearer(AuthBase):
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-
-class _Anonymous(AuthBase):
-    """Says that there is no login: without it ``requests`` would take one from a .netrc."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        return request
-
-
-def _auth(connection: Connection, token: str | None) -> AuthBase:
-    if token is None:
-        return _Anonymous()
-    return HTTPBasicAuth(connection.email.encode(), token.encode()) if connection.email else _Bearer(token)
-
-
-def _took_long(error: requests.RequestException) -> bool:
-    """Whether nobody was there, or no answer came in time; a reset comes at once, from somebody."""
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    below = reason.original_error if isinstance(reason, ProxyError) else reason
-    return isinstance(error, requests.Timeout) or isinstance(below, NewConnectionError)
-
-
-def _reason(error: BaseException) -> str:
-    """The system's own word for it, from the bottom of the chain (Connection refused), else the error's name."""
-    below: BaseException | None = error
-    while below is not None:
-        if isinstance(below, OSError) and below.strerror:
-            return below.strerror
-        below = below.__cause__ or below.__context__
-    return type(error).__name__
+def _each_time(error: Exception) -> str:
+    return f"{error} each time, and answers other requests; if it stays so, ask Jira's administrator"
 
 
 def _word(reason: str) -> str:

@@ -7,18 +7,31 @@ next fetch reads the issue again. The other way round a change could be missed f
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
 from models.configured import Kind
 from models.records import Field, Issue, Status, Transition, Version
-from worker.errors import FatalError, RetryableError
+from worker.errors import AnswerError, FatalError, UnansweredError
 from worker.jira import parse
-from worker.jira.client import Client
+from worker.jira.client import SERVER_INFO, Client, Control
 from worker.jira.faults import LoginError, MissingError, RefusedError
 from worker.jira.jql import combined, instant
-from worker.jira.pages import next_token, required, rows
-from worker.jira.reader import INCOMPLETE, LISTS, Batch, Listing, chunks, parallel
+from worker.jira.pages import PageError, next_position, required, rows
+from worker.jira.reader import (
+    INCOMPLETE,
+    LISTS,
+    UNKNOWN_ID,
+    Batch,
+    Failed,
+    Listing,
+    chunks,
+    parallel,
+    settled,
+    shrinking,
+    size_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +41,7 @@ ISSUES_PAGE: Final = 100
 MATCHING_IDS: Final = 500
 CHANGELOG_ISSUES: Final = 1_000
 CHANGELOG_PAGE: Final = 10_000
+SINGLE_CHANGELOG_PAGE: Final = 1_000
 CHANGELOG_PAGES: Final = 500  # of one question: beyond it something is wrong, and half a history is none
 
 
@@ -37,9 +51,16 @@ class Cloud:
     lists_updates = False
 
     def __init__(
-        self, client: Client, wanted: parse.Wanted, *, zone: str | None = None, changelog_page: int = CHANGELOG_PAGE
+        self,
+        client: Client,
+        wanted: parse.Wanted,
+        *,
+        zone: str | None = None,
+        sizes: Mapping[str, int] | None = None,
+        changelog_page: int = CHANGELOG_PAGE,
     ) -> None:
-        """Bind the client, what to ask of every issue, and how instants are written (``jql.instant``)."""
+        """Bind the client, what to ask of every issue, how instants are written (``jql.instant``), and the sizes."""
+        self.sizes = dict(sizes or {})
         self._zone = zone
         self._changelog_page = changelog_page
         self._client = client
@@ -47,148 +68,216 @@ class Cloud:
         self._workers = client.connection.concurrency
 
     def fields(self) -> list[Field]:
-        """The fields the site lists: one request."""
-        return rows(self._client.get(f"{API}/field"), parse.field, "fields")
+        """Return the fields the site lists: one request."""
+        return self._client.get(f"{API}/field", read=lambda body: rows(body, parse.field, "fields"))
 
     def statuses(self) -> list[Status]:
-        """The statuses the site lists: one request."""
-        return rows(self._client.get(f"{API}/status"), parse.status, "statuses")
+        """Return the statuses the site lists: one request."""
+        return self._client.get(f"{API}/status", read=lambda body: rows(body, parse.status, "statuses"))
 
     def names(self, kind: Kind) -> list[str]:
         """Return the names of a kind that the site lists: one request."""
-        return rows(self._client.get(f"{API}/{LISTS[kind]}"), parse.name, f"{kind} names")
+        path = f"{API}/{LISTS[kind]}"
+        return self._client.get(path, read=lambda body: rows(body, parse.name, f"{kind} names"))
 
-    def census(self, jql: str, position: str | None) -> Listing:
+    def census(self, jql: str, position: Mapping[str, Any] | None) -> Listing:
         """Return a page of up to 5,000 ids and keys; with any other field a page would hold 100."""
         return self._search(combined(jql), ["key"], IDS_PAGE, position)
 
-    def changed(self, jql: str, since: datetime, position: str | None) -> Listing:
-        """A page of up to 100 (id, updated), oldest change first."""
+    def changed(self, jql: str, since: datetime, position: Mapping[str, Any] | None) -> Listing:
+        """Return a page of up to 100 (id, updated), oldest change first."""
         clause = f"updated >= {instant(since, self._zone)}"
         return self._search(combined(jql, clause, "updated ASC, key ASC"), ["updated"], ISSUES_PAGE, position)
 
-    def issues(self, ids: Sequence[str]) -> Batch:
-        """100 issues a request, several requests at a time, then the histories of all of them."""
-        pages = parallel(self._bulk, chunks(ids, ISSUES_PAGE), self._workers)
-        raw = {issue_id: each for page in pages for issue_id, each in page.items()}
-        histories = self._histories(list(raw))
+    def issues(self, *groups: Sequence[str]) -> Batch:
+        """Return issues: 100 a request, several requests at a time, then the histories of each group."""
+        size = size_of(self.sizes, "issues", ISSUES_PAGE)
+        pages = parallel(self._page, [page for group in groups for page in chunks(group, size)], self._workers)
+        raw = {issue_id: each for page, _ in pages for issue_id, each in page.items()}
+        present = [[issue_id for issue_id in group if issue_id in raw] for group in groups]
+        histories, failed = self._histories([group for group in present if group])
+        lost = {issue_id for failure in failed for issue_id in failure.ids}
         batch = build({key: each for key, each in raw.items() if key in histories}, self._wanted, histories)
-        return Batch(batch.issues, {**batch.broken, **dict.fromkeys(raw.keys() - histories.keys(), INCOMPLETE)})
+        incomplete = dict.fromkeys(raw.keys() - histories.keys() - lost, INCOMPLETE)
+        whole = Batch(batch.issues, {**batch.broken, **incomplete})
+        return settled(whole, [*(failure for _, failure in pages if failure), *failed])
 
     def histories(self, ids: Sequence[str]) -> dict[str, tuple[Transition, ...]]:
-        """1,000 issues a request; one each for the anonymous."""
-        found = self._histories(ids)
-        return {issue_id: parse.transitions(found.get(issue_id, ()), self._wanted)[0] for issue_id in ids}
+        """Return histories: 1,000 issues a request; one each for the anonymous."""
+        answered, failed = self._histories([ids])
+        lost = {issue_id for failure in failed for issue_id in failure.ids}
+        return {
+            issue_id: parse.transitions(answered.get(issue_id, ()), self._wanted)[0]
+            for issue_id in ids
+            if issue_id not in lost
+        }
 
     def visible(self, ids: Sequence[str]) -> set[str]:
-        """Those a bulk fetch still returns; it reads the database, not the search index."""
+        """Return those a bulk fetch returns or fails to load; it reads the database, not the search index."""
         pages = parallel(lambda some: self._bulk(some, ["updated"]), chunks(ids, ISSUES_PAGE), self._workers)
-        return {issue_id for page in pages for issue_id in page}
+        return {issue_id for came, named in pages for issue_id in (*came, *named)}
 
     def matching(self, jql: str, ids: Sequence[str]) -> set[str]:
-        """Up to 500 ids a request."""
+        """Return those that are found, of up to 500 ids a request."""
         pages = parallel(lambda some: self._matching(jql, some), chunks(ids, MATCHING_IDS), self._workers)
         return {issue_id for page in pages for issue_id in page}
 
     def versions(self, project: str, key: str) -> list[Version]:
-        """All versions of a project: one request."""
+        """Return all versions of a project: one request."""
         return read_versions(self._client, API, project, key)
 
     def zone(self) -> str:
-        """One request, none for the anonymous."""
+        """Return the account's zone: one request, none for the anonymous."""
         return read_zone(self._client, API)
 
-    def _search(self, jql: str, fields: list[str], size: int, position: str | None) -> Listing:
-        body = {"jql": jql, "fields": fields, "maxResults": size}
-        page = self._client.post(f"{API}/search/jql", body | ({"nextPageToken": position} if position else {}))
-        found = required(page, "issues", list)
-        token = next_token(page, {position or ""}, empty=not found)
-        return Listing(dict(rows(found, read_update, "issues")), token, read_keys(found))
+    def _search(self, jql: str, fields: list[str], most: int, position: Mapping[str, Any] | None) -> Listing:
+        def read(page: Any) -> Listing:
+            listed = required(page, "issues", list)
+            after = next_position(page, position, is_empty=not listed)
+            return Listing(dict(rows(listed, read_update, "issues")), after, read_keys(listed))
+
+        def ask(size: int) -> Listing:
+            body = {"jql": jql, "fields": fields, "maxResults": size}
+            token = {"nextPageToken": position["token"]} if position else {}
+            control = Control({**body, "jql": f"id in ({UNKNOWN_ID})", "maxResults": 1})
+            return self._client.post(f"{API}/search/jql", body | token, read=read, control=control)
+
+        try:
+            return shrinking(ask, self.sizes, most)
+        except RefusedError as error:
+            if position is None or not position.get("is_last"):
+                raise
+            log.info("a list ended where its last page said so", extra={"why": str(error)})
+            return Listing({}, None)
 
     def _matching(self, jql: str, ids: Sequence[str]) -> Mapping[str, Any]:
         try:
             return self._search(combined(jql, f"id in ({','.join(ids)})"), ["id"], IDS_PAGE, None).updates
-        except RefusedError as error:  # an id that is gone meanwhile is refused; the next look leaves it out
-            raise RetryableError("an issue disappeared from Jira while it was looked at") from error
+        except RefusedError as error:  # an id that is gone meanwhile is refused, and with it the whole question
+            raise UnansweredError(f"an issue disappeared from Jira while it was looked at: {error}") from error
 
-    def _bulk(self, ids: Sequence[str], fields: list[str] | None = None) -> dict[str, dict[str, Any]]:
-        """Id → issue, of those asked for: nothing else is wanted, whatever comes."""
-        body = {"issueIdsOrKeys": list(ids), "fields": fields or self._wanted.fields}
-        page = self._client.post(f"{API}/issue/bulkfetch", body)
-        found = rows(required(page, "issues", list), lambda each: (str(each["id"]), each), "issues")
-        faults = page.get("issueErrors") or ()
-        if faults:
-            raise RetryableError(f"Jira could not read {len(faults)} of {len(ids)} issues just now")
-        wanted = set(ids)
-        return {issue_id: each for issue_id, each in found if issue_id in wanted}
+    def _page(self, ids: Sequence[str]) -> tuple[dict[str, dict[str, Any]], Failed | None]:
+        """Return (id → issue, what has to be asked for again)."""
+        try:
+            came, named = self._bulk(ids, self._wanted.fields)
+        except UnansweredError as error:
+            return {}, Failed("issues", tuple(ids), str(error))
+        why = "Jira named it among issueErrors"
+        return came, Failed("issues", tuple(named), why, whole=False) if named else None
 
-    def _histories(self, ids: Sequence[str]) -> dict[str, list[Any]]:
-        """Id → histories; one that came with fewer than its own ``total``, or is gone, is left out."""
+    def _bulk(self, ids: Sequence[str], fields: list[str]) -> tuple[dict[str, dict[str, Any]], list[str]]:
+        """Return (id → issue, ids that Jira could not load), both only of those asked for, whatever comes."""
+
+        def read(page: Any) -> tuple[dict[str, dict[str, Any]], list[str]]:
+            issues = dict(rows(required(page, "issues", list), lambda each: (str(each["id"]), each), "issues"))
+            came = {issue_id: each for issue_id, each in issues.items() if issue_id in ids}
+            errors = rows(page.get("issueErrors") or [], lambda each: str(each["id"]), "issue errors")
+            missing = [issue_id for issue_id in ids if issue_id not in came]
+            named = [issue_id for issue_id in missing if issue_id in errors] or missing if errors else []
+            if named and len(ids) == 1:
+                raise AnswerError("Jira could not load the issue and named it among issueErrors")
+            return came, named
+
+        body: dict[str, Any] = {"issueIdsOrKeys": list(ids), "fields": fields}
+        control = Control({**body, "issueIdsOrKeys": [UNKNOWN_ID]}, is_batch=True)
+        return self._client.post(f"{API}/issue/bulkfetch", body, read=read, control=control)
+
+    def _histories(self, groups: Sequence[Sequence[str]]) -> tuple[dict[str, list[Any]], list[Failed]]:
+        """Return (id → histories, what failed); an issue that is gone, or whose histories came cut, is in neither."""
+        ids = [issue_id for group in groups for issue_id in group]
         if self._client.anonymous:  # the bulk changelog has no anonymous access
-            pages = zip(ids, parallel(self._history_of, ids, self._workers), strict=True)
-            return {issue_id: histories for issue_id, histories in pages if histories is not None}
-        found: dict[str, list[Any]] = {issue_id: [] for issue_id in ids}
-        for part in parallel(self._bulk_histories, chunks(ids, CHANGELOG_ISSUES), self._workers):
-            for issue_id, histories in part:
-                found.setdefault(issue_id, []).extend(histories)
-        return found
+            read = parallel(self._history_of, ids, self._workers)
+            return {key: value for key, value in zip(ids, read, strict=True) if isinstance(value, list)}, [
+                value for value in read if isinstance(value, Failed)
+            ]
+        size = size_of(self.sizes, "histories", CHANGELOG_ISSUES)
+        questions = [part for group in groups for part in chunks(group, size)]
+        histories: dict[str, list[Any]] = {}
+        failed: list[Failed] = []
+        for part, answer in zip(questions, parallel(self._bulk_part, questions, self._workers), strict=True):
+            if isinstance(answer, Failed):
+                failed.append(answer)
+                continue
+            histories |= {issue_id: [] for issue_id in part}
+            for issue_id, entries in answer:
+                histories.setdefault(issue_id, []).extend(entries)
+        return histories, failed
+
+    def _bulk_part(self, ids: Sequence[str]) -> list[tuple[str, list[Any]]] | Failed:
+        try:
+            return self._bulk_histories(ids)
+        except UnansweredError as error:
+            return Failed("histories", tuple(ids), str(error))
 
     def _bulk_histories(self, ids: Sequence[str]) -> list[tuple[str, list[Any]]]:
-        """One issue's histories may be spread over pages, and a page may repeat the last entry of the one before."""
-        body = {
-            "issueIdsOrKeys": list(ids),
-            "fieldIds": self._wanted.tracked,
-            "maxResults": self._changelog_page,
-        }
-        found: list[tuple[str, list[Any]]] = []
-        seen: set[str] = set()
+        """Return (id, histories) by pages: one issue's are spread over them, and a page may repeat an entry.
+
+        A single issue that has many is asked for in smaller pages.
+        """
+        size = self._changelog_page if len(ids) > 1 else min(self._changelog_page, SINGLE_CHANGELOG_PAGE)
+        body = {"issueIdsOrKeys": list(ids), "fieldIds": self._wanted.tracked, "maxResults": size}
+        control = Control({**body, "issueIdsOrKeys": [UNKNOWN_ID]}, is_batch=True)
+        logs: list[tuple[str, list[Any]]] = []
+        position: Any | None = None
         for _ in range(CHANGELOG_PAGES):
-            page = self._changelogs(body)
-            logs = required(page, "issueChangeLogs", list)
-            found.extend(
-                rows(logs, lambda each: (str(each["issueId"]), required(each, "changeHistories", list)), "logs")
-            )
-            token = next_token(page, seen, empty=not logs)
-            if token is None:
-                return found
-            seen.add(token)
-            body = body | {"nextPageToken": token}
-        raise RetryableError(f"Jira's changelog did not end after {CHANGELOG_PAGES} pages")
+            token = {"nextPageToken": position["token"]} if position else {}
+            read = partial(_read_logs, position=position)
+            more, position = self._client.post(f"{API}/changelog/bulkfetch", body | token, read=read, control=control)
+            logs += more
+            if position is None:
+                return logs
+        raise UnansweredError(f"Jira's changelog did not end after {CHANGELOG_PAGES} pages")
 
-    def _changelogs(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            page: dict[str, Any] = self._client.post(f"{API}/changelog/bulkfetch", body)
-        except RefusedError as error:
-            if "nextPageToken" not in body:
-                raise
-            raise RetryableError("Jira refused the token it gave for the next page of a changelog") from error
-        return page
-
-    def _history_of(self, issue_id: str) -> list[Any] | None:
+    def _history_of(self, issue_id: str) -> list[Any] | Failed | None:
+        """Return the histories of one issue; None where they came incomplete, or it disappeared since it was listed."""
         try:
             return self._paged_history(issue_id)
-        except MissingError:  # it disappeared since it was listed; the next fetch looks for it
+        except MissingError:
             return None
+        except UnansweredError as error:
+            return Failed("histories", (issue_id,), str(error))
 
     def _paged_history(self, issue_id: str) -> list[Any] | None:
-        found: list[Any] = []
+        entries: list[Any] = []
+        path = f"{API}/issue/{issue_id}/changelog"
+        control = Control(path=f"{API}/issue/{UNKNOWN_ID}/changelog")
         while True:
-            page = self._client.get(f"{API}/issue/{issue_id}/changelog", {"startAt": len(found), "maxResults": 100})
-            values = required(page, "values", list)
-            found.extend(values)
-            if len(found) >= required(page, "total", int):
-                return found
-            if page.get("isLast") is True:
-                log.warning("history is incomplete", extra={"issue_id": issue_id, "total": page["total"]})
+            start = len(entries)
+            asked = {"startAt": start, "maxResults": 100}
+            read = partial(_read_changelog, start=start)
+            values, total, is_last = self._client.get(path, asked, read=read, control=control)
+            entries += values
+            if len(entries) >= total:
+                return entries
+            if is_last:
+                log.warning("history is incomplete", extra={"issue_id": issue_id, "total": total})
                 return None
-            if not values:
-                raise RetryableError(f"Jira sent an empty changelog page at {len(found)} of {page['total']}")
+
+
+def _read_logs(page: Any, position: Any | None) -> tuple[list[tuple[str, list[Any]]], Any | None]:
+    """Return ((id, histories) of each issue of a page of the bulk changelog, where the next page is)."""
+    logs = required(page, "issueChangeLogs", list)
+    read = rows(logs, lambda each: (str(each["issueId"]), required(each, "changeHistories", list)), "logs")
+    return read, next_position(page, position, is_empty=not logs)
+
+
+def _read_changelog(page: Any, start: int) -> tuple[list[Any], int, bool]:
+    """Return (histories, how many there are in all, whether the page says it is the last) of one issue's changelog."""
+    values, total = required(page, "values", list), required(page, "total", int)
+    is_last = page.get("isLast") is True
+    if not values and not is_last and start < total:
+        raise PageError(f"Jira sent an empty changelog page at {start} of {total}")
+    return values, total, is_last
 
 
 def read_versions(client: Client, api: str, project: str, key: str) -> list[Version]:
     """Return the versions of a project, a plain list on both flavours."""
     path = f"{api}/project/{quote(project, safe='')}/versions"
-    return rows(client.get(path), lambda each: parse.version(each, key), "versions")
+    return client.get(
+        path,
+        read=lambda body: rows(body, lambda each: parse.version(each, key), "versions"),
+        control=Control(path=SERVER_INFO),
+    )
 
 
 def read_zone(client: Client, api: str) -> str:

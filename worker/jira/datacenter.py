@@ -5,20 +5,33 @@ Jira Server answers the same.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from models.configured import Kind
 from models.records import Field, Status, Transition, Version, instant, micros
-from worker.errors import FatalError, RetryableError
+from worker.errors import FatalError, UnansweredError
 from worker.jira import jql as language
 from worker.jira import parse
-from worker.jira.client import Client
+from worker.jira.client import Client, Control
 from worker.jira.cloud import build, read_keys, read_update, read_versions, read_zone
 from worker.jira.jql import combined
-from worker.jira.pages import next_start, required, rows
-from worker.jira.reader import INCOMPLETE, LISTS, Batch, Listing, chunks, parallel
+from worker.jira.pages import Offset, PageError, next_offset, required, rows
+from worker.jira.reader import (
+    INCOMPLETE,
+    LISTS,
+    UNKNOWN_ID,
+    Batch,
+    Failed,
+    Listing,
+    chunks,
+    parallel,
+    settled,
+    shrinking,
+    size_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +42,13 @@ LOOK_PAGE: Final = 100
 WALL: Final = 10_000  # a deeper startAt is an error on newer platforms
 SHORT: Final = ["created", "updated"]
 ORDER: Final = "created ASC, key ASC"
+# What turns a search into one that finds nothing, whatever it asks for.
+_NOTHING: Final[dict[str, Any]] = {
+    "jql": f"id in ({UNKNOWN_ID})",
+    "maxResults": 1,
+    "startAt": 0,
+    "validateQuery": False,
+}
 
 
 class DataCenter:
@@ -42,126 +62,180 @@ class DataCenter:
         wanted: parse.Wanted,
         *,
         zone: str | None = None,
+        sizes: Mapping[str, int] | None = None,
         page: int = IDS_PAGE,
         wall: int = WALL,
     ) -> None:
-        """Bind the client, what to ask of every issue, and how instants are written (``jql.instant``)."""
+        """Bind the client, what to ask of every issue, how instants are written (``jql.instant``), and the sizes."""
+        self.sizes = dict(sizes or {})
         self._zone = zone
         self._page = page
         self._wall = wall
         self._client = client
+        # Levels depend there on a plug-in: the issue's type says by ``subtask`` and its name what it is.
         self._wanted = replace(wanted, levels=False)
         self._workers = client.connection.concurrency
 
     def fields(self) -> list[Field]:
-        """The fields the site lists: one request."""
-        return rows(self._client.get(f"{API}/field"), parse.field, "fields")
+        """Return the fields the site lists: one request."""
+        return self._client.get(f"{API}/field", read=lambda body: rows(body, parse.field, "fields"))
 
     def statuses(self) -> list[Status]:
-        """The statuses the site lists: one request."""
-        return rows(self._client.get(f"{API}/status"), parse.status, "statuses")
+        """Return the statuses the site lists: one request."""
+        return self._client.get(f"{API}/status", read=lambda body: rows(body, parse.status, "statuses"))
 
     def names(self, kind: Kind) -> list[str]:
         """Return the names of a kind that the site lists: one request."""
-        return rows(self._client.get(f"{API}/{LISTS[kind]}"), parse.name, f"{kind} names")
+        path = f"{API}/{LISTS[kind]}"
+        return self._client.get(path, read=lambda body: rows(body, parse.name, f"{kind} names"))
 
-    def census(self, jql: str, position: list[Any] | None) -> Listing:
-        """A page of up to 1,000 (id, updated); a position is [least created, startAt], begun anew below the wall.
+    def census(self, jql: str, position: Mapping[str, Any] | None) -> Listing:
+        """Return a page of up to 1,000 (id, updated); below the wall a new list begins, created at or after the last.
 
         The order is by creation, which never changes: an edit moves no issue to another page. Ids would do as well,
         but JQL reads and sorts ``id`` as the key, project by project.
         """
-        since, start = position or (0, 0)
-        beyond = f"created >= {language.instant(instant(since * 1000), self._zone)}" if since else ""
-        page = self._search(combined(jql, beyond, ORDER), SHORT, self._page, start)
-        found = required(page, "issues", list)
-        updates = dict(rows(found, read_update, "issues"))
-        keys = read_keys(found)
-        after = next_start(page, start, len(found))
-        if after is None or after + self._page <= self._wall:
-            return Listing(updates, None if after is None else [since, after], keys)
-        return Listing(updates, [_beyond(found[-1], since), 0], keys)
+        place = _Place(**(position or {}))
+        beyond = f"created >= {language.instant(instant(place.since * 1000), self._zone)}" if place.since else ""
+        query = combined(jql, beyond, ORDER)
+        return shrinking(lambda size: self._listed(query, place, size), self.sizes, self._page)
 
     def changed(self, jql: str, since: datetime, position: Any | None) -> Listing:
-        """Never asked: the census of Data Center tells ``updated`` of every issue."""
+        """Refuse: the census of Data Center tells ``updated`` of every issue."""
         message = f"the census of Data Center tells what changed since {since}; {jql!r} at {position} was not needed"
         raise AssertionError(message)
 
-    def issues(self, ids: Sequence[str]) -> Batch:
-        """50 issues a request with their whole histories, several requests at a time."""
-        pages = parallel(self._whole, chunks(ids, ISSUES_PAGE), self._workers)
-        raw = {issue_id: each for page in pages for issue_id, each in page.items()}
+    def issues(self, *groups: Sequence[str]) -> Batch:
+        """Return issues with their whole histories: 50 a request, several requests at a time."""
+        size = size_of(self.sizes, "issues", ISSUES_PAGE)
+        pages = parallel(self._attempt, [page for group in groups for page in chunks(group, size)], self._workers)
+        raw = {issue_id: each for page, _ in pages for issue_id, each in page.items()}
         histories = {issue_id: each["changelog"]["histories"] for issue_id, each in raw.items()}
         batch = build({key: each for key, each in raw.items() if _is_whole(each)}, self._wanted, histories)
         cut = {key: INCOMPLETE for key, each in raw.items() if not _is_whole(each)}
         for issue_id in cut:
             log.warning("history is incomplete", extra={"issue_id": issue_id})
-        return Batch(batch.issues, {**batch.broken, **cut})
+        whole = Batch(batch.issues, {**batch.broken, **cut})
+        return settled(whole, [failure for _, failure in pages if failure])
 
     def histories(self, ids: Sequence[str]) -> dict[str, tuple[Transition, ...]]:
-        """50 issues a request; an issue that is gone meanwhile, or whose history came cut, has none."""
-        pages = parallel(lambda some: self._whole(some, ["updated"]), chunks(ids, ISSUES_PAGE), self._workers)
-        whole = {issue_id: each for page in pages for issue_id, each in page.items() if _is_whole(each)}
-        histories = {issue_id: each["changelog"]["histories"] for issue_id, each in whole.items()}
-        return {issue_id: parse.transitions(histories.get(issue_id, ()), self._wanted)[0] for issue_id in ids}
+        """Return histories, 50 issues a request; an issue that is gone, or whose history came cut, has none."""
+        size = size_of(self.sizes, "issues", ISSUES_PAGE)
+        pages = parallel(lambda some: self._attempt(some, ["updated"]), chunks(ids, size), self._workers)
+        whole = {issue_id: each for page, _ in pages for issue_id, each in page.items() if _is_whole(each)}
+        lost = {issue_id for _, failure in pages if failure for issue_id in failure.ids}
+        entries = {issue_id: each["changelog"]["histories"] for issue_id, each in whole.items()}
+        return {
+            issue_id: parse.transitions(entries.get(issue_id, ()), self._wanted)[0]
+            for issue_id in ids
+            if issue_id not in lost
+        }
 
     def visible(self, ids: Sequence[str]) -> set[str]:
-        """Those an unvalidated search by id still finds; a validated one refuses ids that are gone."""
+        """Return those an unvalidated search by id still finds; a validated one refuses ids that are gone."""
         pages = parallel(lambda some: self._by_id(some, ["updated"]), chunks(ids, LOOK_PAGE), self._workers)
         return {issue_id for page in pages for issue_id in page}
 
     def matching(self, jql: str, ids: Sequence[str]) -> set[str]:
-        """As ``visible``, with the JQL beside the ids."""
+        """Return those that the same search finds with the JQL beside the ids."""
         pages = parallel(lambda some: self._by_id(some, ["updated"], jql=jql), chunks(ids, LOOK_PAGE), self._workers)
         return {issue_id for page in pages for issue_id in page}
 
     def versions(self, project: str, key: str) -> list[Version]:
-        """All versions of a project: one request."""
+        """Return all versions of a project: one request."""
         return read_versions(self._client, API, project, key)
 
     def zone(self) -> str:
-        """One request, none for the anonymous."""
+        """Return the account's zone: one request, none for the anonymous."""
         return read_zone(self._client, API)
 
-    def _whole(self, ids: Sequence[str], fields: list[str] | None = None) -> dict[str, dict[str, Any]]:
-        found = self._by_id(ids, fields or self._wanted.fields, expand=["changelog"])
-        for each in found.values():
-            changelog = required(each, "changelog", dict)
-            required(changelog, "histories", list)
-            required(changelog, "total", int)
-        return found
+    def _listed(self, query: str, place: "_Place", size: int) -> Listing:
+        """Return the page of a list by offsets that begins at a place."""
+
+        def read(page: Any) -> Listing:
+            listed, offset = _read_offsets(page, start=place.start, size=size, looked=place.looked)
+            last = (listed[-1].get("fields") or {}).get("created") if listed else place.last
+            after = None if offset.start is None else self._next_place(place, offset, last)
+            return Listing(dict(rows(listed, read_update, "issues")), after, read_keys(listed), offset.unshown)
+
+        body = {"jql": query, "fields": SHORT, "maxResults": size, "startAt": place.start}
+        control = Control(
+            {**body, "jql": f"id in ({UNKNOWN_ID})", "maxResults": 1, "startAt": 0, "validateQuery": False}
+        )
+        return self._client.post(f"{API}/search", body, read=read, control=control)
+
+    def _next_place(self, place: "_Place", offset: Offset, last: Any) -> dict[str, Any]:
+        """Return where the list continues: at the offset, or in a new list where a page there would reach the wall."""
+        start = offset.start or 0
+        if start + self._page <= self._wall:
+            return asdict(_Place(place.since, start, looked=offset.looked, last=last))
+        return asdict(_Place(_beyond(last, place.since)))
+
+    def _attempt(
+        self, ids: Sequence[str], fields: list[str] | None = None
+    ) -> tuple[dict[str, dict[str, Any]], Failed | None]:
+        """Return (id → issue with its whole history, what has to be asked for again)."""
+        try:
+            return self._by_id(ids, fields or self._wanted.fields, expand=["changelog"]), None
+        except UnansweredError as error:
+            return {}, Failed("issues", tuple(ids), str(error))
 
     def _by_id(
         self, ids: Sequence[str], fields: list[str], *, jql: str = "", expand: list[str] | None = None
     ) -> dict[str, dict[str, Any]]:
-        """Id → issue of those ids that are found, over as many pages as the server makes of them."""
-        query = combined(jql, f"id in ({','.join(ids)})", ORDER)
-        found: dict[str, dict[str, Any]] = {}
-        start: int | None = 0
-        while start is not None:
-            page = self._search(query, fields, len(ids), start, expand=expand, validateQuery=False)
-            issues = rows(required(page, "issues", list), lambda each: (str(each["id"]), each), "issues")
-            found.update(issues)
-            start = next_start(page, start, len(issues))
-        return {issue_id: found[issue_id] for issue_id in ids if issue_id in found}
+        """Return id → issue of those ids that are found, over as many pages as the server makes of them."""
+        question: dict[str, Any] = {"fields": fields, "maxResults": len(ids), "validateQuery": False}
+        question |= {"expand": expand} if expand else {}
+        control = Control(question | _NOTHING, is_batch=True)
+        question["jql"] = combined(jql, f"id in ({','.join(ids)})", ORDER)
+        issues: dict[str, dict[str, Any]] = {}
+        place = Offset(0)
+        while place.start is not None:
+            read = partial(_read_offsets, start=place.start, size=len(ids), looked=place.looked, whole=bool(expand))
+            body = {**question, "startAt": place.start}
+            listed, place = self._client.post(f"{API}/search", body, read=read, control=control)
+            issues |= {str(each["id"]): each for each in listed}
+        return {issue_id: issues[issue_id] for issue_id in ids if issue_id in issues}
 
-    def _search(self, jql: str, fields: list[str], size: int, start: int, **more: Any) -> dict[str, Any]:
-        body = {"jql": jql, "fields": fields, "maxResults": size, "startAt": start}
-        more = {name: value for name, value in more.items() if value is not None}
-        page: dict[str, Any] = self._client.post(f"{API}/search", body | more)
-        return page
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a census stands: in a list of issues created since an instant (epoch milliseconds), at an offset.
+
+    ``last`` is when the last listed issue was created, as Jira wrote it; ``looked`` as in ``Offset``.
+    """
+
+    since: int = 0
+    start: int = 0
+    looked: bool = False
+    last: Any = None
+
+
+def _read_offsets(
+    page: Any, *, start: int, size: int, looked: bool, whole: bool = False
+) -> tuple[list[dict[str, Any]], Offset]:
+    """Return (issues of a page by offset, where the next one is); ``whole``: each has to hold its changelog."""
+    listed = required(page, "issues", list)
+    rows(listed, lambda each: each["id"], "issues")
+    for each in listed if whole else ():
+        changelog = required(each, "changelog", dict)
+        required(changelog, "histories", list)
+        required(changelog, "total", int)
+    most = page.get("maxResults")
+    step = most if isinstance(most, int) and 0 < most < size else size
+    return listed, next_offset(page, start, len(listed), step, looked=looked)
 
 
 def _is_whole(raw: Mapping[str, Any]) -> bool:
     return len(raw["changelog"]["histories"]) >= int(raw["changelog"]["total"])
 
 
-def _beyond(last: Mapping[str, Any], since: int) -> int:
-    """Epoch milliseconds of the last issue before the wall, where the next list begins; it must lie further on."""
+def _beyond(last: Any, since: int) -> int:
+    """Return the epoch milliseconds of the last issue before the wall, where a new list begins; it lies further on."""
     try:
-        created = micros(parse.moment(last["fields"]["created"])) // 1000
-    except (KeyError, TypeError, ValueError) as error:
-        raise RetryableError("Jira listed an issue without an instant of creation") from error
+        created = micros(parse.moment(last)) // 1000
+    except (TypeError, ValueError) as error:
+        raise PageError("Jira listed an issue without an instant of creation") from error
     if created <= since:
         raise FatalError(
             "more issues were created at one instant than Jira lists of a query; narrow the JQL into several profiles"

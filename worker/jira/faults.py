@@ -7,9 +7,10 @@ where the same request may go through later.
 from collections.abc import Callable
 from typing import Final
 
-from requests import Response
+from requests import RequestException, Response, Timeout
+from urllib3.exceptions import NewConnectionError, ProxyError
 
-from worker.errors import FatalError, RetryableError
+from worker.errors import AnswerError, FatalError, RetryableError
 from worker.jira import refusals
 from worker.settings import Connection
 
@@ -54,6 +55,10 @@ class UnreachedError(NoAnswerError):
     """No connection was made, or no answer came in time: another try at once would take as long."""
 
 
+class LateError(AnswerError):
+    """No answer came in time from a Jira that has answered before: it may work on this longer than anyone waits."""
+
+
 class BusyError(RetryableError):
     """Jira has no time now; ``reason`` where that holds for every request of this login, else None."""
 
@@ -92,7 +97,7 @@ def not_json(
     """
     status = answer.status_code
     if not refusals.is_page(answer.headers, answer.content):
-        return RetryableError(f"{where} answered {status} with something that is not JSON")
+        return AnswerError(f"{where} answered {status} with something that is not JSON")
     title = refusals.title(answer.headers, answer.content, clean)
     called = f"with the title {title!r}" if title else "without a title"
     return AstrayError(
@@ -117,3 +122,20 @@ def _refused_login(connection: Connection, what: str, login_fault: str, words: s
     error = LoginError(f"{what}{': ' if reasons else ''}{reasons}); {advice}")
     error.is_certain = bool(login_fault)
     return error
+
+
+def took_long(error: RequestException) -> bool:
+    """Whether nobody was there, or no answer came in time; a reset comes at once, from somebody."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    below = reason.original_error if isinstance(reason, ProxyError) else reason
+    return isinstance(error, Timeout) or isinstance(below, NewConnectionError)
+
+
+def system_reason(error: BaseException) -> str:
+    """The system's own word for it, from the bottom of the chain (Connection refused), else the error's name."""
+    below: BaseException | None = error
+    while below is not None:
+        if isinstance(below, OSError) and below.strerror:
+            return below.strerror
+        below = below.__cause__ or below.__context__
+    return type(error).__name__

@@ -1,55 +1,102 @@
-"""Pages as state machines without I/O: what a page must hold, and when the list has ended.
+"""Pages as state machines without I/O: what a page must hold, where the next one begins, and when the list has ended.
 
 A page that lacks what it must hold, or that would make a reader turn in circles, is never taken for the end: it raises
-``RetryableError``, for the same question may be answered properly a moment later.
+``PageError``, because the same question may be answered properly a moment later.
 """
 
+import hashlib
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
 
-from worker.errors import RetryableError
+from worker.errors import AnswerError, UnansweredError
 
 T = TypeVar("T")
+MAX_EMPTY_PAGES: Final = 100  # in a row, each with a token for the next
+_NAME_LENGTH: Final = 12
+
+
+class PageError(AnswerError):
+    """A page that is whole and cannot be right: it lacks what it must hold, or leads back to where the reader was."""
 
 
 def required(body: object, key: str, kind: type[object]) -> Any:
-    """The value a page cannot lack, of its kind."""
+    """Return the value that a page cannot lack, of its kind."""
     if not isinstance(body, Mapping) or not isinstance(body.get(key), kind):
-        raise RetryableError(f"Jira sent a page without {key!r}; it may be a passing fault")
+        raise PageError(f"Jira sent a page without {key!r}")
     return body[key]
 
 
 def rows(listed: object, read: Callable[[Any], T], what: str) -> list[T]:
-    """Each member of a list, read; no list, or a member that lacks what it must hold, is a fault of the page."""
+    """Return each member of a list, read; no list, or a member that lacks what it must hold, is a fault of the page."""
     if not isinstance(listed, list):
-        raise RetryableError(f"Jira sent no list of {what}; it may be a passing fault")
+        raise PageError(f"Jira sent no list of {what}")
     try:
         return [read(each) for each in listed]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RetryableError(f"Jira sent a list of {what} with a member that lacks what it must hold") from error
+        raise PageError(f"Jira sent a list of {what} with a member that lacks what it must hold") from error
 
 
-def next_token(body: Mapping[str, Any], seen: Collection[str], *, empty: bool) -> str | None:
-    """The token of the next page, None at the end of the list.
+def next_token(body: Mapping[str, Any], seen: Collection[str]) -> str | None:
+    """Return the token of the next page, None at the end of the list.
 
-    The last page says ``isLast`` or has no token (or null). A token seen before, or on an empty page, is a fault.
+    A page with a token is not the last, even if it is empty or says ``isLast``. A token whose name (``token_name``) was
+    seen before would make the list turn in circles: it is a fault, or, on a page that says ``isLast``, the end.
     """
     token = body.get("nextPageToken")
-    if body.get("isLast") is True or not token:
+    if not token:
         return None
-    if str(token) in seen:
-        raise RetryableError("Jira repeated a page token; the list would never end")
-    if empty:
-        raise RetryableError("Jira sent an empty page that is not the last")
-    return str(token)
+    if token_name(str(token)) not in seen:
+        return str(token)
+    if body.get("isLast") is True:
+        return None
+    raise PageError("Jira repeated a page token, so the list would never end")
 
 
-def next_start(body: Mapping[str, Any], start: int, got: int) -> int | None:
-    """The ``startAt`` of the next page by what came, not by what was asked; None at the end of the list."""
+def token_name(token: str) -> str:
+    """Return a short name of a token: tokens are long, and a list may have thousands of them."""
+    return hashlib.sha256(token.encode()).hexdigest()[:_NAME_LENGTH]
+
+
+def next_position(body: Mapping[str, Any], position: Mapping[str, Any] | None, *, is_empty: bool) -> Any | None:
+    """Return where a list by tokens continues, as JSON, None at its end; ``position`` is that of this page.
+
+    ``is_last`` in it: the page said that it was the last, so that a refusal of its token is the end. Raises
+    UnansweredError after 100 empty pages in a row: no list has that many hidden issues at one place.
+    """
+    before = position or {"seen": [], "empty": 0}
+    token = next_token(body, before["seen"])
+    if token is None:
+        return None
+    empty = before["empty"] + 1 if is_empty else 0
+    if empty >= MAX_EMPTY_PAGES:
+        raise UnansweredError(f"Jira sent {empty} empty pages in a row, each of which announced another")
+    seen = [*before["seen"], token_name(token)]
+    return {"token": token, "seen": seen, "empty": empty, "is_last": body.get("isLast") is True}
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """Where a list by offsets continues: ``start`` (None at its end), and whether it was looked at in vain before.
+
+    ``unshown`` is how many places, which the total counts, were passed without an issue.
+    """
+
+    start: int | None
+    looked: bool = False
+    unshown: int = 0
+
+
+def next_offset(body: Mapping[str, Any], start: int, got: int, size: int, *, looked: bool = False) -> Offset:
+    """Return the place of the next page by what came, not by what was asked: a server cuts pages to its own limit.
+
+    A total may count issues that are never shown (a late index, a security level). An empty page before the total is
+    therefore asked for once more, and the look then goes on behind it, ``size`` places further on.
+    """
     total = required(body, "total", int)
-    after = start + got
-    if after >= total:
-        return None
-    if not got:
-        raise RetryableError(f"Jira sent an empty page at {start} of {total}")
-    return after
+    if got or start >= total:
+        return Offset(start + got if got and start + got < total else None)
+    if not looked:
+        return Offset(start, looked=True)
+    behind = min(start + size, total)
+    return Offset(behind if behind < total else None, unshown=behind - start)

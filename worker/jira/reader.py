@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 from models.configured import Kind
 from models.records import Field, Issue, Status, Transition, Version
+from worker.errors import UnansweredError
+from worker.jira.pages import PageError
 
 # The list of each kind of names, below the interface's version.
 LISTS: Final[Mapping[Kind, str]] = {
@@ -18,6 +20,11 @@ LISTS: Final[Mapping[Kind, str]] = {
     "resolution": "resolution",
 }
 INCOMPLETE: Final = "its changelog came incomplete"
+# An id that no issue has: a question about it is answered at once, if the question itself is a good one.
+UNKNOWN_ID: Final = "0"
+LEAST_LIST_PAGE: Final = 10
+# What is asked for many at a time: pages of a list, issues, histories.
+Part = Literal["ids", "issues", "histories"]
 A = TypeVar("A")
 B = TypeVar("B")
 
@@ -40,20 +47,45 @@ class Site:
 class Listing:
     """A page of a list: id → ``updated`` (None where it was not asked for or cannot be read), and where to go on.
 
-    ``keys``: id → key, where Jira sent one. A project's key may change, and ``updated`` stays.
+    ``keys``: id → key, where Jira sent one. A project's key may change, and ``updated`` stays. ``unshown``: how many
+    issues Jira counted here and did not show.
     """
 
     updates: Mapping[str, datetime | None]
     after: Any | None
     keys: Mapping[str, str] = field(default_factory=dict)
+    unshown: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Issues that Jira could not answer for when it was asked for them together, and why.
+
+    ``part`` is what failed: their issues or their histories. ``whole``: nothing of the request came; else the answer
+    named these, and the others came.
+    """
+
+    part: Part
+    ids: tuple[str, ...]
+    why: str
+    whole: bool = True
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether one issue was asked for, so that there is no smaller question."""
+        return self.whole and len(self.ids) == 1
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Issues with their whole history; ``broken`` names ids that came but cannot be read, with the reason."""
+    """Issues with their whole history; ``broken`` names ids that cannot be read, with the reason.
+
+    ``failed``: what is to be asked for again, in smaller groups.
+    """
 
     issues: tuple[Issue, ...]
     broken: Mapping[str, str] = field(default_factory=dict)
+    failed: tuple[Failed, ...] = ()
 
 
 class Reader(Protocol):
@@ -61,6 +93,9 @@ class Reader(Protocol):
 
     lists_updates: bool
     """Whether the census tells ``updated`` too, so that no second list is needed to find what changed."""
+
+    sizes: dict[str, int]
+    """How many are asked for at a time where that is fewer than usual, by ``Part``; a list page that fails shrinks."""
 
     def fields(self) -> list[Field]:
         """The fields the site lists."""
@@ -77,17 +112,23 @@ class Reader(Protocol):
     def changed(self, jql: str, since: datetime, position: Any | None) -> Listing:
         """A page of what changed at or after an instant."""
 
-    def issues(self, ids: Sequence[str]) -> Batch:
-        """The issues of these ids, whole; those that are not visible are missing."""
+    def issues(self, *groups: Sequence[str]) -> Batch:
+        """Return the issues of these ids, whole; those that are not visible are missing.
+
+        The histories of a group are asked for together, and no request spans two groups.
+        """
 
     def histories(self, ids: Sequence[str]) -> Mapping[str, tuple[Transition, ...]]:
-        """The tracked histories of these ids, all of them; one that is not visible has none."""
+        """Return the tracked histories of these ids; one that is not visible has none.
+
+        Ids for which Jira could not answer are missing.
+        """
 
     def visible(self, ids: Sequence[str]) -> set[str]:
-        """Which of these ids Jira still shows, whatever the JQL says."""
+        """Return which of these ids Jira still shows, whatever the JQL says; UnansweredError as for a batch."""
 
     def matching(self, jql: str, ids: Sequence[str]) -> set[str]:
-        """Which of these ids, all of them visible, the JQL finds."""
+        """Return which of these ids, all of them visible, the JQL finds; UnansweredError as for a batch."""
 
     def versions(self, project: str, key: str) -> list[Version]:
         """Return the versions of a project, asked for by its id (or key); they are those of ``key``."""
@@ -109,3 +150,37 @@ def parallel(work: Callable[[A], B], inputs: Iterable[A], workers: int) -> list[
 def chunks(values: Sequence[A], size: int) -> list[Sequence[A]]:
     """The values in runs of at most ``size``."""
     return [values[start : start + size] for start in range(0, len(values), size)]
+
+
+def settled(batch: Batch, failed: Iterable[Failed]) -> Batch:
+    """Return the batch with what failed: an issue that was asked for alone is broken, others may be asked for again."""
+    everything = (*batch.failed, *failed)
+    alone = {failure.ids[0]: failure.why for failure in everything if failure.is_alone}
+    return Batch(
+        batch.issues, {**batch.broken, **alone}, tuple(failure for failure in everything if not failure.is_alone)
+    )
+
+
+def size_of(sizes: Mapping[str, int], part: Part, most: int) -> int:
+    """Return how many to ask for at a time: the size that worked on this site, at most the usual one."""
+    return min(sizes.get(part, most), most)
+
+
+def shrinking(ask: Callable[[int], A], sizes: dict[str, int], most: int) -> A:
+    """Return the answer to a question for a page of a list, asked with half the size where Jira cannot answer.
+
+    ``sizes["ids"]`` keeps a smaller size that worked. Raises UnansweredError where no size does, or where the page came
+    and cannot be right.
+    """
+    size = usual = size_of(sizes, "ids", most)
+    while True:
+        try:
+            answer = ask(size)
+        except UnansweredError as error:
+            if size // 2 < LEAST_LIST_PAGE or isinstance(error.__cause__, PageError):
+                raise
+            size //= 2
+            continue
+        if size < usual:
+            sizes["ids"] = size
+        return answer

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from worker.errors import FatalError, RetryableError
+from worker.errors import FatalError
 from worker.jira import parse
-from worker.jira.client import Client
+from worker.jira.client import SERVER_INFO, Client
 from worker.jira.cloud import Cloud
 from worker.jira.datacenter import DataCenter
 from worker.jira.faults import WHO_AM_I, ForbiddenError, LoginError, MissingError
+from worker.jira.pages import PageError
 from worker.jira.reader import Reader, Site
 from worker.settings import Connection
 
@@ -31,17 +32,21 @@ def identify(client: Client) -> Site:
     ``serverInfo`` (401, 403, 404) is done without where the flavour is configured, or plain from the address.
     """
     try:
-        info = client.get(f"{_API}/serverInfo")
+        info = client.get(SERVER_INFO, read=_read_info)
     except (LoginError, ForbiddenError, MissingError) as error:
         if isinstance(error, LoginError) and error.is_certain:
             raise
         return _unidentified(client, error)
-    if not isinstance(info, Mapping) or not _OWN_KEYS & info.keys():
-        raise RetryableError("Jira sent a page that does not say which Jira it is; it may be a passing fault")
     deployment = str(info.get("deploymentType") or "")
     told = ("cloud" if deployment == "Cloud" else "datacenter") if deployment else None
     flavour = client.connection.flavour or told or "datacenter"
     return Site(flavour, _clock(client, info.get("serverTime")), told, _address(client.connection, info.get("baseUrl")))
+
+
+def _read_info(page: Any) -> Mapping[str, Any]:
+    if not isinstance(page, Mapping) or not _OWN_KEYS & page.keys():
+        raise PageError("Jira sent a page that does not say which Jira it is")
+    return page
 
 
 def confirm_login(client: Client) -> None:
@@ -57,9 +62,16 @@ def confirm_login(client: Client) -> None:
         log.warning("login not confirmed", extra={"why": str(error)})
 
 
-def reader(client: Client, flavour: str, wanted: parse.Wanted, zone: str | None = None) -> Reader:
-    """The reader of a flavour; ``zone`` says how instants are written (``jql.instant``)."""
-    return Cloud(client, wanted, zone=zone) if flavour == "cloud" else DataCenter(client, wanted, zone=zone)
+def reader(
+    client: Client,
+    flavour: str,
+    wanted: parse.Wanted,
+    zone: str | None = None,
+    sizes: Mapping[str, int] | None = None,
+) -> Reader:
+    """Return the reader of a flavour; ``zone`` says how instants are written (``jql.instant``)."""
+    kind = Cloud if flavour == "cloud" else DataCenter
+    return kind(client, wanted, zone=zone, sizes=sizes)
 
 
 def _unidentified(client: Client, error: FatalError) -> Site:

@@ -1,0 +1,75 @@
+"""Asks Jira for less at a time where it could not answer: in halves, down to one issue; and remembers what worked.
+
+What waits to be asked for again stands in the run's cursor, the last failure last, and is taken from the end: so one
+issue that no answer can hold is found after some ten requests, and not after all groups were halved once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+from models.records import iso
+from worker.jira.reader import Batch, Failed, Part
+
+Json = dict[str, Any]
+GROWS_AFTER: Final = timedelta(days=7)
+# The usual sizes, beyond which a remembered one is forgotten.
+_USUAL: Final[Mapping[str, int]] = {"ids": 5_000, "issues": 100, "histories": 1_000}
+
+
+def to_json(failed: Iterable[Failed]) -> list[Json]:
+    """Return failed groups as they stand in a cursor."""
+    return [{"part": failure.part, "ids": list(failure.ids), "whole": failure.whole} for failure in failed]
+
+
+def take(waiting: Sequence[Json], most: int) -> tuple[list[Failed], list[Json]]:
+    """Return (up to ``most`` of the failed groups that wait, the others)."""
+    taken, others = waiting[-most:], waiting[:-most]
+    return [Failed(cast("Part", each["part"]), tuple(each["ids"]), "", whole=each["whole"]) for each in taken], [
+        *others
+    ]
+
+
+def halves(failed: Iterable[Failed]) -> list[Sequence[str]]:
+    """Return the groups to ask for now: two of each failed one, of a single issue one."""
+    cuts = [(failure.ids, _half(failure)) for failure in failed]
+    return [part for ids, cut in cuts for part in (ids[:cut], ids[cut:]) if part]
+
+
+def learned_sizes(asked: Iterable[Failed], answer: Batch) -> dict[str, int]:
+    """Return, by ``Part``, the sizes that were shown to be small enough: both halves of a failed group came.
+
+    A group that still holds an issue without an answer shows nothing: that issue may have been the fault.
+    """
+    unanswered = {*answer.broken, *(issue_id for failure in answer.failed for issue_id in failure.ids)}
+    sizes: dict[str, int] = {}
+    for failure in asked:
+        if failure.whole and len(failure.ids) > 1 and unanswered.isdisjoint(failure.ids):
+            sizes[failure.part] = min(_half(failure), sizes.get(failure.part, _half(failure)))
+    return sizes
+
+
+def smaller(sizes: Mapping[str, int], learned: Mapping[str, int]) -> dict[str, int]:
+    """Return the sizes with those learned, where these are smaller."""
+    return {**sizes, **{part: min(size, sizes.get(part, size)) for part, size in learned.items()}}
+
+
+def starting_sizes(remembered: Mapping[str, Json], now: datetime) -> dict[str, int]:
+    """Return the sizes a fetch begins with: each remembered one, doubled for every week since it was learned."""
+    grown = {part: each["size"] * 2 ** _weeks(each, now) for part, each in remembered.items()}
+    return {part: size for part, size in grown.items() if size < _USUAL[part]}
+
+
+def remember_sizes(remembered: Mapping[str, Json], sizes: Mapping[str, int], now: datetime) -> dict[str, Json]:
+    """Return what the next fetch has to know of the sizes of this one."""
+    new = {part: {"size": size, "since": iso(now)} for part, size in sizes.items()}
+    known = {part: each for part, each in remembered.items() if sizes.get(part) == each["size"]}
+    return {**new, **known}
+
+
+def _half(failure: Failed) -> int:
+    return (len(failure.ids) + 1) // 2
+
+
+def _weeks(remembered: Json, now: datetime) -> int:
+    return min(16, max(0, (now - datetime.fromisoformat(remembered["since"])) // GROWS_AFTER))

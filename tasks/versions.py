@@ -1,0 +1,71 @@
+"""Reads the versions of a profile's projects: some may be closed to the account, and Jira may fail to answer for some.
+
+An account can see issues of a project that it may not browse: as their reporter, or by a security level.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from models import store
+from models.records import Version
+from worker.errors import UnansweredError
+from worker.jira.faults import ForbiddenError, MissingError
+from worker.jira.reader import Reader, parallel
+from worker.settings import Profile
+
+log = logging.getLogger(__name__)
+_SOURCES: Final = ("versions", "table")
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectVersions:
+    """The versions that came, and project key → why none came, by the reasons of ``store``."""
+
+    versions: Sequence[Version]
+    missing: Mapping[str, str]
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether Jira refused any of it to this login."""
+        return store.VERSIONS_REFUSED in self.missing.values()
+
+
+def needs_versions(profile: Profile) -> bool:
+    """Whether any number of the profile rests on the versions of its projects."""
+    deployments = profile.rules.deployments
+    return deployments is not None and deployments.source in _SOURCES
+
+
+def read_versions(reader: Reader, projects: Mapping[str, str], workers: int) -> ProjectVersions:
+    """Return the versions of projects (what names each to Jira → its key), several at a time."""
+    answers = parallel(lambda pair: _versions_of(reader, *pair), projects.items(), workers)
+    pairs = list(zip(projects.values(), answers, strict=True))
+    versions = [version for _, answer in pairs if not isinstance(answer, str) for version in answer]
+    return ProjectVersions(versions, {key: answer for key, answer in pairs if isinstance(answer, str)})
+
+
+def save_versions(session: Session, profile: str, answer: ProjectVersions) -> None:
+    """Store what came in place of what was there.
+
+    A refusal is Jira's answer: such versions are dropped, as a full fetch would never have them. Where Jira could not
+    answer, those of the last fetch are kept.
+    """
+    unanswered = {key for key, reason in answer.missing.items() if reason == store.VERSIONS_UNANSWERED}
+    kept = [version for version in store.load_versions(session, profile) if version.project in unanswered]
+    store.save_versions(session, profile, [*kept, *answer.versions])
+    store.save_project_findings(session, profile, answer.missing)
+
+
+def _versions_of(reader: Reader, project: str, key: str) -> list[Version] | str:
+    try:
+        return reader.versions(project, key)
+    except (ForbiddenError, MissingError) as error:
+        log.warning("versions are closed to this login", extra={"project": key, "why": str(error)})
+        return store.VERSIONS_REFUSED
+    except UnansweredError as error:
+        log.warning("versions were left as they were", extra={"project": key, "why": str(error)})
+        return store.VERSIONS_UNANSWERED

@@ -1,0 +1,401 @@
+"""What Jira cannot answer costs only itself: batches in halves, down to one unreadable issue, which is tried again."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from fetch_world import NAME, World, fresh_copy, open_world
+
+from models import store
+from sandbox import faults
+from sandbox.faults import Fault
+from sandbox.shapes import Flavour
+from sandbox.wire import Response, refusal
+from tasks import fetch
+from worker import runtime
+from worker.errors import FatalError, RetryableError, UnansweredError
+from worker.settings import Sweep
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+BATCHES = {"cloud": "issue/bulkfetch", "datacenter": "search"}
+
+
+@pytest.fixture
+def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
+    """A Jira of some sixty issues, nothing of it fetched; nothing happens any more but what the test does."""
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
+        opened.hurry()
+        opened.shown()
+        opened.jira.site._due.clear()
+        yield opened
+        runtime.forget()
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
+    """As ``world``, on Cloud."""
+    with open_world(tmp_path, database_url, redis_url) as opened:
+        opened.hurry()
+        opened.shown()
+        opened.jira.site._due.clear()
+        yield opened
+
+
+def _bad(world: World, *places: int) -> list[int]:
+    return [world.shown()[place].id for place in places]
+
+
+def _findings(world: World) -> dict[str, list[str]]:
+    with world.current.reads() as session:
+        return store.keys_with_findings(session, NAME)
+
+
+def _sizes(world: World, door: str) -> list[int]:
+    """How many issues each batch named, the control question aside."""
+    named = [faults.asked_ids(seen.asked) for seen in world.jira.log if door in seen.door]
+    return [len(ids) for ids in named if ids and ids != ["0"]]
+
+
+def _others(world: World, *bad: int) -> set[str]:
+    return {str(issue.id) for issue in world.shown()} - {str(number) for number in bad}
+
+
+# --- one issue -------------------------------------------------------------------------------------------------------
+
+KINDS: dict[str, Callable[[int], Fault]] = {
+    "500": faults.poisoned,
+    "504": lambda number: faults.poisoned(number, status=504),
+    "503 without a wait": lambda number: faults.poisoned(number, status=503),
+    "400": lambda number: faults.poisoned(number, status=400),
+    "413": lambda number: faults.poisoned(number, status=413),
+    "cut off": faults.poisoned_cut,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_issue_that_no_answer_can_hold_is_the_only_one_missing(world: World, kind: str) -> None:
+    """It is named by its id, because it was never stored; a few requests are enough to find it."""
+    (bad,) = _bad(world, 40)
+    world.jira.faults.append(KINDS[kind](bad))
+    operation = world.fetch()
+    assert set(world.copy()["hashes"]) == _others(world, bad)
+    assert _findings(world) == {"unreadable_issue": [str(bad)]}
+    assert operation.issues_gone == 0
+    assert operation.api_calls_made == len(world.jira.log) < 50
+
+
+def test_an_unreadable_issue_is_tried_again_by_the_next_fetch_and_healed(
+    world: World, tmp_path: Path, redis_url: str
+) -> None:
+    """Though nothing about it has changed since."""
+    (bad,) = _bad(world, 40)
+    world.jira.faults.append(faults.poisoned(bad))
+    world.fetch()
+    world.fetch()
+    assert [str(bad)] in [faults.asked_ids(seen.asked) for seen in world.jira.log]
+    assert _findings(world) == {"unreadable_issue": [str(bad)]}
+    world.jira.faults.clear()
+    world.fetch()
+    assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
+    assert _findings(world) == {}
+
+
+def test_a_stored_issue_that_becomes_unreadable_stays_as_it_was_read(world: World) -> None:
+    """It is not gone, and the next fetch tries again, however old its change is by then."""
+    world.fetch()
+    issue = world.shown()[40]
+    before = world.copy()
+    world.happen(issue, ("summary", "Changed, and not to be read"))
+    world.jira.faults.append(faults.poisoned(issue.id))
+    assert (world.fetch().issues_changed, world.fetch().issues_gone) == (0, 0)
+    assert world.copy()["hashes"] == before["hashes"]
+    assert _findings(world) == {"unreadable_issue": [issue.key]}
+    world.clock.advance(timedelta(days=2))
+    world.happen(world.shown()[50], ("summary", "Moves the watermark on"))
+    world.fetch()
+    world.jira.faults.clear()
+    assert world.fetch().issues_changed == 1
+    assert _findings(world) == {}
+
+
+def test_two_unreadable_issues_cost_two(world: World) -> None:
+    """Wherever they stand, side by side or in different batches."""
+    for places in ((10, 11), (0, 50)):
+        bad = _bad(world, *places)
+        world.jira.faults[:] = [faults.poisoned(*bad)]
+        world.fetch(full=True)
+        assert len(_findings(world)["unreadable_issue"]) == 2
+        assert _others(world, *bad) <= set(world.copy()["hashes"])
+
+
+def test_an_issue_that_fails_now_and_then_is_read(world: World, tmp_path: Path, redis_url: str) -> None:
+    """Three times in this case: twice with all others, once with half of them."""
+    (bad,) = _bad(world, 40)
+    world.jira.faults.append(faults.poisoned(bad, times=3))
+    world.fetch()
+    assert _findings(world) == {}
+    assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
+
+
+def test_only_what_is_named_in_issue_errors_is_asked_for_again(cloud: World) -> None:
+    """The others came, and are kept; what is named alone and twice is unreadable."""
+    bad = _bad(cloud, 10, 40)
+    cloud.jira.faults.append(faults.named_in_errors(*bad))
+    cloud.fetch()
+    many = len(cloud.shown())
+    assert _sizes(cloud, "issue/bulkfetch") == [many, 1, 1, 1, 1]
+    assert set(cloud.copy()["hashes"]) == _others(cloud, *bad)
+    assert _findings(cloud) == {"unreadable_issue": [str(number) for number in bad]}
+
+
+def test_an_issue_named_once_in_issue_errors_is_read(cloud: World, tmp_path: Path, redis_url: str) -> None:
+    """They are passing faults, as a rule."""
+    cloud.jira.faults.append(faults.named_in_errors(*_bad(cloud, 10), times=1))
+    cloud.fetch()
+    assert _sizes(cloud, "issue/bulkfetch") == [len(cloud.shown()), 1]
+    assert cloud.copy() == fresh_copy(cloud, tmp_path / "other", redis_url)
+
+
+@pytest.mark.parametrize("kind", ["500", "cut off", "413"])
+def test_an_issue_whose_history_no_answer_can_hold_is_the_only_one_missing(cloud: World, kind: str) -> None:
+    """An issue without its history would give wrong numbers."""
+    (bad,) = _bad(cloud, 40)
+    cloud.jira.faults.append(replace(KINDS[kind](bad), door="changelog/bulkfetch"))
+    cloud.fetch()
+    assert set(cloud.copy()["hashes"]) == _others(cloud, bad)
+    assert _findings(cloud) == {"unreadable_issue": [str(bad)]}
+    assert len(cloud.jira.log) < 60
+
+
+def test_an_anonymous_reader_misses_only_the_issue_whose_history_fails(cloud: World) -> None:
+    """There each history is a request of its own."""
+    (bad,) = _bad(cloud, 40)
+    cloud.jira.anonymous = True
+    cloud.connection(token_file=None, email=None)
+    cloud.jira.faults.append(faults.poisoned(bad, door="/issue/{issue}/changelog"))
+    cloud.fetch()
+    assert set(cloud.copy()["hashes"]) == _others(cloud, bad)
+    assert _findings(cloud) == {"unreadable_issue": [str(bad)]}
+
+
+def test_an_unreadable_issue_that_is_deleted_is_forgotten(world: World) -> None:
+    """What Jira no longer lists is no longer a finding."""
+    issue = world.shown()[40]
+    world.jira.faults.append(faults.poisoned(issue.id))
+    world.fetch()
+    world.happen(issue, ("shown", False))
+    world.fetch()
+    assert _findings(world) == {}
+
+
+def test_an_issue_that_cannot_be_looked_at_is_not_marked_gone(world: World) -> None:
+    """It left the list, and whether it is there nobody can say; the others that left are gone."""
+    world.profile(jql="issuetype is not EMPTY")
+    world.fetch()
+    left = world.shown()[20:30]
+    for issue in left:
+        world.happen(issue, ("shown", False), touches=False)
+    unknown = left[3]
+    world.jira.faults.append(faults.poisoned(unknown.id))
+    assert world.fetch().issues_gone == len(left) - 1
+    assert unknown.key in world.issue_keys()
+    assert _findings(world) == {"unreadable_issue": [unknown.key]}
+    world.jira.faults.clear()
+    assert world.fetch().issues_gone == 1
+    assert _findings(world) == {}
+
+
+def test_the_sweep_reads_what_it_can_where_one_history_fails(world: World) -> None:
+    """Whole issues are read in place of a batch of histories that failed; the next fetch tries the one again."""
+    world.fetch()
+    world.current.settings = replace(world.current.settings, sweep=Sweep(turn_days=0))
+    (bad,) = [issue.id for issue in world.shown() if issue.fields["status"]["statusCategory"]["key"] != "done"][:1]
+    world.clock.advance(timedelta(days=1))
+    door = "changelog/bulkfetch" if world.jira.site.flavour == "cloud" else "search"
+    world.jira.faults.append(faults.poisoned(bad, door=door))
+    assert world.fetch().issues_gone == 0
+    assert list(_findings(world)) == ["unreadable_issue"]
+    assert len(world.copy()["hashes"]) == len(world.shown())
+
+
+# --- sizes -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [413, 400, 504])
+@pytest.mark.parametrize("part", ["issues", "histories"])
+def test_a_size_that_is_too_large_is_found_remembered_and_grows_again(
+    world: World, tmp_path: Path, redis_url: str, part: str, status: int
+) -> None:
+    """The next fetch begins with what worked; a week later it tries twice as many."""
+    if world.jira.site.flavour == "cloud":
+        door = "issue/bulkfetch" if part == "issues" else "changelog/bulkfetch"
+    else:
+        door, part = "search", "issues"
+    world.jira.faults.append(faults.too_large(10, status=status, door=door))
+    world.fetch()
+    assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
+    assert _findings(world) == {}
+    for days, largest in ((1, 10), (8, 20)):
+        world.clock.advance(timedelta(days=days))
+        for issue in world.shown()[:30]:
+            world.happen(issue, ("summary", f"Changed after {days} days"))
+        world.fetch()
+        assert largest // 2 < max(_sizes(world, door)) <= largest
+        refused = [seen for seen in world.jira.log if seen.status == status]
+        assert bool(refused) == (largest > 10)
+    with world.current.reads() as session:
+        cache = store.find_cache(session, NAME)
+    assert cache is not None
+    assert 5 < cache.cursor["sizes"][part]["size"] <= 10
+
+
+def test_one_unreadable_issue_makes_no_size_smaller(world: World) -> None:
+    """It would fail alone too."""
+    world.jira.faults.append(faults.poisoned(*_bad(world, 40)))
+    world.fetch()
+    with world.current.reads() as session:
+        cache = store.find_cache(session, NAME)
+    assert cache is not None
+    assert cache.cursor["sizes"] == {}
+
+
+def test_a_list_page_that_is_too_large_is_asked_for_in_parts(world: World, tmp_path: Path, redis_url: str) -> None:
+    """The size is a wish, and the gateway in front of Jira does not know that."""
+    for large in (5000, 1000):
+        refused = refusal(413, "The answer would be too large.")
+        world.jira.faults.append(
+            Fault("search", 99, instead=refused, when=lambda asked, most=large: asked.get("maxResults") == most)
+        )
+    world.fetch()
+    assert world.copy()["hashes"]
+    world.jira.faults.clear()
+    assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
+
+
+# --- slices, outages, and too many -----------------------------------------------------------------------------------
+
+
+def test_slices_without_time_find_the_unreadable_issue_and_ask_for_nothing_twice(world: World) -> None:
+    """The groups that wait stand in the cursor, so no slice begins again with all of them."""
+    (bad,) = _bad(world, 40)
+    world.jira.faults.append(faults.poisoned(bad))
+    run = world.request()
+    slices = 1
+    while fetch.work(world.current, world.latest(run), seconds=0) == "fetch":
+        slices += 1
+        assert slices < 60
+    assert world.end(run).data_volume_fetched == len(_others(world, bad))
+    assert set(world.copy()["hashes"]) == _others(world, bad)
+    asked = [tuple(sorted(faults.asked_ids(seen.asked))) for seen in world.jira.log if seen.status == 200]
+    batches = [ids for ids in asked if ids and ids != ("0",) and len(ids) > 1]
+    if world.jira.site.flavour == "datacenter":
+        assert len(batches) == len(set(batches))
+
+
+def test_a_jira_that_is_away_is_waited_for_and_no_issue_is_blamed(world: World) -> None:
+    """The control question fails too: that is an outage, and the run goes on when it is over."""
+    run = world.request()
+    flavour = world.jira.site.flavour
+    after = 1 if flavour == "datacenter" else 0  # the list of what is there comes through the same door
+    world.jira.faults.append(Fault(BATCHES[flavour], 999, after=after, instead=refusal(500, "Down")))
+    with pytest.raises(RetryableError):
+        fetch.work(world.current, run)
+    assert "unreadable" not in json.dumps(_findings(world))
+    world.jira.faults.clear()
+    assert fetch.work(world.current, world.latest(run)) == "facts"
+    world.end(run)
+    assert set(world.copy()["hashes"]) == _others(world)
+
+
+def test_a_jira_that_can_read_hardly_any_issue_is_refused_soon(world: World) -> None:
+    """Most of a copy missing is no copy; what came is kept, and after some hundred requests it is said."""
+    bad = [issue.id for issue in world.shown()[10:]]
+    world.jira.faults.append(faults.poisoned(*bad))
+    run = world.request()
+    with pytest.raises(FatalError, match=r"could not be read.*Ask Jira's administrator"):
+        fetch.work(world.current, run)
+    assert len(world.jira.log) < 250
+
+
+def test_a_list_that_is_wrong_each_time_ends_the_fetch_soon(world: World) -> None:
+    """Statuses cannot be asked for in halves: what is the same after a pause, while others are answered, is final."""
+    world.jira.faults.append(faults.failing(500, door="/status", times=99))
+    runtime.adopt(world.current)
+    run = world.request()
+    for state in ("waiting", "failed"):
+        fetch.fetch_slice(run.run_id, run.attempt)
+        assert world.latest(run).state == state
+    assert "/status answered 500 each time, and answers other requests" in str(world.latest(run).error)
+    assert world.jira.faults[0].hits <= 5
+    assert set(world.copy()["hashes"]) == _others(world)
+
+
+# --- odd lists -------------------------------------------------------------------------------------------------------
+
+
+def test_pages_of_hidden_issues_alone_are_followed(cloud: World, tmp_path: Path, redis_url: str) -> None:
+    """An empty page with a token is not the end."""
+    cloud.jira.site.bounds = replace(cloud.jira.site.bounds, page_of_ids=5, page_with_fields=5)
+    shown = cloud.shown()
+    cloud.jira.site.veiled = {issue.id for issue in (*shown[:10], *shown[20:35])}
+    cloud.jira.site.forget()
+    cloud.fetch()
+    assert len(cloud.copy()["hashes"]) == len(shown) - 25
+    assert cloud.copy() == fresh_copy(cloud, tmp_path / "other", redis_url)
+
+
+def test_a_page_that_says_it_is_the_last_and_has_a_token_is_followed(cloud: World) -> None:
+    """It contradicts itself; the token leads on."""
+    cloud.jira.site.bounds = replace(cloud.jira.site.bounds, page_of_ids=5, page_with_fields=5)
+    cloud.jira.faults.append(faults.contradicting_end(door="search"))
+    cloud.fetch()
+    assert set(cloud.copy()["hashes"]) == _others(cloud)
+
+
+def test_a_last_page_whose_token_is_refused_is_the_last(cloud: World) -> None:
+    """Jira said so twice: once in the page, once in the refusal."""
+
+    def end(answer: Response) -> Response:
+        body = json.loads(answer.body)
+        if "isLast" not in body or "nextPageToken" in body:
+            return answer
+        return replace(answer, body=json.dumps({**body, "nextPageToken": "leads nowhere"}).encode())
+
+    cloud.jira.site.bounds = replace(cloud.jira.site.bounds, page_of_ids=25, page_with_fields=5)
+    cloud.jira.faults.append(Fault("search", 99, damage=end))
+    assert cloud.fetch().state == "completed"
+    assert set(cloud.copy()["hashes"]) == _others(cloud)
+    assert [seen.status for seen in cloud.jira.log if "search" in seen.door].count(400) == 1
+
+
+def test_tokens_that_lead_in_a_circle_end_the_fetch_soon(cloud: World) -> None:
+    """The list is begun again a few times, then it is an error that says what Jira did."""
+    cloud.jira.site.bounds = replace(cloud.jira.site.bounds, page_of_ids=5, page_with_fields=5)
+    cloud.jira.faults.append(faults.repeated_token(door="search", times=9999))
+    run = cloud.request()
+    with pytest.raises(UnansweredError, match="repeated a page token"):
+        fetch.work(cloud.current, run)
+    assert len(cloud.jira.log) < 60
+
+
+@pytest.mark.parametrize("places", [(-3, None), (0, 3), (20, 45)], ids=["at the end", "first", "in the middle"])
+def test_a_total_that_counts_what_is_never_shown_ends_with_a_note(
+    tmp_path: Path, database_url: str, redis_url: str, places: tuple[int, int | None]
+) -> None:
+    """Every page before it and behind it is read; how many were counted and not shown is kept with the copy."""
+    with open_world(tmp_path, database_url, redis_url, flavour="datacenter") as world:
+        world.hurry()
+        world.jira.site.bounds = replace(world.jira.site.bounds, page_of_search=10)
+        by_creation = sorted(world.shown(), key=lambda issue: issue.born)
+        world.jira.site.veiled = {issue.id for issue in by_creation[slice(*places)]}
+        world.jira.site.forget()
+        world.fetch()
+        assert set(world.copy()["hashes"]) == _others(world, *world.jira.site.veiled)
+        with world.current.reads() as session:
+            cache = store.find_cache(session, NAME)
+        assert cache is not None
+        if places == (-3, None):
+            assert cache.cursor["unshown"] == 3

@@ -1,0 +1,152 @@
+"""Runs are timed by one clock, the database's, and are given up only after many deaths without progress."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from fetch_world import NAME, World, open_world
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from models import store
+from models.database import migrate
+from models.records import Run
+from tasks import calculate, fetch, maintain, steps
+from worker.runtime import Runtime
+from worker.settings import Settings
+from worker.task import beat, beating
+
+
+def machine(folder: Path, database_url: str, redis_url: str, off: float) -> Runtime:
+    """A machine at the same database whose clock is off by some seconds."""
+    settings = Settings(database_url, folder, folder, redis_url=redis_url)
+    return Runtime(settings, lambda: datetime.now(UTC) + timedelta(seconds=off))
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("off", [-45.0, 45.0])
+def test_a_machine_whose_clock_is_wrong_keeps_its_runs(
+    tmp_path: Path, database_url: str, redis_url: str, off: float
+) -> None:
+    """Nor does it take those of others: silence is 30 s, and no sign of life is older than that."""
+    wrong, right = (machine(tmp_path, database_url, redis_url, each) for each in (off, 0.0))
+    migrate(right.engine)
+    for worker, sweeper in ((wrong, right), (right, wrong)):
+        run, _ = steps.request(worker.sessions, f"of {off} {worker is wrong}", "refresh", worker.run_time())
+        with worker.sessions.begin() as session:
+            taken = store.take_run(session, run.run_id, 1, ("fetch",), worker.clock(session))
+        assert taken is not None
+        beat(worker, taken)
+        assert maintain.pick_up_silent(sweeper) == 0
+        beat(worker, taken, state="waiting", wait_until=worker.run_time() + timedelta(seconds=5))
+        with sweeper.reads() as session:
+            paused = store.load_run(session, run.run_id)
+            assert paused is not None
+            assert paused.attempt == 1
+            assert paused.wait_until is not None
+            assert 0 < (paused.wait_until - sweeper.clock(session)).total_seconds() <= 5
+    for each in (wrong, right):
+        each.close()
+
+
+def test_a_run_that_gives_a_sign_between_look_and_restart_is_not_taken(
+    tmp_path: Path, database_url: str, redis_url: str
+) -> None:
+    """A machine that wakes up shows an old sign of life for a moment."""
+    with open_world(tmp_path, database_url, redis_url) as world:
+        run = world.request()
+        world.clock.advance(timedelta(minutes=1))
+        with world.current.reads() as session:
+            (silent,) = store.silent_runs(session, world.clock())
+        beat(world.current, run)
+        with world.current.sessions.begin() as session:
+            assert store.restart_run(session, silent, world.clock()) is None
+
+
+@pytest.fixture
+def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
+    """A Jira and a database without a copy."""
+    with open_world(tmp_path, database_url, redis_url) as opened:
+        yield opened
+
+
+def restarts(world: World) -> int:
+    """How often the only run's step was begun again."""
+    with world.current.reads() as session:
+        return int(session.scalars(text("SELECT restarts FROM runs")).one())
+
+
+def let_it_die(world: World, times: int) -> Run:
+    """Kill the worker of the only run so often, without progress."""
+    for _ in range(times):
+        with world.current.sessions.begin() as session:
+            (run,) = store.live_runs(session)
+            store.take_run(session, run.run_id, run.attempt, steps.STEPS, world.clock())
+        world.clock.advance(timedelta(minutes=1))
+        with world.current.sessions.begin() as session:
+            (silent,) = store.silent_runs(session, world.clock() - timedelta(seconds=30))
+            store.restart_run(session, silent, world.clock())
+    with world.current.reads() as session:
+        (run,) = store.live_runs(session)
+    return run
+
+
+def test_progress_resets_the_count_of_restarts(world: World) -> None:
+    """A long fetch whose workers die now and then gets there."""
+    world.request()
+    run = let_it_die(world, maintain.MAX_RESTARTS)
+    assert restarts(world) == maintain.MAX_RESTARTS
+    assert fetch.work(world.current, run, seconds=0) == "fetch"
+    assert restarts(world) == 0
+
+
+STOP = "CREATE TRIGGER stop BEFORE UPDATE ON runs WHEN NEW.step <> 'facts' BEGIN SELECT RAISE(ABORT, 'stopped'); END"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_facts_that_are_stored_are_progress(world: World) -> None:
+    """Also where the step does not get to its end."""
+    run = world.request()
+    while fetch.work(world.current, world.latest(run)) == "fetch":
+        pass
+    run = let_it_die(world, maintain.MAX_RESTARTS)
+    assert (run.step, restarts(world)) == ("facts", maintain.MAX_RESTARTS)
+    with world.current.sessions.begin() as session:
+        session.execute(text(STOP))
+    with pytest.raises(IntegrityError, match="stopped"):
+        calculate.work(world.current, run)
+    assert restarts(world) == 0
+
+
+def test_a_sign_of_life_alone_is_no_progress(world: World) -> None:
+    """A worker that beats until it is killed would otherwise be started again for ever."""
+    world.request()
+    run = let_it_die(world, 2)
+    beat(world.current, run)
+    with beating(world.current, run, every=0.01):
+        pass
+    assert restarts(world) == 2
+
+
+def test_a_run_given_up_is_an_error_in_the_log_that_its_message_points_to(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Run and Fetch Operation fail with the same sentence."""
+    run = world.request()
+    with world.current.sessions.begin() as session:
+        store.save_fetch(session, world.operation(run))
+    latest = let_it_die(world, maintain.MAX_RESTARTS)
+    with world.current.sessions.begin() as session:
+        store.take_run(session, run.run_id, latest.attempt, steps.STEPS, world.clock())
+    world.clock.advance(timedelta(minutes=1))
+    assert maintain.pick_up_silent(world.current) == 0
+    ended = world.latest(run)
+    assert ended.state == "failed"
+    assert "flowbeat logs --level ERROR" in str(ended.error)
+    (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert line.__dict__["why"] == ended.error
+    with world.current.reads() as session:
+        operation = store.fetch_of(session, run.run_id)
+    assert operation is not None
+    assert (operation.state, operation.error, operation.profile) == ("failed", ended.error, NAME)

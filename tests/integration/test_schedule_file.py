@@ -1,0 +1,120 @@
+"""Beat's schedule file: a damaged one is moved aside and written again, and one that cannot be written ends nothing."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from celery import Celery
+
+from scheduler.persistent import Scheduler
+
+ENTRY = {"sweep": {"task": "tasks.maintain.sweep", "schedule": timedelta(seconds=15)}}
+
+
+def begin(folder: Path) -> Scheduler:
+    """A scheduler as beat makes it, with its file in the folder."""
+    app = Celery("test", broker="memory://")
+    app.conf.update(beat_schedule=ENTRY, result_expires=None)
+    return Scheduler(app=app, schedule_filename=str(folder / "celerybeat-schedule"))
+
+
+def run_counts(folder: Path) -> dict[str, int]:
+    """How often each entry was sent, by the file; reading it ends what ``begin`` has opened."""
+    scheduler = begin(folder)
+    counts = {name: entry.total_run_count for name, entry in scheduler.schedule.items()}
+    scheduler.close()
+    return counts
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the file of a scheduler that has sent its entry once."""
+    scheduler = begin(tmp_path)
+    scheduler.reserve(scheduler.schedule["sweep"])
+    scheduler.close()
+    assert run_counts(tmp_path) == {"sweep": 1}
+    return tmp_path
+
+
+def data(folder: Path) -> Path:
+    """The file with the entries; the others index it."""
+    return max(folder.glob("celerybeat-schedule*"), key=lambda path: path.stat().st_size)
+
+
+def cut(folder: Path) -> None:
+    """A full disk, or a power cut."""
+    data(folder).write_bytes(data(folder).read_bytes()[: data(folder).stat().st_size // 2])
+
+
+def empty(folder: Path) -> None:
+    """The same, earlier."""
+    data(folder).write_bytes(b"")
+
+
+def scramble(folder: Path) -> None:
+    """Noise in place of the data."""
+    data(folder).write_bytes(bytes(range(256)) * 20)
+
+
+def name_what_is_gone(folder: Path) -> None:
+    """Data that were written by a program with other classes."""
+    content = data(folder).read_bytes()
+    data(folder).write_bytes(content.replace(b"celery.beat", b"celery.boat"))
+
+
+def replace_by_text(folder: Path) -> None:
+    """Another program's file."""
+    for path in folder.glob("celerybeat-schedule*"):
+        path.unlink()
+    (folder / "celerybeat-schedule").write_text("not a database\n", encoding="utf-8")
+
+
+def replace_by_folder(folder: Path) -> None:
+    """What can be opened by nobody, whatever the rights."""
+    path = data(folder)
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGES = (cut, empty, scramble, name_what_is_gone, replace_by_text, replace_by_folder)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_moved_aside_and_written_again(
+    folder: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line says so and where it is; the entries are there, and the next start finds nothing to report."""
+    damage(folder)
+    assert run_counts(folder) == {"sweep": 0}
+    (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert line.exc_info is None
+    assert "damaged" in line.getMessage()
+    moved = sorted(folder.glob("damaged-*"))
+    assert moved
+    assert moved[0].match(line.__dict__["moved_to"])
+    caplog.clear()
+    assert run_counts(folder) == {"sweep": 0}
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def test_a_file_that_cannot_be_written_does_not_end_the_schedule(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The folder is away for a while: the entries stay in memory, and a line says why they are not kept."""
+    scheduler = begin(folder)
+    away = folder.rename(folder.with_name("away"))
+    scheduler.reserve(scheduler.schedule["sweep"])
+    scheduler.sync()
+    scheduler.reserve(scheduler.schedule["sweep"])
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        "schedule file not written"
+    ]
+    away.rename(folder)
+    scheduler.close()
+    assert run_counts(folder) == {"sweep": 3}
+
+
+def test_a_whole_file_keeps_when_each_entry_was_sent(folder: Path) -> None:
+    """Else a restart would send the nightly refresh again."""
+    assert run_counts(folder) == run_counts(folder) == {"sweep": 1}
