@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from models.metrics.arrays import NO_INSTANT
 from models.metrics.issues import BatchFacts
 from models.metrics.timelines import facts_at
-from models.records import Micros, Timeline
+from models.records import Micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,10 @@ def departures(found: BatchFacts) -> dict[str, Departure]:
         for row, item in enumerate(found.items)
         if done[row] != NO_INSTANT
     }
-    lines = {incident.issue_id: incident.timeline for incident in found.incidents}
-    lines |= {issue_id: deployment.timeline for issue_id, deployment in found.deployments if deployment.timeline}
-    others = {issue_id: Departure(at) for issue_id, line in lines.items() if (at := _done_at(line)) is not None}
+    done = facts_at(found.others.timelines, None).done
+    others = {
+        str(issue_id): Departure(int(at))
+        for issue_id, at in zip(found.others.ids.tolist(), done.tolist(), strict=True)
+        if at != NO_INSTANT
+    }
     return {**others, **items}
-
-
-def _done_at(line: Timeline) -> Micros | None:
-    """Return when a timeline ended in done; None where it did not."""
-    at, stage = line[-1]
-    return at if stage == "done" else None

@@ -1,5 +1,6 @@
 """What a worker stores of generated teams, gone issues included, is what the reference says of them."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,15 @@ from models import store
 from models.records import METRIC_TYPES, MetricResult
 
 SEEDS = range(100, 104)
+LATE = datetime(2200, 1, 1, tzinfo=UTC)
+REASONS = ("broken_chain", "unmapped_status", "resolution_disagrees")
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_the_stored_results_are_those_of_the_reference(source: str, tmp_path: Path, migrated_file: Path) -> None:
-    """Each row of all nine metrics, bit for bit, through facts, archives and the database."""
+def test_the_stored_results_and_findings_are_those_of_the_reference(
+    source: str, tmp_path: Path, migrated_file: Path
+) -> None:
+    """Each row of all nine metrics, bit for bit, and what is odd of which issue, through the database."""
     for seed in SEEDS:
         _compare(scene(source, seed), tmp_path / str(seed), migrated_file)
 
@@ -26,12 +31,24 @@ def _compare(made: Scene, folder: Path, schema: Path) -> None:
     expected = Reference(*made)
     with stored(folder, schema, *made) as current, current.sessions() as session:
         results = [row for kind in ("period", "week") for row in store.load_results(session, kind=kind)]
+        findings = store.keys_with_findings(session, "payments")
     answers = {
         (metric, answer.span.kind, answer.span.start): _plain(answer)
         for metric in METRIC_TYPES
         for answer in expected.answers(metric)
     }
     assert {(row.metric_type, row.window_kind, row.window_start): _plain(row) for row in results} == answers
+    assert {reason: set(findings.get(reason, ())) for reason in REASONS} == _findings(made)
+
+
+def _findings(made: Scene) -> dict[str, set[str]]:
+    """Return reason → keys of the issues; of a history all is odd that ever was, also what lies after the as-of."""
+    team, rules, as_of = made
+    keys = {issue.issue_id: issue.key for issue in (*team.issues, *team.gone)}
+    odd = Reference(team, rules, LATE).profile.odd_histories()
+    findings = {reason: {keys[number] for number in odd if reason in odd[number]} for reason in REASONS}
+    disagreeing = Reference(team, rules, as_of).profile.disagreeing()
+    return {**findings, "resolution_disagrees": {keys[number] for number in disagreeing}}
 
 
 def _plain(row: Answer | MetricResult) -> tuple[object, ...]:

@@ -169,13 +169,14 @@ class Profile:
 
     # --- findings --------------------------------------------------------------------------------------------------
 
-    def findings(self) -> dict[str, set[str]]:
-        """Return what is odd of each issue that is not of an ignored type: its id → reasons."""
+    def odd_histories(self) -> dict[str, set[str]]:
+        """Return what is odd about the history of each issue that is not of an ignored type: its id → reasons."""
         odd = {issue.issue_id: self.life(issue).findings() for issue in self.counted}
-        for issue in self.counted:
-            if self.disagrees(issue):
-                odd[issue.issue_id].add("resolution_disagrees")
         return {issue_id: reasons for issue_id, reasons in odd.items() if reasons}
+
+    def disagreeing(self) -> list[str]:
+        """Return the ids of the issues whose resolution date and history disagree."""
+        return [issue.issue_id for issue in self.counted if self.disagrees(issue)]
 
     @cached_property
     def most_are_resolved(self) -> bool:

@@ -43,10 +43,20 @@ def test_an_issue_without_a_history_was_done_when_it_was_resolved() -> None:
 
 
 def test_deploying_issues_and_incidents_are_done_and_deliver_nothing_themselves() -> None:
-    """Issues of an ignored type, or of a type that deploys where versions do, are nothing to any number."""
+    """Issues of an ignored type are nothing to any number or finding."""
     release, incident = issue(1, "10-01 → 1", "10-02 → 4", type="Release"), issue(2, "10-01 → 4", type="Incident")
-    epic, open_one = issue(3, "10-01 → 4", type="Epic"), issue(4, "10-01 → 1", type="Incident")
-    found = {"1": Departure(at("10-02")), "2": Departure(at("10-01"))}
-    assert left(release, incident, epic, open_one) == found
-    by_versions = replace(RULES, deployments=DeploymentRules("versions", types=("Release",)))
-    assert left(release, rules=by_versions) == {}
+    epic, unfinished = issue(3, "10-01 → 4", type="Epic"), issue(4, "10-01 → 1", type="Incident")
+    expected = {"1": Departure(at("10-02")), "2": Departure(at("10-01"))}
+    assert left(release, incident, epic, unfinished) == expected
+
+
+def test_what_is_only_asked_for_findings_was_done_too() -> None:
+    """An incident of a priority that the profile leaves out, and a deploying type where versions deploy."""
+    rules = replace(
+        RULES,
+        deployments=DeploymentRules("versions", types=("Release",)),
+        incidents=IncidentRules(("Incident",), priorities=("High",)),
+    )
+    release = issue(1, "10-01 → 1", "10-02 → 4", type="Release")
+    incident = issue(2, "10-01 → 1", "10-06 → 4", type="Incident", priority="Low")
+    assert left(release, incident, rules=rules) == {"1": Departure(at("10-02")), "2": Departure(at("10-06"))}

@@ -15,9 +15,11 @@ from reference.teams import Answer, Span
 
 from models.metrics import issues
 from models.metrics.calculate import calculate
+from models.metrics.deployments import version_findings
 from models.metrics.issues import Batch
+from models.metrics.resolutions import disagreeing
 from models.metrics.rules import Context
-from models.records import METRIC_TYPES, Measurement, instant
+from models.records import METRIC_TYPES, Measurement, instant, micros
 
 # `make soak` looks at five times as many teams.
 EXAMPLES: Final = 500 if settings.get_current_profile_name() == "soak" else 100
@@ -48,14 +50,24 @@ def test_both_implementations_say_exactly_the_same_of_any_team(source: str, seed
         assert [answer(measured) for measured in calculate(metric, fast)] == plain.answers(metric)
 
 
+@pytest.mark.parametrize("source", SOURCES)
 @given(seed=st.integers(0, 2**64))
 @settings(max_examples=EXAMPLES)
-def test_both_implementations_find_the_same_histories_odd(seed: int) -> None:
-    """Broken chains and statuses that nobody can place, of all issues but those of ignored types."""
-    team, rules, _ = scene("none", seed)
-    facts = issues.read(Batch.of(team.issues), Context.of(rules, team.statuses))
-    plain = Reference(replace(team, gone=()), rules, LATE).profile.findings()
-    assert _of_histories(facts.findings) == _of_histories(plain)
+def test_both_implementations_find_the_same_issues_and_versions_odd(source: str, seed: int) -> None:
+    """Broken chains, statuses that nobody can place, resolution dates that disagree, releases without a past date."""
+    team, rules, as_of = scene(source, seed)
+    context, plain = Context.of(rules, team.statuses), Reference(team, rules, as_of)
+    facts = issues.read(Batch.of(team.issues), context)
+    assert _of_histories(facts.findings) == Reference(replace(team, gone=()), rules, LATE).profile.odd_histories()
+    dataset = snapshot_of(team, rules, as_of).dataset
+    odd = disagreeing(dataset.items, dataset.others, micros(as_of))
+    assert set(odd) == set(plain.profile.disagreeing())
+    projects = {issue.project for issue in team.issues}
+    versions = version_findings(team.versions, projects, micros(as_of), rules.timezone)
+    counts = {"released_without_date": plain.releases.undated(), "released_in_future": plain.releases.future()}
+    assert {reason: len(odd_versions) for reason, odd_versions in versions.items()} == {
+        reason: count for reason, count in counts.items() if count
+    }
 
 
 def _of_histories(findings: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
