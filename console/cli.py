@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 it failed or is unhealthy, 2 bad usage or configuration, 3
 """
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Mapping
@@ -93,6 +94,9 @@ def flowbeat() -> None:
 
 def main() -> None:
     """The entry point of the ``flowbeat`` script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a locale without a character gets a question mark, not a crash
+            stream.reconfigure(errors="replace")
     try:
         code = run(sys.argv[1:])
     finally:

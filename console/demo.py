@@ -123,7 +123,7 @@ def _tell(folder: Path) -> None:
 
     show_results(PROFILE)
     program = _program()
-    config = shlex.quote(os.path.relpath(folder / "flowbeat.toml"))
+    config = shlex.quote(str((folder / "flowbeat.toml").absolute()))
     lines = (
         "",
         f"Database  {os.path.relpath(folder / 'flowbeat.db')}  (SQLite; views latest_results and weekly_results)",
@@ -143,7 +143,7 @@ def _tell(folder: Path) -> None:
 
 
 def _program() -> str:
-    """How this person can call the program again from this folder."""
+    """Return how this person can call the program again, from any folder."""
     beside = Path(sys.executable).parent / "flowbeat"
     if not beside.exists():
         return "flowbeat"
@@ -152,5 +152,4 @@ def _program() -> str:
     )
     if on_path:
         return "flowbeat"
-    near = os.path.relpath(beside)
-    return str(beside) if near.startswith("..") else near
+    return shlex.quote(str(beside))

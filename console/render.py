@@ -13,6 +13,7 @@ import click
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
+from rich.segment import Segment, SegmentLines
 from rich.table import Table
 from rich.text import Text
 
@@ -79,7 +80,8 @@ def show(form: Format, sheets: Sheet | Mapping[str, Sheet]) -> None:
         _write_csv(next(iter(several.values())))
     elif form == "json":
         lists = {name: [_plain_row(sheet, row) for row in sheet.rows] for name, sheet in several.items()}
-        click.echo(json.dumps(lists[""] if isinstance(sheets, Sheet) else lists, ensure_ascii=False, indent=2))
+        rows = lists[""] if isinstance(sheets, Sheet) else lists
+        click.echo(json.dumps(rows, ensure_ascii=not _is_unicode(), indent=2))
     else:
         console = terminal()
         for index, sheet in enumerate(several.values()):
@@ -171,6 +173,11 @@ def _csv_cell(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) else value
 
 
+def _is_unicode() -> bool:
+    """Return whether standard output can encode every character; JSON has escapes for the others."""
+    return (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+
+
 def _print_table(console: Console, sheet: Sheet, *, first: bool) -> None:
     if not first:
         console.print()
@@ -179,9 +186,24 @@ def _print_table(console: Console, sheet: Sheet, *, first: bool) -> None:
     if not sheet.rows:
         console.print(Text(sheet.empty))
     elif sheet.columns:
-        console.print(_table(sheet, console.width), crop=False)
+        console.print(_unpadded(console, _table(sheet, console.width)), crop=False, end="")
     for note in sheet.notes:
         console.print(Text(clean(note)))
+
+
+def _unpadded(console: Console, table: Table) -> SegmentLines:
+    """Return the table's lines without blanks at their ends: padded ones would wrap on a narrow terminal."""
+    options = console.options.update(width=max(console.width, table.width or 0))
+    return SegmentLines(map(_stripped, console.render_lines(table, options, pad=False)), new_lines=True)
+
+
+def _stripped(line: Sequence[Segment]) -> list[Segment]:
+    segments = list(line)
+    while segments and not segments[-1].text.strip():
+        segments.pop()
+    if segments:
+        segments[-1] = segments[-1]._replace(text=segments[-1].text.rstrip())
+    return segments
 
 
 def _table(sheet: Sheet, room: int) -> Table:

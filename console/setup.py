@@ -18,13 +18,20 @@ def init() -> None:
         with file.open("x", encoding="utf-8") as config:
             config.write(TEMPLATE)
     except FileExistsError as error:
-        raise FatalError(f"{file} is there already and was left as it is; edit it, or move it away first") from error
+        named = f"; to write one into this folder, first run: unset {CONFIG_VARIABLE}" if _is_named_elsewhere() else ""
+        raise FatalError(
+            f"{file} is there already and was left as it is; edit it, or move it away first{named}"
+        ) from error
     except OSError as error:
         raise FatalError(f"{file} cannot be written: {error.strerror}") from error
     click.echo(
         f"Wrote {file}. Fill in base_url, email and jql; put the token into the environment: export JIRA_TOKEN=…\n"
         "Then: flowbeat check, and flowbeat refresh"
     )
+
+
+def _is_named_elsewhere() -> bool:
+    return bool(os.environ.get(CONFIG_VARIABLE, "").strip())
 
 
 @click.command()

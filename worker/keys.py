@@ -310,6 +310,7 @@ def _base_url(value: str) -> str:
 
 
 def _database_url(value: str) -> str:
+    value = re.sub(r"^postgres://", "postgresql://", value)  # what many hosts of databases hand out
     parts = _split(value)
     if parts.scheme not in {"sqlite", "postgresql", "postgresql+psycopg"}:
         raise ValueError("must begin with sqlite:/// or postgresql://")

@@ -38,6 +38,8 @@ def test_the_demo_shows_nine_metrics_and_what_to_do_next(make_world: Callable[..
         for word in ("Database", "Logs"):
             (path,) = re.findall(rf"^{word}\s+(\S+)", done.stdout, re.MULTILINE)
             assert (world.folder / path).exists()
+    (config,) = re.findall(r"export FLOWBEAT_CONFIG=(\S+)", done.stdout)
+    assert config == str(world.folder / ".flowbeat" / "demo" / "flowbeat.toml")  # works from any folder
     with sqlite3.connect(world.folder / ".flowbeat" / "demo" / "flowbeat.db") as connection:
         kinds = [row[0] for row in connection.execute("select kind from fetch_operations order by start_time")]
     assert kinds == ["full", "incremental"]

@@ -12,6 +12,15 @@ from models.database import newest_revision
 from worker.settings import PLACEHOLDER, load
 
 
+def test_init_names_the_variable_that_points_to_another_folder(tmp_path: Path) -> None:
+    """After the demo's hint FLOWBEAT_CONFIG is set, and init would otherwise only say that the file exists."""
+    config = world.configure(tmp_path)
+    said = world.say_apart(tmp_path, "init", FLOWBEAT_CONFIG=str(config))
+    assert said.code == 1
+    assert "unset FLOWBEAT_CONFIG" in said.err
+    assert "unset" not in world.say_apart(tmp_path, "init", FLOWBEAT_CONFIG="").err
+
+
 def test_init_writes_a_configuration_that_loads(tmp_path: Path) -> None:
     """As written it is complete; it says what to fill in and what to run."""
     said = world.say_apart(tmp_path, "init")

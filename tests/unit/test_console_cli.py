@@ -177,3 +177,23 @@ def test_a_reader_that_leaves_is_no_error_message(tmp_path: Path) -> None:
     )
     assert done.stderr == ""
     assert done.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["check"], ["check", "--format", "csv"], ["check", "--format", "json"]])
+def test_an_output_that_cannot_encode_a_character_replaces_it(tmp_path: Path, words: list[str]) -> None:
+    """An old locale gets a question mark in place of a line or a check mark, and the same exit code."""
+    world.configure(tmp_path)
+    command = [sys.executable, "-c", "from console.cli import main; main()", *words]
+    codes = [
+        subprocess.run(
+            command,
+            env=world.environment(tmp_path) | {"PYTHONIOENCODING": encoding},
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        for encoding in ("utf-8", "latin-1")
+    ]
+    assert codes[0].returncode == codes[1].returncode
+    assert b"Traceback" not in codes[1].stderr
+    assert b"UnicodeEncodeError" not in codes[1].stderr

@@ -152,6 +152,18 @@ def test_a_table_fits_the_width(
     assert "…" in lines[2]
 
 
+@pytest.mark.parametrize("width", [40, 60, 100])
+def test_a_table_ends_no_line_with_blanks(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line padded to the table's width would wrap on a terminal that is narrower."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    render.show("table", SHEET)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 4
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
 def test_a_sheet_without_rows_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     """An empty table would leave the reader guessing."""
     render.show("table", Sheet(("a",), (), COLUMNS, empty="No run yet."))

@@ -228,6 +228,11 @@ def test_a_whole_database_url_stays_as_it_is(config: Path, url: str) -> None:
     assert load(config, {"FLOWBEAT_DATABASE_URL": url}).database_url == url
 
 
+def test_the_short_name_of_postgresql_in_an_address_is_taken(config: Path) -> None:
+    """Many hosts of databases hand out postgres://, which SQLAlchemy does not read."""
+    assert load(config, {"FLOWBEAT_DATABASE_URL": "postgres://u@h:5432/f"}).database_url == "postgresql://u@h:5432/f"
+
+
 @pytest.mark.parametrize("url", ["redis://h:6379/0", "rediss://h", "redis+socket:///run/r.sock", "unix:///run/r.sock"])
 def test_every_form_of_a_redis_address_is_taken(config: Path, url: str) -> None:
     """TCP, TLS, and a socket in both spellings."""
