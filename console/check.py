@@ -2,15 +2,14 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
-from itertools import chain
 from typing import Final
 
 import click
 from rich.text import Text
 
-from console import faults, lookjira, lookredis, looks, places
+from console import faults, lookclocks, lookdatabase, lookjira, lookredis, looks, places
 from console.looks import Line
 from console.render import Format, Sheet, clean, format_option, show, terminal
 from worker import runtime, settings
@@ -67,7 +66,7 @@ def _lines(current: Runtime) -> list[Line]:
     return [
         *_careful("configuration", lambda: looks.configuration(current)),
         *(Line(_PLACES[each.settings[0]], "bad", each.message, each.advice) for each in closed),
-        *(() if "database_url" in names else _careful("database", lambda: looks.database(current))),
+        *(() if "database_url" in names else _careful("database", lambda: lookdatabase.database(current))),
         *(_NO_QUEUE if "state_dir" in names else _behind_the_queue(current)),
         *(() if "log_dir" in names else _careful("log files", lambda: looks.log_files(current))),
         *(line for name in current.settings.profiles for line in _careful(f"data {name}", _data(current, name))),
@@ -76,7 +75,7 @@ def _lines(current: Runtime) -> list[Line]:
 
 def _behind_the_queue(current: Runtime) -> list[Line]:
     """Redis, and what cannot be looked at without it; why it cannot be used is told once."""
-    redis = _careful("Redis", lambda: chain(looks.redis(current), lookredis.login(current.redis)))
+    redis = _careful("Redis", lambda: _redis(current))
     connections = sorted({profile.connection for profile in current.settings.profiles.values()})
     others = [
         *_careful("workers", lambda: looks.workers(current)),
@@ -84,6 +83,12 @@ def _behind_the_queue(current: Runtime) -> list[Line]:
     ]
     told = {line.message for line in redis if line.state == "bad"}
     return [*redis, *(_not_looked_at(line) if line.message in told else line for line in others)]
+
+
+def _redis(current: Runtime) -> Iterator[Line]:
+    yield from looks.redis(current)
+    yield from lookredis.login(current.redis)
+    yield from lookclocks.of_redis(current)
 
 
 def _not_looked_at(line: Line) -> Line:

@@ -11,12 +11,21 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from models.database_faults import UnusableDatabaseError
 from worker import logs, runtime, settings
 from worker.errors import ConfigError, FlowbeatError
 from worker.redact import Redactor
 
 # Raised by the world outside, where the sentence says all there is to know. Any other error is a fault of ours.
-EXPECTED: Final = (FlowbeatError, OperationalError, InterfaceError, RedisError, BrokerError, OSError)
+EXPECTED: Final = (
+    FlowbeatError,
+    UnusableDatabaseError,
+    OperationalError,
+    InterfaceError,
+    RedisError,
+    BrokerError,
+    OSError,
+)
 
 
 def sentence(error: BaseException) -> str:
@@ -40,7 +49,7 @@ def unexpected(kind: type[BaseException], error: BaseException, trace: Traceback
 
 
 def _words(error: BaseException) -> str:
-    if isinstance(error, FlowbeatError):
+    if isinstance(error, FlowbeatError | UnusableDatabaseError):
         return str(error)
     if isinstance(error, OperationalError | InterfaceError):
         return f"the database cannot be used: {_first_line(error.orig)}; check database_url, then: flowbeat check"

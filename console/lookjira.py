@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from requests.exceptions import SSLError
 from requests.utils import get_environ_proxies
 
-from console import lookdefaults, looknames, lookversions, rules
+from console import lookclocks, lookdefaults, looknames, lookversions, rules
 from console.looks import Line
 from worker.errors import FatalError, RetryableError
 from worker.jira import fields, parse
@@ -41,13 +41,14 @@ def connection(current: Runtime, found: Connection) -> Iterator[Line]:
     client = current.client(replace(found, timeout_seconds=min(found.timeout_seconds, LONGEST_ANSWER)), IMPATIENT)
     _reach(found)
     current.redis.ping()  # no request is sent without the limiter, and the client would wait for it
-    site = _identify(client, found)
+    before, site = current.now(), _identify(client, found)
     host = urlsplit(found.base_url).netloc
     if site.told and site.told != site.flavour:  # asked in the wrong way, all that follows would blame something else
         advice = f"leave out connections.{found.name}.flavour"
         yield Line(what, "bad", f"{host} says it is {site.told}, and flavour says {site.flavour}", advice)
         return
     yield Line(what, "ok", f"{host} answers ({site.flavour})")
+    yield from lookclocks.compare(what, site.now, before, current.now())
     yield from _login(client, what, site.flavour)
     lists = looknames.Lists(client, _api(site.flavour))
     for profile in current.settings.profiles.values():

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from redis.exceptions import NoPermissionError
-from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
 from console import reading, rules
@@ -45,22 +44,6 @@ def configuration(current: Runtime) -> Iterator[Line]:
         yield Line("configuration", "warning", f"{found.path} has no profile", "add a section [profiles.<name>]")
     else:
         yield Line("configuration", "ok", f"{found.path}: {', '.join(found.profiles)}")
-
-
-def database(current: Runtime) -> Iterator[Line]:
-    """That the database answers and has the schema of this program."""
-    missing = reading.missing_file(current)
-    if missing is not None:
-        yield Line("database", "warning", f"{missing} is not there yet", "flowbeat refresh makes and fills it")
-        return
-    found, newest = reading.schema_of(current), newest_revision()
-    where = make_url(current.settings.database_url).render_as_string(hide_password=True)
-    if found is None:
-        yield Line("database", "warning", f"{where} holds nothing yet", "flowbeat refresh fills it")
-    elif found != newest:
-        yield Line("database", "bad", f"{where} has schema {found}, not {newest}", "flowbeat migrate")
-    else:
-        yield Line("database", "ok", f"{where}, schema {found}")
 
 
 def redis(current: Runtime) -> Iterator[Line]:

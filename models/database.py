@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_u
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from models.database_faults import name_faults
 from models.tables import to_json
 
 if TYPE_CHECKING:
@@ -27,14 +28,21 @@ def open_engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         engine = create_engine(parsed, json_serializer=to_json, pool_pre_ping=True)
+        name_faults(engine)
         event.listen(engine, "connect", _prepare_postgresql)
         return engine
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+    name_faults(engine)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_immediate)
     return engine
+
+
+def is_sqlite(engine: Engine) -> bool:
+    """Return whether the database is a file on this machine."""
+    return engine.dialect.name == "sqlite"
 
 
 def open_sessions(engine: Engine) -> Sessions:

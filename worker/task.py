@@ -20,6 +20,7 @@ from kombu.exceptions import OperationalError as QueueError
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from models import store
+from models.database_faults import UnusableDatabaseError
 from models.records import Run, iso
 from worker import logs, nodes, runtime
 from worker.errors import UNEXPECTED, FlowbeatError, RetryableError
@@ -75,6 +76,10 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
             except QueueError as error:  # what was done is committed: the row says where to go on
                 log.warning("next message not sent; the sweep goes on", extra={"why": str(error)})
                 self._stop_chain()
+            except SQLAlchemyError as error:  # the row stands as it was; a sweep or the next refresh continues from it
+                trace = None if isinstance(error, UnusableDatabaseError) else error
+                log.exception("state of the run not stored", extra={"why": sentence(error)}, exc_info=trace)
+                self._stop_chain()
 
     def _guarded(self, current: Runtime, run: Run) -> None:
         try:
@@ -86,7 +91,7 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
             self._wait(current, run, error)
         except PASSING as error:
             self._wait(current, run, RetryableError(f"the step was interrupted ({type(error).__name__})"))
-        except FlowbeatError as error:  # its sentence says all there is to know: a person's slip is no traceback
+        except (FlowbeatError, UnusableDatabaseError) as error:  # its sentence says all: a person's slip is no traceback
             self._fail(current, run, sentence(error), error.kind)
         except Exception as error:
             log.exception("task failed")
@@ -220,6 +225,6 @@ def _seconds_at_work(taken: Run, now: datetime) -> float:
 
 def sentence(error: BaseException) -> str:
     """One redacted sentence for the run's row: ours as it is, any other by its type, for its text may hold data."""
-    if isinstance(error, FlowbeatError):
+    if isinstance(error, FlowbeatError | UnusableDatabaseError):
         return str(redact(str(error)))
     return f"unexpected {type(error).__name__}; the log has the details (flowbeat logs --level ERROR)"

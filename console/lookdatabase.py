@@ -1,0 +1,69 @@
+"""What the check command looks at in the database: its schema, whether it is whole, and the room on its disk."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import make_url
+
+from console import lookclocks, places, reading
+from console.looks import Line
+from models.database import is_sqlite, newest_revision
+from models.database_faults import damaged
+from models.store.health import find_damage
+from worker.runtime import Runtime
+
+LEAST_ROOM_BYTES: Final = 20_000_000  # what a refresh of a small team may write before SQLite merges it
+SMALL_ROOM_BYTES: Final = 200_000_000
+_PARTS: Final = ("", "-wal", "-shm")
+
+
+def database(current: Runtime) -> Iterator[Line]:
+    """Yield that the database answers, is whole and has the schema of this program, or what is wrong with it."""
+    missing = reading.missing_file(current)
+    if missing is not None:
+        yield Line("database", "warning", f"{missing} is not there yet", "flowbeat refresh makes and fills it")
+        return
+    found, newest = reading.schema_of(current), newest_revision()
+    where = make_url(current.settings.database_url).render_as_string(hide_password=True)
+    if found is None:
+        yield Line("database", "warning", f"{where} holds nothing yet", "flowbeat refresh fills it")
+    elif found != newest:
+        yield Line("database", "bad", f"{where} has schema {found}, not {newest}", "flowbeat migrate")
+    else:
+        _require_whole(current)
+        yield Line("database", "ok", f"{where}, schema {found}")
+    yield from _disk(places.database_file(current.settings))
+    yield from lookclocks.of_database(current)
+
+
+def _require_whole(current: Runtime) -> None:
+    """Raise UnusableDatabaseError where SQLite finds damage in its file."""
+    if not is_sqlite(current.engine):
+        return
+    with current.reads() as session:
+        why = find_damage(session)
+    if why is not None:
+        raise damaged(str(current.engine.url.database), why)
+
+
+def room(free: int, size: int) -> Iterator[Line]:
+    """Yield how few bytes are free on the disk of a database of this size; nothing where there are enough."""
+    if free < LEAST_ROOM_BYTES:
+        yield Line("database", "bad", f"its disk has only {_megabytes(free)} free", "free some space")
+    elif free < max(SMALL_ROOM_BYTES, size):
+        message = f"its disk has {_megabytes(free)} free, and the database holds {_megabytes(size)}"
+        yield Line("database", "warning", message, "free some space: a full refresh may write all of it once more")
+
+
+def _disk(file: Path | None) -> Iterator[Line]:
+    if file is not None:
+        parts = [Path(f"{file}{end}") for end in _PARTS]
+        yield from room(
+            shutil.disk_usage(file.parent).free, sum(part.stat().st_size for part in parts if part.exists())
+        )
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1_000_000:,.1f} MB"

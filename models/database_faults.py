@@ -1,0 +1,69 @@
+"""Names the faults of a database that no second try cures: a damaged file, a full or failing disk."""
+
+from typing import ClassVar
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import SQLAlchemyError
+
+_DISK_FULL = "53100"  # PostgreSQL's SQLSTATE
+_DATA_CORRUPTED = ("XX001", "XX002")
+_THEN = "Then run: flowbeat refresh"
+
+
+class UnusableDatabaseError(SQLAlchemyError):
+    """The database is damaged or its disk is full; the message says what a person has to do."""
+
+    kind: ClassVar[str] = "unusable_database"
+
+
+def name_faults(engine: Engine) -> None:
+    """Raise UnusableDatabaseError in place of a driver's error wherever that means such a fault."""
+    where = str(engine.url.database) if engine.dialect.name == "sqlite" else "the database"
+
+    def replace(context: ExceptionContext) -> None:
+        message = _message(where, context.original_exception)
+        if message is not None:
+            raise UnusableDatabaseError(message) from context.original_exception
+
+    event.listen(engine, "handle_error", replace)
+
+
+def damaged(where: str, why: str) -> UnusableDatabaseError:
+    """Return the error of a file that SQLite cannot trust; ``why`` is what SQLite found."""
+    found = "" if "malformed" in why else f" ({why})"
+    return UnusableDatabaseError(
+        f"{where} is malformed{found}. Move it away with its -wal and -shm files, or restore a backup. "
+        "Then make a new copy: flowbeat refresh"
+    )
+
+
+def _message(where: str, error: BaseException) -> str | None:
+    """Return the sentences about a driver's error, None for one that may pass or is a fault of ours."""
+    why = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
+    name = str(getattr(error, "sqlite_errorname", ""))
+    return _of_sqlite(where, name, why) if name else _of_postgresql(getattr(error, "sqlstate", None), why)
+
+
+def _of_sqlite(where: str, name: str, why: str) -> str | None:
+    if name.startswith("SQLITE_CORRUPT"):
+        return str(damaged(where, why))
+    if name == "SQLITE_NOTADB":
+        return (
+            f"what lies at database_url cannot be read as a database: {why}. Check database_url, or move {where} away"
+        )
+    if name == "SQLITE_FULL":
+        return f"the disk of {where} is full. Free some space. {_THEN}"
+    if name.startswith("SQLITE_IOERR"):
+        return f"the disk of {where} failed ({why}). Check its free space and its health. {_THEN}"
+    return None
+
+
+def _of_postgresql(state: str | None, why: str) -> str | None:
+    if state == _DISK_FULL:
+        return f"the disk of the database server is full ({why}). Free some space there. {_THEN}"
+    if state in _DATA_CORRUPTED:
+        return (
+            f"the database server found damaged data ({why}). Restore a backup, or set database_url to a new database"
+        )
+    return None
