@@ -91,7 +91,10 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
             self._wait(current, run, error)
         except PASSING as error:
             self._wait(current, run, RetryableError(f"the step was interrupted ({type(error).__name__})"))
-        except (FlowbeatError, UnusableDatabaseError) as error:  # its sentence says all: a person's slip is no traceback
+        except (
+            FlowbeatError,
+            UnusableDatabaseError,
+        ) as error:  # its sentence says all: a person's slip is no traceback
             self._fail(current, run, sentence(error), error.kind)
         except Exception as error:
             log.exception("task failed")
