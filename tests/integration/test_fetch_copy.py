@@ -25,6 +25,10 @@ from worker.task import MovedOnError
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
+# Where a list stands whose token Jira no longer knows.
+DEAD = {"token": "a token of long ago", "seen": [], "empty": 0, "count": 0, "is_last": False}
+
+
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
     """A Jira of some sixty issues and an empty copy."""
@@ -292,7 +296,10 @@ def test_a_list_whose_page_token_has_died_is_begun_again(tmp_path: Path, databas
     with open_world(tmp_path, database_url, redis_url) as world:
         run = world.request()
         assert fetch.work(world.current, run, seconds=0) == "fetch"
-        cursor = {**world.latest(run).cursor, "position": {"token": "a token of long ago", "seen": [], "empty": 0}}
+        cursor = {
+            **world.latest(run).cursor,
+            "position": DEAD,
+        }
         with world.current.sessions.begin() as session:
             store.beat_run(session, run.run_id, 1, world.clock(), cursor=cursor)
         assert fetch.work(world.current, world.latest(run)) == "facts"
@@ -309,10 +316,13 @@ def test_a_list_that_is_refused_from_its_beginning_is_an_error(
     with open_world(tmp_path, database_url, redis_url) as world:
         run = world.request()
         fetch.work(world.current, run, seconds=0)
-        cursor = {**world.latest(run).cursor, "position": {"token": "a token of long ago", "seen": [], "empty": 0}}
+        cursor = {
+            **world.latest(run).cursor,
+            "position": DEAD,
+        }
         with world.current.sessions.begin() as session:
             store.beat_run(session, run.run_id, 1, world.clock(), cursor=cursor)
-        world.jira.faults.append(failing(400, door="search", times=9))
+        world.jira.faults.append(failing(400, door="search/jql", times=9))
         with pytest.raises(RefusedError):
             fetch.work(world.current, world.latest(run))
         assert world.jira.faults[0].hits == 2

@@ -371,6 +371,31 @@ def test_a_last_page_whose_token_is_refused_is_the_last(cloud: World) -> None:
     assert [seen.status for seen in cloud.jira.log if "search" in seen.door].count(400) == 1
 
 
+@pytest.mark.parametrize("leads", ["back", "nowhere"])
+def test_a_token_behind_the_last_issue_is_the_end_when_all_that_jira_counts_came(cloud: World, leads: str) -> None:
+    """The page gives one each time; Jira's own count says that nothing can follow."""
+
+    def add_token(answer: Response) -> Response:
+        body = json.loads(answer.body)
+        if "isLast" not in body:
+            return answer
+        return replace(answer, body=json.dumps({**body, "isLast": False, "nextPageToken": "again"}).encode())
+
+    token = "again" if leads == "back" else ""
+    whole = Fault("search/jql", 99, when=lambda asked: asked.get("nextPageToken") == token, damage=_first_page(cloud))
+    cloud.jira.faults += [whole, Fault("search/jql", 99, damage=add_token)]
+    assert cloud.fetch().state == "completed"
+    assert set(cloud.copy()["hashes"]) == _others(cloud)
+    assert len(cloud.jira.log) < 20
+
+
+def _first_page(world: World) -> Callable[[Response], Response]:
+    """Every page is the first one again, and says so."""
+    issues = [{"id": str(issue.id), "key": issue.key} for issue in world.shown()]
+    body = json.dumps({"issues": issues, "isLast": False, "nextPageToken": "again"}).encode()
+    return lambda answer: replace(answer, status=200, body=body)
+
+
 def test_tokens_that_lead_in_a_circle_end_the_fetch_soon(cloud: World) -> None:
     """The list is begun again a few times, then it is an error that says what Jira did."""
     cloud.jira.site.bounds = replace(cloud.jira.site.bounds, page_of_ids=5, page_with_fields=5)

@@ -54,21 +54,21 @@ def test_a_circle_of_several_tokens_is_seen() -> None:
     """Whatever its length: the position remembers every token of the list."""
     position = None
     for token in ("a", "b", "c"):
-        position = next_position({"nextPageToken": token}, position, is_empty=False)
+        position = next_position({"nextPageToken": token}, position, 1)
     with pytest.raises(PageError, match="repeated a page token"):
-        next_position({"nextPageToken": "b"}, position, is_empty=False)
+        next_position({"nextPageToken": "b"}, position, 1)
 
 
 def test_an_empty_page_with_a_token_is_followed_and_many_of_them_are_an_end() -> None:
     """Issues behind a security level leave their places empty; a hundred such pages in a row are something else."""
     position: Any = None
     for number in range(MAX_EMPTY_PAGES - 1):
-        position = next_position({"nextPageToken": f"t{number}"}, position, is_empty=True)
+        position = next_position({"nextPageToken": f"t{number}"}, position, 0)
     assert position["token"] == f"t{MAX_EMPTY_PAGES - 2}"
     with pytest.raises(UnansweredError, match="100 empty pages in a row"):
-        next_position({"nextPageToken": "one more"}, position, is_empty=True)
-    assert next_position({"nextPageToken": "full"}, position, is_empty=False)["empty"] == 0
-    assert next_position({}, position, is_empty=True) is None
+        next_position({"nextPageToken": "one more"}, position, 0)
+    assert next_position({"nextPageToken": "full"}, position, 1)["empty"] == 0
+    assert next_position({}, position, 0) is None
 
 
 @pytest.mark.parametrize(

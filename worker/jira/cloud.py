@@ -17,7 +17,7 @@ from worker.errors import AnswerError, FatalError, UnansweredError
 from worker.jira import parse
 from worker.jira.client import SERVER_INFO, Client, Control
 from worker.jira.faults import LoginError, MissingError, RefusedError
-from worker.jira.jql import combined, instant
+from worker.jira.jql import combined, instant, without_order
 from worker.jira.pages import PageError, next_position, required, rows
 from worker.jira.reader import (
     INCOMPLETE,
@@ -133,7 +133,7 @@ class Cloud:
     def _search(self, jql: str, fields: list[str], most: int, position: Mapping[str, Any] | None) -> Listing:
         def read(page: Any) -> Listing:
             listed = required(page, "issues", list)
-            after = next_position(page, position, is_empty=not listed)
+            after = next_position(page, position, len(listed))
             return Listing(dict(rows(listed, read_update, "issues")), after, read_keys(listed))
 
         def ask(size: int) -> Listing:
@@ -144,11 +144,21 @@ class Cloud:
 
         try:
             return shrinking(ask, self.sizes, most)
-        except RefusedError as error:
-            if position is None or not position.get("is_last"):
+        except (RefusedError, UnansweredError) as error:
+            if position is None or not self._has_ended(jql, position, error):
                 raise
-            log.info("a list ended where its last page said so", extra={"why": str(error)})
+            log.info("a list ended, though its last page gave a token", extra={"why": str(error)})
             return Listing({}, None)
+
+    def _has_ended(self, jql: str, position: Mapping[str, Any], error: FatalError) -> bool:
+        """Whether nothing can follow a token that leads nowhere: the page said so, or all that Jira counts has come."""
+        if position["is_last"] and isinstance(error, RefusedError):
+            return True
+        try:
+            count = self._client.post(f"{API}/search/approximate-count", {"jql": without_order(jql)}, read=_read_count)
+        except FatalError:
+            return False
+        return bool(position["count"] >= count)
 
     def _matching(self, jql: str, ids: Sequence[str]) -> Mapping[str, Any]:
         try:
@@ -254,11 +264,16 @@ class Cloud:
                 return None
 
 
+def _read_count(page: Any) -> int:
+    count: int = required(page, "count", int)
+    return count
+
+
 def _read_logs(page: Any, position: Any | None) -> tuple[list[tuple[str, list[Any]]], Any | None]:
     """Return ((id, histories) of each issue of a page of the bulk changelog, where the next page is)."""
     logs = required(page, "issueChangeLogs", list)
     read = rows(logs, lambda each: (str(each["issueId"]), required(each, "changeHistories", list)), "logs")
-    return read, next_position(page, position, is_empty=not logs)
+    return read, next_position(page, position, len(logs))
 
 
 def _read_changelog(page: Any, start: int) -> tuple[list[Any], int, bool]:

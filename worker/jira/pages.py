@@ -58,21 +58,21 @@ def token_name(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()[:_NAME_LENGTH]
 
 
-def next_position(body: Mapping[str, Any], position: Mapping[str, Any] | None, *, is_empty: bool) -> Any | None:
+def next_position(body: Mapping[str, Any], position: Mapping[str, Any] | None, got: int) -> Any | None:
     """Return where a list by tokens continues, as JSON, None at its end; ``position`` is that of this page.
 
-    ``is_last`` in it: the page said that it was the last, so that a refusal of its token is the end. Raises
-    UnansweredError after 100 empty pages in a row: no list has that many hidden issues at one place.
+    In it: how many members came so far (``count``), and whether the page said that it was the last (``is_last``).
+    Raises UnansweredError after 100 empty pages in a row: no list has that many hidden issues at one place.
     """
-    before = position or {"seen": [], "empty": 0}
+    before = position or {"seen": [], "empty": 0, "count": 0}
     token = next_token(body, before["seen"])
     if token is None:
         return None
-    empty = before["empty"] + 1 if is_empty else 0
+    empty = 0 if got else before["empty"] + 1
     if empty >= MAX_EMPTY_PAGES:
         raise UnansweredError(f"Jira sent {empty} empty pages in a row, each of which announced another")
-    seen = [*before["seen"], token_name(token)]
-    return {"token": token, "seen": seen, "empty": empty, "is_last": body.get("isLast") is True}
+    own = {"token": token, "empty": empty, "count": before["count"] + got, "is_last": body.get("isLast") is True}
+    return {**own, "seen": [*before["seen"], token_name(token)]}
 
 
 @dataclass(frozen=True, slots=True)
