@@ -20,7 +20,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -52,7 +53,7 @@ class Handle:
     ``url`` is what Celery takes (``redis+socket:///…``), ``client_url`` what redis-py takes (``unix:///…``).
     """
 
-    __slots__ = ("_data", "_left", "_owner", "_socket", "_users_lock", "_watched", "is_new")
+    __slots__ = ("__weakref__", "_data", "_left", "_owner", "_socket", "_users_lock", "_watched", "is_new")
 
     def __init__(self, data: Path, socket: Path, users_lock: int, *, is_new: bool) -> None:
         """Keep the data folder, the server's socket and the open, shared ``users.lock``; ``ensure`` calls this.
@@ -66,6 +67,8 @@ class Handle:
         self._owner = os.getpid()
         self._left = threading.Event()
         self._watched = False
+        forget = weakref.WeakMethod(self._forget)
+        os.register_at_fork(after_in_child=lambda: _call(forget()))
 
     @property
     def url(self) -> str:
@@ -82,6 +85,12 @@ class Handle:
             work = (self._data, self._socket, self._left)
             threading.Thread(target=_revive_until, args=work, name="watch-server", daemon=True).start()
 
+    def _forget(self) -> None:
+        """Let go of the lock in a forked child: one that outlives its parent must not look like a user."""
+        if self._users_lock >= 0:
+            os.close(self._users_lock)
+            self._users_lock = -1
+
     def close(self) -> None:
         """Give up the hold; the last user stops the server and waits for its end.
 
@@ -96,6 +105,11 @@ class Handle:
             self._users_lock = -1
             if last:
                 _stop(self._data, self._socket)
+
+
+def _call(method: Callable[[], None] | None) -> None:
+    if method is not None:
+        method()
 
 
 def ensure(state_dir: Path) -> Handle:

@@ -1,5 +1,6 @@
 """A process's handles, built when first needed: settings, database, Redis, limiters, Jira clients."""
 
+import atexit
 import logging
 import os
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 from requests import Session
 
-from worker import embedded, logs, settings
+from worker import embedded, ending, logs, settings
 from worker.jira.client import Client, open_session
 from worker.limiter import Limiter, limiter_key
 from worker.settings import Connection, Settings
@@ -37,7 +38,13 @@ class Runtime(Stored):
     @cached_property
     def server(self) -> embedded.Handle | None:
         """The hold on the embedded server; None where ``redis_url`` names another."""
-        return None if self.settings.redis_url else embedded.ensure(self.settings.state_dir)
+        if self.settings.redis_url:
+            return None
+        ending.exit_when_told()
+        with ending.uninterrupted():
+            handle = embedded.ensure(self.settings.state_dir)
+            atexit.register(handle.close)
+        return handle
 
     @property
     def broker_url(self) -> str:
