@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from console.render import Format, clean, format_option
+from console.render import Format, clean, csv_cell, format_option
 from models.metrics.windows import instant_of, is_day
 from models.records import LOG_LEVELS, instant
 from worker import logs as files
@@ -99,7 +99,8 @@ def _print(entries: Iterator[dict[str, Any]], form: Format) -> int:
         writer.writeheader()
     for count, entry in enumerate(entries, 1):  # noqa: B007 - counted for the caller
         if form == "csv":
-            writer.writerow({**entry, "context": json.dumps(entry.get("context") or {}, ensure_ascii=False)})
+            cells = {**entry, "context": entry.get("context") or {}}
+            writer.writerow({name: csv_cell(value) for name, value in cells.items()})
         else:
             click.echo(json.dumps(entry, ensure_ascii=False) if form == "json" else line(entry))
     return count

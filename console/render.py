@@ -27,6 +27,7 @@ NOTHING: Final = "–"
 _STYLES: Final = {"elite": "green", "high": "green", "medium": "yellow", "low": "red", "failed": "red", "fail": "red"}
 _SPANS: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
 _UNITS: Final = {"per_day": "per day", "per_week": "per week"}
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # how a cell begins that is calculated
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
 _BETWEEN: Final = 2  # letters between two columns
 _WORD: Final = 16  # letters: longer words may be broken where there is no room, for they are no figure and no key
@@ -165,12 +166,28 @@ def _plain(value: Any) -> Any:
 def _write_csv(sheet: Sheet) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(sheet.names)
-    writer.writerows([_csv_cell(value) for value in _plain_row(sheet, row).values()] for row in sheet.rows)
+    writer.writerows([csv_cell(value) for value in _plain_row(sheet, row).values()] for row in sheet.rows)
 
 
-def _csv_cell(value: Any) -> Any:
-    """Nothing for None, JSON's words for flags, JSON for what has an inside."""
+def csv_cell(value: Any) -> Any:
+    """Return nothing for None, JSON's words for flags, JSON for what has an inside, and text that is no formula."""
+    if isinstance(value, str):
+        return without_formula(value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) else value
+
+
+def without_formula(text: str) -> str:
+    """Return text that a spreadsheet shows and does not calculate: a summary may begin as a formula does.
+
+    An apostrophe is put before it, the mark of text in spreadsheets; a number, also a negative one, stays as it is.
+    """
+    if not text.startswith(_FORMULA):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text
 
 
 def _is_unicode() -> bool:

@@ -124,6 +124,34 @@ def test_csv_is_full_and_quoted_where_needed(capsys: pytest.CaptureFixture[str])
     assert (second["value"], second["at"], second["whole"]) == ("", "", "false")
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ('=HYPERLINK("http://evil.example";"Login")', '\'=HYPERLINK("http://evil.example";"Login")'),
+        ("+1+cmd|' /C calc'!A0", "'+1+cmd|' /C calc'!A0"),
+        ("-2+3", "'-2+3"),
+        ("- remove the old login", "'- remove the old login"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("＝1+1", "'＝1+1"),
+        ("-3.5", "-3.5"),
+        ("+7", "+7"),
+        ("-1e-9", "-1e-9"),
+        ("PAY-1 = done", "PAY-1 = done"),
+        ("'quoted'", "'quoted'"),
+        ("", ""),
+    ],
+)
+def test_text_in_csv_is_no_formula(capsys: pytest.CaptureFixture[str], text: str, written: str) -> None:
+    """A spreadsheet would calculate a summary that begins as a formula; JSON has it as it is."""
+    sheet = Sheet(("summary", "value"), [{"summary": text, "value": -3.5}], ())
+    render.show("csv", sheet)
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out, newline=""))
+    assert row == {"summary": written, "value": "-3.5"}
+    render.show("json", sheet)
+    assert json.loads(capsys.readouterr().out) == [{"summary": text, "value": -3.5}]
+
+
 def test_a_table_is_plain_when_piped_and_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     """Neither rich's colours nor escape codes from Jira come through; title and note stand around the rows."""
     render.show("table", SHEET)
