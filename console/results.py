@@ -11,6 +11,7 @@ import click
 from sqlalchemy.orm import Session
 
 from console import reading, rules, version_notes
+from console.computed import compute_missing, computed_note, copy_notes
 from console.gone_notes import gone_notes
 from console.render import (
     NOTHING,
@@ -30,7 +31,7 @@ from console.render import (
 from models import store
 from models.metrics.issues import UNMAPPED
 from models.metrics.windows import week_name
-from models.records import METRIC_TYPES, CacheMetadata, MetricResult, Run, Window, micros
+from models.records import METRIC_TYPES, CacheMetadata, MetricResult, Run, Window, WindowKind, micros
 from worker.errors import FatalError
 from worker.stored import Stored
 
@@ -69,12 +70,15 @@ def show_results(
     """Print the stored results of one profile, or of all; raises as ``reading.opened`` does."""
     if metric is not None:
         reading.one_of("metric", metric, METRIC_TYPES)
-    kind = "week" if window == "weeks" else "period"
+    kind: WindowKind = "week" if window == "weeks" else "period"
     with reading.opened() as (current, session):
         if profile is not None:
             _known_profile(current, session, profile)
         stored = store.load_results(session, profile=profile, metric=metric, kind=kind)
-        chosen = {name: _chosen(current, session, name, rows, as_of) for name, rows in _by_profile(stored).items()}
+        chosen = {
+            name: _chosen(current, session, name, rows, text=as_of, kind=kind, metric=metric)
+            for name, rows in _by_profile(stored).items()
+        }
         if not chosen:
             raise FatalError(_nothing(session, profile, kind))
         told = {name: _about(current, session, name, as_of, rows) for name, rows in chosen.items()}
@@ -134,23 +138,39 @@ def _by_profile(rows: Iterable[MetricResult]) -> dict[str, list[MetricResult]]:
 
 
 def _chosen(
-    current: Stored, session: Session, profile: str, rows: list[MetricResult], text: str | None
+    current: Stored,
+    session: Session,
+    profile: str,
+    rows: list[MetricResult],
+    *,
+    text: str | None,
+    kind: WindowKind,
+    metric: str | None,
 ) -> list[MetricResult]:
+    """Return the rows to show: the newest, or those of an instant, computed where none is stored."""
     as_of = reading.as_of_option(text, reading.zone_of(current, profile))
     if as_of is None:
         return newest(rows)
     cache = store.find_cache(session, profile)
     found = at(rows, as_of)
-    if not found:
+    if not found and (profile not in current.settings.profiles or _is_later(as_of, cache)):
         raise FatalError(_not_calculated(profile, text, as_of, cache))
     # Several rules may have a result of a past day: those of now are what is asked for, where there are any.
     mine = newest(row for row in found if row.rules_hash == rules.hash_of_now(current, profile, cache))
     best = {_place(row): row for row in (*newest(found), *mine)}
+    if profile in current.settings.profiles:
+        known = {(row.metric_type, row.window_start) for row in best.values()}
+        computed = compute_missing(current, session, profile, as_of, kind=kind, metric=metric, known=known)
+        best = {_place(row): row for row in computed} | best
     return sorted(best.values(), key=_order)
 
 
+def _is_later(as_of: datetime, cache: CacheMetadata | None) -> bool:
+    return cache is not None and cache.data_as_of is not None and as_of > cache.data_as_of
+
+
 def _not_calculated(profile: str, text: str | None, as_of: datetime, cache: CacheMetadata | None) -> str:
-    if cache is not None and cache.data_as_of is not None and as_of > cache.data_as_of:
+    if _is_later(as_of, cache):
         later = f"--as-of {text} is later than the data of {profile!r}"
         return f"{later}: leave --as-of out, or once it is past: flowbeat refresh {profile}"
     return f"no result of {profile!r} is stored for {text}; calculate it: flowbeat calculate {profile} --as-of {text}"
@@ -201,6 +221,9 @@ class About:
     versions: Sequence[str]
     gone: Sequence[str]
     update: str
+    asked: datetime | None
+    computed: Sequence[str]
+    copy: Sequence[str]
 
     @property
     def first_day(self) -> str:
@@ -227,6 +250,9 @@ def _about(current: Stored, session: Session, profile: str, as_of: str | None, r
         versions=_version_notes(current, session, profile, as_of),
         gone=gone_notes(session, profile, min(row.window_start for row in rows), max(ends)),
         update=rules.how_to_update(current, session, profile, f" --as-of {as_of}" if as_of else ""),
+        asked=reading.as_of_option(as_of, reading.zone_of(current, profile)),
+        computed=computed_note(rows, f"flowbeat calculate {profile} --as-of {as_of}"),
+        copy=copy_notes(session, profile),
     )
 
 
@@ -258,6 +284,8 @@ def _notes(about: About, rows: Sequence[MetricResult], told: Sequence[MetricResu
     moved = rules.moved(about.current, about.profile, about.cache, about.update)
     return (
         *(f"Note: {sentence}" for sentence in (moved, drift) if sentence),
+        *about.computed,
+        *about.copy,
         *about.strangers,
         *about.gone,
         *_messages(about, told),
@@ -333,7 +361,7 @@ def _failed(about: About) -> tuple[str, ...]:
 
 
 def _freshness(about: About, rows: Sequence[MetricResult]) -> str:
-    as_of = max(row.confirmed_as_of for row in rows)
+    as_of = about.asked or max(row.confirmed_as_of for row in rows)
     if about.cache is None or about.cache.data_as_of is None:
         return f"As of {moment(as_of, about.zone)}."
     age = span(max(0.0, (about.current.now() - about.cache.data_as_of).total_seconds()))

@@ -469,6 +469,41 @@ class MetricResult:
         _require(self.state == "success" or bool(self.message), "a state without a value needs a message")
         _require(self.value is None or math.isfinite(self.value), "a value is a finite number")
 
+    @classmethod
+    def of(
+        cls,
+        measured: Measurement,
+        *,
+        profile: str,
+        as_of: datetime,
+        rules_hash: str,
+        run_id: str,
+        calculated_at: datetime,
+    ) -> "MetricResult":
+        """Return a measurement as a row, found for one instant so far."""
+        return cls(
+            profile=profile,
+            metric_type=measured.metric_type,
+            window_kind=measured.window.kind,
+            window_start=instant(measured.window.start),
+            window_end=instant(measured.window.end),
+            rules_hash=rules_hash,
+            as_of=as_of,
+            confirmed_as_of=as_of,
+            value=measured.value,
+            unit=UNITS[measured.metric_type],
+            level=measured.level,
+            state=measured.state,
+            message=measured.message,
+            n_used=measured.n_used,
+            n_excluded=measured.n_excluded,
+            exclusions=dict(measured.exclusions),
+            details=dict(measured.details),
+            complete=measured.window.complete,
+            run_id=run_id,
+            calculated_at=calculated_at,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Backtest:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
@@ -26,7 +25,6 @@ from models.metrics.snapshot import Snapshot
 from models.metrics.windows import windows
 from models.records import (
     METRIC_TYPES,
-    UNITS,
     CalculationPerformance,
     Deployment,
     Measurement,
@@ -34,7 +32,6 @@ from models.records import (
     PerformanceThreshold,
     Run,
     Version,
-    instant,
     micros,
 )
 from tasks import departed, run_rules, steps
@@ -292,32 +289,12 @@ def _performance(run: Run, metric: str, timing: Timing, measured: Measured) -> C
 
 def _results(current: Runtime, run: Run, view: View, found: Iterable[Measurement]) -> list[MetricResult]:
     named, now = rules_hash(view.rules), current.now()
-    return [_result(run, view.as_of, each, named, now) for each in found]
-
-
-def _result(run: Run, as_of: datetime, found: Measurement, named: str, now: datetime) -> MetricResult:
-    return MetricResult(
-        profile=run.profile,
-        metric_type=found.metric_type,
-        window_kind=found.window.kind,
-        window_start=instant(found.window.start),
-        window_end=instant(found.window.end),
-        rules_hash=named,
-        as_of=as_of,
-        confirmed_as_of=as_of,
-        value=found.value,
-        unit=UNITS[found.metric_type],
-        level=found.level,
-        state=found.state,
-        message=found.message,
-        n_used=found.n_used,
-        n_excluded=found.n_excluded,
-        exclusions=dict(found.exclusions),
-        details=dict(found.details),
-        complete=found.window.complete,
-        run_id=run.run_id,
-        calculated_at=now,
-    )
+    return [
+        MetricResult.of(
+            measured, profile=run.profile, as_of=view.as_of, rules_hash=named, run_id=run.run_id, calculated_at=now
+        )
+        for measured in found
+    ]
 
 
 def _advance(

@@ -51,7 +51,7 @@ from models.store.quality import (
     save_project_findings,
     unread_issues,
 )
-from models.store.results import load_results, save_results
+from models.store.results import load_results, save_results, unknown_metrics
 from models.store.runs import (
     beat_run,
     clock,
@@ -163,6 +163,7 @@ __all__ = [
     "take_run",
     "tidy_items",
     "unknown_keys",
+    "unknown_metrics",
     "unknown_versions",
     "unmapped_statuses",
     "unmarked_issues",

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import and_, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from models.records import MetricResult
+from models.records import METRIC_TYPES, MetricResult
 from models.store.shared import Row, columns, row_of, upsert
 from models.tables import MetricResultRow
 
@@ -52,7 +52,8 @@ def load_results(
     session: Session, *, profile: str | None = None, metric: str | None = None, kind: str = "period"
 ) -> list[MetricResult]:
     """Every stored row of the kind, the newest confirmation first within a profile, metric and window."""
-    query = select(*columns(MetricResultRow)).where(MetricResultRow.window_kind == kind)
+    is_known = MetricResultRow.metric_type.in_(METRIC_TYPES)  # a newer version may have stored others
+    query = select(*columns(MetricResultRow)).where(MetricResultRow.window_kind == kind, is_known)
     if profile is not None:
         query = query.where(MetricResultRow.profile == profile)
     if metric is not None:
@@ -60,6 +61,14 @@ def load_results(
     newest = (MetricResultRow.confirmed_as_of.desc(), MetricResultRow.calculated_at.desc())
     rows = session.execute(query.order_by(MetricResultRow.profile, MetricResultRow.window_start, *newest))
     return [MetricResult(**row) for row in rows.mappings()]
+
+
+def unknown_metrics(session: Session, profile: str) -> list[str]:
+    """Return the metric types stored of a profile that this program does not have."""
+    query = select(MetricResultRow.metric_type).where(
+        MetricResultRow.profile == profile, MetricResultRow.metric_type.not_in(METRIC_TYPES)
+    )
+    return sorted(session.scalars(query.distinct()))
 
 
 def _plain(value: object) -> object:

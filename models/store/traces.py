@@ -8,7 +8,14 @@ from typing import Any
 from sqlalchemy import Select, case, delete, select, update
 from sqlalchemy.orm import Session
 
-from models.records import LIVE_STATES, CacheMetadata, CalculationPerformance, FetchOperation, PerformanceThreshold
+from models.records import (
+    LIVE_STATES,
+    METRIC_TYPES,
+    CacheMetadata,
+    CalculationPerformance,
+    FetchOperation,
+    PerformanceThreshold,
+)
 from models.store.shared import change, columns, record, row_of, upsert
 from models.tables import (
     CacheMetadataRow,
@@ -41,6 +48,8 @@ def load_performance(
     query = select(CalculationPerformanceRow, PerformanceThresholdRow).join(
         PerformanceThresholdRow, PerformanceThresholdRow.performance_id == CalculationPerformanceRow.id
     )
+    # A newer version may have stored other metrics.
+    query = query.where(CalculationPerformanceRow.metric_type.in_(METRIC_TYPES))
     if failed:
         query = query.where(PerformanceThresholdRow.threshold_status == "fail")
     rows = session.execute(query.order_by(CalculationPerformanceRow.start_time.desc()).limit(limit))

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -154,11 +155,52 @@ def test_as_of_finds_what_was_calculated_for_the_end_of_a_day(folder: Path) -> N
     assert {row["as_of"] for row in rows} == {"2026-10-01T22:00:00.000000Z"}
 
 
-def test_as_of_between_two_stored_instants_says_what_to_run(folder: Path) -> None:
-    """Nothing is made up for an instant nobody calculated."""
-    said = world.say(folder, "results", "--as-of", "2026-10-02")
-    assert said.code == 1
-    assert "flowbeat calculate payments --as-of 2026-10-02" in said.err
+@pytest.mark.parametrize("words", [[], ["--window", "weeks"], ["--metric", "flow_time"]])
+def test_a_day_between_two_stored_instants_is_computed_and_says_what_would_store_it(
+    folder: Path, words: list[str]
+) -> None:
+    """The values are those of explain, which computes them too; nothing is stored."""
+    said = world.say(folder, "results", "--as-of", "2026-10-02", *words)
+    assert said.code == 0
+    assert "computed now and not stored" in " ".join(said.out.split())
+    assert "flowbeat calculate payments --as-of 2026-10-02" in " ".join(said.out.split())
+    rows = world.say(folder, "results", "--as-of", "2026-10-02", "--format", "json", *words).json
+    assert {row["run_id"] for row in rows} >= {""}
+    explained = world.say(folder, "explain", "payments", "flow_time", "--as-of", "2026-10-02", "--format", "json").json
+    shown = [row["value"] for row in rows if row["metric_type"] == "flow_time" and row["window_kind"] == "period"]
+    assert shown in ([], [explained["result"][0]["value"]])
+
+
+def test_the_week_that_ran_on_a_past_day_is_computed_and_said_to_be(folder: Path, tmp_path: Path) -> None:
+    """Its row is replaced by a later calculation; the last line shows the instant asked for."""
+    folder = shutil.copytree(folder, tmp_path / "copy")
+    world.configure(folder, incidents="")
+    with sqlite3.connect(folder / "flowbeat.db") as connection:
+        connection.execute("DELETE FROM metric_results WHERE window_kind = 'week' AND complete = 0")
+    said = world.say(folder, "results", "--as-of", AS_OF, "--window", "weeks", "--metric", "flow_velocity")
+    text = " ".join(said.out.split())
+    assert "(running)" in said.out
+    assert "a later calculation replaces the week that was running then" in text
+    assert "As of 2026-10-02 00:00" in text
+
+
+def test_a_stored_metric_that_this_version_does_not_have_is_skipped_with_a_note(folder: Path) -> None:
+    """A newer worker of the same database may have stored it."""
+    with sqlite3.connect(folder / "flowbeat.db") as connection:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(metric_results)")]
+        values = ", ".join("'tempo'" if name == "metric_type" else name for name in columns)
+        connection.execute(
+            f"INSERT INTO metric_results ({', '.join(columns)}) SELECT {values} FROM metric_results"  # noqa: S608
+            " WHERE metric_type = 'cfr' AND window_kind = 'period'"
+        )
+        connection.execute(
+            "UPDATE calculation_performance SET metric_type = 'tempo' WHERE id = (SELECT min(id) FROM"
+            " calculation_performance)"
+        )
+    said = world.say(folder, "results", "payments")
+    assert (said.code, "another version of Flowbeat stored them: tempo" in " ".join(said.out.split())) == (0, True)
+    assert world.say(folder, "explain", "payments", "cfr").code == 0
+    assert world.say(folder, "performance").code == 0
 
 
 def test_a_day_after_the_data_asks_for_a_refresh(folder: Path) -> None:
