@@ -73,7 +73,7 @@ RESOLUTIONS: Final = ((0.95, "Done"), (0.97, "Won't Do"), (0.99, "Duplicate"), (
 INCIDENT_PACE: Final = 0.02
 ISSUE: Final = (
     "profile, issue_id, key, project, type, status_id, created, updated, resolution, resolved,"
-    " summary, fields, content_hash, history_read_at"
+    " summary, fields, content_hash, history_read_at, subtask"
 )
 CHANGE: Final = "profile, issue_id, history_id, position, at, field, from_id, from_name, to_id, to_name"
 
@@ -204,7 +204,8 @@ class Drawn:
         fields = json.dumps(self.fields, separators=(",", ":"))
         summary = f"Reconcile receipt ({self.number})"
         key = f"{self.project}-{self.number}"
-        return PROFILE, self.issue_id, key, self.project, self.kind, status, *dates, summary, fields, content, _SUNDAY
+        head = (PROFILE, self.issue_id, key, self.project, self.kind, status)
+        return *head, *dates, summary, fields, content, _SUNDAY, self.kind == "Sub-task"
 
     def changes(self) -> Iterator[Row]:
         """Its history's rows in the order of ``CHANGE``; the last entry into done brings version and resolution."""

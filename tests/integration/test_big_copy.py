@@ -8,7 +8,7 @@ from models import store
 from models.records import Issue
 
 
-def test_a_copy_made_by_inserts_gives_the_values_of_the_naive_reading(tmp_path: Path) -> None:
+def test_a_copy_made_by_inserts_gives_the_values_of_the_reference(tmp_path: Path) -> None:
     """Nine metrics by 53 windows, without a Jira to ask."""
     _, values, differing = bench_metrics.naive_big(tmp_path, issues=150)
 
