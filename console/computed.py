@@ -1,11 +1,13 @@
 """Values of a past instant that no calculation has stored: computed from the copy while they are looked at."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
+from console import rules
 from models import store
 from models.metrics.calculate import calculate
 from models.metrics.rules import rules_hash
@@ -15,7 +17,6 @@ from tasks import view as views
 from worker.stored import Stored
 
 NOT_STORED: Final = ""  # in place of the run that stored a row
-Place = tuple[Any, ...]
 
 
 def compute_missing(
@@ -30,9 +31,11 @@ def compute_missing(
 ) -> list[MetricResult]:
     """Return the results at ``as_of`` whose (metric, start of window) is not ``known``, by the present rules.
 
-    Raises FatalError where the copy has no data as late as that.
+    The list is empty where the copy cannot tell: it has no data as late as that, or facts or fields of other rules.
     """
-    looked = views.look(current, session, profile, as_of)
+    looked = _look(current, session, profile, as_of)
+    if looked is None:
+        return []
     starts = [instant(window.start) for window in windows(micros(as_of), looked.rules) if window.kind == kind]
     missing = [name for name in _metrics(metric) if any((name, start) not in known for start in starts)]
     if not missing:
@@ -49,21 +52,51 @@ def compute_missing(
     return [row for row in rows if (row.metric_type, row.window_start) not in known]
 
 
-def computed_note(rows: Sequence[MetricResult], again: str) -> tuple[str, ...]:
-    """Return what to know of rows that are computed now: how many they are, and what stores them."""
+def with_mark(row: MetricResult) -> dict[str, Any]:
+    """Return a row for every format, with whether it is ``stored``."""
+    return {**asdict(row), "stored": row.run_id != NOT_STORED}
+
+
+def count_stale_facts(current: Stored, session: Session, profile: str) -> int:
+    """Return how many issues have no facts by the present rules, so that only a calculation can tell their numbers."""
+    if profile not in current.settings.profiles:
+        return 0
+    cache = store.find_cache(session, profile)
+    if cache is None or cache.data_as_of is None:
+        return 0
+    looked = views.look(current, session, profile, None)
+    return store.count_stale(session, profile, looked.context.facts_rules_hash)
+
+
+def _look(current: Stored, session: Session, profile: str, as_of: datetime) -> views.View | None:
+    """Return the view to compute by, None where a number of it would be of other data or rules than it says."""
+    cache = store.find_cache(session, profile)
+    if profile not in current.settings.profiles or cache is None or cache.data_as_of is None:
+        return None
+    if as_of > cache.data_as_of or count_stale_facts(current, session, profile):
+        return None
+    looked = views.look(current, session, profile, as_of)
+    return looked if rules_hash(looked.rules) == rules.hash_of_now(current, profile, cache) else None
+
+
+def computed_note(rows: Sequence[MetricResult], update: str) -> tuple[str, ...]:
+    """Return what to know of rows that are computed now: how many they are, and what stores them, as in ``run: …``."""
     computed = [row for row in rows if row.run_id == NOT_STORED]
     if not computed:
         return ()
     running = all(not row.complete for row in computed)
     which = "The values" if len(computed) == len(rows) else f"{len(computed):,} of the {len(rows):,} values"
     why = " (a later calculation replaces the week that was running then)" if running else ""
-    return (f"{which} are computed now and not stored{why}. To store them, run: {again}",)
+    return (f"{which} are computed now and not stored{why}. To store them, {update}",)
 
 
 def copy_notes(session: Session, profile: str) -> tuple[str, ...]:
     """Return what to know of the copy and of the stored rows as such: no issue at all, metrics of another version."""
     notes = []
-    if not store.count_issues(session, profile):
+    cache = store.find_cache(session, profile)
+    is_fetched = cache is not None and cache.data_as_of is not None
+    is_hidden = cache is not None and bool(cache.cursor.get("unshown", 0))  # another note says so
+    if is_fetched and not is_hidden and not store.count_issues(session, profile):
         notes.append(f"The JQL of {profile} finds no issue, so a 0 here means no data; check profiles.{profile}.jql.")
     unknown = store.unknown_metrics(session, profile)
     if unknown:

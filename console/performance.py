@@ -25,8 +25,10 @@ def performance(*, failed: bool, limit: int, form: Format) -> None:
     """Show Calculation Performance with its thresholds, and Fetch Operations; CSV holds the first."""
     with reading.opened() as (_, session):
         measured = store.load_performance(session, limit, failed=failed)
+        unknown = store.unknown_performance(session)
         fetched = [one for one in store.list_fetches(session, limit) if not failed or one.state == "failed"]
-    show(form, {"calculations": calculations(measured, failed=failed), "fetches": fetches(fetched, failed=failed)})
+    sheet = calculations(measured, unknown, failed=failed)
+    show(form, {"calculations": sheet, "fetches": fetches(fetched, failed=failed)})
     if failed and measured:
         raise click.exceptions.Exit(MISSED)
 
@@ -35,12 +37,17 @@ COMMANDS: tuple[click.Command, ...] = (performance,)
 
 
 def calculations(
-    measured: Sequence[tuple[CalculationPerformance, PerformanceThreshold]], *, failed: bool = False
+    measured: Sequence[tuple[CalculationPerformance, PerformanceThreshold]],
+    unknown: Sequence[str] = (),
+    *,
+    failed: bool = False,
 ) -> Sheet:
-    """Each calculation beside its target."""
+    """Return each calculation beside its target; ``unknown``: the metrics of those that this program cannot show."""
     rows = [{**asdict(threshold), **asdict(one)} for one, threshold in measured]
     empty = "No calculation missed its target." if failed else "No calculation yet."
     notes = ("New: issues whose facts were computed now; those of all others were stored.",) if rows else ()
+    if unknown:
+        notes = (*notes, f"Not shown, because another version of Flowbeat stored them: {', '.join(unknown)}.")
     return Sheet((*_CALCULATION, *_THRESHOLD), rows, _CALCULATION_COLUMNS, "Calculations", notes, empty)
 
 

@@ -1,7 +1,7 @@
 """The results command: stored values, for the period or by week, with how far each can be trusted."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
@@ -11,7 +11,7 @@ import click
 from sqlalchemy.orm import Session
 
 from console import reading, rules, version_notes
-from console.computed import compute_missing, computed_note, copy_notes
+from console.computed import compute_missing, computed_note, copy_notes, count_stale_facts, with_mark
 from console.gone_notes import gone_notes
 from console.render import (
     NOTHING,
@@ -35,7 +35,7 @@ from models.records import METRIC_TYPES, CacheMetadata, MetricResult, Run, Windo
 from worker.errors import FatalError
 from worker.stored import Stored
 
-NAMES: Final = tuple(field.name for field in fields(MetricResult))
+NAMES: Final = (*(field.name for field in fields(MetricResult)), "stored")
 _BESIDE_WEEKS: Final = 52  # what the other columns of the overview take
 _LEAST_WEEKS: Final = 20  # on a line, however narrow the terminal: its heading has as many letters
 _NAMED: Final = 5  # issues with a finding
@@ -75,9 +75,11 @@ def show_results(
         if profile is not None:
             _known_profile(current, session, profile)
         stored = store.load_results(session, profile=profile, metric=metric, kind=kind)
+        by_name = _by_profile(stored) if as_of is None else _with_unstored(current, profile, stored)
         chosen = {
-            name: _chosen(current, session, name, rows, text=as_of, kind=kind, metric=metric)
-            for name, rows in _by_profile(stored).items()
+            name: rows_shown
+            for name, rows in by_name.items()
+            if (rows_shown := _chosen(current, session, name, rows, text=as_of, kind=kind, metric=metric))
         }
         if not chosen:
             raise FatalError(_nothing(session, profile, kind))
@@ -137,6 +139,13 @@ def _by_profile(rows: Iterable[MetricResult]) -> dict[str, list[MetricResult]]:
     return found
 
 
+def _with_unstored(current: Stored, profile: str | None, rows: Iterable[MetricResult]) -> dict[str, list[MetricResult]]:
+    """Return the rows by profile, and nothing for the configured profiles that none is stored of."""
+    configured = [name for name in current.settings.profiles if profile in (None, name)]
+    by_name = {**{name: [] for name in configured}, **_by_profile(rows)}
+    return dict(sorted(by_name.items()))
+
+
 def _chosen(
     current: Stored,
     session: Session,
@@ -152,16 +161,15 @@ def _chosen(
     if as_of is None:
         return newest(rows)
     cache = store.find_cache(session, profile)
-    found = at(rows, as_of)
-    if not found and (profile not in current.settings.profiles or _is_later(as_of, cache)):
-        raise FatalError(_not_calculated(profile, text, as_of, cache))
-    # Several rules may have a result of a past day: those of now are what is asked for, where there are any.
-    mine = newest(row for row in found if row.rules_hash == rules.hash_of_now(current, profile, cache))
-    best = {_place(row): row for row in (*newest(found), *mine)}
-    if profile in current.settings.profiles:
-        known = {(row.metric_type, row.window_start) for row in best.values()}
-        computed = compute_missing(current, session, profile, as_of, kind=kind, metric=metric, known=known)
-        best = {_place(row): row for row in computed} | best
+    present = at(rows, as_of)
+    # Several rules may have a result of a past day: those of now are what is asked for, where they can be had.
+    mine = newest(row for row in present if row.rules_hash == rules.hash_of_now(current, profile, cache))
+    known = {(row.metric_type, row.window_start) for row in mine}
+    computed = compute_missing(current, session, profile, as_of, kind=kind, metric=metric, known=known)
+    best = {_place(row): row for row in (*newest(present), *computed, *mine)}
+    if rows and not best:
+        stale = count_stale_facts(current, session, profile)
+        raise FatalError(_not_calculated(profile, text, as_of, cache, stale))
     return sorted(best.values(), key=_order)
 
 
@@ -169,11 +177,15 @@ def _is_later(as_of: datetime, cache: CacheMetadata | None) -> bool:
     return cache is not None and cache.data_as_of is not None and as_of > cache.data_as_of
 
 
-def _not_calculated(profile: str, text: str | None, as_of: datetime, cache: CacheMetadata | None) -> str:
+def _not_calculated(
+    profile: str, text: str | None, as_of: datetime, cache: CacheMetadata | None, stale: int = 0
+) -> str:
     if _is_later(as_of, cache):
         later = f"--as-of {text} is later than the data of {profile!r}"
         return f"{later}: leave --as-of out, or once it is past: flowbeat refresh {profile}"
-    return f"no result of {profile!r} is stored for {text}; calculate it: flowbeat calculate {profile} --as-of {text}"
+    why = f", and the facts of {stale:,} issues are older than the data or the rules" if stale else ""
+    what = f"no result of {profile!r} is stored for {text}{why}"
+    return f"{what}; calculate it: flowbeat calculate {profile} --as-of {text}"
 
 
 def _nothing(session: Session, profile: str | None, kind: str) -> str:
@@ -195,7 +207,7 @@ def _show(form: Format, sheets: Mapping[str, Sheet], told: Mapping[str, "About"]
 
 
 def _is_weekly(sheet: Sheet) -> bool:
-    return sheet.names != NAMES
+    return "week" in sheet.names
 
 
 # --- what stands around the values ----------------------------------------------------------------------------------
@@ -237,6 +249,7 @@ class About:
 
 def _about(current: Stored, session: Session, profile: str, as_of: str | None, rows: Sequence[MetricResult]) -> About:
     ends = (min(row.window_end, row.confirmed_as_of) for row in rows)
+    update = rules.how_to_update(current, session, profile, f" --as-of {as_of}" if as_of else "")
     return About(
         current=current,
         profile=profile,
@@ -249,9 +262,9 @@ def _about(current: Stored, session: Session, profile: str, as_of: str | None, r
         refreshed=store.last_ended(session, profile, "refresh"),
         versions=_version_notes(current, session, profile, as_of),
         gone=gone_notes(session, profile, min(row.window_start for row in rows), max(ends)),
-        update=rules.how_to_update(current, session, profile, f" --as-of {as_of}" if as_of else ""),
+        update=update,
         asked=reading.as_of_option(as_of, reading.zone_of(current, profile)),
-        computed=computed_note(rows, f"flowbeat calculate {profile} --as-of {as_of}"),
+        computed=computed_note(rows, update),
         copy=copy_notes(session, profile),
     )
 
@@ -376,8 +389,8 @@ def _sheet(about: About, rows: Sequence[MetricResult], metric: str | None) -> Sh
     # In the overview a quiet week among fifty-two is no reason to look into the configuration.
     notes = _notes(about, rows, [row for row in rows if metric or not by_week or row.state != "no_data"])
     if not by_week:
-        return Sheet(NAMES, [asdict(row) for row in rows], _PERIOD, _period_title(about, rows), notes)
-    weeks = [{**asdict(row), "week": week_of(row, about.zone)} for row in rows]
+        return Sheet(NAMES, [with_mark(row) for row in rows], _PERIOD, _period_title(about, rows), notes)
+    weeks = [{**with_mark(row), "week": week_of(row, about.zone)} for row in rows]
     title = f"{about.profile}: {metric}, {unit(metric)}, by week" if metric else f"{about.profile}: by week"
     return Sheet((*NAMES, "week"), weeks, _weeks(about), f"{title} ({about.zone.key})", notes)
 
@@ -394,7 +407,8 @@ def _listed(sheet: Sheet) -> Sheet:
 def _gap(following: Row, count: int) -> Row:
     """A row in place of the weeks before another that nothing was calculated of."""
     weeks = "1 week" if count == 1 else f"{count:,} weeks"
-    return {**following, "week": weeks, "value": None, "level": None, "state": "no_stored_value", "complete": True}
+    empty = {"value": None, "level": None, "state": "no_stored_value", "complete": True, "stored": True}
+    return {**following, "week": weeks, **empty}
 
 
 def _weeks_between(earlier: str, later: str) -> int:
@@ -470,7 +484,8 @@ def _value(row: Row) -> str:
 
 
 def _state(row: Row) -> str:
-    return str(row["state"]).replace("_", " ") if row["state"] != "success" else ""
+    state = str(row["state"]).replace("_", " ") if row["state"] != "success" else ""
+    return state if row["stored"] else ", ".join(filter(None, (state, "not stored")))
 
 
 def _last(row: Row, *, complete: bool) -> str:

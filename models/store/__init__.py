@@ -80,6 +80,7 @@ from models.store.traces import (
     save_cache,
     save_fetch,
     save_performance,
+    unknown_performance,
 )
 from models.store.visits import load_waiting, unmapped_statuses, visited_statuses, was_visited
 
@@ -164,6 +165,7 @@ __all__ = [
     "tidy_items",
     "unknown_keys",
     "unknown_metrics",
+    "unknown_performance",
     "unknown_versions",
     "unmapped_statuses",
     "unmarked_issues",

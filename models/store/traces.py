@@ -56,6 +56,12 @@ def load_performance(
     return [(record(CalculationPerformance, one), record(PerformanceThreshold, two)) for one, two in rows]
 
 
+def unknown_performance(session: Session) -> list[str]:
+    """Return the metric types of stored Calculation Performance that this program does not have."""
+    kind = CalculationPerformanceRow.metric_type
+    return sorted(session.scalars(select(kind).where(kind.not_in(METRIC_TYPES)).distinct()))
+
+
 def save_fetch(session: Session, operation: FetchOperation) -> None:
     """Store a Fetch Operation, or bring its row up to date."""
     upsert(session, FetchOperationRow, [row_of(operation)])

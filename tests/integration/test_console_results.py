@@ -184,8 +184,9 @@ def test_the_week_that_ran_on_a_past_day_is_computed_and_said_to_be(folder: Path
     assert "As of 2026-10-02 00:00" in text
 
 
-def test_a_stored_metric_that_this_version_does_not_have_is_skipped_with_a_note(folder: Path) -> None:
+def test_a_stored_metric_that_this_version_does_not_have_is_skipped_with_a_note(folder: Path, tmp_path: Path) -> None:
     """A newer worker of the same database may have stored it."""
+    folder = shutil.copytree(folder, tmp_path / "copy")
     with sqlite3.connect(folder / "flowbeat.db") as connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(metric_results)")]
         values = ", ".join("'tempo'" if name == "metric_type" else name for name in columns)
@@ -200,7 +201,67 @@ def test_a_stored_metric_that_this_version_does_not_have_is_skipped_with_a_note(
     said = world.say(folder, "results", "payments")
     assert (said.code, "another version of Flowbeat stored them: tempo" in " ".join(said.out.split())) == (0, True)
     assert world.say(folder, "explain", "payments", "cfr").code == 0
-    assert world.say(folder, "performance").code == 0
+    measured = world.say(folder, "performance")
+    said_there = " ".join(measured.out.split())
+    assert (measured.code, "another version of Flowbeat stored them: tempo" in said_there) == (0, True)
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_what_is_computed_now_is_marked_and_what_is_stored_wins(folder: Path, tmp_path: Path, form: str) -> None:
+    """A single stored row of the instant stands among eight that are computed."""
+    folder = shutil.copytree(folder, tmp_path / "copy")
+    with sqlite3.connect(folder / "flowbeat.db") as connection:
+        connection.execute("DELETE FROM metric_results WHERE metric_type <> 'flow_load' AND window_kind = 'period'")
+    said = world.say(folder, "results", "--as-of", AS_OF, "--format", form)
+    rows = said.json if form == "json" else said.csv
+    assert {row["metric_type"]: str(row["stored"]).lower() for row in rows} == {
+        metric: str(metric == "flow_load").lower() for metric in METRIC_TYPES
+    }
+    table = world.say(folder, "results", "--as-of", AS_OF, columns=120).out
+    assert "8 of the 9 values are computed now and not stored" in " ".join(table.split())
+    marked = {line.split()[0] for line in table.splitlines() if line.endswith("not stored")}
+    assert marked == {*METRIC_TYPES} - {"flow_load"}
+
+
+def test_rows_of_other_rules_do_not_stand_for_those_of_now(folder: Path) -> None:
+    """The same number as explain gives by the rules of now."""
+    shorter = {"FLOWBEAT_PROFILES__PAYMENTS__TIME_PERIOD_DAYS": "7"}
+    words = ("--as-of", AS_OF, "--format", "json")
+    (row,) = world.say(folder, "results", "--metric", "flow_velocity", *words, **shorter).json
+    explained = world.say(folder, "explain", "payments", "flow_velocity", *words, **shorter).json
+    (stored_row,) = world.say(folder, "results", "--metric", "flow_velocity", *words).json
+    assert (row["stored"], row["value"]) == (False, explained["result"][0]["value"])
+    assert (stored_row["stored"], stored_row["window_start"] < row["window_start"]) == (True, True)
+
+
+def test_facts_of_other_rules_are_not_computed_with(folder: Path) -> None:
+    """Numbers of old facts under new rules would look right."""
+    changed = {"FLOWBEAT_PROFILES__PAYMENTS__WORKFLOW__WAITING": "Blocked"}
+    said = world.say(folder, "results", "--as-of", "2026-10-02", **changed)
+    assert (said.code, "issues are older than the data or the rules" in said.err) == (1, True)
+    assert "flowbeat calculate payments --as-of 2026-10-02" in said.err
+
+
+def test_a_profile_without_any_stored_row_is_computed(folder: Path, tmp_path: Path) -> None:
+    """Its copy is all that it takes."""
+    folder = shutil.copytree(folder, tmp_path / "copy")
+    with sqlite3.connect(folder / "flowbeat.db") as connection:
+        connection.execute("DELETE FROM metric_results")
+    for words in ((), ("payments",)):
+        rows = world.say(folder, "results", *words, "--as-of", AS_OF, "--format", "json").json
+        assert [(row["metric_type"], row["stored"]) for row in rows] == [(metric, False) for metric in METRIC_TYPES]
+
+
+def test_zeros_of_a_jql_that_finds_no_issue_are_said_to_be_no_data(folder: Path, tmp_path: Path) -> None:
+    """A slip in the JQL looks like a quiet team."""
+    note = "The JQL of payments finds no issue, so a 0 here means no data; check profiles.payments.jql."
+    assert note not in " ".join(world.say(folder, "results").out.split())
+    world.configure(tmp_path)
+    config = tmp_path / "flowbeat.toml"
+    config.write_text(config.read_text().replace("project = PAY", "project = PAY AND created > 2099-01-01"))
+    with world.world(tmp_path, issues=30) as current:
+        world.refresh(current)
+    assert note in " ".join(world.say(tmp_path, "results").out.split())
 
 
 def test_a_day_after_the_data_asks_for_a_refresh(folder: Path) -> None:
