@@ -341,6 +341,10 @@ class LivingCopy(RuleBasedStateMachine):
                 return True
         except RetryableError:
             return True
+        except FatalError as error:
+            assert "lost a permission" in str(error)
+            self.give_up()
+            return False
         self._ended()
         return False
 
@@ -354,9 +358,18 @@ class LivingCopy(RuleBasedStateMachine):
             try:
                 if fetch.work(self.world.current, self.world.latest(run), seconds) == "facts":
                     return
+            except FatalError as error:
+                self._confirm_loss(error)
+                run = self._live()
             except RetryableError:  # a late index lists what is gone: Data Center's page is empty until it catches up
                 self.world.clock.advance(LAG)
         raise AssertionError("the fetch does not come to an end")
+
+    def _confirm_loss(self, error: FatalError) -> None:
+        """A project of which nothing is left is refused as a lost permission, until ``--full`` says otherwise."""
+        assert "lost a permission" in str(error)
+        self.give_up()
+        self.run = self.world.request(full=True)
 
     def _refresh(self, **options: bool) -> Run:
         self.run = self.world.request(**options)
