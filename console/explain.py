@@ -107,7 +107,7 @@ def _stored(session: Session, profile: str, measured: Measurement, named: str, a
 
 
 def _versions(session: Session, profile: str, metric: str, looked: views.View) -> tuple[str, ...]:
-    """The released versions that are no deployments."""
+    """Return a note for each kind of released version that does not count as a deployment."""
     if metric not in version_notes.METRICS:
         return ()
     notes = version_notes.version_notes(session, profile, looked.rules, looked.as_of)

@@ -42,7 +42,7 @@ _TELLING_CATEGORIES: Final = ("feature", "defect")
 def defaults(lists: Lists, profile: Profile, count: Count) -> Iterator[Line]:
     """Yield a line for each rule that nothing of this Jira's matches, with what it has in its place.
 
-    A list that is closed to this login is told once.
+    A list that is closed to this login is reported once.
     """
     compared: tuple[tuple[Kind, Callable[[list[Named]], Iterator[Line]]], ...] = (
         ("resolution", lambda known: _resolutions(profile, known)),
@@ -91,7 +91,7 @@ def _types(profile: Profile, known: list[Named]) -> Iterator[Line]:
 
 
 def _categories(profile: Profile, known: list[Named]) -> Iterator[Line]:
-    """Types that no category names count as unmapped; a category without any type is told where some are left."""
+    """Types that no category names count as unmapped; an empty category is reported where some are left."""
     rules = profile.rules
     work = [kind for kind in known if not _is_left_out(kind, rules)]
     named = [word for words in rules.categories.values() for word in words]
@@ -153,7 +153,7 @@ def _is_ignored(kind: Named) -> bool:
 
 
 def _is_left_out(kind: Named, rules: Rules) -> bool:
-    """Return whether issues of a type are no work items."""
+    """Return whether issues of a type are left out as work items."""
     others = (
         *(rules.deployments.types if rules.deployments else ()),
         *(rules.incidents.types if rules.incidents else ()),

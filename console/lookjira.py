@@ -126,7 +126,7 @@ def _profile(
     def count(clause: str) -> int | None:
         try:
             return _count(client, flavour, combined(profile.jql, clause)) if found else None
-        except FatalError:  # what matters is told all the same
+        except FatalError:  # the other lines are shown all the same
             return None
 
     yield from lookdefaults.defaults(lists, profile, count)

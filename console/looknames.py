@@ -1,6 +1,6 @@
 """What the check command compares by name: the statuses, types, priorities and resolutions configured, with Jira's.
 
-A name that Jira does not have is no error anywhere else, because it may be that of a retired status.
+A name that Jira does not have is accepted everywhere else, because it may be that of a retired status.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -170,7 +170,7 @@ def _write_csv(sheet: Sheet) -> None:
 
 
 def csv_cell(value: Any) -> Any:
-    """Return nothing for None, JSON's words for flags, JSON for what has an inside, and text that is no formula."""
+    """Return nothing for None, JSON's words for flags, JSON for containers, and text made harmless in spreadsheets."""
     if isinstance(value, str):
         return without_formula(value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) else value

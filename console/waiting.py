@@ -74,7 +74,7 @@ class _QueueWatch:
     """Says why a run stays queued at one step, and again whenever the reason is another one."""
 
     def __init__(self, current: Runtime, console: Console, seconds: float) -> None:
-        """Look at a queued run every so many seconds."""
+        """Look at a queued run at intervals."""
         self._current = current
         self._console = console
         self._seconds = seconds

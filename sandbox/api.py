@@ -42,7 +42,7 @@ class Seen:
 class Jira:
     """A stand-in Jira: a site, its clock, and the doors of its flavour under `context` (such as `/jira`).
 
-    `anonymous`: its projects are published, but for the site's `private_projects`. Nobody is refused on another site
+    `anonymous`: its projects are published, except the site's `private_projects`. Nobody is refused on another site
     either, as on a real one: who is not logged in sees no project there.
     """
 

@@ -188,7 +188,7 @@ def named_in_errors(*numbers: int, times: int = EVERY_TIME) -> Fault:
 
 
 def too_large(most: int, *, status: int = 413, door: str = "", times: int = EVERY_TIME) -> Fault:
-    """A gateway's limit: a request that names more than so many issues is refused."""
+    """A gateway's limit: a request that names more issues than the limit is refused."""
     words = refusal(status, f"The payload exceeds the limit of {most} issues.")
     return Fault(door, times, instead=words, when=lambda asked: len(asked_ids(asked)) > most)
 

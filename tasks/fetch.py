@@ -515,7 +515,7 @@ def _keep(fetch: Fetch, asked: Sequence[str], batch: Batch, failed: Sequence[Cur
 
 
 def _refuse_unreadable(fetch: Fetch, batch: Batch) -> None:
-    """Raise where Jira cannot answer for most of the issues: then it is no single issue that is at fault."""
+    """Raise where Jira cannot answer for most of the issues: then not a single issue is at fault."""
     count, asked = len(fetch.cursor["unreadable"]), int(fetch.cursor["read"])
     if count <= MANY_UNREADABLE or count * 2 <= asked or not batch.broken:
         return

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS: Final = 0.5
 LAST_PAUSE_SECONDS: Final = 5.0
-CALM_SECONDS: Final = 60.0  # after so long without an error the pauses begin again with the first
+CALM_SECONDS: Final = 60.0  # after this time without an error the pauses start again from the first
 _SLICE_SECONDS: Final = 0.25
 
 

@@ -1,4 +1,4 @@
-"""Lets a process that is told to end give back what it holds: without a handler SIGTERM and SIGHUP end it at once."""
+"""Lets a process that receives SIGTERM or SIGHUP give back what it holds: without a handler they end it at once."""
 
 import os
 import signal

@@ -5,7 +5,7 @@ FlowbeatError
 ├── FatalError           trying again changes nothing until a person acts (login, JQL, permission); exit code 1
 │   └── UnansweredError  Jira answers this one question wrong each time, though it answers others
 └── RetryableError       the same call may go through later; ``retry_after``: the seconds the other side named, if any
-    └── AnswerError      an answer that cannot be used; the same one three times is no passing fault
+    └── AnswerError      an answer that cannot be used; the same one three times is not a passing fault
 
 A run that fails stores the ``kind`` of its error beside the sentence, so that no code compares sentences.
 """

@@ -94,7 +94,7 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
         except (
             FlowbeatError,
             UnusableDatabaseError,
-        ) as error:  # its sentence says all: a person's slip is no traceback
+        ) as error:  # its sentence says all: a person's slip needs no traceback
             self._fail(current, run, sentence(error), error.kind)
         except Exception as error:
             log.exception("task failed")

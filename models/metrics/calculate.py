@@ -119,7 +119,7 @@ def _no_waiting(active_statuses: Sequence[str]) -> str:
 
 
 def _no_failures(snapshot: Snapshot, source: str) -> str | None:
-    """Why nothing could mark a deployment as failed, where there are no incidents; None where a field or column can."""
+    """Return why nothing could mark a deployment as failed without incidents; None where a field or column can."""
     if source == "versions":
         return _NO_FAILURES.format(otherwise="")
     if source == "table":

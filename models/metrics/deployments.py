@@ -154,7 +154,7 @@ def deployments_of_versions(
 def version_findings(
     versions: Iterable[Version], projects: Collection[str], as_of: Micros, timezone: str
 ) -> dict[str, list[Version]]:
-    """Return the released versions of ``projects`` that are no deployments at ``as_of``, by reason, in id order.
+    """Return the released versions of ``projects`` that are not deployments at ``as_of``, by reason, in id order.
 
     They have no date, or one whose last second lies at or after ``as_of``.
     """

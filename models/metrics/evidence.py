@@ -46,7 +46,7 @@ class Stay:
     until: Micros
 
 
-# What begins the span that ends so: the field that is no moment where one was left out for it.
+# The start of a span by its end: the mapped field that is not a moment, where one was left out because of it.
 _BEGIN_OF: Final[Mapping[str, str]] = {"deployed": "committed", "restored": "detected"}
 
 

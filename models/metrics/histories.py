@@ -20,7 +20,7 @@ RESOLUTION: Final = -2  # in place of a change
 class Changes(NamedTuple):
     """Changes of status as parallel columns, in any order; ``rows``: those of their issues in the batch.
 
-    ``left`` and ``entered`` are as StatusRef; plain tuples, for a batch has a hundred thousand of them.
+    ``left`` and ``entered`` are as StatusRef; plain tuples, because a batch has a hundred thousand of them.
     """
 
     rows: Ints

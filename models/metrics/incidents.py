@@ -31,7 +31,7 @@ def happened(mapped: MappedInstant, default: Micros | None, as_of: Micros) -> Mi
 
 
 def restored_at(incident: Known, as_of: Micros) -> Micros | None:
-    """When an incident was over; None where it is not, or where its field is no moment."""
+    """Return when an incident was over; None where it is not, or where its field is not a moment."""
     return happened(incident.issue.restored_at, incident.done, as_of)
 
 

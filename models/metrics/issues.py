@@ -115,7 +115,7 @@ def _lives(batch: Batch, visits: StatusVisits, context: Context) -> Lives:
 
 
 def _bare(head: IssueHead) -> ItemHead:
-    """Return an issue that is no work item, beside its life."""
+    """Return an issue that does not count as a work item, beside its life."""
     return ItemHead(head.issue_id, head.key, head.type, UNMAPPED, False, None, None, (), ())  # noqa: FBT003 - as declared
 
 
@@ -161,7 +161,7 @@ def _add_invalid(
     incidents: Sequence[Incident],
     deployments: Sequence[tuple[str, Deployment]],
 ) -> None:
-    """Add the mapped fields whose values are no moments or no numbers, each by its role."""
+    """Add the mapped fields whose values are neither moments nor numbers, each by its role."""
     for item in items:
         for role in invalid_roles(item):
             _add(findings, item.issue_id, INVALID_VALUE, role)
@@ -214,7 +214,7 @@ def head_of(issue: IssueHead, context: Context) -> ItemHead:
 
 
 def invalid_roles(head: ItemHead) -> tuple[str, ...]:
-    """Return the roles that are mapped to values of a work item which are no moment or no number."""
+    """Return the roles that are mapped to values of a work item which are neither a moment nor a number."""
     values = (("committed_at", head.committed_at), ("points", head.points))
     return tuple(role for role, value in values if value == INVALID)
 

@@ -12,7 +12,7 @@ from models.records import INVALID, Invalid, IssueHead, MappedInstant
 # A day without a time is its first instant where something begins, its last second where something ends.
 _BEGINNINGS: Final = ("committed_at", "detected_at")
 _MOST_POINTS: Final = 1e12
-# Stands for "the path leads nowhere in this value": parses as nothing, is no failure.
+# Stands for "the path leads nowhere in this value": parses as nothing and marks no failure.
 _ASTRAY: Final = object()
 
 
@@ -59,7 +59,7 @@ def mapped_instant(issue: IssueHead, role: str, context: Context) -> MappedInsta
 
 
 def points_of(issue: IssueHead, context: Context) -> float | Invalid | None:
-    """Return the points of an issue: None without any, ``invalid`` where they are no number.
+    """Return the points of an issue: None without any, ``invalid`` where they are not a number.
 
     The first of the mapped fields that is not empty counts, whatever is in it.
     """

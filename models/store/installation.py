@@ -1,4 +1,4 @@
-"""The id of this database: by it a worker of another database on the same Redis is told from one of this."""
+"""The id of this database: it distinguishes a worker of another database on the same Redis."""
 
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session

@@ -54,7 +54,7 @@ def test_of_many_such_statuses_those_of_most_issues_are_named(tmp_path: Path, mi
 
 
 def test_check_says_so_too_and_takes_a_retired_status_for_what_it_is(tmp_path: Path, migrated_file: Path) -> None:
-    """A name that only histories have is no slip; one that they do not have either may be."""
+    """A name that only histories have is not a slip; one that they do not have either may be."""
     with stored(tmp_path, migrated_file, _haunted(), Rules(), time("11-01")) as current:
         (line,) = [line for line in looks.data(current, "payments") if "Ghost" in line.message]
         assert rules.is_in_histories(current, "payments", "GHOST")

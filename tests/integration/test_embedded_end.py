@@ -1,4 +1,4 @@
-"""The embedded server stops with its last user, also when that is told to end, or has left children behind."""
+"""The embedded server stops with its last user, also when that receives SIGTERM, or has left children behind."""
 
 import os
 import signal

@@ -43,7 +43,7 @@ class Proxied(Jira):
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A site that publishes its projects but one, read with a login; nothing is stored yet."""
+    """A site that publishes all its projects except one, read with a login; nothing is stored yet."""
     with _opened(flavour, tmp_path, database_url, redis_url) as opened:
         yield opened
 

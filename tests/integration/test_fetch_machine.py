@@ -342,8 +342,7 @@ class LivingCopy(RuleBasedStateMachine):
         except RetryableError:
             return True
         except FatalError as error:
-            assert "lost a permission" in str(error)
-            self.give_up()
+            self._give_up_at_loss(error)
             return False
         self._ended()
         return False
@@ -367,9 +366,12 @@ class LivingCopy(RuleBasedStateMachine):
 
     def _confirm_loss(self, error: FatalError) -> None:
         """A project of which nothing is left is refused as a lost permission, until ``--full`` says otherwise."""
+        self._give_up_at_loss(error)
+        self.run = self.world.request(full=True)
+
+    def _give_up_at_loss(self, error: FatalError) -> None:
         assert "lost a permission" in str(error)
         self.give_up()
-        self.run = self.world.request(full=True)
 
     def _refresh(self, **options: bool) -> Run:
         self.run = self.world.request(**options)

@@ -182,7 +182,7 @@ def test_an_anonymous_reader_misses_only_the_issue_whose_history_fails(cloud: Wo
 
 
 def test_an_unreadable_issue_that_is_deleted_is_forgotten(world: World) -> None:
-    """What Jira no longer lists is no longer a finding."""
+    """A project that Jira no longer lists has no finding."""
     issue = world.shown()[40]
     world.jira.faults.append(faults.poisoned(issue.id))
     world.fetch()

@@ -65,7 +65,7 @@ def test_closed_versions_are_a_finding_and_dropped_as_a_full_fetch_would(
 
 @on_sqlite
 def test_versions_without_an_answer_stay_as_they_were_read(world: World) -> None:
-    """A fault is no refusal: a day's outage must not change the numbers of a year."""
+    """A fault is not a refusal: a day's outage must not change the numbers of a year."""
     before = _of(world, "PAY")
     fault = faults.closed_versions(PAY, status=500)
     world.jira.faults.append(fault)

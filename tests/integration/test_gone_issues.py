@@ -147,7 +147,7 @@ def test_results_say_how_many_delivered_issues_are_gone_and_why(whole: InProcess
 
 
 def test_results_say_that_gone_issues_still_count(whole: InProcess, place: Path) -> None:
-    """Whoever compares with a new copy should know."""
+    """A comparison with a new copy depends on it."""
     _lose(whole, ("1", "2"))
     _keep(whole, "keep_done")
     calculated(whole)

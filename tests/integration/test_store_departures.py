@@ -33,7 +33,7 @@ def test_a_gone_issue_is_stale_until_its_departure_is_known(sessions: Sessions) 
 
 
 def test_departures_are_counted_by_reason_and_by_whether_they_count(sessions: Sessions) -> None:
-    """Those delivered in a half-open span; what is stored anew replaces what was."""
+    """Those delivered in a half-open span; rows that are stored again replace the earlier ones."""
     _gone(sessions, 1, 2, 3, 4)
     _gone(sessions, 5, reason="moved")
     found = {str(number): Departure(micros(after(number)), delivered=number != 3) for number in (1, 2, 3, 5)}

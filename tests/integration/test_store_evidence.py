@@ -1,4 +1,4 @@
-"""What readers of numbers are told beside them: odd issues, and when the copy begins."""
+"""Notes beside the numbers: odd issues, and when the copy begins."""
 
 from sqlalchemy import text
 from store_rows import PROFILE, after, issue

@@ -267,7 +267,7 @@ def test_points_are_a_number_or_nothing_or_invalid(value: object, points: object
         ("", 3, 3.0),
         ([], 3, 3.0),
         (0, 3, 0.0),  # nothing is an estimate too
-        ("8", 3, INVALID),  # what is there decides, also where it is no number
+        ("8", 3, INVALID),  # the value that is there decides, also where it is not a number
         (None, None, None),
         (None, "8", INVALID),
     ],

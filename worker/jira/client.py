@@ -9,8 +9,8 @@ at once: whoever waits for the run reads the reason there.
 
 A login that Jira does not accept is refused whatever the status: many answers come with 200 and fewer issues then.
 
-An answer that is the same each time is no passing fault: where Jira answers another question meanwhile, it is this one
-that it cannot answer. With a ``Control`` that is found out at once (``UnansweredError``: the caller may ask for less),
+An answer that is the same each time is not a passing fault: where Jira answers another question meanwhile, this
+one is at fault. With a ``Control`` that is found out at once (``UnansweredError``: the caller may ask for less),
 else after a pause.
 
 A wait that Jira names is kept in full. Whatever it says of limits holds all requests of this login, of any worker: it
@@ -60,7 +60,7 @@ FIRST_BACKOFF: Final = 2.0
 LAST_BACKOFF: Final = 120.0
 CONNECT_SECONDS: Final = 10.0  # three packets nobody answers: so long the first try, for a person waits
 # Jira translates the names of its own types, priorities, resolutions and statuses into the account's language, unless
-# it is told not to: the first header names the language, the second makes it win over the account's.
+# two headers prevent that: the first header names the language, the second makes it win over the account's.
 HEADERS: Final = {
     "Accept": "application/json",
     "Accept-Language": "en",

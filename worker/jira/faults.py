@@ -1,6 +1,6 @@
 """The errors a request to Jira ends in, named by what a caller can do about each, and the answers that lead to them.
 
-Those that are no good answer: ``FatalError`` and its kinds where a person must act, ``RetryableError`` and its kinds
+Answers that cannot be used: ``FatalError`` and its kinds where a person must act, ``RetryableError`` and its kinds
 where the same request may go through later.
 """
 

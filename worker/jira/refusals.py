@@ -99,7 +99,7 @@ def _words(headers: Mapping[str, str], content: bytes) -> Iterator[str]:
         return
     try:
         yield from _messages(json.loads(text))
-    except ValueError:  # plain text, as Cloud's 401; what cannot be decoded is no text
+    except ValueError:  # plain text, as Cloud's 401; bytes that cannot be decoded are left out
         yield "" if "\ufffd" in text else text
 
 

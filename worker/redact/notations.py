@@ -208,7 +208,7 @@ def hide_talk(value: str) -> str:
     def is_wanted(_: re.Match[str], word: str) -> bool:
         if EMPTY.fullmatch(word) or _UUID.fullmatch(word) or CODE.fullmatch(word):
             return False
-        if is_mixed(word.rstrip(".,:;"), 6):  # what follows a path that begins the next line is no part of it
+        if is_mixed(word.rstrip(".,:;"), 6):  # a path that begins the next line does not belong to it
             return True
         return len(word) > 5 and any(c in "!$%^*#@&+" for c in word[:-1]) and "://" not in word  # noqa: PLR2004 - the same six
 

@@ -51,7 +51,7 @@ _QUOTED_RUN: Final = re.compile(
 )
 _PIECE: Final = re.compile(r"(?<![A-Za-z0-9+/_\-])[A-Za-z0-9+/_\-]{20,}+={0,2}")
 _LOGIN_PAIR: Final = re.compile(r"[^\s:]{1,200}:[!-~]{1,400}")
-# What stands before a long random word that is no secret.
+# The word before a long random word that is not a secret.
 _OPAQUE: Final = re.compile(
     r"(?:page_?token|cursor|etag|integrity|sha\d*|digest|checksum|fingerprint|nonce|boundary)\W{0,6}\Z", re.IGNORECASE
 )
