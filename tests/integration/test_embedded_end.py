@@ -37,12 +37,13 @@ time.sleep(60)
 
 @contextmanager
 def python(script: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process of its own that carries out a script."""
+    """A process of its own that runs a script, not measured: coverage's handler of SIGTERM would replace ours."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     with subprocess.Popen(
         [sys.executable, "-c", script, str(folder)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**variables, "PYTHONPATH": str(ROOT)},
     ) as process:
         try:
             yield process
