@@ -26,7 +26,7 @@ from models import store
 from models.records import METRIC_TYPES, Issue, Run, Transition, micros
 from models.tables import IssueRow
 from tasks import calculate, fetch, steps
-from tasks.view import look
+from tasks.view import load_view
 from tests.reference.metrics import Reference
 from tests.reference.teams import Team
 from worker.runtime import Runtime
@@ -240,7 +240,7 @@ def calculated(current: Runtime) -> Steps:
 def _taken(current: Runtime, asked: Run, step: str) -> Run:
     """The run as a task of that step takes it."""
     with current.sessions.begin() as session:
-        run = store.take_run(session, asked.run_id, asked.attempt, (step,), current.now())
+        run = store.claim_run(session, asked.run_id, asked.attempt, (step,), current.now())
     if run is None:
         raise AssertionError(f"the run is not at {step}")
     return run
@@ -287,7 +287,7 @@ def naive(folder: Path) -> tuple[float, int, int]:
     with calculating(folder / "0") as current:
         calculated(current)
         with current.reads() as session:
-            view = look(current, session, PROFILE, None)
+            view = load_view(current, session, PROFILE, None)
             issues = store.load_issues(session, PROFILE, sorted(store.issue_hashes(session, PROFILE)))
             statuses, versions = store.load_statuses(session, PROFILE), store.load_versions(session, PROFILE)
             rows = [row for kind in ("period", "week") for row in store.load_results(session, kind=kind)]

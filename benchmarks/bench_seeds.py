@@ -28,7 +28,7 @@ from models.metrics.snapshot import Snapshot
 from models.records import METRIC_TYPES, Field, Issue, Micros, Rules, Stage, Timeline, WorkItem, iso, micros
 from models.store.columns import load_columns
 from models.tables import WorkItemRow
-from tasks.view import look
+from tasks.view import load_view
 from worker.jira import fields, parse
 from worker.runtime import Runtime
 
@@ -149,7 +149,7 @@ def _values(issues: Iterable[Issue], rules: Rules) -> list[object]:
 
 
 def _loaded(current: Runtime, session: Session) -> View:
-    view = look(current, session, PROFILE, None)
+    view = load_view(current, session, PROFILE, None)
     return View(store.load_dataset(session, PROFILE, "versions"), view.rules, micros(view.as_of))
 
 

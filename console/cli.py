@@ -20,28 +20,28 @@ from worker.errors import ConfigError
 TABLE: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "Begin": {
         "demo": ("demo", "Try it: a made-up Jira, a real refresh, the nine metrics."),
-        "init": ("setup", "Write a commented flowbeat.toml."),
-        "check": ("check", "See whether everything is well, and what to do if not."),
+        "init": ("init", "Write a commented flowbeat.toml."),
+        "check": ("check.command", "See whether everything is well, and what to do if not."),
     },
     "Work": {
-        "refresh": ("work", "Fetch what changed from Jira, then calculate."),
-        "calculate": ("work", "Calculate from the stored data, for now or a past day."),
-        "import": ("importing", "Import deployments from a CSV file."),
+        "refresh": ("refresh.command", "Fetch what changed from Jira, then calculate."),
+        "calculate": ("refresh.command", "Calculate from the stored data, for now or a past day."),
+        "import": ("import_deployments", "Import deployments from a CSV file."),
         "status": ("status", "Show live and recent runs."),
     },
     "Read": {
-        "results": ("results", "Show the nine metrics, for the period or by week."),
-        "explain": ("explain", "Show the issues behind a number, and those left out."),
+        "results": ("results.command", "Show the nine metrics, for the period or by week."),
+        "explain": ("explain.command", "Show the issues behind a number, and those left out."),
         "forecast": ("forecast", "Show when work will be done, with its chances."),
         "performance": ("performance", "Show how long calculations and fetches took."),
         "logs": ("logs", "Show or follow the logs."),
     },
     "Run": {
-        "worker": ("doors", "Run a worker."),
-        "beat": ("doors", "Run the scheduler of the nightly refreshes."),
-        "flower": ("doors", "Watch workers and tasks in a browser."),
-        "sandbox": ("doors", "Run a stand-in Jira on this machine."),
-        "migrate": ("setup", "Bring the database schema up to date."),
+        "worker": ("processes", "Run a worker."),
+        "beat": ("processes", "Run the scheduler of the nightly refreshes."),
+        "flower": ("processes", "Watch workers and tasks in a browser."),
+        "sandbox": ("processes", "Run a stand-in Jira on this machine."),
+        "migrate": ("init", "Bring the database schema up to date."),
     },
 }
 _MODULES: Final = {name: module for group in TABLE.values() for name, (module, _) in group.items()}
@@ -70,7 +70,7 @@ class Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from worker.keys import did_you_mean  # noqa: PLC0415 - it imports Celery, and the help does not need it
+            from worker.config_schema import did_you_mean  # noqa: PLC0415 - it imports Celery, and the help does not need it
 
             near = did_you_mean(args[0], _MODULES)
             raise click.UsageError(error.message.rstrip(".") + near, ctx) from error
@@ -132,18 +132,18 @@ def _reader_left() -> int:
 
 def _expected() -> tuple[type[Exception], ...]:
     """Evaluated only once something was raised, so that what goes well need not import it."""
-    from console import faults  # noqa: PLC0415 - as said above
+    from console.shared import errors  # noqa: PLC0415 - as said above
 
-    return faults.EXPECTED
+    return errors.EXPECTED
 
 
 def _sentence(error: Exception) -> str:
-    from console import faults  # noqa: PLC0415 - see _expected
+    from console.shared import errors  # noqa: PLC0415 - see _expected
 
-    return faults.sentence(error)
+    return errors.sentence(error)
 
 
 def _unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    from console import faults  # noqa: PLC0415 - see _expected
+    from console.shared import errors  # noqa: PLC0415 - see _expected
 
-    faults.unexpected(kind, error, trace)
+    errors.unexpected(kind, error, trace)

@@ -105,13 +105,13 @@ def _configure(folder: Path, team: dict[str, Any], url: str) -> None:
 
 def _refresh() -> str | None:
     """Refresh as `flowbeat refresh` does; returns why it failed, if it did."""
-    from console import work  # noqa: PLC0415 - after the environment is set
+    from console.refresh import command  # noqa: PLC0415 - after the environment is set
 
-    current, _ = work.opened()
+    current, _ = command.prepare_run()
     try:
         click.echo(f"A made-up team's Jira runs at {current.settings.connections['sandbox'].base_url}; refreshing …")
-        with work.carried_out(current, work.Wish("refresh", (PROFILE,), {}, {}), Console()) as (run,):
-            click.echo(work.outcome(current, run))
+        with command.run_and_wait(current, command.RunRequest("refresh", (PROFILE,), {}, {}), Console()) as (run,):
+            click.echo(command.outcome(current, run))
         return run.error if run.state == "failed" else None
     finally:
         current.close()
@@ -119,7 +119,7 @@ def _refresh() -> str | None:
 
 def _tell(folder: Path) -> None:
     """The nine metrics, where everything lies, and what to do for one's own Jira."""
-    from console.results import show_results  # noqa: PLC0415 - after the environment is set
+    from console.results.command import show_results  # noqa: PLC0415 - after the environment is set
 
     show_results(PROFILE)
     program = _program()

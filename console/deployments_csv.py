@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from models.metrics.windows import instant_of, is_day, last_second
 from models.records import TableDeployment, instant, iso
-from worker.keys import did_you_mean
+from worker.config_schema import did_you_mean
 
 _REQUIRED: Final = ("deployed_at", "name")
 _YEARS: Final = range(1970, 9999)

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from console import reading
-from console.render import NOTHING, Column, Format, Row, Sheet, format_option, moment, show, sparkline
+from console.shared import database
+from console.shared.output import NOTHING, Column, Format, Row, Sheet, format_option, format_time, show, sparkline
 from models import store
 from models.metrics import forecast as chances
 from models.metrics.rules import rules_hash
@@ -57,10 +57,10 @@ def forecast(
     """
     if items is not None and until is not None:
         raise click.UsageError("--items and --until are two questions; ask one at a time")
-    with reading.opened() as (current, session):
-        reading.one_of("profile", profile, current.settings.profiles)
-        zone = reading.zone_of(current, profile)
-        looked = views.look(current, session, profile, reading.as_of_option(as_of, zone))
+    with database.open_for_reading() as (current, session):
+        database.one_of("profile", profile, current.settings.profiles)
+        zone = database.zone_of(current, profile)
+        looked = views.load_view(current, session, profile, database.as_of_option(as_of, zone))
         snapshot = Snapshot(store.load_dataset(session, profile, None), looked.rules, micros(looked.as_of))
         stale = store.count_stale(session, profile, looked.context.facts_rules_hash)
         asked = _asked(snapshot, items, until.date() if until else None, zone)
@@ -200,7 +200,7 @@ def _notes(found: Forecast, zone: ZoneInfo, *, stale: bool) -> Iterator[str]:
         yield _backtest(found.backtest)
     if stale:
         yield f"Facts are older than the data or the rules; bring them up to date: flowbeat calculate {found.profile}"
-    yield f"As of {moment(found.as_of, zone)}; seed {found.seed}."
+    yield f"As of {format_time(found.as_of, zone)}; seed {found.seed}."
 
 
 def _backtest(found: Mapping[str, int]) -> str:

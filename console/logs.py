@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import click
 
-from console.render import Format, clean, csv_cell, format_option
+from console.shared.output import Format, clean, csv_cell, format_option
 from models.metrics.windows import instant_of, is_day
 from models.records import LOG_LEVELS, instant
 from worker import logs as files
 from worker import settings
+from worker.config_schema import did_you_mean
 from worker.errors import FatalError
-from worker.keys import did_you_mean
 
 _COLOURS: Final = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
 _NAMES: Final = ("timestamp", "level", "module", "function", "line", "message", "exception", "context")

@@ -6,8 +6,18 @@ from typing import Final
 
 import click
 
-from console import reading
-from console.render import NOTHING, Column, Format, Row, Sheet, format_option, number, show, span
+from console.shared import database
+from console.shared.output import (
+    NOTHING,
+    Column,
+    Format,
+    Row,
+    Sheet,
+    format_duration,
+    format_number,
+    format_option,
+    show,
+)
 from models import store
 from models.records import CalculationPerformance, FetchOperation, PerformanceThreshold
 
@@ -23,7 +33,7 @@ _FETCH: Final = tuple(field.name for field in fields(FetchOperation))
 @format_option
 def performance(*, failed: bool, limit: int, form: Format) -> None:
     """Show Calculation Performance with its thresholds, and Fetch Operations; CSV holds the first."""
-    with reading.opened() as (_, session):
+    with database.open_for_reading() as (_, session):
         measured = store.load_performance(session, limit, failed=failed)
         unknown = store.unknown_performance(session)
         fetched = [one for one in store.list_fetches(session, limit) if not failed or one.state == "failed"]
@@ -75,8 +85,8 @@ _CALCULATION_COLUMNS: Final = (
     Column("run", _run, keep=True),
     Column("profile", lambda row: row["profile"]),
     Column("metric", lambda row: row["metric_type"], keep=True),
-    Column("took", lambda row: span(row["duration_seconds"]), right=True, keep=True),
-    Column("target", lambda row: f"{number(row['target_duration_seconds'])} s", right=True, keep=True),
+    Column("took", lambda row: format_duration(row["duration_seconds"]), right=True, keep=True),
+    Column("target", lambda row: f"{format_number(row['target_duration_seconds'])} s", right=True, keep=True),
     Column("", lambda row: row["threshold_status"], keep=True),
     Column("issues", lambda row: f"{row['input_data_size']:,}", right=True, keep=True),
     Column("new", lambda row: f"{row['cache_misses']:,}", right=True, keep=True),
@@ -88,7 +98,9 @@ _FETCH_COLUMNS: Final = (
     Column("kind", lambda row: "cache hit" if row["cache_hit"] else row["kind"], keep=True),
     Column("", lambda row: "" if row["state"] == "completed" else row["state"], keep=True),
     Column(
-        "took", lambda row: NOTHING if row["duration_seconds"] is None else span(row["duration_seconds"]), right=True
+        "took",
+        lambda row: NOTHING if row["duration_seconds"] is None else format_duration(row["duration_seconds"]),
+        right=True,
     ),
     Column("calls", lambda row: f"{row['api_calls_made']:,}", right=True),
     Column("changed", _issues, right=True),

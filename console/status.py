@@ -8,13 +8,24 @@ from typing import Final
 import click
 from sqlalchemy.orm import Session
 
-from console import progress, reading
 from console.performance import calculations, fetches
-from console.render import Column, Format, Row, Sheet, bar, format_option, moment, show, span
+from console.refresh import progress
+from console.shared import database
+from console.shared.output import (
+    Column,
+    Format,
+    Row,
+    Sheet,
+    format_bar,
+    format_duration,
+    format_option,
+    format_time,
+    show,
+)
 from models import store
 from models.records import Run
+from worker.database import Stored
 from worker.errors import FatalError
-from worker.stored import Stored
 
 _NAMES: Final = tuple(field.name for field in fields(Run))
 # Rows are kept by age, not by number, and a run may be a year old; there are ten times fewer than this by then.
@@ -27,7 +38,7 @@ _ALL: Final = 1_000_000
 @format_option
 def status(run: str | None, *, limit: int, form: Format) -> None:
     """Show live and recent runs; with RUN (the beginning of its id), all there is to know about that one."""
-    with reading.opened() as (current, session):
+    with database.open_for_reading() as (current, session):
         now = current.clock(session)
         if run is None:
             sheet = _runs(store.list_runs(session, limit), now)
@@ -55,8 +66,8 @@ def _runs(runs: Sequence[Run], now: datetime) -> Sheet:
 
 def _row(run: Run, now: datetime) -> Row:
     """The run's own fields, and for the table what they mean at ``now``."""
-    share = "" if run.state == "failed" else f"{bar(progress.percent(run) / 100)} {progress.percent(run):3.0f} %"
-    silent = span(max(0.0, (now - run.heartbeat_at).total_seconds()))
+    share = "" if run.state == "failed" else f"{format_bar(progress.percent(run) / 100)} {progress.percent(run):3.0f} %"
+    silent = format_duration(max(0.0, (now - run.heartbeat_at).total_seconds()))
     return {**asdict(run), "share": share, "doing": _doing(run, now), "silent": silent}
 
 
@@ -89,7 +100,7 @@ def _story(current: Stored, session: Session, run: Run, now: datetime) -> dict[s
 
 
 def _one(current: Stored, run: Run, now: datetime) -> Sheet:
-    zone = reading.zone_of(current, run.profile)
+    zone = database.zone_of(current, run.profile)
     sheet = _runs([run], now)
     moments = {
         "asked for": run.requested_at,
@@ -99,7 +110,7 @@ def _one(current: Stored, run: Run, now: datetime) -> Sheet:
         "ended": run.ended_at,
         "calculated as of": run.as_of,
     }
-    told = [f"{what} {moment(at, zone)}" for what, at in moments.items() if at is not None]
+    told = [f"{what} {format_time(at, zone)}" for what, at in moments.items() if at is not None]
     lines = (
         f"{'; '.join(told)} ({zone.key}).",
         f"At step {run.step} in attempt {run.attempt}{_options(run)}.",

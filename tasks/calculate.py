@@ -35,12 +35,12 @@ from models.records import (
     micros,
 )
 from tasks import departed, run_rules, steps
-from tasks.view import View, load_snapshot, look
+from tasks.view import View, load_snapshot, load_view
 from worker.app import app
 from worker.errors import CalculationError
-from worker.measure import Timing, cached_with_invalidation, log_performance
 from worker.runtime import Runtime
-from worker.task import MovedOnError, RunTask
+from worker.task import RunTask, StaleAttemptError
+from worker.timing import Timing, cached_with_invalidation, log_performance
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def metric(current: Runtime, run: Run) -> None:
     attempt = metric_step(current, run)
     if attempt is not None:
         steps.enqueue(app, run.run_id, attempt, "facts")
-        raise MovedOnError
+        raise StaleAttemptError
 
 
 def metric_step(current: Runtime, run: Run) -> int | None:
@@ -107,7 +107,7 @@ def finish(current: Runtime, run: Run) -> None:
         raise CalculationError("every metric raised an error; flowbeat logs --level ERROR shows where")
     with current.sessions.begin() as session:
         if not store.end_run(session, run.run_id, run.attempt, current.clock(session)):
-            raise MovedOnError
+            raise StaleAttemptError
     log.info("run completed", extra={"kind": run.kind})
 
 
@@ -116,7 +116,7 @@ def finish(current: Runtime, run: Run) -> None:
 
 def view_of(current: Runtime, session: Session, run: Run) -> View:
     """The view of a run; raises FatalError where there is no data, or none as late as was asked for."""
-    return look(current, session, run.profile, run.as_of)
+    return load_view(current, session, run.profile, run.as_of)
 
 
 def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
@@ -159,7 +159,7 @@ def _facts_of(current: Runtime, run: Run, view: View, stale: dict[str, str], cur
         store.save_facts(session, run.profile, view.context.facts_rules_hash, stale, found)
         moved = {"cursor": cursor, "progress": {"done": cursor["misses"], "total": None}, "restarts": 0}
         if not store.beat_run(session, run.run_id, run.attempt, current.clock(session), **moved):
-            raise MovedOnError
+            raise StaleAttemptError
 
 
 def _departed(current: Runtime, run: Run, view: View, until: float) -> bool:
@@ -170,7 +170,7 @@ def _departed(current: Runtime, run: Run, view: View, until: float) -> bool:
             if gone:
                 departed.save(session, run.profile, view.context, gone)
             if not store.beat_run(session, run.run_id, run.attempt, current.clock(session)):
-                raise MovedOnError
+                raise StaleAttemptError
         if len(gone) < FACTS_AT_ONCE:
             return True
         if time.monotonic() >= until:
@@ -181,7 +181,7 @@ def _versions(current: Runtime, run: Run, view: View, cursor: dict[str, Any]) ->
     """Versions become deployments anew each time: a release date moves no issue's ``updated``."""
     with current.sessions.begin() as session:
         counted = store.count_issues(session, run.profile) + store.count_kept(session, run.profile)
-        store.tidy_items(session, run.profile, counted)
+        store.compact_items(session, run.profile, counted)
         present = store.projects(session, run.profile)
         versions = store.load_versions(session, run.profile)
         found: tuple[Deployment, ...] = deployments_of_versions(versions, present, view.context)
@@ -191,7 +191,7 @@ def _versions(current: Runtime, run: Run, view: View, cursor: dict[str, Any]) ->
             _save_resolution_findings(session, run.profile, view)
         moved = {"step": steps.after("facts"), "cursor": cursor, "restarts": 0, "state": "queued", "as_of": view.as_of}
         if not store.beat_run(session, run.run_id, run.attempt, current.clock(session), **moved):
-            raise MovedOnError
+            raise StaleAttemptError
 
 
 def _save_version_findings(
@@ -262,7 +262,7 @@ def load(current: Runtime, run_id: str, attempt: int) -> Loaded:
     with current.reads() as session:
         run = store.load_run(session, run_id)
         if run is None or run.attempt != attempt:
-            raise MovedOnError
+            raise StaleAttemptError
         view = view_of(current, session, run)
         run_rules.require_same(session, run, view)
         snapshot = load_snapshot(session, run.profile, view)
@@ -313,7 +313,7 @@ def _advance(
             _save_performance(session, performance)
         moved = {"step": steps.after(run.step), "restarts": 0, "state": "queued", "progress": progress}
         if not store.beat_run(session, run.run_id, run.attempt, current.clock(session), **moved, **changes):
-            raise MovedOnError
+            raise StaleAttemptError
 
 
 def _save_performance(session: Any, performance: CalculationPerformance) -> None:

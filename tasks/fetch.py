@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 from models import store
 from models.records import CACHE_VERSION, CacheMetadata, FetchOperation, FieldMapping, Run, iso
 from tasks import absent, failures, halving, named_lists, steps, verify, versions
-from tasks.source import cache_key, source
+from tasks.identity import cache_key, source
 from worker.app import app
 from worker.errors import FatalError, FlowbeatError, UnansweredError
 from worker.jira import fields, parse
@@ -33,11 +33,11 @@ from worker.jira.client import Client
 from worker.jira.faults import RefusedError
 from worker.jira.reader import INCOMPLETE, Batch, Listing, Reader, size_of
 from worker.jira.site import confirm_login, identify, reader
-from worker.measure import log_fetch
 from worker.redact import redact
 from worker.runtime import Runtime
 from worker.settings import Connection, Profile
-from worker.task import MovedOnError, RunTask, last_fault, tries
+from worker.task import RunTask, StaleAttemptError, last_fault, tries
+from worker.timing import log_fetch
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ SWEPT_DAYS: Final = 30
 SWEPT_AT_ONCE: Final = 1_000
 # No copy is complete without most of its issues: when more than this and more than half cannot be read, it is refused.
 MANY_UNREADABLE: Final = 20
-MOST_AGAIN: Final = 3  # times that lists of one fetch are begun again
+MAX_LIST_RESTARTS: Final = 3  # times that lists of one fetch are begun again
 
 Cursor = dict[str, Any]
 
@@ -75,12 +75,12 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
             STAGES[fetch.stage](fetch, until)
         except FlowbeatError as error:
             cause = fetch.cause_of(error)
-            fetch.settle()
+            fetch.record_requests()
             if cause is not error:
                 raise cause from error
             raise
         if fetch.stage != "end" and time.monotonic() >= until:
-            fetch.hand_on()
+            fetch.yield_slice()
             return "fetch"
     return "facts"
 
@@ -130,7 +130,7 @@ class Fetch:
             self._reader = reader(self.client, self.cursor["flavour"], wanted, self.cursor.get("zone"), sizes)
         return self._reader
 
-    def speak_local(self) -> None:
+    def use_account_timezone(self) -> None:
         """From now on instants are written in the account's zone; the next commit remembers it."""
         self.cursor["zone"] = self.reader.zone()
         self._reader = None
@@ -141,12 +141,12 @@ class Fetch:
         return bool(self.cursor["kind"] != "incremental")
 
     @property
-    def verifies(self) -> bool:
+    def is_verify(self) -> bool:
         """Whether what is read anew is held against the stored copy."""
         return bool(self.cursor["kind"] == "verify")
 
     @property
-    def began(self) -> datetime:
+    def started_at(self) -> datetime:
         """When the fetch began, by Jira's clock."""
         return datetime.fromisoformat(self.cursor["jira_now"])
 
@@ -173,7 +173,7 @@ class Fetch:
         if self._client is not None:
             self._client.tried = 0  # there was progress
 
-    def settle(self) -> None:
+    def record_requests(self) -> None:
         """Count what was asked since the last commit; the cursor stays where it is, so that the stage is done again."""
         with self.current.sessions.begin() as session:
             self._count(session, self.cursor, Fetched())
@@ -193,7 +193,7 @@ class Fetch:
         addresses = {cache.cursor.get("base_url") for cache in caches if cache is not None}
         return self.connection.base_url in addresses
 
-    def hand_on(self) -> None:
+    def yield_slice(self) -> None:
         """The run waits for a worker to take its next slice: silence is not a fall then."""
         with self.current.sessions.begin() as session:
             self._beat(session, state="queued")
@@ -211,7 +211,7 @@ class Fetch:
 
     def _beat(self, session: Session, **changes: Any) -> None:
         if not store.beat_run(session, self.run.run_id, self.run.attempt, self.current.clock(session), **changes):
-            raise MovedOnError
+            raise StaleAttemptError
 
 
 # --- begin ----------------------------------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ def _begin(fetch: Fetch, _until: float) -> None:
     with fetch.current.reads() as session:
         cache = store.find_cache(session, fetch.run.profile)
     if "request_id" not in fetch.cursor:
-        kept = None if cache is None else _kept(fetch, cache)
+        kept = None if cache is None else _reusable_cache(fetch, cache)
         if kept is not None:
             _hit(fetch, kept)
             return
@@ -255,7 +255,7 @@ def _planned(session: Session, fetch: Fetch, kind: Any) -> Fetched:
     return Fetched()
 
 
-def _kept(fetch: Fetch, cache: CacheMetadata) -> CacheMetadata | None:
+def _reusable_cache(fetch: Fetch, cache: CacheMetadata) -> CacheMetadata | None:
     """The Cache Metadata to go on with where a calculation needs nothing from Jira, else None."""
     if fetch.run.kind != "calculate" or cache.state(fetch.current.now()) == "invalidated":
         return None
@@ -412,11 +412,11 @@ def _asked(fetch: Fetch, ask: Callable[[Any], Listing], *, dated: bool) -> Listi
         return ask(fetch.cursor.get("position"))
     except (RefusedError, UnansweredError) as error:
         again = int(fetch.cursor.get("begun_again", 0))
-        if "token" in (fetch.cursor.get("position") or ()) and again < MOST_AGAIN:
+        if "token" in (fetch.cursor.get("position") or ()) and again < MAX_LIST_RESTARTS:
             fetch.cursor |= {"position": None, "seen": 0, "unshown": 0, "begun_again": again + 1}
             log.warning("a list is begun again", extra={"stage": fetch.stage, "why": str(error)})
         elif isinstance(error, RefusedError) and dated and fetch.cursor.get("zone") is None:
-            fetch.speak_local()
+            fetch.use_account_timezone()
             log.warning("dates are asked in local time", extra={"zone": fetch.cursor["zone"], "why": str(error)})
         else:
             raise
@@ -467,7 +467,7 @@ def _read(fetch: Fetch, ids: Sequence[str], until: float) -> bool:
         batch = fetch.reader.issues(*groups)
         fetch.reader.sizes.update(halving.smaller(fetch.reader.sizes, halving.learned_sizes(failed, batch)))
         read = [issue_id for group in groups for issue_id in group]
-        _keep(fetch, read, batch, failed=[*others, *halving.to_json(batch.failed)])
+        _store_batch(fetch, read, batch, failed=[*others, *halving.to_json(batch.failed)])
         ids = [issue_id for issue_id in ids if issue_id not in set(read)]
         is_first = False
 
@@ -479,7 +479,7 @@ def _next_group(fetch: Fetch, ids: Sequence[str]) -> list[Sequence[str]]:
     return [group] if group else []
 
 
-def _keep(fetch: Fetch, asked: Sequence[str], batch: Batch, failed: Sequence[Cursor]) -> None:
+def _store_batch(fetch: Fetch, asked: Sequence[str], batch: Batch, failed: Sequence[Cursor]) -> None:
     """Commit what was asked for; the mark says that this run has read it. ``failed`` waits to be asked for again."""
     read = [issue.issue_id for issue in batch.issues]
     pending = {issue_id for failure in batch.failed for issue_id in failure.ids}
@@ -493,7 +493,7 @@ def _keep(fetch: Fetch, asked: Sequence[str], batch: Batch, failed: Sequence[Cur
         broken = {issue_id: {_finding(why): 1} for issue_id, why in batch.broken.items()}
         store.save_findings(session, fetch.run.profile, "changelog", broken)
         _marked(session, fetch, {fetch.run.run_id: [*read, *batch.broken]})
-        store.note_histories(session, fetch.run.profile, [*read, *batch.broken], fetch.began)
+        store.note_histories(session, fetch.run.profile, [*read, *batch.broken], fetch.started_at)
         return Fetched(issues=len(read), changed=changed)
 
     moved = {
@@ -506,11 +506,11 @@ def _keep(fetch: Fetch, asked: Sequence[str], batch: Batch, failed: Sequence[Cur
     fetch.commit(
         moved
         | _newest(fetch, [issue.updated for issue in batch.issues])
-        | (verify.noted(fetch.cursor, len(read), differing) if fetch.verifies else {}),
+        | (verify.noted(fetch.cursor, len(read), differing) if fetch.is_verify else {}),
         rows,
         progress=_progress(fetch, int(fetch.cursor["seen"]) + len(done)),
     )
-    verify.tell(differing)
+    verify.log_differences(differing)
     _refuse_unreadable(fetch, batch)
 
 
@@ -531,7 +531,7 @@ def _finding(why: str) -> str:
 
 
 def _differing(fetch: Fetch, batch: Batch) -> list[verify.Difference]:
-    if not fetch.verifies:
+    if not fetch.is_verify:
         return []
     with fetch.current.reads() as session:
         return verify.differences(session, fetch.run.profile, batch.issues, fetch.cursor["watermark"] or "")
@@ -591,7 +591,7 @@ def _look_at_fewer(fetch: Fetch, absent: Sequence[str], error: UnansweredError) 
         fetch.commit({"look": (len(absent) + 1) // 2})
         return
     log.warning("issue cannot be looked at", extra={"issue_id": absent[0], "why": str(error)})
-    _keep(fetch, absent, Batch((), {absent[0]: str(error)}), failed=())
+    _store_batch(fetch, absent, Batch((), {absent[0]: str(error)}), failed=())
     fetch.commit({"look": fetch.batch})
 
 
@@ -603,7 +603,7 @@ def _gone(fetch: Fetch, _until: float) -> None:
         lost = [one for mark in (_hidden(run_id), _moved(run_id)) for one in verify.gone(session, profile, mark)]
     if any(each.hidden or each.moved for each in projects.values()):
         _refuse_loss(fetch, projects)
-    lost = lost if fetch.verifies else []
+    lost = lost if fetch.is_verify else []
     now = fetch.current.now()
 
     def rows(session: Session) -> Fetched:
@@ -611,11 +611,11 @@ def _gone(fetch: Fetch, _until: float) -> None:
         hidden = store.mark_gone(session, profile, _hidden(run_id), HIDDEN, now)
         return Fetched(gone=hidden + store.mark_gone(session, profile, _moved(run_id), MOVED, now))
 
-    if fetch.verifies:
+    if fetch.is_verify:
         fetch.commit({"stage": "lists"} | verify.noted(fetch.cursor, len(lost), lost), rows)
     else:
         fetch.commit({"stage": "lists" if fetch.full else "sweep"}, rows)
-    verify.tell(lost)
+    verify.log_differences(lost)
 
 
 def _presence(counts: Mapping[tuple[str, str | None], int], run_id: str) -> dict[str, absent.Presence]:
@@ -658,7 +658,7 @@ def _sweep(fetch: Fetch, until: float) -> None:
     What differs from the stored history is read whole. A turn takes ``turn_days``, a run ``issues_per_run`` at most.
     """
     swept, rules = int(fetch.cursor.get("swept", 0)), fetch.current.settings.sweep
-    before, lately = (fetch.began - timedelta(days=days) for days in (rules.turn_days, SWEPT_DAYS))
+    before, lately = (fetch.started_at - timedelta(days=days) for days in (rules.turn_days, SWEPT_DAYS))
     limit = min(rules.issues_per_run - swept, SWEPT_AT_ONCE)
     with fetch.current.reads() as session:
         due = store.due_histories(session, fetch.run.profile, before, lately, limit)
@@ -675,7 +675,7 @@ def _sweep(fetch: Fetch, until: float) -> None:
 
 
 def _swept(session: Session, fetch: Fetch, ids: Sequence[str]) -> Fetched:
-    store.note_histories(session, fetch.run.profile, ids, fetch.began)
+    store.note_histories(session, fetch.run.profile, ids, fetch.started_at)
     return Fetched()
 
 

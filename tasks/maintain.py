@@ -10,8 +10,8 @@ from models.records import Run
 from tasks import steps, view
 from worker import logs, runtime
 from worker.app import app
-from worker.measure import log_fetch
 from worker.runtime import Runtime
+from worker.timing import log_fetch
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def resume(run_id: str, attempt: int) -> None:
 @app.task(name="tasks.maintain.sweep")
 def sweep() -> int:
     """Pick up the runs nobody has worked at for a while; returns how many."""
-    return pick_up_silent(runtime.current())
+    return requeue_stalled(runtime.current())
 
 
 @app.task(name="tasks.maintain.clean")
@@ -58,11 +58,11 @@ def clean() -> dict[str, Any]:
     return delete_old(runtime.current())
 
 
-def pick_up_silent(current: Runtime) -> int:
+def requeue_stalled(current: Runtime) -> int:
     """Give every silent run a new attempt at its step, or fail it when that step has killed too many."""
     with current.reads() as session:
         before = current.clock(session) - timedelta(seconds=current.settings.sweep.silent_seconds)
-        silent = store.silent_runs(session, before)
+        silent = store.stalled_runs(session, before)
     return sum(_pick_up(current, run) for run in silent)
 
 
@@ -85,7 +85,7 @@ def delete_old(current: Runtime) -> dict[str, Any]:
 
 def _pick_up(current: Runtime, run: Run) -> bool:
     with current.sessions.begin() as session:
-        restarts = store.restart_run(session, run, current.clock(session))
+        restarts = store.requeue_run(session, run, current.clock(session))
     if restarts is None:
         return False
     with logs.bind(run_id=run.run_id, profile=run.profile):

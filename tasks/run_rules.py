@@ -16,7 +16,7 @@ from models.records import Run
 from tasks.view import View
 from worker.errors import MixedConfigurationsError
 from worker.runtime import Runtime
-from worker.task import MovedOnError, beat
+from worker.task import StaleAttemptError, record_heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ def bind(current: Runtime, run: Run, view: View) -> dict[str, Any]:
     changes = {"rules_hash": named, "worker": current.node, "cursor": cursor}
     with current.sessions.begin() as session:
         if not store.beat_run(session, run.run_id, run.attempt, current.clock(session), **changes):
-            raise MovedOnError
-        store.stand_by_rules(session, run.profile, view.context.facts_rules_hash)
+            raise StaleAttemptError
+        store.invalidate_facts_of_other_rules(session, run.profile, view.context.facts_rules_hash)
     return {key: value for key, value in cursor.items() if key != "trouble"}
 
 
@@ -57,7 +57,7 @@ def return_to_facts(current: Runtime, run: Run) -> int:
     """
     cursor, attempt = _with_another_change(current, run), run.attempt + 1
     changes = {"attempt": attempt, "step": "facts", "state": "queued", "restarts": 0, "rules_hash": None}
-    beat(current, run, cursor=cursor, progress={}, **changes)
+    record_heartbeat(current, run, cursor=cursor, progress={}, **changes)
     log.warning("facts are of other rules; the run returns to them", extra={"facts_by": run.worker})
     return attempt
 

@@ -97,7 +97,7 @@ def save(session: Session, profile: str, found: Sequence[Difference]) -> None:
     store.save_findings(session, profile, ORIGIN, {each.issue_id: each.reasons for each in found})
 
 
-def tell(found: Sequence[Difference]) -> None:
+def log_differences(found: Sequence[Difference]) -> None:
     """A line of the log for each difference."""
     for each in found:
         log.warning("copy differed from Jira", extra={"key": each.key, "issue_id": each.issue_id, "what": each.what})

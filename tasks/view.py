@@ -9,8 +9,8 @@ from models import store
 from models.metrics.rules import Context, rules_hash
 from models.metrics.snapshot import Snapshot
 from models.records import CacheMetadata, Rules, iso, micros
+from worker.database import Stored
 from worker.errors import FatalError
-from worker.stored import Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class View:
     as_of: datetime
 
 
-def look(current: Stored, session: Session, profile: str, wanted: datetime | None) -> View:
+def load_view(current: Stored, session: Session, profile: str, wanted: datetime | None) -> View:
     """The view of a profile as of an instant, by default that of the data.
 
     Raises FatalError where there is no data, or none as late as was asked for.

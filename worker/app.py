@@ -20,27 +20,27 @@ from redis.exceptions import RedisError
 
 from models import store
 from models.database import migrate
-from worker import guard, logs, nodes, runtime, settings
+from worker import kombu_patch, logs, nodes, runtime, settings
 from worker.errors import ConfigError
 from worker.recovery_log import RecoveryFilter
 from worker.runtime import Runtime
 
 # Of who stays: a Redis that restarts is there again within 20 seconds. A person at a command is told at once.
-PATIENCE: Final = 20.0
+PUBLISH_RETRY_SECONDS: Final = 20.0
 # Few tries, for one at a Redis that hangs takes as long as its time-out; of one that is gone they end after PATIENCE.
 PATIENT: Final = {"max_retries": 8, "interval_start": 0.5, "interval_step": 0.6, "interval_max": 4.0}
 
 PARENT_SECONDS: Final = 1.0  # how often a worker that serves one command looks whether that is still there
 
 
-class Leaving(bootsteps.StartStopStep):
+class ExitWithParent(bootsteps.StartStopStep):
     """Ends a worker, warm, when the process that started it for itself is gone: a kill -9 tells no child of it.
 
     Its start is the moment from which Celery heeds SIGTERM.
     """
 
     def __init__(self, parent: Any, leave_with: int | None = None, **options: Any) -> None:
-        """Take the process id of ``--leave-with``; without one the worker stays."""
+        """Take the process id of ``--exit-with-parent``; without one the worker stays."""
         super().__init__(parent, **options)
         self._parent = leave_with
         self.enabled = leave_with is not None
@@ -57,9 +57,9 @@ class Leaving(bootsteps.StartStopStep):
 
 app = Celery("flowbeat")
 app.config_from_object("celeryconfig")
-app.steps["worker"].add(Leaving)
+app.steps["worker"].add(ExitWithParent)
 app.user_options["worker"].add(
-    click.Option(["--leave-with"], type=int, metavar="PID", help="End when this process, its parent, is gone.")
+    click.Option(["--exit-with-parent"], type=int, metavar="PID", help="End when this process, its parent, is gone.")
 )
 
 
@@ -108,10 +108,13 @@ def _name_node(sender: Any = None, **_: Any) -> None:
 @signals.celeryd_init.connect
 @signals.beat_init.connect
 def _begin(**_: Any) -> None:
-    guard.mend_kombu()
+    kombu_patch.mend_kombu()
     app.conf.task_publish_retry_policy = PATIENT
     # A process that has no connection yet heeds only this, and without it gives up after four seconds.
-    app.conf.broker_transport_options = {**app.conf.broker_transport_options, "connect_retries_timeout": PATIENCE}
+    app.conf.broker_transport_options = {
+        **app.conf.broker_transport_options,
+        "connect_retries_timeout": PUBLISH_RETRY_SECONDS,
+    }
     current = runtime.current()
     if current.server:
         current.server.watch()

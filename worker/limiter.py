@@ -18,7 +18,7 @@ from worker.errors import ConfigError, RetryableError
 
 log = logging.getLogger(__name__)
 
-NEWS = 1.0  # a pause of more seconds than this is worth a warning
+WARN_PAUSE_SECONDS = 1.0  # a pause of more seconds than this is worth a warning
 _MICROSECONDS = 1_000_000
 
 
@@ -90,7 +90,7 @@ class Limiter:
 
         Raises NoSlotError when Redis does not answer.
         """
-        level = logging.WARNING if seconds > NEWS else logging.INFO
+        level = logging.WARNING if seconds > WARN_PAUSE_SECONDS else logging.INFO
         log.log(level, "requests paused", extra={"seconds": seconds, "reason": reason})
         self._call("pause", span=seconds)
 

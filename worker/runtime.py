@@ -14,10 +14,10 @@ from redis.retry import Retry
 from requests import Session
 
 from worker import embedded, ending, logs, settings
+from worker.database import Stored
 from worker.jira.client import Client, open_session
 from worker.limiter import Limiter, limiter_key
 from worker.settings import Connection, Settings
-from worker.stored import Stored
 
 REDIS_SECONDS: Final = 5.0
 

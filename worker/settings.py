@@ -1,8 +1,8 @@
 """The configuration, from ``flowbeat.toml`` and the environment to checked, frozen settings; all else starts here.
 
 The file is read as plain tables, ``FLOWBEAT_*`` variables are laid over them, and one walk along the schema of
-``worker/keys.py`` checks and converts every value. All that is wrong is told at once, a sentence to a line. No token is
-kept: a connection knows where its token lies and reads it when asked.
+``worker/config_schema.py`` checks and converts every value. All errors are reported at once, one sentence a line. A
+connection keeps no token: it knows where its token lies and reads it when asked.
 """
 
 import re
@@ -15,8 +15,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from models.names import fold_name
 from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DeploymentRules, IncidentRules, Rules, digest
+from worker.config_schema import KIND_WORDS, Key, Kind, Schema, did_you_mean, repeated, schema, unknown
 from worker.errors import ConfigError, MissingTokenError
-from worker.keys import KIND_WORDS, Key, Kind, Schema, did_you_mean, repeated, schema, unknown
 
 CONFIG_NAME = "flowbeat.toml"
 CONFIG_VARIABLE = "FLOWBEAT_CONFIG"
@@ -144,7 +144,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """
     found = _find(path, environ)
     tree = _parse(found) if found else {}
-    walk = _Walk(str(found or CONFIG_NAME))
+    walk = _Validator(str(found or CONFIG_NAME))
     walk.overlay(tree, environ)
     values = walk.table(tree, schema(), ())
     _cross_check(walk, values)
@@ -193,7 +193,7 @@ def secrets(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
 # --- the walk -------------------------------------------------------------------------------------------------------
 
 
-class _Walk:
+class _Validator:
     """One pass over the tables: collects what is wrong, with the file or the variable it came from."""
 
     def __init__(self, file: str) -> None:
@@ -219,7 +219,7 @@ class _Walk:
         for name in given:
             if _normal(name) in known:
                 place, key = known[_normal(name)]
-                _plant(tree, place, _from_text(key.kind, environ[name]))
+                _set_path(tree, place, _from_text(key.kind, environ[name]))
                 self._variables[place] = name
         # Only now, for a variable may have changed which variable holds a token.
         for name in sorted(set(given) - {CONFIG_VARIABLE} - _token_variables(tree)):
@@ -279,7 +279,7 @@ def _leaves(section: Schema, tree: object, place: Place) -> Iterator[tuple[Place
                 yield from _leaves(expected, inner.get(known), (*place, known))
 
 
-def _plant(tree: dict[str, Any], place: Place, value: object) -> None:
+def _set_path(tree: dict[str, Any], place: Place, value: object) -> None:
     inner: Any = tree
     for section in place[:-1]:
         inner = inner.setdefault(section, {})
@@ -338,7 +338,7 @@ def _normal(name: str) -> str:
 # --- what must fit together -----------------------------------------------------------------------------------------
 
 
-def _cross_check(walk: _Walk, values: Mapping[str, Any]) -> None:
+def _cross_check(walk: _Validator, values: Mapping[str, Any]) -> None:
     """Report what is right by itself and wrong beside another key."""
     connections = values.get("connections", {})
     for name, connection in connections.items():
@@ -351,21 +351,21 @@ def _cross_check(walk: _Walk, values: Mapping[str, Any]) -> None:
         _check_lists(walk, (*place, "categories"), profile.get("categories", {}), DEFAULT_CATEGORIES)
 
 
-def _check_login(walk: _Walk, place: Place, connection: Mapping[str, Any]) -> None:
+def _check_login(walk: _Validator, place: Place, connection: Mapping[str, Any]) -> None:
     if "token_env" in connection and "token_file" in connection:
         walk.problem((*place, "token_file"), "stands beside token_env; keep the one that holds the token")
     if "email" in connection and not {"token_env", "token_file"} & connection.keys():
         walk.problem((*place, "email"), "needs a token beside it; add token_env or token_file, or remove it")
 
 
-def _check_connection(walk: _Walk, place: Place, name: str | None, connections: Mapping[str, Any]) -> None:
+def _check_connection(walk: _Validator, place: Place, name: str | None, connections: Mapping[str, Any]) -> None:
     if name is None or name in connections:
         return
     guess = did_you_mean(name, connections) or f"; add a section [connections.{name}]"
     walk.problem(place, f"names {name!r}, which is no connection here{guess}")
 
 
-def _check_deployments(walk: _Walk, place: Place, section: Mapping[str, Any]) -> None:
+def _check_deployments(walk: _Validator, place: Place, section: Mapping[str, Any]) -> None:
     source = section.get("source")
     if source is None:
         return
@@ -379,7 +379,7 @@ def _check_deployments(walk: _Walk, place: Place, section: Mapping[str, Any]) ->
 
 
 def _check_lists(
-    walk: _Walk, place: Place, lists: Mapping[str, tuple[str, ...]], defaults: Mapping[str, tuple[str, ...]]
+    walk: _Validator, place: Place, lists: Mapping[str, tuple[str, ...]], defaults: Mapping[str, tuple[str, ...]]
 ) -> None:
     """A status has one stage and a type one category, the lists that stay at their default included."""
     standing = {name: words for name, words in defaults.items() if name not in lists}

@@ -25,16 +25,16 @@ from models.records import Run, iso
 from worker import logs, nodes, runtime
 from worker.errors import UNEXPECTED, FlowbeatError, RetryableError
 from worker.jira.client import backoff
-from worker.measure import log_fetch
 from worker.redact import redact
 from worker.runtime import Runtime
+from worker.timing import log_fetch
 
 log = logging.getLogger(__name__)
 
 RESUME: Final = "tasks.maintain.resume"
 LONGEST_COUNTDOWN: Final = 120.0
 LEAST_WAIT: Final = 1.0
-BEAT_SECONDS: Final = 2.0
+HEARTBEAT_SECONDS: Final = 2.0
 # Not ours, but passing all the same: a slice that ran out of time, a database that restarts or is locked for long.
 PASSING: Final = (SoftTimeLimitExceeded, OperationalError)
 # Without progress a run gives up after so many tries of a request (their back-offs add up to five minutes), or after so
@@ -50,7 +50,7 @@ _TWO_DATABASES: Final = (
 )
 
 
-class MovedOnError(Exception):
+class StaleAttemptError(Exception):
     """The run is no longer ours: it ended, or another attempt or step has it. Whoever sees this stops at once."""
 
 
@@ -70,7 +70,7 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
                 run = self._take(current, run_id, attempt)
                 with logs.bind(profile=run.profile):
                     self._guarded(current, run)
-            except MovedOnError:
+            except StaleAttemptError:
                 log.info("run has moved on", extra={"run_id": run_id, "attempt": attempt})
                 self._stop_chain()
             except QueueError as error:  # what was done is committed: the row says where to go on
@@ -83,9 +83,9 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
 
     def _guarded(self, current: Runtime, run: Run) -> None:
         try:
-            with beating(current, run):
+            with heartbeating(current, run):
                 self.run(current, run)
-        except (MovedOnError, QueueError):
+        except (StaleAttemptError, QueueError):
             raise
         except RetryableError as error:
             self._wait(current, run, error)
@@ -105,12 +105,12 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
 
     def _take(self, current: Runtime, run_id: str, attempt: int) -> Run:
         with current.sessions.begin() as session:
-            run = store.take_run(session, run_id, attempt, self.steps, current.clock(session))
+            run = store.claim_run(session, run_id, attempt, self.steps, current.clock(session))
             is_unknown = run is None and store.load_run(session, run_id) is None
         if is_unknown:
             self._return_message(current, run_id)
         if run is None:
-            raise MovedOnError
+            raise StaleAttemptError
         return run
 
     def _return_message(self, current: Runtime, run_id: str) -> None:
@@ -146,7 +146,7 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
         until = now + timedelta(seconds=wait)
         trouble = {"tries": tried, "seconds": spent, "since": since, "why": sentence(error)}
         changes = {"state": "waiting", "wait_until": until, "error": sentence(error), "error_kind": error.kind}
-        beat(current, run, cursor={**latest.cursor, "trouble": trouble}, **changes)
+        record_heartbeat(current, run, cursor={**latest.cursor, "trouble": trouble}, **changes)
         log.warning("run waits", extra={"until": until, "why": sentence(error)})
         self.app.send_task(RESUME, (run.run_id, run.attempt), countdown=min(wait, LONGEST_COUNTDOWN))
 
@@ -173,17 +173,17 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
         }
 
 
-def beat(current: Runtime, run: Run, **changes: Any) -> datetime:
-    """A sign of life and whatever changed, in its own transaction; raises MovedOnError where the run is not ours."""
+def record_heartbeat(current: Runtime, run: Run, **changes: Any) -> datetime:
+    """Store a heartbeat and what changed, in one transaction; raise StaleAttemptError where the run is not ours."""
     with current.sessions.begin() as session:
         now = current.clock(session)
         if not store.beat_run(session, run.run_id, run.attempt, now, **changes):
-            raise MovedOnError
+            raise StaleAttemptError
     return now
 
 
 @contextmanager
-def beating(current: Runtime, run: Run, every: float = BEAT_SECONDS) -> Iterator[None]:
+def heartbeating(current: Runtime, run: Run, every: float = HEARTBEAT_SECONDS) -> Iterator[None]:
     """Signs of life from a thread of its own while the block works: one answer of Jira may take longer than silence."""
     over = threading.Event()
     work = (_beat_until, over, current, run, every)
@@ -199,8 +199,8 @@ def beating(current: Runtime, run: Run, every: float = BEAT_SECONDS) -> Iterator
 def _beat_until(over: threading.Event, current: Runtime, run: Run, every: float) -> None:
     while not over.wait(every):
         try:
-            beat(current, run)
-        except MovedOnError:  # the work sees it too, at its next commit
+            record_heartbeat(current, run)
+        except StaleAttemptError:  # the work sees it too, at its next commit
             return
         except SQLAlchemyError as error:  # the work itself meets the same database, and says so better
             log.warning("no sign of life could be written", extra={"why": type(error).__name__})

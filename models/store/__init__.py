@@ -1,6 +1,7 @@
 """The only SQL: every function takes a session, does one thing, and leaves committing to whoever opened the session."""
 
 from models.store.batches import load_batch
+from models.store.catalogue import load_statuses, load_versions, save_statuses, save_versions
 from models.store.census import (
     Standing,
     count_marks,
@@ -12,7 +13,13 @@ from models.store.census import (
     standing_issues,
     unmarked_issues,
 )
-from models.store.columns import OutdatedFactsError, are_facts_of, count_stale, stand_by_rules, tidy_items
+from models.store.columns import (
+    OutdatedFactsError,
+    are_facts_of,
+    compact_items,
+    count_stale,
+    invalidate_facts_of_other_rules,
+)
 from models.store.dataset import load_dataset
 from models.store.departures import count_departures, count_kept, save_departures, stale_gone
 from models.store.deployments import (
@@ -36,7 +43,21 @@ from models.store.issues import (
     projects,
     save_issues,
 )
-from models.store.lists import load_statuses, load_versions, save_statuses, save_versions
+from models.store.operations import (
+    complete_fetch,
+    count_fetch,
+    delete_before,
+    fail_fetch_of,
+    fetch_of,
+    find_cache,
+    find_fetch,
+    list_fetches,
+    load_performance,
+    save_cache,
+    save_fetch,
+    save_performance,
+    unknown_performance,
+)
 from models.store.quality import (
     VERSIONS_REFUSED,
     VERSIONS_UNANSWERED,
@@ -54,6 +75,7 @@ from models.store.quality import (
 from models.store.results import load_results, save_results, unknown_metrics
 from models.store.runs import (
     beat_run,
+    claim_run,
     clock,
     end_run,
     find_run,
@@ -62,25 +84,9 @@ from models.store.runs import (
     live_runs,
     load_run,
     request_run,
-    restart_run,
-    silent_runs,
-    take_run,
+    requeue_run,
+    stalled_runs,
     withdraw_run,
-)
-from models.store.traces import (
-    complete_fetch,
-    count_fetch,
-    delete_before,
-    fail_fetch_of,
-    fetch_of,
-    find_cache,
-    find_fetch,
-    list_fetches,
-    load_performance,
-    save_cache,
-    save_fetch,
-    save_performance,
-    unknown_performance,
 )
 from models.store.visits import load_waiting, unmapped_statuses, visited_statuses, was_visited
 
@@ -91,9 +97,11 @@ __all__ = [
     "Standing",
     "are_facts_of",
     "beat_run",
+    "claim_run",
     "clear_findings",
     "clear_summaries",
     "clock",
+    "compact_items",
     "complete_fetch",
     "count_departures",
     "count_fetch",
@@ -115,6 +123,7 @@ __all__ = [
     "first_created",
     "forget_unread",
     "installation_id",
+    "invalidate_facts_of_other_rules",
     "issue_hashes",
     "keys_with_findings",
     "known_projects",
@@ -141,7 +150,7 @@ __all__ = [
     "projects",
     "replace_version_deployments",
     "request_run",
-    "restart_run",
+    "requeue_run",
     "save_cache",
     "save_departures",
     "save_facts",
@@ -156,13 +165,10 @@ __all__ = [
     "save_statuses",
     "save_table_deployments",
     "save_versions",
-    "silent_runs",
     "stale_gone",
     "stale_issues",
-    "stand_by_rules",
+    "stalled_runs",
     "standing_issues",
-    "take_run",
-    "tidy_items",
     "unknown_keys",
     "unknown_metrics",
     "unknown_performance",

@@ -59,7 +59,7 @@ def forget_items(session: Session, profile: str, ids: Sequence[str]) -> None:
             append_columns(session, profile, Chunk(np.array(ids, np.int64), columns_of(())), rules)
 
 
-def stand_by_rules(session: Session, profile: str, rules: str) -> None:
+def invalidate_facts_of_other_rules(session: Session, profile: str, rules: str) -> None:
     """Make every fact stale that other rules or formats made; and all of them where there are no columns of them."""
     if _made_by(session, profile) == {(rules, FORMAT)}:
         return
@@ -81,7 +81,7 @@ def count_stale(session: Session, profile: str, rules: str) -> int:
     return session.scalar(query) or 0
 
 
-def tidy_items(session: Session, profile: str, issues: int) -> None:
+def compact_items(session: Session, profile: str, issues: int) -> None:
     """Drop what is outdated when that is most of what is stored; ``issues`` is how many there are."""
     chunks = _chunks(session, profile)
     if sum(size for _, size in chunks) <= 2 * issues + LARGEST:

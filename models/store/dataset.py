@@ -21,8 +21,8 @@ from models.records import (
     Timeline,
     micros,
 )
+from models.store.catalogue import ids_of_keys, ids_of_versions, names_in
 from models.store.columns import load_columns
-from models.store.lists import ids_of_keys, ids_of_versions, names_in
 from models.store.shared import columns, of_profile
 from models.tables import DeploymentRow, IncidentRow
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from models.names import fold_name
 from models.records import TableDeployment
-from models.store.lists import ids_of_keys, load_versions, names_in
+from models.store.catalogue import ids_of_keys, load_versions, names_in
 from models.store.shared import columns, row_of, upsert
 from models.tables import DeploymentRow
 

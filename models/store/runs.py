@@ -68,7 +68,7 @@ def live_runs(session: Session) -> list[Run]:
     return [record(Run, row) for row in session.execute(_live())]
 
 
-def take_run(session: Session, run_id: str, attempt: int, steps: Sequence[str], now: datetime) -> Run | None:
+def claim_run(session: Session, run_id: str, attempt: int, steps: Sequence[str], now: datetime) -> Run | None:
     """The run, marked running by this attempt; None where it has moved on (ended, another attempt, another step)."""
     mine = _fenced(run_id, attempt).where(RunRow.step.in_(steps))
     started = func.coalesce(RunRow.started_at, now)
@@ -103,14 +103,14 @@ def withdraw_run(session: Session, run_id: str) -> bool:
     return bool(change(session, delete(RunRow).where(*untouched)))
 
 
-def silent_runs(session: Session, before: datetime) -> list[Run]:
+def stalled_runs(session: Session, before: datetime) -> list[Run]:
     """Live runs without a sign of life since ``before`` whose pause, if any, is over."""
     rested = or_(RunRow.wait_until.is_(None), RunRow.wait_until < before)
     rows = session.execute(_live().where(RunRow.heartbeat_at < before, rested).order_by(RunRow.requested_at))
     return [record(Run, row) for row in rows]
 
 
-def restart_run(session: Session, run: Run, now: datetime) -> int | None:
+def requeue_run(session: Session, run: Run, now: datetime) -> int | None:
     """Take the run from whoever held it, one attempt up and queued again; None if it has moved on or given a sign.
 
     Returns how often its step fell silent while it was running: one that only waited long for a worker did no harm.

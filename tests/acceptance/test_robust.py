@@ -94,7 +94,7 @@ def is_writing(world: World) -> bool:
 
 
 def test_a_worker_survives_a_restart_of_redis_with_a_message_in_hand(make_world: Callable[..., World]) -> None:
-    """The defect of kombu 5.7.0 that worker/guard.py mends: without it the worker exits with code 1 here."""
+    """The defect of kombu 5.7.0 that worker/kombu_patch.py mends: without it the worker exits with code 1 here."""
     world = make_world(latency=0.3, silent=5, issues=900)
     world.run("status")
     worker = world.start("worker", "-c", "2", "--without-mingle", "--without-gossip")

@@ -16,7 +16,7 @@ import console_world as world
 import pytest
 from redis import Redis
 
-from console import looks
+from console.check import local
 from sandbox.server import Options, build, running
 from sandbox.team import EMAIL, TOKEN
 
@@ -179,11 +179,11 @@ def test_a_jira_that_never_answers_is_not_waited_for_long(folder: Path, queue: s
 
 def test_a_folder_that_takes_no_more_is_told_with_the_reason(tmp_path: Path) -> None:
     """A full disk takes new names and empty files; it is tried with what a log needs."""
-    assert looks.trouble(tmp_path / "new") == ""
+    assert local.trouble(tmp_path / "new") == ""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
-        why = looks.trouble(tmp_path)
+        why = local.trouble(tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert why == "File too large"

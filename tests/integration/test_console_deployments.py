@@ -11,7 +11,7 @@ from reference.teams import Row, Team
 from sqlalchemy import text
 from stored_team import calculated, stored
 
-from console import looks
+from console.check import local
 from models.records import DeploymentRules, IncidentRules, Issue, Rules, Version
 
 VERSIONS = DeploymentRules("versions")
@@ -84,7 +84,7 @@ def test_the_check_and_the_table_of_findings_have_the_versions_that_are_not_coun
     story, rules = issue(1, "10-01 → 2"), Rules(deployments=VERSIONS)
     rows = text("SELECT issue_id, reason, count FROM data_quality ORDER BY reason")
     with stored(tmp_path, migrated_file, Team((story,), STATUSES, (*UNDATED, FUTURE)), rules, AS_OF) as current:
-        lines = [(line.state, line.message, line.advice) for line in looks.data(current, "payments")]
+        lines = [(line.state, line.message, line.advice) for line in local.data(current, "payments")]
         message = "3 released versions have no release date (2.1, 2.2, 2.3) and are not counted"
         assert ("warning", message, "Set the date in Jira") in lines
         calculated(current, as_of=time("10-02"))

@@ -9,7 +9,8 @@ from metric_rows import STATUSES, issue, time
 from reference.teams import Team
 from stored_team import stored
 
-from console import looks, rules
+from console.check import local
+from console.results import staleness
 from models.records import Rules
 
 NOTE = "1 issue was in the status 'Ghost', which Jira no longer lists; it counts as active"
@@ -56,10 +57,10 @@ def test_of_many_such_statuses_those_of_most_issues_are_named(tmp_path: Path, mi
 def test_check_says_so_too_and_takes_a_retired_status_for_what_it_is(tmp_path: Path, migrated_file: Path) -> None:
     """A name that only histories have is not a slip; one that they do not have either may be."""
     with stored(tmp_path, migrated_file, _haunted(), Rules(), time("11-01")) as current:
-        (line,) = [line for line in looks.data(current, "payments") if "Ghost" in line.message]
-        assert rules.is_in_histories(current, "payments", "GHOST")
-        assert rules.is_in_histories(current, "payments", "66")
-        assert not rules.is_in_histories(current, "payments", "Host")
+        (line,) = [line for line in local.data(current, "payments") if "Ghost" in line.message]
+        assert staleness.is_in_histories(current, "payments", "GHOST")
+        assert staleness.is_in_histories(current, "payments", "66")
+        assert not staleness.is_in_histories(current, "payments", "Host")
     assert (line.state, line.message) == ("warning", NOTE)
     assert line.advice.startswith("name it under [profiles.payments.workflow]")
 
@@ -68,5 +69,5 @@ def test_without_a_copy_no_history_has_a_name(tmp_path: Path) -> None:
     """The check command runs before the first fetch, and makes no database."""
     world.configure(tmp_path)
     with world.world(tmp_path, issues=1) as current:
-        assert not rules.is_in_histories(current, "payments", "Done")
+        assert not staleness.is_in_histories(current, "payments", "Done")
     assert not (tmp_path / "flowbeat.db").exists()

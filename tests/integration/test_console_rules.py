@@ -7,7 +7,8 @@ from pathlib import Path
 import console_world as world
 import pytest
 
-from console import rules, work
+from console.refresh import command
+from console.results import staleness
 from models import store
 from worker import settings
 
@@ -33,7 +34,7 @@ def test_that_all_issues_will_be_read_again_is_foretold(
         with current.reads() as session:
             cache = store.find_cache(session, "payments")
         other = world.InProcess(settings.load(file, change), current.now, jira=current.jira)
-        said = rules.reads_all(other, "payments", cache)
+        said = staleness.full_refetch_reason(other, "payments", cache)
         run = world.refresh(other)
         with other.reads() as session:
             operation = store.fetch_of(session, run.run_id)
@@ -61,18 +62,18 @@ def test_a_live_run_of_other_rules_does_not_stand_for_a_calculation(tmp_path: Pa
     """Whether it was requested before flowbeat.toml changed, or has made its facts before that."""
     file = world.configure(tmp_path)
     change = {"FLOWBEAT_PROFILES__PAYMENTS__TIME_PERIOD_DAYS": "7"}
-    wish = work.Wish("calculate", ("payments",), {}, {})
+    wish = command.RunRequest("calculate", ("payments",), {}, {})
     with world.world(tmp_path, issues=30) as current:
         world.refresh(current)
         run = world.request(current, "refresh")
         other = world.InProcess(settings.load(file, change), current.now, jira=current.jira)
-        told = [work._stands_for(now, run, wish) for now in (current, other)]
+        told = [command._stands_for(now, run, wish) for now in (current, other)]
         unknown = replace(run, requested_rules_hash=None)
         for made_by in (current, other):
             with made_by.reads() as session:
                 known = store.find_cache(session, "payments")
-            made = replace(unknown, rules_hash=rules.hash_of_now(made_by, "payments", known))
-            told += [work._stands_for(current, made, wish)]
+            made = replace(unknown, rules_hash=staleness.hash_of_now(made_by, "payments", known))
+            told += [command._stands_for(current, made, wish)]
         other.close()
     assert told == [True, False, True, False]
 
@@ -85,13 +86,13 @@ def test_what_updates_results_names_the_worker_that_answered_by_older_rules(tmp_
         change = {"FLOWBEAT_PROFILES__PAYMENTS__TIME_PERIOD_DAYS": "7"}
         changed = world.InProcess(settings.load(file, change), current.now, jira=current.jira)
         with current.reads() as session:
-            before = [rules.how_to_update(now, session, "payments") for now in (current, changed)]
+            before = [staleness.how_to_update(now, session, "payments") for now in (current, changed)]
         later = world.NOW + timedelta(hours=1)
         old = world.InProcess(current.settings, lambda: later, node="old@host", jira=current.jira)
         world.carry_out(old, world.request(changed, "calculate"))
         old.close()
         with current.reads() as session:
-            after = rules.how_to_update(changed, session, "payments", " --as-of 2026-10-01")
+            after = staleness.how_to_update(changed, session, "payments", " --as-of 2026-10-01")
         changed.close()
     assert before == ["run: flowbeat calculate payments"] * 2
     assert after == (

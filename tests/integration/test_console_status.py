@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 from store_rows import run as new_run
 
-from console import progress, waiting
+from console.refresh import progress, wait
 from models import store
 from models.records import METRIC_TYPES, CalculationPerformance, FetchOperation, PerformanceThreshold, Run
 from tasks import calculate, fetch
@@ -124,7 +124,7 @@ def test_why_a_run_pauses_stands_above_its_bar_once(folder: Path, tmp_path: Path
                 with current.sessions.begin() as session:
                     store.end_run(session, run_id, 1, world.NOW, error="given up")
 
-        waiting.until_ended(current, [run_id], screen, keep)
+        wait.until_ended(current, [run_id], screen, keep)
     lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", screen.file.getvalue())]
     assert max(map(len, lines)) <= 80
     assert " ".join(lines).count("Ctrl-C leaves") == 1
@@ -143,7 +143,7 @@ def test_a_wait_for_a_run_that_was_withdrawn_fails(folder: Path, tmp_path: Path)
                 assert store.withdraw_run(session, asked.run_id)
 
         with pytest.raises(FatalError, match="withdrawn"):
-            waiting.until_ended(current, [asked.run_id], Console(file=StringIO()), withdraw)
+            wait.until_ended(current, [asked.run_id], Console(file=StringIO()), withdraw)
 
 
 def _stored(current: Runtime) -> list[Run]:

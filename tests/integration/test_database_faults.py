@@ -15,7 +15,7 @@ from fetch_world import World, open_world
 from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from console import lookclocks, lookdatabase
+from console.check import clocks, stored
 from models.database import Sessions
 from models.database_faults import UnusableDatabaseError
 from models.records import Run
@@ -55,10 +55,10 @@ def test_check_says_that_a_database_is_malformed(damaged: Path, refreshed: Path)
     for folder in (refreshed, damaged):
         current = Runtime(settings.load(folder / "flowbeat.toml", {}))
         if folder is refreshed:
-            assert [(line.state, line.advice) for line in lookdatabase.database(current)] == [("ok", "")]
+            assert [(line.state, line.advice) for line in stored.database(current)] == [("ok", "")]
         else:
             with pytest.raises(UnusableDatabaseError, match=r"malformed.* flowbeat refresh"):
-                list(lookdatabase.database(current))
+                list(stored.database(current))
         current.close()
 
 
@@ -172,7 +172,7 @@ def test_a_wrong_statement_keeps_its_error(sessions: Sessions) -> None:
 )
 def test_little_room_on_the_disk_is_told(free: int, size: int, states: list[str]) -> None:
     """Broken where even a small refresh may fail, a warning where a full one may."""
-    lines = list(lookdatabase.room(free, size))
+    lines = list(stored.room(free, size))
     assert [line.state for line in lines] == states
     assert all(f"{free / 1_000_000:.1f} MB free" in line.message for line in lines)
 
@@ -188,7 +188,7 @@ def clock_off(redis_url: str, database_url: str, seconds: float) -> Runtime:
 def test_a_clock_that_is_wrong_is_told(database_url: str, redis_url: str, off: float, words: str) -> None:
     """For the database and Redis alike; the Jira of a connection is compared in the same way."""
     wrong, right = (clock_off(redis_url, database_url, seconds) for seconds in (off, 0.0))
-    for what, look in (("database", lookclocks.of_database), ("Redis", lookclocks.of_redis)):
+    for what, look in (("database", clocks.of_database), ("Redis", clocks.of_redis)):
         (line,) = look(wrong)
         assert (line.what, line.state, line.message) == (what, "warning", f"its clock is {words} this machine's")
         assert list(look(right)) == []
@@ -200,8 +200,8 @@ def test_a_slow_answer_is_no_wrong_clock() -> None:
     """Between question and answer the other clock may show any time."""
     at = datetime(2026, 11, 30, tzinfo=UTC)
     asked, answered = at, at + timedelta(seconds=40)
-    assert list(lookclocks.compare("Jira acme", at + timedelta(seconds=20), asked, answered)) == []
-    assert [line.what for line in lookclocks.compare("Jira acme", at - timedelta(seconds=6), asked, answered)] == [
+    assert list(clocks.compare("Jira acme", at + timedelta(seconds=20), asked, answered)) == []
+    assert [line.what for line in clocks.compare("Jira acme", at - timedelta(seconds=6), asked, answered)] == [
         "Jira acme"
     ]
 
@@ -209,6 +209,6 @@ def test_a_slow_answer_is_no_wrong_clock() -> None:
 def test_sqlite_has_this_machines_clock(tmp_path: Path, redis_url: str) -> None:
     """There is no server to ask."""
     current = clock_off(redis_url, f"sqlite:///{tmp_path}/flowbeat.db", 45.0)
-    assert list(lookclocks.of_database(current)) == []
+    assert list(clocks.of_database(current)) == []
     assert current.run_time() - datetime.now(UTC) > timedelta(seconds=40)
     current.close()

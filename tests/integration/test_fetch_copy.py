@@ -19,7 +19,7 @@ from sandbox.team import EMAIL
 from sandbox.wire import Response
 from tasks import fetch
 from worker.jira.faults import RefusedError
-from worker.task import MovedOnError
+from worker.task import StaleAttemptError
 
 # What is read does not depend on where it is stored; a few tests of each kind run on both databases.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -126,9 +126,9 @@ def test_a_fetch_whose_run_was_taken_over_stops_and_writes_nothing(world: World)
     run = world.request()
     fetch.work(world.current, run, seconds=0)
     with world.current.sessions.begin() as session:
-        store.restart_run(session, world.latest(run), world.clock())
+        store.requeue_run(session, world.latest(run), world.clock())
     stale = world.latest(run)
-    with pytest.raises(MovedOnError):
+    with pytest.raises(StaleAttemptError):
         fetch.work(world.current, replace(stale, attempt=1))
     assert world.copy()["hashes"] == {}
 

@@ -29,7 +29,7 @@ from sandbox.team import generate
 from tasks import fetch
 from worker.errors import FatalError, RetryableError
 from worker.settings import Sweep
-from worker.task import MovedOnError
+from worker.task import StaleAttemptError
 
 # The same few hundred steps in every run; the soak's are others each time.
 QUICK: Final = settings(
@@ -290,12 +290,12 @@ class LivingCopy(RuleBasedStateMachine):
         if not self._slice(first):
             return
         with self.world.current.sessions.begin() as session:
-            store.restart_run(session, self.world.latest(first), self.world.clock())
+            store.requeue_run(session, self.world.latest(first), self.world.clock())
         for mine in steps:
             if mine and not self._slice(self.world.latest(first)):
                 return
             if not mine:
-                with pytest.raises(MovedOnError):
+                with pytest.raises(StaleAttemptError):
                     fetch.work(self.world.current, first, seconds=0)
 
     @rule(kind=st.sampled_from(sorted(FAULTS)), after=st.integers(0, 8), times=st.integers(1, 3))

@@ -15,7 +15,7 @@ from sandbox.faults import failing
 from sandbox.shapes import Flavour
 from sandbox.team import TOKEN
 from tasks import fetch
-from tasks.source import cache_key
+from tasks.identity import cache_key
 from worker import runtime
 from worker.errors import RetryableError
 

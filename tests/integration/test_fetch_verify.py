@@ -8,7 +8,7 @@ from console_world import say
 from fetch_world import NAME, KilledError, World, open_world
 from sqlalchemy import text
 
-from console.work import outcome
+from console.refresh.command import outcome
 from models import store
 from models.records import Run
 from sandbox import living

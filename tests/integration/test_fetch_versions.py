@@ -9,7 +9,7 @@ import console_world
 import pytest
 from fetch_world import NAME, World, fresh_copy, open_world
 
-from console import lookversions
+from console.check import versions
 from models import store
 from models.records import Rules
 from sandbox import faults
@@ -142,7 +142,7 @@ def test_check_asks_for_no_versions_where_no_number_needs_them(world: World) -> 
     world.jira.log.clear()
     client = world.current.client(world.current.settings.connections["sandbox"])
     profile = world.current.settings.profiles[NAME]
-    assert list(lookversions.closed_versions(client, world.jira.site.flavour, profile)) == []
+    assert list(versions.closed_versions(client, world.jira.site.flavour, profile)) == []
     assert world.jira.log == []
 
 

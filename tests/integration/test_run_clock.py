@@ -15,7 +15,7 @@ from models.records import Run
 from tasks import calculate, fetch, maintain, steps
 from worker.runtime import Runtime
 from worker.settings import Settings
-from worker.task import beat, beating
+from worker.task import heartbeating, record_heartbeat
 
 
 def machine(folder: Path, database_url: str, redis_url: str, off: float) -> Runtime:
@@ -35,11 +35,11 @@ def test_a_machine_whose_clock_is_wrong_keeps_its_runs(
     for worker, sweeper in ((wrong, right), (right, wrong)):
         run, _ = steps.request(worker.sessions, f"of {off} {worker is wrong}", "refresh", worker.run_time())
         with worker.sessions.begin() as session:
-            taken = store.take_run(session, run.run_id, 1, ("fetch",), worker.clock(session))
+            taken = store.claim_run(session, run.run_id, 1, ("fetch",), worker.clock(session))
         assert taken is not None
-        beat(worker, taken)
-        assert maintain.pick_up_silent(sweeper) == 0
-        beat(worker, taken, state="waiting", wait_until=worker.run_time() + timedelta(seconds=5))
+        record_heartbeat(worker, taken)
+        assert maintain.requeue_stalled(sweeper) == 0
+        record_heartbeat(worker, taken, state="waiting", wait_until=worker.run_time() + timedelta(seconds=5))
         with sweeper.reads() as session:
             paused = store.load_run(session, run.run_id)
             assert paused is not None
@@ -58,10 +58,10 @@ def test_a_run_that_gives_a_sign_between_look_and_restart_is_not_taken(
         run = world.request()
         world.clock.advance(timedelta(minutes=1))
         with world.current.reads() as session:
-            (silent,) = store.silent_runs(session, world.clock())
-        beat(world.current, run)
+            (silent,) = store.stalled_runs(session, world.clock())
+        record_heartbeat(world.current, run)
         with world.current.sessions.begin() as session:
-            assert store.restart_run(session, silent, world.clock()) is None
+            assert store.requeue_run(session, silent, world.clock()) is None
 
 
 @pytest.fixture
@@ -82,11 +82,11 @@ def let_it_die(world: World, times: int) -> Run:
     for _ in range(times):
         with world.current.sessions.begin() as session:
             (run,) = store.live_runs(session)
-            store.take_run(session, run.run_id, run.attempt, steps.STEPS, world.clock())
+            store.claim_run(session, run.run_id, run.attempt, steps.STEPS, world.clock())
         world.clock.advance(timedelta(minutes=1))
         with world.current.sessions.begin() as session:
-            (silent,) = store.silent_runs(session, world.clock() - timedelta(seconds=30))
-            store.restart_run(session, silent, world.clock())
+            (silent,) = store.stalled_runs(session, world.clock() - timedelta(seconds=30))
+            store.requeue_run(session, silent, world.clock())
     with world.current.reads() as session:
         (run,) = store.live_runs(session)
     return run
@@ -123,8 +123,8 @@ def test_a_sign_of_life_alone_is_no_progress(world: World) -> None:
     """A worker that beats until it is killed would otherwise be started again for ever."""
     world.request()
     run = let_it_die(world, 2)
-    beat(world.current, run)
-    with beating(world.current, run, every=0.01):
+    record_heartbeat(world.current, run)
+    with heartbeating(world.current, run, every=0.01):
         pass
     assert restarts(world) == 2
 
@@ -138,9 +138,9 @@ def test_a_run_given_up_is_an_error_in_the_log_that_its_message_points_to(
         store.save_fetch(session, world.operation(run))
     latest = let_it_die(world, maintain.MAX_RESTARTS)
     with world.current.sessions.begin() as session:
-        store.take_run(session, run.run_id, latest.attempt, steps.STEPS, world.clock())
+        store.claim_run(session, run.run_id, latest.attempt, steps.STEPS, world.clock())
     world.clock.advance(timedelta(minutes=1))
-    assert maintain.pick_up_silent(world.current) == 0
+    assert maintain.requeue_stalled(world.current) == 0
     ended = world.latest(run)
     assert ended.state == "failed"
     assert "flowbeat logs --level ERROR" in str(ended.error)

@@ -55,7 +55,7 @@ def test_a_metric_step_of_other_rules_goes_back_to_the_facts(world: World, resta
     """Else it would store numbers of the old facts under the name of the new rules."""
     run = _with_facts(world)
     with world.current.sessions.begin() as session:
-        assert store.take_run(session, run.run_id, 1, ("deployment_frequency",), world.clock()) is not None
+        assert store.claim_run(session, run.run_id, 1, ("deployment_frequency",), world.clock()) is not None
     assert calculate.metric_step(restarted, world.latest(run)) == 2
     latest = world.latest(run)
     assert (latest.step, latest.state, latest.attempt, latest.rules_hash) == ("facts", "queued", 2, None)
@@ -164,7 +164,7 @@ def _rules(current: Runtime) -> Rules:
 def _hash(current: Runtime) -> str:
     """The rules of a runtime as a calculation names them: with the fields that the copy resolved."""
     with current.reads() as session:
-        return rules_hash(view.look(current, session, NAME, None).rules)
+        return rules_hash(view.load_view(current, session, NAME, None).rules)
 
 
 def _with_facts(world: World) -> Run:

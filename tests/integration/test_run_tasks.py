@@ -19,7 +19,7 @@ from tasks import steps
 from worker import runtime
 from worker.errors import FatalError, RetryableError
 from worker.runtime import Runtime
-from worker.task import LONGEST_COUNTDOWN, RunTask, beat, beating, tries
+from worker.task import LONGEST_COUNTDOWN, RunTask, heartbeating, record_heartbeat, tries
 
 pytestmark = pytest.mark.usefixtures("redis_client")
 Body = Callable[[Runtime, Run], None]
@@ -134,7 +134,7 @@ def test_a_step_that_ended_without_its_queue_is_not_lost(world: World, cut_off: 
     """Redis went away before the next message was sent: the run stands queued at its next step, and nothing failed."""
 
     def body(current: Runtime, given: Run) -> None:
-        beat(current, given, step="facts", state="queued")
+        record_heartbeat(current, given, step="facts", state="queued")
         steps.enqueue(cut_off, given.run_id, given.attempt, "facts")
 
     run = world.request()
@@ -224,7 +224,7 @@ def test_a_run_shows_signs_of_life_while_a_step_works(world: World) -> None:
     """From a thread of its own: an answer of Jira, or a metric, may take longer than the silence a sweep allows."""
     run = world.request()
     world.clock.advance(timedelta(minutes=1))
-    with beating(world.current, run, every=0.01):
+    with heartbeating(world.current, run, every=0.01):
         until = time.monotonic() + 10
         while world.latest(run).heartbeat_at == run.heartbeat_at and time.monotonic() < until:
             time.sleep(0.01)

@@ -78,7 +78,7 @@ def test_what_is_outdated_goes_when_it_is_most_of_what_is_stored(sessions: Sessi
         _append(sessions, range(1, number + 1), key)
     assert sum(_chunks(engine)) == 4 * number
     with sessions.begin() as session:
-        store.tidy_items(session, PROFILE, number)
+        store.compact_items(session, PROFILE, number)
     assert _chunks(engine) == [number]
     assert _keys(sessions)[number] == f"D-{number}"
 
@@ -90,7 +90,7 @@ def test_rules_are_remembered_when_no_item_is_left(sessions: Sessions, engine: E
         append_columns(session, PROFILE, Chunk(np.array(numbers, np.int64), columns_of([])), "rules")
         append_columns(session, PROFILE, Chunk(np.array(numbers, np.int64), columns_of([])), "rules")
     with sessions.begin() as session:
-        store.tidy_items(session, PROFILE, 0)
+        store.compact_items(session, PROFILE, 0)
         assert store.count_stale(session, PROFILE, "rules") == 0
     assert _chunks(engine) == [0]
 
@@ -113,10 +113,10 @@ def test_other_rules_make_every_fact_stale(sessions: Sessions, engine: Engine) -
         item = _item(1, "PAY-1")
         store.save_facts(session, PROFILE, "rules", hashes, facts_found(item))
     with sessions.begin() as session:
-        store.stand_by_rules(session, PROFILE, "rules")
+        store.invalidate_facts_of_other_rules(session, PROFILE, "rules")
         assert store.stale_issues(session, PROFILE, 9) == {}
     with sessions.begin() as session:
-        store.stand_by_rules(session, PROFILE, "other rules")
+        store.invalidate_facts_of_other_rules(session, PROFILE, "other rules")
         assert store.stale_issues(session, PROFILE, 9) == hashes
     assert _chunks(engine) == []
 

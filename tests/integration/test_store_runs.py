@@ -42,7 +42,7 @@ def test_a_run_is_withdrawn_only_before_a_worker_has_begun_it(sessions: Sessions
     """Even where it is queued again, between two slices of its work."""
     untouched, begun = _requested(sessions), _requested(sessions, profile="ops")
     with sessions.begin() as session:
-        store.take_run(session, begun.run_id, 1, ("fetch",), after(1))
+        store.claim_run(session, begun.run_id, 1, ("fetch",), after(1))
         store.beat_run(session, begun.run_id, 1, after(2), state="queued")
         assert [store.withdraw_run(session, each.run_id) for each in (untouched, begun)] == [True, False]
         assert [each.run_id for each in store.list_runs(session, 5)] == [begun.run_id]
@@ -88,10 +88,10 @@ def test_taking_a_run_marks_it_running_and_keeps_the_first_start(sessions: Sessi
     """A wait and its reason end there; when the work first began stays."""
     wanted = _requested(sessions)
     with sessions.begin() as session:
-        store.take_run(session, wanted.run_id, 1, ("fetch",), after(1))
+        store.claim_run(session, wanted.run_id, 1, ("fetch",), after(1))
         store.beat_run(session, wanted.run_id, 1, after(1), state="waiting", wait_until=after(2), error="busy")
     with sessions.begin() as session:
-        taken = store.take_run(session, wanted.run_id, 1, ("fetch",), after(2))
+        taken = store.claim_run(session, wanted.run_id, 1, ("fetch",), after(2))
     assert taken is not None
     assert (taken.state, taken.wait_until, taken.error) == ("running", None, None)
     assert (taken.started_at, taken.heartbeat_at) == (after(1), after(2))
@@ -110,7 +110,7 @@ def test_a_message_of_another_attempt_step_or_life_takes_nothing(
         if state == "ended":
             store.end_run(session, wanted.run_id, 1, T0)
         before = store.load_run(session, wanted.run_id)
-        assert store.take_run(session, wanted.run_id, attempt, (steps,), after(1)) is None
+        assert store.claim_run(session, wanted.run_id, attempt, (steps,), after(1)) is None
     assert _loaded(sessions, wanted) == before
 
 
@@ -118,7 +118,7 @@ def test_a_beat_writes_its_changes_only_for_its_own_attempt(sessions: Sessions) 
     """An older attempt that still works writes nothing, and is told so."""
     wanted = _requested(sessions)
     with sessions.begin() as session:
-        assert store.restart_run(session, wanted, after(1)) == 0
+        assert store.requeue_run(session, wanted, after(1)) == 0
     with sessions.begin() as session:
         assert store.beat_run(session, wanted.run_id, 1, after(2), cursor={"stage": "old"}) is False
         assert store.beat_run(session, wanted.run_id, 2, after(3), cursor={"stage": "new"}) is True
@@ -130,8 +130,8 @@ def test_only_one_of_two_sweeps_restarts_a_run(sessions: Sessions) -> None:
     """Both saw it silent; the second one's attempt is no longer the run's."""
     wanted = _requested(sessions)
     with sessions.begin() as session:
-        assert store.restart_run(session, wanted, after(1)) is not None
-        assert store.restart_run(session, wanted, after(1)) is None
+        assert store.requeue_run(session, wanted, after(1)) is not None
+        assert store.requeue_run(session, wanted, after(1)) is None
 
 
 def test_falls_of_a_running_step_are_counted_until_it_ends(sessions: Sessions) -> None:
@@ -140,9 +140,9 @@ def test_falls_of_a_running_step_are_counted_until_it_ends(sessions: Sessions) -
 
     def fall(attempt: int) -> int | None:
         with sessions.begin() as session:
-            taken = store.take_run(session, wanted.run_id, attempt, ("fetch", "facts"), T0)
+            taken = store.claim_run(session, wanted.run_id, attempt, ("fetch", "facts"), T0)
             assert taken is not None
-            return store.restart_run(session, taken, T0)
+            return store.requeue_run(session, taken, T0)
 
     assert [fall(attempt) for attempt in (1, 2, 3)] == [1, 2, 3]
     with sessions.begin() as session:
@@ -154,10 +154,10 @@ def test_a_run_that_waits_long_for_a_worker_has_not_fallen(sessions: Sessions) -
     """Its message is sent again, as often as it takes; after a fall it waits again."""
     wanted = _requested(sessions)
     with sessions.begin() as session:
-        assert [store.restart_run(session, run(run_id=wanted.run_id, attempt=n), T0) for n in (1, 2)] == [0, 0]
-        store.take_run(session, wanted.run_id, 3, ("fetch",), T0)
-        assert store.restart_run(session, run(run_id=wanted.run_id, attempt=3), T0) == 1
-        assert store.restart_run(session, run(run_id=wanted.run_id, attempt=4), T0) == 1
+        assert [store.requeue_run(session, run(run_id=wanted.run_id, attempt=n), T0) for n in (1, 2)] == [0, 0]
+        store.claim_run(session, wanted.run_id, 3, ("fetch",), T0)
+        assert store.requeue_run(session, run(run_id=wanted.run_id, attempt=3), T0) == 1
+        assert store.requeue_run(session, run(run_id=wanted.run_id, attempt=4), T0) == 1
     assert _loaded(sessions, wanted).state == "queued"
 
 
@@ -180,7 +180,7 @@ def test_a_run_is_silent_without_a_beat_unless_it_pauses(
     wanted = run(state=state, heartbeat_at=T0 + timedelta(seconds=heartbeat), wait_until=pause)
     with sessions.begin() as session:
         store.request_run(session, wanted)
-        silent = store.silent_runs(session, T0 - timedelta(seconds=30))
+        silent = store.stalled_runs(session, T0 - timedelta(seconds=30))
     assert [one.run_id for one in silent] == [wanted.run_id] * found
 
 

@@ -53,8 +53,8 @@ def _restart(url: str, _number: int) -> int:
     """Sweep the one silent run."""
     engine = open_engine(url)
     with open_sessions(engine).begin() as session:
-        (silent,) = store.silent_runs(session, after(1)) or [run(run_id="gone")]
-        restarted = store.restart_run(session, silent, after(2))
+        (silent,) = store.stalled_runs(session, after(1)) or [run(run_id="gone")]
+        restarted = store.requeue_run(session, silent, after(2))
     engine.dispose()
     return int(restarted is not None)
 

@@ -13,9 +13,9 @@ import console_world as world
 import pytest
 from redis.exceptions import RedisError
 
-from console import faults
 from console.cli import TABLE
-from console.doors import sandbox
+from console.processes import sandbox
+from console.shared import errors
 
 SECRET = "geheim-4711"
 
@@ -131,9 +131,9 @@ def test_an_unreachable_database_is_one_sentence_without_its_password(tmp_path: 
 def test_a_fault_of_redis_names_where_to_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Our own server has a log, anybody else's an address in the configuration."""
     monkeypatch.setenv("FLOWBEAT_CONFIG", str(world.configure(tmp_path)))
-    assert f"see {tmp_path / '.flowbeat' / 'redis' / 'server.log'}" in faults.sentence(RedisError("it is gone"))
+    assert f"see {tmp_path / '.flowbeat' / 'redis' / 'server.log'}" in errors.sentence(RedisError("it is gone"))
     monkeypatch.setenv("FLOWBEAT_REDIS_URL", "redis://127.0.0.1:1/0")
-    assert "it is gone; check redis_url" in faults.sentence(RedisError("it is gone"))
+    assert "it is gone; check redis_url" in errors.sentence(RedisError("it is gone"))
 
 
 def test_what_nobody_foresaw_is_one_sentence_and_a_traceback_in_the_log(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from fakeredis import FakeRedis
 
-from console.lookdefaults import defaults, reads_cancelled
-from console.looknames import Lists
-from console.looks import Line
+from console.check.defaults import defaults, reads_cancelled
+from console.check.local import Line
+from console.check.names import Lists
 from models.records import IncidentRules, Rules
 from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira

@@ -7,7 +7,7 @@ import requests
 from fakeredis import FakeRedis
 from requests.adapters import HTTPAdapter
 
-from console.lookjira import IMPATIENT, _identify, moving
+from console.check.jira import IMPATIENT, _identify, moving
 from worker.errors import FatalError, RetryableError
 from worker.jira.client import Client
 from worker.limiter import Limiter

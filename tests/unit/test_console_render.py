@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from console import render
-from console.render import Column, Sheet
+from console.shared import output
+from console.shared.output import Column, Sheet
 
 AT = datetime(2026, 10, 14, 12, 0, 0, 250, tzinfo=UTC)
 ROWS: tuple[dict[str, Any], ...] = (
@@ -19,7 +19,7 @@ ROWS: tuple[dict[str, Any], ...] = (
 )
 COLUMNS = (
     Column("name", lambda row: row["name"]),
-    Column("value", lambda row: render.number(row["value"]), right=True),
+    Column("value", lambda row: output.format_number(row["value"]), right=True),
 )
 SHEET = Sheet(("name", "value", "at", "details", "whole"), ROWS, COLUMNS, "Some rows", ("A note.",))
 
@@ -43,7 +43,7 @@ SHEET = Sheet(("name", "value", "at", "details", "whole"), ROWS, COLUMNS, "Some 
 )
 def test_a_figure_keeps_three_digits_at_most(value: float | None, shown: str) -> None:
     """People compare values; the rest of the digits are in JSON."""
-    assert render.number(value) == shown
+    assert output.format_number(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -60,30 +60,30 @@ def test_a_figure_keeps_three_digits_at_most(value: float | None, shown: str) ->
 )
 def test_a_duration_is_told_in_its_largest_fitting_unit(seconds: float, shown: str) -> None:
     """A day and an hour are 25 hours; only from two days on hours say nothing."""
-    assert render.span(seconds) == shown
+    assert output.format_duration(seconds) == shown
 
 
 def test_a_sparkline_begins_at_zero_and_marks_what_is_missing() -> None:
     """The largest value fills the cell, zero is the lowest mark, no value is a dot; all zero stays low."""
-    assert render.sparkline([0.0, 4.0, None, 8.0]) == "▁▅·█"
-    assert render.sparkline([0.0, 0.0]) == "▁▁"
-    assert render.sparkline([]) == ""
+    assert output.sparkline([0.0, 4.0, None, 8.0]) == "▁▅·█"
+    assert output.sparkline([0.0, 0.0]) == "▁▁"
+    assert output.sparkline([]) == ""
 
 
 def test_a_bar_stays_within_its_width() -> None:
     """Shares beyond 0 and 1 are cut."""
-    assert [render.bar(share, 4) for share in (-1.0, 0.5, 3.0)] == ["░░░░", "██░░", "████"]
+    assert [output.format_bar(share, 4) for share in (-1.0, 0.5, 3.0)] == ["░░░░", "██░░", "████"]
 
 
 def test_a_moment_is_shown_in_the_zone_asked_for() -> None:
     """Noon UTC is two o'clock in Zagreb's summer."""
-    assert render.moment(AT, ZoneInfo("Europe/Zagreb")) == "2026-10-14 14:00"
-    assert render.moment(None, ZoneInfo("UTC")) == "–"
+    assert output.format_time(AT, ZoneInfo("Europe/Zagreb")) == "2026-10-14 14:00"
+    assert output.format_time(None, ZoneInfo("UTC")) == "–"
 
 
 def test_json_has_every_field_in_full(capsys: pytest.CaptureFixture[str]) -> None:
     """Numbers keep all digits, instants are ISO 8601 in UTC, what has an inside stays so."""
-    render.show("json", SHEET)
+    output.show("json", SHEET)
     first, second = json.loads(capsys.readouterr().out)
     assert first == {
         "name": "alpha",
@@ -98,21 +98,21 @@ def test_json_has_every_field_in_full(capsys: pytest.CaptureFixture[str]) -> Non
 def test_several_sheets_are_one_json_object_and_the_first_csv(capsys: pytest.CaptureFixture[str]) -> None:
     """Two tables under one header would be no CSV."""
     empty = Sheet(("b",), (), ())
-    render.show("json", {"one": SHEET, "two": empty})
+    output.show("json", {"one": SHEET, "two": empty})
     assert list(json.loads(capsys.readouterr().out)) == ["one", "two"]
-    render.show("csv", {"one": SHEET, "two": empty})
+    output.show("csv", {"one": SHEET, "two": empty})
     assert capsys.readouterr().out.count("name,value,at,details,whole") == 1
 
 
 def test_csv_has_a_header_also_without_rows(capsys: pytest.CaptureFixture[str]) -> None:
     """A program that reads columns by name needs them named."""
-    render.show("csv", Sheet(("a", "b"), (), ()))
+    output.show("csv", Sheet(("a", "b"), (), ()))
     assert capsys.readouterr().out == "a,b\n"
 
 
 def test_csv_is_full_and_quoted_where_needed(capsys: pytest.CaptureFixture[str]) -> None:
     """No value is an empty cell; flags and what has an inside are JSON."""
-    render.show("csv", SHEET)
+    output.show("csv", SHEET)
     first, second = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert first == {
         "name": "alpha",
@@ -145,16 +145,16 @@ def test_csv_is_full_and_quoted_where_needed(capsys: pytest.CaptureFixture[str])
 def test_text_in_csv_is_no_formula(capsys: pytest.CaptureFixture[str], text: str, written: str) -> None:
     """A spreadsheet would calculate a summary that begins as a formula; JSON has it as it is."""
     sheet = Sheet(("summary", "value"), [{"summary": text, "value": -3.5}], ())
-    render.show("csv", sheet)
+    output.show("csv", sheet)
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out, newline=""))
     assert row == {"summary": written, "value": "-3.5"}
-    render.show("json", sheet)
+    output.show("json", sheet)
     assert json.loads(capsys.readouterr().out) == [{"summary": text, "value": -3.5}]
 
 
 def test_a_table_is_plain_when_piped_and_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     """Neither rich's colours nor escape codes from Jira come through; title and note stand around the rows."""
-    render.show("table", SHEET)
+    output.show("table", SHEET)
     said = capsys.readouterr().out
     assert "\x1b" not in said
     assert said.splitlines()[0] == "Some rows"
@@ -172,7 +172,7 @@ def test_a_table_fits_the_width(
         Column("key", lambda row: row["key"], keep=True),
         Column("summary", lambda row: row["summary"], clip=True),
     )
-    render.show("table", Sheet(("key", "summary"), [{"key": "PAY-12345", "summary": "long words " * 20}], columns))
+    output.show("table", Sheet(("key", "summary"), [{"key": "PAY-12345", "summary": "long words " * 20}], columns))
     lines = capsys.readouterr().out.splitlines()
     assert max(len(line) for line in lines) <= width
     assert len(lines) == 3
@@ -186,7 +186,7 @@ def test_a_table_ends_no_line_with_blanks(
 ) -> None:
     """A line padded to the table's width would wrap on a terminal that is narrower."""
     monkeypatch.setenv("COLUMNS", str(width))
-    render.show("table", SHEET)
+    output.show("table", SHEET)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) > 4
     assert [line for line in lines if line != line.rstrip()] == []
@@ -194,5 +194,5 @@ def test_a_table_ends_no_line_with_blanks(
 
 def test_a_sheet_without_rows_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     """An empty table would leave the reader guessing."""
-    render.show("table", Sheet(("a",), (), COLUMNS, empty="No run yet."))
+    output.show("table", Sheet(("a",), (), COLUMNS, empty="No run yet."))
     assert capsys.readouterr().out == "No run yet.\n"

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy import make_url
 
 from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DeploymentRules, IncidentRules, Rules
+from worker.config_schema import Key, Schema, schema
 from worker.errors import ConfigError
-from worker.keys import Key, Schema, schema
 from worker.settings import Connection, Profile, Retention, Settings, Sweep, load, secrets
 
 FULL = """

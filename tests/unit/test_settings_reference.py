@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from console.template import TEMPLATE
+from console.init_template import TEMPLATE
 from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DeploymentRules, IncidentRules, Rules
-from worker.keys import Key, Schema, schema
+from worker.config_schema import Key, Schema, schema
 from worker.settings import Connection, Profile, Retention, Settings, Sweep, load
 
 DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from console import places
+from console.shared import writable
 from models import store
 from models.records import Run
 from worker import nodes, settings
@@ -77,7 +77,7 @@ def why_queued(current: Runtime, run: Run) -> str:
 
 def _installation(current: Runtime) -> str | None:
     """The id of the database that database_url names; None where it is not there yet."""
-    file = places.database_file(current.settings)
+    file = writable.database_file(current.settings)
     if file is not None and not file.exists():
         return None
     with current.reads() as session:

@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 import click
 from sqlalchemy.orm import Session
 
-from console import reading, rules, version_notes
-from console.evidence import Question
-from console.gone_notes import gone_notes
-from console.parts import View, everything, rows_of, sheets
-from console.render import Format, format_option, number, show
-from console.results import at, few, newest
+from console.explain.tables import View, everything, rows_of, sheets
+from console.explain.trace import Question
+from console.results import staleness, version_notes
+from console.results.command import at, few, newest
+from console.results.gone_notes import gone_notes
+from console.shared import database
+from console.shared.output import Format, format_number, format_option, show
 from models import store
 from models.metrics import calculate as metrics
 from models.metrics.rules import rules_hash
@@ -24,7 +25,7 @@ from models.metrics.snapshot import Snapshot
 from models.metrics.windows import week_name
 from models.records import METRIC_TYPES, Measurement, MetricResult, Window, instant, micros
 from tasks import view as views
-from worker.stored import Stored
+from worker.database import Stored
 
 
 @click.command(epilog=f"The metrics: {', '.join(METRIC_TYPES)}.")
@@ -50,9 +51,9 @@ def explain(
     Computed anew from what is stored, without a request to Jira. CSV holds the issues only, JSON the number too. Both
     hold the history entries without being asked to.
     """
-    with reading.opened() as (current, session):
-        reading.one_of("profile", profile, current.settings.profiles)
-        reading.one_of("metric", metric, METRIC_TYPES)
+    with database.open_for_reading() as (current, session):
+        database.one_of("profile", profile, current.settings.profiles)
+        database.one_of("metric", metric, METRIC_TYPES)
         view = _view(current, session, profile, metric, week=week, as_of=as_of)
         rows = rows_of(session, view)
     if form == "table":
@@ -65,8 +66,8 @@ COMMANDS: tuple[click.Command, ...] = (explain,)
 
 
 def _view(current: Stored, session: Session, profile: str, metric: str, *, week: str | None, as_of: str | None) -> View:
-    zone = reading.zone_of(current, profile)
-    looked = views.look(current, session, profile, reading.as_of_option(as_of, zone))
+    zone = database.zone_of(current, profile)
+    looked = views.load_view(current, session, profile, database.as_of_option(as_of, zone))
     snapshot = views.load_snapshot(session, profile, looked)
     window = _window(snapshot, week, looked)
     found = metrics.explain(metric, snapshot, window)
@@ -74,7 +75,7 @@ def _view(current: Stored, session: Session, profile: str, metric: str, *, week:
     until = window.effective_end if metric == "flow_load" else snapshot.as_of
     question = Question(profile, metric, looked.context, until, snapshot)
     stored = _stored(session, profile, found.measurement, rules_hash(looked.rules), looked.as_of)
-    update = rules.how_to_update(current, session, profile, f" --as-of {as_of}" if as_of else "")
+    update = staleness.how_to_update(current, session, profile, f" --as-of {as_of}" if as_of else "")
     warning = _mapped_otherwise(current, session, profile, looked, update)
     if warning is None:
         stale = store.count_stale(session, profile, looked.context.facts_rules_hash)
@@ -129,8 +130,8 @@ def _notes(session: Session, profile: str, window: Window, zone: ZoneInfo) -> It
 def _mapped_otherwise(current: Stored, session: Session, profile: str, looked: views.View, update: str) -> str | None:
     """Where flowbeat.toml names other issues or fields than this number was computed of: what to run."""
     cache = store.find_cache(session, profile)
-    moved = rules.moved(current, profile, cache, update)
-    return moved or rules.drift(current, profile, cache, [rules_hash(looked.rules)], update)
+    moved = staleness.source_changed(current, profile, cache, update)
+    return moved or staleness.rules_changed(current, profile, cache, [rules_hash(looked.rules)], update)
 
 
 def _warning(measured: Measurement, stored: MetricResult | None, stale: int, update: str) -> str | None:
@@ -140,6 +141,6 @@ def _warning(measured: Measurement, stored: MetricResult | None, stale: int, upd
     if stored is None:
         return f"no result is stored for this instant under the present rules; to store one, {update}"
     if (stored.value, stored.state, stored.n_used) != (measured.value, measured.state, measured.n_used):
-        said = number(stored.value) if stored.value is not None else stored.state
+        said = format_number(stored.value) if stored.value is not None else stored.state
         return f"the stored result says {said}, because the data was different then; to update it, {update}"
     return None

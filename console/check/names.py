@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Final
 
-from console.looks import Line
+from console.check.local import Line
 from models.configured import Kind, NameList, name_lists
 from models.names import fold_name
 from models.records import Rules

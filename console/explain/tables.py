@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from console import evidence, reading
-from console.evidence import OF_DEPLOYMENTS, Question, Traced
-from console.evidence_words import clipped, entries_of, set_by_in_short
-from console.render import NOTHING, Column, Row, Sheet, moment, number, unit
-from console.results import few
+from console.explain import trace
+from console.explain.trace import OF_DEPLOYMENTS, Question, Traced
+from console.explain.words import clipped, entries_of, set_by_in_short
+from console.results.command import few
+from console.shared import database
+from console.shared.output import NOTHING, Column, Row, Sheet, format_number, format_time, unit
 from models.metrics.calculate import Explanation
 from models.metrics.contributions import Contribution
 from models.metrics.evidence import Evidence
@@ -94,7 +95,7 @@ class View:
 def rows_of(session: Session, view: View) -> list[dict[str, Any]]:
     """A row for each part used, then for each left out, in the order of their instants."""
     parts = [*view.found.used, *view.found.left_out]
-    traced = evidence.trace(session, view.question, parts)
+    traced = trace.trace(session, view.question, parts)
     return [_row(view, part, behind) for part, behind in zip(parts, traced, strict=True)]
 
 
@@ -119,7 +120,7 @@ def adds_up(view: View) -> str:
     """How the parts give the value, with the figures a person can check."""
     used, measured, window = view.found.used, view.measured, view.measured.window
     if measured.value is None:
-        return reading.for_profile(str(measured.message), view.profile)
+        return database.for_profile(str(measured.message), view.profile)
     width = window.effective_end - window.start
     total, base = sum(part.value for part in used), sum(part.base for part in used)
     ways: Mapping[str, Callable[[], str]] = {
@@ -222,13 +223,13 @@ def _title(view: View) -> str:
 def _lines(view: View) -> tuple[str, ...]:
     measured = view.measured
     level = f", {measured.level}" if measured.level else ""
-    value = measured.state.replace("_", " ") if measured.value is None else f"{number(measured.value)} "
+    value = measured.state.replace("_", " ") if measured.value is None else f"{format_number(measured.value)} "
     value += "" if measured.value is None else unit(view.metric) + level
     candidates = measured.n_used + measured.n_excluded
     # Without a rule that says what a candidate is there is no number of them.
     coverage = f"used {measured.n_used:,} of {candidates:,} candidates; " if measured.state != "missing_mapping" else ""
     return (
-        f"{value}; {coverage}as of {moment(view.as_of, view.zone)}",
+        f"{value}; {coverage}as of {format_time(view.as_of, view.zone)}",
         adds_up(view),
         *_without_points(view),
         *(("Note: " + view.warning,) if view.warning else ()),
@@ -261,7 +262,7 @@ def _entries(view: View, parts: Sheet) -> Sheet:
     columns = (
         Column("name" if view.metric in OF_DEPLOYMENTS else "issue", lambda row: row["key"], keep=True),
         Column("what", lambda row: row["what"]),
-        Column("when", lambda row: moment(row["at"], view.zone), keep=True),
+        Column("when", lambda row: format_time(row["at"], view.zone), keep=True),
         Column("history", lambda row: row["history_id"], right=True, keep=True),
         Column("set by", lambda row: row["set_by"]),
     )
@@ -273,11 +274,13 @@ def _columns(view: View, rows: Sequence[Row]) -> tuple[Column, ...]:
     instants = list(dict.fromkeys(name for row in rows for name in row["instants"]))
     columns = [Column("name" if view.metric in OF_DEPLOYMENTS else "issue", lambda row: row["key"], keep=True)]
     columns += [_instant(view, name) for name in instants]
-    columns.append(Column(_PARTS_ARE[view.metric], lambda row: number(row["contribution"]), right=True, keep=True))
+    columns.append(
+        Column(_PARTS_ARE[view.metric], lambda row: format_number(row["contribution"]), right=True, keep=True)
+    )
     if view.metric == "flow_efficiency":
-        columns.append(Column("of h", lambda row: number(row["out_of"]), right=True, keep=True))
+        columns.append(Column("of h", lambda row: format_number(row["out_of"]), right=True, keep=True))
     if _has_points(view):
-        columns.append(Column("points", lambda row: number(row["points"]), right=True, keep=True))
+        columns.append(Column("points", lambda row: format_number(row["points"]), right=True, keep=True))
     names = ("category", "stage") if view.metric in _BY_CATEGORY else ()
     columns += [_optional(name, _BELOW.get(name)) for name in names if any(row[name] for row in rows)]
     if any(row["reason"] for row in rows):
@@ -297,7 +300,7 @@ def _instant(view: View, name: str) -> Column:
         return clipped(row["deployment"]) if by_name else set_by_in_short(row["set_by"].get(name))
 
     heading = name.replace("_", " ")
-    return Column(heading, lambda row: moment(row["instants"].get(name), view.zone), keep=True, below=below)
+    return Column(heading, lambda row: format_time(row["instants"].get(name), view.zone), keep=True, below=below)
 
 
 def _optional(name: str, below: Callable[[Row], str] | None) -> Column:
@@ -320,7 +323,7 @@ def _why(row: Row) -> str:
 def _named(view: View, found: Mapping[str, Any]) -> str:
     """What marked a deployment as failed: an incident with the instant it was created at, or a field's value."""
     if found["source"] == "incident":
-        return f"{found['key']} {moment(found['at'], view.zone)}"
+        return f"{found['key']} {format_time(found['at'], view.zone)}"
     if found["source"] == "table":
         return "its own column"
     return f"{found['field']}: {clipped(str(found.get('value')))}"
@@ -367,4 +370,4 @@ def _exact(value: float) -> str:
 
 
 def _minute(view: View, at: int) -> str:
-    return moment(instant(at), view.zone)
+    return format_time(instant(at), view.zone)

@@ -10,9 +10,11 @@ from typing import Any, Final, Literal
 from redis.exceptions import NoPermissionError
 from sqlalchemy.orm import Session
 
-from console import reading, rules
-from console.render import span
-from console.version_notes import version_notes
+import console.shared.nodes
+from console.results import staleness
+from console.results.version_notes import version_notes
+from console.shared import database
+from console.shared.output import format_duration
 from models import store
 from models.database import newest_revision
 from models.records import CacheMetadata, FetchOperation
@@ -78,9 +80,8 @@ def _memory(info: Mapping[str, Any]) -> Iterator[Line]:
 def workers(current: Runtime) -> Iterator[Line]:
     """Whether workers and the scheduler answer; none is no fault, for refresh brings its own worker along."""
     current.redis.ping()  # without a broker the ping below would try again for ever
-    from console import nodes  # noqa: PLC0415 - Celery's own Redis connection is only wanted behind the ping
 
-    found = nodes.answering(current)
+    found = console.shared.nodes.answering(current)
     beats = found.schedulers
     scheduled = [name for name, profile in current.settings.profiles.items() if profile.schedule]
     if found.workers:
@@ -97,10 +98,10 @@ def workers(current: Runtime) -> Iterator[Line]:
         wanted = f"{', '.join(scheduled)} has a schedule, and no scheduler answers"
         yield Line("scheduler", "warning", wanted, "start one: flowbeat beat")
     for name in found.foreign:
-        yield Line("workers", "bad", nodes.other_database(name), nodes.SEPARATE)
+        yield Line("workers", "bad", console.shared.nodes.other_database(name), console.shared.nodes.SEPARATE)
     for name in found.outdated:
-        message = nodes.other_configuration(current, name)
-        yield Line("scheduler" if name in beats else "workers", "warning", message, nodes.RESTART)
+        message = console.shared.nodes.other_configuration(current, name)
+        yield Line("scheduler" if name in beats else "workers", "warning", message, console.shared.nodes.RESTART)
 
 
 def log_files(current: Runtime) -> Iterator[Line]:
@@ -133,7 +134,7 @@ def trouble(folder: Path) -> str:
 
 def data(current: Runtime, profile: str) -> Iterator[Line]:
     """How old the copy of a profile is, how its last fetch went, and what is odd in it."""
-    if reading.missing_file(current) is not None or reading.schema_of(current) != newest_revision():
+    if database.missing_file(current) is not None or database.schema_of(current) != newest_revision():
         return  # the line about the database says it
     what = f"data {profile}"
     with current.reads() as session:
@@ -143,7 +144,7 @@ def data(current: Runtime, profile: str) -> Iterator[Line]:
         yield from _last_fetch(what, profile, last)
         yield from _quality(session, what, profile)
         configured = current.settings.profiles[profile].rules
-        for message, advice in rules.unplaced(session, profile, configured):
+        for message, advice in staleness.unplaced(session, profile, configured):
             yield Line(what, "warning", message, advice)
         if cache is not None and cache.data_as_of is not None:
             for note in version_notes(session, profile, configured, cache.data_as_of):
@@ -154,7 +155,7 @@ def _age(current: Runtime, what: str, profile: str, cache: CacheMetadata | None)
     if cache is None or cache.data_as_of is None:
         return Line(what, "warning", "nothing fetched yet", f"flowbeat refresh {profile}")
     now = current.now()
-    age = span(max(0.0, (now - cache.data_as_of).total_seconds()))
+    age = format_duration(max(0.0, (now - cache.data_as_of).total_seconds()))
     held = f"{cache.issue_count:,} issues, fetched {age} ago"
     if cache.state(now) == "valid":
         return Line(what, "ok", held)

@@ -10,20 +10,21 @@ from zoneinfo import ZoneInfo
 import click
 from sqlalchemy.orm import Session
 
-from console import reading, rules, version_notes
-from console.computed import compute_missing, computed_note, copy_notes, count_stale_facts, with_mark
-from console.gone_notes import gone_notes
-from console.render import (
+from console.results import staleness, version_notes
+from console.results.computed import compute_missing, computed_note, copy_notes, count_stale_facts, with_mark
+from console.results.gone_notes import gone_notes
+from console.shared import database
+from console.shared.output import (
     NOTHING,
     Column,
     Format,
     Row,
     Sheet,
+    format_duration,
+    format_number,
     format_option,
-    moment,
-    number,
+    format_time,
     show,
-    span,
     sparkline,
     terminal,
     unit,
@@ -32,8 +33,8 @@ from models import store
 from models.metrics.issues import UNMAPPED
 from models.metrics.windows import week_name
 from models.records import METRIC_TYPES, CacheMetadata, MetricResult, Run, Window, WindowKind, micros
+from worker.database import Stored
 from worker.errors import FatalError
-from worker.stored import Stored
 
 NAMES: Final = (*(field.name for field in fields(MetricResult)), "stored")
 _BESIDE_WEEKS: Final = 52  # what the other columns of the overview take
@@ -69,9 +70,9 @@ def show_results(
 ) -> None:
     """Print the stored results of one profile, or of all; raises as ``reading.opened`` does."""
     if metric is not None:
-        reading.one_of("metric", metric, METRIC_TYPES)
+        database.one_of("metric", metric, METRIC_TYPES)
     kind: WindowKind = "week" if window == "weeks" else "period"
-    with reading.opened() as (current, session):
+    with database.open_for_reading() as (current, session):
         if profile is not None:
             _known_profile(current, session, profile)
         stored = store.load_results(session, profile=profile, metric=metric, kind=kind)
@@ -129,7 +130,7 @@ def _place(row: MetricResult) -> tuple[Any, ...]:
 def _known_profile(current: Stored, session: Session, profile: str) -> None:
     if profile not in current.settings.profiles and not store.load_results(session, profile=profile):
         stored = (row.profile for row in store.load_results(session))
-        reading.one_of("profile", profile, (*current.settings.profiles, *stored))
+        database.one_of("profile", profile, (*current.settings.profiles, *stored))
 
 
 def _by_profile(rows: Iterable[MetricResult]) -> dict[str, list[MetricResult]]:
@@ -157,13 +158,13 @@ def _chosen(
     metric: str | None,
 ) -> list[MetricResult]:
     """Return the rows to show: the newest, or those of an instant, computed where none is stored."""
-    as_of = reading.as_of_option(text, reading.zone_of(current, profile))
+    as_of = database.as_of_option(text, database.zone_of(current, profile))
     if as_of is None:
         return newest(rows)
     cache = store.find_cache(session, profile)
     present = at(rows, as_of)
     # Several rules may have a result of a past day: those of now are what is asked for, where they can be had.
-    mine = newest(row for row in present if row.rules_hash == rules.hash_of_now(current, profile, cache))
+    mine = newest(row for row in present if row.rules_hash == staleness.hash_of_now(current, profile, cache))
     known = {(row.metric_type, row.window_start) for row in mine}
     computed = compute_missing(current, session, profile, as_of, kind=kind, metric=metric, known=known)
     best = {_place(row): row for row in (*newest(present), *computed, *mine)}
@@ -249,11 +250,11 @@ class About:
 
 def _about(current: Stored, session: Session, profile: str, as_of: str | None, rows: Sequence[MetricResult]) -> About:
     ends = (min(row.window_end, row.confirmed_as_of) for row in rows)
-    update = rules.how_to_update(current, session, profile, f" --as-of {as_of}" if as_of else "")
+    update = staleness.how_to_update(current, session, profile, f" --as-of {as_of}" if as_of else "")
     return About(
         current=current,
         profile=profile,
-        zone=reading.zone_of(current, profile),
+        zone=database.zone_of(current, profile),
         as_of=f" --as-of {as_of}" if as_of else "",
         cache=store.find_cache(session, profile),
         first=store.first_created(session, profile),
@@ -263,7 +264,7 @@ def _about(current: Stored, session: Session, profile: str, as_of: str | None, r
         versions=_version_notes(current, session, profile, as_of),
         gone=gone_notes(session, profile, min(row.window_start for row in rows), max(ends)),
         update=update,
-        asked=reading.as_of_option(as_of, reading.zone_of(current, profile)),
+        asked=database.as_of_option(as_of, database.zone_of(current, profile)),
         computed=computed_note(rows, update),
         copy=copy_notes(session, profile),
     )
@@ -273,7 +274,7 @@ def _version_notes(current: Stored, session: Session, profile: str, text: str | 
     """What is left out of the number of deployments, at the as-of asked for or that of the data."""
     configured, cache = current.settings.profiles.get(profile), store.find_cache(session, profile)
     data_as_of = cache.data_as_of if cache else None
-    as_of = reading.as_of_option(text, reading.zone_of(current, profile)) or data_as_of
+    as_of = database.as_of_option(text, database.zone_of(current, profile)) or data_as_of
     if configured is None or as_of is None:
         return ()
     notes = version_notes.version_notes(session, profile, configured.rules, as_of)
@@ -283,9 +284,9 @@ def _version_notes(current: Stored, session: Session, profile: str, text: str | 
 def _strangers(current: Stored, session: Session, profile: str) -> list[str]:
     """Return what configuration and Jira do not have in common, with what to write."""
     found = current.settings.profiles.get(profile)
-    unplaced = rules.unplaced(session, profile, found.rules) if found else []
+    unplaced = staleness.unplaced(session, profile, found.rules) if found else []
     return [
-        *rules.strangers(current, session, profile, store.find_cache(session, profile)),
+        *staleness.unknown_statuses(current, session, profile, store.find_cache(session, profile)),
         *(f"Note: {message}; {advice}." for message, advice in unplaced),
     ]
 
@@ -293,8 +294,8 @@ def _strangers(current: Stored, session: Session, profile: str) -> list[str]:
 def _notes(about: About, rows: Sequence[MetricResult], told: Sequence[MetricResult]) -> tuple[str, ...]:
     """The sentences below the table; ``told`` are the rows whose messages are worth saying."""
     hashes = [row.rules_hash for row in rows]
-    drift = rules.drift(about.current, about.profile, about.cache, hashes, about.update)
-    moved = rules.moved(about.current, about.profile, about.cache, about.update)
+    drift = staleness.rules_changed(about.current, about.profile, about.cache, hashes, about.update)
+    moved = staleness.source_changed(about.current, about.profile, about.cache, about.update)
     return (
         *(f"Note: {sentence}" for sentence in (moved, drift) if sentence),
         *about.computed,
@@ -316,7 +317,7 @@ def _messages(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
     """Each message once, with the metrics it is about."""
     found: dict[str, list[str]] = {}
     for row in rows:
-        message = reading.for_profile(row.message or "", about.profile)
+        message = database.for_profile(row.message or "", about.profile)
         if message and row.metric_type not in found.setdefault(message, []):
             found[message].append(row.metric_type)
     return tuple(f"{', '.join(metrics)}: {message}" for message, metrics in found.items())
@@ -368,17 +369,16 @@ def _failed(about: About) -> tuple[str, ...]:
     run = about.refreshed
     if run is None or run.state != "failed" or run.ended_at is None:
         return ()
-    return (
-        f"Note: the refresh that ended {moment(run.ended_at, about.zone)} failed: {(run.error or '').rstrip('.')}.",
-    )
+    reason = (run.error or "").rstrip(".")
+    return (f"Note: the refresh that ended {format_time(run.ended_at, about.zone)} failed: {reason}.",)
 
 
 def _freshness(about: About, rows: Sequence[MetricResult]) -> str:
     as_of = about.asked or max(row.confirmed_as_of for row in rows)
     if about.cache is None or about.cache.data_as_of is None:
-        return f"As of {moment(as_of, about.zone)}."
-    age = span(max(0.0, (about.current.now() - about.cache.data_as_of).total_seconds()))
-    return f"As of {moment(as_of, about.zone)}; the data was fetched {age} ago."
+        return f"As of {format_time(as_of, about.zone)}."
+    age = format_duration(max(0.0, (about.current.now() - about.cache.data_as_of).total_seconds()))
+    return f"As of {format_time(as_of, about.zone)}; the data was fetched {age} ago."
 
 
 # --- sheets ---------------------------------------------------------------------------------------------------------
@@ -480,7 +480,7 @@ def _coverage(row: Row) -> str:
 
 
 def _value(row: Row) -> str:
-    return number(row["value"])
+    return format_number(row["value"])
 
 
 def _state(row: Row) -> str:

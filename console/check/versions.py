@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from console.looks import Line
+from console.check.local import Line
 from tasks.versions import needs_versions
 from worker.errors import FatalError
 from worker.jira import parse

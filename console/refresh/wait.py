@@ -10,7 +10,8 @@ from redis.exceptions import RedisError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from console import faults, nodes, progress
+from console.refresh import progress
+from console.shared import errors, nodes
 from models import store
 from models.records import Run
 from tasks import maintain
@@ -44,7 +45,7 @@ def until_ended(
             if not any(run.live for run in runs):
                 return runs
             keep()
-            queue.look(runs)
+            queue.load_view(runs)
             if time.monotonic() - swept > SWEEP_SECONDS:  # beat may not run while somebody waits
                 _sweep(current, console)
                 swept = time.monotonic()
@@ -54,9 +55,9 @@ def until_ended(
 def _sweep(current: Runtime, console: Console) -> None:
     """Without its queue a run only waits: it goes on when the server is back, its own or the one redis_url names."""
     try:
-        maintain.pick_up_silent(current)
+        maintain.requeue_stalled(current)
     except (BrokerError, RedisError) as error:
-        console.print(f"{faults.sentence(error)}; waiting for it, Ctrl-C leaves", highlight=False, markup=False)
+        console.print(f"{errors.sentence(error)}; waiting for it, Ctrl-C leaves", highlight=False, markup=False)
 
 
 def _look(current: Runtime, run_ids: Sequence[str]) -> tuple[list[Run], datetime]:
@@ -81,7 +82,7 @@ class _QueueWatch:
         self._since: dict[tuple[str, str], float] = {}
         self._reasons: dict[tuple[str, str], str] = {}
 
-    def look(self, runs: Sequence[Run]) -> None:
+    def load_view(self, runs: Sequence[Run]) -> None:
         """Take note of the runs as they are now; called many times a minute."""
         queued = {(run.run_id, run.step): run for run in runs if run.state == "queued"}
         self._since = {key: self._since.get(key, time.monotonic()) for key in queued}

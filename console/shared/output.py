@@ -99,7 +99,7 @@ def clean(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def number(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     """Three significant digits at most: ``0.467``, ``12.3``, ``1,234``; a dash for no value."""
     if value is None:
         return NOTHING
@@ -114,7 +114,7 @@ def unit(metric: str) -> str:
     return _UNITS.get(UNITS[metric], UNITS[metric])
 
 
-def span(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A duration in its largest fitting unit: ``12 ms``, ``3.4 s``, ``5 min``, ``7 h``, ``12 d``."""
     for size, name in _SPANS:
         if seconds >= size * (2 if name == "d" else 1):
@@ -122,12 +122,12 @@ def span(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
-def moment(at: datetime | None, zone: ZoneInfo) -> str:
+def format_time(at: datetime | None, zone: ZoneInfo) -> str:
     """A minute on the clock of a zone."""
     return NOTHING if at is None else at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
-def bar(done: float, width: int = 10) -> str:
+def format_bar(done: float, width: int = 10) -> str:
     """A share between 0 and 1 as a bar."""
     full = round(min(max(done, 0.0), 1.0) * width)
     return "█" * full + "░" * (width - full)

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from console import rules
+from console.results import staleness
 from models import store
 from models.metrics.calculate import calculate
 from models.metrics.rules import rules_hash
 from models.metrics.windows import windows
 from models.records import METRIC_TYPES, MetricResult, WindowKind, instant, micros
 from tasks import view as views
-from worker.stored import Stored
+from worker.database import Stored
 
 NOT_STORED: Final = ""  # in place of the run that stored a row
 
@@ -64,7 +64,7 @@ def count_stale_facts(current: Stored, session: Session, profile: str) -> int:
     cache = store.find_cache(session, profile)
     if cache is None or cache.data_as_of is None:
         return 0
-    looked = views.look(current, session, profile, None)
+    looked = views.load_view(current, session, profile, None)
     return store.count_stale(session, profile, looked.context.facts_rules_hash)
 
 
@@ -75,8 +75,8 @@ def _look(current: Stored, session: Session, profile: str, as_of: datetime) -> v
         return None
     if as_of > cache.data_as_of or count_stale_facts(current, session, profile):
         return None
-    looked = views.look(current, session, profile, as_of)
-    return looked if rules_hash(looked.rules) == rules.hash_of_now(current, profile, cache) else None
+    looked = views.load_view(current, session, profile, as_of)
+    return looked if rules_hash(looked.rules) == staleness.hash_of_now(current, profile, cache) else None
 
 
 def computed_note(rows: Sequence[MetricResult], update: str) -> tuple[str, ...]:

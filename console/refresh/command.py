@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo
 import click
 from rich.console import Console
 
-from console import faults, places, rules, withdrawal
+from console.refresh import withdrawal
+from console.results import staleness
+from console.shared import errors, writable
 from models import store
 from models.database import migrate
 from models.metrics.windows import parse_as_of
@@ -24,7 +26,7 @@ from worker.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RunRequest:
     """What is asked for, of each of the profiles."""
 
     kind: Literal["refresh", "calculate"]
@@ -45,9 +47,9 @@ def refresh(profiles: tuple[str, ...], *, full: bool, verify: bool, no_wait: boo
     """Fetch what changed from Jira, then calculate the nine metrics."""
     if full and verify:
         raise click.UsageError("--full believes Jira, --verify holds the copy against it: take one of them")
-    current, names = opened(profiles)
+    current, names = prepare_run(profiles)
     options = {name: True for name, wished in (("full", full), ("verify", verify)) if wished}
-    _carry_out(current, Wish("refresh", names, {}, options), no_wait=no_wait)
+    _carry_out(current, RunRequest("refresh", names, {}, options), no_wait=no_wait)
 
 
 @click.command()
@@ -56,15 +58,15 @@ def refresh(profiles: tuple[str, ...], *, full: bool, verify: bool, no_wait: boo
 @click.option("--no-wait", is_flag=True, help="Enqueue, print the run ids, and leave.")
 def calculate(profiles: tuple[str, ...], *, as_of: str | None, no_wait: bool) -> None:
     """Calculate from the stored data, asking Jira only if the data is too old."""
-    current, names = opened(profiles)
+    current, names = prepare_run(profiles)
     moments = {name: _moment(current, name, as_of) for name in names} if as_of else {}
-    _carry_out(current, Wish("calculate", names, moments, {}, as_of), no_wait=no_wait)
+    _carry_out(current, RunRequest("calculate", names, moments, {}, as_of), no_wait=no_wait)
 
 
 COMMANDS: tuple[click.Command, ...] = (refresh, calculate)
 
 
-def opened(profiles: Sequence[str] = ()) -> tuple[Runtime, tuple[str, ...]]:
+def prepare_run(profiles: Sequence[str] = ()) -> tuple[Runtime, tuple[str, ...]]:
     """The runtime of a command that makes work, logs attached and schema up to date, and the profiles it is for.
 
     What a person has to mend in the configuration or around it is told before anything is made.
@@ -74,7 +76,7 @@ def opened(profiles: Sequence[str] = ()) -> tuple[Runtime, tuple[str, ...]]:
     names = _known(found, profiles)
     for name in names:
         settings.require_address(found, found.connections[found.profiles[name].connection])
-    places.require(found, "database_url", "state_dir")  # without log files the work goes on
+    writable.require(found, "database_url", "state_dir")  # without log files the work goes on
     current = Runtime(found)
     runtime.adopt(current)
     runtime.configure_logs(found, console=False)
@@ -96,28 +98,29 @@ def _known(found: Settings, names: Sequence[str]) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def carried_out(current: Runtime, wish: Wish, console: Console) -> Iterator[list[Run]]:
+def run_and_wait(current: Runtime, wish: RunRequest, console: Console) -> Iterator[list[Run]]:
     """Enqueue a wish and wait until its runs have ended, with a worker of our own if there is no other.
 
     That worker needs two seconds to end: it does so after the block, which tells the person what came of it.
     """
     # Celery is slow to import, and not every command needs it.
-    from console import nodes, waiting, workers  # noqa: PLC0415 - as said above
+    from console.refresh import temporary_worker, wait  # noqa: PLC0415 - as said above
+    from console.shared import nodes  # noqa: PLC0415 - as said above
 
-    with withdrawal.withdrawn_on_error(current, wish.asked), workers.serving(current) as own:
+    with withdrawal.withdrawn_on_error(current, wish.asked), temporary_worker.serving(current) as own:
         for sentence in nodes.must_restart(current, own.others):
             console.print(sentence, highlight=False)
         try:
             ids = [_enqueue(current, wish, profile, console, own.serve).run_id for profile in wish.profiles]
-            runs = waiting.until_ended(current, ids, console, own.serve)
+            runs = wait.until_ended(current, ids, console, own.serve)
         except KeyboardInterrupt:
             if own.pid is not None:
-                console.print(workers.LEAVING, highlight=False)
+                console.print(temporary_worker.LEAVING, highlight=False)
             raise
         yield runs
 
 
-def _carry_out(current: Runtime, wish: Wish, *, no_wait: bool) -> None:
+def _carry_out(current: Runtime, wish: RunRequest, *, no_wait: bool) -> None:
     console = Console(stderr=True)
     try:
         current.redis.ping()  # a Redis that is away is told at once, not after a search for its workers
@@ -125,7 +128,7 @@ def _carry_out(current: Runtime, wish: Wish, *, no_wait: bool) -> None:
         if no_wait:
             _enqueue_only(current, wish)
             return
-        with carried_out(current, wish, console) as runs:
+        with run_and_wait(current, wish, console) as runs:
             for run in runs:
                 click.echo(outcome(current, run, wish.as_of_text))
             short = [sentence for run in runs for sentence in shortcomings(current, run)]
@@ -144,26 +147,26 @@ def _carry_out(current: Runtime, wish: Wish, *, no_wait: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _announce(current: Runtime, wish: Wish, console: Console) -> None:
+def _announce(current: Runtime, wish: RunRequest, console: Console) -> None:
     """What costs more than usual is said before it begins; who wrote --full or --verify knows."""
     if wish.options:
         return
     with current.reads() as session:
         caches = {profile: store.find_cache(session, profile) for profile in wish.profiles}
     for profile, cache in caches.items():
-        why = rules.reads_all(current, profile, cache)
+        why = staleness.full_refetch_reason(current, profile, cache)
         if why is not None:
             console.print(f"{profile}: {why}.", highlight=False)
 
 
-def _is_queued(current: Runtime, wish: Wish) -> bool:
+def _is_queued(current: Runtime, wish: RunRequest) -> bool:
     """Whether a run of these profiles is left for others to go on with; who leaves early has asked for none yet."""
     with current.reads() as session:
         return any(run.profile in wish.profiles for run in store.live_runs(session))
 
 
-def _enqueue_only(current: Runtime, wish: Wish) -> None:
-    from console import nodes  # noqa: PLC0415 - see carried_out
+def _enqueue_only(current: Runtime, wish: RunRequest) -> None:
+    from console.shared import nodes  # noqa: PLC0415 - see run_and_wait
 
     with withdrawal.withdrawn_on_error(current, wish.asked):
         runs = [_request(current, wish, profile) for profile in wish.profiles]
@@ -174,8 +177,8 @@ def _enqueue_only(current: Runtime, wish: Wish) -> None:
         click.echo(run.run_id)
     try:
         answering = nodes.answering(current)
-    except faults.EXPECTED as error:  # the runs are in the queue all the same
-        click.echo(f"Whether a worker is running is unknown: {faults.sentence(error)}", err=True)
+    except errors.EXPECTED as error:  # the runs are in the queue all the same
+        click.echo(f"Whether a worker is running is unknown: {errors.sentence(error)}", err=True)
         return
     for sentence in nodes.must_restart(current, answering):
         click.echo(sentence, err=True)
@@ -183,21 +186,21 @@ def _enqueue_only(current: Runtime, wish: Wish) -> None:
         click.echo("No worker is running to take it; start one with: flowbeat worker", err=True)
 
 
-def _enqueue(current: Runtime, wish: Wish, profile: str, console: Console, keep: Any) -> Run:
+def _enqueue(current: Runtime, wish: RunRequest, profile: str, console: Console, keep: Any) -> Run:
     """Our run, or the live one that does the same; another live one is waited for first."""
-    from console import waiting  # noqa: PLC0415 - see carried_out
+    from console.refresh import wait  # noqa: PLC0415 - see run_and_wait
 
     while True:
         run, new = _request(current, wish, profile)
         if new or _stands_for(current, run, wish):
             return run
         console.print(f"{_busy(run)}; waiting for it first", highlight=False)
-        waiting.until_ended(current, [run.run_id], console, keep)
+        wait.until_ended(current, [run.run_id], console, keep)
 
 
-def _request(current: Runtime, wish: Wish, profile: str) -> tuple[Run, bool]:
-    from tasks import steps, view  # noqa: PLC0415 - see carried_out
-    from worker.app import app  # noqa: PLC0415 - see carried_out
+def _request(current: Runtime, wish: RunRequest, profile: str) -> tuple[Run, bool]:
+    from tasks import steps, view  # noqa: PLC0415 - see run_and_wait
+    from worker.app import app  # noqa: PLC0415 - see run_and_wait
 
     moment = wish.as_of.get(profile)
     current.redis.ping()  # a Redis that is away is reported at once
@@ -209,11 +212,11 @@ def _request(current: Runtime, wish: Wish, profile: str) -> tuple[Run, bool]:
     return run, new
 
 
-def _stands_for(current: Runtime, run: Run, wish: Wish) -> bool:
+def _stands_for(current: Runtime, run: Run, wish: RunRequest) -> bool:
     """Whether a live run does what is wished, by the same rules: a refresh also calculates."""
     profile = run.profile
     with current.reads() as session:
-        if not rules.was_requested_now(current, run) or not rules.is_of_now(current, session, run):
+        if not staleness.was_requested_now(current, run) or not staleness.is_of_now(current, session, run):
             return False
     if wish.kind == "calculate" and run.kind == "refresh":
         return profile not in wish.as_of
@@ -257,9 +260,9 @@ def shortcomings(current: Runtime, run: Run) -> list[str]:
     if raised:
         sentences.append(f"{run.profile}: these metrics raised an error: {raised}; see flowbeat logs --level ERROR")
     with current.reads() as session:
-        is_of_now = rules.is_of_now(current, session, run)
+        is_of_now = staleness.is_of_now(current, session, run)
     if not is_of_now:
-        advice = f"{rules.restart(run)}, then run: flowbeat calculate {run.profile}"
+        advice = f"{staleness.restart(run)}, then run: flowbeat calculate {run.profile}"
         sentences.append(f"{run.profile}: calculated with other rules than flowbeat.toml has now; {advice}")
     return sentences
 

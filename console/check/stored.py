@@ -7,8 +7,9 @@ from typing import Final
 
 from sqlalchemy import make_url
 
-from console import lookclocks, places, reading
-from console.looks import Line
+from console.check import clocks
+from console.check.local import Line
+from console.shared import database, writable
 from models.database import is_sqlite, newest_revision
 from models.database_faults import damaged
 from models.store.health import find_damage
@@ -19,13 +20,13 @@ SMALL_ROOM_BYTES: Final = 200_000_000
 _PARTS: Final = ("", "-wal", "-shm")
 
 
-def database(current: Runtime) -> Iterator[Line]:
+def look(current: Runtime) -> Iterator[Line]:
     """Yield that the database answers, is whole and has the schema of this program, or what is wrong with it."""
-    missing = reading.missing_file(current)
+    missing = database.missing_file(current)
     if missing is not None:
         yield Line("database", "warning", f"{missing} is not there yet", "flowbeat refresh makes and fills it")
         return
-    found, newest = reading.schema_of(current), newest_revision()
+    found, newest = database.schema_of(current), newest_revision()
     where = make_url(current.settings.database_url).render_as_string(hide_password=True)
     if found is None:
         yield Line("database", "warning", f"{where} holds nothing yet", "flowbeat refresh fills it")
@@ -34,8 +35,8 @@ def database(current: Runtime) -> Iterator[Line]:
     else:
         _require_whole(current)
         yield Line("database", "ok", f"{where}, schema {found}")
-    yield from _disk(places.database_file(current.settings))
-    yield from lookclocks.of_database(current)
+    yield from _disk(writable.database_file(current.settings))
+    yield from clocks.of_database(current)
 
 
 def _require_whole(current: Runtime) -> None:

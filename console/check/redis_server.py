@@ -6,7 +6,7 @@ from typing import Final
 from redis import Redis
 from redis.exceptions import NoPermissionError
 
-from console.looks import Line
+from console.check.local import Line
 
 # Celery sends its control messages over this channel; subscribers skip empty ones.
 _CHANNEL: Final = "/{db}.celery.pidbox"

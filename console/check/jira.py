@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from requests.exceptions import SSLError
 from requests.utils import get_environ_proxies
 
-from console import lookclocks, lookdefaults, looknames, lookversions, rules
-from console.looks import Line
+from console.check import clocks, defaults, names, versions
+from console.check.local import Line
+from console.results import staleness
 from worker.errors import FatalError, RetryableError
 from worker.jira import fields, parse
 from worker.jira.client import Client
@@ -48,9 +49,9 @@ def connection(current: Runtime, found: Connection) -> Iterator[Line]:
         yield Line(what, "bad", f"{host} says it is {site.told}, and flavour says {site.flavour}", advice)
         return
     yield Line(what, "ok", f"{host} answers ({site.flavour})")
-    yield from lookclocks.compare(what, site.now, before, current.now())
+    yield from clocks.compare(what, site.now, before, current.now())
     yield from _login(client, what, site.flavour)
-    lists = looknames.Lists(client, _api(site.flavour))
+    lists = names.Lists(client, _api(site.flavour))
     for profile in current.settings.profiles.values():
         if profile.connection == found.name:
             yield from _profile(current, client, site.flavour, profile, lists)
@@ -116,12 +117,10 @@ def _login(client: Client, what: str, flavour: str) -> Iterator[Line]:
     yield Line(what, "ok", f"logged in; the account's time zone is {zone or 'not told'}")
 
 
-def _profile(
-    current: Runtime, client: Client, flavour: str, profile: Profile, lists: looknames.Lists
-) -> Iterator[Line]:
+def _profile(current: Runtime, client: Client, flavour: str, profile: Profile, lists: names.Lists) -> Iterator[Line]:
     found = yield from _jql(client, flavour, profile)
     yield from _fields(client, flavour, profile)
-    yield from looknames.unknown(lists, profile, lambda word: rules.is_in_histories(current, profile.name, word))
+    yield from names.unknown(lists, profile, lambda word: staleness.is_in_histories(current, profile.name, word))
 
     def count(clause: str) -> int | None:
         try:
@@ -129,9 +128,9 @@ def _profile(
         except FatalError:  # the other lines are shown all the same
             return None
 
-    yield from lookdefaults.defaults(lists, profile, count)
+    yield from defaults.defaults(lists, profile, count)
     if found:
-        yield from lookversions.closed_versions(client, flavour, profile)
+        yield from versions.closed_versions(client, flavour, profile)
     if found and profile.rules.ignored_types is not None:  # Jira's own hierarchy knows them
         yield from _subtasks(client, flavour, profile, lists)
 
@@ -164,11 +163,11 @@ def _count(client: Client, flavour: str, jql: str) -> int:
     return int(required(found, "total", int))
 
 
-def _subtasks(client: Client, flavour: str, profile: Profile, lists: looknames.Lists) -> Iterator[Line]:
+def _subtasks(client: Client, flavour: str, profile: Profile, lists: names.Lists) -> Iterator[Line]:
     """Sub-tasks are left out by name, and a site may call them otherwise: those the JQL finds count twice."""
     what = f"profile {profile.name}"
     try:
-        types = looknames.uncounted_subtasks(lists, profile.rules)
+        types = names.uncounted_subtasks(lists, profile.rules)
         numbers = ", ".join(each.number for each in types)
         count = _count(client, flavour, combined(profile.jql, f"issuetype in ({numbers})")) if types else 0
     except FatalError as error:
@@ -176,12 +175,12 @@ def _subtasks(client: Client, flavour: str, profile: Profile, lists: looknames.L
         return
     if not count:
         return
-    names = [each.name for each in types]
-    line = json.dumps([*(profile.rules.ignored_types or ()), *names], ensure_ascii=False)
+    type_names = [each.name for each in types]
+    line = json.dumps([*(profile.rules.ignored_types or ()), *type_names], ensure_ascii=False)
     yield Line(
         what,
         "warning",
-        f"about {count:,} sub-tasks count as work beside their parents ({', '.join(names)})",
+        f"about {count:,} sub-tasks count as work beside their parents ({', '.join(type_names)})",
         f"to leave them out, write under [profiles.{profile.name}]: ignored_types = {line}",
     )
 

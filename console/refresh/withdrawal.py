@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from console import faults
+from console.shared import errors
 from models import store
 from worker.runtime import Runtime
 
@@ -19,7 +19,7 @@ def withdrawn_on_error(current: Runtime, run_ids: Sequence[str]) -> Iterator[Non
     """
     try:
         yield
-    except faults.EXPECTED:
+    except errors.EXPECTED:
         with contextlib.suppress(SQLAlchemyError), current.sessions.begin() as session:  # it may be what failed
             for run_id in run_ids:
                 store.withdraw_run(session, run_id)

@@ -6,8 +6,8 @@ from typing import Final
 
 from redis import Redis
 
-from console.looks import Line
-from console.render import span
+from console.check.local import Line
+from console.shared.output import format_duration
 from models.database import is_sqlite
 from worker.runtime import Runtime
 
@@ -33,7 +33,7 @@ def compare(what: str, other: datetime, before: datetime, after: datetime) -> It
     off = max((other - after).total_seconds(), (before - other).total_seconds())
     if off > ALLOWED_SECONDS:
         which = "ahead of" if other > after else "behind"
-        yield Line(what, "warning", f"its clock is {span(off)} {which} this machine's", _ADVICE)
+        yield Line(what, "warning", f"its clock is {format_duration(off)} {which} this machine's", _ADVICE)
 
 
 def _time_of(client: Redis) -> datetime:

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from console.looknames import Lists, Named, is_known, listed_names
-from console.looks import Line
+from console.check.local import Line
+from console.check.names import Lists, Named, is_known, listed_names
 from models.configured import Kind
 from models.metrics.statuses import StatusStages
 from models.names import fold_name

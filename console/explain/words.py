@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from console.render import NOTHING, Row
+from console.shared.output import NOTHING, Row
 
 _ROOM: Final = 20  # letters under an instant
 

@@ -9,15 +9,15 @@ from zoneinfo import ZoneInfo
 import click
 from sqlalchemy.orm import Session
 
-from console import reading
 from console.deployments_csv import DeploymentFile, parse_file
-from console.render import clean
+from console.shared import database
+from console.shared.output import clean
 from models import store
 from models.database import migrate
 from models.records import TableDeployment
 from worker import settings
+from worker.database import Stored
 from worker.errors import ConfigError, FatalError
-from worker.stored import Stored
 
 _NAMED: Final = 5  # of the unknown keys or versions
 
@@ -41,7 +41,7 @@ def deployments(file: BinaryIO, *, profile: str | None, dry_run: bool) -> None:
     settings.require_file(current.settings)
     try:
         name = _profile(current, profile)
-        parsed = _read(file, reading.zone_of(current, name))
+        parsed = _read(file, database.zone_of(current, name))
         imported = _store(current, name, parsed.deployments, dry_run=dry_run)
         _say(current, name, imported, dry_run=dry_run)
         _say_of_file(parsed)
@@ -120,7 +120,7 @@ def _profile(current: Stored, name: str | None) -> str:
         raise ConfigError("no profile is configured; write a flowbeat.toml with: flowbeat init")
     if name is None and len(configured) > 1:
         raise click.UsageError(f"Whose deployments? Say --profile P; known: {', '.join(configured)}")
-    return reading.one_of("profile", next(iter(configured)) if name is None else name, configured)
+    return database.one_of("profile", next(iter(configured)) if name is None else name, configured)
 
 
 def _store(current: Stored, profile: str, found: Sequence[TableDeployment], *, dry_run: bool) -> Imported:
@@ -131,9 +131,9 @@ def _store(current: Stored, profile: str, found: Sequence[TableDeployment], *, d
             imported, fresh = _compare(session, profile, found)
             store.save_table_deployments(session, profile, fresh)
         return imported
-    if reading.missing_file(current) is not None or reading.schema_of(current) is None:
+    if database.missing_file(current) is not None or database.schema_of(current) is None:
         return Imported(len(found), 0, 0)
-    reading.require_schema(current)
+    database.require_schema(current)
     with current.reads() as session:
         return _compare(session, profile, found)[0]
 

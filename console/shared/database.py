@@ -11,18 +11,18 @@ import click
 from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
-from console import places
+from console.shared import writable
 from models.database import newest_revision, revision
 from models.metrics.windows import parse_as_of
 from models.records import instant
 from worker import settings
+from worker.config_schema import did_you_mean
+from worker.database import Stored
 from worker.errors import FatalError
-from worker.keys import did_you_mean
-from worker.stored import Stored
 
 
 @contextmanager
-def opened() -> Iterator[tuple[Stored, Session]]:
+def open_for_reading() -> Iterator[tuple[Stored, Session]]:
     """What is stored and a session that only reads; starts no server and creates no file.
 
     Raises ConfigError for a wrong configuration, FatalError where there is no database of ours yet.
@@ -53,7 +53,7 @@ def require_schema(current: Stored) -> None:
 
 def missing_file(current: Stored) -> Path | None:
     """The SQLite file that ought to be there and is not; opening it would create it."""
-    file = places.database_file(current.settings)
+    file = writable.database_file(current.settings)
     return None if file is None or file.exists() else file
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from kombu.exceptions import OperationalError
 from redis.exceptions import NoPermissionError, RedisError
 
-from console import nodes
+from console.shared import nodes
 from worker.errors import FatalError
 from worker.runtime import Runtime
 
@@ -25,7 +25,7 @@ WARM_SECONDS: Final = 10.0
 COLD_SECONDS: Final = 5.0
 _BOTH: Final = WARM_SECONDS + COLD_SECONDS
 _CRITICAL: Final = " CRITICAL "  # as the short lines on a console name the level
-LEAVING: Final = f"Leaving: its worker may need up to {_BOTH:.0f} s to end; Ctrl-C again leaves at once"
+LEAVING: Final = f"ExitWithParent: its worker may need up to {_BOTH:.0f} s to end; Ctrl-C again leaves at once"
 
 
 class OwnWorker:
@@ -124,7 +124,7 @@ class OwnWorker:
         # In a session of its own, so that Ctrl-C reaches only us; we pass it on. If we are killed, it leaves by itself.
         with self._words.open("wb") as words:
             return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-                [*command, *quiet, "--leave-with", str(os.getpid())],
+                [*command, *quiet, "--exit-with-parent", str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=words,
                 stderr=words,

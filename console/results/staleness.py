@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from console import reading
+from console.shared import database
 from models import store
 from models.configured import name_lists
 from models.database import newest_revision
@@ -15,11 +15,11 @@ from models.metrics.statuses import StatusStages
 from models.names import fold_name
 from models.records import CACHE_VERSION, CacheMetadata, Field, Rules, Run
 from tasks import view
-from tasks.source import source
+from tasks.identity import source
+from worker.config_schema import did_you_mean
+from worker.database import Stored
 from worker.errors import FatalError
 from worker.jira import fields
-from worker.keys import did_you_mean
-from worker.stored import Stored
 
 _STATUSES: Final = 5  # that are named of those that Jira no longer lists
 # What a name that Jira does not list still matches.
@@ -76,7 +76,9 @@ def restart(run: Run) -> str:
     return f"restart {run.worker or 'the worker'}, which works with another configuration"
 
 
-def drift(current: Stored, profile: str, cache: CacheMetadata | None, hashes: Iterable[str], update: str) -> str | None:
+def rules_changed(
+    current: Stored, profile: str, cache: CacheMetadata | None, hashes: Iterable[str], update: str
+) -> str | None:
     """A sentence where some of the results (their rules' hashes) are not of today's rules; None where all are.
 
     ``update`` says how to update them, as ``how_to_update`` does.
@@ -93,7 +95,7 @@ def drift(current: Stored, profile: str, cache: CacheMetadata | None, hashes: It
     return f"{which} calculated with other rules than flowbeat.toml has now. To update, {update}"
 
 
-def moved(current: Stored, profile: str, cache: CacheMetadata | None, update: str) -> str | None:
+def source_changed(current: Stored, profile: str, cache: CacheMetadata | None, update: str) -> str | None:
     """A sentence where flowbeat.toml asks for other issues than those of the copy; None where it asks for the same."""
     found = current.settings.profiles.get(profile)
     if cache is None or found is None or "source" not in cache.cursor:
@@ -105,7 +107,7 @@ def moved(current: Stored, profile: str, cache: CacheMetadata | None, update: st
     return f"flowbeat.toml names another {what} than these issues were fetched with. To update, {update}"
 
 
-def reads_all(current: Stored, profile: str, cache: CacheMetadata | None) -> str | None:
+def full_refetch_reason(current: Stored, profile: str, cache: CacheMetadata | None) -> str | None:
     """Why the next fetch reads every issue anew, as a sentence; None where it builds on the copy, or there is none."""
     if cache is None:
         return None
@@ -124,7 +126,7 @@ def reads_all(current: Stored, profile: str, cache: CacheMetadata | None) -> str
 
 def is_in_histories(current: Stored, profile: str, word: str) -> bool:
     """Return whether some issue of the copy was in a status of this name or id, however long ago."""
-    if reading.missing_file(current) is not None or reading.schema_of(current) != newest_revision():
+    if database.missing_file(current) is not None or database.schema_of(current) != newest_revision():
         return False
     with current.reads() as session:
         return _was_visited(session, profile, word)
@@ -166,7 +168,7 @@ def _unlisted(label: str, number: int) -> str:
     return f"{issues} in the status {label!r}, which Jira no longer lists; it counts as active"
 
 
-def strangers(current: Stored, session: Session, profile: str, cache: CacheMetadata | None) -> list[str]:
+def unknown_statuses(current: Stored, session: Session, profile: str, cache: CacheMetadata | None) -> list[str]:
     """Return a sentence for each configured name that Jira does not list: nothing else would tell of a slip there.
 
     Statuses are those of the last fetch; a list of types, priorities or resolutions is of one of the last fetches. A

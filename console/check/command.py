@@ -9,9 +9,10 @@ from typing import Final
 import click
 from rich.text import Text
 
-from console import faults, lookclocks, lookdatabase, lookjira, lookredis, looks, places
-from console.looks import Line
-from console.render import Format, Sheet, clean, format_option, show, terminal
+from console.check import clocks, jira, local, redis_server, stored
+from console.check.local import Line
+from console.shared import errors, writable
+from console.shared.output import Format, Sheet, clean, format_option, show, terminal
 from worker import runtime, settings
 from worker.runtime import Runtime
 
@@ -51,7 +52,7 @@ COMMANDS: tuple[click.Command, ...] = (check,)
 
 def _log_if_possible(current: Runtime) -> None:
     """Requests to Jira are logged; where they cannot be, the line about the log files says so, and that is enough."""
-    if not looks.trouble(current.settings.log_dir):
+    if not local.trouble(current.settings.log_dir):
         runtime.configure_logs(current.settings, console=False)
     else:
         logging.getLogger().addHandler(logging.NullHandler())
@@ -60,15 +61,15 @@ def _log_if_possible(current: Runtime) -> None:
 def _lines(current: Runtime) -> list[Line]:
     """Each look by itself, so that one that fails hides no other."""
     if current.settings.path is None:  # the rest would be about, and in part made in, a folder that is none of ours
-        return list(looks.configuration(current))
-    closed = places.closed(current.settings)
+        return list(local.configuration(current))
+    closed = writable.closed(current.settings)
     names = {name for each in closed for name in each.settings}
     return [
-        *_careful("configuration", lambda: looks.configuration(current)),
+        *_careful("configuration", lambda: local.configuration(current)),
         *(Line(_PLACES[each.settings[0]], "bad", each.message, each.advice) for each in closed),
-        *(() if "database_url" in names else _careful("database", lambda: lookdatabase.database(current))),
+        *(() if "database_url" in names else _careful("database", lambda: stored.look(current))),
         *(_NO_QUEUE if "state_dir" in names else _behind_the_queue(current)),
-        *(() if "log_dir" in names else _careful("log files", lambda: looks.log_files(current))),
+        *(() if "log_dir" in names else _careful("log files", lambda: local.log_files(current))),
         *(line for name in current.settings.profiles for line in _careful(f"data {name}", _data(current, name))),
     ]
 
@@ -78,7 +79,7 @@ def _behind_the_queue(current: Runtime) -> list[Line]:
     redis = _careful("Redis", lambda: _redis(current))
     connections = sorted({profile.connection for profile in current.settings.profiles.values()})
     others = [
-        *_careful("workers", lambda: looks.workers(current)),
+        *_careful("workers", lambda: local.workers(current)),
         *(line for name in connections for line in _careful(f"Jira {name}", _jira(current, name))),
     ]
     told = {line.message for line in redis if line.state == "bad"}
@@ -86,9 +87,9 @@ def _behind_the_queue(current: Runtime) -> list[Line]:
 
 
 def _redis(current: Runtime) -> Iterator[Line]:
-    yield from looks.redis(current)
-    yield from lookredis.login(current.redis)
-    yield from lookclocks.of_redis(current)
+    yield from local.redis(current)
+    yield from redis_server.login(current.redis)
+    yield from clocks.of_redis(current)
 
 
 def _not_looked_at(line: Line) -> Line:
@@ -96,11 +97,11 @@ def _not_looked_at(line: Line) -> Line:
 
 
 def _jira(current: Runtime, name: str) -> Callable[[], Iterable[Line]]:
-    return lambda: lookjira.connection(current, current.settings.connections[name])
+    return lambda: jira.connection(current, current.settings.connections[name])
 
 
 def _data(current: Runtime, name: str) -> Callable[[], Iterable[Line]]:
-    return lambda: looks.data(current, name)
+    return lambda: local.data(current, name)
 
 
 def _careful(what: str, look: Callable[[], Iterable[Line]]) -> list[Line]:
@@ -108,8 +109,8 @@ def _careful(what: str, look: Callable[[], Iterable[Line]]) -> list[Line]:
     found: list[Line] = []
     try:
         found.extend(look())
-    except faults.EXPECTED as error:
-        found.append(Line(what, "bad", faults.sentence(error)))
+    except errors.EXPECTED as error:
+        found.append(Line(what, "bad", errors.sentence(error)))
     return found
 
 

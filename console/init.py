@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from console.template import TEMPLATE
+from console.init_template import TEMPLATE
 from worker.errors import FatalError
 from worker.settings import CONFIG_NAME, CONFIG_VARIABLE, load, require_file
 
@@ -37,14 +37,14 @@ def _is_named_elsewhere() -> bool:
 @click.command()
 def migrate() -> None:
     """Bring the database schema to the newest revision; workers do it too when they start."""
-    from console import places  # noqa: PLC0415 - init needs no database
-    from console.reading import schema_of  # noqa: PLC0415 - the same
+    from console.shared import writable  # noqa: PLC0415 - init needs no database
+    from console.shared.database import schema_of  # noqa: PLC0415 - the same
     from models import database  # noqa: PLC0415 - the same
-    from worker.stored import Stored  # noqa: PLC0415 - the same
+    from worker.database import Stored  # noqa: PLC0415 - the same
 
     current = Stored(load(None, os.environ))
     require_file(current.settings)
-    places.require(current.settings, "database_url")
+    writable.require(current.settings, "database_url")
     try:
         schema_of(current)
         before, now = database.migrate(current.engine)

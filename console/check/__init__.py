@@ -1,0 +1,1 @@
+"""What `flowbeat check` looks at: a module per part of an installation."""

@@ -1,0 +1,1 @@
+"""`flowbeat explain`: the issues behind a number, and those left out."""

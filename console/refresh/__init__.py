@@ -1,0 +1,1 @@
+"""`flowbeat refresh` and `calculate`: request runs, wait for them, show progress."""
