@@ -1,0 +1,176 @@
+"""Values of metrics, their windows, and forecasts."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from models.records.instants import Micros, instant, require
+
+METRIC_TYPES: Final = (
+    "deployment_frequency",
+    "lead_time",
+    "cfr",
+    "mttr",
+    "flow_velocity",
+    "flow_time",
+    "flow_efficiency",
+    "flow_load",
+    "flow_distribution",
+)
+UNITS: Final[Mapping[str, str]] = {
+    "deployment_frequency": "per_day",
+    "lead_time": "days",
+    "cfr": "percent",
+    "mttr": "hours",
+    "flow_velocity": "per_week",
+    "flow_time": "days",
+    "flow_efficiency": "percent",
+    "flow_load": "items",
+    "flow_distribution": "percent",
+}
+STATES: Final = ("success", "no_data", "missing_mapping", "calculation_error")
+WindowKind = Literal["period", "week"]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A half-open span of time; ``effective_end`` is ``as_of`` where the window is still running, else ``end``."""
+
+    kind: WindowKind
+    start: Micros
+    end: Micros
+    effective_end: Micros
+
+    @property
+    def complete(self) -> bool:
+        """Whether the window was over at ``as_of``."""
+        return self.effective_end == self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What one metric says of one window, before it is a row: a value, or a state and a sentence what to do."""
+
+    metric_type: str
+    window: Window
+    value: float | None
+    level: str | None
+    state: str
+    message: str | None
+    n_used: int
+    exclusions: Mapping[str, int]
+    details: Mapping[str, Any]
+
+    @property
+    def unit(self) -> str:
+        """The unit of the value."""
+        return UNITS[self.metric_type]
+
+    @property
+    def n_excluded(self) -> int:
+        """How many candidates were left out, for whatever reason."""
+        return sum(self.exclusions.values())
+
+
+@dataclass(frozen=True, slots=True)
+class MetricResult:
+    """A row of ``metric_results``: a measurement and the span of as-of instants for which it was found."""
+
+    profile: str
+    metric_type: str
+    window_kind: WindowKind
+    window_start: datetime
+    window_end: datetime
+    rules_hash: str
+    as_of: datetime
+    confirmed_as_of: datetime
+    value: float | None
+    unit: str
+    level: str | None
+    state: str
+    message: str | None
+    n_used: int
+    n_excluded: int
+    exclusions: Mapping[str, int]
+    details: Mapping[str, Any]
+    complete: bool
+    run_id: str
+    calculated_at: datetime
+
+    def __post_init__(self) -> None:
+        """A result without success has no value and says what to do; one with success has both number and unit."""
+        require(self.metric_type in METRIC_TYPES, f"unknown metric_type {self.metric_type!r}")
+        require(self.state in STATES, f"unknown state {self.state!r}")
+        require((self.value is not None) == (self.state == "success"), "a value exists exactly in state success")
+        require(self.state == "success" or bool(self.message), "a state without a value needs a message")
+        require(self.value is None or math.isfinite(self.value), "a value is a finite number")
+
+    @classmethod
+    def of(
+        cls,
+        measured: Measurement,
+        *,
+        profile: str,
+        as_of: datetime,
+        rules_hash: str,
+        run_id: str,
+        calculated_at: datetime,
+    ) -> "MetricResult":
+        """Return a measurement as a row, found for one instant so far."""
+        return cls(
+            profile=profile,
+            metric_type=measured.metric_type,
+            window_kind=measured.window.kind,
+            window_start=instant(measured.window.start),
+            window_end=instant(measured.window.end),
+            rules_hash=rules_hash,
+            as_of=as_of,
+            confirmed_as_of=as_of,
+            value=measured.value,
+            unit=UNITS[measured.metric_type],
+            level=measured.level,
+            state=measured.state,
+            message=measured.message,
+            n_used=measured.n_used,
+            n_excluded=measured.n_excluded,
+            exclusions=dict(measured.exclusions),
+            details=dict(measured.details),
+            complete=measured.window.complete,
+            run_id=run_id,
+            calculated_at=calculated_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """How often a forecast's 85 % line held, of the past weeks that can tell."""
+
+    held: int
+    checked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What was asked of the future at an ``as_of``, and the answers with their chances in percent.
+
+    ``question`` is ``items`` (``asked``: how many; each answer has weeks and date, null beyond ten years) or ``until``
+    (``asked``: a day; each answer has items). ``throughput``: delivered items of each past week that was drawn from.
+    Without enough of them ``state`` is ``no_data``, ``message`` says so, and there are no answers.
+    """
+
+    profile: str
+    as_of: datetime
+    question: Literal["items", "until"]
+    asked: str
+    seed: int
+    trials: int
+    history_weeks: int
+    rules_hash: str
+    state: str
+    message: str | None
+    throughput: list[int]
+    answers: list[dict[str, Any]]
+    backtest: dict[str, int]
+    calculated_at: datetime
