@@ -51,7 +51,7 @@ worker_send_task_events = True  # Flower lives from these
 task_send_sent_event = True
 beat_enable_remote_control = True
 beat_scheduler = "scheduler.persistent:Scheduler"  # outlives a damaged schedule file
-worker_hijack_root_logger = False  # worker/logs.py owns logging
+worker_hijack_root_logger = False  # worker/logs/ owns logging
 worker_redirect_stdouts = False
 
 enable_utc = True
