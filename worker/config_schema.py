@@ -1,6 +1,6 @@
 """Every key of ``flowbeat.toml``: its kind, which values are right, and the sentence that refuses the others.
 
-``schema`` is the file's shape; ``worker/settings.py`` walks along it. A check takes a value of the key's kind, returns
+``schema`` is the file's shape; ``worker/settings/`` walks along it. A check takes a value of the key's kind, returns
 what is kept, and raises ValueError with the end of a sentence that begins with the key's name.
 """
 

@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 from console.explain.tables import View, everything, rows_of, sheets
 from console.explain.trace import Question
 from console.results import staleness, version_notes
-from console.results.command import at, few, newest
 from console.results.gone_notes import gone_notes
+from console.results.notes import few
+from console.results.selection import at, newest
 from console.shared import database
 from console.shared.output import Format, format_number, format_option, show
 from models import store

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from console.explain import trace
 from console.explain.trace import OF_DEPLOYMENTS, Question, Traced
 from console.explain.words import clipped, entries_of, set_by_in_short
-from console.results.command import few
+from console.results.notes import few
 from console.shared import database
 from console.shared.output import NOTHING, Column, Row, Sheet, format_number, format_time, unit
 from models.metrics.calculate import Explanation

@@ -14,7 +14,7 @@ from metric_rows import STATUSES, issue, time
 from reference.teams import Team
 from stored_team import calculated, stored
 
-from console.results.command import newest
+from console.results.selection import newest
 from models import store
 from models.records import METRIC_TYPES, MetricResult, Rules
 from worker import settings

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 from store_rows import PROFILE, after, result
 
-from console.results.command import newest, week_of
+from console.results.selection import newest, week_of
 from models import store
 from models.database import Sessions
 from models.records import MetricResult

@@ -1,0 +1,195 @@
+"""What a reader of a profile's values should know besides: how old they are, what they leave out, what is odd."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from console.results import staleness, version_notes
+from console.results.computed import computed_note, copy_notes
+from console.results.gone_notes import gone_notes
+from console.shared import database
+from console.shared.output import NOTHING, Row, format_duration, format_time
+from models import store
+from models.metrics.issues import UNMAPPED
+from models.records import CacheMetadata, MetricResult, Run
+from worker.database import Stored
+
+_NAMED: Final = 5  # issues with a finding
+
+
+def few(keys: Sequence[str]) -> str:
+    """The first of some issues' keys, with dots where there are more."""
+    return ", ".join(keys[:_NAMED]) + (", …" if len(keys) > _NAMED else "")
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a reader of a profile's values should know besides: since when the copy knows anything, and its findings.
+
+    ``as_of`` is what the person asked for, as a part of the commands that are recommended; ``update`` is the one that
+    brings results to the rules of flowbeat.toml.
+    """
+
+    current: Stored
+    profile: str
+    zone: ZoneInfo
+    as_of: str
+    cache: CacheMetadata | None
+    first: datetime | None
+    findings: Mapping[str, Sequence[str]]
+    strangers: Sequence[str]
+    refreshed: Run | None
+    versions: Sequence[str]
+    gone: Sequence[str]
+    update: str
+    asked: datetime | None
+    computed: Sequence[str]
+    copy: Sequence[str]
+
+    @property
+    def first_day(self) -> str:
+        """The local day on which the copy's first issue was created."""
+        return str(self.first.astimezone(self.zone).date()) if self.first else ""
+
+    def is_unknown(self, row: Row) -> bool:
+        """Whether a window was over before the first issue was created: whatever it holds, the copy knows nothing."""
+        return self.first is not None and bool(row["window_end"] <= self.first)
+
+
+def load_about(
+    current: Stored, session: Session, profile: str, as_of: str | None, rows: Sequence[MetricResult]
+) -> About:
+    ends = (min(row.window_end, row.confirmed_as_of) for row in rows)
+    update = staleness.how_to_update(current, session, profile, f" --as-of {as_of}" if as_of else "")
+    return About(
+        current=current,
+        profile=profile,
+        zone=database.zone_of(current, profile),
+        as_of=f" --as-of {as_of}" if as_of else "",
+        cache=store.find_cache(session, profile),
+        first=store.first_created(session, profile),
+        findings=store.keys_with_findings(session, profile),
+        strangers=list_unknown_names(current, session, profile),
+        refreshed=store.last_ended(session, profile, "refresh"),
+        versions=list_version_notes(current, session, profile, as_of),
+        gone=gone_notes(session, profile, min(row.window_start for row in rows), max(ends)),
+        update=update,
+        asked=database.as_of_option(as_of, database.zone_of(current, profile)),
+        computed=computed_note(rows, update),
+        copy=copy_notes(session, profile),
+    )
+
+
+def list_version_notes(current: Stored, session: Session, profile: str, text: str | None) -> tuple[str, ...]:
+    """What is left out of the number of deployments, at the as-of asked for or that of the data."""
+    configured, cache = current.settings.profiles.get(profile), store.find_cache(session, profile)
+    data_as_of = cache.data_as_of if cache else None
+    as_of = database.as_of_option(text, database.zone_of(current, profile)) or data_as_of
+    if configured is None or as_of is None:
+        return ()
+    notes = version_notes.version_notes(session, profile, configured.rules, as_of)
+    return tuple(note.sentences for note in notes)
+
+
+def list_unknown_names(current: Stored, session: Session, profile: str) -> list[str]:
+    """Return what configuration and Jira do not have in common, with what to write."""
+    found = current.settings.profiles.get(profile)
+    unplaced = staleness.unplaced(session, profile, found.rules) if found else []
+    return [
+        *staleness.unknown_statuses(current, session, profile, store.find_cache(session, profile)),
+        *(f"Note: {message}; {advice}." for message, advice in unplaced),
+    ]
+
+
+def format_notes(about: About, rows: Sequence[MetricResult], told: Sequence[MetricResult]) -> tuple[str, ...]:
+    """The sentences below the table; ``told`` are the rows whose messages are worth saying."""
+    hashes = [row.rules_hash for row in rows]
+    drift = staleness.rules_changed(about.current, about.profile, about.cache, hashes, about.update)
+    moved = staleness.source_changed(about.current, about.profile, about.cache, about.update)
+    return (
+        *(f"Note: {sentence}" for sentence in (moved, drift) if sentence),
+        *about.computed,
+        *about.copy,
+        *about.strangers,
+        *about.gone,
+        *_messages(about, told),
+        *(about.versions if any(row.metric_type in version_notes.METRICS for row in rows) else ()),
+        *_unmapped(about, rows),
+        *_unknown(about, rows),
+        *_findings(about),
+        *_unshown(about),
+        *_failed(about),
+        _freshness(about, rows),
+    )
+
+
+def _messages(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
+    """Each message once, with the metrics it is about."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        message = database.for_profile(row.message or "", about.profile)
+        if message and row.metric_type not in found.setdefault(message, []):
+            found[message].append(row.metric_type)
+    return tuple(f"{', '.join(metrics)}: {message}" for message, metrics in found.items())
+
+
+def _unmapped(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
+    """Delivered items whose type no category names: without them said, 0 % features would look like an answer."""
+    shares = [row for row in rows if row.metric_type == "flow_distribution"]
+    count = sum(row.details.get("by_category", {}).get(UNMAPPED, 0) for row in shares)
+    if not count:
+        return ()
+    total = sum(row.n_used for row in shares)
+    which = f"all {total:,} delivered items" if count == total else f"{count:,} of {total:,} delivered items"
+    where = f"[profiles.{about.profile}.categories] in flowbeat.toml"
+    return (f"flow_distribution: {which} are of types that no category names; name them in {where}.",)
+
+
+def _unknown(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
+    if about.first is None or rows[0].window_start >= about.first:
+        return ()
+    knows_nothing = (
+        f"The first stored issue was created on {about.first_day}: of the days before, the copy knows nothing"
+    )
+    if rows[0].window_kind != "week":
+        return (f"{knows_nothing}.",)
+    return (f"{knows_nothing} ({NOTHING}), and a 0 there is none that was counted.",)
+
+
+def _findings(about: About) -> tuple[str, ...]:
+    """The issues that have something odd about them, by what it is."""
+    if not about.findings:
+        return ()
+    found = [f"{reason.replace('_', ' ')} in {len(keys):,} ({few(keys)})" for reason, keys in about.findings.items()]
+    which = "flowbeat explain says which of them stand behind a number, and what was found."
+    return (f"Data quality, by issues: {', '.join(found)}. {which}",)
+
+
+def _unshown(about: About) -> tuple[str, ...]:
+    """Issues that Jira counts and does not show: an index that is late, or a security level."""
+    count = about.cache.cursor.get("unshown", 0) if about.cache else 0
+    if not count:
+        return ()
+    which = "1 issue" if count == 1 else f"{count:,} issues"
+    return (f"Note: Jira counted {which} of the JQL that it did not show to this account; none is in a number.",)
+
+
+def _failed(about: About) -> tuple[str, ...]:
+    """Why the data is older than it could be."""
+    run = about.refreshed
+    if run is None or run.state != "failed" or run.ended_at is None:
+        return ()
+    reason = (run.error or "").rstrip(".")
+    return (f"Note: the refresh that ended {format_time(run.ended_at, about.zone)} failed: {reason}.",)
+
+
+def _freshness(about: About, rows: Sequence[MetricResult]) -> str:
+    as_of = about.asked or max(row.confirmed_as_of for row in rows)
+    if about.cache is None or about.cache.data_as_of is None:
+        return f"As of {format_time(as_of, about.zone)}."
+    age = format_duration(max(0.0, (about.current.now() - about.cache.data_as_of).total_seconds()))
+    return f"As of {format_time(as_of, about.zone)}; the data was fetched {age} ago."

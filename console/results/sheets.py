@@ -1,0 +1,148 @@
+"""Results as tables: the period, the weeks of a metric, and all metrics over the weeks."""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Final
+
+from console.results.computed import with_mark
+from console.results.notes import About, format_notes
+from console.results.selection import week_of
+from console.shared.output import NOTHING, Column, Row, Sheet, format_number, sparkline, terminal, unit
+from models.records import METRIC_TYPES, MetricResult
+
+NAMES: Final = (*(field.name for field in fields(MetricResult)), "stored")
+_BESIDE_WEEKS: Final = 52  # what the other columns of the overview take
+_LEAST_WEEKS: Final = 20  # on a line, however narrow the terminal: its heading has as many letters
+
+
+def build_sheet(about: About, rows: Sequence[MetricResult], metric: str | None) -> Sheet:
+    by_week = rows[0].window_kind == "week"
+    # In the overview a quiet week among fifty-two is no reason to look into the configuration.
+    notes = format_notes(about, rows, [row for row in rows if metric or not by_week or row.state != "no_data"])
+    if not by_week:
+        return Sheet(NAMES, [with_mark(row) for row in rows], _PERIOD, _period_title(about, rows), notes)
+    weeks = [{**with_mark(row), "week": week_of(row, about.zone)} for row in rows]
+    title = f"{about.profile}: {metric}, {unit(metric)}, by week" if metric else f"{about.profile}: by week"
+    return Sheet((*NAMES, "week"), weeks, _weeks(about), f"{title} ({about.zone.key})", notes)
+
+
+def list_weeks(sheet: Sheet) -> Sheet:
+    """A line for each week, and one for the weeks between two of which nothing is stored."""
+    rows = list(sheet.rows[:1])
+    for before, row in pairwise(sheet.rows):
+        missing = _weeks_between(before["week"], row["week"])
+        rows += [_gap(row, missing), row] if missing > 0 else [row]
+    return replace(sheet, rows=rows)
+
+
+def _gap(following: Row, count: int) -> Row:
+    """A row in place of the weeks before another that nothing was calculated of."""
+    weeks = "1 week" if count == 1 else f"{count:,} weeks"
+    empty = {"value": None, "level": None, "state": "no_stored_value", "complete": True, "stored": True}
+    return {**following, "week": weeks, **empty}
+
+
+def _weeks_between(earlier: str, later: str) -> int:
+    """How many weeks lie between two, by their ISO names."""
+    return (date.fromisoformat(later) - date.fromisoformat(earlier)).days // 7 - 1
+
+
+def summarise_weeks(about: About, sheet: Sheet) -> Sheet:
+    """A line for each metric in place of one for each week: how it went, and its last two values."""
+    weeks = sorted({row["week"] for row in sheet.rows})
+    unknown = len({row["week"] for row in sheet.rows if about.is_unknown(row)})
+    series = {metric: _series(sheet.rows, metric, weeks) for metric in METRIC_TYPES}
+    rows = [{"metric": metric, "weeks": found} for metric, found in series.items() if any(found)]
+    total = _weeks_between(weeks[0], weeks[-1]) + 2  # with the two themselves
+    count = f"{len(weeks):,}" if total == len(weeks) else f"{len(weeks):,} of {total:,}"
+    title = f"{about.profile}: {weeks[0]} to {weeks[-1]}, {count} weeks"
+    look = f"flowbeat results {about.profile} --window weeks{about.as_of} --metric M"
+    gap = "" if total == len(weeks) else " A blank stands for weeks that nothing is stored of."
+    hint = f"A dot is a week without a value.{gap} Each week of a metric M: {look}"
+    columns = _overview_columns(_places(weeks), unknown)
+    return replace(sheet, rows=rows, columns=columns, title=title, notes=(hint, *sheet.notes))
+
+
+def _places(weeks: Sequence[str]) -> list[str]:
+    """The weeks, and nothing once wherever others lie between two of them."""
+    places = list(weeks[:1])
+    for before, week in pairwise(weeks):
+        places += ["", week] if _weeks_between(before, week) > 0 else [week]
+    return places
+
+
+def _overview_columns(places: Sequence[str], unknown: int) -> tuple[Column, ...]:
+    """The weeks stand on as many lines as the terminal needs, the oldest above, each line headed by its span."""
+    room = max(_LEAST_WEEKS, terminal().width - _BESIDE_WEEKS)
+    lines = -(-len(places) // room)
+    size = -(-len(places) // lines)
+    spans = [list(filter(None, places[start : start + size])) for start in range(0, len(places), size)]
+    title = "\n".join(f"{some[0]} – {some[-1]}" for some in spans) if lines > 1 else ""
+    return (
+        Column("metric", lambda row: row["metric"], keep=True),
+        Column(title, lambda row: _line(row, places, unknown), fold=size),
+        Column("last week", lambda row: _last(row, complete=True), right=True),
+        Column("now", lambda row: _last(row, complete=False), right=True),
+        Column("unit", lambda row: unit(row["metric"]), keep=True),
+    )
+
+
+def _line(row: Row, places: Sequence[str], unknown: int) -> str:
+    marks = iter(sparkline([week and week["value"] for week in row["weeks"]], unknown))
+    return "".join(next(marks) if week else " " for week in places)
+
+
+def _series(rows: Sequence[Row], metric: str, weeks: Sequence[str]) -> list[Row | None]:
+    found = {row["week"]: row for row in rows if row["metric_type"] == metric}
+    return [found.get(week) for week in weeks]
+
+
+def _period_title(about: About, rows: Sequence[MetricResult]) -> str:
+    first = rows[0].window_start.astimezone(about.zone).date()
+    last = (rows[0].window_end - timedelta(microseconds=1)).astimezone(about.zone).date()
+    return f"{about.profile}: {first} to {last} ({(last - first).days + 1} days, {about.zone.key})"
+
+
+def _coverage(row: Row) -> str:
+    """Used ÷ candidates; without a rule that says what a candidate is there is neither, nor without a calculation."""
+    if row["state"] in ("missing_mapping", "calculation_error", "no_stored_value"):
+        return NOTHING
+    return f"{row['n_used']:,}/{row['n_used'] + row['n_excluded']:,}"
+
+
+def _value(row: Row) -> str:
+    return format_number(row["value"])
+
+
+def _state(row: Row) -> str:
+    state = str(row["state"]).replace("_", " ") if row["state"] != "success" else ""
+    return state if row["stored"] else ", ".join(filter(None, (state, "not stored")))
+
+
+def _last(row: Row, *, complete: bool) -> str:
+    """The value of the last week that is over, or of the one that runs."""
+    weeks = [week for week in row["weeks"] if week is not None and week["complete"] is complete]
+    return _value(weeks[-1]) if weeks else ""
+
+
+_LEVEL: Final = Column("level", lambda row: row["level"] or "")
+_COVERAGE: Final = Column("coverage", _coverage, right=True, keep=True)
+_VALUE: Final = Column("value", _value, right=True, keep=True)
+_PERIOD: Final = (
+    Column("metric", lambda row: row["metric_type"], keep=True),
+    _VALUE,
+    Column("unit", lambda row: unit(row["metric_type"]), keep=True),
+    _LEVEL,
+    _COVERAGE,
+    Column("", _state),
+)
+
+
+def _weeks(about: About) -> tuple[Column, ...]:
+    def name(row: Row) -> str:
+        running = "" if row["complete"] else " (running)"
+        return f"{row['week']}{f' {NOTHING}' if about.is_unknown(row) else running}"
+
+    return Column("week", name, keep=True), _VALUE, _LEVEL, _COVERAGE, Column("", _state)

@@ -1,0 +1,112 @@
+"""What is configured, as frozen records: connections, profiles and everything beside them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from models.records import Rules
+from worker.errors import MissingTokenError
+from worker.settings.loading import reason
+
+CONFIG_NAME = "flowbeat.toml"
+CONFIG_VARIABLE = "FLOWBEAT_CONFIG"
+PREFIX = "FLOWBEAT_"
+PLACEHOLDER = "your-site.atlassian.net"  # the host that flowbeat init writes, for a person to replace
+
+KeyPath = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """For how many days rows about past work, and archives of the logs, are kept."""
+
+    runs_days: int = 365
+    fetch_operations_days: int = 365
+    performance_days: int = 365
+    logs_days: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """When a silent run is picked up, and how fast the rotation reads changelogs again."""
+
+    silent_seconds: int = 30
+    every_seconds: int = 15
+    turn_days: int = 7
+    issues_per_run: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One Jira: where it is, where its token lies (never the token), and how hard it may be asked."""
+
+    name: str
+    base_url: str
+    email: str | None = field(default=None, repr=False)
+    token_env: str | None = None
+    token_file: Path | None = None
+    requests: int = 100
+    per_seconds: float = 10.0
+    concurrency: int = 8
+    overlap_minutes: int = 15
+    flavour: Literal["cloud", "datacenter"] | None = None
+    timeout_seconds: float = 30.0
+
+    def token(self, environ: Mapping[str, str]) -> str | None:
+        """Read the secret from where the configuration says; None where it names no place (anonymous).
+
+        Raises ConfigError when the variable is not set, the file cannot be read, or either is not one word.
+        """
+        if self.token_env is not None:
+            return self._one_word(environ.get(self.token_env, ""), f"the environment variable {self.token_env}")
+        if self.token_file is not None:
+            return self._one_word(self._token_text(self.token_file), f"the file {self.token_file}")
+        return None
+
+    def _token_text(self, file: Path) -> str:
+        try:
+            return file.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise MissingTokenError(
+                f"connections.{self.name}.token_file: {file} cannot be read ({reason(error)}); "
+                "make it a readable file that holds only the Jira token"
+            ) from error
+
+    def _one_word(self, text: str, source: str) -> str:
+        """The token without the line end that editors add; nothing of it is ever shown."""
+        words = text.split()
+        if len(words) == 1:
+            return words[0]
+        found = "holds more than one word" if words else "is not set or empty"
+        raise MissingTokenError(f"connections.{self.name}: {source} {found}; put the Jira token there and nothing else")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A team's issues: where they are, when they are refreshed, and the rules of their metrics."""
+
+    name: str
+    connection: str
+    jql: str
+    schedule: str | None = None
+    store_summaries: bool = True
+    rules: Rules = field(default_factory=Rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything configured; paths are absolute. ``path`` is the file read, None without one."""
+
+    database_url: str = field(repr=False)
+    log_dir: Path
+    state_dir: Path
+    path: Path | None = None
+    redis_url: str | None = field(default=None, repr=False)
+    timezone: str = "UTC"
+    log_level: str = "INFO"
+    max_age_hours: float = 24.0
+    retention: Retention = field(default_factory=Retention)
+    sweep: Sweep = field(default_factory=Sweep)
+    connections: Mapping[str, Connection] = field(default_factory=dict)
+    profiles: Mapping[str, Profile] = field(default_factory=dict)

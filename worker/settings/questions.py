@@ -1,0 +1,77 @@
+"""What others ask of settings: is there a file, is its address a real one, which secrets does it hold, whose is it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from models.records import digest
+from worker.errors import ConfigError
+from worker.settings.configured import CONFIG_NAME, CONFIG_VARIABLE, PLACEHOLDER, Connection, Settings
+
+
+def require_file(found: Settings) -> None:
+    """Raise ConfigError where no file was found: there is no profile then, and all would be made in a wrong folder."""
+    if found.path is None:
+        raise ConfigError(
+            f"there is no {CONFIG_NAME} in {Path.cwd()}, and {CONFIG_VARIABLE} names none; go to the folder that has "
+            "one, or write one here: flowbeat init"
+        )
+
+
+def require_address(found: Settings, connection: Connection) -> None:
+    """Raise ConfigError where base_url is still the template's: whoever may answer there, it is not the team's."""
+    if urlsplit(connection.base_url).hostname == PLACEHOLDER:
+        where = _line_of_placeholder(found.path, connection.name)
+        raise ConfigError(
+            f"{where}: connections.{connection.name}.base_url is still the placeholder"
+            f" https://{PLACEHOLDER}; write your Jira's address in its place"
+        )
+
+
+def fingerprint(found: Settings) -> str:
+    """Names what decides about work and numbers: equal on two machines whose places for files and secrets differ."""
+    told = (found.timezone, found.max_age_hours, asdict(found.retention), asdict(found.sweep))
+    connections = [asdict(replace(each, token_env=None, token_file=None)) for each in found.connections.values()]
+    return digest([told, connections, [asdict(each) for each in found.profiles.values()]])
+
+
+def secrets(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Every configured secret that is present: tokens, and the passwords in the database's and Redis' URLs.
+
+    A token that cannot be read is left out here; whoever needs it is told by ``Connection.token``.
+    """
+    found = [_token_or_none(connection, environ) for connection in settings.connections.values()]
+    for url in (settings.database_url, settings.redis_url):
+        found.extend(passwords(url or ""))
+    return tuple(dict.fromkeys(secret for secret in found if secret))
+
+
+def _line_of_placeholder(path: Path | None, connection: str) -> str:
+    """The file and the line a person has to edit; without the line where it is not found below its own heading."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines() if path else []
+    except OSError:  # removed or closed since it was read
+        lines = []
+    headings = (f"[connections.{connection}]", f'[connections."{connection}"]')
+    inside = False
+    for number, line in enumerate(lines, 1):
+        inside = line.partition("#")[0].strip() in headings if line.lstrip().startswith("[") else inside
+        if inside and PLACEHOLDER in line.partition("#")[0]:
+            return f"{path}, line {number}"
+    return str(path or "the environment")
+
+
+def passwords(url: str) -> Iterator[str]:
+    """The passwords in a URL, as written and decoded."""
+    parts = urlsplit(url)
+    if parts.password:
+        yield from (parts.password, unquote(parts.password))
+    yield from (value for name, value in parse_qsl(parts.query) if "password" in name.casefold())
+
+
+def _token_or_none(connection: Connection, environ: Mapping[str, str]) -> str | None:
+    try:
+        return connection.token(environ)
+    except ConfigError:
+        return None
