@@ -18,7 +18,8 @@ import pytest
 WRITER = """
     import logging, sys
     from worker import logs
-    logs.MAX_LOG_BYTES, logs.MAX_LOG_BACKUPS = 100_000, 400
+    from worker.logs import folder as log_folder, live_file
+    live_file.MAX_LOG_BYTES, log_folder.MAX_LOG_BACKUPS = 100_000, 400
     folder, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
     logs.configure(folder, console=False)
     log = logging.getLogger("flowbeat.performance")

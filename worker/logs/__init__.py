@@ -9,10 +9,9 @@ of a killed process. Who rolls a file holds its lock and, for the renames, that 
 The folder has to lie on a file system with ``flock`` (any local one).
 """
 
-from models.records import MAX_LOG_BACKUPS, MAX_LOG_BYTES
 from worker.logs.cleaning import clean
 from worker.logs.entries import EntryFormatter, bind, context
-from worker.logs.files import APP, ERRORS, MAX_AGE, MAX_FOLDER_BYTES, PERFORMANCE, PERFORMANCE_LOGGER, files
+from worker.logs.folder import APP, ERRORS, MAX_AGE, MAX_FOLDER_BYTES, PERFORMANCE, PERFORMANCE_LOGGER, files
 from worker.logs.handler import FilesHandler, configure
 from worker.logs.reading import follow, read
 
@@ -21,8 +20,6 @@ __all__ = [
     "ERRORS",
     "MAX_AGE",
     "MAX_FOLDER_BYTES",
-    "MAX_LOG_BACKUPS",
-    "MAX_LOG_BYTES",
     "PERFORMANCE",
     "PERFORMANCE_LOGGER",
     "EntryFormatter",

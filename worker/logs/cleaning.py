@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from worker.logs.files import LIVE, MAX_AGE, delete_stale, locked_folder, make_room
+from worker.logs.folder import LIVE, MAX_AGE, delete_stale, locked_folder, make_room
 from worker.logs.live_file import LiveFile
 
 

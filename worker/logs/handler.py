@@ -15,7 +15,7 @@ from typing import Any
 from models.records import LOG_LEVELS, LogEntry
 from worker.logs.cleaning import clean
 from worker.logs.entries import EntryFormatter
-from worker.logs.files import APP, ERRORS, LIVE, PERFORMANCE, PERFORMANCE_LOGGER
+from worker.logs.folder import APP, ERRORS, LIVE, PERFORMANCE, PERFORMANCE_LOGGER
 from worker.logs.live_file import LiveFile
 from worker.redact import Redactor
 

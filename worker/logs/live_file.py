@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from models.records import MAX_LOG_BYTES
-from worker.logs.files import STEP, first_entry_at, is_same_file, locked_folder, make_room, shift
+from worker.logs.folder import STEP, first_entry_at, is_same_file, locked_folder, make_room, shift
 
 
 class LiveFile:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from models.records import LOG_LEVELS, MAX_LOG_BACKUPS
-from worker.logs.files import APP
+from worker.logs.folder import APP
 from worker.logs.lines import format_timestamp, parse_line
 
 _REORDER: Final = 1_000

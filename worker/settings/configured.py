@@ -1,13 +1,13 @@
 """What is configured, as frozen records: connections, profiles and everything beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from models.records import Rules
 from worker.errors import MissingTokenError
-from worker.settings.loading import reason
 
 CONFIG_NAME = "flowbeat.toml"
 CONFIG_VARIABLE = "FLOWBEAT_CONFIG"
@@ -110,3 +110,16 @@ class Settings:
     sweep: Sweep = field(default_factory=Sweep)
     connections: Mapping[str, Connection] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+
+
+def reason(error: OSError | UnicodeDecodeError) -> str:
+    """Without the bytes or the path that the error itself would repeat."""
+    return (error.strerror or "unknown reason") if isinstance(error, OSError) else "it is not UTF-8 text"
+
+
+def passwords(url: str) -> Iterator[str]:
+    """The passwords in a URL, as written and decoded."""
+    parts = urlsplit(url)
+    if parts.password:
+        yield from (parts.password, unquote(parts.password))
+    yield from (value for name, value in parse_qsl(parts.query) if "password" in name.casefold())

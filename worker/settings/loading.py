@@ -8,7 +8,16 @@ from typing import Any
 from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DeploymentRules, IncidentRules, Rules
 from worker.config_schema import schema
 from worker.errors import ConfigError
-from worker.settings.configured import CONFIG_NAME, CONFIG_VARIABLE, Connection, Profile, Retention, Settings, Sweep
+from worker.settings.configured import (
+    CONFIG_NAME,
+    CONFIG_VARIABLE,
+    Connection,
+    Profile,
+    Retention,
+    Settings,
+    Sweep,
+    reason,
+)
 from worker.settings.cross_checks import cross_check
 from worker.settings.validator import Validator
 
@@ -53,11 +62,6 @@ def _parse(path: Path) -> dict[str, Any]:
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: the file cannot be read: {reason(error)}") from error
-
-
-def reason(error: OSError | UnicodeDecodeError) -> str:
-    """Without the bytes or the path that the error itself would repeat."""
-    return (error.strerror or "unknown reason") if isinstance(error, OSError) else "it is not UTF-8 text"
 
 
 def _settings(values: Mapping[str, Any], path: Path | None) -> Settings:

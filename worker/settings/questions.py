@@ -1,13 +1,13 @@
 """What others ask of settings: is there a file, is its address a real one, which secrets does it hold, whose is it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import urlsplit
 
 from models.records import digest
 from worker.errors import ConfigError
-from worker.settings.configured import CONFIG_NAME, CONFIG_VARIABLE, PLACEHOLDER, Connection, Settings
+from worker.settings.configured import CONFIG_NAME, CONFIG_VARIABLE, PLACEHOLDER, Connection, Settings, passwords
 
 
 def require_file(found: Settings) -> None:
@@ -60,14 +60,6 @@ def _line_of_placeholder(path: Path | None, connection: str) -> str:
         if inside and PLACEHOLDER in line.partition("#")[0]:
             return f"{path}, line {number}"
     return str(path or "the environment")
-
-
-def passwords(url: str) -> Iterator[str]:
-    """The passwords in a URL, as written and decoded."""
-    parts = urlsplit(url)
-    if parts.password:
-        yield from (parts.password, unquote(parts.password))
-    yield from (value for name, value in parse_qsl(parts.query) if "password" in name.casefold())
 
 
 def _token_or_none(connection: Connection, environ: Mapping[str, str]) -> str | None:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from worker.config_schema import KIND_WORDS, Key, Kind, Schema, did_you_mean, repeated, schema, unknown
-from worker.settings.configured import CONFIG_VARIABLE, PREFIX, KeyPath
-from worker.settings.questions import passwords
+from worker.settings.configured import CONFIG_VARIABLE, PREFIX, KeyPath, passwords
 
 
 class Validator:
