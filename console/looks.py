@@ -85,7 +85,7 @@ def workers(current: Runtime) -> Iterator[Line]:
     scheduled = [name for name, profile in current.settings.profiles.items() if profile.schedule]
     if found.workers:
         yield Line("workers", "ok", f"{len(found.workers)} answer: {', '.join(found.workers)}")
-    elif not found.foreign:
+    elif not found.foreign and not found.elsewhere:
         advice = "start one: flowbeat worker (until then refresh and calculate run their own)"
         yield Line("workers", "warning", "none answers", advice)
     if len(beats) > 1:
@@ -98,6 +98,8 @@ def workers(current: Runtime) -> Iterator[Line]:
         yield Line("scheduler", "warning", wanted, "start one: flowbeat beat")
     for name in found.foreign:
         yield Line("workers", "bad", nodes.other_database(name), nodes.SEPARATE)
+    for name in found.elsewhere:
+        yield Line("workers", "warning", nodes.other_queue(name), nodes.WITHOUT_QUEUES)
     for name in found.outdated:
         message = nodes.other_configuration(current, name)
         yield Line("scheduler" if name in beats else "workers", "warning", message, nodes.RESTART)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from console import faults, nodes, progress
+from console.queued import QUEUED_SECONDS
 from models import store
 from models.records import Run
 from tasks import maintain
@@ -19,7 +20,6 @@ from worker.runtime import Runtime
 
 POLL_SECONDS: Final = 0.15
 SWEEP_SECONDS: Final = 10.0
-QUEUED_SECONDS: Final = 60.0
 STAYS: Final = "It is tried again by itself; Ctrl-C leaves, and the run stays queued for the next refresh or worker"
 
 
