@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from console import reading, rules, version_notes
 from console.computed import compute_missing, computed_note, copy_notes, count_stale_facts, with_mark
+from console.findings import findings_at
 from console.gone_notes import gone_notes
 from console.render import (
     NOTHING,
@@ -250,6 +251,8 @@ class About:
 def _about(current: Stored, session: Session, profile: str, as_of: str | None, rows: Sequence[MetricResult]) -> About:
     ends = (min(row.window_end, row.confirmed_as_of) for row in rows)
     update = rules.how_to_update(current, session, profile, f" --as-of {as_of}" if as_of else "")
+    asked = reading.as_of_option(as_of, reading.zone_of(current, profile))
+    findings, uncompared = findings_at(current, session, profile, asked, update)
     return About(
         current=current,
         profile=profile,
@@ -257,15 +260,15 @@ def _about(current: Stored, session: Session, profile: str, as_of: str | None, r
         as_of=f" --as-of {as_of}" if as_of else "",
         cache=store.find_cache(session, profile),
         first=store.first_created(session, profile),
-        findings=store.keys_with_findings(session, profile),
+        findings=findings,
         strangers=_strangers(current, session, profile),
         refreshed=store.last_ended(session, profile, "refresh"),
         versions=_version_notes(current, session, profile, as_of),
         gone=gone_notes(session, profile, min(row.window_start for row in rows), max(ends)),
         update=update,
-        asked=reading.as_of_option(as_of, reading.zone_of(current, profile)),
+        asked=asked,
         computed=computed_note(rows, update),
-        copy=copy_notes(session, profile),
+        copy=(*copy_notes(session, profile), *uncompared),
     )
 
 
