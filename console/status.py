@@ -1,6 +1,6 @@
 """The status command: what runs are doing now and what became of the last ones; or the whole story of one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Final
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from console.performance import calculations, fetches
 from console.refresh import progress
-from console.shared import database
+from console.shared import database, queued
 from console.shared.output import (
     Column,
     Format,
@@ -41,8 +41,8 @@ def status(run: str | None, *, limit: int, form: Format) -> None:
     with database.open_for_reading() as (current, session):
         now = current.clock(session)
         if run is None:
-            sheet = _runs(store.list_runs(session, limit), now)
-            show(form, sheet)
+            runs = store.list_runs(session, limit)
+            show(form, _runs(runs, now, queued.reasons(current, runs, now)))
             return
         sheets = _story(current, session, _found(session, run), now)
     show(form, sheets)
@@ -58,9 +58,12 @@ def _found(session: Session, run_id: str) -> Run:
     return found
 
 
-def _runs(runs: Sequence[Run], now: datetime) -> Sheet:
+def _runs(runs: Sequence[Run], now: datetime, reasons: Mapping[str, str]) -> Sheet:
+    """The runs, and below them why some failed and (``reasons``, by id) why others stay queued."""
     rows = [_row(run, now) for run in runs]
-    notes = tuple(f"{run.run_id[:8]}: {run.error}" for run in runs if run.error and run.state == "failed")
+    errors = {run.run_id: run.error for run in runs if run.error and run.state == "failed"}
+    queues = {run_id: f"still queued: {reason}" for run_id, reason in reasons.items()}
+    notes = tuple(f"{run_id[:8]}: {sentence}" for run_id, sentence in {**errors, **queues}.items())
     return Sheet(_NAMES, rows, _COLUMNS, notes=notes, empty="No run yet; flowbeat refresh asks for one.")
 
 
@@ -101,7 +104,8 @@ def _story(current: Stored, session: Session, run: Run, now: datetime) -> dict[s
 
 def _one(current: Stored, run: Run, now: datetime) -> Sheet:
     zone = database.zone_of(current, run.profile)
-    sheet = _runs([run], now)
+    reason = queued.reasons(current, [run], now).get(run.run_id)
+    sheet = _runs([run], now, {})
     moments = {
         "asked for": run.requested_at,
         "begun": run.started_at,
@@ -115,6 +119,7 @@ def _one(current: Stored, run: Run, now: datetime) -> Sheet:
         f"{'; '.join(told)} ({zone.key}).",
         f"At step {run.step} in attempt {run.attempt}{_options(run)}.",
         *(() if run.error is None else (f"Error: {run.error}",)),
+        *(() if reason is None else (f"Still queued: {reason}.",)),
     )
     return Sheet(_NAMES, sheet.rows, _COLUMNS, f"Run {run.run_id}", tuple(line[0].upper() + line[1:] for line in lines))
 

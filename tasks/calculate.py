@@ -48,6 +48,16 @@ SLICE_SECONDS: Final = 60.0
 FACTS_AT_ONCE: Final = 5_000
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the search for cycles: there are none among a calculation's many objects, and it took a fifth of it."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 # --- tasks ----------------------------------------------------------------------------------------------------------
 
 
@@ -105,10 +115,40 @@ def finish(current: Runtime, run: Run) -> None:
     """End the run: it has done all it was asked for, unless each of its metrics raised an error."""
     if {*run.cursor.get("failed", ())} == {*METRIC_TYPES}:
         raise CalculationError("every metric raised an error; flowbeat logs --level ERROR shows where")
+    attempt = finish_step(current, run)
+    if attempt is not None:
+        steps.enqueue(app, run.run_id, attempt, "facts")
+        raise StaleAttemptError
+    log.info("run completed", extra={"kind": run.kind})
+
+
+def finish_step(current: Runtime, run: Run) -> int | None:
+    """Store what disagrees in the issues behind the metrics, and end the run in the same transaction.
+
+    Returns as ``metric_step``.
+    """
+    try:
+        odd = _disagreeing(current, run)
+    except run_rules.OtherRulesError:
+        return run_rules.return_to_facts(current, run)
     with current.sessions.begin() as session:
+        if odd is not None:
+            store.replace_finding(session, run.profile, "resolutions", RESOLUTION_DISAGREES, odd)
         if not store.end_run(session, run.run_id, run.attempt, current.clock(session)):
             raise StaleAttemptError
-    log.info("run completed", extra={"kind": run.kind})
+    return None
+
+
+@_uncollected()
+def _disagreeing(current: Runtime, run: Run) -> list[str] | None:
+    """Return the issues whose resolution disagrees; None where the run is of the past: findings stay those of now."""
+    loaded = load(current, run.run_id, run.attempt)
+    with current.reads() as session:
+        cache = store.find_cache(session, run.profile)
+    if cache is None or cache.data_as_of != loaded.view.as_of:
+        return None
+    dataset = loaded.snapshot.dataset
+    return disagreeing(dataset.items, dataset.others, loaded.snapshot.as_of)
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------
@@ -138,16 +178,6 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
         return "facts"
     _versions(current, run, view, cursor)
     return steps.after("facts")
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the search for cycles: there are none among a calculation's many objects, and it took a fifth of it."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 @_uncollected()
@@ -188,7 +218,6 @@ def _versions(current: Runtime, run: Run, view: View, cursor: dict[str, Any]) ->
         store.replace_version_deployments(session, run.profile, found)
         if run.as_of is None:  # a finding is about now, not about the past that somebody asked for
             _save_version_findings(session, run.profile, view, versions, present)
-            _save_resolution_findings(session, run.profile, view)
         moved = {"step": steps.after("facts"), "cursor": cursor, "restarts": 0, "state": "queued", "as_of": view.as_of}
         if not store.beat_run(session, run.run_id, run.attempt, current.clock(session), **moved):
             raise StaleAttemptError
@@ -200,14 +229,6 @@ def _save_version_findings(
     is_source = view.context.source == "versions"
     found = version_findings(versions, present, micros(view.as_of), view.rules.timezone) if is_source else {}
     store.save_profile_findings(session, profile, "versions", {reason: len(which) for reason, which in found.items()})
-
-
-def _save_resolution_findings(session: Session, profile: str, view: View) -> None:
-    """Replace the finding of all issues: whether most of them have a resolution date is asked of the whole profile."""
-    dataset = store.load_dataset(session, profile, None)
-    odd = disagreeing(dataset.items, dataset.others, micros(view.as_of))
-    store.clear_findings(session, profile, "resolutions")
-    store.save_findings(session, profile, "resolutions", {issue_id: {RESOLUTION_DISAGREES: 1} for issue_id in odd})
 
 
 # --- metrics --------------------------------------------------------------------------------------------------------

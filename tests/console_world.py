@@ -122,8 +122,7 @@ def carry_out(current: Runtime, run: Run) -> Run:
     calculate.work(current, found(current, run))
     while (run := found(current, run)).step != "finish":
         calculate.metric_step(current, run)
-    with current.sessions.begin() as session:
-        store.end_run(session, run.run_id, run.attempt, current.now())
+    calculate.finish_step(current, run)
     return found(current, run)
 
 

@@ -109,8 +109,7 @@ def calculated(current: InProcess, as_of: datetime | None = None) -> None:
     calculate.work(current, run)
     for _ in METRIC_TYPES:
         calculate.metric_step(current, console_world.found(current, run))
-    with current.sessions.begin() as session:
-        store.end_run(session, run.run_id, run.attempt, current.now())
+    calculate.finish_step(current, console_world.found(current, run))
 
 
 def configuration(rules: Rules) -> str:

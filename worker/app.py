@@ -1,7 +1,6 @@
 """The Celery application: ``celery -A worker.app worker`` and ``beat`` begin here."""
 
 import atexit
-import contextlib
 import gc
 import logging
 import os
@@ -16,7 +15,6 @@ import click
 from celery import Celery, bootsteps, signals
 from celery.exceptions import CPendingDeprecationWarning, WorkerShutdown
 from celery.worker import state
-from redis.exceptions import RedisError
 
 from models import store
 from models.database import migrate
@@ -55,9 +53,27 @@ class ExitWithParent(bootsteps.StartStopStep):
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 
+class Publishing(bootsteps.StartStopStep):
+    """Publishes what a worker works with, before it answers, until it ends; commands compare it with their own."""
+
+    _publisher: nodes.Publisher | None = None
+
+    def start(self, parent: Any) -> None:
+        """Publish it."""
+        self._publisher = _publisher(parent.hostname)
+        self._publisher.start()
+
+    def stop(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
+        """Withdraw it."""
+        if self._publisher is not None:
+            self._publisher.stop()
+
+    terminate = stop
+
+
 app = Celery("flowbeat")
 app.config_from_object("celeryconfig")
-app.steps["worker"].add(ExitWithParent)
+app.steps["worker"].update((ExitWithParent, Publishing))
 app.user_options["worker"].add(
     click.Option(["--exit-with-parent"], type=int, metavar="PID", help="End when this process, its parent, is gone.")
 )
@@ -131,30 +147,19 @@ def _keep_to_the_point(**_: Any) -> None:
     warnings.filterwarnings("ignore", asked, CPendingDeprecationWarning)
 
 
-@signals.worker_ready.connect
-def _worker_ready(sender: Any = None, **_: Any) -> None:
-    _publish_node(sender.hostname)
-
-
 @signals.beat_init.connect
 def _beat_ready(sender: Any = None, **_: Any) -> None:
     from celery.beat import beat_nodename  # type: ignore[attr-defined]  # noqa: PLC0415 - 5.7; only beat needs it
 
-    _publish_node(beat_nodename(sender.hostname))
+    _publisher(beat_nodename(sender.hostname)).start()
 
 
-def _publish_node(name: str) -> None:
-    """Publish the configuration and the database this process keeps; commands compare them with their own."""
+def _publisher(name: str) -> nodes.Publisher:
+    """Return what publishes the configuration and the database that this process keeps."""
     current = runtime.current()
-    node = nodes.Node(settings.fingerprint(current.settings), current.installation)
-    with contextlib.suppress(RedisError):  # beat may begin before its Redis; then nothing is compared
-        nodes.publish(current.redis, name, node)
-
-
-@signals.worker_shutdown.connect
-def _withdraw_node(sender: Any = None, **_: Any) -> None:
-    with contextlib.suppress(RedisError):
-        nodes.withdraw(runtime.current().redis, sender.hostname)
+    return nodes.Publisher(
+        current.redis, name, nodes.Node(settings.fingerprint(current.settings), current.installation)
+    )
 
 
 @signals.worker_shutdown.connect

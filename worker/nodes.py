@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -9,7 +10,9 @@ from typing import Any, Final
 from redis import Redis
 from redis.exceptions import RedisError
 
+PUBLISH_SECONDS: Final = 5.0  # for this time after Redis has lost its data, commands cannot compare a node
 _NODES: Final = "flowbeat:nodes"  # a hash: node name → JSON
+_STOP_SECONDS: Final = 1.0
 _UNKNOWN_RUN: Final = "flowbeat:unknown_run:"  # with a run's id: the node that received its message and has no such run
 _UNKNOWN_RUN_SECONDS: Final = 3_600
 
@@ -23,6 +26,40 @@ class Node:
 
     configuration: str
     installation: str | None = None
+
+
+class Publisher:
+    """Publishes what a node says of itself, and again at intervals, because Redis may lose its data."""
+
+    def __init__(self, redis: "Redis", name: str, node: Node, every: float = PUBLISH_SECONDS) -> None:
+        """Publish nothing yet."""
+        self._redis = redis
+        self._name = name
+        self._node = node
+        self._every = every
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._publish_until_over, name="publish-node", daemon=True)
+
+    def start(self) -> None:
+        """Publish, and begin to repeat it; a thread ends with its process."""
+        self._publish()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Publish no more, and withdraw what was published where Redis answers."""
+        self._over.set()
+        self._thread.join(_STOP_SECONDS)
+        if not self._thread.is_alive():  # else Redis hangs, and would not withdraw it either
+            with contextlib.suppress(RedisError):
+                withdraw(self._redis, self._name)
+
+    def _publish_until_over(self) -> None:
+        while not self._over.wait(self._every):
+            self._publish()
+
+    def _publish(self) -> None:
+        with contextlib.suppress(RedisError):  # without it nothing is compared; the next time comes soon
+            publish(self._redis, self._name, self._node)
 
 
 def publish(redis: "Redis", name: str, node: Node) -> None:

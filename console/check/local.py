@@ -10,7 +10,6 @@ from typing import Any, Final, Literal
 from redis.exceptions import NoPermissionError
 from sqlalchemy.orm import Session
 
-import console.shared.nodes
 from console.results import staleness
 from console.results.version_notes import version_notes
 from console.shared import database
@@ -79,14 +78,15 @@ def _memory(info: Mapping[str, Any]) -> Iterator[Line]:
 
 def workers(current: Runtime) -> Iterator[Line]:
     """Whether workers and the scheduler answer; none is no fault, for refresh brings its own worker along."""
-    current.redis.ping()  # without a broker the ping below would try again for ever
+    from console.shared import nodes  # noqa: PLC0415 - Celery's own Redis connection is only wanted behind the ping
 
-    found = console.shared.nodes.answering(current)
+    current.redis.ping()  # without a broker the ping below would try again for ever
+    found = nodes.answering(current)
     beats = found.schedulers
     scheduled = [name for name, profile in current.settings.profiles.items() if profile.schedule]
     if found.workers:
         yield Line("workers", "ok", f"{len(found.workers)} answer: {', '.join(found.workers)}")
-    elif not found.foreign:
+    elif not found.foreign and not found.elsewhere:
         advice = "start one: flowbeat worker (until then refresh and calculate run their own)"
         yield Line("workers", "warning", "none answers", advice)
     if len(beats) > 1:
@@ -98,10 +98,12 @@ def workers(current: Runtime) -> Iterator[Line]:
         wanted = f"{', '.join(scheduled)} has a schedule, and no scheduler answers"
         yield Line("scheduler", "warning", wanted, "start one: flowbeat beat")
     for name in found.foreign:
-        yield Line("workers", "bad", console.shared.nodes.other_database(name), console.shared.nodes.SEPARATE)
+        yield Line("workers", "bad", nodes.other_database(name), nodes.SEPARATE)
+    for name in found.elsewhere:
+        yield Line("workers", "warning", nodes.other_queue(name), nodes.WITHOUT_QUEUES)
     for name in found.outdated:
-        message = console.shared.nodes.other_configuration(current, name)
-        yield Line("scheduler" if name in beats else "workers", "warning", message, console.shared.nodes.RESTART)
+        message = nodes.other_configuration(current, name)
+        yield Line("scheduler" if name in beats else "workers", "warning", message, nodes.RESTART)
 
 
 def log_files(current: Runtime) -> Iterator[Line]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from console.explain import trace
 from console.explain.trace import OF_DEPLOYMENTS, Question, Traced
-from console.explain.words import clipped, entries_of, set_by_in_short
+from console.explain.words import clipped, entries_of, format_finding, set_by_in_short
 from console.results.notes import few
 from console.shared import database
 from console.shared.output import NOTHING, Column, Row, Sheet, format_number, format_time, unit
@@ -18,6 +18,7 @@ from models.metrics.calculate import Explanation
 from models.metrics.contributions import Contribution
 from models.metrics.evidence import Evidence
 from models.metrics.issues import UNMAPPED
+from models.metrics.resolutions import RESOLUTION_DISAGREES
 from models.metrics.stats import DAY, HOUR, WEEK
 from models.records import Measurement, MetricResult, instant
 
@@ -110,7 +111,7 @@ def sheets(view: View, rows: Sequence[Row], limit: int | None, *, history: bool 
     With ``history`` the lists name, a line each, what set their instants, in place of what each part adds.
     """
     used = _list(view, [row for row in rows if row["used"]], limit, "Behind it", ())
-    left_out = _list(view, [row for row in rows if not row["used"]], limit, "Left out", _quality(rows))
+    left_out = _list(view, [row for row in rows if not row["used"]], limit, "Left out", _quality(view, rows))
     if history:
         used, left_out = _entries(view, used), _entries(view, left_out)
     return {"result": _result(view), "used": used, "left_out": left_out}
@@ -163,8 +164,19 @@ def _row(view: View, part: Contribution, traced: Traced) -> dict[str, Any]:
         "set_by": {name: _told(found) for name, found in traced.set_by.items()},
         "stays": [{**asdict(stay), "at": instant(stay.at), "until": instant(stay.until)} for stay in traced.stays],
         "failed_by": [_told(found) for found in traced.failed_by],
-        "data_quality": [{"reason": reason, "details": found} for reason, found in (traced.findings or {}).items()],
+        "data_quality": _findings(traced),
     }
+
+
+def _findings(traced: Traced) -> list[dict[str, Any]]:
+    """The findings about the issue of a part; where its resolution disagrees with both instants, null where missing."""
+    findings = [{"reason": reason, "details": details} for reason, details in (traced.findings or {}).items()]
+    odd = traced.disagreement
+    if odd is None:
+        return findings
+    instants = {"resolved": odd.resolved, "done_at": odd.done}
+    both = {name: None if at is None else instant(at) for name, at in instants.items()}
+    return [row | both if row["reason"] == RESOLUTION_DISAGREES else row for row in findings]
 
 
 def _told(found: Evidence) -> dict[str, Any]:
@@ -337,15 +349,11 @@ def _type(row: Row) -> str:
 _BELOW: Final[Mapping[str, Callable[[Row], str]]] = {"stage": _status, "category": _type}
 
 
-def _quality(rows: Sequence[Row]) -> tuple[str, ...]:
+def _quality(view: View, rows: Sequence[Row]) -> tuple[str, ...]:
     """The findings about these issues, each with what it was found in: ``PAY-3 unmapped status (Ghost)``."""
-    found = [f"{row['key']} {', '.join(map(_finding, row['data_quality']))}" for row in rows if row["data_quality"]]
-    return (f"Data quality: {'; '.join(found)}.",) if found else ()
-
-
-def _finding(found: Mapping[str, Any]) -> str:
-    details = f" ({', '.join(found['details'])})" if found["details"] else ""
-    return str(found["reason"]).replace("_", " ") + details
+    odd = {row["key"]: row["data_quality"] for row in rows if row["data_quality"]}
+    issues = [f"{key} {', '.join(format_finding(one, view.zone) for one in odd[key])}" for key in odd]
+    return (f"Data quality: {'; '.join(issues)}.",) if issues else ()
 
 
 # --- words ----------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from models.metrics import evidence
 from models.metrics.contributions import Contribution
 from models.metrics.deployments import GROUP, Deployed, Mark
 from models.metrics.evidence import Evidence, Stay, Trail
+from models.metrics.resolutions import RESOLUTION_DISAGREES, Disagreement, disagreements
 from models.metrics.rules import Context
 from models.metrics.snapshot import Snapshot
 from models.records import Deployment, Incident, Issue, Micros, Version
@@ -37,7 +38,7 @@ class Traced:
     """What stands behind one part: the issue it is about, what set its instants, and what it adds up from.
 
     ``stays`` are an issue's times in its statuses; ``failed_by`` is what marked a deployment as failed; ``findings``
-    is reason → what exactly was found.
+    is reason → what exactly was found; ``disagreement`` the two instants of the finding ``resolution_disagrees``.
     """
 
     issue: Issue | None
@@ -45,6 +46,7 @@ class Traced:
     stays: Sequence[Stay] = ()
     failed_by: Sequence[Evidence] = ()
     findings: Mapping[str, Sequence[str]] | None = None
+    disagreement: Disagreement | None = None
 
 
 def trace(session: Session, question: Question, parts: Sequence[Contribution]) -> list[Traced]:
@@ -78,6 +80,7 @@ class _Stored:
     deployments: Mapping[str, Deployed]
     incidents: Mapping[str, Incident]
     keys: Mapping[str, str]
+    disagreements: Mapping[str, Disagreement]
 
 
 def _stored(session: Session, question: Question, parts: Sequence[Contribution]) -> _Stored:
@@ -94,6 +97,7 @@ def _stored(session: Session, question: Question, parts: Sequence[Contribution])
         deployments=deployments,
         incidents={known.issue.issue_id: known.issue for known in question.snapshot.incidents},
         keys=_keys(question.snapshot, [mark for deployed in deployments.values() for mark in deployed.failed_by]),
+        disagreements=_disagreements(question.snapshot),
     )
 
 
@@ -103,6 +107,12 @@ def _deployments(question: Question, parts: Sequence[Contribution]) -> dict[str,
         return {}
     wanted = {part.via_id or part.subject_id for part in parts}
     return {one.deployment_id: one for one in question.snapshot.deployments if one.deployment_id in wanted}
+
+
+def _disagreements(snapshot: Snapshot) -> dict[str, Disagreement]:
+    """The disagreements at the as-of of the number, which may lie before that of the stored ones."""
+    dataset = snapshot.dataset
+    return {odd.issue_id: odd for odd in disagreements(dataset.items, dataset.others, snapshot.as_of)}
 
 
 def _keys(snapshot: Snapshot, marks: Sequence[Mark]) -> dict[str, str]:
@@ -125,20 +135,25 @@ def _traced(question: Question, stored: _Stored, part: Contribution) -> Traced:
     if question.metric == "lead_time":
         set_by |= _deployed(question, stored, part.via_id)
     stays = evidence.stays(stored.trail, issue.issue_id) if question.metric == "flow_efficiency" else ()
-    return Traced(issue, set_by, stays, findings=_findings(stored, issue.issue_id))
+    odd = stored.disagreements.get(issue.issue_id)
+    return Traced(issue, set_by, stays, findings=_findings(stored, issue.issue_id), disagreement=odd)
 
 
 def _deployment(question: Question, stored: _Stored, part: Contribution) -> Traced:
     issue = stored.trail.issues.get(issue_id(question, part) or "")
     failed_by = _failed_by(question, stored, part) if question.metric == "cfr" and part.value else ()
     findings = _findings(stored, issue.issue_id) if issue else None
-    return Traced(issue, _deployed(question, stored, part.subject_id), failed_by=failed_by, findings=findings)
+    odd = stored.disagreements.get(issue.issue_id) if issue else None
+    deployed = _deployed(question, stored, part.subject_id)
+    return Traced(issue, deployed, failed_by=failed_by, findings=findings, disagreement=odd)
 
 
 def _findings(stored: _Stored, issue_id: str) -> dict[str, list[str]]:
     """The stored findings about an issue, each with what exactly it was found in where that can be told."""
     details = stored.trail.facts.findings.get(issue_id, {})
-    return {reason: list(dict.fromkeys(details.get(reason, ()))) for reason in stored.findings.get(issue_id, ())}
+    reasons = {*stored.findings.get(issue_id, ())} - {RESOLUTION_DISAGREES}
+    reasons |= {RESOLUTION_DISAGREES} if issue_id in stored.disagreements else set()
+    return {reason: list(dict.fromkeys(details.get(reason, ()))) for reason in sorted(reasons)}
 
 
 def _deployed(question: Question, stored: _Stored, deployment_id: str) -> dict[str, Evidence]:

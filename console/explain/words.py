@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from console.shared.output import NOTHING, Row
 
@@ -35,6 +36,19 @@ def _in_full(row: Row, setter: Mapping[str, Any]) -> str:
     if setter["source"] == "field" and "value" in setter:
         return f"{whose}field {setter['field']}: {_text(setter['value'])}"
     return whose + (_incident(setter) if setter["source"] == "incident" else set_by_in_short(setter))
+
+
+def format_finding(finding: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Return a finding about an issue with what it was found in, or with its two instants: ``unmapped status (X)``."""
+    details = list(finding["details"])
+    if "resolved" in finding:
+        resolved, done = (finding[name] and format_time(finding[name], zone) for name in ("resolved", "done_at"))
+        details += [
+            f"resolved {resolved}" if resolved else "no resolution date",
+            f"done {done}" if done else "not done",
+        ]
+    name = str(finding["reason"]).replace("_", " ")
+    return f"{name} ({', '.join(details)})" if details else name
 
 
 def _text(value: object) -> str:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from console.refresh import progress
 from console.shared import errors, nodes
+from console.shared.queued import QUEUED_SECONDS
 from models import store
 from models.records import Run
 from tasks import maintain
@@ -20,7 +21,6 @@ from worker.runtime import Runtime
 
 POLL_SECONDS: Final = 0.15
 SWEEP_SECONDS: Final = 10.0
-QUEUED_SECONDS: Final = 60.0
 STAYS: Final = "It is tried again by itself; Ctrl-C leaves, and the run stays queued for the next refresh or worker"
 
 

@@ -33,7 +33,7 @@ def compute_missing(
 
     The list is empty where the copy cannot tell: it has no data as late as that, or facts or fields of other rules.
     """
-    looked = _look(current, session, profile, as_of)
+    looked = load_view_at(current, session, profile, as_of)
     if looked is None:
         return []
     starts = [instant(window.start) for window in windows(micros(as_of), looked.rules) if window.kind == kind]
@@ -68,7 +68,7 @@ def count_stale_facts(current: Stored, session: Session, profile: str) -> int:
     return store.count_stale(session, profile, looked.context.facts_rules_hash)
 
 
-def _look(current: Stored, session: Session, profile: str, as_of: datetime) -> views.View | None:
+def load_view_at(current: Stored, session: Session, profile: str, as_of: datetime) -> views.View | None:
     """Return the view to compute by, None where a number of it would be of other data or rules than it says."""
     cache = store.find_cache(session, profile)
     if profile not in current.settings.profiles or cache is None or cache.data_as_of is None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from console.results import staleness, version_notes
 from console.results.computed import computed_note, copy_notes
+from console.results.findings import findings_at
 from console.results.gone_notes import gone_notes
 from console.shared import database
 from console.shared.output import NOTHING, Row, format_duration, format_time
@@ -65,6 +66,8 @@ def load_about(
 ) -> About:
     ends = (min(row.window_end, row.confirmed_as_of) for row in rows)
     update = staleness.how_to_update(current, session, profile, f" --as-of {as_of}" if as_of else "")
+    asked = database.as_of_option(as_of, database.zone_of(current, profile))
+    findings, uncompared = findings_at(current, session, profile, asked, update)
     return About(
         current=current,
         profile=profile,
@@ -72,15 +75,15 @@ def load_about(
         as_of=f" --as-of {as_of}" if as_of else "",
         cache=store.find_cache(session, profile),
         first=store.first_created(session, profile),
-        findings=store.keys_with_findings(session, profile),
+        findings=findings,
         strangers=list_unknown_names(current, session, profile),
         refreshed=store.last_ended(session, profile, "refresh"),
         versions=list_version_notes(current, session, profile, as_of),
         gone=gone_notes(session, profile, min(row.window_start for row in rows), max(ends)),
         update=update,
-        asked=database.as_of_option(as_of, database.zone_of(current, profile)),
+        asked=asked,
         computed=computed_note(rows, update),
-        copy=copy_notes(session, profile),
+        copy=(*copy_notes(session, profile), *uncompared),
     )
 
 

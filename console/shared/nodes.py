@@ -1,7 +1,7 @@
 """Which workers and schedulers answer, which of them must be restarted, and why a run is not taken."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from console.shared import writable
@@ -13,6 +13,7 @@ from worker.runtime import Runtime
 
 PING_SECONDS: Final = 1.0
 RESTART: Final = "restart it"
+WITHOUT_QUEUES: Final = "restart it without -Q"
 SEPARATE: Final = "restart it, or give each installation its own redis_url"
 
 
@@ -21,12 +22,14 @@ class Answering:
     """The nodes that answer: workers of this database and of others, and schedulers.
 
     ``outdated`` are workers of this database and schedulers that started with another configuration.
+    ``elsewhere`` are workers of this database that consume other queues than Flowbeat's.
     """
 
     workers: tuple[str, ...] = ()
     schedulers: tuple[str, ...] = ()
     outdated: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
 
 def answering(current: Runtime) -> Answering:
@@ -35,10 +38,11 @@ def answering(current: Runtime) -> Answering:
     published, installation = nodes.load(current.redis, names), _installation(current)
     foreign = tuple(name for name in names if _is_foreign(published.get(name), installation))
     own = [name for name in names if name not in foreign]
-    workers = tuple(name for name in own if not _is_scheduler(name))
     schedulers = tuple(name for name in own if _is_scheduler(name))
+    elsewhere = _elsewhere([name for name in own if not _is_scheduler(name)])
+    workers = tuple(name for name in own if name not in schedulers and name not in elsewhere)
     outdated = tuple(name for name in (*workers, *schedulers) if _is_outdated(published.get(name), current))
-    return Answering(workers, schedulers, outdated, foreign)
+    return Answering(workers, schedulers, outdated, foreign, elsewhere)
 
 
 def other_configuration(current: Runtime, name: str) -> str:
@@ -51,11 +55,17 @@ def other_database(name: str) -> str:
     return f"{name} works with another database than database_url names"
 
 
+def other_queue(name: str) -> str:
+    """Return the sentence about a worker that takes no messages of ours."""
+    return f"{name} does not consume the queue {app.conf.task_default_queue}"
+
+
 def must_restart(current: Runtime, found: Answering) -> list[str]:
     """Return a sentence for each node that must be restarted."""
     return [
         *(f"{other_database(name)}; {SEPARATE}" for name in found.foreign),
         *(f"{other_configuration(current, name)}; {RESTART}" for name in found.outdated),
+        *(f"{other_queue(name)}; {WITHOUT_QUEUES}" for name in found.elsewhere),
     ]
 
 
@@ -65,10 +75,8 @@ def why_queued(current: Runtime, run: Run) -> str:
     stranger = nodes.who_did_not_know(current.redis, run.run_id)
     if stranger is not None and stranger not in found.foreign:
         return f"{stranger} received its message and has no such run in its database; {SEPARATE}"
-    if found.foreign and not found.workers:
-        return "; ".join(f"{other_database(name)}; {SEPARATE}" for name in found.foreign)
     if not found.workers:
-        return ""
+        return "; ".join(must_restart(current, replace(found, outdated=())))
     busy = _busy(found.workers)
     if len(busy) == len(found.workers):
         return f"all workers are busy ({', '.join(busy)}); start another one: flowbeat worker"
@@ -82,6 +90,19 @@ def _installation(current: Runtime) -> str | None:
         return None
     with current.reads() as session:
         return store.installation_id(session)
+
+
+def _elsewhere(names: Sequence[str]) -> tuple[str, ...]:
+    """Those workers that say which queues they consume, where ours is not one of them."""
+    if not names:
+        return ()
+    consumed: dict[str, list[Any]] = app.control.inspect(list(names), timeout=PING_SECONDS).active_queues() or {}
+    ours = app.conf.task_default_queue
+    return tuple(name for name in names if name in consumed and ours not in _names_of(consumed[name]))
+
+
+def _names_of(queues: Iterable[Any] | None) -> list[str]:
+    return [queue["name"] for queue in queues or ()]
 
 
 def _is_scheduler(name: str) -> bool:

@@ -1,6 +1,6 @@
 """Where an issue's resolution date and its history disagree: imports, migrations and mapping mistakes show so."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -13,8 +13,21 @@ from models.records import Micros
 RESOLUTION_DISAGREES: Final = "resolution_disagrees"
 
 
+class Disagreement(NamedTuple):
+    """An issue whose two instants disagree; None of the one that is missing."""
+
+    issue_id: str
+    resolved: Micros | None
+    done: Micros | None
+
+
 def disagreeing(items: Items, others: Items, as_of: Micros) -> list[str]:
-    """Return the ids of the issues whose ``resolved`` and ``done_at`` disagree at ``as_of``.
+    """Return the ids of the issues that ``disagreements`` names."""
+    return [odd.issue_id for odd in disagreements(items, others, as_of)]
+
+
+def disagreements(items: Items, others: Items, as_of: Micros) -> list[Disagreement]:
+    """Return the issues whose ``resolved`` and ``done_at`` disagree at ``as_of``, in the order of their ids.
 
     - Both are there and lie more than a day apart.
     - The issue is resolved and not done.
@@ -29,7 +42,13 @@ def disagreeing(items: Items, others: Items, as_of: Micros) -> list[str]:
     most_are_resolved = 2 * int((is_resolved & is_done).sum()) > int(is_done.sum())
     is_apart = is_resolved & is_done & (np.abs(resolved - done) > DAY)
     is_odd = is_apart | (is_resolved & ~is_done) | (is_done & ~is_resolved & most_are_resolved)
-    return [str(issue_id) for issue_id in np.sort(ids[is_odd]).tolist()]
+    odd = np.flatnonzero(is_odd)[np.argsort(ids[is_odd])]
+    rows = zip(ids[odd].tolist(), resolved[odd].tolist(), done[odd].tolist(), strict=True)
+    return [Disagreement(str(number), _known(at), _known(done_at)) for number, at, done_at in rows]
+
+
+def _known(at: Micros) -> Micros | None:
+    return None if at == NO_INSTANT else at
 
 
 def _dates(items: Items, as_of: Micros) -> tuple[Bools, Ints, Ints]:

@@ -37,6 +37,17 @@ def save_findings(session: Session, profile: str, origin: str, found: Mapping[st
     insert_rows(session, DataQualityRow, rows)
 
 
+def replace_finding(session: Session, profile: str, origin: str, reason: str, ids: Collection[str]) -> None:
+    """Make ``ids`` the issues of which an origin finds its one reason; the rows of those that stay are not touched."""
+    of_origin = (DataQualityRow.profile == profile, DataQualityRow.origin == origin)
+    stored, wanted = set(session.scalars(select(DataQualityRow.issue_id).where(*of_origin))), set(ids)
+    if stored - wanted:
+        ended = among(session, DataQualityRow.issue_id, sorted(stored - wanted))
+        change(session, delete(DataQualityRow).where(*of_origin, ended))
+    row = {"profile": profile, "origin": origin, "reason": reason, "count": 1}
+    insert_rows(session, DataQualityRow, [{**row, "issue_id": issue_id} for issue_id in sorted(wanted - stored)])
+
+
 def save_profile_findings(session: Session, profile: str, origin: str, found: Mapping[str, int]) -> None:
     """Replace what one origin found about a profile as a whole: reason → how often."""
     clear_findings(session, profile, origin)

@@ -2,30 +2,8 @@
 
 from collections.abc import Callable
 
+from queued_wait import explanation
 from world import World, eventually
-
-QUEUED = """
-import io, os, sys
-from rich.console import Console
-from console import waiting
-from models import store
-from worker import runtime, settings
-from worker.runtime import Runtime
-
-current = Runtime(settings.load(None, os.environ))
-runtime.adopt(current)
-out = io.StringIO()
-
-def keep():
-    if "still queued" in out.getvalue():
-        with current.sessions.begin() as session:
-            run = store.load_run(session, sys.argv[1])
-            store.end_run(session, run.run_id, run.attempt, current.now(), error="given up")
-
-waiting.until_ended(current, [sys.argv[1]], Console(file=out, width=200), keep, queued_seconds=0.5)
-open("said.txt", "w").write(out.getvalue())
-current.close()
-"""
 
 
 def test_a_calculation_by_a_worker_of_an_older_configuration_is_not_a_success(make_world: Callable[..., World]) -> None:
@@ -64,8 +42,7 @@ def test_a_worker_of_another_database_is_named_and_not_waited_for(make_world: Ca
     asked = world.run("refresh", "--no-wait")
     assert "stranger@host works with another database" in asked.stderr
     assert "No worker is running to take it" in asked.stderr
-    world.python(QUEUED, asked.stdout.strip())
-    said = (world.folder / "said.txt").read_text()
+    said = explanation(world, asked.stdout.strip())
     assert "payments: still queued: stranger@host works with another database than database_url names" in said
     assert "give each installation its own redis_url" in said
     done = world.run("refresh")

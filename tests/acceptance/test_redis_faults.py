@@ -1,6 +1,7 @@
 """A Redis that fails over, refuses writes or loses its data: workers and scheduler stay, and the work goes on."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -98,3 +99,39 @@ def test_a_login_that_may_not_do_what_a_worker_must_is_named(
     (line,) = [line for line in json.loads(checked.stdout) if f"may not use {lacking}" in line["message"]]
     assert (line["what"], line["state"]) == ("Redis", "bad")
     assert "ACL SETUSER" in line["advice"]
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
+
+
+def test_the_documented_redis_login_may_do_all_that_is_needed(
+    make_world: Callable[..., World], server: RedisServer
+) -> None:
+    """The rule of the docs, word for word: a worker and a scheduler run with it, refresh ends well, check agrees."""
+    rule = re.search(r"`(ACL SETUSER (\S+) on >(\S+) [^`]*)`", DOCS.read_text(encoding="utf-8"))
+    assert rule is not None
+    command, user, password = rule.groups()
+    server.client.execute_command(*command.split())
+    server.client.execute_command("ACL", "SETUSER", "default", "off")
+    world = make_world(issues=60)
+    world.environment["FLOWBEAT_REDIS_URL"] = server.url.replace("redis://", f"redis://{user}:{password}@")
+    alone = world.run("refresh")
+    assert alone.returncode == 0, alone.stderr
+    worker, beat = world.start("worker", "-c", "1"), world.start("beat")
+    eventually(lambda: {"workers", "scheduler"} <= set(well(world)))
+    assert "Redis" in well(world)
+    served = world.run("refresh", "--full")
+    assert served.returncode == 0, served.stderr
+    assert world.rows("SELECT state, error FROM runs") == [("completed", None)] * 2
+    assert (worker.poll(), beat.poll()) == (None, None)
+    refused = [line for line in world.log_lines() if "permission" in json.dumps(line).lower()]
+    assert refused == []
+
+
+def well(world: World) -> list[str]:
+    """What check found in order; it must find nothing bad, and nothing that the Redis login may not use."""
+    checked = world.run("check", "--format", "json")
+    lines = json.loads(checked.stdout)
+    assert (checked.returncode, [line for line in lines if line["state"] == "bad"]) == (0, [])
+    assert not [line for line in lines if "may not use" in line["message"]]
+    return [line["what"] for line in lines if line["state"] == "ok"]

@@ -1,0 +1,29 @@
+"""What workers and schedulers publish in Redis: it returns after Redis lost its data, and goes with the worker."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from redis_server import lose_data, redis_server
+from world import World, eventually
+
+NODES = "flowbeat:nodes"
+
+
+def test_a_redis_that_lost_its_data_receives_the_nodes_again(make_world: Callable[..., World], tmp_path: Path) -> None:
+    """So that check still recognizes the worker of another database; without it `refresh` would wait for that one."""
+    world = make_world(issues=60)
+    with redis_server(tmp_path / "redis") as server:
+        world.environment["FLOWBEAT_REDIS_URL"] = server.url
+        worker, _ = world.start("worker", "-c", "1", "-n", "stranger@host"), world.start("beat")
+        eventually(lambda: len(server.client.hkeys(NODES)) == 2)
+        before = server.client.hgetall(NODES)
+        assert sorted(name.split(b"@")[0] for name in before) == [b"celerybeat", b"stranger"]
+        lose_data(server)
+        eventually(lambda: server.client.hgetall(NODES) == before)
+        eventually(lambda: "1 answer: stranger@host" in world.run("check").stdout)
+        check = world.run("check", FLOWBEAT_DATABASE_URL="sqlite:///other.db")
+        assert check.returncode == 1
+        assert "stranger@host works with another database" in " ".join(check.stdout.split())
+        worker.terminate()
+        assert worker.wait(30) == 0
+        assert b"stranger@host" not in server.client.hkeys(NODES)

@@ -1,0 +1,63 @@
+"""A run that stays queued although workers answer: commands say why, and which worker to change."""
+
+from collections.abc import Callable
+
+from queued_wait import explanation, make_old
+from world import World, eventually
+
+OPS = """
+[profiles.ops]
+connection = "sandbox"
+jql = "project = OPS"
+"""
+OTHER_QUEUE = "deaf@host does not consume the queue flowbeat; restart it without -Q"
+
+
+def test_a_worker_of_another_queue_is_named_and_does_not_count(make_world: Callable[..., World]) -> None:
+    """Every command that asks for work names it, status too, and refresh works with its own worker."""
+    world = make_world(issues=60)
+    world.start("worker", "-c", "1", "-n", "deaf@host", "-Q", "elsewhere")
+    eventually(lambda: "deaf@host does not consume" in folded(world, "check"))
+    assert "answer: deaf@host" not in folded(world, "check")
+    asked = world.run("refresh", "--no-wait")
+    assert OTHER_QUEUE in asked.stderr
+    assert "No worker is running to take it" in asked.stderr
+    assert "still queued" not in folded(world, "status")
+    make_old(world)
+    run_id = asked.stdout.strip()
+    assert f"{run_id[:8]}: still queued: {OTHER_QUEUE}" in folded(world, "status")
+    assert f"Still queued: {OTHER_QUEUE}" in folded(world, "status", run_id[:8])
+    assert f"payments: still queued: {OTHER_QUEUE}" in explanation(world, run_id)
+    done = world.run("refresh")
+    assert done.returncode == 0, done.stderr
+    assert OTHER_QUEUE in done.stderr
+
+
+def test_workers_that_are_busy_are_named(make_world: Callable[..., World]) -> None:
+    """The second of two runs waits for the only process, and says so; another worker would help."""
+    world = make_world(issues=300, latency=3.0, more=OPS)
+    world.start("worker", "-c", "1", "-n", "busy@host")
+    eventually(lambda: "1 answer: busy@host" in world.run("check").stdout)
+    assert world.run("refresh", "--no-wait", "payments").returncode == 0
+    eventually(lambda: world.rows("SELECT state FROM runs") == [("running",)])
+    asked = world.run("refresh", "--no-wait", "ops")
+    busy = "still queued: all workers are busy (busy@host); start another one: flowbeat worker"
+    make_old(world)
+    assert f"{asked.stdout[:8]}: {busy}" in folded(world, "status")
+    assert f"ops: {busy}" in explanation(world, asked.stdout.strip())
+
+
+def test_status_of_a_queued_run_says_that_no_worker_answers(make_world: Callable[..., World]) -> None:
+    """It starts no server to find that out."""
+    world = make_world(issues=60)
+    assert world.run("refresh", "--no-wait").returncode == 0
+    make_old(world)
+    lock = world.folder / ".flowbeat" / "redis" / "server.pid"
+    assert not lock.exists()
+    assert "still queued: no worker answers; start one: flowbeat worker" in folded(world, "status")
+    assert not lock.exists()
+
+
+def folded(world: World, *words: str) -> str:
+    """What a command printed, with single spaces between the words."""
+    return " ".join(world.run(*words).stdout.split())

@@ -1,0 +1,38 @@
+"""Waits for a run as refresh does, but only until it is said why the run stays queued, and half a second for that."""
+
+from world import World
+
+_SCRIPT = """
+import io, os, sys
+from rich.console import Console
+from console.refresh import wait
+from models import store
+from worker import runtime, settings
+from worker.runtime import Runtime
+
+current = Runtime(settings.load(None, os.environ))
+runtime.adopt(current)
+out = io.StringIO()
+
+def keep():
+    if "still queued" in out.getvalue():
+        with current.sessions.begin() as session:
+            run = store.load_run(session, sys.argv[1])
+            store.end_run(session, run.run_id, run.attempt, current.now(), error="given up")
+
+wait.until_ended(current, [sys.argv[1]], Console(file=out, width=200), keep, queued_seconds=0.5)
+open("said.txt", "w").write(out.getvalue())
+current.close()
+"""
+
+
+def explanation(world: World, run_id: str) -> str:
+    """Return what was printed while the run was waited for; the run has failed afterwards."""
+    world.python(_SCRIPT, run_id)
+    return (world.folder / "said.txt").read_text()
+
+
+def make_old(world: World) -> None:
+    """Turn back the times of all live runs by two minutes."""
+    times = ", ".join(f"{name} = datetime({name}, '-2 minutes')" for name in ("requested_at", "heartbeat_at"))
+    world.execute(f"UPDATE runs SET {times} WHERE ended_at IS NULL")  # noqa: S608 - a test's own words
