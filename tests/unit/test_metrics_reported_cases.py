@@ -17,7 +17,7 @@ SECOND = 1 / 86_400  # in days
 
 
 def _ghosts(*moves: str) -> tuple[Transition, ...]:
-    """Return changes like "10-03 Ideas → Review", whose names the site lists no more except Done."""
+    """Return changes like "10-03 Ideas → Korrektur", whose names the site lists no more except Done."""
     history = []
     for number, move in enumerate(moves):
         when, before, _, after = move.split(" ")
@@ -54,7 +54,7 @@ def test_the_entries_of_a_bulk_change_count_in_their_own_order() -> None:
 
 
 def _moved() -> Issue:
-    moves = ("10-03 Ideas → Review", "10-06 Review → Fertig", "10-20 Fertig → Done")
+    moves = ("10-03 Ideas → Korrektur", "10-06 Korrektur → Fertig", "10-20 Fertig → Done")
     return replace(issue(1, "10-01 → 4", resolved="10-20"), transitions=_ghosts(*moves))
 
 
@@ -62,12 +62,12 @@ def test_the_statuses_of_the_project_that_an_issue_left_are_active_and_reported(
     """Nobody knows what they meant: time in them counts, and each is named."""
     assert measure("flow_time", Rules(), _moved()).value == 19.0
     findings = read_one(_moved(), Context.of(Rules(), STATUSES)).findings
-    assert sorted(findings) == [("unmapped_status", name) for name in ("Fertig", "Ideas", "Review")]
+    assert sorted(findings) == [("unmapped_status", name) for name in ("Fertig", "Ideas", "Korrektur")]
 
 
 def test_named_under_workflow_they_mean_what_they_meant() -> None:
     """Three days of work, done long before the move; the resolution date is that of the move and says so."""
-    rules = Rules(workflow={"todo": ("Ideas",), "active": ("Review",), "done": ("fertig",)})
+    rules = Rules(workflow={"todo": ("Ideas",), "active": ("Korrektur",), "done": ("fertig",)})
     assert measure("flow_time", rules, _moved()).value == 3.0
     assert read_one(_moved(), Context.of(rules, STATUSES)).findings == []
     dataset = snapshot_of(Team((_moved(),), STATUSES), rules, time("11-01")).dataset
