@@ -18,6 +18,10 @@ CACHE_VERSION: Final = "1"
 WRONG: Final = 1_000.0
 """What is added to all stored values, so that those of the first program are told from those of this one."""
 CACHE_CURSOR: Final = ("base_url", "mapped", "resolved", "source", "summaries", "watermark", "zone")
+RUN_CURSOR: Final = (
+    *("expected", "flavour", "jira_now", "kind", "mapped", "misses", "newest", "position", "read", "request_id"),
+    *("resolved", "seen", "stage", "unreadable", "vanished", "waiting", "watermark", "zone"),
+)
 COLUMNS: Final = (
     *("ids", "keys", "categories", "excluded", "committed", "points"),
     *("timeline_offsets", "at", "stages", "version_offsets", "version_codes", "vocabulary"),
@@ -62,6 +66,10 @@ def _result(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "rules_hash": RULES, "value": value}
 
 
+def _run(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "cursor": {name: value for name, value in row["cursor"].items() if name in RUN_CURSOR}}
+
+
 def _with_facts(row: Mapping[str, Any]) -> dict[str, Any]:
     made = row["facts_hash"]
     return {**row, "facts_hash": None if made is None else f"{made.split(':')[0]}:{FACTS_RULES}"}
@@ -92,6 +100,7 @@ _CHANGES: Final[dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
     "deployments": _deployment,
     "issues": _with_facts,
     "metric_results": _result,
+    "runs": _run,
     "work_item_columns": _archive,
     "work_items": _with_facts,
 }

@@ -66,6 +66,30 @@ def test_a_refresh_migrates_a_database_of_the_first_schema_itself(
     assert numbers(world) == fresh
 
 
+def test_a_run_that_the_first_program_left_does_not_stand_for_a_refresh(
+    make_world: Callable[..., World], empty_url: str
+) -> None:
+    """It ends first, with what was read of issues then; the numbers are those of the refresh after it."""
+    world = make_world(issues=300)
+    assert run(world, "refresh").returncode == 0
+    fresh = numbers(world)
+    replay(f"sqlite:///{world.folder / 'flowbeat.db'}", empty_url)
+    engine = open_engine(empty_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE issues SET facts_hash = NULL"))
+        connection.execute(text("DELETE FROM work_item_columns"))
+        connection.execute(text("DELETE FROM metric_results"))
+        connection.execute(text("UPDATE runs SET state = 'queued', step = 'facts', ended_at = NULL"))
+    engine.dispose()
+    world.environment["FLOWBEAT_DATABASE_URL"] = empty_url
+    done = run(world, "refresh")
+    assert "has a refresh at work" in done.stderr
+    assert "waiting for it first" in done.stderr
+    assert numbers(world) == fresh
+    states = [row["state"] for row in json.loads(run(world, "status", "--format", "json").stdout)]
+    assert states == ["completed", "completed"]
+
+
 def run(world: World, *words: str) -> CompletedProcess[str]:
     """A command that must succeed."""
     done = world.run(*words)
