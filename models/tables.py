@@ -215,6 +215,15 @@ class IssueRow(Base):
     )
 
 
+class FormerKeyRow(Base):
+    """A key that an issue had before it moved or its project was renamed."""
+
+    __tablename__ = "former_keys"
+    profile: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    issue_id: Mapped[str]
+
+
 class TransitionRow(Base):
     """One item of a tracked field's history; ``position`` counts that history's items of the field."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from console.shared.output import NOTHING, Row
+from console.shared.output import NOTHING, Row, format_time
 
 _ROOM: Final = 20  # letters under an instant
 

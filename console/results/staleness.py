@@ -55,8 +55,8 @@ def is_of_now(current: Stored, session: Session, run: Run) -> bool:
 
 
 def was_requested_now(current: Stored, run: Run) -> bool:
-    """Return whether a run was requested with the rules of flowbeat.toml, as far as it states any."""
-    return run.requested_rules_hash in (None, view.configured_rules_hash(current, run.profile))
+    """Return whether a run was requested with the rules of flowbeat.toml; a run of the first program states none."""
+    return run.requested_rules_hash == view.configured_rules_hash(current, run.profile)
 
 
 def how_to_update(current: Stored, session: Session, profile: str, as_of: str = "") -> str:
@@ -66,7 +66,7 @@ def how_to_update(current: Stored, session: Session, profile: str, as_of: str = 
     """
     command = f"run: flowbeat calculate {profile}{as_of}"
     last = store.last_ended(session, profile)
-    if last is None or last.requested_rules_hash is None or not was_requested_now(current, last):
+    if last is None or not was_requested_now(current, last):
         return command
     return command if is_of_now(current, session, last) else f"{restart(last)}, then {command}"
 

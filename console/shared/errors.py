@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from models.database_faults import UnusableDatabaseError
+from models.store import OutdatedFactsError
 from worker import logs, runtime, settings
 from worker.errors import ConfigError, FlowbeatError
 from worker.redact import Redactor
@@ -20,6 +21,7 @@ from worker.redact import Redactor
 EXPECTED: Final = (
     FlowbeatError,
     UnusableDatabaseError,
+    OutdatedFactsError,
     OperationalError,
     InterfaceError,
     RedisError,
@@ -49,7 +51,7 @@ def unexpected(kind: type[BaseException], error: BaseException, trace: Traceback
 
 
 def _words(error: BaseException) -> str:
-    if isinstance(error, FlowbeatError | UnusableDatabaseError):
+    if isinstance(error, FlowbeatError | UnusableDatabaseError | OutdatedFactsError):
         return str(error)
     if isinstance(error, OperationalError | InterfaceError):
         return f"the database cannot be used: {_first_line(error.orig)}; check database_url, then: flowbeat check"

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from models.names import fold_name
 from models.records import Status, Version
+from models.store.former_keys import load_former
 from models.store.shared import among, load_all, replace_all, row_of
 from models.tables import IssueRow, StatusRow, VersionRow
 
@@ -42,14 +43,16 @@ def ids_of_versions(session: Session, profile: str) -> dict[str, tuple[str, ...]
 
 
 def ids_of_keys(session: Session, profile: str, keys: Iterable[str], *, present: bool = False) -> dict[str, str]:
-    """Return folded issue key → id of the stored issues that have it; with ``present`` of those not gone only.
+    """Return folded issue key → id of the stored issue that has it or had it; with ``present`` of those not gone.
 
-    Jira writes keys in upper case, people also otherwise. Where two have had a key, the one that is present counts.
+    Jira writes keys in upper case, people also otherwise. Where several have had a key, the one that has it now and is
+    present counts, then a gone one, then one that had it before a move.
     """
     texts = sorted({text for key in keys for text in (key, fold_name(key).upper())})
     chosen = (IssueRow.profile == profile, among(session, IssueRow.key, texts))
     query = select(IssueRow.key, IssueRow.issue_id, IssueRow.gone_at.is_(None)).where(*chosen)
-    rows = sorted(session.execute(query).all(), key=lambda row: bool(row[2]))
+    held = sorted(session.execute(query).all(), key=lambda row: bool(row[2]))
+    rows = [*load_former(session, profile, texts), *held]
     return {fold_name(key): issue_id for key, issue_id, is_present in rows if is_present or not present}
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.records import Issue, Transition
 from models.store.departures import counted
+from models.store.former_keys import load_stored, remember_keys
 from models.store.quality import save_findings
 from models.store.shared import Row, among, change, delete_of, insert_rows, upsert
 from models.tables import IssueRow, TransitionRow
@@ -45,8 +46,13 @@ def save_issues(session: Session, profile: str, issues: Sequence[Issue]) -> int:
     """
     latest = {issue.issue_id: issue for issue in issues}
     hashes = {issue_id: issue.content_hash() for issue_id, issue in latest.items()}
-    stored = _stored_hashes(session, profile, list(latest))
-    changed = [latest[issue_id] for issue_id in latest if stored.get(issue_id) != hashes[issue_id]]
+    stored = load_stored(session, profile, list(latest))
+    changed = [
+        issue
+        for number, issue in latest.items()
+        if number not in stored or stored[number].content_hash != hashes[number]
+    ]
+    remember_keys(session, profile, changed, stored)
     delete_of(session, TransitionRow, profile, [one.issue_id for one in changed if one.issue_id in stored])
     upsert(session, IssueRow, [_issue_row(profile, issue, hashes[issue.issue_id]) for issue in changed])
     insert_rows(session, TransitionRow, [row for issue in changed for row in _transition_rows(profile, issue)])
@@ -143,10 +149,3 @@ def _transition_rows(profile: str, issue: Issue) -> Iterator[Row]:
             "to_id": item.to_id,
             "to_name": item.to_name,
         }
-
-
-def _stored_hashes(session: Session, profile: str, ids: Sequence[str]) -> dict[str, str | None]:
-    """Content hashes of stored issues; None where the issue is gone, so that it is written anew if it comes back."""
-    query = select(_ISSUES.issue_id, _ISSUES.content_hash, _ISSUES.gone_at)
-    rows = session.execute(query.where(_ISSUES.profile == profile, among(session, _ISSUES.issue_id, ids)))
-    return {issue_id: None if gone_at else known for issue_id, known, gone_at in rows}

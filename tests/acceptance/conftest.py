@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from databases import database_url, migrated_file, migrated_postgres, postgres  # noqa: F401 - fixtures
+from databases import database_url, empty_url, migrated_file, migrated_postgres, postgres  # noqa: F401 - fixtures
 from world import World, open_world
 
 

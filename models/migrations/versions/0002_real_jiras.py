@@ -30,6 +30,13 @@ def upgrade() -> None:
         sqlite_where=stale_gone,
         postgresql_where=stale_gone,
     )
+    op.create_table(
+        "former_keys",
+        sa.Column("profile", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("issue_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("profile", "key", name=op.f("pk_former_keys")),
+    )
     installation = op.create_table(
         "installation",
         sa.Column("installation_id", sa.String(length=36), nullable=False),
@@ -47,6 +54,7 @@ def downgrade() -> None:
     for name in ("error_kind", "worker", "requested_rules_hash", "rules_hash"):
         op.drop_column("runs", name)
     op.drop_table("installation")
+    op.drop_table("former_keys")
     op.drop_index("ix_issues_stale_gone", "issues")
     for name in ("gone_counts", "gone_delivered", "gone_done_at"):
         op.drop_column("issues", name)

@@ -1,0 +1,118 @@
+"""Former keys: a deployment that names issues keeps them when their project is renamed or they move."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from fetch_world import NAME, RULES, World, open_world
+from metric_rows import issue, time
+from models.store.lists import ids_of_keys
+
+from models import store
+from models.database import Sessions
+from models.records import METRIC_TYPES, DeploymentRules, Issue, TableDeployment, WindowKind
+from sandbox import living
+from tasks import calculate, fetch
+
+WINDOW_KINDS: tuple[WindowKind, ...] = ("period", "week")
+Values = dict[tuple[str, str, object], tuple[object, ...]]
+
+
+@pytest.fixture
+def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
+    """A copy of a Jira, whose deployments are rows of the table, one a day, each with three issues of PAY by key."""
+    with open_world(tmp_path, database_url, redis_url) as opened:
+        opened.profile(rules=replace(RULES, deployments=DeploymentRules("table")))
+        opened.fetch()
+        keys = sorted(key for key in opened.issue_keys() if key.startswith("PAY-"))
+        triples = [tuple(keys[start : start + 3]) for start in range(0, len(keys), 3)]
+        rows = [
+            TableDeployment(f"build-{day}", f"build {day}", opened.clock() - timedelta(days=day + 1), None, issues)
+            for day, issues in enumerate(triples)
+        ]
+        with opened.current.sessions.begin() as session:
+            store.save_table_deployments(session, NAME, rows)
+        yield opened
+
+
+def _carried(world: World) -> dict[str, tuple[str, ...]]:
+    """Return deployment → ids of the issues that it carries."""
+    with world.current.reads() as session:
+        return {row.deployment_id: row.issue_ids for row in store.load_dataset(session, NAME, "table").deployments}
+
+
+def _values(world: World) -> Values:
+    """Return what a calculation of the copy finds, by metric and window: the value and on how many it rests."""
+    run = world.request("calculate")
+    fetch.work(world.current, run)
+    calculate.work(world.current, world.latest(run))
+    for _ in METRIC_TYPES:
+        calculate.metric_step(world.current, world.latest(run))
+    calculate.finish_step(world.current, world.latest(run))
+    with world.current.reads() as session:
+        rows = [row for kind in WINDOW_KINDS for row in store.load_results(session, kind=kind)]
+    return {(row.metric_type, row.window_kind, row.window_start): (row.value, row.state, row.n_used) for row in rows}
+
+
+def test_a_renamed_project_keeps_the_issues_of_its_deployments(world: World) -> None:
+    """An incremental fetch and a full one agree, on the issues and on the values; nothing was lost by the rename."""
+    before = _carried(world), _values(world)
+    assert any(before[0].values())
+    assert any(count for (metric, _, _), (_, _, count) in before[1].items() if metric == "lead_time")
+    living.rename_project(world.jira.site, "PAY", "BILL")
+    assert world.fetch().kind == "incremental"
+    assert not any(key.startswith("PAY-") for key in world.issue_keys())
+    incremental = _carried(world), _values(world)
+    assert world.fetch(full=True).kind == "full"
+    assert (_carried(world), _values(world)) == incremental == before
+    with world.current.reads() as session:
+        assert store.unknown_keys(session, NAME, ["PAY-1", "pay-1", "BILL-1", "PAY-999"]) == ["PAY-999"]
+
+
+MOVED = issue(1, "10-01 → 1")
+
+
+def _named(sessions: Sessions, *keys: str) -> dict[str, str]:
+    with sessions() as session:
+        return ids_of_keys(session, NAME, keys)
+
+
+def _save(sessions: Sessions, *issues: Issue) -> None:
+    with sessions.begin() as session:
+        store.save_issues(session, NAME, issues)
+
+
+def test_every_former_key_leads_to_its_issue(sessions: Sessions) -> None:
+    """Moved twice; in any case of letters."""
+    for key in ("OLD-7", "NEW-3", "LAST-1"):
+        _save(sessions, replace(MOVED, key=key))
+    assert _named(sessions, "OLD-7", "new-3", "LAST-1", "NEW-4") == {"old-7": "1", "new-3": "1", "last-1": "1"}
+
+
+def test_the_issue_that_has_a_key_now_counts_before_one_that_had_it(sessions: Sessions) -> None:
+    """A project is renamed, and its old key is given to another; also where a project gets its old key back."""
+    _save(sessions, replace(MOVED, key="PAY-1"))
+    _save(sessions, replace(MOVED, key="BILL-1"))
+    assert _named(sessions, "PAY-1") == {"pay-1": "1"}
+    _save(sessions, replace(MOVED, issue_id="2", key="PAY-1"))
+    assert _named(sessions, "PAY-1", "BILL-1") == {"pay-1": "2", "bill-1": "1"}
+
+
+def test_a_gone_issue_is_not_present_under_its_former_key_either(sessions: Sessions) -> None:
+    """The import warns of it."""
+    _save(sessions, replace(MOVED, key="PAY-1"))
+    _save(sessions, replace(MOVED, key="BILL-1"))
+    with sessions.begin() as session:
+        store.mark_issues(session, NAME, ["1"], "hidden")
+        store.mark_gone(session, NAME, "hidden", "hidden", time("11-01"))
+        assert store.unknown_keys(session, NAME, ["PAY-1"]) == ["PAY-1"]
+
+
+def test_the_ids_of_another_jira_lead_from_no_former_key(sessions: Sessions) -> None:
+    """An issue is never created again: another instant of creation under the same id is another issue."""
+    _save(sessions, replace(MOVED, key="PAY-1"))
+    _save(sessions, replace(MOVED, key="BILL-1"))
+    _save(sessions, replace(MOVED, key="OPS-1", created=time("10-02")))
+    assert _named(sessions, "PAY-1", "BILL-1", "OPS-1") == {"ops-1": "1"}
