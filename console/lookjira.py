@@ -14,6 +14,7 @@ from requests.utils import get_environ_proxies
 
 from console import lookclocks, lookdefaults, looknames, lookversions, rules
 from console.looks import Line
+from models.wording import format_count
 from worker.errors import FatalError, RetryableError
 from worker.jira import fields, parse
 from worker.jira.client import Client
@@ -149,7 +150,7 @@ def _jql(client: Client, flavour: str, profile: Profile) -> Generator[Line, None
         yield Line(what, "bad", f"its JQL was refused: {error}", f"correct profiles.{profile.name}.jql")
         return 0
     if count:
-        yield Line(what, "ok", f"its JQL finds about {count:,} issues")
+        yield Line(what, "ok", f"its JQL finds about {format_count(count, 'issue')}")
     else:
         advice = "check the project and what this account may see"
         yield Line(what, "warning", "its JQL finds no issue", advice)

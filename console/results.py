@@ -33,6 +33,7 @@ from models import store
 from models.metrics.issues import UNMAPPED
 from models.metrics.windows import week_name
 from models.records import METRIC_TYPES, CacheMetadata, MetricResult, Run, Window, WindowKind, micros
+from models.wording import format_all, format_count
 from worker.errors import FatalError
 from worker.stored import Stored
 
@@ -117,8 +118,9 @@ def _order(row: MetricResult) -> tuple[Any, ...]:
 
 
 def few(keys: Sequence[str]) -> str:
-    """The first of some issues' keys, with dots where there are more."""
-    return ", ".join(keys[:_NAMED]) + (", …" if len(keys) > _NAMED else "")
+    """The first of some issues' keys, with dots where there are more; a key may be more than one word."""
+    between = "; " if any(", " in key for key in keys) else ", "
+    return between.join([*keys[:_NAMED], *("…" for _ in keys[_NAMED : _NAMED + 1])])
 
 
 def _place(row: MetricResult) -> tuple[Any, ...]:
@@ -184,7 +186,7 @@ def _not_calculated(
     if _is_later(as_of, cache):
         later = f"--as-of {text} is later than the data of {profile!r}"
         return f"{later}: leave --as-of out, or once it is past: flowbeat refresh {profile}"
-    why = f", and the facts of {stale:,} issues are older than the data or the rules" if stale else ""
+    why = f", and the facts of {format_count(stale, 'issue')} are older than the data or the rules" if stale else ""
     what = f"no result of {profile!r} is stored for {text}{why}"
     return f"{what}; calculate it: flowbeat calculate {profile} --as-of {text}"
 
@@ -332,9 +334,10 @@ def _unmapped(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
     if not count:
         return ()
     total = sum(row.n_used for row in shares)
-    which = f"all {total:,} delivered items" if count == total else f"{count:,} of {total:,} delivered items"
+    items = format_all(total, "delivered item") if count == total else f"{count:,} of {total:,} delivered items"
+    which = f"{items} {'is of a type' if count == 1 else 'are of types'}"
     where = f"[profiles.{about.profile}.categories] in flowbeat.toml"
-    return (f"flow_distribution: {which} are of types that no category names; name them in {where}.",)
+    return (f"flow_distribution: {which} that no category names; name {'it' if count == 1 else 'them'} in {where}.",)
 
 
 def _unknown(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
@@ -426,8 +429,8 @@ def _overview(about: About, sheet: Sheet) -> Sheet:
     series = {metric: _series(sheet.rows, metric, weeks) for metric in METRIC_TYPES}
     rows = [{"metric": metric, "weeks": found} for metric, found in series.items() if any(found)]
     total = _weeks_between(weeks[0], weeks[-1]) + 2  # with the two themselves
-    count = f"{len(weeks):,}" if total == len(weeks) else f"{len(weeks):,} of {total:,}"
-    title = f"{about.profile}: {weeks[0]} to {weeks[-1]}, {count} weeks"
+    of_all = "" if total == len(weeks) else f"{len(weeks):,} of "
+    title = f"{about.profile}: {weeks[0]} to {weeks[-1]}, {of_all}{format_count(total, 'week')}"
     look = f"flowbeat results {about.profile} --window weeks{about.as_of} --metric M"
     gap = "" if total == len(weeks) else " A blank stands for weeks that nothing is stored of."
     hint = f"A dot is a week without a value.{gap} Each week of a metric M: {look}"
@@ -472,7 +475,7 @@ def _series(rows: Sequence[Row], metric: str, weeks: Sequence[str]) -> list[Row 
 def _period_title(about: About, rows: Sequence[MetricResult]) -> str:
     first = rows[0].window_start.astimezone(about.zone).date()
     last = (rows[0].window_end - timedelta(microseconds=1)).astimezone(about.zone).date()
-    return f"{about.profile}: {first} to {last} ({(last - first).days + 1} days, {about.zone.key})"
+    return f"{about.profile}: {first} to {last} ({format_count((last - first).days + 1, 'day')}, {about.zone.key})"
 
 
 def _coverage(row: Row) -> str:

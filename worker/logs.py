@@ -34,6 +34,7 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 from models.records import LOG_LEVELS, MAX_LOG_BACKUPS, MAX_LOG_BYTES, LogEntry, LogFile, instant
+from models.wording import format_count
 from worker.redact import Redactor, format_plain
 
 APP: Final = "app.log"
@@ -336,7 +337,8 @@ class FilesHandler(logging.Handler):
 
     def _recovered(self) -> None:
         missed, self._missed = self._missed, 0
-        _say(f"log files in {self._folder} are written again; {missed} records were shown here only")
+        records = format_count(missed, "record was", "records were")
+        _say(f"log files in {self._folder} are written again; {records} shown here only")
 
 
 class _LiveFile:
