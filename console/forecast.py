@@ -16,6 +16,7 @@ from models.metrics.rules import rules_hash
 from models.metrics.snapshot import Snapshot
 from models.metrics.windows import local_day
 from models.records import Backtest, Forecast, micros
+from models.wording import format_count
 from tasks import view as views
 from worker.errors import FatalError
 
@@ -129,7 +130,8 @@ def _answered(forecast: Forecast, snapshot: Snapshot, asked: Asked) -> Forecast:
     _, past = chances.history(snapshot, forecast.history_weeks)
     if not chances.is_enough(past):
         message = (
-            f"Items were delivered in {sum(count > 0 for count in past)} of the {len(past)} past weeks that are stored,"
+            f"Items were delivered in {sum(count > 0 for count in past)}"
+            f" of {format_count(len(past), 'stored past week')},"
             f" and a forecast needs {chances.LEAST_WEEKS} such weeks: {_advice(forecast, past)}."
         )
         return replace(forecast, message=message, throughput=past)
@@ -195,7 +197,8 @@ def _notes(found: Forecast, zone: ZoneInfo, *, stale: bool) -> Iterator[str]:
     else:
         past = found.throughput
         shown = past[-_SHOWN_WEEKS:]
-        yield f"Drawn from {len(past)} past weeks, {min(past)} to {max(past)} items each, {sum(past):,} in all:"
+        weeks = format_count(len(past), "past week")
+        yield f"Drawn from {weeks}, {min(past)} to {max(past)} items each, {sum(past):,} in all:"
         yield f"  {sparkline(shown)}"
         yield _backtest(found.backtest)
     if stale:

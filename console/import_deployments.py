@@ -88,9 +88,9 @@ def _say_of_file(parsed: DeploymentFile) -> None:
     alike = parsed.look_alikes
     if alike:
         ids = ", ".join(deployment.deployment_id for deployment in alike[:_NAMED])
-        more = ", …" if len(alike) > _NAMED else ""
+        more, have = ", …" if len(alike) > _NAMED else "", "has" if len(alike) == 1 else "have"
         click.echo(
-            f"Warning: {_deployments(len(alike))} ({clean(ids)}{more}) have the instant and name of an earlier row; "
+            f"Warning: {_deployments(len(alike))} ({clean(ids)}{more}) {have} the instant and name of an earlier row; "
             "rows of one deployment need the same deployment_id",
             err=True,
         )

@@ -205,7 +205,7 @@ def _held(site: Site) -> str:
     sizes = Counter(issue.fields["project"]["key"] for issue in site.indexed).most_common()
     if not sizes:
         return "It holds no issue yet."
-    named = ", ".join(f"{key} ({count:,} issues)" for key, count in sizes[:_NAMED])
+    named = ", ".join(f"{key} ({count:,} {'issue' if count == 1 else 'issues'})" for key, count in sizes[:_NAMED])
     more = f" and {len(sizes) - _NAMED:,} more" if len(sizes) > _NAMED else ""
     return f'It holds {named}{more}; in flowbeat.toml: jql = "project = {sizes[0][0]}"'
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from models.wording import format_all
+
 # A lost permission must not empty a copy: when more than this and more than half are hidden, the fetch is refused.
 MANY_HIDDEN: Final = 20
 _NAMED: Final = 3
@@ -38,15 +40,20 @@ def _losses(projects: Mapping[str, Presence], *, is_same_jql: bool) -> Iterator[
     )
     closed = [key for key, each in sorted(projects.items()) if each.hidden == each.stored]
     if stored and hidden == stored:
-        yield f"all {stored} stored issues are no longer visible"
+        yield f"{_all_stored(stored)} no longer visible"
     if hidden > MANY_HIDDEN and hidden * 2 > stored:
         yield f"{hidden} of {stored} stored issues are no longer visible"
     if closed:
         number = sum(projects[key].stored for key in closed)
-        yield f"all {number} stored issues of {_listed(closed)} are no longer visible"
+        yield f"{_all_stored(number, f' of {_listed(closed)}')} no longer visible"
     if is_same_jql and stored and hidden + moved == stored:
-        also = f", and {hidden} are no longer visible" if hidden else ""
-        yield f"the JQL no longer finds {moved} of {stored} stored issues{also}, so that none would be left"
+        also = f", and {hidden} {'is' if hidden == 1 else 'are'} no longer visible" if hidden else ""
+        which = "the only stored issue" if stored == 1 else f"{moved} of {stored} stored issues"
+        yield f"the JQL no longer finds {which}{also}, so that none would be left"
+
+
+def _all_stored(number: int, of: str = "") -> str:
+    return f"{format_all(number, 'stored issue')}{of} {'is' if number == 1 else 'are'}"
 
 
 def _listed(keys: list[str]) -> str:

@@ -64,7 +64,7 @@ class Limiter:
                 f"A limit of {requests} requests per {per_seconds:g} seconds lets nothing through: "
                 "set requests and per_seconds of the connection above 0"
             )
-        self._quota = f"{requests} requests per {per_seconds:g} s"
+        self._quota = f"{requests} {'request' if requests == 1 else 'requests'} per {per_seconds:g} s"
         # The braces make a Redis Cluster keep one limiter's keys together.
         self._keys = [f"{{{key}}}:{part}" for part in ("flying", "cooling", "queue", "tickets", "pause")]
         window = math.ceil(per_seconds * _MICROSECONDS)

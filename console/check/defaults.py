@@ -14,6 +14,7 @@ from models.configured import Kind
 from models.metrics.statuses import StatusStages
 from models.names import fold_name
 from models.records import Rules, Status
+from models.wording import format_count
 from worker.errors import FatalError
 from worker.settings import Profile
 
@@ -117,7 +118,7 @@ def _cancelled(profile: Profile, known: list[Named], count: Count) -> Iterator[L
     if not odd:
         return
     number = count(f"status in ({', '.join(one.number for one in odd)})")
-    issues = "" if number is None else f" (about {number:,} issues now)"
+    issues = "" if number is None else f" (about {format_count(number, 'issue')} now)"
     message = f"what ends in a status that reads like a cancellation counts as delivered: {listed_names(odd)}{issues}"
     yield _warning(profile, message, "if nothing is delivered there", "", _line("excluded_statuses", odd))
 

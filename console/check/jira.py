@@ -15,6 +15,7 @@ from requests.utils import get_environ_proxies
 from console.check import clocks, defaults, names, versions
 from console.check.local import Line
 from console.results import staleness
+from models.wording import format_count
 from worker.errors import FatalError, RetryableError
 from worker.jira import fields, parse
 from worker.jira.client import Client
@@ -148,7 +149,7 @@ def _jql(client: Client, flavour: str, profile: Profile) -> Generator[Line, None
         yield Line(what, "bad", f"its JQL was refused: {error}", f"correct profiles.{profile.name}.jql")
         return 0
     if count:
-        yield Line(what, "ok", f"its JQL finds about {count:,} issues")
+        yield Line(what, "ok", f"its JQL finds about {format_count(count, 'issue')}")
     else:
         advice = "check the project and what this account may see"
         yield Line(what, "warning", "its JQL finds no issue", advice)

@@ -17,6 +17,7 @@ from console.shared.output import format_duration
 from models import store
 from models.database import newest_revision
 from models.records import CacheMetadata, FetchOperation
+from models.wording import format_count
 from worker import logs, settings
 from worker.runtime import Runtime
 
@@ -158,7 +159,7 @@ def _age(current: Runtime, what: str, profile: str, cache: CacheMetadata | None)
         return Line(what, "warning", "nothing fetched yet", f"flowbeat refresh {profile}")
     now = current.now()
     age = format_duration(max(0.0, (now - cache.data_as_of).total_seconds()))
-    held = f"{cache.issue_count:,} issues, fetched {age} ago"
+    held = f"{format_count(cache.issue_count, 'issue')}, fetched {age} ago"
     if cache.state(now) == "valid":
         return Line(what, "ok", held)
     return Line(what, "warning", f"{held}: {cache.state(now)}", f"flowbeat refresh {profile}")

@@ -25,6 +25,7 @@ from models.metrics.rules import rules_hash
 from models.metrics.snapshot import Snapshot
 from models.metrics.windows import week_name
 from models.records import METRIC_TYPES, Measurement, MetricResult, Window, instant, micros
+from models.wording import format_count
 from tasks import view as views
 from worker.database import Stored
 
@@ -138,7 +139,8 @@ def _mapped_otherwise(current: Stored, session: Session, profile: str, looked: v
 def _warning(measured: Measurement, stored: MetricResult | None, stale: int, update: str) -> str | None:
     """Why this is perhaps not what results shows, and what to do; None where the two agree."""
     if stale:
-        return f"the facts of {stale:,} issues are older than the data or the rules; to update them, {update}"
+        issues = format_count(stale, "issue")
+        return f"the facts of {issues} are older than the data or the rules; to update them, {update}"
     if stored is None:
         return f"no result is stored for this instant under the present rules; to store one, {update}"
     if (stored.value, stored.state, stored.n_used) != (measured.value, measured.state, measured.n_used):

@@ -21,6 +21,7 @@ from models.metrics.issues import UNMAPPED
 from models.metrics.resolutions import RESOLUTION_DISAGREES
 from models.metrics.stats import DAY, HOUR, WEEK
 from models.records import Measurement, MetricResult, instant
+from models.wording import format_count
 
 _DURATIONS: Final[Mapping[str, int]] = {"lead_time": DAY, "flow_time": DAY, "mttr": HOUR, "flow_efficiency": HOUR}
 _BY_CATEGORY: Final = ("flow_velocity", "flow_load", "flow_distribution")
@@ -125,12 +126,14 @@ def adds_up(view: View) -> str:
     width = window.effective_end - window.start
     total, base = sum(part.value for part in used), sum(part.base for part in used)
     ways: Mapping[str, Callable[[], str]] = {
-        "deployment_frequency": lambda: f"{len(used):,} deployments ÷ {_exact(width / DAY)} days",
-        "cfr": lambda: f"{total:,} failed ÷ {len(used):,} deployments",
-        "flow_velocity": lambda: f"{len(used):,} items ÷ {_exact(width / WEEK)} weeks",
+        "deployment_frequency": lambda: f"{format_count(len(used), 'deployment')} ÷ {_exact_of(width / DAY, 'day')}",
+        "cfr": lambda: f"{total:,} failed ÷ {format_count(len(used), 'deployment')}",
+        "flow_velocity": lambda: f"{format_count(len(used), 'item')} ÷ {_exact_of(width / WEEK, 'week')}",
         "flow_efficiency": lambda: f"{_exact(total / HOUR)} h active ÷ {_exact(base / HOUR)} h active or waiting",
-        "flow_load": lambda: f"{len(used):,} items in progress just before {_minute(view, window.effective_end)}",
-        "flow_distribution": lambda: f"{total:,} features ÷ {len(used):,} delivered",
+        "flow_load": lambda: (
+            f"{format_count(len(used), 'item')} in progress just before {_minute(view, window.effective_end)}"
+        ),
+        "flow_distribution": lambda: f"{format_count(total, 'feature')} ÷ {len(used):,} delivered",
     }
     way = ways.get(view.metric, lambda: _median(view))
     return f"{way()} = {_exact(measured.value)} {unit(view.metric)}"
@@ -239,7 +242,11 @@ def _lines(view: View) -> tuple[str, ...]:
     value += "" if measured.value is None else unit(view.metric) + level
     candidates = measured.n_used + measured.n_excluded
     # Without a rule that says what a candidate is there is no number of them.
-    coverage = f"used {measured.n_used:,} of {candidates:,} candidates; " if measured.state != "missing_mapping" else ""
+    coverage = (
+        f"used {measured.n_used:,} of {format_count(candidates, 'candidate')}; "
+        if measured.state != "missing_mapping"
+        else ""
+    )
     return (
         f"{value}; {coverage}as of {format_time(view.as_of, view.zone)}",
         adds_up(view),
@@ -258,7 +265,8 @@ def _without_points(view: View) -> tuple[str, ...]:
     keys = [part.key for part in view.found.used if part.points is None] if _has_points(view) else []
     if not keys:
         return ()
-    return (f"{len(keys):,} of {len(view.found.used):,} delivered items have no points: {few(keys)}.",)
+    delivered, have = format_count(len(view.found.used), "delivered item"), "has" if len(keys) == 1 else "have"
+    return (f"{len(keys):,} of {delivered} {have} no points: {few(keys)}.",)
 
 
 def _list(view: View, rows: Sequence[Row], limit: int | None, what: str, notes: tuple[str, ...]) -> Sheet:
@@ -375,6 +383,10 @@ def _nth(place: int) -> str:
 def _exact(value: float) -> str:
     """Four decimals at most, for figures that are held against each other."""
     return f"{value:,.4f}".rstrip("0").rstrip(".")
+
+
+def _exact_of(value: float, noun: str) -> str:
+    return f"{_exact(value)} {noun if value == 1 else noun + 's'}"
 
 
 def _minute(view: View, at: int) -> str:

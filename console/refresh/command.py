@@ -19,6 +19,7 @@ from models import store
 from models.database import migrate
 from models.metrics.windows import parse_as_of
 from models.records import FetchOperation, Run, instant
+from models.wording import format_count
 from worker import runtime, settings
 from worker.errors import ConfigError, FatalError, MissingTokenError
 from worker.runtime import Runtime
@@ -272,20 +273,23 @@ def _verified_words(run: Run) -> str:
     if "verified" not in run.cursor:
         return ""
     differ, named = int(run.cursor["differ"]), run.cursor["differences"]
-    head = f"verified {run.cursor['verified']:,} issues: {differ:,} differ"
+    head = (
+        f"verified {format_count(run.cursor['verified'], 'issue')}: {differ:,} {'differs' if differ == 1 else 'differ'}"
+    )
     if not differ:
         return f"{head}. "
     lines = [f"  {key}: {', '.join(what)}" for key, what in named]
     more = [f"  … and {differ - len(lines):,} more, in the table data_quality"] if differ > len(lines) else []
-    return "\n".join([f"{head}, and are repaired:", *lines, *more, ""])
+    return "\n".join([f"{head}, and {'is' if differ == 1 else 'are'} repaired:", *lines, *more, ""])
 
 
 def _fetch_words(fetched: FetchOperation | None, stored: int) -> str:
     if fetched is None or fetched.cache_hit:
-        return f"{stored:,} issues from the stored copy; no request to Jira"
+        return f"{format_count(stored, 'issue')} from the stored copy; no request to Jira"
     gone = f", {fetched.issues_gone:,} gone" if fetched.issues_gone else ""
     return (
-        f"{stored:,} issues, {fetched.issues_changed:,} changed{gone}; {fetched.api_calls_made:,} requests "
+        f"{format_count(stored, 'issue')}, {fetched.issues_changed:,} changed{gone}; "
+        f"{format_count(fetched.api_calls_made, 'request')} "
         f"in {fetched.duration_seconds or 0:.1f} s"
     )
 

@@ -87,7 +87,8 @@ def computed_note(rows: Sequence[MetricResult], update: str) -> tuple[str, ...]:
     running = all(not row.complete for row in computed)
     which = "The values" if len(computed) == len(rows) else f"{len(computed):,} of the {len(rows):,} values"
     why = " (a later calculation replaces the week that was running then)" if running else ""
-    return (f"{which} are computed now and not stored{why}. To store them, {update}",)
+    are = "is" if len(computed) == 1 < len(rows) else "are"
+    return (f"{which} {are} computed now and not stored{why}. To store them, {update}",)
 
 
 def copy_notes(session: Session, profile: str) -> tuple[str, ...]:

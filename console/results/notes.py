@@ -17,14 +17,16 @@ from console.shared.output import NOTHING, Row, format_duration, format_time
 from models import store
 from models.metrics.issues import UNMAPPED
 from models.records import CacheMetadata, MetricResult, Run
+from models.wording import format_all
 from worker.database import Stored
 
 _NAMED: Final = 5  # issues with a finding
 
 
 def few(keys: Sequence[str]) -> str:
-    """The first of some issues' keys, with dots where there are more."""
-    return ", ".join(keys[:_NAMED]) + (", …" if len(keys) > _NAMED else "")
+    """The first of some issues' keys, with dots where there are more; a key may be more than one word."""
+    between = "; " if any(", " in key for key in keys) else ", "
+    return between.join([*keys[:_NAMED], *("…" for _ in keys[_NAMED : _NAMED + 1])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +149,10 @@ def _unmapped(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
     if not count:
         return ()
     total = sum(row.n_used for row in shares)
-    which = f"all {total:,} delivered items" if count == total else f"{count:,} of {total:,} delivered items"
+    items = format_all(total, "delivered item") if count == total else f"{count:,} of {total:,} delivered items"
+    which = f"{items} {'is of a type' if count == 1 else 'are of types'}"
     where = f"[profiles.{about.profile}.categories] in flowbeat.toml"
-    return (f"flow_distribution: {which} are of types that no category names; name them in {where}.",)
+    return (f"flow_distribution: {which} that no category names; name {'it' if count == 1 else 'them'} in {where}.",)
 
 
 def _unknown(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from console.shared import database
 from models import store
 from models.metrics.windows import week_name
 from models.records import METRIC_TYPES, CacheMetadata, MetricResult, Window, WindowKind, micros
+from models.wording import format_count
 from worker.database import Stored
 from worker.errors import FatalError
 
@@ -89,6 +90,6 @@ def _not_calculated(
     if _is_later(as_of, cache):
         later = f"--as-of {text} is later than the data of {profile!r}"
         return f"{later}: leave --as-of out, or once it is past: flowbeat refresh {profile}"
-    why = f", and the facts of {stale:,} issues are older than the data or the rules" if stale else ""
+    why = f", and the facts of {format_count(stale, 'issue')} are older than the data or the rules" if stale else ""
     what = f"no result of {profile!r} is stored for {text}{why}"
     return f"{what}; calculate it: flowbeat calculate {profile} --as-of {text}"

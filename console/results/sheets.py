@@ -11,6 +11,7 @@ from console.results.notes import About, format_notes
 from console.results.selection import week_of
 from console.shared.output import NOTHING, Column, Row, Sheet, format_number, sparkline, terminal, unit
 from models.records import METRIC_TYPES, MetricResult
+from models.wording import format_count
 
 NAMES: Final = (*(field.name for field in fields(MetricResult)), "stored")
 _BESIDE_WEEKS: Final = 52  # what the other columns of the overview take
@@ -56,8 +57,8 @@ def summarise_weeks(about: About, sheet: Sheet) -> Sheet:
     series = {metric: _series(sheet.rows, metric, weeks) for metric in METRIC_TYPES}
     rows = [{"metric": metric, "weeks": found} for metric, found in series.items() if any(found)]
     total = _weeks_between(weeks[0], weeks[-1]) + 2  # with the two themselves
-    count = f"{len(weeks):,}" if total == len(weeks) else f"{len(weeks):,} of {total:,}"
-    title = f"{about.profile}: {weeks[0]} to {weeks[-1]}, {count} weeks"
+    of_all = "" if total == len(weeks) else f"{len(weeks):,} of "
+    title = f"{about.profile}: {weeks[0]} to {weeks[-1]}, {of_all}{format_count(total, 'week')}"
     look = f"flowbeat results {about.profile} --window weeks{about.as_of} --metric M"
     gap = "" if total == len(weeks) else " A blank stands for weeks that nothing is stored of."
     hint = f"A dot is a week without a value.{gap} Each week of a metric M: {look}"
@@ -102,7 +103,7 @@ def _series(rows: Sequence[Row], metric: str, weeks: Sequence[str]) -> list[Row 
 def _period_title(about: About, rows: Sequence[MetricResult]) -> str:
     first = rows[0].window_start.astimezone(about.zone).date()
     last = (rows[0].window_end - timedelta(microseconds=1)).astimezone(about.zone).date()
-    return f"{about.profile}: {first} to {last} ({(last - first).days + 1} days, {about.zone.key})"
+    return f"{about.profile}: {first} to {last} ({format_count((last - first).days + 1, 'day')}, {about.zone.key})"
 
 
 def _coverage(row: Row) -> str:

@@ -14,6 +14,7 @@ from models.metrics.rules import rules_hash
 from models.metrics.statuses import StatusStages
 from models.names import fold_name
 from models.records import CACHE_VERSION, CacheMetadata, Field, Rules, Run
+from models.wording import format_all, format_count
 from tasks import view
 from tasks.identity import source
 from worker.config_schema import did_you_mean
@@ -121,7 +122,7 @@ def full_refetch_reason(current: Stored, profile: str, cache: CacheMetadata | No
         "flowbeat.toml maps a field never fetched by that name; unless it was renamed,": not is_known,
     }
     why = next((words for words, holds in reasons.items() if holds), None)
-    return why and f"{why} all {cache.issue_count:,} issues are read from Jira again, once"
+    return why and f"{why} {format_all(cache.issue_count, 'issue is', 'issues are')} read from Jira again, once"
 
 
 def is_in_histories(current: Stored, profile: str, word: str) -> bool:
@@ -158,9 +159,14 @@ def unplaced(session: Session, profile: str, rules: Rules) -> list[tuple[str, st
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     lines = [(_unlisted(label, number), f"name it {where}") for label, number in ranked[:_STATUSES]]
     if len(ranked) > _STATUSES:
-        more = f"{len(ranked) - _STATUSES:,} more statuses that Jira no longer lists count as active"
+        more = f"{_more(len(ranked) - _STATUSES)} as active"
         lines.append((more, f"name each {where}"))
     return lines
+
+
+def _more(number: int) -> str:
+    count = "counts" if number == 1 else "count"
+    return f"{format_count(number, 'more status', 'more statuses')} that Jira no longer lists {count}"
 
 
 def _unlisted(label: str, number: int) -> str:
@@ -193,7 +199,7 @@ def unknown_statuses(current: Stored, session: Session, profile: str, cache: Cac
 
 def _which(other: int, values: int) -> str:
     if other < values:
-        return f"{other:,} of these {values:,} values were"
+        return f"{other:,} of these {values:,} values {'was' if other == 1 else 'were'}"
     return "This value was" if values == 1 else "These values were"
 
 
@@ -201,5 +207,5 @@ def never_fetched(cache: CacheMetadata, update: str) -> str:
     """What it costs to map a field that is not in the copy."""
     return (
         "flowbeat.toml maps a field that was never fetched, so that these values do not include it."
-        f" To read all {cache.issue_count:,} issues from Jira again, once, {update}"
+        f" To read {format_all(cache.issue_count, 'issue')} from Jira again, once, {update}"
     )

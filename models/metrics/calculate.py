@@ -177,4 +177,6 @@ def _no_data(metric_type: str, exclusions: Mapping[str, int], used: int) -> str:
     if used or not exclusions:
         return _NO_DATA[metric_type]
     reasons = ", ".join(f"{reason} {count}" for reason, count in exclusions.items())
-    return f"All {sum(exclusions.values())} candidates were left out ({reasons}); flowbeat explain lists them."
+    number = sum(exclusions.values())
+    which, them = ("The only candidate was", "it") if number == 1 else (f"All {number} candidates were", "them")
+    return f"{which} left out ({reasons}); flowbeat explain lists {them}."

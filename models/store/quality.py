@@ -114,19 +114,19 @@ def count_findings(session: Session, profile: str) -> dict[str, int]:
 
 
 def keys_with_findings(session: Session, profile: str) -> dict[str, list[str]]:
-    """Reason → keys of the issues it was found in, of those that count; one that could not be stored by its id."""
+    """Return reason → keys of the issues it was found in, of those that count; "id 77, never read" without a copy."""
     present = (IssueRow.profile == DataQualityRow.profile) & (IssueRow.issue_id == DataQualityRow.issue_id)
     key = func.coalesce(IssueRow.key, DataQualityRow.issue_id)
     query = (
-        select(DataQualityRow.reason, key)
+        select(DataQualityRow.reason, key, IssueRow.key.is_(None))
         .outerjoin(IssueRow, present)
         .where(DataQualityRow.profile == profile, counted(), _IS_ABOUT_AN_ISSUE)
-        .group_by(DataQualityRow.reason, key)
+        .group_by(DataQualityRow.reason, key, IssueRow.key.is_(None))
         .order_by(DataQualityRow.reason, func.length(key), key)
     )
     found: dict[str, list[str]] = {}
-    for reason, name in session.execute(query):
-        found.setdefault(reason, []).append(name)
+    for reason, name, is_unread in session.execute(query):
+        found.setdefault(reason, []).append(f"id {name}, never read" if is_unread else name)
     return found
 
 

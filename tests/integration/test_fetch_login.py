@@ -223,7 +223,7 @@ def test_the_only_issue_of_a_profile_is_believed_to_be_gone_with_full(world: Wor
     world.profile(jql=f"id >= {issue.id} AND id <= {issue.id}")  # finds nothing, where an id alone would be refused
     world.fetch()
     world.happen(issue, ("shown", False))
-    _refusal(world, FatalError, "all 1 stored issues are no longer visible; .*flowbeat refresh payments --full")
+    _refusal(world, FatalError, "the only stored issue is no longer visible; .*flowbeat refresh payments --full")
     assert world.fetch(full=True).issues_gone == 1
     assert world.issue_keys() == set()
 

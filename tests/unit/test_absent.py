@@ -16,11 +16,11 @@ NONE_LEFT = "the JQL no longer finds 12 of 12 stored issues, so that none would 
         ({"PAY": (12, 1, 0)}, None),
         ({"PAY": (12, 11, 0)}, None),
         ({"PAY": (12, 12, 0)}, ALL_HIDDEN),
-        ({"PAY": (1, 1, 0)}, "all 1 stored issues are no longer visible"),
+        ({"PAY": (1, 1, 0)}, "the only stored issue is no longer visible"),
         ({"PAY": (40, 20, 0)}, None),
         ({"PAY": (40, 21, 0)}, "21 of 40 stored issues are no longer visible"),
         ({"PAY": (42, 21, 0)}, None),
-        ({"OPS": (30, 0, 0), "PAY": (1, 1, 0)}, "all 1 stored issues of project PAY are no longer visible"),
+        ({"OPS": (30, 0, 0), "PAY": (1, 1, 0)}, "the only stored issue of project PAY is no longer visible"),
         ({"OPS": (30, 0, 0), "PAY": (9, 8, 1)}, None),
         ({"OPS": (30, 0, 0), "PAY": (9, 0, 9)}, None),
         (
@@ -30,7 +30,7 @@ NONE_LEFT = "the JQL no longer finds 12 of 12 stored issues, so that none would 
         ({"PAY": (12, 0, 12)}, NONE_LEFT),
         (
             {"PAY": (9, 1, 8)},
-            "the JQL no longer finds 8 of 9 stored issues, and 1 are no longer visible, so that none would be left",
+            "the JQL no longer finds 8 of 9 stored issues, and 1 is no longer visible, so that none would be left",
         ),
     ],
 )

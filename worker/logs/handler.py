@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from models.records import LOG_LEVELS, LogEntry
+from models.wording import format_count
 from worker.logs.cleaning import clean
 from worker.logs.entries import EntryFormatter
 from worker.logs.folder import APP, ERRORS, LIVE, PERFORMANCE, PERFORMANCE_LOGGER
@@ -119,7 +120,8 @@ class FilesHandler(logging.Handler):
 
     def _recovered(self) -> None:
         missed, self._missed = self._missed, 0
-        _say(f"log files in {self._folder} are written again; {missed} records were shown here only")
+        records = format_count(missed, "record was", "records were")
+        _say(f"log files in {self._folder} are written again; {records} shown here only")
 
 
 def _targets(record: logging.LogRecord) -> Iterator[str]:
