@@ -26,10 +26,10 @@ from models import store
 from models.records import METRIC_TYPES, Issue, Run, Transition, micros
 from models.tables import IssueRow
 from tasks import calculate, fetch, steps
-from tasks.view import load_view
 from tests.reference.metrics import Reference
 from tests.reference.teams import Team
 from worker.runtime import Runtime
+from worker.view import load_view
 
 SMALL, MEDIUM = 1_000, 5_000
 LARGE = (100_000, 1_000_000)

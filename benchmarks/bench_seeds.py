@@ -28,9 +28,9 @@ from models.metrics.snapshot import Snapshot
 from models.records import METRIC_TYPES, Field, Issue, Micros, Rules, Stage, Timeline, WorkItem, iso, micros
 from models.store.columns import load_columns
 from models.tables import WorkItemRow
-from tasks.view import load_view
 from worker.jira import fields, parse
 from worker.runtime import Runtime
+from worker.view import load_view
 
 ISSUES: Final = 20_000
 SOME: Final = 2_000  # issues of a fetch: their cost is the same for each

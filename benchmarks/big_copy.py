@@ -23,7 +23,7 @@ from sqlalchemy import Connection
 from benchmarks.copies import IN_PROCESS, PROFILE, SUNDAY, Site, flowbeat
 from models import store
 from models.records import CACHE_VERSION, CacheMetadata, Status, Version, iso
-from tasks.identity import cache_key
+from worker.identity import cache_key
 from worker.runtime import Runtime
 
 Row = tuple[Any, ...]

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from console.shared import database
-from console.shared.output import NOTHING, Column, Format, Row, Sheet, format_option, format_time, show, sparkline
+from console.shared.output import Column, Format, Row, Sheet, format_option, show, sparkline
 from models import store
 from models.metrics import forecast as chances
 from models.metrics.rules import rules_hash
@@ -17,8 +17,10 @@ from models.metrics.snapshot import Snapshot
 from models.metrics.windows import local_day
 from models.records import Backtest, Forecast, micros
 from models.wording import format_count
-from tasks import view as views
+from report.words import NOTHING, format_time
+from worker import view as views
 from worker.errors import FatalError
+from worker.view import zone_of
 
 _FEWEST: Final = 4
 _MOST: Final = 520
@@ -60,7 +62,7 @@ def forecast(
         raise click.UsageError("--items and --until are two questions; ask one at a time")
     with database.open_for_reading() as (current, session):
         database.one_of("profile", profile, current.settings.profiles)
-        zone = database.zone_of(current, profile)
+        zone = zone_of(current, profile)
         looked = views.load_view(current, session, profile, database.as_of_option(as_of, zone))
         snapshot = Snapshot(store.load_dataset(session, profile, None), looked.rules, micros(looked.as_of))
         stale = store.count_stale(session, profile, looked.context.facts_rules_hash)

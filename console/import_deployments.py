@@ -18,6 +18,7 @@ from models.records import TableDeployment
 from worker import settings
 from worker.database import Stored
 from worker.errors import ConfigError, FatalError
+from worker.view import zone_of
 
 _NAMED: Final = 5  # of the unknown keys or versions
 
@@ -41,7 +42,7 @@ def deployments(file: BinaryIO, *, profile: str | None, dry_run: bool) -> None:
     settings.require_file(current.settings)
     try:
         name = _profile(current, profile)
-        parsed = _read(file, database.zone_of(current, name))
+        parsed = _read(file, zone_of(current, name))
         imported = _store(current, name, parsed.deployments, dry_run=dry_run)
         _say(current, name, imported, dry_run=dry_run)
         _say_of_file(parsed)

@@ -7,19 +7,10 @@ from typing import Final
 import click
 
 from console.shared import database
-from console.shared.output import (
-    NOTHING,
-    Column,
-    Format,
-    Row,
-    Sheet,
-    format_duration,
-    format_number,
-    format_option,
-    show,
-)
+from console.shared.output import Column, Format, Row, Sheet, format_option, show
 from models import store
 from models.records import CalculationPerformance, FetchOperation, PerformanceThreshold
+from report.words import NOTHING, format_duration, format_number
 
 MISSED: Final = 3
 _CALCULATION: Final = tuple(field.name for field in fields(CalculationPerformance))

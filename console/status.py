@@ -11,21 +11,13 @@ from sqlalchemy.orm import Session
 from console.performance import calculations, fetches
 from console.refresh import progress
 from console.shared import database, queued
-from console.shared.output import (
-    Column,
-    Format,
-    Row,
-    Sheet,
-    format_bar,
-    format_duration,
-    format_option,
-    format_time,
-    show,
-)
+from console.shared.output import Column, Format, Row, Sheet, format_bar, format_option, show
 from models import store
 from models.records import Run
+from report.words import format_duration, format_time
 from worker.database import Stored
 from worker.errors import FatalError
+from worker.view import zone_of
 
 _NAMES: Final = tuple(field.name for field in fields(Run))
 # Rows are kept by age, not by number, and a run may be a year old; there are ten times fewer than this by then.
@@ -103,7 +95,7 @@ def _story(current: Stored, session: Session, run: Run, now: datetime) -> dict[s
 
 
 def _one(current: Stored, run: Run, now: datetime) -> Sheet:
-    zone = database.zone_of(current, run.profile)
+    zone = zone_of(current, run.profile)
     reason = queued.reasons(current, [run], now).get(run.run_id)
     sheet = _runs([run], now, {})
     moments = {

@@ -35,12 +35,12 @@ from models.records import (
     micros,
 )
 from tasks import departed, run_rules, steps
-from tasks.view import View, load_snapshot, load_view
 from worker.app import app
 from worker.errors import CalculationError
 from worker.runtime import Runtime
 from worker.task import RunTask, StaleAttemptError
 from worker.timing import Timing, cached_with_invalidation, log_performance
+from worker.view import View, load_snapshot, load_view
 
 log = logging.getLogger(__name__)
 

@@ -25,9 +25,9 @@ from sqlalchemy.orm import Session
 from models import store
 from models.records import CACHE_VERSION, CacheMetadata, FetchOperation, FieldMapping, Run, iso
 from tasks import absent, failures, halving, named_lists, steps, verify, versions
-from tasks.identity import cache_key, source
 from worker.app import app
 from worker.errors import FatalError, FlowbeatError, UnansweredError
+from worker.identity import cache_key, source
 from worker.jira import fields, parse
 from worker.jira.client import Client
 from worker.jira.faults import RefusedError

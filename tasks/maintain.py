@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from models import store
 from models.records import Run
-from tasks import steps, view
-from worker import logs, runtime
+from tasks import steps
+from worker import logs, runtime, view
 from worker.app import app
 from worker.runtime import Runtime
 from worker.timing import log_fetch

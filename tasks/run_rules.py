@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 from models import store
 from models.metrics.rules import rules_hash
 from models.records import Run
-from tasks.view import View
 from worker.errors import MixedConfigurationsError
 from worker.runtime import Runtime
 from worker.task import StaleAttemptError, record_heartbeat
+from worker.view import View
 
 log = logging.getLogger(__name__)
 

@@ -24,8 +24,8 @@ from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira
 from sandbox.server import Options, build
 from sandbox.team import EMAIL, TOKEN
-from tasks import calculate, fetch, steps, view
-from worker import settings
+from tasks import calculate, fetch, steps
+from worker import settings, view
 from worker.jira.client import Client, open_session
 from worker.limiter import Limiter
 from worker.runtime import Runtime

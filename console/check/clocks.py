@@ -7,8 +7,8 @@ from typing import Final
 from redis import Redis
 
 from console.check.local import Line
-from console.shared.output import format_duration
 from models.database import is_sqlite
+from report.words import format_duration
 from worker.runtime import Runtime
 
 ALLOWED_SECONDS: Final = 5.0

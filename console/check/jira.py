@@ -12,9 +12,8 @@ from urllib.parse import urlsplit
 from requests.exceptions import SSLError
 from requests.utils import get_environ_proxies
 
-from console.check import clocks, defaults, names, versions
+from console.check import clocks, defaults, histories, names, versions
 from console.check.local import Line
-from console.results import staleness
 from models.wording import format_count
 from worker.errors import FatalError, RetryableError
 from worker.jira import fields, parse
@@ -121,7 +120,7 @@ def _login(client: Client, what: str, flavour: str) -> Iterator[Line]:
 def _profile(current: Runtime, client: Client, flavour: str, profile: Profile, lists: names.Lists) -> Iterator[Line]:
     found = yield from _jql(client, flavour, profile)
     yield from _fields(client, flavour, profile)
-    yield from names.unknown(lists, profile, lambda word: staleness.is_in_histories(current, profile.name, word))
+    yield from names.unknown(lists, profile, lambda word: histories.is_in_histories(current, profile.name, word))
 
     def count(clause: str) -> int | None:
         try:

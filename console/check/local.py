@@ -10,14 +10,14 @@ from typing import Any, Final, Literal
 from redis.exceptions import NoPermissionError
 from sqlalchemy.orm import Session
 
-from console.results import staleness
-from console.results.version_notes import version_notes
 from console.shared import database
-from console.shared.output import format_duration
 from models import store
 from models.database import newest_revision
 from models.records import CacheMetadata, FetchOperation
 from models.wording import format_count
+from report import staleness
+from report.version_notes import version_notes
+from report.words import format_duration
 from worker import logs, settings
 from worker.runtime import Runtime
 

@@ -13,12 +13,8 @@ from sqlalchemy.orm import Session
 
 from console.explain.tables import View, everything, rows_of, sheets
 from console.explain.trace import Question
-from console.results import staleness, version_notes
-from console.results.gone_notes import gone_notes
-from console.results.notes import few
-from console.results.selection import at, newest
 from console.shared import database
-from console.shared.output import Format, format_number, format_option, show
+from console.shared.output import Format, format_option, show
 from models import store
 from models.metrics import calculate as metrics
 from models.metrics.rules import rules_hash
@@ -26,8 +22,14 @@ from models.metrics.snapshot import Snapshot
 from models.metrics.windows import week_name
 from models.records import METRIC_TYPES, Measurement, MetricResult, Window, instant, micros
 from models.wording import format_count
-from tasks import view as views
+from report import staleness, version_notes
+from report.gone_notes import gone_notes
+from report.notes import few
+from report.selection import at, newest
+from report.words import format_number
+from worker import view as views
 from worker.database import Stored
+from worker.view import zone_of
 
 
 @click.command(epilog=f"The metrics: {', '.join(METRIC_TYPES)}.")
@@ -68,7 +70,7 @@ COMMANDS: tuple[click.Command, ...] = (explain,)
 
 
 def _view(current: Stored, session: Session, profile: str, metric: str, *, week: str | None, as_of: str | None) -> View:
-    zone = database.zone_of(current, profile)
+    zone = zone_of(current, profile)
     looked = views.load_view(current, session, profile, database.as_of_option(as_of, zone))
     snapshot = views.load_snapshot(session, profile, looked)
     window = _window(snapshot, week, looked)

@@ -11,9 +11,7 @@ from sqlalchemy.orm import Session
 from console.explain import trace
 from console.explain.trace import OF_DEPLOYMENTS, Question, Traced
 from console.explain.words import clipped, entries_of, format_finding, set_by_in_short
-from console.results.notes import few
-from console.shared import database
-from console.shared.output import NOTHING, Column, Row, Sheet, format_number, format_time, unit
+from console.shared.output import Column, Row, Sheet
 from models.metrics.calculate import Explanation
 from models.metrics.contributions import Contribution
 from models.metrics.evidence import Evidence
@@ -22,6 +20,8 @@ from models.metrics.resolutions import RESOLUTION_DISAGREES
 from models.metrics.stats import DAY, HOUR, WEEK
 from models.records import Measurement, MetricResult, instant
 from models.wording import format_count
+from report.notes import few
+from report.words import NOTHING, for_profile, format_number, format_time, unit
 
 _DURATIONS: Final[Mapping[str, int]] = {"lead_time": DAY, "flow_time": DAY, "mttr": HOUR, "flow_efficiency": HOUR}
 _BY_CATEGORY: Final = ("flow_velocity", "flow_load", "flow_distribution")
@@ -122,7 +122,7 @@ def adds_up(view: View) -> str:
     """How the parts give the value, with the figures a person can check."""
     used, measured, window = view.found.used, view.measured, view.measured.window
     if measured.value is None:
-        return database.for_profile(str(measured.message), view.profile)
+        return for_profile(str(measured.message), view.profile)
     width = window.effective_end - window.start
     total, base = sum(part.value for part in used), sum(part.base for part in used)
     ways: Mapping[str, Callable[[], str]] = {

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from console.shared.output import NOTHING, Row, format_time
+from console.shared.output import Row
+from report.words import NOTHING, format_time
 
 _ROOM: Final = 20  # letters under an instant
 

@@ -13,13 +13,13 @@ import click
 from rich.console import Console
 
 from console.refresh import withdrawal
-from console.results import staleness
 from console.shared import errors, writable
 from models import store
 from models.database import migrate
 from models.metrics.windows import parse_as_of
 from models.records import FetchOperation, Run, instant
 from models.wording import format_count
+from report import staleness
 from worker import runtime, settings
 from worker.errors import ConfigError, FatalError, MissingTokenError
 from worker.runtime import Runtime
@@ -200,7 +200,8 @@ def _enqueue(current: Runtime, wish: RunRequest, profile: str, console: Console,
 
 
 def _request(current: Runtime, wish: RunRequest, profile: str) -> tuple[Run, bool]:
-    from tasks import steps, view  # noqa: PLC0415 - see run_and_wait
+    from tasks import steps  # noqa: PLC0415 - see run_and_wait
+    from worker import view  # noqa: PLC0415 - see run_and_wait
     from worker.app import app  # noqa: PLC0415 - see run_and_wait
 
     moment = wish.as_of.get(profile)

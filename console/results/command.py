@@ -2,19 +2,21 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 import click
 from sqlalchemy.orm import Session
 
-from console.results.notes import About, load_about
-from console.results.selection import choose_rows
 from console.results.sheets import build_sheet, list_weeks, summarise_weeks
 from console.shared import database
 from console.shared.output import Format, Sheet, format_option, show
 from models import store
 from models.records import METRIC_TYPES, MetricResult, WindowKind
+from report.notes import About, load_about
+from report.selection import choose_rows
 from worker.database import Stored
 from worker.errors import FatalError
+from worker.view import zone_of
 
 
 @click.command(epilog=f"The metrics: {', '.join(METRIC_TYPES)}.")
@@ -47,6 +49,10 @@ def show_results(
         database.one_of("metric", metric, METRIC_TYPES)
     kind: WindowKind = "week" if window == "weeks" else "period"
     with database.open_for_reading() as (current, session):
+
+        def asked(name: str) -> datetime | None:
+            return database.as_of_option(as_of, zone_of(current, name))
+
         if profile is not None:
             _known_profile(current, session, profile)
         stored = store.load_results(session, profile=profile, metric=metric, kind=kind)
@@ -54,11 +60,18 @@ def show_results(
         chosen = {
             name: rows_shown
             for name, rows in by_name.items()
-            if (rows_shown := choose_rows(current, session, name, rows, text=as_of, kind=kind, metric=metric))
+            if (
+                rows_shown := choose_rows(
+                    current, session, name, rows, text=as_of, as_of=asked(name), kind=kind, metric=metric
+                )
+            )
         }
         if not chosen:
             raise FatalError(_nothing(session, profile, kind))
-        told = {name: load_about(current, session, name, as_of, rows) for name, rows in chosen.items()}
+        told = {
+            name: load_about(current, session, name, rows, text=as_of, asked=asked(name))
+            for name, rows in chosen.items()
+        }
         sheets = {name: build_sheet(told[name], rows, metric) for name, rows in chosen.items()}
     _show(form, sheets, told, metric)
 

@@ -6,12 +6,13 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Final
 
-from console.results.computed import with_mark
-from console.results.notes import About, format_notes
-from console.results.selection import week_of
-from console.shared.output import NOTHING, Column, Row, Sheet, format_number, sparkline, terminal, unit
+from console.shared.output import Column, Row, Sheet, sparkline, terminal
 from models.records import METRIC_TYPES, MetricResult
 from models.wording import format_count
+from report.computed import with_mark
+from report.notes import About, format_notes
+from report.selection import week_of
+from report.words import NOTHING, format_number, unit
 
 NAMES: Final = (*(field.name for field in fields(MetricResult)), "stored")
 _BESIDE_WEEKS: Final = 52  # what the other columns of the overview take

@@ -76,17 +76,6 @@ def one_of(kind: str, name: str, known: Iterable[str]) -> str:
     raise click.UsageError(f"There is no {kind} {name!r}{advice}")
 
 
-def zone_of(current: Stored, profile: str) -> ZoneInfo:
-    """The zone of a profile's days; of one that is no longer configured, that of the file."""
-    found = current.settings.profiles.get(profile)
-    return ZoneInfo(found.rules.timezone if found else current.settings.timezone)
-
-
-def for_profile(message: str, profile: str) -> str:
-    """A stored message with the profile's name in place of ``<name>``: what calculates a metric does not know it."""
-    return message.replace("[profiles.<name>.", f"[profiles.{profile}.")
-
-
 def as_of_option(text: str | None, zone: ZoneInfo) -> datetime | None:
     """The instant of an ``--as-of``; raises click's usage error for what is neither day nor instant."""
     try:

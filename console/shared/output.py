@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final, Literal, TypeVar
-from zoneinfo import ZoneInfo
 
 import click
 from rich import box
@@ -17,16 +16,14 @@ from rich.segment import Segment, SegmentLines
 from rich.table import Table
 from rich.text import Text
 
-from models.records import UNITS, iso
+from models.records import iso
+from report.words import NOTHING
 
 Format = Literal["table", "json", "csv"]
 Row = Mapping[str, Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
-NOTHING: Final = "–"
 _STYLES: Final = {"elite": "green", "high": "green", "medium": "yellow", "low": "red", "failed": "red", "fail": "red"}
-_SPANS: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
-_UNITS: Final = {"per_day": "per day", "per_week": "per week"}
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # how a cell begins that is calculated
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
 _BETWEEN: Final = 2  # letters between two columns
@@ -97,34 +94,6 @@ def terminal() -> Console:
 def clean(text: str) -> str:
     """Text from outside without what could steer a terminal."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def format_number(value: float | None) -> str:
-    """Three significant digits at most: ``0.467``, ``12.3``, ``1,234``; a dash for no value."""
-    if value is None:
-        return NOTHING
-    if float(value).is_integer() or abs(value) >= 100:  # noqa: PLR2004 - from there on decimals say nothing
-        return f"{value:,.0f}"
-    places = 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3  # noqa: PLR2004 - three digits in all
-    return f"{value:.{places}f}".rstrip("0").rstrip(".")
-
-
-def unit(metric: str) -> str:
-    """A metric's unit in a person's words."""
-    return _UNITS.get(UNITS[metric], UNITS[metric])
-
-
-def format_duration(seconds: float) -> str:
-    """A duration in its largest fitting unit: ``12 ms``, ``3.4 s``, ``5 min``, ``7 h``, ``12 d``."""
-    for size, name in _SPANS:
-        if seconds >= size * (2 if name == "d" else 1):
-            return f"{seconds / size:.0f} {name}"
-    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
-
-
-def format_time(at: datetime | None, zone: ZoneInfo) -> str:
-    """A minute on the clock of a zone."""
-    return NOTHING if at is None else at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
 def format_bar(done: float, width: int = 10) -> str:

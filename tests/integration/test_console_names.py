@@ -9,8 +9,7 @@ from metric_rows import STATUSES, issue, time
 from reference.teams import Team
 from stored_team import stored
 
-from console.check import local
-from console.results import staleness
+from console.check import histories, local
 from models.records import Rules
 
 NOTE = "1 issue was in the status 'Ghost', which Jira no longer lists; it counts as active"
@@ -58,9 +57,9 @@ def test_check_says_so_too_and_takes_a_retired_status_for_what_it_is(tmp_path: P
     """A name that only histories have is not a slip; one that they do not have either may be."""
     with stored(tmp_path, migrated_file, _haunted(), Rules(), time("11-01")) as current:
         (line,) = [line for line in local.data(current, "payments") if "Ghost" in line.message]
-        assert staleness.is_in_histories(current, "payments", "GHOST")
-        assert staleness.is_in_histories(current, "payments", "66")
-        assert not staleness.is_in_histories(current, "payments", "Host")
+        assert histories.is_in_histories(current, "payments", "GHOST")
+        assert histories.is_in_histories(current, "payments", "66")
+        assert not histories.is_in_histories(current, "payments", "Host")
     assert (line.state, line.message) == ("warning", NOTE)
     assert line.advice.startswith("name it under [profiles.payments.workflow]")
 
@@ -69,5 +68,5 @@ def test_without_a_copy_no_history_has_a_name(tmp_path: Path) -> None:
     """The check command runs before the first fetch, and makes no database."""
     world.configure(tmp_path)
     with world.world(tmp_path, issues=1) as current:
-        assert not staleness.is_in_histories(current, "payments", "Done")
+        assert not histories.is_in_histories(current, "payments", "Done")
     assert not (tmp_path / "flowbeat.db").exists()

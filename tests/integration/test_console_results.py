@@ -14,9 +14,9 @@ from metric_rows import STATUSES, issue, time
 from reference.teams import Team
 from stored_team import calculated, stored
 
-from console.results.selection import newest
 from models import store
 from models.records import METRIC_TYPES, MetricResult, Rules
+from report.selection import newest
 from worker import settings
 
 AS_OF = "2026-10-01"

@@ -8,8 +8,8 @@ import console_world as world
 import pytest
 
 from console.refresh import command
-from console.results import staleness
 from models import store
+from report import staleness
 from worker import settings
 
 

@@ -15,9 +15,9 @@ from sandbox.faults import failing
 from sandbox.shapes import Flavour
 from sandbox.team import TOKEN
 from tasks import fetch
-from tasks.identity import cache_key
 from worker import runtime
 from worker.errors import RetryableError
+from worker.identity import cache_key
 
 TROUBLE = {"tries": 1, "seconds": 0.5}
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

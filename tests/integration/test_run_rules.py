@@ -12,8 +12,8 @@ from sqlalchemy import text
 from models import store
 from models.metrics.rules import rules_hash
 from models.records import METRIC_TYPES, MetricResult, Rules, Run
-from tasks import calculate, fetch, run_rules, view
-from worker import runtime
+from tasks import calculate, fetch, run_rules
+from worker import runtime, view
 from worker.errors import MixedConfigurationsError
 from worker.runtime import Runtime
 

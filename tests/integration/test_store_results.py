@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import Engine, text
 from store_rows import PROFILE, after, result
 
-from console.results.selection import newest, week_of
 from models import store
 from models.database import Sessions
 from models.records import MetricResult
+from report.selection import newest, week_of
 
 
 def _save(sessions: Sessions, *results: MetricResult) -> int:

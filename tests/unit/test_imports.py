@@ -26,7 +26,7 @@ sys.dont_write_bytecode = True
 sys.addaudithook(refuse)
 os.environ = Closed(os.environ)
 count = 0
-for room in ("models", "worker", "tasks", "scheduler", "sandbox", "console"):
+for room in ("models", "worker", "tasks", "report", "scheduler", "sandbox", "console"):
     package = importlib.import_module(room)
     for found in pkgutil.walk_packages(package.__path__, room + "."):
         if ".migrations." in found.name or found.name.endswith("__main__"):

@@ -6,20 +6,18 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from console.shared import database
 from models import store
 from models.configured import name_lists
-from models.database import newest_revision
 from models.metrics.rules import rules_hash
 from models.metrics.statuses import StatusStages
 from models.names import fold_name
 from models.records import CACHE_VERSION, CacheMetadata, Field, Rules, Run
 from models.wording import format_all, format_count
-from tasks import view
-from tasks.identity import source
+from worker import view
 from worker.config_schema import did_you_mean
 from worker.database import Stored
 from worker.errors import FatalError
+from worker.identity import source
 from worker.jira import fields
 
 _STATUSES: Final = 5  # that are named of those that Jira no longer lists
@@ -125,22 +123,6 @@ def full_refetch_reason(current: Stored, profile: str, cache: CacheMetadata | No
     return why and f"{why} {format_all(cache.issue_count, 'issue is', 'issues are')} read from Jira again, once"
 
 
-def is_in_histories(current: Stored, profile: str, word: str) -> bool:
-    """Return whether some issue of the copy was in a status of this name or id, however long ago."""
-    if database.missing_file(current) is not None or database.schema_of(current) != newest_revision():
-        return False
-    with current.reads() as session:
-        return _was_visited(session, profile, word)
-
-
-def _was_visited(session: Session, profile: str, word: str) -> bool:
-    """As written first, because looking at every name takes a moment where there are millions of changes."""
-    if store.was_visited(session, profile, word):
-        return True
-    folded, visited = fold_name(word), store.visited_statuses(session, profile)
-    return any(folded in (status_id, fold_name(name or "")) for status_id, name in visited)
-
-
 def unplaced(session: Session, profile: str, rules: Rules) -> list[tuple[str, str]]:
     """Return what is to be said, and what to write, of statuses that neither Jira nor the profile places in a stage.
 
@@ -193,7 +175,7 @@ def unknown_statuses(current: Stored, session: Session, profile: str, cache: Cac
         for word in names.own
         if known.get(names.kind)
         and fold_name(word) not in {fold_name(one) for one in known[names.kind]}
-        and not (names.kind == "status" and _was_visited(session, profile, word))
+        and not (names.kind == "status" and was_visited(session, profile, word))
     ]
 
 
@@ -209,3 +191,11 @@ def never_fetched(cache: CacheMetadata, update: str) -> str:
         "flowbeat.toml maps a field that was never fetched, so that these values do not include it."
         f" To read {format_all(cache.issue_count, 'issue')} from Jira again, once, {update}"
     )
+
+
+def was_visited(session: Session, profile: str, word: str) -> bool:
+    """As written first, because looking at every name takes a moment where there are millions of changes."""
+    if store.was_visited(session, profile, word):
+        return True
+    folded, visited = fold_name(word), store.visited_statuses(session, profile)
+    return any(folded in (status_id, fold_name(name or "")) for status_id, name in visited)

@@ -3,22 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from console.results import staleness, version_notes
-from console.results.computed import computed_note, copy_notes
-from console.results.findings import findings_at
-from console.results.gone_notes import gone_notes
-from console.shared import database
-from console.shared.output import NOTHING, Row, format_duration, format_time
 from models import store
 from models.metrics.issues import UNMAPPED
 from models.records import CacheMetadata, MetricResult, Run
 from models.wording import format_all
+from report import staleness, version_notes
+from report.computed import computed_note, copy_notes
+from report.findings import findings_at
+from report.gone_notes import gone_notes
+from report.words import NOTHING, for_profile, format_duration, format_time
 from worker.database import Stored
+from worker.view import zone_of
 
 _NAMED: Final = 5  # issues with a finding
 
@@ -58,29 +58,35 @@ class About:
         """The local day on which the copy's first issue was created."""
         return str(self.first.astimezone(self.zone).date()) if self.first else ""
 
-    def is_unknown(self, row: Row) -> bool:
+    def is_unknown(self, row: Mapping[str, Any]) -> bool:
         """Whether a window was over before the first issue was created: whatever it holds, the copy knows nothing."""
         return self.first is not None and bool(row["window_end"] <= self.first)
 
 
 def load_about(
-    current: Stored, session: Session, profile: str, as_of: str | None, rows: Sequence[MetricResult]
+    current: Stored,
+    session: Session,
+    profile: str,
+    rows: Sequence[MetricResult],
+    *,
+    text: str | None = None,
+    asked: datetime | None = None,
 ) -> About:
+    """Return what to know of these rows; ``text`` is the as-of as the person wrote it, ``asked`` its instant."""
     ends = (min(row.window_end, row.confirmed_as_of) for row in rows)
-    update = staleness.how_to_update(current, session, profile, f" --as-of {as_of}" if as_of else "")
-    asked = database.as_of_option(as_of, database.zone_of(current, profile))
+    update = staleness.how_to_update(current, session, profile, f" --as-of {text}" if text else "")
     findings, uncompared = findings_at(current, session, profile, asked, update)
     return About(
         current=current,
         profile=profile,
-        zone=database.zone_of(current, profile),
-        as_of=f" --as-of {as_of}" if as_of else "",
+        zone=zone_of(current, profile),
+        as_of=f" --as-of {text}" if text else "",
         cache=store.find_cache(session, profile),
         first=store.first_created(session, profile),
         findings=findings,
         strangers=list_unknown_names(current, session, profile),
         refreshed=store.last_ended(session, profile, "refresh"),
-        versions=list_version_notes(current, session, profile, as_of),
+        versions=list_version_notes(current, session, profile, asked),
         gone=gone_notes(session, profile, min(row.window_start for row in rows), max(ends)),
         update=update,
         asked=asked,
@@ -89,11 +95,11 @@ def load_about(
     )
 
 
-def list_version_notes(current: Stored, session: Session, profile: str, text: str | None) -> tuple[str, ...]:
+def list_version_notes(current: Stored, session: Session, profile: str, asked: datetime | None) -> tuple[str, ...]:
     """What is left out of the number of deployments, at the as-of asked for or that of the data."""
     configured, cache = current.settings.profiles.get(profile), store.find_cache(session, profile)
     data_as_of = cache.data_as_of if cache else None
-    as_of = database.as_of_option(text, database.zone_of(current, profile)) or data_as_of
+    as_of = asked or data_as_of
     if configured is None or as_of is None:
         return ()
     notes = version_notes.version_notes(session, profile, configured.rules, as_of)
@@ -136,7 +142,7 @@ def _messages(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
     """Each message once, with the metrics it is about."""
     found: dict[str, list[str]] = {}
     for row in rows:
-        message = database.for_profile(row.message or "", about.profile)
+        message = for_profile(row.message or "", about.profile)
         if message and row.metric_type not in found.setdefault(message, []):
             found[message].append(row.metric_type)
     return tuple(f"{', '.join(metrics)}: {message}" for message, metrics in found.items())

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from console.results import staleness
 from models import store
 from models.metrics.calculate import calculate
 from models.metrics.rules import rules_hash
 from models.metrics.windows import windows
 from models.records import METRIC_TYPES, MetricResult, WindowKind, instant, micros
-from tasks import view as views
+from report import staleness
+from worker import view as views
 from worker.database import Stored
 
 NOT_STORED: Final = ""  # in place of the run that stored a row

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -67,3 +68,9 @@ def _as_of(profile: str, wanted: datetime | None, data_as_of: datetime) -> datet
             f"the newest results, or once that instant is past: flowbeat refresh {profile}"
         )
     return wanted or data_as_of
+
+
+def zone_of(current: Stored, profile: str) -> ZoneInfo:
+    """The zone of a profile's days; of one that is no longer configured, that of the file."""
+    found = current.settings.profiles.get(profile)
+    return ZoneInfo(found.rules.timezone if found else current.settings.timezone)

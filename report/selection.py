@@ -7,13 +7,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from console.results import staleness
-from console.results.computed import compute_missing, count_stale_facts
-from console.shared import database
 from models import store
 from models.metrics.windows import week_name
 from models.records import METRIC_TYPES, CacheMetadata, MetricResult, Window, WindowKind, micros
 from models.wording import format_count
+from report import staleness
+from report.computed import compute_missing, count_stale_facts
 from worker.database import Stored
 from worker.errors import FatalError
 
@@ -60,11 +59,11 @@ def choose_rows(
     rows: list[MetricResult],
     *,
     text: str | None,
+    as_of: datetime | None,
     kind: WindowKind,
     metric: str | None,
 ) -> list[MetricResult]:
     """Return the rows to show: the newest, or those of an instant, computed where none is stored."""
-    as_of = database.as_of_option(text, database.zone_of(current, profile))
     if as_of is None:
         return newest(rows)
     cache = store.find_cache(session, profile)

@@ -6,10 +6,10 @@ from datetime import datetime
 import numpy as np
 from sqlalchemy.orm import Session
 
-from console.results.computed import load_view_at
 from models import store
 from models.metrics.resolutions import RESOLUTION_DISAGREES, disagreeing
 from models.records import micros
+from report.computed import load_view_at
 from worker.database import Stored
 
 Findings = Mapping[str, Sequence[str]]

@@ -1,0 +1,14 @@
+"""Which statuses the histories of the stored issues know."""
+
+from console.shared import database
+from models.database import newest_revision
+from report import staleness
+from worker.database import Stored
+
+
+def is_in_histories(current: Stored, profile: str, word: str) -> bool:
+    """Return whether some issue of the copy was in a status of this name or id, however long ago."""
+    if database.missing_file(current) is not None or database.schema_of(current) != newest_revision():
+        return False
+    with current.reads() as session:
+        return staleness.was_visited(session, profile, word)

@@ -1,0 +1,1 @@
+"""A profile's stored results and what a reader should know of them: selected, explained, and as a page."""

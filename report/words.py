@@ -1,0 +1,44 @@
+"""Numbers, durations and instants in a person's words."""
+
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from models.records import UNITS
+
+NOTHING: Final = "–"
+_SPANS: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
+_UNITS: Final = {"per_day": "per day", "per_week": "per week"}
+
+
+def format_number(value: float | None) -> str:
+    """Three significant digits at most: ``0.467``, ``12.3``, ``1,234``; a dash for no value."""
+    if value is None:
+        return NOTHING
+    if float(value).is_integer() or abs(value) >= 100:  # noqa: PLR2004 - from there on decimals say nothing
+        return f"{value:,.0f}"
+    places = 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3  # noqa: PLR2004 - three digits in all
+    return f"{value:.{places}f}".rstrip("0").rstrip(".")
+
+
+def unit(metric: str) -> str:
+    """A metric's unit in a person's words."""
+    return _UNITS.get(UNITS[metric], UNITS[metric])
+
+
+def format_duration(seconds: float) -> str:
+    """A duration in its largest fitting unit: ``12 ms``, ``3.4 s``, ``5 min``, ``7 h``, ``12 d``."""
+    for size, name in _SPANS:
+        if seconds >= size * (2 if name == "d" else 1):
+            return f"{seconds / size:.0f} {name}"
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+def format_time(at: datetime | None, zone: ZoneInfo) -> str:
+    """A minute on the clock of a zone."""
+    return NOTHING if at is None else at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
+
+def for_profile(message: str, profile: str) -> str:
+    """A stored message with the profile's name in place of ``<name>``: what calculates a metric does not know it."""
+    return message.replace("[profiles.<name>.", f"[profiles.{profile}.")
