@@ -5,6 +5,7 @@ WORKDIR /home/flowbeat/src
 COPY pyproject.toml constraints.txt README.md LICENSE celeryconfig.py ./
 COPY console console
 COPY models models
+COPY report report
 COPY sandbox sandbox
 COPY scheduler scheduler
 COPY tasks tasks
