@@ -1,5 +1,6 @@
 """What each issue is to a profile, for the reference: section 2 of metrics.md, roles, categories and mapped fields."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -109,6 +110,11 @@ class Profile:
             return False
         return not self.statuses.is_one_of(self.life(issue).status(self.as_of), self.rules.excluded_statuses)
 
+    def restored(self, incident: Issue) -> Moment:
+        """Return when an incident was restored: None while it is not, BAD where the mapped field does not parse."""
+        restored = self.moment(incident, "restored_at") or self.done(incident)
+        return None if self.is_ahead(restored) else restored
+
     def category(self, issue: Issue) -> str:
         """Return feature, defect, risk, debt or unmapped."""
         return next((kind for kind in KINDS if among(issue.type, self.rules.categories.get(kind, ()))), "unmapped")
@@ -160,6 +166,18 @@ class Profile:
             return bool(value)
         words = [v.get("value") if isinstance(v, dict) else v for v in (value if isinstance(value, list) else [value])]
         return any(isinstance(word, str) and among(word, self.rules.failure_values) for word in words)
+
+    def rework(self, issue: Issue) -> bool | None:
+        """Return the mapped mark of rework; None where the field is empty or its path leads nowhere."""
+        value: Any = issue.fields
+        for step in next(iter(self.rules.paths("rework")), "").split("."):
+            value = value.get(step) if isinstance(value, Mapping) else None
+        if value is None or value in ("", []):
+            return None
+        if isinstance(value, int | float):
+            return bool(value)
+        words = [v.get("value") if isinstance(v, dict) else v for v in (value if isinstance(value, list) else [value])]
+        return any(isinstance(word, str) and among(word, ("yes", "true")) for word in words)
 
     def points(self, issue: Issue) -> int | float | str | None:
         """Return the first value that is not empty: a number, BAD where it is none, None without any."""

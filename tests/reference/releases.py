@@ -17,9 +17,10 @@ NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 @dataclass
 class Release:
-    """A deployment: what it is known by, whether its own mark says that it failed, and what it may have changed.
+    """A deployment: what it is known by, what its own marks say, and what it may have changed.
 
-    ``until``: the item's next one, for source ``status``.
+    ``mark``: whether it failed. ``rework``: whether it repaired something. ``until``: the item's next one, for source
+    ``status``.
     """
 
     at: datetime
@@ -28,6 +29,7 @@ class Release:
     versions: set[str] = field(default_factory=set)
     named: set[str] = field(default_factory=set)
     until: datetime = NEVER
+    rework: bool | None = None
 
     @property
     def order(self) -> tuple[datetime, tuple[int, int, str]]:
@@ -73,7 +75,8 @@ class Releases:
                 at = self.profile.done(issue) if moment is None else moment
                 if isinstance(at, datetime):
                     versions = set(issue.fields.get("fixVersions", ()))
-                    releases.append(Release(at, issue.issue_id, self.profile.failure(issue), versions))
+                    mark, rework = self.profile.failure(issue), self.profile.rework(issue)
+                    releases.append(Release(at, issue.issue_id, mark, versions, rework=rework))
         return releases
 
     def grouped(self, releases: list[Release]) -> list[Release]:
@@ -82,7 +85,9 @@ class Releases:
         for version in {version for release in releases for version in release.versions}:
             members = [release for release in releases if version in release.versions]
             mark = any(member.mark for member in members)
-            groups.append(Release(min(member.at for member in members), version, mark, {version}))
+            reworks = {member.rework for member in members} - {None}
+            rework = any(reworks) if reworks else None
+            groups.append(Release(min(member.at for member in members), version, mark, {version}, rework=rework))
         return groups
 
     def of_versions(self) -> list[Release]:
@@ -127,7 +132,7 @@ class Releases:
     def of_table(self) -> list[Release]:
         """Return the rows of the table."""
         return [
-            Release(row.at, row.deployment_id, row.failed, set(row.version_ids), set(row.issue_ids))
+            Release(row.at, row.deployment_id, row.failed, set(row.version_ids), set(row.issue_ids), rework=row.rework)
             for row in self.profile.team.table
         ]
 
@@ -166,9 +171,13 @@ class Releases:
 
     def failed(self, release: Release) -> bool:
         """Tell whether a deployment failed: by its own mark, or by an incident."""
-        if self.section is not None and self.section.source == "table" and release.mark is not None:
-            return release.mark
-        return bool(release.mark) or any(self.marks(incident, release) for incident in self.real_incidents)
+        return bool(release.mark) or any(self.is_marked_by(release, incident) for incident in self.real_incidents)
+
+    def is_marked_by(self, release: Release, incident: Issue) -> bool:
+        """Tell whether an incident marks a deployment; a row of the table that says it did not fail is never marked."""
+        assert self.section is not None
+        is_sure = self.section.source == "table" and release.mark is False
+        return not is_sure and self.marks(incident, release)
 
     @cached_property
     def real_incidents(self) -> list[Issue]:

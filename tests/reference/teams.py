@@ -22,6 +22,7 @@ class Row:
     failed: bool | None
     version_ids: tuple[str, ...] = ()
     issue_ids: tuple[str, ...] = ()
+    rework: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class Span:
     start: datetime
     end: datetime
     until: datetime
+
+    @property
+    def name(self) -> tuple[str, datetime]:
+        """What tells a window of a calculation from the others."""
+        return self.kind, self.start
 
     def holds(self, moment: object) -> bool:
         """Tell whether a moment lies in the part of the window that is over."""
