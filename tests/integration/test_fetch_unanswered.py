@@ -82,7 +82,7 @@ def test_an_issue_that_no_answer_can_hold_is_the_only_one_missing(world: World, 
     world.jira.faults.append(KINDS[kind](bad))
     operation = world.fetch()
     assert set(world.copy()["hashes"]) == _others(world, bad)
-    assert _findings(world) == {"unreadable_issue": [str(bad)]}
+    assert _findings(world) == {"unreadable_issue": [f"id {bad}, never read"]}
     assert operation.issues_gone == 0
     assert operation.api_calls_made == len(world.jira.log) < 50
 
@@ -96,7 +96,7 @@ def test_an_unreadable_issue_is_tried_again_by_the_next_fetch_and_healed(
     world.fetch()
     world.fetch()
     assert [str(bad)] in [faults.asked_ids(seen.asked) for seen in world.jira.log]
-    assert _findings(world) == {"unreadable_issue": [str(bad)]}
+    assert _findings(world) == {"unreadable_issue": [f"id {bad}, never read"]}
     world.jira.faults.clear()
     world.fetch()
     assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
@@ -148,7 +148,7 @@ def test_only_what_is_named_in_issue_errors_is_asked_for_again(cloud: World) -> 
     many = len(cloud.shown())
     assert _sizes(cloud, "issue/bulkfetch") == [many, 1, 1, 1, 1]
     assert set(cloud.copy()["hashes"]) == _others(cloud, *bad)
-    assert _findings(cloud) == {"unreadable_issue": [str(number) for number in bad]}
+    assert _findings(cloud) == {"unreadable_issue": [f"id {number}, never read" for number in bad]}
 
 
 def test_an_issue_named_once_in_issue_errors_is_read(cloud: World, tmp_path: Path, redis_url: str) -> None:
@@ -166,7 +166,7 @@ def test_an_issue_whose_history_no_answer_can_hold_is_the_only_one_missing(cloud
     cloud.jira.faults.append(replace(KINDS[kind](bad), door="changelog/bulkfetch"))
     cloud.fetch()
     assert set(cloud.copy()["hashes"]) == _others(cloud, bad)
-    assert _findings(cloud) == {"unreadable_issue": [str(bad)]}
+    assert _findings(cloud) == {"unreadable_issue": [f"id {bad}, never read"]}
     assert len(cloud.jira.log) < 60
 
 
@@ -178,7 +178,7 @@ def test_an_anonymous_reader_misses_only_the_issue_whose_history_fails(cloud: Wo
     cloud.jira.faults.append(faults.poisoned(bad, door="/issue/{issue}/changelog"))
     cloud.fetch()
     assert set(cloud.copy()["hashes"]) == _others(cloud, bad)
-    assert _findings(cloud) == {"unreadable_issue": [str(bad)]}
+    assert _findings(cloud) == {"unreadable_issue": [f"id {bad}, never read"]}
 
 
 def test_an_unreadable_issue_that_is_deleted_is_forgotten(world: World) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from fetch_world import NAME, RULES, World, open_world
 from metric_rows import issue, time
-from models.store.lists import ids_of_keys
 
 from models import store
 from models.database import Sessions
 from models.records import METRIC_TYPES, DeploymentRules, Issue, TableDeployment, WindowKind
+from models.store.catalogue import ids_of_keys
 from sandbox import living
 from tasks import calculate, fetch
 

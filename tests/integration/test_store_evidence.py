@@ -18,7 +18,7 @@ def test_odd_issues_are_named_by_key_once_a_reason(sessions: Sessions) -> None:
     with sessions() as session:
         assert store.keys_with_findings(session, PROFILE) == {
             "broken_chain": ["PAY-2", "PAY-10"],
-            "unreadable_issue": ["99"],
+            "unreadable_issue": ["id 99, never read"],
         }
 
 
