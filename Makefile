@@ -11,7 +11,7 @@ RUN    := $(CURDIR)/$(BIN)
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: $(VENV)/installed ## a made-up Jira, a real refresh, the nine metrics; nothing to configure
+demo: $(VENV)/installed ## a made-up Jira, a real refresh, the metrics; nothing to configure
 	@$(BIN)/flowbeat demo
 
 test: $(VENV)/installed-dev ## all tests, with real Redis, SQLite, PostgreSQL and workers

@@ -1,4 +1,4 @@
-"""The nine metrics beside the calculators of jira-agile-metrics, which people use for the same questions.
+"""The metrics beside the calculators of jira-agile-metrics, which people use for the same questions.
 
 Run: ``python benchmarks/bench_agile.py``. It makes an environment of its own for the rival, once. The rival has its
 issues in memory as objects and stores nothing; Flowbeat goes from stored rows to stored rows. Same issues for both.
@@ -36,8 +36,8 @@ def main() -> None:
         "How long do others take for the same issues?",
         f"Seconds of the best round, and the processor's in it. Reference, by CPU: eight calculators of {RIVAL},"
         " without charts, issues in memory. They give cycle time and its percentiles, throughput, work in progress by"
-        " day and net flow: about what flow_time, flow_velocity and flow_load say, three of the nine metrics. Flowbeat"
-        " computes all nine, from stored rows to stored rows.",
+        " day and net flow: about what flow_time, flow_velocity and flow_load say, three of the metrics. Flowbeat"
+        " computes all of them, from stored rows to stored rows.",
         ("issues, calculation", "seconds", "CPU", "times faster"),
         rows,
     )
@@ -53,7 +53,7 @@ def _compared(python: Path, folder: Path, issues: int) -> Iterator[tuple[str, ..
         kind, _ = in_child(rounds, folder, name, issues)
         ours = kind.best
         times = f"{ours.total:.3f}", f"{ours.cpu:.3f}"
-        yield f"{issues:,} nine metrics, {name}", *times, f"{theirs / ours.cpu:.1f}"
+        yield f"{issues:,} all metrics, {name}", *times, f"{theirs / ours.cpu:.1f}"
 
 
 def export(folder: Path) -> None:

@@ -1,7 +1,7 @@
-"""The nine metrics, the period and 52 weeks, from stored rows to stored rows: beside a naive reading, and as they grow.
+"""The metrics, the period and 52 weeks, from stored rows to stored rows: beside a naive reading, and as they grow.
 
 Run: ``python benchmarks/bench_metrics.py [--all]``. A calculation here is what a worker does after a fetch, less
-Celery's messages: facts of what changed, one loaded dataset, nine metrics, their rows. The machine's cores are shared:
+Celery's messages: facts of what changed, one loaded dataset, the metrics, their rows. The machine's cores are shared:
 read the ratios. What stands behind them: benchmarks/README.md.
 """
 
@@ -112,7 +112,7 @@ def print_naive(kinds: dict[str, Kind], seconds: float, values: int, differing: 
         best = kind.best.total
         rows.append((name, f"{best:.3f}", f"{kind.median:.3f}", f"{seconds / best:,.0f}"))
     show(
-        f"All nine metrics of {SMALL:,} issues: how much faster than the plain reading?",
+        f"All metrics of {SMALL:,} issues: how much faster than the plain reading?",
         "Seconds, best round. Reference: tests/reference/ on the same issues in the same run, once, its issues in"
         " memory already and its results not stored."
         f" Of {values} values of both, {differing} differ.",

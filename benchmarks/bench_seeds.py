@@ -52,7 +52,7 @@ class Seed:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A loaded copy: what the nine metrics are computed from."""
+    """A loaded copy: what the metrics are computed from."""
 
     dataset: Dataset
     rules: Rules

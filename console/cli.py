@@ -19,7 +19,7 @@ from worker.errors import ConfigError
 # Celery and SQLAlchemy take most of a second; so the line stands here and not at the command.
 TABLE: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "Begin": {
-        "demo": ("demo", "Try it: a made-up Jira, a real refresh, the nine metrics."),
+        "demo": ("demo", "Try it: a made-up Jira, a real refresh, the metrics."),
         "init": ("init", "Write a commented flowbeat.toml."),
         "check": ("check.command", "See whether everything is well, and what to do if not."),
     },
@@ -30,7 +30,7 @@ TABLE: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "status": ("status", "Show live and recent runs."),
     },
     "Read": {
-        "results": ("results.command", "Show the nine metrics, for the period or by week."),
+        "results": ("results.command", "Show the metrics, for the period or by week."),
         "explain": ("explain.command", "Show the issues behind a number, and those left out."),
         "forecast": ("forecast", "Show when work will be done, with its chances."),
         "performance": ("performance", "Show how long calculations and fetches took."),
@@ -89,7 +89,7 @@ class Commands(click.Group):
 )
 @click.version_option(package_name="flowbeat")
 def flowbeat() -> None:
-    """A faithful local copy of a team's Jira issues, and the nine DORA and Flow metrics computed from it."""
+    """A faithful local copy of a team's Jira issues, and the DORA and Flow metrics computed from it."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The demo: everything embedded, nothing configured. A made-up team's Jira, a real refresh, the nine metrics."""
+"""The demo: everything embedded, nothing configured. A made-up team's Jira, a real refresh, the metrics."""
 
 import json
 import os
@@ -48,7 +48,7 @@ types = ["Incident"]
 
 @click.command()
 def demo() -> None:
-    """Try it: a made-up Jira, a real refresh, the nine metrics; nothing to configure."""
+    """Try it: a made-up Jira, a real refresh, the metrics; nothing to configure."""
     folder = FOLDER.absolute()
     team = _team(folder)
     with _jira(team) as url:
@@ -118,7 +118,7 @@ def _refresh() -> str | None:
 
 
 def _tell(folder: Path) -> None:
-    """The nine metrics, where everything lies, and what to do for one's own Jira."""
+    """The metrics, where everything lies, and what to do for one's own Jira."""
     from console.results.command import show_results  # noqa: PLC0415 - after the environment is set
 
     show_results(PROFILE)

@@ -9,3 +9,19 @@ def format_count(number: int, one: str, many: str = "") -> str:
 def format_all(number: int, one: str, many: str = "") -> str:
     """Return "the only issue" or "all 12 issues", as the beginning of a clause."""
     return f"the only {one}" if number == 1 else f"all {format_count(number, one, many)}"
+
+
+def format_exact(value: float) -> str:
+    """Return a figure with four decimals at most, to compare it with others."""
+    return f"{value:,.4f}".rstrip("0").rstrip(".")
+
+
+def format_exact_count(value: float, noun: str) -> str:
+    """Return "1 day" or "30.0417 days"."""
+    return f"{format_exact(value)} {noun if value == 1 else noun + 's'}"
+
+
+def format_nth(place: int) -> str:
+    """Return "1st", "2nd", "11th"."""
+    ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place:,}{ending}"

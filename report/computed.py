@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from models import store
 from models.metrics.calculate import calculate
+from models.metrics.catalogue import METRICS
 from models.metrics.rules import rules_hash
 from models.metrics.windows import windows
 from models.records import METRIC_TYPES, MetricResult, WindowKind, instant, micros
@@ -37,7 +38,11 @@ def compute_missing(
     if looked is None:
         return []
     starts = [instant(window.start) for window in windows(micros(as_of), looked.rules) if window.kind == kind]
-    missing = [name for name in _metrics(metric) if any((name, start) not in known for start in starts)]
+    missing = [
+        name
+        for name in _metrics(metric)
+        if kind in METRICS[name].windows and any((name, start) not in known for start in starts)
+    ]
     if not missing:
         return []
     snapshot, named = views.load_snapshot(session, profile, looked), rules_hash(looked.rules)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from models import store
+from models.metrics.catalogue import METRICS
 from models.metrics.issues import UNMAPPED
 from models.records import CacheMetadata, MetricResult, Run
 from models.wording import format_all
@@ -128,7 +129,7 @@ def format_notes(about: About, rows: Sequence[MetricResult], told: Sequence[Metr
         *about.strangers,
         *about.gone,
         *_messages(about, told),
-        *(about.versions if any(row.metric_type in version_notes.METRICS for row in rows) else ()),
+        *(about.versions if any(METRICS[row.metric_type].of_deployments for row in rows) else ()),
         *_unmapped(about, rows),
         *_unknown(about, rows),
         *_findings(about),

@@ -7,11 +7,12 @@ from typing import Final, NamedTuple
 from sqlalchemy.orm import Session
 
 from models import store
+from models.metrics.catalogue import METRICS
 from models.metrics.deployments import UNDATED_RELEASE, version_findings
 from models.records import Rules, micros
 
 # The metrics whose values lack such a version.
-METRICS: Final = ("deployment_frequency", "lead_time", "cfr")
+_CONCERNED: Final = tuple(metric.name for metric in METRICS.values() if metric.of_deployments)
 _NAMED: Final = 5
 
 
@@ -47,10 +48,10 @@ def _closed(profile: str, findings: Mapping[str, str]) -> tuple[VersionNote, ...
     if refused:
         message = f"the versions of {_few(refused)} are closed to this account, so those releases are not counted"
         advice = f"Give it Browse Projects there, or leave the project out of jql; then: flowbeat refresh {profile}"
-        notes.append(VersionNote(message, advice, METRICS))
+        notes.append(VersionNote(message, advice, _CONCERNED))
     if unanswered:
         message = f"Jira could not answer for the versions of {_few(unanswered)}, so those of an earlier fetch count"
-        notes.append(VersionNote(message, f"Try again later: flowbeat refresh {profile}", METRICS))
+        notes.append(VersionNote(message, f"Try again later: flowbeat refresh {profile}", _CONCERNED))
     return tuple(notes)
 
 

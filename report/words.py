@@ -4,11 +4,10 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from models.records import UNITS
+from models.metrics.catalogue import METRICS
 
 NOTHING: Final = "–"
 _SPANS: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
-_UNITS: Final = {"per_day": "per day", "per_week": "per week"}
 
 
 def format_number(value: float | None) -> str:
@@ -23,7 +22,7 @@ def format_number(value: float | None) -> str:
 
 def unit(metric: str) -> str:
     """A metric's unit in a person's words."""
-    return _UNITS.get(UNITS[metric], UNITS[metric])
+    return METRICS[metric].unit.replace("_", " ")
 
 
 def format_duration(seconds: float) -> str:

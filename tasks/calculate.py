@@ -1,7 +1,7 @@
-"""Turns stored issues into stored results: facts of what changed, then nine metrics, each a task of a chain.
+"""Turns stored issues into stored results: facts of what changed, then the metrics, each a task of a chain.
 
 Facts are computed by slices, for the issues whose content or rules changed since (misses); all others stand (hits). The
-nine tasks share one loaded dataset per process. The rows of one metric are one transaction.
+tasks of the metrics share one loaded dataset per process. The rows of one metric are one transaction.
 """
 
 import gc
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from models import store
 from models.metrics import issues
-from models.metrics.calculate import calculate
+from models.metrics.calculate import calculate, windows_of, without_value
 from models.metrics.deployments import deployments_of_versions, version_findings
 from models.metrics.resolutions import RESOLUTION_DISAGREES, disagreeing
 from models.metrics.rules import rules_hash
@@ -63,7 +63,7 @@ def _uncollected() -> Iterator[None]:
 
 @app.task(base=RunTask, name="tasks.calculate.facts", steps=("facts",))
 def facts(current: Runtime, run: Run) -> None:
-    """Bring facts up to date for about a minute, then hand on: to the next slice, or to the chain of nine."""
+    """Bring facts up to date for about a minute, then hand on: to the next slice, or to the chain of the metrics."""
     step = work(current, run)
     steps.enqueue(app, run.run_id, run.attempt, step)
 
@@ -74,8 +74,8 @@ def record_error(current: Runtime, run: Run, error: Exception) -> None:
         view = view_of(current, session, run)
     message = f"the calculation raised {type(error).__name__}; flowbeat logs --level ERROR shows where"
     found = [
-        Measurement(run.step, window, None, None, "calculation_error", message, 0, {}, {})
-        for window in windows(micros(view.as_of), view.rules)
+        without_value(run.step, window, "calculation_error", message)
+        for window in windows_of(run.step, windows(micros(view.as_of), view.rules))
     ]
     failed = {**run.cursor, "failed": [*run.cursor.get("failed", ()), run.step]}
     _advance(current, run, _results(current, run, view, found), cursor=failed)
@@ -267,7 +267,7 @@ def _measure(current: Runtime, run: Run, metric: str) -> Measured:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A calculation's input in this process: the nine tasks of a run share it."""
+    """A calculation's input in this process: the tasks of a run share it."""
 
     view: View
     snapshot: Snapshot

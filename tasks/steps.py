@@ -12,7 +12,7 @@ from models.records import METRIC_TYPES, Run
 from worker import logs
 
 STEPS: Final = ("fetch", "facts", *METRIC_TYPES, "finish")
-TASKS: Final = {
+TASKS: Final[dict[str, str]] = {
     "fetch": "tasks.fetch.slice",
     "facts": "tasks.calculate.facts",
     **{metric: f"tasks.calculate.{metric}" for metric in METRIC_TYPES},

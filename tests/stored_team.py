@@ -37,7 +37,7 @@ excluded_statuses = {excluded_statuses}
 
 @contextmanager
 def stored(folder: Path, schema: Path, team: Team, rules: Rules, as_of: datetime) -> Iterator[InProcess]:
-    """The team's issues, versions and deployments as rows of ``payments``, and the nine metrics calculated of them.
+    """The team's issues, versions and deployments as rows of ``payments``, and the metrics calculated of them.
 
     ``schema`` is a SQLite file with the newest schema and no row.
     """

@@ -2,7 +2,7 @@
 
 A message names a run and an attempt. It is honoured only while the run is live, of that attempt, and at the task's
 step; else it ends at once and takes the rest of its chain with it. A passing fault makes the run wait and go on later;
-any other error ends the run with one sentence, unless the task knows how to record it and go on (the nine metrics do).
+any other error ends the run with one sentence, unless the task knows how to record it and go on (the metrics do).
 """
 
 import contextvars

@@ -17,6 +17,7 @@ from console.shared import database
 from console.shared.output import Format, format_option, show
 from models import store
 from models.metrics import calculate as metrics
+from models.metrics.catalogue import METRICS
 from models.metrics.rules import rules_hash
 from models.metrics.snapshot import Snapshot
 from models.metrics.windows import week_name
@@ -75,8 +76,8 @@ def _view(current: Stored, session: Session, profile: str, metric: str, *, week:
     snapshot = views.load_snapshot(session, profile, looked)
     window = _window(snapshot, week, looked)
     found = metrics.explain(metric, snapshot, window)
-    # An item's load is that of the window's end; all other facts are those of the as-of.
-    until = window.effective_end if metric == "flow_load" else snapshot.as_of
+    # Work in progress is that of the window's end; all other facts are those of the as-of.
+    until = window.effective_end if METRICS[metric].at_end else snapshot.as_of
     question = Question(profile, metric, looked.context, until, snapshot)
     stored = _stored(session, profile, found.measurement, rules_hash(looked.rules), looked.as_of)
     update = staleness.how_to_update(current, session, profile, f" --as-of {as_of}" if as_of else "")
@@ -113,7 +114,7 @@ def _stored(session: Session, profile: str, measured: Measurement, named: str, a
 
 def _versions(session: Session, profile: str, metric: str, looked: views.View) -> tuple[str, ...]:
     """Return a note for each kind of released version that does not count as a deployment."""
-    if metric not in version_notes.METRICS:
+    if not METRICS[metric].of_deployments:
         return ()
     notes = version_notes.version_notes(session, profile, looked.rules, looked.as_of)
     return tuple(note.sentences for note in notes)

@@ -9,34 +9,22 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from console.explain import trace
-from console.explain.trace import OF_DEPLOYMENTS, Question, Traced
+from console.explain.trace import Question, Traced
 from console.explain.words import clipped, entries_of, format_finding, set_by_in_short
 from console.shared.output import Column, Row, Sheet
 from models.metrics.calculate import Explanation
+from models.metrics.catalogue import METRICS
 from models.metrics.contributions import Contribution
 from models.metrics.evidence import Evidence
 from models.metrics.issues import UNMAPPED
+from models.metrics.metric import Metric
 from models.metrics.resolutions import RESOLUTION_DISAGREES
-from models.metrics.stats import DAY, HOUR, WEEK
+from models.metrics.sums import Addends
 from models.records import Measurement, MetricResult, instant
-from models.wording import format_count
+from models.wording import format_count, format_exact
 from report.notes import few
 from report.words import NOTHING, for_profile, format_number, format_time, unit
 
-_DURATIONS: Final[Mapping[str, int]] = {"lead_time": DAY, "flow_time": DAY, "mttr": HOUR, "flow_efficiency": HOUR}
-_BY_CATEGORY: Final = ("flow_velocity", "flow_load", "flow_distribution")
-# What a part is counted in; the same word heads its column.
-_PARTS_ARE: Final[Mapping[str, str]] = {
-    "deployment_frequency": "count",
-    "lead_time": "days",
-    "cfr": "failed",
-    "mttr": "hours",
-    "flow_velocity": "count",
-    "flow_time": "days",
-    "flow_efficiency": "active h",
-    "flow_load": "count",
-    "flow_distribution": "feature",
-}
 _NAMES: Final = (
     "profile",
     "metric_type",
@@ -93,6 +81,11 @@ class View:
         """Which metric it is of."""
         return self.measured.metric_type
 
+    @property
+    def kind(self) -> Metric:
+        """What is known of that metric."""
+        return METRICS[self.metric]
+
 
 def rows_of(session: Session, view: View) -> list[dict[str, Any]]:
     """A row for each part used, then for each left out, in the order of their instants."""
@@ -123,27 +116,22 @@ def adds_up(view: View) -> str:
     used, measured, window = view.found.used, view.measured, view.measured.window
     if measured.value is None:
         return for_profile(str(measured.message), view.profile)
-    width = window.effective_end - window.start
-    total, base = sum(part.value for part in used), sum(part.base for part in used)
-    ways: Mapping[str, Callable[[], str]] = {
-        "deployment_frequency": lambda: f"{format_count(len(used), 'deployment')} ÷ {_exact_of(width / DAY, 'day')}",
-        "cfr": lambda: f"{total:,} failed ÷ {format_count(len(used), 'deployment')}",
-        "flow_velocity": lambda: f"{format_count(len(used), 'item')} ÷ {_exact_of(width / WEEK, 'week')}",
-        "flow_efficiency": lambda: f"{_exact(total / HOUR)} h active ÷ {_exact(base / HOUR)} h active or waiting",
-        "flow_load": lambda: (
-            f"{format_count(len(used), 'item')} in progress just before {_minute(view, window.effective_end)}"
-        ),
-        "flow_distribution": lambda: f"{format_count(total, 'feature')} ÷ {len(used):,} delivered",
-    }
-    way = ways.get(view.metric, lambda: _median(view))
-    return f"{way()} = {_exact(measured.value)} {unit(view.metric)}"
+    addends = Addends(
+        count=len(used),
+        value=sum(part.value for part in used),
+        base=sum(part.base for part in used),
+        width=window.effective_end - window.start,
+        end=_minute(view, window.effective_end),
+        details=measured.details,
+    )
+    return f"{view.kind.adds_up.words(addends)} = {format_exact(measured.value)} {unit(view.metric)}"
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------
 
 
 def _row(view: View, part: Contribution, traced: Traced) -> dict[str, Any]:
-    size = _DURATIONS.get(view.metric, 1)
+    size, beside = view.kind.part_unit.size, view.kind.beside
     counts = part.reason is None or part.value < 0
     return {
         "profile": view.profile,
@@ -155,8 +143,8 @@ def _row(view: View, part: Contribution, traced: Traced) -> dict[str, Any]:
         "type": traced.issue.type if traced.issue else None,
         "summary": traced.issue.summary if traced.issue else None,
         "contribution": part.value / size if counts else None,
-        "out_of": part.base / size if counts and view.metric == "flow_efficiency" else None,
-        "counted_in": _PARTS_ARE[view.metric],
+        "out_of": part.base / size if counts and "base" in beside else None,
+        "counted_in": view.kind.part_unit.heading,
         "at": instant(part.at),
         "instants": {name: instant(at) for name, at in part.instants},
         "category": part.category or None,
@@ -257,7 +245,7 @@ def _lines(view: View) -> tuple[str, ...]:
 
 
 def _has_points(view: View) -> bool:
-    return view.metric == "flow_velocity" and "points" in view.question.context.rules.fields
+    return "points" in view.kind.beside and "points" in view.question.context.rules.fields
 
 
 def _without_points(view: View) -> tuple[str, ...]:
@@ -280,7 +268,7 @@ def _entries(view: View, parts: Sheet) -> Sheet:
     """A line for each history entry, field or release behind the parts of a list."""
     rows = [entry for row in parts.rows for entry in entries_of(row)]
     columns = (
-        Column("name" if view.metric in OF_DEPLOYMENTS else "issue", lambda row: row["key"], keep=True),
+        Column("name" if view.kind.about == "deployment" else "issue", lambda row: row["key"], keep=True),
         Column("what", lambda row: row["what"]),
         Column("when", lambda row: format_time(row["at"], view.zone), keep=True),
         Column("history", lambda row: row["history_id"], right=True, keep=True),
@@ -292,16 +280,17 @@ def _entries(view: View, parts: Sheet) -> Sheet:
 def _columns(view: View, rows: Sequence[Row]) -> tuple[Column, ...]:
     """What these parts have to show; what none of them has, or what does not bear on the metric, is left out."""
     instants = list(dict.fromkeys(name for row in rows for name in row["instants"]))
-    columns = [Column("name" if view.metric in OF_DEPLOYMENTS else "issue", lambda row: row["key"], keep=True)]
+    columns = [Column("name" if view.kind.about == "deployment" else "issue", lambda row: row["key"], keep=True)]
     columns += [_instant(view, name) for name in instants]
     columns.append(
-        Column(_PARTS_ARE[view.metric], lambda row: format_number(row["contribution"]), right=True, keep=True)
+        Column(view.kind.part_unit.heading, lambda row: format_number(row["contribution"]), right=True, keep=True)
     )
-    if view.metric == "flow_efficiency":
-        columns.append(Column("of h", lambda row: format_number(row["out_of"]), right=True, keep=True))
+    if "base" in view.kind.beside:
+        heading = view.kind.part_unit.base_heading
+        columns.append(Column(heading, lambda row: format_number(row["out_of"]), right=True, keep=True))
     if _has_points(view):
         columns.append(Column("points", lambda row: format_number(row["points"]), right=True, keep=True))
-    names = ("category", "stage") if view.metric in _BY_CATEGORY else ()
+    names = [name for name in ("category", "stage") if name in view.kind.beside]
     columns += [_optional(name, _BELOW.get(name)) for name in names if any(row[name] for row in rows)]
     if any(row["reason"] for row in rows):
         columns.append(_optional("reason", _why))
@@ -365,28 +354,6 @@ def _quality(view: View, rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 # --- words ----------------------------------------------------------------------------------------------------------
-
-
-def _median(view: View) -> str:
-    """Which of the durations, counted from the shortest, the median is or lies between."""
-    count = len(view.found.used)
-    if count % 2:
-        return f"the median of {count:,}: the {_nth(count // 2 + 1)} from the shortest"
-    return f"the median of {count:,}: halfway between the {_nth(count // 2)} and the {_nth(count // 2 + 1)}"
-
-
-def _nth(place: int) -> str:
-    ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
-    return f"{place:,}{ending}"
-
-
-def _exact(value: float) -> str:
-    """Four decimals at most, for figures that are held against each other."""
-    return f"{value:,.4f}".rstrip("0").rstrip(".")
-
-
-def _exact_of(value: float, noun: str) -> str:
-    return f"{_exact(value)} {noun if value == 1 else noun + 's'}"
 
 
 def _minute(view: View, at: int) -> str:

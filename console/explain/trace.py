@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from models import store
 from models.metrics import evidence
+from models.metrics.catalogue import METRICS
 from models.metrics.contributions import Contribution
 from models.metrics.deployments import GROUP, Deployed, Mark
 from models.metrics.evidence import Evidence, Stay, Trail
@@ -15,8 +16,6 @@ from models.metrics.resolutions import RESOLUTION_DISAGREES, Disagreement, disag
 from models.metrics.rules import Context
 from models.metrics.snapshot import Snapshot
 from models.records import Deployment, Incident, Issue, Micros, Version
-
-OF_DEPLOYMENTS = ("deployment_frequency", "cfr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def trace(session: Session, question: Question, parts: Sequence[Contribution]) -
 
 def issue_id(question: Question, part: Contribution) -> str | None:
     """The issue a part is about; a deployment that is a version, a group of issues or a table's row is none."""
-    if question.metric not in OF_DEPLOYMENTS:
+    if METRICS[question.metric].about != "deployment":
         return part.subject_id
     if question.context.source not in ("issues", "status") or part.subject_id.startswith(GROUP):
         return None
@@ -103,7 +102,7 @@ def _stored(session: Session, question: Question, parts: Sequence[Contribution])
 
 def _deployments(question: Question, parts: Sequence[Contribution]) -> dict[str, Deployed]:
     """The deployments that the parts are, or went out with."""
-    if question.metric not in (*OF_DEPLOYMENTS, "lead_time"):
+    if not METRICS[question.metric].of_deployments:
         return {}
     wanted = {part.via_id or part.subject_id for part in parts}
     return {one.deployment_id: one for one in question.snapshot.deployments if one.deployment_id in wanted}
@@ -126,22 +125,24 @@ def _keys(snapshot: Snapshot, marks: Sequence[Mark]) -> dict[str, str]:
 
 
 def _traced(question: Question, stored: _Stored, part: Contribution) -> Traced:
-    if question.metric in OF_DEPLOYMENTS:
+    if METRICS[question.metric].about == "deployment":
         return _deployment(question, stored, part)
     issue = stored.trail.issues.get(part.subject_id)
     if issue is None:
         return Traced(None, {})
     set_by = evidence.set_by(part, stored.trail)
-    if question.metric == "lead_time":
+    if part.via_id:
         set_by |= _deployed(question, stored, part.via_id)
-    stays = evidence.stays(stored.trail, issue.issue_id) if question.metric == "flow_efficiency" else ()
+    stays = evidence.stays(stored.trail, issue.issue_id) if "stays" in METRICS[question.metric].beside else ()
     odd = stored.disagreements.get(issue.issue_id)
     return Traced(issue, set_by, stays, findings=_findings(stored, issue.issue_id), disagreement=odd)
 
 
 def _deployment(question: Question, stored: _Stored, part: Contribution) -> Traced:
     issue = stored.trail.issues.get(issue_id(question, part) or "")
-    failed_by = _failed_by(question, stored, part) if question.metric == "cfr" and part.value else ()
+    failed_by = (
+        _failed_by(question, stored, part) if "failures" in METRICS[question.metric].beside and part.value else ()
+    )
     findings = _findings(stored, issue.issue_id) if issue else None
     odd = stored.disagreements.get(issue.issue_id) if issue else None
     deployed = _deployed(question, stored, part.subject_id)

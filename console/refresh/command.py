@@ -45,7 +45,7 @@ class RunRequest:
 @click.option("--verify", is_flag=True, help="Read every issue anew, and say and repair where the copy differed.")
 @click.option("--no-wait", is_flag=True, help="Enqueue, print the run ids, and leave.")
 def refresh(profiles: tuple[str, ...], *, full: bool, verify: bool, no_wait: bool) -> None:
-    """Fetch what changed from Jira, then calculate the nine metrics."""
+    """Fetch what changed from Jira, then calculate the metrics."""
     if full and verify:
         raise click.UsageError("--full believes Jira, --verify holds the copy against it: take one of them")
     current, names = prepare_run(profiles)
@@ -250,7 +250,7 @@ def outcome(current: Runtime, run: Run, as_of: str | None = None) -> str:
         stored = store.count_issues(session, run.profile)
     exactly = f" --as-of {as_of}" if as_of else ""
     words = f"{_verified_words(run)}{_fetch_words(fetched, stored)}, {_whole_seconds(run):.1f} s in all."
-    return f"{run.profile}: {words}\n  The nine metrics: flowbeat results {run.profile}{exactly}"
+    return f"{run.profile}: {words}\n  The metrics: flowbeat results {run.profile}{exactly}"
 
 
 def shortcomings(current: Runtime, run: Run) -> list[str]:

@@ -26,7 +26,7 @@ from worker.view import zone_of
 @click.option("--as-of", metavar="T", help="What was found for a past day (2026-10-31: its end) or instant.")
 @format_option
 def results(profile: str | None, *, metric: str | None, window: str, as_of: str | None, form: Format) -> None:
-    """Show the stored values of the nine metrics.
+    """Show the stored values of the metrics.
 
     Coverage: on how many of its candidates a value rests; flowbeat explain lists those, and the others with the reason.
     """

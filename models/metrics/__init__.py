@@ -1,1 +1,1 @@
-"""The nine metrics as pure functions over the facts of issues."""
+"""The metrics as pure functions over the facts of issues."""

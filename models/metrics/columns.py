@@ -185,7 +185,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """All that the nine metrics of one profile read, whatever the ``as_of``; the order of rows means nothing.
+    """All that the metrics of one profile read, whatever the ``as_of``; the order of rows means nothing.
 
     ``others``: the issues that deploy or are incidents by their type, as far as findings ask about them.
     """

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -124,3 +124,15 @@ def within(parts: Contributions, windows: Sequence[Window]) -> list[Contribution
     edges = [(window.start, window.effective_end) for window in windows]
     places = np.searchsorted(parts.at, np.array(edges, np.int64).reshape(-1, 2)).tolist()
     return [parts.pick(slice(low, high)) for low, high in places]
+
+
+S = TypeVar("S")
+
+
+def sliced(parts: Callable[[S], Contributions]) -> Callable[[S, Sequence[Window]], list[Contributions]]:
+    """Return a function that makes contributions once and slices them by windows."""
+
+    def slices(snapshot: S, windows: Sequence[Window]) -> list[Contributions]:
+        return within(parts(snapshot), windows)
+
+    return slices

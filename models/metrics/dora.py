@@ -1,11 +1,12 @@
-"""The four DORA metrics: from what has happened by an as-of to contributions, and from a window's to its figures."""
+"""The DORA metrics: from what has happened by an as-of to contributions, and from a window's to its figures."""
 
 from bisect import bisect_left
 from dataclasses import replace
-from typing import Any
+from typing import Final
 
 import numpy as np
 
+from models.metrics import mappings, sums
 from models.metrics.arrays import INVALID_INSTANT, NO_INSTANT, Ints
 from models.metrics.contributions import (
     CODE_OF_REASON,
@@ -17,14 +18,14 @@ from models.metrics.contributions import (
     Contribution,
     Contributions,
     contributions_of,
+    sliced,
 )
 from models.metrics.deployments import Deployed
 from models.metrics.incidents import restored_at
+from models.metrics.metric import COUNT, EVERY_WINDOW, HOURS, Figures, Metric, PartUnit
 from models.metrics.snapshot import Snapshot
 from models.metrics.stats import DAY, HOUR, WEEK, mean, median, percentile, total
 from models.records import INVALID, Incident, Micros, Window
-
-Figures = tuple[float | None, dict[str, Any]]
 
 
 def deployment_contributions(snapshot: Snapshot) -> Contributions:
@@ -173,3 +174,76 @@ def _span(
         return Contribution(at, *subject, 0, reason=reason_without_begin, instants=(end,))
     reason = NEGATIVE_DURATION if began > at else None
     return Contribution(at, *subject, at - began, reason=reason, instants=((name, began), end))
+
+
+METRICS: Final = (
+    Metric(
+        name="deployment_frequency",
+        group="DORA",
+        unit="per_day",
+        contributions=sliced(deployment_contributions),
+        figures=deployment_frequency,
+        part_unit=COUNT,
+        adds_up=sums.rate("deployment", DAY, "day"),
+        beside=frozenset(),
+        no_data="No deployment happened here; check [deployments] in flowbeat.toml, or look at a longer window.",
+        missing_mapping=mappings.deployments,
+        levels="at_least",
+        about="deployment",
+        of_deployments=True,
+        at_end=False,
+        windows=EVERY_WINDOW,
+    ),
+    Metric(
+        name="lead_time",
+        group="DORA",
+        unit="days",
+        contributions=sliced(lead_time_contributions),
+        figures=lead_time,
+        part_unit=PartUnit("days", DAY),
+        adds_up=sums.median(),
+        beside=frozenset(),
+        no_data="No work item went out with a deployment here; check [deployments] in flowbeat.toml and the items' "
+        "fix versions, or look at a longer window.",
+        missing_mapping=mappings.deployments,
+        levels="below",
+        about="issue",
+        of_deployments=True,
+        at_end=False,
+        windows=EVERY_WINDOW,
+    ),
+    Metric(
+        name="cfr",
+        group="DORA",
+        unit="percent",
+        contributions=sliced(failure_contributions),
+        figures=cfr,
+        part_unit=PartUnit("failed"),
+        adds_up=sums.share("failed", "deployment"),
+        beside=frozenset({"failures"}),
+        no_data="No deployment happened here; check [deployments] in flowbeat.toml, or look at a longer window.",
+        missing_mapping=mappings.failures,
+        levels="at_most",
+        about="deployment",
+        of_deployments=True,
+        at_end=False,
+        windows=EVERY_WINDOW,
+    ),
+    Metric(
+        name="mttr",
+        group="DORA",
+        unit="hours",
+        contributions=sliced(restore_contributions),
+        figures=mttr,
+        part_unit=HOURS,
+        adds_up=sums.median(),
+        beside=frozenset(),
+        no_data="No incident was restored here; check [incidents] in flowbeat.toml, or look at a longer window.",
+        missing_mapping=mappings.incidents,
+        levels="below",
+        about="issue",
+        of_deployments=False,
+        at_end=False,
+        windows=EVERY_WINDOW,
+    ),
+)

@@ -1,10 +1,12 @@
-"""The five Flow metrics: from the facts of work items to contributions, and from those of a window to its figures."""
+"""The Flow metrics: from the facts of work items to contributions, and from those of a window to its figures."""
 
 import math
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
+from models.metrics import mappings, sums
 from models.metrics.arrays import NO_INSTANT, Ints
 from models.metrics.contributions import (
     CODE_OF_REASON,
@@ -13,12 +15,15 @@ from models.metrics.contributions import (
     REASONS,
     Contribution,
     Contributions,
+    sliced,
 )
-from models.metrics.dora import Figures, durations
+from models.metrics.dora import durations
+from models.metrics.metric import COUNT, EVERY_WINDOW, Figures, Metric, PartUnit
 from models.metrics.snapshot import Snapshot
-from models.metrics.stats import DAY, WEEK, median_share, total
+from models.metrics.stats import DAY, HOUR, WEEK, median_share, total
 from models.metrics.timelines import ACTIVE, DONE, WAITING, in_progress
 from models.records import CATEGORIES, STAGES, Micros, Window
+from models.wording import format_count
 
 FEATURE = "feature"
 
@@ -201,3 +206,102 @@ def _record(snapshot: Snapshot, parts: Contributions, index: int, *instants: tup
 
 def _by_category(parts: Contributions) -> dict[str, int]:
     return dict(zip(CATEGORIES, np.bincount(parts.category, minlength=len(CATEGORIES)).tolist(), strict=True))
+
+
+def _load_words(parts: sums.Addends) -> str:
+    return f"{format_count(parts.count, 'item')} in progress just before {parts.end}"
+
+
+def _feature_words(parts: sums.Addends) -> str:
+    return f"{format_count(parts.value, 'feature')} ÷ {parts.count:,} delivered"
+
+
+METRICS: Final = (
+    Metric(
+        name="flow_velocity",
+        group="flow",
+        unit="per_week",
+        contributions=sliced(delivery_contributions),
+        figures=flow_velocity,
+        part_unit=COUNT,
+        adds_up=sums.rate("item", WEEK, "week"),
+        beside=frozenset({"category", "stage", "points"}),
+        no_data="No work item was delivered here; check [workflow] done in flowbeat.toml, or look at a longer window.",
+        missing_mapping=mappings.nothing,
+        levels=None,
+        about="issue",
+        of_deployments=False,
+        at_end=False,
+        windows=EVERY_WINDOW,
+    ),
+    Metric(
+        name="flow_time",
+        group="flow",
+        unit="days",
+        contributions=sliced(time_contributions),
+        figures=flow_time,
+        part_unit=PartUnit("days", DAY),
+        adds_up=sums.median(),
+        beside=frozenset(),
+        no_data="No work item was done here; check [workflow] done in flowbeat.toml, or look at a longer window.",
+        missing_mapping=mappings.nothing,
+        levels=None,
+        about="issue",
+        of_deployments=False,
+        at_end=False,
+        windows=EVERY_WINDOW,
+    ),
+    Metric(
+        name="flow_efficiency",
+        group="flow",
+        unit="percent",
+        contributions=sliced(efficiency_contributions),
+        figures=flow_efficiency,
+        part_unit=PartUnit("active h", HOUR, "of h"),
+        adds_up=sums.share_of_hours("active"),
+        beside=frozenset({"base", "stays"}),
+        no_data="No time was spent in active or waiting stages by items done here; check [workflow] in "
+        "flowbeat.toml, or look at a longer window.",
+        missing_mapping=mappings.waiting,
+        levels=None,
+        about="issue",
+        of_deployments=False,
+        at_end=False,
+        windows=EVERY_WINDOW,
+    ),
+    Metric(
+        name="flow_distribution",
+        group="flow",
+        unit="percent",
+        contributions=sliced(feature_contributions),
+        figures=flow_distribution,
+        part_unit=PartUnit("feature"),
+        adds_up=sums.AddsUp("share", _feature_words),
+        beside=frozenset({"category", "stage"}),
+        no_data="No work item was delivered here; check [workflow] done and excluded_resolutions in "
+        "flowbeat.toml, or look at a longer window.",
+        missing_mapping=mappings.nothing,
+        levels=None,
+        about="issue",
+        of_deployments=False,
+        at_end=False,
+        windows=EVERY_WINDOW,
+    ),
+    Metric(
+        name="flow_load",
+        group="work in progress",
+        unit="items",
+        contributions=load_contributions,
+        figures=flow_load,
+        part_unit=COUNT,
+        adds_up=sums.AddsUp("sum", _load_words),
+        beside=frozenset({"category", "stage"}),
+        no_data="No work item was in progress here; check [workflow] in flowbeat.toml.",
+        missing_mapping=mappings.nothing,
+        levels=None,
+        about="issue",
+        of_deployments=False,
+        at_end=True,
+        windows=EVERY_WINDOW,
+    ),
+)

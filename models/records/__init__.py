@@ -42,11 +42,11 @@ from models.records.operations import (
 from models.records.results import (
     METRIC_TYPES,
     STATES,
-    UNITS,
     Backtest,
     Forecast,
     Measurement,
     MetricResult,
+    MetricType,
     Window,
     WindowKind,
 )
@@ -92,7 +92,6 @@ __all__ = [
     "SMALL_ISSUES",
     "STAGES",
     "STATES",
-    "UNITS",
     "WARNING_FACTOR",
     "Backtest",
     "CacheMetadata",
@@ -114,6 +113,7 @@ __all__ = [
     "MappedInstant",
     "Measurement",
     "MetricResult",
+    "MetricType",
     "Micros",
     "PerformanceThreshold",
     "Rules",

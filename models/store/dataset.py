@@ -1,4 +1,4 @@
-"""The stored facts as the nine metrics read them."""
+"""The stored facts as the metrics read them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -28,7 +28,7 @@ from models.tables import DeploymentRow, IncidentRow
 
 
 def load_dataset(session: Session, profile: str, source: str | None) -> Dataset:
-    """All that the nine metrics read: facts of present issues, and the deployments of one source."""
+    """All that the metrics read: facts of present issues, and the deployments of one source."""
     columns = load_columns(session, profile)
     return Dataset(
         items=columns.items,

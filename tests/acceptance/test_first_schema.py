@@ -104,7 +104,7 @@ def numbers(world: World) -> list[dict[str, Any]]:
         for window in ("period", "weeks")
         for row in json.loads(run(world, "results", "--window", window, "--format", "json").stdout)
     ]
-    assert len(rows) > 100  # nine metrics, of a year
+    assert len(rows) > 100  # all metrics, of a year
     for row in rows:
         for name in () if row["complete"] else ("effective_end", "oldest_age_days"):
             row["details"].pop(name, None)

@@ -9,7 +9,7 @@ from models.records import Issue
 
 
 def test_a_copy_made_by_inserts_gives_the_values_of_the_reference(tmp_path: Path) -> None:
-    """Nine metrics by 53 windows, without a Jira to ask."""
+    """All metrics by 53 windows, without a Jira to ask."""
     _, values, differing = bench_metrics.naive_big(tmp_path, issues=150)
 
     assert (values, differing) == (9 * 53, 0)

@@ -52,7 +52,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.mark.parametrize("metric", METRIC_TYPES)
 def test_the_parts_add_up_to_the_stored_number(folder: Path, metric: str) -> None:
-    """Recomputed here from the contributions, for all nine."""
+    """Recomputed here from the contributions, for all metrics."""
     (stored,) = world.say(folder, "results", "--metric", metric, "--format", "json").json
     told = world.say(folder, "explain", "payments", metric, "--format", "json").json
     (result,) = told["result"]

@@ -179,7 +179,7 @@ def test_limit_keeps_the_live_ones(folder: Path) -> None:
 
 
 def test_one_run_is_told_whole(slow: Path) -> None:
-    """By the beginning of its id: its moments, its fetch, its nine calculations in their order, and no other's."""
+    """By the beginning of its id: its moments, its fetch, its calculations in their order, and no other's."""
     (done,) = [run for run in world.say(slow, "status", "--format", "json").json if run["state"] == "completed"]
     told = world.say(slow, "status", done["run_id"][:6], "--format", "json").json
     assert [row["metric_type"] for row in told["calculations"]] == list(METRIC_TYPES)
@@ -199,7 +199,7 @@ def test_an_id_that_names_no_single_run_is_an_error(folder: Path) -> None:
 
 
 def test_performance_shows_each_calculation_beside_its_target(folder: Path) -> None:
-    """Nine rows, and the fetches with what they cost."""
+    """A row of each metric, and the fetches with what they cost."""
     told = world.say(folder, "performance", "--format", "json").json
     assert {row["metric_type"] for row in told["calculations"]} == set(METRIC_TYPES)
     assert all(row["actual_duration_seconds"] == row["duration_seconds"] for row in told["calculations"])
@@ -210,7 +210,7 @@ def test_performance_shows_each_calculation_beside_its_target(folder: Path) -> N
 
 
 def test_nothing_that_failed_is_exit_code_0(folder: Path) -> None:
-    """All nine met their target; a failed fetch is listed, and is no missed target."""
+    """All metrics met their target; a failed fetch is listed, and is no missed target."""
     said = world.say(folder, "performance", "--failed")
     assert said.code == 0
     assert "No calculation missed its target." in said.out

@@ -39,7 +39,7 @@ def _sum(parts: Parts) -> float:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_parts_of_any_team_add_up_and_say_what_set_them(source: str, tmp_path: Path, migrated_file: Path) -> None:
-    """Through the command's JSON, for all nine metrics, the period and a week, against the stored results."""
+    """Through the command's JSON, for all metrics, the period and a week, against the stored results."""
     told = Counter[str]()
     for seed in SEEDS:
         folder = tmp_path / str(seed)

@@ -21,7 +21,7 @@ REASONS = ("broken_chain", "unmapped_status", "resolution_disagrees")
 def test_the_stored_results_and_findings_are_those_of_the_reference(
     source: str, tmp_path: Path, migrated_file: Path
 ) -> None:
-    """Each row of all nine metrics, bit for bit, and what is odd of which issue, through the database."""
+    """Each row of all metrics, bit for bit, and what is odd of which issue, through the database."""
     for seed in SEEDS:
         _compare(scene(source, seed), tmp_path / str(seed), migrated_file)
 

@@ -282,7 +282,7 @@ def test_an_error_nobody_foresaw_is_named_by_its_type_alone(world: World, make_t
 
 
 def test_a_task_that_can_record_its_error_lets_the_run_go_on(world: World, make_task: Callable[..., Task]) -> None:
-    """As the nine metrics do with calculation_error."""
+    """As the metrics do with calculation_error."""
     recorded: list[str] = []
 
     def recover(_current: Runtime, _run: Run, error: Exception) -> None:

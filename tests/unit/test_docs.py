@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from console.cli import TABLE
-from models.records import DEFAULT_EXCLUDED_RESOLUTIONS, DEFAULT_LEVELS, METRIC_TYPES, STATES, UNITS
+from models.metrics.catalogue import METRICS
+from models.records import DEFAULT_EXCLUDED_RESOLUTIONS, DEFAULT_LEVELS, STATES
 from models.tables import Base
 
 ROOT = Path(__file__).parents[2]
@@ -33,8 +34,8 @@ def test_the_tables_document_names_no_column_that_is_gone() -> None:
 def test_every_metric_its_unit_and_every_state_is_defined() -> None:
     """docs/metrics.md is the definition that users read."""
     text = (ROOT / "docs" / "metrics.md").read_text()
-    for metric in METRIC_TYPES:
-        assert re.search(rf"^\| `{metric}` \|.*\| {UNITS[metric]} \|", text, re.MULTILINE), metric
+    for metric in METRICS.values():
+        assert re.search(rf"^\| `{metric.name}` \|.*\| {metric.unit} \|", text, re.MULTILINE), metric.name
     assert all(f"`{state}`" in text for state in STATES)
     folded = " ".join(text.split())
     assert all(resolution in folded for resolution in DEFAULT_EXCLUDED_RESOLUTIONS)

@@ -160,7 +160,7 @@ def test_only_a_running_window_says_how_far_it_is_reckoned() -> None:
 
 
 def test_every_metric_is_measured_in_every_window_with_its_parts_prepared_once() -> None:
-    """Nine metrics, a period and three weeks: the windows are the same objects for all."""
+    """All metrics, a period and three weeks: the windows are the same objects for all."""
     ready = snapshot_of(Team((issue(1, "10-01 → 1"),), STATUSES), Rules(history_weeks=3), time("10-28"))
     for metric in METRIC_TYPES:
         assert [found.window for found in calculate(metric, ready)] == list(ready.windows)

@@ -22,13 +22,13 @@ EXAMPLES: Final = settings(max_examples=60, deadline=None)
 
 
 def measured(scene: Scene) -> dict[str, tuple[Measurement, ...]]:
-    """All nine metrics of a scene."""
+    """All metrics of a scene."""
     ready = snapshot_of(*scene)
     return {metric: calculate(metric, ready) for metric in METRIC_TYPES}
 
 
 def explained(scene: Scene) -> list[Explanation]:
-    """All nine metrics of a scene with all that stands behind them."""
+    """All metrics of a scene with all that stands behind them."""
     ready = snapshot_of(*scene)
     return [explain(metric, ready, window) for metric in METRIC_TYPES for window in ready.windows]
 
