@@ -1,0 +1,27 @@
+"""What a list of issues shows of each: its title, its type and its status."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.store.shared import among
+from models.tables import IssueRow
+
+
+class Title(NamedTuple):
+    """An issue as a list shows it; ``summary`` is None where summaries are not stored."""
+
+    issue_id: str
+    key: str
+    type: str
+    status_id: str
+    summary: str | None
+
+
+def load_titles(session: Session, profile: str, ids: Sequence[str]) -> dict[str, Title]:
+    """Return issue id → what a list shows of it, for those of the ids that are stored."""
+    columns = (IssueRow.issue_id, IssueRow.key, IssueRow.type, IssueRow.status_id, IssueRow.summary)
+    query = select(*columns).where(IssueRow.profile == profile, among(session, IssueRow.issue_id, ids))
+    return {row[0]: Title(*row) for row in session.execute(query).all()}

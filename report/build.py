@@ -1,0 +1,120 @@
+"""Puts a page together from what was read: the charts, the tables and what the notes say."""
+
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from models import store
+from models.metrics import evidence
+from models.metrics import forecast as chances
+from models.metrics.ageing import Aged, ageing, in_progress
+from models.metrics.rules import rules_hash
+from models.metrics.windows import local_day, week_name
+from models.wording import format_count
+from report import lists, pictures
+from report.cards import cards
+from report.collect import Source, local_time
+from report.content import Cell, Page, Table
+from report.definitions import TITLES
+from report.words import format_time
+
+_SEED = 1
+
+
+def build(session: Session, source: Source) -> Page:
+    """Return all that a profile's page shows."""
+    aged = _aged(session, source)
+    lines = sorted(part.value for part in source.over_year["flow_time"].used)
+    forecast, says = _forecast(source)
+    as_of = source.view.as_of
+    return Page(
+        profile=source.profile,
+        period=_period(source),
+        zone=source.zone.key,
+        as_of=format_time(as_of, source.zone),
+        jira=source.jira,
+        issues=format_count(store.count_issues(session, source.profile), "issue"),
+        weeks=[(week_name(week, source.zone), local_time(source, week.start).date()) for week in source.weeks],
+        notes=source.notes,
+        cards=cards(source),
+        ageing=pictures.ageing_chart(source, aged),
+        aged=lists.aged_table(source, aged, pictures.at_percent(lines, 85)),
+        scatter=pictures.scatter_chart(source),
+        took=lists.took_table(source),
+        wip=pictures.wip_chart(source),
+        cumulative=pictures.cumulative_chart(source),
+        delivered=pictures.delivered_chart(source),
+        timeline=pictures.timeline_chart(source),
+        deployments=lists.deployments_table(source),
+        incidents=lists.incidents_table(source),
+        forecast=forecast,
+        forecast_says=says,
+        behind=lists.behind_table(source),
+        left_out=lists.left_out_table(source),
+        quality=lists.quality_table(source),
+        computed=_computed(source),
+        fetches=lists.fetches_table(source, session),
+        reproduce=(
+            f"flowbeat results {source.profile} --as-of {as_of.isoformat()}",
+            f"flowbeat explain {source.profile} flow_time",
+        ),
+    )
+
+
+def _aged(session: Session, source: Source) -> list[Aged]:
+    ids = [issue_id for issue_id, *_ in in_progress(source.snapshot)]
+    issues = store.load_issues(session, source.profile, ids)
+    trail = evidence.Trail.of(issues, source.view.context, source.snapshot.as_of)
+    return ageing(source.snapshot, {issue.issue_id: evidence.stays(trail, issue.issue_id) for issue in issues})
+
+
+def _period(source: Source) -> str:
+    first = local_day(source.period.start, source.zone)
+    last = local_day(source.period.end - 1, source.zone)
+    return f"{first} to {last} ({format_count((last - first).days + 1, 'day')})"
+
+
+def _forecast(source: Source) -> tuple[Table, str]:
+    """Return when the items in progress will be done, and what that rests on."""
+    columns = (("chance", "n"), ("done by", ""), ("weeks", "n"), ("", ""))
+    items = chances.in_progress(source.snapshot)
+    _, past = chances.history(source.snapshot, max(source.view.rules.history_weeks, chances.LEAST_WEEKS))
+    if not items:
+        return Table(columns, ()), "Nothing is in progress, so there is nothing to forecast."
+    if not chances.is_enough(past):
+        weeks = sum(count > 0 for count in past)
+        return Table(columns, ()), f"Cannot forecast: items were delivered in {format_count(weeks, 'past week')} only."
+    found = chances.weeks_for(past, items, _SEED)
+    today = local_day(source.snapshot.as_of, source.zone)
+    most = max((weeks or 0 for weeks in found.values()), default=0) or 1
+    rows = [
+        [
+            Cell(f"{percent} %"),
+            Cell(str(today + timedelta(weeks=weeks)) if weeks else "beyond ten years"),
+            Cell(f"{weeks:,}" if weeks else ""),
+            Cell("", share=(weeks or most) / most),
+        ]
+        for percent, weeks in found.items()
+    ]
+    test = chances.backtest_items(past, items, _SEED)
+    held = f" In the past the 85 % line held in {test.held} of {test.checked} weeks." if test.checked else ""
+    says = f"When the {format_count(items, 'item')} in progress will be done, drawn from {len(past)} past weeks.{held}"
+    return Table(columns, rows), says
+
+
+def _computed(source: Source) -> list[tuple[str, str]]:
+    rules = source.view.rules
+    deployments, incidents = rules.deployments, rules.incidents
+    stages = lists.stages(source)
+    return [
+        *(TITLES[metric] for metric in source.results if metric in TITLES),
+        *((f"Stage {stage}", names) for stage, names in stages.items()),
+        ("Deployments", f"source {deployments.source}" if deployments else "not configured"),
+        ("Incidents", f"types {', '.join(incidents.types)}" if incidents else "not configured"),
+        ("Resolutions that deliver nothing", ", ".join(rules.excluded_resolutions) or "none"),
+        (
+            "Types left out",
+            ", ".join(rules.ignored_types) if rules.ignored_types else "sub-tasks and epics, as in Jira",
+        ),
+        ("Rules", rules_hash(rules)),
+    ]

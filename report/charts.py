@@ -1,0 +1,250 @@
+"""Values become pictures: SVG marks in a box of 100 by 100 that is stretched to its place, with HTML labels over it.
+
+A drawing has no text of its own, so that words keep their size on every screen; each label and each line of a grid is
+an element placed by a class (``l250`` lies 25 % from the left), because the page's policy allows no style attributes.
+Everything that comes from outside is escaped here; a dot is a path of length zero with round ends, so it stays round.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Final, Literal
+
+DAY: Final = 86_400.0
+# The rungs of a ladder: each is a longer unit, and the axis between two of them is logarithmic.
+RUNGS: Final = (
+    (60.0, "1 minute"),
+    (3_600.0, "1 hour"),
+    (DAY, "1 day"),
+    (7 * DAY, "1 week"),
+    (30 * DAY, "1 month"),
+    (91 * DAY, "3 months"),
+    (365 * DAY, "1 year"),
+    (1_095 * DAY, "3 years"),
+)
+Known = Literal["value", "running", "none", "unknown", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A week of a chart; ``known`` says why there is no value where there is none, ``words`` are its tooltip."""
+
+    known: Known
+    value: float | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Words beside a drawing, at a share (0 to 1) of its width or height."""
+
+    at: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A mark at shares of width and height, with its tooltip and the address that it leads to."""
+
+    x: float
+    y: float
+    words: str
+    url: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """One area or one part of each stacked bar: a name for the legend, the class of its colour, and its values."""
+
+    name: str
+    css: str
+    values: Sequence[float]
+
+
+def bars(weeks: Sequence[Bar], size: str = "") -> str:
+    """Return a bar for each value, a dot on the line for 0, a dash for no value, hatching for what nobody knows.
+
+    A running week is drawn dashed. The y axis begins at 0.
+    """
+    top = ceiling(max((week.value or 0.0 for week in weeks), default=0.0))
+    step = 100 / max(1, len(weeks))
+    marks = [_week(week, index * step, step, top) for index, week in enumerate(weeks)]
+    hatched = "".join(_hatched(start, end, len(weeks)) for start, end in _runs(weeks))
+    return _box(hatched, marks, size)
+
+
+def stacked(bands: Sequence[Band], words: Sequence[str]) -> str:
+    """Return a bar for each index, made of one part for each band, the first at the bottom."""
+    count = len(words)
+    totals = [sum(band.values[index] for band in bands) for index in range(count)]
+    top, step = ceiling(max(totals, default=0.0)), 100 / max(1, count)
+    marks = []
+    for index in range(count):
+        base, parts = 0.0, []
+        for band in bands:
+            height = 100 * band.values[index] / top
+            if height:
+                left, width = index * step + step * 0.12, step * 0.76
+                parts.append(_path(f"M{_n(left)} {_n(100 - base)}h{_n(width)}v-{_n(height)}h-{_n(width)}z", band.css))
+            base += height
+        marks.append(_titled("".join(parts), words[index]))
+    return _box("", marks)
+
+
+def areas(bands: Sequence[Band], top: float | None = None) -> str:
+    """Return one area for each band, stacked, the first at the bottom; a step at every value."""
+    count = max((len(band.values) for band in bands), default=0)
+    totals = [sum(band.values[index] for band in bands) for index in range(count)]
+    highest, step = top or ceiling(max(totals, default=0.0)), 100 / max(1, count)
+    lower, marks = [0.0] * count, []
+    for band in bands:
+        upper = [base + value for base, value in zip(lower, band.values, strict=True)]
+        there = "".join(f"V{_n(100 - 100 * value / highest)}h{_n(step)}" for value in upper)
+        back = "".join(f"V{_n(100 - 100 * value / highest)}h-{_n(step)}" for value in reversed(lower))
+        start = _n(100 - 100 * lower[0] / highest) if count else "100"
+        marks.append(_path(f"M0 {start}{there}{back}z", band.css))
+        lower = upper
+    return _box("", marks)
+
+
+def dots(points: Sequence[Dot], lines: Sequence[Label] = (), rungs: Sequence[Label] = ()) -> str:
+    """Return a mark for each point, above the lines that are drawn over the whole width."""
+    grid = [_path(f"M0 {_n(100 - 100 * rung.at)}H100", "grid") for rung in rungs]
+    across = [_path(f"M0 {_n(100 - 100 * line.at)}H100", "line") for line in lines]
+    return _box("", [*grid, *across, *map(_dot, points)])
+
+
+def cells(points: Iterable[tuple[float, float]], columns: int, rows: int, lines: Sequence[Label] = ()) -> str:
+    """Return a cell for each place that holds points, the darker the more; for more points than one can see."""
+    counts: dict[tuple[int, int], int] = {}
+    for x, y in points:
+        place = min(columns - 1, int(x * columns)), min(rows - 1, int(y * rows))
+        counts[place] = counts.get(place, 0) + 1
+    most, width, height = max(counts.values(), default=1), 100 / columns, 100 / rows
+    marks = []
+    for (column, row), count in sorted(counts.items()):
+        shade = min(9, 1 + int(8 * math.sqrt(count / most)))
+        corner = f"M{_n(column * width)} {_n(100 - (row + 1) * height)}"
+        mark = _path(f"{corner}h{_n(width)}v{_n(height)}h-{_n(width)}z", f"cell s{shade}")
+        marks.append(_titled(mark, f"{count:,}"))
+    across = [_path(f"M0 {_n(100 - 100 * line.at)}H100", "line") for line in lines]
+    return _box("", [*marks, *across])
+
+
+def spans(rows: Sequence[tuple[float, float, str, str, str]], ticks: Sequence[Dot]) -> str:
+    """Return bars (from, to, class, words, address) in the lower half, ticks in the upper one."""
+    marks = []
+    for start, end, css, words, url in rows:
+        width = max(0.2, 100 * (end - start))
+        marks.append(_linked(_titled(_path(f"M{_n(100 * start)} 70h{_n(width)}v22h-{_n(width)}z", css), words), url))
+    for tick in ticks:
+        top = 8 if tick.kind == "failed" else 20
+        mark = _path(f"M{_n(100 * tick.x)} {top}V55", f"tick {tick.kind}".strip())
+        marks.append(_linked(_titled(mark, tick.words), tick.url))
+    return _box("", [_path("M0 55H100", "grid"), *marks])
+
+
+def ladder(low: float, high: float) -> tuple[Callable[[float], float], list[Label]]:
+    """Return where a duration in seconds lies (0 to 1), and the rungs between the least and the largest."""
+    rungs = [size for size, _ in RUNGS]
+    bottom = max((rung for rung in rungs if rung <= low), default=rungs[0] / 2)
+    top = min((rung for rung in rungs if rung >= high), default=max(high, rungs[-1]))
+    if top <= bottom:
+        bottom, top = bottom / 2, bottom * 2
+    width = math.log(top / bottom)
+
+    def place(seconds: float) -> float:
+        return min(1.0, max(0.0, math.log(max(seconds, bottom) / bottom) / width))
+
+    return place, [Label(place(size), words) for size, words in RUNGS if bottom <= size <= top]
+
+
+def ceiling(value: float) -> float:
+    """Return a round number at or above a value, as the top of an axis; 1 where there is nothing."""
+    if value <= 0:
+        return 1.0
+    unit = 10.0 ** math.floor(math.log10(value))
+    return next(unit * step for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if unit * step >= value * (1 - 1e-9))
+
+
+def framed(drawing: str, says: str, *, x: Sequence[Label] = (), y: Sequence[Label] = (), css: str = "") -> str:
+    """Return a drawing with its labels; ``says`` is read to who cannot see it, so the marks inside are hidden."""
+    below = "".join(f'<span class="l{_m(label.at)}">{escape(label.words)}</span>' for label in x)
+    beside = "".join(f'<span class="b{_m(label.at)}">{escape(label.words)}</span>' for label in y)
+    return (
+        f'<div class="chart {css}" role="img" aria-label="{escape(says)}"><div class="plot">{drawing}'
+        f'<div class="ys">{beside}</div></div><div class="xs">{below}</div></div>'
+    )
+
+
+def share_bar(share: float) -> str:
+    """Return a bar inside a table's cell."""
+    return f'<span class="share"><span class="w{_m(min(1.0, max(0.0, share)))}"></span></span>'
+
+
+def _box(before: str, marks: Iterable[str], size: str = "") -> str:
+    return (
+        f'{before}<svg class="{size}" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true"'
+        f' focusable="false">{"".join(marks)}</svg>'
+    )
+
+
+def _week(week: Bar, left: float, step: float, top: float) -> str:
+    if week.known in ("unknown", "missing"):
+        return _titled(_path(f"M{_n(left)} 0h{_n(step)}v100h-{_n(step)}z", "blank"), week.words)
+    middle = left + step / 2
+    if week.known == "none" or week.value is None:
+        return _titled(_path(f"M{_n(middle - step * 0.28)} 98H{_n(middle + step * 0.28)}", "dash"), week.words)
+    if week.value == 0:
+        return _titled(_path(f"M{_n(middle)} 98h0", "zero"), week.words)
+    height, width = 100 * week.value / top, step * 0.72
+    css = "so-far" if week.known == "running" else "bar"
+    x = _n(left + step * 0.14)
+    return _titled(_path(f"M{x} 100v-{_n(height)}h{_n(width)}v{_n(height)}z", css), week.words)
+
+
+def _runs(weeks: Sequence[Bar]) -> list[tuple[int, int]]:
+    """Return where weeks that nobody knows begin and end."""
+    edges: list[tuple[int, int]] = []
+    for index, week in enumerate(weeks):
+        if week.known not in ("unknown", "missing"):
+            continue
+        if edges and edges[-1][1] == index:
+            edges[-1] = (edges[-1][0], index + 1)
+        else:
+            edges.append((index, index + 1))
+    return edges
+
+
+def _hatched(start: int, end: int, count: int) -> str:
+    """Return a hatched area as HTML: a pattern inside the drawing would be stretched with it."""
+    return f'<div class="hatched l{_m(start / count)} w{_m((end - start) / count)}"></div>'
+
+
+def _dot(point: Dot) -> str:
+    mark = _path(f"M{_n(100 * point.x)} {_n(100 - 100 * point.y)}h0", f"dot {point.kind}".strip())
+    return _linked(_titled(mark, point.words), point.url)
+
+
+def _path(d: str, css: str) -> str:
+    return f'<path class="{css}" d="{d}"/>'
+
+
+def _titled(marks: str, words: str) -> str:
+    return f"<g>{marks}<title>{escape(words)}</title></g>" if words else marks
+
+
+def _linked(mark: str, url: str) -> str:
+    return f'<a href="{escape(url)}" rel="noreferrer" tabindex="-1">{mark}</a>' if url else mark
+
+
+def _n(value: float) -> str:
+    """Return a coordinate with two decimals at most."""
+    return f"{value:.2f}".rstrip("0").rstrip(".") or "0"
+
+
+def _m(share: float) -> int:
+    """Return a share in thousandths, as the classes of places have it."""
+    return round(1000 * share)
