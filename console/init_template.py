@@ -59,6 +59,8 @@ jql = "project = KEY"                         # the team's issues; with relative
 #change_failure = "Change failed"
 #detected_at = "Detected at"
 #restored_at = "Restored at"
+#flagged = "Flagged"                          # an item is blocked while this field is not empty; its history counts
+#rework = "Unplanned rework"                  # of a deploying issue: made to repair something users saw
 
 # The stage of a status, by name or id, where Jira's category of it is not what the team means.
 [profiles.team.workflow]
@@ -99,6 +101,15 @@ jql = "project = KEY"                         # the team's issues; with relative
 #types = ["Incident"]
 #priorities = ["Highest", "High"]             # only these; all when left out
 #excluded_resolutions = ["Duplicate", "Cannot Reproduce", "Invalid", "Not A Bug"]  # false alarms
+
+# Statuses in which an item in progress is blocked, beside fields.flagged. flow_blocked needs one of the two.
+#[profiles.team.blocked]
+#statuses = ["Blocked", "On Hold"]
+
+# What you promise. Until this is switched on, service_level says what is missing.
+#[profiles.team.service_level]
+#days = 10                                    # an item keeps the promise when its flow time is at most this
+#percent = 85                                 # where your target lies: this percentage of items should keep it
 
 # --- upkeep ----------------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import make_url
 
-from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DeploymentRules, IncidentRules, Rules
+from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DeploymentRules, IncidentRules, Rules, ServiceLevelRules
 from worker.config_schema import Key, Schema, schema
 from worker.errors import ConfigError
 from worker.settings import Connection, Profile, Retention, Settings, Sweep, load, secrets
@@ -119,6 +119,30 @@ def test_points_may_be_one_field_or_several_also_from_the_environment(config: Pa
     assert profile.rules.fields == {"points": points}
     assert profile.rules.paths("points") == ((points,) if isinstance(points, str) else points)
     assert profile.rules.paths("deployed_at") == ()
+
+
+def test_what_blocks_and_what_is_promised_become_rules(config: Path) -> None:
+    """An empty list of blocked statuses names nothing, as no section does."""
+    profile = '[connections.a]\nbase_url = "https://a.example"\n[profiles.p]\nconnection = "a"\njql = "project = P"\n'
+    more = """
+        [profiles.p.fields]
+        flagged = "Flagged"
+        rework = "Unplanned. Rework"
+        [profiles.p.blocked]
+        statuses = ["On Hold"]
+        [profiles.p.service_level]
+        days = 8
+        percent = 90.5
+    """
+    config.write_text(profile + more, encoding="utf-8")
+    full = load(config, {}).profiles["p"].rules
+    config.write_text(profile + "[profiles.p.blocked]\nstatuses = []\n", encoding="utf-8")
+    bare = load(config, {}).profiles["p"].rules
+
+    assert full.fields == {"flagged": "Flagged", "rework": "Unplanned. Rework"}
+    assert full.blocked_statuses == ("On Hold",)
+    assert full.service_level == ServiceLevelRules(8.0, 90.5)
+    assert bare == Rules()
 
 
 def test_a_type_that_deploys_or_is_an_incident_may_be_one_that_is_ignored_otherwise(tmp_path: Path) -> None:

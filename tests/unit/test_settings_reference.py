@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from console.init_template import TEMPLATE
-from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DeploymentRules, IncidentRules, Rules
+from models.records import (
+    DEFAULT_CATEGORIES,
+    DEFAULT_LEVELS,
+    DeploymentRules,
+    IncidentRules,
+    Rules,
+    ServiceLevelRules,
+)
 from worker.config_schema import Key, Schema, schema
 from worker.settings import Connection, Profile, Retention, Settings, Sweep, load
 
@@ -19,9 +26,9 @@ LINES = re.compile(r"^(?:#(?=\S))?(.*)$", re.MULTILINE)
 
 # What cannot stand together: for each source of deployments, the lines that must go, beside the other place of a token.
 CHOICES = {
-    "versions": ('types = ["Deployment"]', "group_by", "statuses", "token_file"),
-    "table": ('types = ["Deployment"]', "group_by", "statuses", "token_env"),
-    "issues": ("statuses", "token_file"),
+    "versions": ('types = ["Deployment"]', "group_by", 'statuses = ["Released"]', "token_file"),
+    "table": ('types = ["Deployment"]', "group_by", 'statuses = ["Released"]', "token_env"),
+    "issues": ('statuses = ["Released"]', "token_file"),
     "status": ('types = ["Deployment"]', "group_by", "token_file"),
 }
 
@@ -99,6 +106,7 @@ def test_the_defaults_that_the_template_shows_are_the_defaults(tmp_path: Path) -
     rules = shown.profiles["team"].rules
     for name in ("time_period_days", "history_weeks", "excluded_resolutions", "failure_values", "gone_issues"):
         assert getattr(rules, name) == getattr(Rules(), name)
+    assert rules.service_level == ServiceLevelRules(10.0)
     assert (rules.categories, rules.levels) == (DEFAULT_CATEGORIES, DEFAULT_LEVELS)
 
 
@@ -115,6 +123,7 @@ def test_the_defaults_that_the_template_shows_are_the_defaults(tmp_path: Path) -
         (("profiles", "*"), [Profile, Rules]),
         (("profiles", "*", "deployments"), [DeploymentRules]),
         (("profiles", "*", "incidents"), [IncidentRules]),
+        (("profiles", "*", "service_level"), [ServiceLevelRules]),
     ],
 )
 def test_the_keys_of_a_section_are_the_fields_it_becomes(place: tuple[str, ...], owners: list[type]) -> None:
@@ -124,9 +133,9 @@ def test_the_keys_of_a_section_are_the_fields_it_becomes(place: tuple[str, ...],
         inner = section[name]
         assert not isinstance(inner, Key)
         section = inner
-    made_by_load = {"name", "path", "rules"}
+    made_by_load = {"name", "path", "rules", "blocked_statuses"}  # the last from the section ``blocked``
 
-    assert set(section) == {one.name for owner in owners for one in fields(owner)} - made_by_load
+    assert set(section) - {"blocked"} == {one.name for owner in owners for one in fields(owner)} - made_by_load
 
 
 # --- the docs -------------------------------------------------------------------------------------------------------
@@ -157,6 +166,7 @@ def _default(place: tuple[str, ...]) -> object:
         ("connections", "*"): Connection("a", "b"),
         ("profiles", "*", "deployments"): DeploymentRules("versions"),
         ("profiles", "*", "incidents"): IncidentRules(("A",)),
+        ("profiles", "*", "service_level"): ServiceLevelRules(1.0),
     }.get(place[:-1])
     if place == ("profiles", "*", "timezone"):
         return "the general one"

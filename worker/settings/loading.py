@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DeploymentRules, IncidentRules, Rules
+from models.records import (
+    DEFAULT_CATEGORIES,
+    DEFAULT_LEVELS,
+    DeploymentRules,
+    IncidentRules,
+    Rules,
+    ServiceLevelRules,
+)
 from worker.config_schema import schema
 from worker.errors import ConfigError
 from worker.settings.configured import (
@@ -97,6 +104,9 @@ def _profile(name: str, table: Mapping[str, Any], zone: str | None) -> Profile:
         rules["deployments"] = DeploymentRules(**rules["deployments"])
     if "incidents" in rules:
         rules["incidents"] = IncidentRules(**rules["incidents"])
+    if "service_level" in rules:
+        rules["service_level"] = ServiceLevelRules(**rules["service_level"])
+    rules["blocked_statuses"] = rules.pop("blocked", {}).get("statuses", ())
     rules["categories"] = {**DEFAULT_CATEGORIES, **rules.get("categories", {})}
     rules["levels"] = {**DEFAULT_LEVELS, **rules.get("levels", {})}
     return Profile(name=name, rules=Rules(**rules), **own)

@@ -19,6 +19,10 @@ def upgrade() -> None:
     op.add_column("issues", sa.Column("hierarchy_level", sa.Integer(), nullable=True))
     op.add_column("issues", sa.Column("subtask", sa.Boolean(), nullable=True))
     op.add_column("issues", sa.Column("project_id", sa.Text(), nullable=True))
+    op.add_column("issues", sa.Column("parent", sa.Text(), nullable=True))
+    op.add_column("deployments", sa.Column("rework", sa.Boolean(), nullable=True))
+    op.add_column("statuses", sa.Column("stage", sa.Text(), nullable=True))
+    op.add_column("statuses", sa.Column("listed", sa.Boolean(), server_default=sa.text("true"), nullable=False))
     op.add_column("issues", sa.Column("gone_done_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("issues", sa.Column("gone_delivered", sa.Boolean(), nullable=True))
     op.add_column("issues", sa.Column("gone_counts", sa.Boolean(), nullable=True))
@@ -58,6 +62,11 @@ def downgrade() -> None:
     op.drop_index("ix_issues_stale_gone", "issues")
     for name in ("gone_counts", "gone_delivered", "gone_done_at"):
         op.drop_column("issues", name)
+    op.execute("DELETE FROM statuses WHERE NOT listed")
+    for name in ("listed", "stage"):
+        op.drop_column("statuses", name)
+    op.drop_column("deployments", "rework")
+    op.drop_column("issues", "parent")
     op.drop_column("issues", "project_id")
     op.drop_column("issues", "subtask")
     op.drop_column("issues", "hierarchy_level")
