@@ -19,7 +19,8 @@ from store_rows import run as new_run
 from console.refresh import progress, wait
 from models import store
 from models.records import METRIC_TYPES, CalculationPerformance, FetchOperation, PerformanceThreshold, Run
-from tasks import calculate, fetch
+from tasks import calculate
+from tasks.fetch.task import work
 from worker.errors import FatalError
 from worker.runtime import Runtime
 
@@ -97,7 +98,7 @@ def test_the_bar_of_a_run_never_goes_back(tmp_path: Path) -> None:
     seen = []
     with world.world(tmp_path, issues=60) as current:
         run = world.request(current, "refresh")
-        fetch.work(current, run)
+        work(current, run)
         seen.append(world.found(current, run))
         calculate.work(current, seen[-1])
         seen.append(world.found(current, run))

@@ -11,7 +11,7 @@ from fetch_world import World, open_world
 from models import store
 from sandbox.shapes import Flavour, millis
 from sandbox.site import Event, Issue
-from tasks import fetch
+from tasks.fetch.task import work
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 PROJECTS = 2
@@ -106,9 +106,9 @@ def test_changed_issues_that_wait_for_a_batch_are_read_once_however_short_the_sl
         world.clock.advance(timedelta(hours=1))
         _touch(world, world.shown()[:650], "summary", "Changed")
         run = world.request()
-        while fetch.work(world.current, world.latest(run), seconds=0) == "fetch":
+        while work(world.current, world.latest(run), seconds=0) == "fetch":
             with world.current.reads() as session:
-                assert len(world.latest(run).cursor.get("waiting", ())) <= 400
+                assert len(world.latest(run).cursor.get("pending_ids", ())) <= 400
                 assert store.count_issues(session, run.profile) == len(world.shown())
         operation = world.end(run)
         assert (operation.data_volume_fetched, operation.issues_changed) == (650, 650)

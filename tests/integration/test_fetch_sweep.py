@@ -13,7 +13,8 @@ from models import store
 from sandbox import living
 from sandbox.shapes import Flavour
 from sandbox.site import Issue
-from tasks import fetch
+from tasks.fetch.reading import SWEPT_DAYS
+from tasks.fetch.task import work
 from worker.settings import Sweep
 
 
@@ -82,7 +83,7 @@ def test_a_turn_reads_every_open_and_lately_updated_history_once(world: World) -
     """Each run at most so many, the longest unread first; then there is nothing to sweep until the turn is over."""
     _turn(world, turn_days=1, issues_per_run=10)
     with world.current.reads() as session:
-        late = world.clock() - timedelta(days=fetch.SWEPT_DAYS - 1)
+        late = world.clock() - timedelta(days=SWEPT_DAYS - 1)
         due = store.due_histories(session, NAME, world.clock() + timedelta(days=1), late, 1000)
     assert 20 < len(due) < len(world.shown())
     _freeze(world)
@@ -167,9 +168,9 @@ def test_a_sweep_killed_anywhere_goes_on_where_it_was(
         run = world.request()
         left[0] = step
         try:
-            fetch.work(world.current, run)
+            work(world.current, run)
         except KilledError:
-            assert fetch.work(world.current, world.latest(run)) == "facts"
+            assert work(world.current, world.latest(run)) == "facts"
         assert _stored(world, issue) == issue.fields["status"]["id"]
 
 
@@ -185,10 +186,10 @@ def test_an_issue_that_disappears_while_it_is_swept_costs_only_itself(
         _turn(world, turn_days=0)
         world.clock.advance(timedelta(days=1))
         run = world.request()
-        while world.latest(run).cursor.get("stage") != "sweep":
-            fetch.work(world.current, world.latest(run), seconds=0)
+        while world.latest(run).cursor.get("stage") != "audit_changelogs":
+            work(world.current, world.latest(run), seconds=0)
         world.happen(issue, ("shown", False), touches=False)
-        assert fetch.work(world.current, world.latest(run)) == "facts"
+        assert work(world.current, world.latest(run)) == "facts"
         world.end(run)
         assert issue.key in world.issue_keys()
         assert world.fetch().issues_gone == 1
