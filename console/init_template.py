@@ -120,10 +120,13 @@ jql = "project = KEY"                         # the team's issues; with relative
 #performance_days = 365
 #logs_days = 30
 
-# Runs that fell silent, and changes that Jira makes without touching an issue's updated time.
-[sweep]
-#silent_seconds = 30                          # a run that says nothing for so long is picked up again
-#every_seconds = 15                           # how often that is looked for
-#turn_days = 7                                # in so many days every changelog is read again
-#issues_per_run = 1000                        # at most so many of them in one refresh
+# Runs without a heartbeat: they are given to another worker.
+[stalled_runs]
+#after_seconds = 30                           # a run without a heartbeat for this long counts as stalled
+#check_every_seconds = 15                     # how often Beat looks for such runs
+
+# Changelogs are read again in rotation, because Jira makes some changes without moving an issue's updated time.
+[changelog_audit]
+#every_days = 7                               # the age at which a changelog is read again
+#issues_per_run = 1000                        # maximum changelogs that one refresh reads again
 """

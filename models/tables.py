@@ -130,7 +130,7 @@ SQLITE_INSTANT: Final = len("2026-01-01 00:00:00.000000")
 STALE = text("facts_hash IS NULL AND gone_at IS NULL")
 STALE_GONE = text("facts_hash IS NULL AND gone_at IS NOT NULL")
 PRESENT = text("gone_at IS NULL")
-LIVE = text("state IN ('queued', 'running', 'waiting')")
+LIVE = text("state IN ('queued', 'running', 'paused')")
 
 
 class InstallationRow(Base):

@@ -63,10 +63,12 @@ def schema() -> Schema:
         "state_dir": Key("text", _path),
         "max_age_hours": Key("number", _real(0.01, 8760)),
         "retention": dict.fromkeys(("runs_days", "fetch_operations_days", "performance_days", "logs_days"), days),
-        "sweep": {
-            "silent_seconds": Key("whole", _within(5, 3600)),
-            "every_seconds": Key("whole", _within(1, 3600)),
-            "turn_days": Key("whole", _within(1, 365)),
+        "stalled_runs": {
+            "after_seconds": Key("whole", _within(5, 3600)),
+            "check_every_seconds": Key("whole", _within(1, 3600)),
+        },
+        "changelog_audit": {
+            "every_days": Key("whole", _within(1, 365)),
             "issues_per_run": Key("whole", _within(0, 1_000_000)),
         },
         "connections": {"*": _connection_keys()},

@@ -15,8 +15,8 @@ from worker.jira.faults import RefusedError
 from worker.jira.reader import INCOMPLETE, Batch, Listing
 
 # The rotation reads histories of open issues and of those updated in so many days: older ones stay what they are.
-SWEPT_DAYS: Final = 30
-SWEPT_AT_ONCE: Final = 1_000
+RECENT_DAYS: Final = 30
+AUDIT_BATCH: Final = 1_000
 # No copy is complete without most of its issues: when more than this and more than half cannot be read, it is refused.
 MANY_UNREADABLE: Final = 20
 MAX_LIST_RESTARTS: Final = 3  # times that lists of one fetch are begun again
@@ -206,11 +206,11 @@ def _differing(fetch: Fetch, batch: Batch) -> list[verify.Difference]:
 def audit_changelogs(fetch: Fetch, until: float) -> None:
     """Read histories again that were read longest ago, for some change without moving ``updated``.
 
-    What differs from the stored history is read whole. A turn takes ``turn_days``, a run ``issues_per_run`` at most.
+    What differs from the stored history is read whole. A turn takes ``every_days``, a run ``issues_per_run`` at most.
     """
-    swept, rules = int(fetch.cursor.get("swept", 0)), fetch.current.settings.sweep
-    before, lately = (fetch.started_at - timedelta(days=days) for days in (rules.turn_days, SWEPT_DAYS))
-    limit = min(rules.issues_per_run - swept, SWEPT_AT_ONCE)
+    audited, rules = int(fetch.cursor.get("audited", 0)), fetch.current.settings.changelog_audit
+    before, lately = (fetch.started_at - timedelta(days=days) for days in (rules.every_days, RECENT_DAYS))
+    limit = min(rules.issues_per_run - audited, AUDIT_BATCH)
     with fetch.current.reads() as session:
         due = store.due_histories(session, fetch.run.profile, before, lately, limit)
         stored = store.load_histories(session, fetch.run.profile, due)
@@ -222,9 +222,9 @@ def audit_changelogs(fetch: Fetch, until: float) -> None:
     if differing:
         log.info("histories changed silently", extra={"issue_ids": differing})
     if read_issues(fetch, differing, until):
-        fetch.commit({"swept": swept + len(due)}, lambda session: _swept(session, fetch, due))
+        fetch.commit({"audited": audited + len(due)}, lambda session: _note_audited(session, fetch, due))
 
 
-def _swept(session: Session, fetch: Fetch, ids: Sequence[str]) -> Fetched:
+def _note_audited(session: Session, fetch: Fetch, ids: Sequence[str]) -> Fetched:
     store.note_histories(session, fetch.run.profile, ids, fetch.started_at)
     return Fetched()

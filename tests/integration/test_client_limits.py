@@ -112,7 +112,7 @@ def test_a_jira_that_stays_closed_fails_the_fetch_after_eight_tries(world: World
         too_many(900, door="serverInfo"),
     ]
     run = world.request()
-    assert slices(world, run, MAX_TRIES) == ["waiting"] * (MAX_TRIES - 1) + ["failed"]
+    assert slices(world, run, MAX_TRIES) == ["paused"] * (MAX_TRIES - 1) + ["failed"]
     with world.current.reads() as session:
         operation = store.fetch_of(session, run.run_id)
     assert operation is not None
@@ -132,7 +132,7 @@ def test_tries_are_counted_since_the_last_progress(world: World) -> None:
         world.jira.faults.append(failing(503, retry_after=600, door=door, times=MAX_TRIES - 1))
     run = world.request()
     states = slices(world, run, 2 * MAX_TRIES - 1)
-    assert states[:-1] == ["waiting"] * (2 * MAX_TRIES - 2)
+    assert states[:-1] == ["paused"] * (2 * MAX_TRIES - 2)
     assert world.latest(run).step == "facts"
 
 
@@ -148,10 +148,10 @@ def test_a_new_slice_goes_on_where_the_back_off_was(world: World) -> None:
     """One try, and a longer wait than the last: not again from two seconds."""
     world.jira.faults += [failing(503, retry_after=600, door="serverInfo"), failing(502, door="serverInfo", times=9)]
     run = world.request()
-    assert slices(world, run, 1) == ["waiting"]
+    assert slices(world, run, 1) == ["paused"]
     in_trouble(world, run, 4)
     world.jira.log.clear()
-    assert slices(world, run, 1) == ["waiting"]
+    assert slices(world, run, 1) == ["paused"]
     latest = world.latest(run)
     assert (len(world.jira.log), tries(latest)) == (1, 5)
     assert latest.wait_until is not None
@@ -175,7 +175,7 @@ def test_a_pause_set_by_another_makes_the_run_wait_without_a_try(world: World) -
     run = world.request()
     fetch_slice(run.run_id, run.attempt)
     latest = world.latest(run)
-    assert (latest.state, world.jira.log, tries(latest)) == ("waiting", [], 0)
+    assert (latest.state, world.jira.log, tries(latest)) == ("paused", [], 0)
     assert "Jira asked for a pause" in str(latest.error)
     assert latest.wait_until is not None
     assert timedelta(seconds=590) < latest.wait_until - world.clock() <= timedelta(seconds=600)

@@ -30,11 +30,11 @@ def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -
         yield found
 
 
-def _bound(world: World, changed: int = 0, gone: int = 0, swept: int = 0) -> int:
-    """6 + P + ⌈N/5000⌉ + 2⌈Δ/100⌉ + ⌈G/100⌉ and ⌈swept/1000⌉; on Data Center ⌈N/1000⌉, and ⌈swept/50⌉."""
-    page, sweep = (5000, 1000) if world.jira.site.flavour == "cloud" else (1000, 50)
+def _bound(world: World, changed: int = 0, gone: int = 0, audited: int = 0) -> int:
+    """6 + P + ⌈N/5000⌉ + 2⌈Δ/100⌉ + ⌈G/100⌉ and ⌈audited/1000⌉; on Data Center ⌈N/1000⌉, and ⌈audited/50⌉."""
+    page, size = (5000, 1000) if world.jira.site.flavour == "cloud" else (1000, 50)
     stored = ceil((len(world.shown()) + gone) / page)
-    return 6 + PROJECTS + stored + 2 * ceil(changed / 100) + ceil(gone / 100) + ceil(swept / sweep)
+    return 6 + PROJECTS + stored + 2 * ceil(changed / 100) + ceil(gone / 100) + ceil(audited / size)
 
 
 def _touch(world: World, issues: list[Issue], name: str, value: object, *, touches: bool = True) -> None:
@@ -81,12 +81,12 @@ def test_a_sweep_costs_one_request_per_thousand_more(world: World) -> None:
     world.clock.advance(timedelta(days=8))
     world.fetch()
     with world.current.engine.connect() as connection:
-        swept = connection.exec_driver_sql(
+        audited = connection.exec_driver_sql(
             "SELECT count(*) FROM issues WHERE history_read_at >= ?", (_hour_ago(world),)
         )
-        count = int(swept.scalar_one())
+        count = int(audited.scalar_one())
     assert count > 200
-    assert len(world.jira.log) <= _bound(world, swept=count)
+    assert len(world.jira.log) <= _bound(world, audited=count)
 
 
 def _hour_ago(world: World) -> str:

@@ -28,7 +28,7 @@ from sandbox.site import Bounds, Clock, Issue, Site
 from sandbox.team import generate
 from tasks.fetch.task import work
 from worker.errors import FatalError, RetryableError
-from worker.settings import Sweep
+from worker.settings import ChangelogAudit
 from worker.task import StaleAttemptError
 
 # The same few hundred steps in every run; the soak's are others each time.
@@ -143,7 +143,7 @@ class LivingCopy(RuleBasedStateMachine):
         world.hurry()
         world.profile(jql=JQL, rules=PROFILE.rules)
         world.connection(concurrency=1)
-        world.current.settings = replace(world.current.settings, sweep=Sweep(turn_days=0))
+        world.current.settings = replace(world.current.settings, changelog_audit=ChangelogAudit(every_days=0))
         return world
 
     # --- what the team does -----------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ def _run_to_its_end(world: World) -> tuple[Run, float, int]:
     """The run as it ended, the seconds it took by its own clock, and its slices: no pause is waited for."""
     run, started, slices = world.request(), world.clock(), 0
     while (latest := world.latest(run)).state not in ("failed", "completed"):
-        if latest.wait_until is not None and latest.state == "waiting":
+        if latest.wait_until is not None and latest.state == "paused":
             world.clock.advance(max(timedelta(0), latest.wait_until - world.clock()))
         world.current.redis.flushall()  # the pauses between the slices are over at once
         fetch_slice(run.run_id, run.attempt)
@@ -132,7 +132,7 @@ def test_a_jira_that_answered_this_run_is_waited_for_in_its_first_fetch_too(worl
     way.seconds = 20.0
     fetch_slice(fresh.run_id, fresh.attempt)
     latest = world.latest(fresh)
-    assert (latest.state, tries(latest)) == ("waiting", 4)
+    assert (latest.state, tries(latest)) == ("paused", 4)
 
 
 def test_an_answer_of_any_kind_is_an_answer(world: World) -> None:

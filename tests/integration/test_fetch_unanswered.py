@@ -17,7 +17,7 @@ from sandbox.wire import Response, refusal
 from tasks.fetch.task import fetch_slice, work
 from worker import runtime
 from worker.errors import FatalError, RetryableError, UnansweredError
-from worker.settings import Sweep
+from worker.settings import ChangelogAudit
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 BATCHES = {"cloud": "issue/bulkfetch", "datacenter": "search"}
@@ -211,7 +211,7 @@ def test_an_issue_that_cannot_be_looked_at_is_not_marked_gone(world: World) -> N
 def test_the_sweep_reads_what_it_can_where_one_history_fails(world: World) -> None:
     """Whole issues are read in place of a batch of histories that failed; the next fetch tries the one again."""
     world.fetch()
-    world.current.settings = replace(world.current.settings, sweep=Sweep(turn_days=0))
+    world.current.settings = replace(world.current.settings, changelog_audit=ChangelogAudit(every_days=0))
     (bad,) = [issue.id for issue in world.shown() if issue.fields["status"]["statusCategory"]["key"] != "done"][:1]
     world.clock.advance(timedelta(days=1))
     door = "changelog/bulkfetch" if world.jira.site.flavour == "cloud" else "search"
@@ -325,7 +325,7 @@ def test_a_list_that_is_wrong_each_time_ends_the_fetch_soon(world: World) -> Non
     world.jira.faults.append(faults.failing(500, door="/status", times=99))
     runtime.adopt(world.current)
     run = world.request()
-    for state in ("waiting", "failed"):
+    for state in ("paused", "failed"):
         fetch_slice(run.run_id, run.attempt)
         assert world.latest(run).state == state
     assert "/status answered 500 each time, and answers other requests" in str(world.latest(run).error)

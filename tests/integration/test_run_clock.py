@@ -40,7 +40,7 @@ def test_a_machine_whose_clock_is_wrong_keeps_its_runs(
         assert taken is not None
         record_heartbeat(worker, taken)
         assert maintain.requeue_stalled(sweeper) == 0
-        record_heartbeat(worker, taken, state="waiting", wait_until=worker.run_time() + timedelta(seconds=5))
+        record_heartbeat(worker, taken, state="paused", wait_until=worker.run_time() + timedelta(seconds=5))
         with sweeper.reads() as session:
             paused = store.load_run(session, run.run_id)
             assert paused is not None

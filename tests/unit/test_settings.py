@@ -15,15 +15,15 @@ from sqlalchemy import make_url
 from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DeploymentRules, IncidentRules, Rules, ServiceLevelRules
 from worker.config_schema import Key, Schema, schema
 from worker.errors import ConfigError
-from worker.settings import Connection, Profile, Retention, Settings, Sweep, load, secrets
+from worker.settings import ChangelogAudit, Connection, Profile, Retention, Settings, load, secrets
 
 FULL = """
 timezone = "Europe/Zagreb"
 log_level = "debug"
 [retention]
 runs_days = 10
-[sweep]
-turn_days = 3
+[changelog_audit]
+every_days = 3
 [connections.acme]
 base_url = "https://acme.atlassian.net/"
 email = "metrics@acme.example"
@@ -176,7 +176,7 @@ def test_general_keys_and_sections_arrive(config: Path) -> None:
 
     assert (settings.timezone, settings.log_level, settings.path) == ("Europe/Zagreb", "DEBUG", config)
     assert settings.retention == Retention(runs_days=10)
-    assert settings.sweep == Sweep(turn_days=3)
+    assert settings.changelog_audit == ChangelogAudit(every_days=3)
 
 
 def test_without_a_file_the_defaults_hold_under_the_current_folder(
@@ -281,7 +281,7 @@ def test_variables_win_over_the_file_and_become_what_the_key_is(config: Path) ->
         {
             "FLOWBEAT_MAX_AGE_HOURS": "1.5",
             "FLOWBEAT_LOG_DIR": "/var/log/flowbeat",
-            "FLOWBEAT_SWEEP__TURN_DAYS": "14",
+            "FLOWBEAT_CHANGELOG_AUDIT__EVERY_DAYS": "14",
             "FLOWBEAT_CONNECTIONS__ACME__REQUESTS": "7",
             "FLOWBEAT_PROFILES__PAYMENTS__JQL": "project = X",
             "FLOWBEAT_PROFILES__PAYMENTS__STORE_SUMMARIES": "True",
@@ -292,7 +292,11 @@ def test_variables_win_over_the_file_and_become_what_the_key_is(config: Path) ->
     )
     profile = settings.profiles["payments"]
 
-    assert (settings.max_age_hours, settings.log_dir, settings.sweep.turn_days) == (1.5, Path("/var/log/flowbeat"), 14)
+    assert (settings.max_age_hours, settings.log_dir, settings.changelog_audit.every_days) == (
+        1.5,
+        Path("/var/log/flowbeat"),
+        14,
+    )
     assert (settings.connections["acme"].requests, profile.jql, profile.store_summaries) == (7, "project = X", True)
     assert profile.rules.ignored_types == ("Epic", "Theme")
     assert profile.rules.failure_values == ("oh, no",)

@@ -18,7 +18,7 @@ from models.records import (
     ServiceLevelRules,
 )
 from worker.config_schema import Key, Schema, schema
-from worker.settings import Connection, Profile, Retention, Settings, Sweep, load
+from worker.settings import ChangelogAudit, Connection, Profile, Retention, Settings, StalledRuns, load
 
 DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
 
@@ -73,7 +73,11 @@ def test_the_template_loads_as_written_and_says_nothing_but_what_must_be_filled_
         "jira": Connection("jira", "https://your-site.atlassian.net", email="you@example.com", token_env="JIRA_TOKEN")
     }
     assert settings.profiles == {"team": Profile("team", "jira", "project = KEY")}
-    assert (settings.retention, settings.sweep) == (Retention(), Sweep())
+    assert (settings.retention, settings.stalled_runs, settings.changelog_audit) == (
+        Retention(),
+        StalledRuns(),
+        ChangelogAudit(),
+    )
 
 
 @pytest.mark.parametrize("source", CHOICES)
@@ -100,7 +104,8 @@ def test_the_defaults_that_the_template_shows_are_the_defaults(tmp_path: Path) -
 
     assert (shown.timezone, shown.log_level, shown.max_age_hours) == (bare.timezone, bare.log_level, bare.max_age_hours)
     assert (shown.database_url, shown.log_dir, shown.state_dir) == (bare.database_url, bare.log_dir, bare.state_dir)
-    assert (shown.retention, shown.sweep) == (bare.retention, bare.sweep)
+    assert shown.retention == bare.retention
+    assert (shown.stalled_runs, shown.changelog_audit) == (bare.stalled_runs, bare.changelog_audit)
     for name in ("requests", "per_seconds", "concurrency", "overlap_minutes", "timeout_seconds"):
         assert getattr(shown.connections["jira"], name) == getattr(Connection("a", "b"), name)
     rules = shown.profiles["team"].rules
@@ -118,7 +123,8 @@ def test_the_defaults_that_the_template_shows_are_the_defaults(tmp_path: Path) -
     [
         ((), [Settings]),
         (("retention",), [Retention]),
-        (("sweep",), [Sweep]),
+        (("stalled_runs",), [StalledRuns]),
+        (("changelog_audit",), [ChangelogAudit]),
         (("connections", "*"), [Connection]),
         (("profiles", "*"), [Profile, Rules]),
         (("profiles", "*", "deployments"), [DeploymentRules]),
@@ -162,7 +168,8 @@ def _default(place: tuple[str, ...]) -> object:
     owner = {
         (): bare,
         ("retention",): bare.retention,
-        ("sweep",): bare.sweep,
+        ("stalled_runs",): bare.stalled_runs,
+        ("changelog_audit",): bare.changelog_audit,
         ("connections", "*"): Connection("a", "b"),
         ("profiles", "*", "deployments"): DeploymentRules("versions"),
         ("profiles", "*", "incidents"): IncidentRules(("A",)),

@@ -38,7 +38,7 @@ def _refusal(tmp_path: Path, text: str, **environ: str) -> str:
         ),
         # wrong types
         ("max_age_hours = true", "max_age_hours must be a number, not true or false"),
-        ("[sweep]\nturn_days = 1.0", "sweep.turn_days must be a whole number, not a number"),
+        ("[changelog_audit]\nevery_days = 1.0", "changelog_audit.every_days must be a whole number, not a number"),
         ("timezone = 1979-05-27", "timezone must be text in quotes, not a date or time"),
         ("retention = 3", "retention must be a section with its own keys, not a whole number"),
         ("[connections]\nacme = 1", "connections.acme must be a section with its own keys, not a whole number"),
@@ -357,9 +357,9 @@ def test_a_wrong_variable_is_named_and_not_the_file(tmp_path: Path, name: str, v
 
 def test_a_variable_into_a_section_that_is_none_leaves_the_sentence_to_the_file(tmp_path: Path) -> None:
     """The section is what is wrong, not the variable."""
-    message = _refusal(tmp_path, "sweep = 1", FLOWBEAT_SWEEP__TURN_DAYS="3")
+    message = _refusal(tmp_path, "changelog_audit = 1", FLOWBEAT_CHANGELOG_AUDIT__EVERY_DAYS="3")
 
-    assert message == "flowbeat.toml: sweep must be a section with its own keys, not a whole number"
+    assert message == "flowbeat.toml: changelog_audit must be a section with its own keys, not a whole number"
 
 
 # --- the file -------------------------------------------------------------------------------------------------------

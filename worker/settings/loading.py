@@ -18,11 +18,12 @@ from worker.errors import ConfigError
 from worker.settings.configured import (
     CONFIG_NAME,
     CONFIG_VARIABLE,
+    ChangelogAudit,
     Connection,
     Profile,
     Retention,
     Settings,
-    Sweep,
+    StalledRuns,
     reason,
 )
 from worker.settings.cross_checks import cross_check
@@ -78,7 +79,8 @@ def _settings(values: Mapping[str, Any], path: Path | None) -> Settings:
         "log_dir": folder / values.get("log_dir", "logs"),
         "state_dir": folder / values.get("state_dir", ".flowbeat"),
         "retention": Retention(**values.get("retention", {})),
-        "sweep": Sweep(**values.get("sweep", {})),
+        "stalled_runs": StalledRuns(**values.get("stalled_runs", {})),
+        "changelog_audit": ChangelogAudit(**values.get("changelog_audit", {})),
         "connections": {
             name: _connection(name, table, folder) for name, table in values.get("connections", {}).items()
         },
