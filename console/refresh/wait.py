@@ -47,12 +47,12 @@ def until_ended(
             keep()
             queue.load_view(runs)
             if time.monotonic() - requeued > REQUEUE_SECONDS:  # beat may not run while somebody waits
-                _sweep(current, console)
+                _requeue_stalled(current, console)
                 requeued = time.monotonic()
             time.sleep(POLL_SECONDS)
 
 
-def _sweep(current: Runtime, console: Console) -> None:
+def _requeue_stalled(current: Runtime, console: Console) -> None:
     """Without its queue a run only waits: it goes on when the server is back, its own or the one redis_url names."""
     try:
         maintain.requeue_stalled(current)

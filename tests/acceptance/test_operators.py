@@ -16,7 +16,7 @@ CELERY = [str(Path(sys.executable).with_name("celery")), "-A", "worker.app"]
 
 
 def test_celery_worker_and_beat_by_hand_do_the_work_and_flower_shows_it(make_world: Callable[..., World]) -> None:
-    """`celery -A worker.app worker` and `beat`: a message of beat arrives; Flower lists workers and tasks without secrets."""
+    """`celery -A worker.app worker` and `beat`: Beat sends a message; Flower shows no secret."""
     world = make_world()
     world.spawn("worker", *CELERY, "worker", "-c", "1", "--loglevel", "INFO")
     world.spawn("beat", *CELERY, "beat")
