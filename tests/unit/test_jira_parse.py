@@ -162,6 +162,7 @@ def test_an_issue_has_what_the_metrics_read() -> None:
             ],
             customfield_1=3.0,
             customfield_2="2026-03-02T09:00:00.000+0100",
+            parent={"id": "10000", "key": "PAY-0", "fields": {"summary": "Refunds"}},
         ),
         WANTED,
         [],
@@ -186,12 +187,13 @@ def test_an_issue_has_what_the_metrics_read() -> None:
             "customfield_2": "2026-03-02T09:00:00.000+0100",
         },
         project_id="1",
+        parent="10000",
     )
 
 
 def test_absent_and_null_fields_are_the_same() -> None:
     """Every field of Jira's can be either."""
-    names = ("resolution", "resolutiondate", "priority", "fixVersions", "versions", "issuelinks", "customfield_1")
+    names = ("resolution", "resolutiondate", "priority", "fixVersions", "versions", "issuelinks", "parent", "customfield_1")
     null = parse.issue(raw_issue(**dict.fromkeys(names)), WANTED, [])
     assert null == parse.issue(raw_issue(), WANTED, [])
     assert null.content_hash() == parse.issue(raw_issue(), WANTED, []).content_hash()
