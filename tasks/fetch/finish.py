@@ -81,6 +81,7 @@ def _cache(session: Session, fetch: Fetch, listed: Mapping[str, Any]) -> CacheMe
             "unshown": fetch.cursor.get("unshown", 0),
             "sizes": halving.remember_sizes(fetch.cursor.get("remembered", {}), fetch.reader.sizes, now),
             "mapped": fetch.cursor["mapped"],
+            "flagged": fetch.cursor.get("flagged"),
             "resolved": fetch.cursor["resolved"],
             "listed": dict(listed),
         },

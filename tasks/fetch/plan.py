@@ -77,12 +77,18 @@ def _reusable_cache(fetch: Fetch, cache: CacheMetadata) -> CacheMetadata | None:
 
 
 def _known_mapping(profile: Profile, cache: CacheMetadata) -> dict[str, FieldMapping] | None:
-    """The profile's mapping resolved by the fields already stored; None where it names another."""
+    """The profile's mapping resolved by the fields already stored; None where it names another, or another history."""
     known = [parse.field({"id": key, "name": name}) for key, name in cache.cursor.get("mapped", {}).items()]
     try:
-        return dict(fields.resolved(profile.rules, known, profile.name).fields)
+        rules = fields.resolved(profile.rules, known, profile.name)
     except FatalError:
         return None
+    return dict(rules.fields) if _has_history(cache.cursor, fields.flag(rules)) else None
+
+
+def _has_history(old: Mapping[str, Any], flagged: str | None) -> bool:
+    """Return whether a copy holds the history of the flag: a field may be stored without its history."""
+    return flagged is None or flagged in parse.Wanted(old.get("mapped", {}), flagged=old.get("flagged")).tracked
 
 
 def _hit(fetch: Fetch, cache: CacheMetadata) -> None:
@@ -106,19 +112,24 @@ def _plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> Cursor:
     mapped = {key: names[key] for key in fields.roots(rules)}
     old = cache.cursor if cache is not None and cache.version_identifier == CACHE_VERSION else {}
     same_site = old.get("base_url") == fetch.connection.base_url
+    flagged = fields.flag(rules)
     same_fields = (
-        mapped.keys() <= old.get("mapped", {}).keys() and old.get("summaries") == fetch.profile.store_summaries
+        mapped.keys() <= old.get("mapped", {}).keys()
+        and _has_history(old, flagged)
+        and old.get("summaries") == fetch.profile.store_summaries
     )
     grown = bool(old) and same_site and same_fields and not fetch.run.options.get("full")
     kind = "full" if not grown else "verify" if fetch.run.options.get("verify") else "incremental"
     if grown:  # what is stored stays mapped, under the name the site has for it now
         mapped = {key: names.get(key, name) for key, name in old["mapped"].items()}
+        flagged = old.get("flagged")  # the same histories are kept as before
     watermark = old.get("watermark") if grown else None
     return {
         "kind": kind,
         "flavour": flavour,
         "zone": _zone(fetch, flavour, old) if grown else None,
         "mapped": mapped,
+        "flagged": flagged,
         "resolved": dict(rules.fields),
         "watermark": watermark,
         "stage": "list_changed" if kind == "incremental" and flavour == "cloud" and watermark else "census",

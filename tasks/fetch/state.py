@@ -68,7 +68,9 @@ class Fetch:
     def reader(self) -> Reader:
         """The reader that fits the site found in the stage ``begin``."""
         if self._reader is None:
-            wanted = parse.Wanted(self.cursor["mapped"], self.profile.store_summaries)
+            wanted = parse.Wanted(
+                self.cursor["mapped"], self.profile.store_summaries, flagged=self.cursor.get("flagged")
+            )
             sizes = self.cursor.get("sizes", {})
             self._reader = reader(self.client, self.cursor["flavour"], wanted, self.cursor.get("zone"), sizes)
         return self._reader

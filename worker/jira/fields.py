@@ -23,6 +23,11 @@ def roots(rules: Rules) -> tuple[str, ...]:
     return tuple(sorted({path.partition(".")[0] for role in rules.fields for path in rules.paths(role)}))
 
 
+def flag(rules: Rules) -> str | None:
+    """Return the id of the field that ``flagged`` is resolved to; None where it is not mapped."""
+    return next(iter(rules.paths("flagged")), None)
+
+
 def _resolved(known: list[Field], rules: Rules, profile: str, role: str) -> FieldMapping:
     """One path for one, several for several; a field named twice, by its name and its id, is asked once."""
     paths = tuple(dict.fromkeys(_resolve(known, text, profile, role) for text in rules.paths(role)))
