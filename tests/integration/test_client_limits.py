@@ -16,7 +16,7 @@ from models.records import Run
 from sandbox.faults import Fault, Limit, failing, too_many
 from sandbox.server import Options, build, running
 from sandbox.wire import Response
-from tasks.fetch.task import fetch_slice
+from tasks.fetch import task
 from worker import runtime
 from worker.limiter import Limiter, NoSlotError
 from worker.runtime import Runtime
@@ -97,7 +97,7 @@ def slices(world: World, run: Run, many: int) -> list[str]:
     states = []
     for _ in range(many):
         world.current.redis.flushall()
-        fetch_slice(run.run_id, run.attempt)
+        task.fetch_slice(run.run_id, run.attempt)
         states.append(world.latest(run).state)
     return states
 
@@ -164,7 +164,7 @@ def test_progress_within_a_slice_gives_back_its_patience(world: World) -> None:
     world.jira.faults.append(failing(502, door="search/jql"))
     run = world.request()
     in_trouble(world, run, MAX_TRIES - 1)
-    fetch_slice(run.run_id, run.attempt)
+    task.fetch_slice(run.run_id, run.attempt)
     assert world.latest(run).step == "facts"
 
 
@@ -173,7 +173,7 @@ def test_a_pause_set_by_another_makes_the_run_wait_without_a_try(world: World) -
     """Nothing is sent, nothing is counted against it, and it comes back when the pause is over."""
     limiter_of(world).pause(600.0, "jira-quota-global-based")
     run = world.request()
-    fetch_slice(run.run_id, run.attempt)
+    task.fetch_slice(run.run_id, run.attempt)
     latest = world.latest(run)
     assert (latest.state, world.jira.log, tries(latest)) == ("paused", [], 0)
     assert "Jira asked for a pause" in str(latest.error)

@@ -14,7 +14,8 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from models.records import Run
 from sandbox.faults import failing
-from tasks.fetch.task import fetch_slice, work
+from tasks.fetch import task
+from tasks.fetch.task import work
 from worker import runtime
 from worker.jira.client import Client
 from worker.settings import Connection
@@ -76,7 +77,7 @@ def _run_to_its_end(world: World) -> tuple[Run, float, int]:
         if latest.wait_until is not None and latest.state == "paused":
             world.clock.advance(max(timedelta(0), latest.wait_until - world.clock()))
         world.current.redis.flushall()  # the pauses between the slices are over at once
-        fetch_slice(run.run_id, run.attempt)
+        task.fetch_slice(run.run_id, run.attempt)
         slices += 1
     return latest, (world.clock() - started).total_seconds(), slices
 
@@ -130,7 +131,7 @@ def test_a_jira_that_answered_this_run_is_waited_for_in_its_first_fetch_too(worl
             "UPDATE runs SET cursor = ? WHERE run_id = ?", (json.dumps(world.latest(run).cursor), fresh.run_id)
         )
     way.seconds = 20.0
-    fetch_slice(fresh.run_id, fresh.attempt)
+    task.fetch_slice(fresh.run_id, fresh.attempt)
     latest = world.latest(fresh)
     assert (latest.state, tries(latest)) == ("paused", 4)
 

@@ -14,7 +14,8 @@ from models.records import CacheMetadata, FetchOperation, Run
 from sandbox.faults import failing
 from sandbox.shapes import Flavour
 from sandbox.team import TOKEN
-from tasks.fetch.task import fetch_slice, work
+from tasks.fetch import task
+from tasks.fetch.task import work
 from worker import runtime
 from worker.errors import RetryableError
 from worker.identity import cache_key
@@ -215,7 +216,7 @@ def _failed(world: World) -> tuple[Run, FetchOperation]:
     run = world.request()
     runtime.adopt(world.current)
     try:
-        fetch_slice(run.run_id, run.attempt)
+        task.fetch_slice(run.run_id, run.attempt)
     finally:
         runtime.forget()
     with world.current.reads() as session:

@@ -14,7 +14,8 @@ from sandbox import faults
 from sandbox.faults import Fault
 from sandbox.shapes import Flavour
 from sandbox.wire import Response, refusal
-from tasks.fetch.task import fetch_slice, work
+from tasks.fetch import task
+from tasks.fetch.task import work
 from worker import runtime
 from worker.errors import FatalError, RetryableError, UnansweredError
 from worker.settings import ChangelogAudit
@@ -326,7 +327,7 @@ def test_a_list_that_is_wrong_each_time_ends_the_fetch_soon(world: World) -> Non
     runtime.adopt(world.current)
     run = world.request()
     for state in ("paused", "failed"):
-        fetch_slice(run.run_id, run.attempt)
+        task.fetch_slice(run.run_id, run.attempt)
         assert world.latest(run).state == state
     assert "/status answered 500 each time, and answers other requests" in str(world.latest(run).error)
     assert world.jira.faults[0].hits <= 5
