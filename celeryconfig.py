@@ -1,7 +1,7 @@
 """Celery's settings that are the same everywhere, with reasons; worker/app.py adds what depends on configuration."""
 
 # --- tasks: found by name, carried as JSON ---
-imports = ("tasks.fetch", "tasks.calculate", "tasks.maintain")
+imports = ("tasks.fetch.task", "tasks.calculate", "tasks.maintain")
 task_default_queue = "flowbeat"
 task_serializer = "json"
 accept_content = ["json"]

@@ -25,7 +25,8 @@ from benchmarks.measuring import heading, in_child, peak_megabytes, show
 from models import store
 from models.records import METRIC_TYPES, Issue, Run, Transition, micros
 from models.tables import IssueRow
-from tasks import calculate, fetch, steps
+from tasks import calculate, steps
+from tasks.fetch.task import work
 from tests.reference.metrics import Reference
 from tests.reference.teams import Team
 from worker.runtime import Runtime
@@ -225,7 +226,7 @@ def calculating(folder: Path) -> Iterator[Runtime]:
 def calculated(current: Runtime) -> Steps:
     """Calculate from the copy as it is: facts, then each metric with its fence and its rows."""
     asked, _ = steps.request(current.sessions, PROFILE, "calculate", current.now())
-    fetch.work(current, asked)  # a cache hit: the copy is valid, and no Jira is asked
+    work(current, asked)  # a cache hit: the copy is valid, and no Jira is asked
     started, busy = time.perf_counter(), time.process_time()
     calculate.work(current, _taken(current, asked, "facts"), math.inf)
     facts = time.perf_counter()

@@ -30,7 +30,8 @@ from sandbox.api import Jira
 from sandbox.server import Options, build, running
 from sandbox.site import Clock
 from sandbox.team import EMAIL, TOKEN
-from tasks import fetch, steps
+from tasks import steps
+from tasks.fetch.task import work
 from worker import settings
 from worker.jira.client import open_session
 from worker.runtime import Runtime
@@ -243,7 +244,7 @@ def fetched(current: Runtime, kind: str = "refresh") -> tuple[float, FetchOperat
     """Refresh the copy, or what a calculation asks of it: the seconds, and what the Fetch Operation counted."""
     run, _ = steps.request(current.sessions, PROFILE, kind, current.now())
     started = time.perf_counter()
-    fetch.work(current, run, math.inf)
+    work(current, run, math.inf)
     seconds = time.perf_counter() - started
     with current.sessions.begin() as session:
         store.end_run(session, run.run_id, run.attempt, current.now())

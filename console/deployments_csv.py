@@ -15,7 +15,7 @@ from worker.config_schema import did_you_mean
 
 _REQUIRED: Final = ("deployed_at", "name")
 _YEARS: Final = range(1970, 9999)
-_FAILED: Final[Mapping[str, bool | None]] = {
+_MARKS: Final[Mapping[str, bool | None]] = {
     "": None, "no": False, "false": False, "0": False, "yes": True, "true": True, "1": True,
 }  # fmt: skip
 _KEY: Final = re.compile(r"[^\W\d_]\w*-\d+")
@@ -189,7 +189,9 @@ def _clash(first: _Row, row: _Row) -> str | None:
     """Why a row is not the same deployment as the first one of its id; None where it is."""
     here, there = row.deployment, first.deployment
     named = f"deployment {here.deployment_id!r} is in line {first.line} already"
-    others = [name for name in ("deployed_at", "name", "failed") if getattr(here, name) != getattr(there, name)]
+    others = [
+        name for name in ("deployed_at", "name", "failed", "rework") if getattr(here, name) != getattr(there, name)
+    ]
     if others:
         return f"{named}, with another {', '.join(others)}; only issue_keys and versions may differ"
     if row.has_id and first.has_id:
@@ -228,10 +230,10 @@ def _name(text: str, _zone: ZoneInfo) -> str:
     return " ".join(text.split())
 
 
-def _failed(text: str, _zone: ZoneInfo) -> bool | None:
-    if text.casefold() not in _FAILED:
+def _mark(text: str, _zone: ZoneInfo) -> bool | None:
+    if text.casefold() not in _MARKS:
         raise ValueError(f"{text!r} is none of yes, no, true, false, 1, 0; empty means unknown")
-    return _FAILED[text.casefold()]
+    return _MARKS[text.casefold()]
 
 
 def _issue_keys(text: str, _zone: ZoneInfo) -> tuple[str, ...]:
@@ -255,7 +257,8 @@ def _deployment_id(text: str, _zone: ZoneInfo) -> str:
 _CELLS: Final[Mapping[str, Callable[[str, ZoneInfo], Any]]] = {
     "deployed_at": _deployed_at,
     "name": _name,
-    "failed": _failed,
+    "failed": _mark,
+    "rework": _mark,
     "issue_keys": _issue_keys,
     "versions": _versions,
     "deployment_id": _deployment_id,

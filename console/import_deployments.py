@@ -144,10 +144,10 @@ def _compare(
 ) -> tuple[Imported, list[TableDeployment]]:
     """Return how the deployments of a file differ from those stored, and the ones that have to be written.
 
-    Where the file leaves ``failed`` open the stored mark stays: it may have been set later, by SQL.
+    Where the file leaves ``failed`` or ``rework`` open the stored mark stays: it may have been set later, by SQL.
     """
     stored = store.load_table_deployments(session, profile)
-    rows = [_with_stored_mark(row, stored.get(row.deployment_id)) for row in deployments]
+    rows = [_with_stored_marks(row, stored.get(row.deployment_id)) for row in deployments]
     fresh = [row for row in rows if stored.get(row.deployment_id) != row]
     new = sum(row.deployment_id not in stored for row in fresh)
     keys = store.unknown_keys(session, profile, (key for row in rows for key in row.issue_keys))
@@ -155,8 +155,11 @@ def _compare(
     return Imported(new, len(fresh) - new, len(rows) - len(fresh), keys, versions), fresh
 
 
-def _with_stored_mark(row: TableDeployment, stored: TableDeployment | None) -> TableDeployment:
-    return row if row.failed is not None or stored is None else replace(row, failed=stored.failed)
+def _with_stored_marks(row: TableDeployment, stored: TableDeployment | None) -> TableDeployment:
+    if stored is None:
+        return row
+    failed = stored.failed if row.failed is None else row.failed
+    return replace(row, failed=failed, rework=stored.rework if row.rework is None else row.rework)
 
 
 def _say(current: Stored, profile: str, imported: Imported, *, dry_run: bool) -> None:

@@ -59,6 +59,8 @@ jql = "project = KEY"                         # the team's issues; with relative
 #change_failure = "Change failed"
 #detected_at = "Detected at"
 #restored_at = "Restored at"
+#flagged = "Flagged"                          # an item is blocked while this field is not empty; its history counts
+#rework = "Unplanned rework"                  # of a deploying issue: made to repair something users saw
 
 # The stage of a status, by name or id, where Jira's category of it is not what the team means.
 [profiles.team.workflow]
@@ -100,6 +102,15 @@ jql = "project = KEY"                         # the team's issues; with relative
 #priorities = ["Highest", "High"]             # only these; all when left out
 #excluded_resolutions = ["Duplicate", "Cannot Reproduce", "Invalid", "Not A Bug"]  # false alarms
 
+# Statuses in which an item in progress is blocked, beside fields.flagged. flow_blocked needs one of the two.
+#[profiles.team.blocked]
+#statuses = ["Blocked", "On Hold"]
+
+# What you promise. Until this is switched on, service_level says what is missing.
+#[profiles.team.service_level]
+#days = 10                                    # an item keeps the promise when its flow time is at most this
+#percent = 85                                 # where your target lies: this percentage of items should keep it
+
 # --- upkeep ----------------------------------------------------------------------------------------------------------
 
 # For how many days the rows about past work, and rotated log files, are kept. Metrics are never deleted.
@@ -109,10 +120,13 @@ jql = "project = KEY"                         # the team's issues; with relative
 #performance_days = 365
 #logs_days = 30
 
-# Runs that fell silent, and changes that Jira makes without touching an issue's updated time.
-[sweep]
-#silent_seconds = 30                          # a run that says nothing for so long is picked up again
-#every_seconds = 15                           # how often that is looked for
-#turn_days = 7                                # in so many days every changelog is read again
-#issues_per_run = 1000                        # at most so many of them in one refresh
+# Runs without a heartbeat: they are given to another worker.
+[stalled_runs]
+#after_seconds = 30                           # a run without a heartbeat for this long counts as stalled
+#check_every_seconds = 15                     # how often Beat looks for such runs
+
+# Changelogs are read again in rotation, because Jira makes some changes without moving an issue's updated time.
+[changelog_audit]
+#every_days = 7                               # the age at which a changelog is read again
+#issues_per_run = 1000                        # maximum changelogs that one refresh reads again
 """

@@ -41,6 +41,7 @@ def name_lists(rules: Rules) -> Iterator[NameList]:
     incidents = rules.incidents or IncidentRules((), excluded_resolutions=())
     yield from (NameList(f"workflow.{stage}", "status", words) for stage, words in rules.workflow.items())
     yield NameList("excluded_statuses", "status", rules.excluded_statuses)
+    yield NameList("blocked.statuses", "status", rules.blocked_statuses)
     yield NameList("deployments.statuses", "status", deployments.statuses)
     yield NameList("deployments.types", "issue type", deployments.types)
     yield NameList("incidents.types", "issue type", incidents.types)

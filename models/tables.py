@@ -130,7 +130,7 @@ SQLITE_INSTANT: Final = len("2026-01-01 00:00:00.000000")
 STALE = text("facts_hash IS NULL AND gone_at IS NULL")
 STALE_GONE = text("facts_hash IS NULL AND gone_at IS NOT NULL")
 PRESENT = text("gone_at IS NULL")
-LIVE = text("state IN ('queued', 'running', 'waiting')")
+LIVE = text("state IN ('queued', 'running', 'paused')")
 
 
 class InstallationRow(Base):
@@ -207,6 +207,7 @@ class IssueRow(Base):
     hierarchy_level: Mapped[int | None]
     subtask: Mapped[bool | None]
     project_id: Mapped[str | None]
+    parent: Mapped[str | None]
     __table_args__ = (
         # What a calculation asks before all else, at a cost that follows what changed: whose facts are missing.
         Index("ix_issues_stale", "profile", "issue_id", sqlite_where=STALE, postgresql_where=STALE),
@@ -243,13 +244,18 @@ class TransitionRow(Base):
 
 
 class StatusRow(Base):
-    """A status the profile's site listed at the last fetch."""
+    """A status of the profile: one that its site listed at the last fetch, else (not ``listed``) one of histories only.
+
+    ``stage`` is that of the rules last calculated with; null before the first calculation.
+    """
 
     __tablename__ = "statuses"
     profile: Mapped[str] = mapped_column(primary_key=True)
     status_id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     category: Mapped[str]
+    stage: Mapped[str | None]
+    listed: Mapped[bool] = mapped_column(server_default=text("true"))
 
 
 class VersionRow(Base):
@@ -270,7 +276,7 @@ class DeploymentRow(Base):
 
     ``deployed_at`` empty with a ``timeline`` means "when the deploying issue was done"; ``invalid`` a field that is no
     moment. Rows of source ``table`` name issues by key (``issue_keys``) and versions by name or id (``versions``);
-    ``failed`` is null where their writer does not know.
+    ``failed`` and ``rework`` are null where their writer does not know.
     """
 
     __tablename__ = "deployments"
@@ -280,6 +286,7 @@ class DeploymentRow(Base):
     name: Mapped[str]
     deployed_at: Mapped[datetime | None]
     failed: Mapped[bool | None]
+    rework: Mapped[bool | None]
     invalid: Mapped[bool] = mapped_column(server_default=text("false"))
     created: Mapped[datetime | None]
     issue_id: Mapped[str | None]

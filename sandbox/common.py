@@ -134,6 +134,7 @@ def asked_fields(call: Call, wish: object) -> tuple[str, ...]:
     """The ids of the fields asked for: ids, `*all`, `*navigable`, `-id`; unknown ones are ignored, as Jira does."""
     names = wish.split(",") if isinstance(wish, str) else list(wish) if isinstance(wish, list) else []
     known = [field["id"] for field in call.site.catalogue.fields if field["id"] not in {"issuekey", "thumbnail"}]
+    known += [] if "parent" in known else ["parent"]  # Data Center does not list it, and shows it where it is asked for
     chosen: dict[str, None] = {}
     for name in (str(name).strip() for name in names):
         if name == "*all":

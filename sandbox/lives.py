@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from sandbox import catalogue as c
+from sandbox import flags
 from sandbox.plan import Team
 from sandbox.shapes import DAY, HOUR, MINUTE, WEEK, Json, moment, option, prose, stamp
 from sandbox.site import Event, Issue, Item, Sets
@@ -90,6 +91,7 @@ def issue(team: Team, k: int) -> Issue:
     else:
         life = _work(team, k, rng)
     _noise(life)
+    _flag(life)
     life.drafts.sort(key=attrgetter("at"))
     first = _FIRST_HISTORY + 1000 * k
     events = [Event(d.at, first + n, d.sets, d.items, d.author, d.touches) for n, d in enumerate(life.drafts)]
@@ -193,7 +195,8 @@ def _move(life: Life) -> None:
 def _adopt(life: Life) -> None:
     team, place = life.team, life.project["key"]
     parent = team.containers.get((place, "Story" if life.kind == "Sub-task" else "Epic"))
-    if parent and life.kind != "Epic" and (life.kind == "Sub-task" or life.rng.random() < 0.6):
+    is_below = parent and life.kind != "Epic" and (life.kind == "Sub-task" or life.rng.random() < 0.6)
+    if is_below and (life.kind == "Sub-task" or team.flavour == "cloud"):  # an epic is a custom field on Data Center
         life.fields["parent"] = parent
     if life.kind in {"Epic", "Story"}:
         fields = {"summary": life.fields["summary"], "issuetype": life.fields["issuetype"]}
@@ -342,6 +345,13 @@ def _blame(life: Life, j: int) -> None:
 def _link(life: Life, side: str, other: Json) -> Json:
     kind = {"id": "10003", "name": "Problem/Incident", "inward": "is caused by", "outward": "causes"}
     return {"id": str(50_000 + life.k), "type": kind, side: other}
+
+
+def _flag(life: Life) -> None:
+    """Impediments, drawn apart from all else; where a card was born in progress, its birth is no change."""
+    moves = sorted(draft.at for draft in life.drafts if any(item.field_id == "status" for item in draft.items))
+    for at, sets, item in flags.changes(f"{life.team.seed}/{life.k}", moves):
+        life.note(at, sets, item, by=life.team.people[life.k % len(life.team.people)])
 
 
 def _noise(life: Life) -> None:

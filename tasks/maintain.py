@@ -37,7 +37,7 @@ def resume(run_id: str, attempt: int) -> None:
     current = runtime.current()
     with current.reads() as session:
         run, now = store.load_run(session, run_id), current.clock(session)
-    if run is None or run.attempt != attempt or run.state != "waiting":
+    if run is None or run.attempt != attempt or run.state != "paused":
         return
     left = (run.wait_until - now).total_seconds() if run.wait_until else 0.0
     if left > 1:
@@ -46,8 +46,8 @@ def resume(run_id: str, attempt: int) -> None:
     steps.enqueue(app, run_id, attempt, run.step)
 
 
-@app.task(name="tasks.maintain.sweep")
-def sweep() -> int:
+@app.task(name="tasks.maintain.requeue_stalled")
+def requeue() -> int:
     """Pick up the runs nobody has worked at for a while; returns how many."""
     return requeue_stalled(runtime.current())
 
@@ -61,7 +61,7 @@ def clean() -> dict[str, Any]:
 def requeue_stalled(current: Runtime) -> int:
     """Give every silent run a new attempt at its step, or fail it when that step has killed too many."""
     with current.reads() as session:
-        before = current.clock(session) - timedelta(seconds=current.settings.sweep.silent_seconds)
+        before = current.clock(session) - timedelta(seconds=current.settings.stalled_runs.after_seconds)
         silent = store.stalled_runs(session, before)
     return sum(_pick_up(current, run) for run in silent)
 

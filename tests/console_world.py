@@ -24,7 +24,8 @@ from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira
 from sandbox.server import Options, build
 from sandbox.team import EMAIL, TOKEN
-from tasks import calculate, fetch, steps
+from tasks import calculate, steps
+from tasks.fetch.task import work
 from worker import settings, view
 from worker.jira.client import Client, open_session
 from worker.limiter import Limiter
@@ -118,7 +119,7 @@ def request(current: Runtime, kind: str, as_of: datetime | None = None) -> Run:
 
 def carry_out(current: Runtime, run: Run) -> Run:
     """Every step of a run, one after the other."""
-    fetch.work(current, run)
+    work(current, run)
     calculate.work(current, found(current, run))
     while (run := found(current, run)).step != "finish":
         calculate.metric_step(current, run)

@@ -20,7 +20,8 @@ from sandbox.api import Jira
 from sandbox.shapes import Flavour, millis
 from sandbox.site import Clock, Event, Issue
 from sandbox.team import EMAIL, TOKEN, generate
-from tasks import fetch, steps
+from tasks import steps
+from tasks.fetch.task import work
 from worker.jira.client import Client, open_session
 from worker.runtime import Runtime
 from worker.settings import Connection, Profile, Settings
@@ -111,7 +112,7 @@ class World:
     def fetch(self, kind: str = "refresh", **options: Any) -> FetchOperation:
         """A whole fetch, the run ended as if calculated."""
         run = self.request(kind, **options)
-        assert fetch.work(self.current, run) == "facts"
+        assert work(self.current, run) == "facts"
         return self.end(run)
 
     def end(self, run: Run) -> FetchOperation:

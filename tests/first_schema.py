@@ -22,6 +22,7 @@ RUN_CURSOR: Final = (
     *("expected", "flavour", "jira_now", "kind", "mapped", "misses", "newest", "position", "read", "request_id"),
     *("resolved", "seen", "stage", "unreadable", "vanished", "waiting", "watermark", "zone"),
 )
+_FORMER_KEYS: Final = {"pending_ids": "waiting"}
 COLUMNS: Final = (
     *("ids", "keys", "categories", "excluded", "committed", "points"),
     *("timeline_offsets", "at", "stages", "version_offsets", "version_codes", "vocabulary"),
@@ -67,7 +68,9 @@ def _result(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _run(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {**row, "cursor": {name: value for name, value in row["cursor"].items() if name in RUN_CURSOR}}
+    cursor = {_FORMER_KEYS.get(name, name): value for name, value in row["cursor"].items()}
+    state = "waiting" if row["state"] == "paused" else row["state"]
+    return {**row, "state": state, "cursor": {name: value for name, value in cursor.items() if name in RUN_CURSOR}}
 
 
 def _with_facts(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,9 +21,9 @@ from worker import embedded
 PROGRAM = [str(Path(sys.executable).with_name("flowbeat"))]
 TOKEN_VARIABLE = "ACCEPTANCE_JIRA_TOKEN"
 CONFIG = """
-[sweep]
-silent_seconds = {silent}
-every_seconds = 1
+[stalled_runs]
+after_seconds = {silent}
+check_every_seconds = 1
 [connections.sandbox]
 base_url = "{url}"
 email = "{email}"

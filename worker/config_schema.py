@@ -5,6 +5,7 @@ what is kept, and raises ValueError with the end of a sentence that begins with 
 """
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -62,10 +63,12 @@ def schema() -> Schema:
         "state_dir": Key("text", _path),
         "max_age_hours": Key("number", _real(0.01, 8760)),
         "retention": dict.fromkeys(("runs_days", "fetch_operations_days", "performance_days", "logs_days"), days),
-        "sweep": {
-            "silent_seconds": Key("whole", _within(5, 3600)),
-            "every_seconds": Key("whole", _within(1, 3600)),
-            "turn_days": Key("whole", _within(1, 365)),
+        "stalled_runs": {
+            "after_seconds": Key("whole", _within(5, 3600)),
+            "check_every_seconds": Key("whole", _within(1, 3600)),
+        },
+        "changelog_audit": {
+            "every_days": Key("whole", _within(1, 365)),
             "issues_per_run": Key("whole", _within(0, 1_000_000)),
         },
         "connections": {"*": _connection_keys()},
@@ -110,7 +113,11 @@ def _profile_keys() -> dict[str, "Key | Schema"]:
 def _profile_sections() -> dict[str, "Key | Schema"]:
     some = Key("texts", _some_words)
     return {
-        "fields": {**dict.fromkeys(FIELD_ROLES, Key("text", _filled)), "points": Key("fields", _paths)},
+        "fields": {
+            **dict.fromkeys(FIELD_ROLES, Key("text", _filled)),
+            "points": Key("fields", _paths),
+            "flagged": Key("text", _field_without_path),
+        },
         "workflow": dict.fromkeys(STAGES, Key("texts", _words)),
         "categories": dict.fromkeys(DEFAULT_CATEGORIES, Key("texts", _words)),
         "levels": {metric: Key("numbers", _bounds(default)) for metric, default in DEFAULT_LEVELS.items()},
@@ -124,6 +131,11 @@ def _profile_sections() -> dict[str, "Key | Schema"]:
             "types": Key("texts", _some_words, required=True),
             "priorities": some,
             "excluded_resolutions": Key("texts", _words),
+        },
+        "blocked": {"statuses": Key("texts", _words, required=True)},
+        "service_level": {
+            "days": Key("number", _over_zero(), required=True),
+            "percent": Key("number", _over_zero(100)),
         },
     }
 
@@ -174,6 +186,22 @@ def _within(low: float, high: float) -> Check:
 def _real(low: float, high: float) -> Check:
     within = _within(low, high)
     return lambda value: float(within(value))
+
+
+def _over_zero(high: float | None = None) -> Check:
+    """Return the check of a finite number over zero, and not over ``high`` where there is one."""
+    words = "must be a finite number over 0" if high is None else f"must be a number over 0, up to {high:,}"
+
+    def check(value: float) -> float:
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number that no float holds
+            number = math.inf
+        if not 0 < number < math.inf or (high is not None and number > high):
+            raise ValueError(f"{words}, not {value:,}")
+        return number
+
+    return check
 
 
 def _bounds(default: tuple[float, float, float]) -> Check:
@@ -232,6 +260,14 @@ def _paths(value: str | list[str]) -> str | tuple[str, ...]:
         return _filled(value)
     paths = _some_words(value)
     return paths[0] if len(paths) == 1 else paths
+
+
+def _field_without_path(value: str) -> str:
+    """A field whose history is read, too: a change of it says nothing of what lies below it."""
+    field, dot, _ = _filled(value).strip().partition(".")
+    if dot and re.fullmatch(r"customfield_\d+", field, re.IGNORECASE):
+        raise ValueError(f"must name a field and no path below it; write {field}")
+    return value
 
 
 def _jql(value: str) -> str:

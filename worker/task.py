@@ -74,9 +74,13 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
                 log.info("run has moved on", extra={"run_id": run_id, "attempt": attempt})
                 self._stop_chain()
             except QueueError as error:  # what was done is committed: the row says where to go on
-                log.warning("next message not sent; the sweep goes on", extra={"why": str(error)})
+                log.warning(
+                    "next message not sent; the run continues once it counts as stalled", extra={"why": str(error)}
+                )
                 self._stop_chain()
-            except SQLAlchemyError as error:  # the row stands as it was; a sweep or the next refresh continues from it
+            except (
+                SQLAlchemyError
+            ) as error:  # the row stands as it was; requeue_stalled or the next refresh continues from it
                 trace = None if isinstance(error, UnusableDatabaseError) else error
                 log.exception("state of the run not stored", extra={"why": sentence(error)}, exc_info=trace)
                 self._stop_chain()
@@ -145,7 +149,7 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
             return
         until = now + timedelta(seconds=wait)
         trouble = {"tries": tried, "seconds": spent, "since": since, "why": sentence(error)}
-        changes = {"state": "waiting", "wait_until": until, "error": sentence(error), "error_kind": error.kind}
+        changes = {"state": "paused", "wait_until": until, "error": sentence(error), "error_kind": error.kind}
         record_heartbeat(current, run, cursor={**latest.cursor, "trouble": trouble}, **changes)
         log.warning("run waits", extra={"until": until, "why": sentence(error)})
         self.app.send_task(RESUME, (run.run_id, run.attempt), countdown=min(wait, LONGEST_COUNTDOWN))

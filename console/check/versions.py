@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from console.check.local import Line
-from tasks.versions import needs_versions
+from tasks.fetch.versions import needs_versions
 from worker.errors import FatalError
 from worker.jira import parse
 from worker.jira.client import Client

@@ -33,7 +33,7 @@ def is_silent(run: Run, now: datetime) -> bool:
 
 def is_paused(run: Run, now: datetime) -> bool:
     """Whether a run waits for a time to come; once that is over, the reason is history."""
-    return run.state == "waiting" and run.wait_until is not None and run.wait_until > now
+    return run.state == "paused" and run.wait_until is not None and run.wait_until > now
 
 
 def words(run: Run, now: datetime) -> str:
@@ -50,7 +50,7 @@ def brief(run: Run, now: datetime) -> str:
     """What a run is doing, in the fewest words."""
     if run.state == "queued":
         return "waiting for a worker"
-    if run.state == "waiting":
+    if run.state == "paused":
         left = (run.wait_until - now).total_seconds() if run.wait_until else 0.0
         return f"paused for {math.ceil(left)} s" if is_paused(run, now) else "about to be tried again"
     if not run.live:

@@ -20,7 +20,7 @@ from worker.errors import FatalError
 from worker.runtime import Runtime
 
 POLL_SECONDS: Final = 0.15
-SWEEP_SECONDS: Final = 10.0
+REQUEUE_SECONDS: Final = 10.0
 STAYS: Final = "It is tried again by itself; Ctrl-C leaves, and the run stays queued for the next refresh or worker"
 
 
@@ -36,7 +36,7 @@ def until_ended(
     A run that stays queued for ``queued_seconds`` while workers answer is explained.
     """
     shown = _Bars(console) if console.is_terminal else _Lines(console)
-    swept, queue = time.monotonic(), _QueueWatch(current, console, queued_seconds)
+    requeued, queue = time.monotonic(), _QueueWatch(current, console, queued_seconds)
     with shown:
         while True:
             runs, now = _look(current, run_ids)
@@ -46,13 +46,13 @@ def until_ended(
                 return runs
             keep()
             queue.load_view(runs)
-            if time.monotonic() - swept > SWEEP_SECONDS:  # beat may not run while somebody waits
-                _sweep(current, console)
-                swept = time.monotonic()
+            if time.monotonic() - requeued > REQUEUE_SECONDS:  # beat may not run while somebody waits
+                _requeue_stalled(current, console)
+                requeued = time.monotonic()
             time.sleep(POLL_SECONDS)
 
 
-def _sweep(current: Runtime, console: Console) -> None:
+def _requeue_stalled(current: Runtime, console: Console) -> None:
     """Without its queue a run only waits: it goes on when the server is back, its own or the one redis_url names."""
     try:
         maintain.requeue_stalled(current)
@@ -94,7 +94,7 @@ class _QueueWatch:
     def _explain(self, key: tuple[str, str], run: Run) -> None:
         try:
             reason = nodes.why_queued(self._current, run)
-        except (BrokerError, RedisError):  # the sweep says so
+        except (BrokerError, RedisError):  # the next requeue_stalled reports it
             return
         if reason and self._reasons.get(key) != reason:
             self._reasons[key] = reason
@@ -159,6 +159,6 @@ class _Lines:
             return
         self._said[run.run_id] = news
         self._console.print(f"{run.profile}: {progress.words(run, now)}", highlight=False, markup=False)
-        if run.state == "waiting" and not self._told:
+        if run.state == "paused" and not self._told:
             self._told = True
             self._console.print(f"{STAYS}.", highlight=False)

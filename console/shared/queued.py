@@ -29,7 +29,7 @@ def _queued_since(current: Stored, run: Run) -> datetime:
     """
     if run.started_at is None:
         return run.requested_at
-    stalled = _span(current.settings.sweep.silent_seconds if run.attempt > 1 else 0)
+    stalled = _span(current.settings.stalled_runs.after_seconds if run.attempt > 1 else 0)
     return run.heartbeat_at - stalled
 
 

@@ -88,6 +88,7 @@ def rules_hash(rules: Rules) -> str:
             rules.time_period_days,
             {name: list(bounds) for name, bounds in rules.levels.items()},
             rules.deployments and rules.deployments.group_by,
+            rules.service_level and [rules.service_level.days, rules.service_level.percent],
         ]
     )
 
@@ -109,6 +110,7 @@ def _rules_for_facts(rules: Rules) -> list[object]:
         None if rules.ignored_types is None else _sorted(rules.ignored_types),
         *(_sorted(names) for names in (rules.excluded_statuses, rules.excluded_resolutions, rules.failure_values)),
         rules.gone_issues,
+        _sorted(rules.blocked_statuses),
     ]
 
 

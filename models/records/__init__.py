@@ -65,6 +65,7 @@ from models.records.rules import (
     FieldMapping,
     IncidentRules,
     Rules,
+    ServiceLevelRules,
 )
 
 __all__ = [
@@ -118,6 +119,7 @@ __all__ = [
     "PerformanceThreshold",
     "Rules",
     "Run",
+    "ServiceLevelRules",
     "SizeCategory",
     "Stage",
     "Status",

@@ -75,8 +75,8 @@ class Deployment:
 class TableDeployment:
     """A deployment that users or their pipeline put into the table: the row that source ``table`` counts.
 
-    ``failed`` is None where nobody has said yet. ``issue_keys`` and ``versions`` (names or ids) are what it carried;
-    neither need be known yet.
+    ``failed`` and ``rework`` are None where nobody has said yet. ``issue_keys`` and ``versions`` (names or ids) are
+    what it carried; neither need be known yet.
     """
 
     deployment_id: str
@@ -85,6 +85,7 @@ class TableDeployment:
     failed: bool | None = None
     issue_keys: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
+    rework: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

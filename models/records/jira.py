@@ -83,13 +83,15 @@ class Issue:
     hierarchy_level: int | None = None
     subtask: bool | None = None
     project_id: str | None = None
+    # The id of the issue above it: of a sub-task its issue, on Cloud also of an issue its epic.
+    parent: str | None = None
 
     def content_hash(self) -> str:
         """Names the issue's content and history: equal in two copies exactly when the copies are equal."""
         return digest(
             [
                 [self.issue_id, self.key, self.project, self.project_id],
-                [self.type, self.hierarchy_level, self.subtask, self.status_id],
+                [self.type, self.hierarchy_level, self.subtask, self.status_id, self.parent],
                 [iso(self.created), iso(self.updated), self.resolution, self.resolved and iso(self.resolved)],
                 [self.summary, self.fields],
                 [

@@ -14,7 +14,7 @@ from models.records.results import METRIC_TYPES
 CACHE_VERSION: Final = "2"
 
 
-LIVE_STATES: Final = ("queued", "running", "waiting")
+LIVE_STATES: Final = ("queued", "running", "paused")
 ENDED_STATES: Final = ("completed", "failed")
 
 

@@ -32,7 +32,16 @@ DEFAULT_LEVELS: Final[Mapping[str, tuple[float, float, float]]] = {
     "cfr": (5.0, 10.0, 15.0),
     "mttr": (1.0, 24.0, 168.0),
 }
-FIELD_ROLES: Final = ("deployed_at", "committed_at", "change_failure", "detected_at", "restored_at", "points")
+FIELD_ROLES: Final = (
+    "deployed_at",
+    "committed_at",
+    "change_failure",
+    "detected_at",
+    "restored_at",
+    "points",
+    "flagged",
+    "rework",
+)
 DEPLOYMENT_SOURCES: Final = ("issues", "versions", "status", "table")
 GONE_ISSUES: Final = ("drop", "keep_done")
 # Where a role's value lies: a field id, a field name, or a dotted path below one; several are asked in turn.
@@ -62,12 +71,21 @@ class IncidentRules:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceLevelRules:
+    """The ``[service_level]`` section: a promised flow time, and the percentage of items that should keep it."""
+
+    days: float
+    percent: float = 85.0
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """Everything of a profile that can change a value, by metrics.md; two profiles with equal rules share a hash.
 
     ``workflow`` maps a stage to status ids or names; ``fields`` maps a role of ``FIELD_ROLES`` to a field id, a field
     name, or a dotted path below one; ``points`` to one of these or to several. After the fields of the site are known,
-    names are replaced by ids. ``ignored_types`` is None where Jira's own hierarchy decides.
+    names are replaced by ids. ``flagged`` has no path below its field, because the field's history is read, too.
+    ``ignored_types`` is None where Jira's own hierarchy decides.
     """
 
     timezone: str = "UTC"
@@ -84,6 +102,8 @@ class Rules:
     excluded_resolutions: tuple[str, ...] = DEFAULT_EXCLUDED_RESOLUTIONS
     failure_values: tuple[str, ...] = DEFAULT_FAILURE_VALUES
     gone_issues: Literal["drop", "keep_done"] = "drop"
+    blocked_statuses: tuple[str, ...] = ()
+    service_level: ServiceLevelRules | None = None
 
     def paths(self, role: str) -> tuple[str, ...]:
         """Return what a role is mapped to, in the order to ask; empty where it is not mapped."""

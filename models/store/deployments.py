@@ -23,6 +23,7 @@ def load_table_deployments(session: Session, profile: str) -> dict[str, TableDep
             name=row["name"],
             deployed_at=row["deployed_at"],
             failed=row["failed"],
+            rework=row["rework"],
             issue_keys=tuple(names_in(row["issue_keys"])),
             versions=tuple(names_in(row["versions"])),
         )

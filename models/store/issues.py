@@ -27,7 +27,7 @@ _OWN: Final = (
     "resolved",
     "summary",
 )
-_LATER: Final = ("hierarchy_level", "subtask", "project_id")
+_LATER: Final = ("hierarchy_level", "subtask", "project_id", "parent")
 _ISSUES: Final = IssueRow.__table__.c
 _CHANGES: Final = TransitionRow.__table__.c
 # In the order of the records' fields, which they are made from.

@@ -36,7 +36,7 @@ def test_a_jira_nobody_can_reach_is_told_at_once_and_who_leaves_leaves_the_run_q
     refresh.send_signal(signal.SIGTERM)  # the same as Ctrl-C, which a test run in the background would ignore
     assert refresh.wait(30) == 130
     assert "the next refresh or worker goes on with the run" in " ".join(said.read_text().split())
-    assert world.rows("select state from runs") == [("waiting",)]
+    assert world.rows("select state from runs") == [("paused",)]
 
 
 def test_a_refused_jql_is_told_in_jiras_words(make_world: Callable[..., World]) -> None:

@@ -17,7 +17,7 @@ CONTENT = "select issue_id, content_hash, facts_hash is not null from issues ord
 
 
 def test_a_worker_killed_in_the_middle_of_a_fetch_is_made_good_by_the_next(make_world: Callable[..., World]) -> None:
-    """A kill -9 of the whole worker while it fetches; the sweep of a new one picks the silent run up."""
+    """A kill -9 of the whole worker while it fetches; a new one requeues the stalled run."""
     world = make_world(latency=0.4, silent=5, issues=900, more='[connections.x]\nbase_url = "http://127.0.0.1:1"\n')
     worker = world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
     run_id = world.run("refresh", "--no-wait").stdout.strip()

@@ -16,7 +16,7 @@ from models.records import Run
 from sandbox.faults import Fault, Limit, failing, too_many
 from sandbox.server import Options, build, running
 from sandbox.wire import Response
-from tasks import fetch
+from tasks.fetch import task
 from worker import runtime
 from worker.limiter import Limiter, NoSlotError
 from worker.runtime import Runtime
@@ -97,7 +97,7 @@ def slices(world: World, run: Run, many: int) -> list[str]:
     states = []
     for _ in range(many):
         world.current.redis.flushall()
-        fetch.fetch_slice(run.run_id, run.attempt)
+        task.fetch_slice(run.run_id, run.attempt)
         states.append(world.latest(run).state)
     return states
 
@@ -112,7 +112,7 @@ def test_a_jira_that_stays_closed_fails_the_fetch_after_eight_tries(world: World
         too_many(900, door="serverInfo"),
     ]
     run = world.request()
-    assert slices(world, run, MAX_TRIES) == ["waiting"] * (MAX_TRIES - 1) + ["failed"]
+    assert slices(world, run, MAX_TRIES) == ["paused"] * (MAX_TRIES - 1) + ["failed"]
     with world.current.reads() as session:
         operation = store.fetch_of(session, run.run_id)
     assert operation is not None
@@ -132,7 +132,7 @@ def test_tries_are_counted_since_the_last_progress(world: World) -> None:
         world.jira.faults.append(failing(503, retry_after=600, door=door, times=MAX_TRIES - 1))
     run = world.request()
     states = slices(world, run, 2 * MAX_TRIES - 1)
-    assert states[:-1] == ["waiting"] * (2 * MAX_TRIES - 2)
+    assert states[:-1] == ["paused"] * (2 * MAX_TRIES - 2)
     assert world.latest(run).step == "facts"
 
 
@@ -148,10 +148,10 @@ def test_a_new_slice_goes_on_where_the_back_off_was(world: World) -> None:
     """One try, and a longer wait than the last: not again from two seconds."""
     world.jira.faults += [failing(503, retry_after=600, door="serverInfo"), failing(502, door="serverInfo", times=9)]
     run = world.request()
-    assert slices(world, run, 1) == ["waiting"]
+    assert slices(world, run, 1) == ["paused"]
     in_trouble(world, run, 4)
     world.jira.log.clear()
-    assert slices(world, run, 1) == ["waiting"]
+    assert slices(world, run, 1) == ["paused"]
     latest = world.latest(run)
     assert (len(world.jira.log), tries(latest)) == (1, 5)
     assert latest.wait_until is not None
@@ -164,7 +164,7 @@ def test_progress_within_a_slice_gives_back_its_patience(world: World) -> None:
     world.jira.faults.append(failing(502, door="search/jql"))
     run = world.request()
     in_trouble(world, run, MAX_TRIES - 1)
-    fetch.fetch_slice(run.run_id, run.attempt)
+    task.fetch_slice(run.run_id, run.attempt)
     assert world.latest(run).step == "facts"
 
 
@@ -173,9 +173,9 @@ def test_a_pause_set_by_another_makes_the_run_wait_without_a_try(world: World) -
     """Nothing is sent, nothing is counted against it, and it comes back when the pause is over."""
     limiter_of(world).pause(600.0, "jira-quota-global-based")
     run = world.request()
-    fetch.fetch_slice(run.run_id, run.attempt)
+    task.fetch_slice(run.run_id, run.attempt)
     latest = world.latest(run)
-    assert (latest.state, world.jira.log, tries(latest)) == ("waiting", [], 0)
+    assert (latest.state, world.jira.log, tries(latest)) == ("paused", [], 0)
     assert "Jira asked for a pause" in str(latest.error)
     assert latest.wait_until is not None
     assert timedelta(seconds=590) < latest.wait_until - world.clock() <= timedelta(seconds=600)

@@ -136,6 +136,18 @@ def test_a_mark_that_was_set_later_outlives_a_file_that_leaves_it_open(empty: Pa
     assert [row.failed for row in _stored(empty).values()] == [False]
 
 
+def test_a_mark_of_rework_outlives_a_file_that_leaves_it_open(empty: Path) -> None:
+    """As that of a failure does; each column keeps its own."""
+    text = "deployed_at,name,deployment_id,failed\n2026-10-01,a,1,\n"
+    _import(empty, text)
+    _import(empty, "deployed_at,name,deployment_id,rework\n2026-10-01,a,1,yes\n")
+    assert "0 new, 0 changed, 1 unchanged" in _import(empty, text).out
+    _import(empty, text.replace(",1,", ",1,no"))
+    assert [(row.failed, row.rework) for row in _stored(empty).values()] == [(False, True)]
+    _import(empty, "deployed_at,name,deployment_id,rework\n2026-10-01,a,1,0\n")
+    assert [(row.failed, row.rework) for row in _stored(empty).values()] == [(False, False)]
+
+
 def test_an_export_of_one_row_per_issue_is_joined_and_said_to_be(empty: Path) -> None:
     """Three rows of one deployment_id are one deployment with three issues."""
     rows = "".join(f"2026-10-01T09:30:00Z,build 1,d1,PAY-{number}\n" for number in (1, 2, 3))

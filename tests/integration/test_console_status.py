@@ -19,7 +19,8 @@ from store_rows import run as new_run
 from console.refresh import progress, wait
 from models import store
 from models.records import METRIC_TYPES, CalculationPerformance, FetchOperation, PerformanceThreshold, Run
-from tasks import calculate, fetch
+from tasks import calculate
+from tasks.fetch.task import work
 from worker.errors import FatalError
 from worker.runtime import Runtime
 
@@ -97,7 +98,7 @@ def test_the_bar_of_a_run_never_goes_back(tmp_path: Path) -> None:
     seen = []
     with world.world(tmp_path, issues=60) as current:
         run = world.request(current, "refresh")
-        fetch.work(current, run)
+        work(current, run)
         seen.append(world.found(current, run))
         calculate.work(current, seen[-1])
         seen.append(world.found(current, run))
@@ -116,7 +117,7 @@ def test_why_a_run_pauses_stands_above_its_bar_once(folder: Path, tmp_path: Path
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     screen = Console(file=StringIO(), force_terminal=True, width=80, color_system=None)
     with world.world(tmp_path) as current:
-        (run_id,) = [run.run_id for run in _stored(current) if run.state == "waiting"]
+        (run_id,) = [run.run_id for run in _stored(current) if run.state == "paused"]
         rounds = iter(range(3))
 
         def keep() -> None:
@@ -169,13 +170,13 @@ def test_json_has_all_fields_of_a_run(folder: Path) -> None:
     """As the table of the database has them."""
     rows = world.say(folder, "status", "--format", "json").json
     assert rows[0]["wait_until"] == "2026-10-14T12:05:00.000000Z"
-    assert {row["state"] for row in rows} == {"waiting", "failed", "completed"}
+    assert {row["state"] for row in rows} == {"paused", "failed", "completed"}
 
 
 def test_limit_keeps_the_live_ones(folder: Path) -> None:
     """One row: the live run."""
     (row,) = world.say(folder, "status", "--limit", "1", "--format", "json").json
-    assert row["state"] == "waiting"
+    assert row["state"] == "paused"
 
 
 def test_one_run_is_told_whole(slow: Path) -> None:
@@ -235,7 +236,7 @@ def _waiting(done: Run) -> Run:
         done,
         run_id="aaaaaaaa-0000-4000-8000-000000000000",
         profile="orders",
-        state="waiting",
+        state="paused",
         step="fetch",
         progress={"done": 45, "total": 100},
         wait_until=world.NOW + timedelta(minutes=5),

@@ -149,7 +149,7 @@ def test_a_database_server_that_cannot_go_on_fails_the_run(world: World, code: s
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_fault_that_may_pass_stays_one(world: World) -> None:
     """A server that shuts down is there again soon; a mistake of ours is none of the disk's."""
-    assert run_step(world, RAISE.format(code="57P01")).state == "waiting"
+    assert run_step(world, RAISE.format(code="57P01")).state == "paused"
 
 
 def test_a_wrong_statement_keeps_its_error(sessions: Sessions) -> None:

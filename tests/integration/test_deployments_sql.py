@@ -14,7 +14,7 @@ from models.database import Sessions
 from models.records import TableDeployment
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "deployments.md").read_text()
-SQLITE, POSTGRESQL, UPDATE, DELETE = re.findall(r"^```sql\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+SQLITE, POSTGRESQL, UPDATE, REWORK, DELETE = re.findall(r"^```sql\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
 BUILD = TableDeployment(
     "build-4711",
     "build 4711",
@@ -35,13 +35,15 @@ def _stored(sessions: Sessions) -> list[TableDeployment]:
 
 
 def test_the_insert_can_be_repeated_then_marked_failed_then_taken_back(engine: Engine, sessions: Sessions) -> None:
-    """The three statements in their order; 14:03+01:00 is read as 13:03 UTC on both databases."""
+    """The statements in their order; 14:03+01:00 is read as 13:03 UTC on both databases."""
     insert = SQLITE if engine.dialect.name == "sqlite" else POSTGRESQL
     _do(engine, insert)
     _do(engine, insert)
     assert _stored(sessions) == [BUILD]
     _do(engine, UPDATE)
-    assert [row.failed for row in _stored(sessions)] == [True]
+    assert [(row.failed, row.rework) for row in _stored(sessions)] == [(True, None)]
+    _do(engine, REWORK)
+    assert [(row.failed, row.rework) for row in _stored(sessions)] == [(True, True)]
     _do(engine, DELETE)
     assert _stored(sessions) == []
 

@@ -11,7 +11,7 @@ from fetch_world import World, open_world
 from models import store
 from sandbox.shapes import Flavour, millis
 from sandbox.site import Event, Issue
-from tasks import fetch
+from tasks.fetch.task import work
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 PROJECTS = 2
@@ -30,11 +30,11 @@ def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -
         yield found
 
 
-def _bound(world: World, changed: int = 0, gone: int = 0, swept: int = 0) -> int:
-    """6 + P + ⌈N/5000⌉ + 2⌈Δ/100⌉ + ⌈G/100⌉ and ⌈swept/1000⌉; on Data Center ⌈N/1000⌉, and ⌈swept/50⌉."""
-    page, sweep = (5000, 1000) if world.jira.site.flavour == "cloud" else (1000, 50)
+def _bound(world: World, changed: int = 0, gone: int = 0, audited: int = 0) -> int:
+    """6 + P + ⌈N/5000⌉ + 2⌈Δ/100⌉ + ⌈G/100⌉ and ⌈audited/1000⌉; on Data Center ⌈N/1000⌉, and ⌈audited/50⌉."""
+    page, size = (5000, 1000) if world.jira.site.flavour == "cloud" else (1000, 50)
     stored = ceil((len(world.shown()) + gone) / page)
-    return 6 + PROJECTS + stored + 2 * ceil(changed / 100) + ceil(gone / 100) + ceil(swept / sweep)
+    return 6 + PROJECTS + stored + 2 * ceil(changed / 100) + ceil(gone / 100) + ceil(audited / size)
 
 
 def _touch(world: World, issues: list[Issue], name: str, value: object, *, touches: bool = True) -> None:
@@ -81,12 +81,12 @@ def test_a_sweep_costs_one_request_per_thousand_more(world: World) -> None:
     world.clock.advance(timedelta(days=8))
     world.fetch()
     with world.current.engine.connect() as connection:
-        swept = connection.exec_driver_sql(
+        audited = connection.exec_driver_sql(
             "SELECT count(*) FROM issues WHERE history_read_at >= ?", (_hour_ago(world),)
         )
-        count = int(swept.scalar_one())
+        count = int(audited.scalar_one())
     assert count > 200
-    assert len(world.jira.log) <= _bound(world, swept=count)
+    assert len(world.jira.log) <= _bound(world, audited=count)
 
 
 def _hour_ago(world: World) -> str:
@@ -106,9 +106,9 @@ def test_changed_issues_that_wait_for_a_batch_are_read_once_however_short_the_sl
         world.clock.advance(timedelta(hours=1))
         _touch(world, world.shown()[:650], "summary", "Changed")
         run = world.request()
-        while fetch.work(world.current, world.latest(run), seconds=0) == "fetch":
+        while work(world.current, world.latest(run), seconds=0) == "fetch":
             with world.current.reads() as session:
-                assert len(world.latest(run).cursor.get("waiting", ())) <= 400
+                assert len(world.latest(run).cursor.get("pending_ids", ())) <= 400
                 assert store.count_issues(session, run.profile) == len(world.shown())
         operation = world.end(run)
         assert (operation.data_volume_fetched, operation.issues_changed) == (650, 650)

@@ -17,7 +17,7 @@ from sandbox.faults import Fault, failing
 from sandbox.shapes import Flavour, millis
 from sandbox.team import EMAIL
 from sandbox.wire import Response
-from tasks import fetch
+from tasks.fetch.task import work
 from worker.jira.faults import RefusedError
 from worker.task import StaleAttemptError
 
@@ -99,8 +99,8 @@ def test_a_fetch_killed_at_a_request_goes_on_and_leaves_the_same(
         world.connection(concurrency=1)
         run = world.request()
         with pytest.raises(KilledError):
-            fetch.work(world.current, run)
-        assert fetch.work(world.current, world.latest(run)) == "facts"
+            work(world.current, run)
+        assert work(world.current, world.latest(run)) == "facts"
         world.end(run)
         assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
 
@@ -110,7 +110,7 @@ def test_slices_without_time_still_get_to_the_end(world: World, tmp_path: Path, 
     world.connection(concurrency=1)
     run = world.request()
     slices = 1
-    while fetch.work(world.current, world.latest(run), seconds=0) == "fetch":
+    while work(world.current, world.latest(run), seconds=0) == "fetch":
         slices += 1
         assert slices < 50
     operation = world.end(run)
@@ -124,12 +124,12 @@ def test_slices_without_time_still_get_to_the_end(world: World, tmp_path: Path, 
 def test_a_fetch_whose_run_was_taken_over_stops_and_writes_nothing(world: World) -> None:
     """Another attempt has it: the rows of this one's page are rolled back with its cursor."""
     run = world.request()
-    fetch.work(world.current, run, seconds=0)
+    work(world.current, run, seconds=0)
     with world.current.sessions.begin() as session:
         store.requeue_run(session, world.latest(run), world.clock())
     stale = world.latest(run)
     with pytest.raises(StaleAttemptError):
-        fetch.work(world.current, replace(stale, attempt=1))
+        work(world.current, replace(stale, attempt=1))
     assert world.copy()["hashes"] == {}
 
 
@@ -155,7 +155,7 @@ def test_slices_of_a_full_fetch_over_a_copy_read_each_issue_once(
         world.fetch()
         run = world.request(full=True)
         slices = 1
-        while fetch.work(world.current, world.latest(run), seconds=0) == "fetch":
+        while work(world.current, world.latest(run), seconds=0) == "fetch":
             slices += 1
             assert slices < 50
         operation = world.end(run)
@@ -295,14 +295,14 @@ def test_a_list_whose_page_token_has_died_is_begun_again(tmp_path: Path, databas
     """Tokens live some days; a run that paused for longer lists anew, and reads nothing it has read."""
     with open_world(tmp_path, database_url, redis_url) as world:
         run = world.request()
-        assert fetch.work(world.current, run, seconds=0) == "fetch"
+        assert work(world.current, run, seconds=0) == "fetch"
         cursor = {
             **world.latest(run).cursor,
             "position": DEAD,
         }
         with world.current.sessions.begin() as session:
             store.beat_run(session, run.run_id, 1, world.clock(), cursor=cursor)
-        assert fetch.work(world.current, world.latest(run)) == "facts"
+        assert work(world.current, world.latest(run)) == "facts"
         world.end(run)
         assert [seen.status for seen in world.jira.log].count(400) == 1
         assert set(world.copy()["hashes"]) == {str(issue.id) for issue in world.shown()}
@@ -315,7 +315,7 @@ def test_a_list_that_is_refused_from_its_beginning_is_an_error(
     """It was not the token."""
     with open_world(tmp_path, database_url, redis_url) as world:
         run = world.request()
-        fetch.work(world.current, run, seconds=0)
+        work(world.current, run, seconds=0)
         cursor = {
             **world.latest(run).cursor,
             "position": DEAD,
@@ -324,5 +324,5 @@ def test_a_list_that_is_refused_from_its_beginning_is_an_error(
             store.beat_run(session, run.run_id, 1, world.clock(), cursor=cursor)
         world.jira.faults.append(failing(400, door="search/jql", times=9))
         with pytest.raises(RefusedError):
-            fetch.work(world.current, world.latest(run))
+            work(world.current, world.latest(run))
         assert world.jira.faults[0].hits == 2

@@ -12,7 +12,8 @@ from sqlalchemy import text
 from sandbox.faults import Fault
 from sandbox.shapes import Flavour
 from sandbox.wire import Response
-from tasks import fetch
+from tasks.fetch.absent import HIDDEN, MOVED
+from tasks.fetch.task import work
 from worker.errors import FatalError
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -39,7 +40,7 @@ def test_an_issue_that_is_hidden_is_gone_with_its_reason(world: World) -> None:
     world.happen(issue, ("shown", False))
     operation = world.fetch()
     assert operation.issues_gone == 1
-    assert _reasons(world) == {issue.key: fetch.HIDDEN}
+    assert _reasons(world) == {issue.key: HIDDEN}
     assert issue.key not in world.issue_keys()
 
 
@@ -48,7 +49,7 @@ def test_an_issue_that_left_the_jql_is_gone_with_another_reason(world: World) ->
     world.profile(jql="issuetype != Bug")
     before = world.fetch()
     assert before.issues_gone > 0
-    assert set(_reasons(world).values()) == {fetch.MOVED}
+    assert set(_reasons(world).values()) == {MOVED}
 
 
 def test_a_gone_issue_that_comes_back_is_revived_whole(world: World) -> None:
@@ -85,7 +86,7 @@ def test_more_than_half_hidden_is_refused_and_nothing_is_marked(world: World) ->
     world.jira.site.renew()
     run = world.request()
     with pytest.raises(FatalError, match=r"no longer visible.*refresh payments --full"):
-        fetch.work(world.current, run)
+        work(world.current, run)
     assert world.copy() == before
     world.end(run)
     world.jira.site.closed_projects.clear()
@@ -107,7 +108,7 @@ def test_many_that_only_left_the_jql_are_no_reason_to_refuse(world: World) -> No
     world.profile(jql="project = OPS")
     operation = world.fetch()
     assert operation.issues_gone > 20
-    assert set(_reasons(world).values()) == {fetch.MOVED}
+    assert set(_reasons(world).values()) == {MOVED}
 
 
 def test_an_issue_the_list_only_missed_is_read_and_stays(world: World) -> None:

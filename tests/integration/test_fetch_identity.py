@@ -10,7 +10,7 @@ from sqlalchemy import text
 from models import store
 from sandbox import living
 from sandbox.shapes import Flavour
-from tasks import fetch
+from tasks.fetch.task import work
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -51,13 +51,13 @@ def test_the_versions_of_a_renamed_project_are_stored_once_though_an_issue_has_t
     before = {version.version_id for version in world.copy()["versions"]}
     living.rename_project(world.jira.site, "PAY", "BILL")
     run = world.request()
-    while world.latest(run).cursor.get("stage") != "lists":
-        fetch.work(world.current, world.latest(run), seconds=0)
+    while world.latest(run).cursor.get("stage") != "refresh_catalogue":
+        work(world.current, world.latest(run), seconds=0)
     with world.current.sessions.begin() as session:  # as if Jira could not answer for this one issue
         some = "SELECT max(issue_id) FROM issues WHERE project = 'BILL'"
         session.execute(text(f"UPDATE issues SET key = 'PAY-1', project = 'PAY' WHERE issue_id = ({some})"))  # noqa: S608 - constant
         assert store.known_projects(session, NAME)["10000"] == "BILL"
-    assert fetch.work(world.current, world.latest(run)) == "facts"
+    assert work(world.current, world.latest(run)) == "facts"
     world.end(run)
     assert len(_of_project(world, "PAY")) == 1
     versions = world.copy()["versions"]
@@ -80,7 +80,7 @@ def test_a_rename_is_no_difference_of_the_copy(world: World) -> None:
     """``--verify`` names what no fetch would have found; keys every fetch compares."""
     living.rename_project(world.jira.site, "PAY", "BILL")
     run = world.request(verify=True)
-    assert fetch.work(world.current, run) == "facts"
+    assert work(world.current, run) == "facts"
     assert world.latest(run).cursor["differ"] == 0
     assert _of_project(world, "PAY") == []
 

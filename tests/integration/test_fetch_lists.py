@@ -11,7 +11,8 @@ from models import store
 from models.records import Run
 from sandbox import catalogue, living
 from sandbox.shapes import Flavour, millis
-from tasks import calculate, fetch
+from tasks import calculate
+from tasks.fetch.task import work
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -27,7 +28,7 @@ def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -
 def _refreshed(world: World) -> Run:
     """A refresh up to the facts; its cursor counts how many were computed."""
     run = world.request()
-    assert fetch.work(world.current, run) == "facts"
+    assert work(world.current, run) == "facts"
     calculate.work(world.current, world.latest(run))
     world.end(world.latest(run))
     return world.latest(run)

@@ -17,7 +17,7 @@ from sandbox.shapes import Flavour
 from sandbox.site import Clock
 from sandbox.team import generate
 from sandbox.wire import Request, Response, refusal
-from tasks import fetch
+from tasks.fetch.task import work
 from worker.errors import FatalError
 from worker.jira.faults import LoginError
 
@@ -72,7 +72,7 @@ def _refusal(world: World, kind: type[FatalError], words: str, **options: bool) 
     before = world.copy()
     run = world.request("refresh", **options)
     with pytest.raises(kind, match=words):
-        fetch.work(world.current, run)
+        work(world.current, run)
     world.end(run)
     assert world.copy() == before
 

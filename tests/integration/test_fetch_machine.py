@@ -26,9 +26,9 @@ from sandbox.api import Jira
 from sandbox.shapes import Flavour, millis
 from sandbox.site import Bounds, Clock, Issue, Site
 from sandbox.team import generate
-from tasks import fetch
+from tasks.fetch.task import work
 from worker.errors import FatalError, RetryableError
-from worker.settings import Sweep
+from worker.settings import ChangelogAudit
 from worker.task import StaleAttemptError
 
 # The same few hundred steps in every run; the soak's are others each time.
@@ -143,7 +143,7 @@ class LivingCopy(RuleBasedStateMachine):
         world.hurry()
         world.profile(jql=JQL, rules=PROFILE.rules)
         world.connection(concurrency=1)
-        world.current.settings = replace(world.current.settings, sweep=Sweep(turn_days=0))
+        world.current.settings = replace(world.current.settings, changelog_audit=ChangelogAudit(every_days=0))
         return world
 
     # --- what the team does -----------------------------------------------------------------------------------------
@@ -296,7 +296,7 @@ class LivingCopy(RuleBasedStateMachine):
                 return
             if not mine:
                 with pytest.raises(StaleAttemptError):
-                    fetch.work(self.world.current, first, seconds=0)
+                    work(self.world.current, first, seconds=0)
 
     @rule(kind=st.sampled_from(sorted(FAULTS)), after=st.integers(0, 8), times=st.integers(1, 3))
     def fault(self, kind: str, after: int, times: int) -> None:
@@ -308,7 +308,7 @@ class LivingCopy(RuleBasedStateMachine):
     def _disturbed(self, run: Run) -> None:
         """Work at a run while Jira answers badly: it ends, or goes on later, or is given up."""
         try:
-            fetch.work(self.world.current, run)
+            work(self.world.current, run)
             self._ended()
         except RetryableError:
             pass
@@ -337,7 +337,7 @@ class LivingCopy(RuleBasedStateMachine):
     def _slice(self, run: Run) -> bool:
         """Work a slice; returns whether the run goes on."""
         try:
-            if fetch.work(self.world.current, run, seconds=0) == "fetch":
+            if work(self.world.current, run, seconds=0) == "fetch":
                 return True
         except RetryableError:
             return True
@@ -355,7 +355,7 @@ class LivingCopy(RuleBasedStateMachine):
         seconds = 0 if slices else 60
         for _ in range(400):
             try:
-                if fetch.work(self.world.current, self.world.latest(run), seconds) == "facts":
+                if work(self.world.current, self.world.latest(run), seconds) == "facts":
                     return
             except FatalError as error:
                 self._confirm_loss(error)

@@ -14,7 +14,8 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from models.records import Run
 from sandbox.faults import failing
-from tasks import fetch
+from tasks.fetch import task
+from tasks.fetch.task import work
 from worker import runtime
 from worker.jira.client import Client
 from worker.settings import Connection
@@ -73,10 +74,10 @@ def _run_to_its_end(world: World) -> tuple[Run, float, int]:
     """The run as it ended, the seconds it took by its own clock, and its slices: no pause is waited for."""
     run, started, slices = world.request(), world.clock(), 0
     while (latest := world.latest(run)).state not in ("failed", "completed"):
-        if latest.wait_until is not None and latest.state == "waiting":
+        if latest.wait_until is not None and latest.state == "paused":
             world.clock.advance(max(timedelta(0), latest.wait_until - world.clock()))
         world.current.redis.flushall()  # the pauses between the slices are over at once
-        fetch.fetch_slice(run.run_id, run.attempt)
+        task.fetch_slice(run.run_id, run.attempt)
         slices += 1
     return latest, (world.clock() - started).total_seconds(), slices
 
@@ -121,7 +122,7 @@ def test_the_copy_of_another_address_is_no_sign_of_life(world: World, way: Way) 
 def test_a_jira_that_answered_this_run_is_waited_for_in_its_first_fetch_too(world: World, way: Way) -> None:
     """What is under way is not given up for a short absence."""
     run = world.request()
-    assert fetch.work(world.current, run, seconds=0) == "fetch"
+    assert work(world.current, run, seconds=0) == "fetch"
     world.end_early(run)
     way.error = REFUSED
     fresh = world.request()
@@ -130,9 +131,9 @@ def test_a_jira_that_answered_this_run_is_waited_for_in_its_first_fetch_too(worl
             "UPDATE runs SET cursor = ? WHERE run_id = ?", (json.dumps(world.latest(run).cursor), fresh.run_id)
         )
     way.seconds = 20.0
-    fetch.fetch_slice(fresh.run_id, fresh.attempt)
+    task.fetch_slice(fresh.run_id, fresh.attempt)
     latest = world.latest(fresh)
-    assert (latest.state, tries(latest)) == ("waiting", 4)
+    assert (latest.state, tries(latest)) == ("paused", 4)
 
 
 def test_an_answer_of_any_kind_is_an_answer(world: World) -> None:

@@ -14,7 +14,8 @@ from models.records import CacheMetadata, FetchOperation, Run
 from sandbox.faults import failing
 from sandbox.shapes import Flavour
 from sandbox.team import TOKEN
-from tasks import fetch
+from tasks.fetch import task
+from tasks.fetch.task import work
 from worker import runtime
 from worker.errors import RetryableError
 from worker.identity import cache_key
@@ -215,7 +216,7 @@ def _failed(world: World) -> tuple[Run, FetchOperation]:
     run = world.request()
     runtime.adopt(world.current)
     try:
-        fetch.fetch_slice(run.run_id, run.attempt)
+        task.fetch_slice(run.run_id, run.attempt)
     finally:
         runtime.forget()
     with world.current.reads() as session:
@@ -289,10 +290,10 @@ def test_requests_of_a_stage_that_has_to_wait_are_counted_once(world: World) -> 
     world.jira.faults.append(failing(503, retry_after=600, door="serverInfo"))
     run = world.request()
     with pytest.raises(RetryableError, match="answered 503") as caught:
-        fetch.work(world.current, run)
+        work(world.current, run)
     assert caught.value.retry_after == pytest.approx(600, rel=0.01)
     world.current.redis.flushall()  # the pause of ten minutes is over
-    fetch.work(world.current, world.latest(run))
+    work(world.current, world.latest(run))
     operation = world.end(run)
     assert operation.api_calls_made == len(world.jira.log)
     assert operation.start_time == world.clock()
@@ -303,11 +304,11 @@ def test_a_wait_does_not_make_the_count_of_troubles_begin_anew(world: World) -> 
     world.jira.faults.append(failing(503, retry_after=600, door="serverInfo", times=2))
     run = world.request()
     with pytest.raises(RetryableError):
-        fetch.work(world.current, run)
+        work(world.current, run)
     with world.current.sessions.begin() as session:
         store.beat_run(session, run.run_id, 1, world.clock(), cursor={**world.latest(run).cursor, "trouble": TROUBLE})
     world.current.redis.flushall()
     with pytest.raises(RetryableError):
-        fetch.work(world.current, world.latest(run))
+        work(world.current, world.latest(run))
     assert world.latest(run).cursor["trouble"] == TROUBLE
     world.current.redis.flushall()

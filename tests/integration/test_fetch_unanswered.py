@@ -14,10 +14,11 @@ from sandbox import faults
 from sandbox.faults import Fault
 from sandbox.shapes import Flavour
 from sandbox.wire import Response, refusal
-from tasks import fetch
+from tasks.fetch import task
+from tasks.fetch.task import work
 from worker import runtime
 from worker.errors import FatalError, RetryableError, UnansweredError
-from worker.settings import Sweep
+from worker.settings import ChangelogAudit
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 BATCHES = {"cloud": "issue/bulkfetch", "datacenter": "search"}
@@ -211,7 +212,7 @@ def test_an_issue_that_cannot_be_looked_at_is_not_marked_gone(world: World) -> N
 def test_the_sweep_reads_what_it_can_where_one_history_fails(world: World) -> None:
     """Whole issues are read in place of a batch of histories that failed; the next fetch tries the one again."""
     world.fetch()
-    world.current.settings = replace(world.current.settings, sweep=Sweep(turn_days=0))
+    world.current.settings = replace(world.current.settings, changelog_audit=ChangelogAudit(every_days=0))
     (bad,) = [issue.id for issue in world.shown() if issue.fields["status"]["statusCategory"]["key"] != "done"][:1]
     world.clock.advance(timedelta(days=1))
     door = "changelog/bulkfetch" if world.jira.site.flavour == "cloud" else "search"
@@ -284,7 +285,7 @@ def test_slices_without_time_find_the_unreadable_issue_and_ask_for_nothing_twice
     world.jira.faults.append(faults.poisoned(bad))
     run = world.request()
     slices = 1
-    while fetch.work(world.current, world.latest(run), seconds=0) == "fetch":
+    while work(world.current, world.latest(run), seconds=0) == "fetch":
         slices += 1
         assert slices < 60
     assert world.end(run).data_volume_fetched == len(_others(world, bad))
@@ -302,10 +303,10 @@ def test_a_jira_that_is_away_is_waited_for_and_no_issue_is_blamed(world: World) 
     after = 1 if flavour == "datacenter" else 0  # the list of what is there comes through the same door
     world.jira.faults.append(Fault(BATCHES[flavour], 999, after=after, instead=refusal(500, "Down")))
     with pytest.raises(RetryableError):
-        fetch.work(world.current, run)
+        work(world.current, run)
     assert "unreadable" not in json.dumps(_findings(world))
     world.jira.faults.clear()
-    assert fetch.work(world.current, world.latest(run)) == "facts"
+    assert work(world.current, world.latest(run)) == "facts"
     world.end(run)
     assert set(world.copy()["hashes"]) == _others(world)
 
@@ -316,7 +317,7 @@ def test_a_jira_that_can_read_hardly_any_issue_is_refused_soon(world: World) -> 
     world.jira.faults.append(faults.poisoned(*bad))
     run = world.request()
     with pytest.raises(FatalError, match=r"could not be read.*Ask Jira's administrator"):
-        fetch.work(world.current, run)
+        work(world.current, run)
     assert len(world.jira.log) < 250
 
 
@@ -325,8 +326,8 @@ def test_a_list_that_is_wrong_each_time_ends_the_fetch_soon(world: World) -> Non
     world.jira.faults.append(faults.failing(500, door="/status", times=99))
     runtime.adopt(world.current)
     run = world.request()
-    for state in ("waiting", "failed"):
-        fetch.fetch_slice(run.run_id, run.attempt)
+    for state in ("paused", "failed"):
+        task.fetch_slice(run.run_id, run.attempt)
         assert world.latest(run).state == state
     assert "/status answered 500 each time, and answers other requests" in str(world.latest(run).error)
     assert world.jira.faults[0].hits <= 5
@@ -402,7 +403,7 @@ def test_tokens_that_lead_in_a_circle_end_the_fetch_soon(cloud: World) -> None:
     cloud.jira.faults.append(faults.repeated_token(door="search", times=9999))
     run = cloud.request()
     with pytest.raises(UnansweredError, match="repeated a page token"):
-        fetch.work(cloud.current, run)
+        work(cloud.current, run)
     assert len(cloud.jira.log) < 60
 
 

@@ -13,7 +13,7 @@ from models import store
 from models.records import Run
 from sandbox import living
 from sandbox.shapes import Flavour
-from tasks import fetch
+from tasks.fetch.task import work
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def _verified(world: World) -> Run:
     """The run of a verification, ended."""
     run = world.request(verify=True)
-    assert fetch.work(world.current, run) == "facts"
+    assert work(world.current, run) == "facts"
     world.end(run)
     return world.latest(run)
 
@@ -168,8 +168,8 @@ def test_a_verification_killed_at_a_request_counts_each_issue_once(
         run = world.request(verify=True)
         left[0] = step
         with pytest.raises(KilledError):
-            fetch.work(world.current, run)
-        assert fetch.work(world.current, world.latest(run)) == "facts"
+            work(world.current, run)
+        assert work(world.current, world.latest(run)) == "facts"
         cursor = world.latest(run).cursor
         assert (cursor["verified"], cursor["differ"]) == (len(world.shown()), len(world.shown()))
 

@@ -15,7 +15,7 @@ from models.records import Rules
 from sandbox import faults
 from sandbox.server import Options, build, running
 from sandbox.shapes import Flavour
-from tasks import fetch
+from tasks.fetch.task import work
 from worker.errors import FatalError
 from worker.jira.faults import LoginError
 
@@ -85,7 +85,7 @@ def test_versions_that_are_closed_because_the_login_is_lost_are_no_finding(world
     world.jira.faults += [faults.closed_versions(PAY), faults.failing(401, door="/myself", times=99)]
     run = world.request()
     with pytest.raises(LoginError):
-        fetch.work(world.current, run)
+        work(world.current, run)
     assert world.copy() == before
     assert _findings(world) == {}
 
@@ -152,7 +152,7 @@ def test_a_status_list_that_is_refused_still_ends_the_refresh(world: World) -> N
     world.jira.faults.append(faults.failing(403, door="/status", times=9))
     run = world.request()
     with pytest.raises(FatalError):
-        fetch.work(world.current, run)
+        work(world.current, run)
 
 
 def test_results_say_how_many_issues_were_counted_and_not_shown(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from sandbox.faults import failing
 from sandbox.shapes import Flavour
 from sandbox.site import Clock
 from sandbox.team import generate
-from tasks import fetch
+from tasks.fetch.task import work
 from worker.errors import FatalError
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -108,12 +108,12 @@ def test_the_windows_below_the_wall_are_cut_by_literals_too(tmp_path: Path, data
     with open_world(tmp_path, database_url, redis_url, jira=_jira("Asia/Kathmandu", "datacenter")) as world:
         shown = world.shown()
         run = world.request()
-        fetch.work(world.current, run, seconds=0)
+        work(world.current, run, seconds=0)
         beyond = {"since": shown[19].born}  # as if the wall had been met there
         with world.current.sessions.begin() as session:
             cursor = {**world.latest(run).cursor, "position": beyond}
             store.beat_run(session, run.run_id, 1, world.clock(), cursor=cursor)
-        assert fetch.work(world.current, world.latest(run)) == "facts"
+        assert work(world.current, world.latest(run)) == "facts"
         assert {issue.key for issue in shown[19:]} <= world.issue_keys()
         since = datetime.fromtimestamp(shown[19].born / 1000, ZoneInfo("Asia/Kathmandu"))
         assert _literals(world) == [f"{since:%Y-%m-%d %H:%M}"]

@@ -14,7 +14,8 @@ from models.database import Sessions
 from models.records import METRIC_TYPES, DeploymentRules, Issue, TableDeployment, WindowKind
 from models.store.catalogue import ids_of_keys
 from sandbox import living
-from tasks import calculate, fetch
+from tasks import calculate
+from tasks.fetch.task import work
 
 WINDOW_KINDS: tuple[WindowKind, ...] = ("period", "week")
 Values = dict[tuple[str, str, object], tuple[object, ...]]
@@ -46,7 +47,7 @@ def _carried(world: World) -> dict[str, tuple[str, ...]]:
 def _values(world: World) -> Values:
     """Return what a calculation of the copy finds, by metric and window: the value and on how many it rests."""
     run = world.request("calculate")
-    fetch.work(world.current, run)
+    work(world.current, run)
     calculate.work(world.current, world.latest(run))
     for _ in METRIC_TYPES:
         calculate.metric_step(world.current, world.latest(run))

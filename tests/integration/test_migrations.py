@@ -1,5 +1,6 @@
 """The schema: up, down, equal to the mapped classes, frozen, and migrated by one process at a time."""
 
+import json
 import multiprocessing
 import re
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Column, Engine, Text, inspect, text
+from sqlalchemy import Column, Engine, Text, inspect, select, text
+from sqlalchemy.exc import IntegrityError
 
 from models import migrations
 from models.database import alembic_config, migrate, newest_revision, open_engine, open_sessions, revision
@@ -132,6 +134,35 @@ def test_a_database_of_the_first_schema_keeps_its_rows(empty: Engine) -> None:
     with empty.begin() as connection:
         assert connection.scalar(text("SELECT key FROM issues")) == "P-1"
     assert migrate(empty) == ("0001", newest_revision())
+
+
+def test_a_live_run_of_the_first_schema_begins_its_fetch_again(empty: Engine) -> None:
+    """Its state has another name now, and the stages in its cursor too; there and back one live run stays the limit."""
+    _upgrade(empty, "0001")
+    row = "INSERT INTO runs (run_id, profile, kind, state, step, attempt, restarts, requested_at, heartbeat_at, cursor,"
+    row += " progress, options) VALUES (:run, :profile, 'refresh', :state, :step, 1, 0, :at, :at, :cursor, '{}', '{}')"
+    cursor = '{"request_id": "r", "stage": "look", "waiting": ["1"]}'
+    with empty.begin() as connection:
+        at = datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+        for run, state, step in (("a", "waiting", "fetch"), ("b", "queued", "facts"), ("c", "completed", "fetch")):
+            values = {"run": run, "profile": run, "state": state, "step": step, "at": at, "cursor": cursor}
+            connection.execute(text(row), values)
+    migrate(empty)
+    begun_again, kept = {"request_id": "r"}, json.loads(cursor)
+    runs = select(RunRow.run_id, RunRow.state, RunRow.cursor).order_by(RunRow.run_id)
+    with empty.begin() as connection:
+        assert [tuple(stored) for stored in connection.execute(runs)] == [
+            ("a", "paused", begun_again),
+            ("b", "queued", kept),
+            ("c", "completed", kept),
+        ]
+    again = {"run": "d", "profile": "a", "state": "paused", "step": "fetch", "at": at, "cursor": cursor}
+    with pytest.raises(IntegrityError), empty.begin() as connection:
+        connection.execute(text(row), again)
+    _downgrade(empty, "0001")
+    with empty.connect() as connection:
+        states = connection.execute(text("SELECT state FROM runs ORDER BY run_id")).scalars().all()
+    assert states == ["waiting", "queued", "completed"]
 
 
 def test_the_migrated_schema_is_the_one_of_the_mapped_classes(engine: Engine) -> None:

@@ -12,7 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from models import store
 from models.database import migrate
 from models.records import Run
-from tasks import calculate, fetch, maintain, steps
+from tasks import calculate, maintain, steps
+from tasks.fetch.task import work
 from worker.runtime import Runtime
 from worker.settings import Settings
 from worker.task import heartbeating, record_heartbeat
@@ -39,7 +40,7 @@ def test_a_machine_whose_clock_is_wrong_keeps_its_runs(
         assert taken is not None
         record_heartbeat(worker, taken)
         assert maintain.requeue_stalled(sweeper) == 0
-        record_heartbeat(worker, taken, state="waiting", wait_until=worker.run_time() + timedelta(seconds=5))
+        record_heartbeat(worker, taken, state="paused", wait_until=worker.run_time() + timedelta(seconds=5))
         with sweeper.reads() as session:
             paused = store.load_run(session, run.run_id)
             assert paused is not None
@@ -97,7 +98,7 @@ def test_progress_resets_the_count_of_restarts(world: World) -> None:
     world.request()
     run = let_it_die(world, maintain.MAX_RESTARTS)
     assert restarts(world) == maintain.MAX_RESTARTS
-    assert fetch.work(world.current, run, seconds=0) == "fetch"
+    assert work(world.current, run, seconds=0) == "fetch"
     assert restarts(world) == 0
 
 
@@ -108,7 +109,7 @@ STOP = "CREATE TRIGGER stop BEFORE UPDATE ON runs WHEN NEW.step <> 'facts' BEGIN
 def test_facts_that_are_stored_are_progress(world: World) -> None:
     """Also where the step does not get to its end."""
     run = world.request()
-    while fetch.work(world.current, world.latest(run)) == "fetch":
+    while work(world.current, world.latest(run)) == "fetch":
         pass
     run = let_it_die(world, maintain.MAX_RESTARTS)
     assert (run.step, restarts(world)) == ("facts", maintain.MAX_RESTARTS)

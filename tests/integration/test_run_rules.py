@@ -12,7 +12,8 @@ from sqlalchemy import text
 from models import store
 from models.metrics.rules import rules_hash
 from models.records import METRIC_TYPES, MetricResult, Rules, Run
-from tasks import calculate, fetch, run_rules
+from tasks import calculate, run_rules
+from tasks.fetch.task import work
 from worker import runtime, view
 from worker.errors import MixedConfigurationsError
 from worker.runtime import Runtime
@@ -44,7 +45,7 @@ def test_a_run_stores_the_rules_its_facts_were_made_with(world: World) -> None:
     """Beside the worker that made them; before that it has none."""
     world.current.node = "old@host"
     run = world.request()
-    fetch.work(world.current, run)
+    work(world.current, run)
     assert world.latest(run).rules_hash is None
     calculate.work(world.current, world.latest(run))
     latest = world.latest(run)
@@ -110,7 +111,7 @@ def test_workers_of_two_configurations_do_not_take_turns_for_ever(world: World, 
 def test_slices_of_facts_by_two_configurations_come_to_an_end_too(world: World, restarted: Runtime) -> None:
     """Each makes the facts of the other stale, so that none would ever be done."""
     run = world.request()
-    fetch.work(world.current, run)
+    work(world.current, run)
     for slices in range(run_rules.MAX_CHANGES + 1):
         current = restarted if slices % 2 else world.current
         assert calculate.work(current, world.latest(run), seconds=0.0) == "facts"
@@ -170,7 +171,7 @@ def _hash(current: Runtime) -> str:
 def _with_facts(world: World) -> Run:
     """A run of the old rules at its first metric."""
     run = world.request()
-    fetch.work(world.current, run)
+    work(world.current, run)
     assert calculate.work(world.current, world.latest(run)) == METRIC_TYPES[0]
     return world.latest(run)
 
@@ -204,7 +205,7 @@ def _efficiency_of_a_full_calculation(world: World, restarted: Runtime) -> float
         world.end_early(row)
     world.clock.advance(timedelta(seconds=1))
     run = world.request("calculate")
-    fetch.work(restarted, run)
+    work(restarted, run)
     _finish(restarted, world, run)
     return _efficiency(world)
 

@@ -122,7 +122,7 @@ def test_a_passing_fault_makes_the_run_wait_and_sends_it_round_again(
     run = world.request()
     make_task(raising(RetryableError("Jira is busy", asked))).apply((run.run_id, 1))
     latest = world.latest(run)
-    assert (latest.state, latest.error) == ("waiting", "Jira is busy")
+    assert (latest.state, latest.error) == ("paused", "Jira is busy")
     assert latest.wait_until is not None
     most = waited if asked else waited * 1.25  # where nobody named a time, the back-off's jitter is added
     assert waited <= (latest.wait_until - world.clock()).total_seconds() <= most
@@ -146,7 +146,7 @@ def test_a_wait_that_cannot_send_its_message_is_a_wait(world: World, cut_off: Ce
     """The row says when; whoever looks for silent runs brings it back."""
     run = world.request()
     assert maker(cut_off)(raising(RetryableError("Jira is busy"))).apply((run.run_id, 1)).successful()
-    assert (world.latest(run).state, world.latest(run).error) == ("waiting", "Jira is busy")
+    assert (world.latest(run).state, world.latest(run).error) == ("paused", "Jira is busy")
 
 
 def test_a_database_that_went_away_is_a_passing_fault(world: World, make_task: Callable[..., Task]) -> None:
@@ -154,7 +154,7 @@ def test_a_database_that_went_away_is_a_passing_fault(world: World, make_task: C
     run = world.request()
     make_task(raising(OperationalError("select 1", {}, Exception("server closed")))).apply((run.run_id, 1))
     latest = world.latest(run)
-    assert latest.state == "waiting"
+    assert latest.state == "paused"
     assert "OperationalError" in str(latest.error)
     assert "select" not in str(latest.error)
 
@@ -169,7 +169,7 @@ def test_tries_in_vain_come_to_an_end(world: World, make_task: Callable[..., Tas
     task = make_task(raising(*busy, RetryableError("Jira answered 503", tries=each)))
     for _ in range(waits):
         task.apply((run.run_id, 1))
-        assert world.latest(run).state == "waiting"
+        assert world.latest(run).state == "paused"
     task.apply((run.run_id, 1))
     latest = world.latest(run)
     assert latest.state == "failed"
@@ -189,7 +189,7 @@ def test_progress_makes_the_count_of_tries_begin_anew(world: World, make_task: C
         assert tries(world.latest(run)) == 4
         with world.current.sessions.begin() as session:
             store.beat_run(session, run.run_id, 1, world.clock(), cursor={"stage": "census"})
-    assert world.latest(run).state == "waiting"
+    assert world.latest(run).state == "paused"
 
 
 def test_a_wait_for_a_pause_is_no_try_and_takes_no_patience(world: World, make_task: Callable[..., Task]) -> None:
@@ -198,7 +198,7 @@ def test_a_wait_for_a_pause_is_no_try_and_takes_no_patience(world: World, make_t
     task = make_task(raising(RetryableError("Jira asked for a pause", 3600.0, tries=0)))
     for _ in range(12):
         task.apply((run.run_id, 1))
-        assert world.latest(run).state == "waiting"
+        assert world.latest(run).state == "paused"
         world.clock.advance(timedelta(hours=1))
     assert tries(world.latest(run)) == 0
 
@@ -214,14 +214,14 @@ def test_ten_minutes_of_trying_in_vain_are_enough(world: World, make_task: Calla
     task = make_task(slow)
     for _ in range(3):
         task.apply((run.run_id, 1))
-        assert world.latest(run).state == "waiting"
+        assert world.latest(run).state == "paused"
         world.clock.advance(timedelta(hours=5))
     task.apply((run.run_id, 1))
     assert world.latest(run).error == "Jira timed out; given up after 4 tries: flowbeat check looks closer"
 
 
 def test_a_run_shows_signs_of_life_while_a_step_works(world: World) -> None:
-    """From a thread of its own: an answer of Jira, or a metric, may take longer than the silence a sweep allows."""
+    """From a thread of its own: an answer of Jira, or a metric, may take longer than the silence allowed."""
     run = world.request()
     world.clock.advance(timedelta(minutes=1))
     with heartbeating(world.current, run, every=0.01):

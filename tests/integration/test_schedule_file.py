@@ -9,7 +9,7 @@ from celery import Celery
 
 from scheduler.persistent import Scheduler
 
-ENTRY = {"sweep": {"task": "tasks.maintain.sweep", "schedule": timedelta(seconds=15)}}
+ENTRY = {"requeue stalled": {"task": "tasks.maintain.requeue_stalled", "schedule": timedelta(seconds=15)}}
 
 
 def begin(folder: Path) -> Scheduler:
@@ -31,9 +31,9 @@ def run_counts(folder: Path) -> dict[str, int]:
 def folder(tmp_path: Path) -> Path:
     """A folder with the file of a scheduler that has sent its entry once."""
     scheduler = begin(tmp_path)
-    scheduler.reserve(scheduler.schedule["sweep"])
+    scheduler.reserve(scheduler.schedule["requeue stalled"])
     scheduler.close()
-    assert run_counts(tmp_path) == {"sweep": 1}
+    assert run_counts(tmp_path) == {"requeue stalled": 1}
     return tmp_path
 
 
@@ -86,7 +86,7 @@ def test_a_damaged_file_is_moved_aside_and_written_again(
 ) -> None:
     """One line says so and where it is; the entries are there, and the next start finds nothing to report."""
     damage(folder)
-    assert run_counts(folder) == {"sweep": 0}
+    assert run_counts(folder) == {"requeue stalled": 0}
     (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert line.exc_info is None
     assert "damaged" in line.getMessage()
@@ -94,7 +94,7 @@ def test_a_damaged_file_is_moved_aside_and_written_again(
     assert moved
     assert moved[0].match(line.__dict__["moved_to"])
     caplog.clear()
-    assert run_counts(folder) == {"sweep": 0}
+    assert run_counts(folder) == {"requeue stalled": 0}
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
@@ -104,17 +104,17 @@ def test_a_file_that_cannot_be_written_does_not_end_the_schedule(
     """The folder is away for a while: the entries stay in memory, and a line says why they are not kept."""
     scheduler = begin(folder)
     away = folder.rename(folder.with_name("away"))
-    scheduler.reserve(scheduler.schedule["sweep"])
+    scheduler.reserve(scheduler.schedule["requeue stalled"])
     scheduler.sync()
-    scheduler.reserve(scheduler.schedule["sweep"])
+    scheduler.reserve(scheduler.schedule["requeue stalled"])
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
         "schedule file not written"
     ]
     away.rename(folder)
     scheduler.close()
-    assert run_counts(folder) == {"sweep": 3}
+    assert run_counts(folder) == {"requeue stalled": 3}
 
 
 def test_a_whole_file_keeps_when_each_entry_was_sent(folder: Path) -> None:
     """Else a restart would send the nightly refresh again."""
-    assert run_counts(folder) == run_counts(folder) == {"sweep": 1}
+    assert run_counts(folder) == run_counts(folder) == {"requeue stalled": 1}

@@ -20,7 +20,7 @@ def _stored(sessions: Sessions, profile: str = PROFILE) -> list[TableDeployment]
 
 def test_a_row_is_read_as_it_was_written_and_replaced_by_its_id(sessions: Sessions) -> None:
     """Of another profile, the same id is another deployment."""
-    later = replace(BUILD, deployed_at=after(2), failed=False, issue_keys=(), versions=())
+    later = replace(BUILD, deployed_at=after(2), failed=False, issue_keys=(), versions=(), rework=True)
     with sessions.begin() as session:
         store.save_table_deployments(session, PROFILE, [BUILD])
         store.save_table_deployments(session, "billing", [BUILD])

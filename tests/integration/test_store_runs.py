@@ -89,7 +89,7 @@ def test_taking_a_run_marks_it_running_and_keeps_the_first_start(sessions: Sessi
     wanted = _requested(sessions)
     with sessions.begin() as session:
         store.claim_run(session, wanted.run_id, 1, ("fetch",), after(1))
-        store.beat_run(session, wanted.run_id, 1, after(1), state="waiting", wait_until=after(2), error="busy")
+        store.beat_run(session, wanted.run_id, 1, after(1), state="paused", wait_until=after(2), error="busy")
     with sessions.begin() as session:
         taken = store.claim_run(session, wanted.run_id, 1, ("fetch",), after(2))
     assert taken is not None
@@ -167,9 +167,9 @@ def test_a_run_that_waits_long_for_a_worker_has_not_fallen(sessions: Sessions) -
         (-31, None, "running", 1),
         (-29, None, "running", 0),
         (-31, None, "completed", 0),
-        (-300, 60, "waiting", 0),  # still pausing
-        (-300, -5, "waiting", 0),  # its message may be on the way
-        (-300, -31, "waiting", 1),
+        (-300, 60, "paused", 0),  # still pausing
+        (-300, -5, "paused", 0),  # its message may be on the way
+        (-300, -31, "paused", 1),
     ],
 )
 def test_a_run_is_silent_without_a_beat_unless_it_pauses(

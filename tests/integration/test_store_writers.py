@@ -50,7 +50,7 @@ def _request(url: str, _number: int) -> list[str]:
 
 
 def _restart(url: str, _number: int) -> int:
-    """Sweep the one silent run."""
+    """Requeue the only stalled run."""
     engine = open_engine(url)
     with open_sessions(engine).begin() as session:
         (silent,) = store.stalled_runs(session, after(1)) or [run(run_id="gone")]

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import event
 
 from models.records import METRIC_TYPES
-from tasks import calculate, fetch
+from tasks import calculate
+from tasks.fetch.task import work
 
 LATE = 2.5  # seconds: more than 1.2 times the target of a small set of issues
 
@@ -20,7 +21,7 @@ def test_a_missed_target_is_a_row_a_line_and_exit_code_3(tmp_path: Path, caplog:
     late = [LATE]
     with world.world(tmp_path) as current:
         run = world.request(current, "refresh")
-        fetch.work(current, run)
+        work(current, run)
         calculate.work(current, world.found(current, run))
         first, *others = METRIC_TYPES
         begun = world.found(current, run)

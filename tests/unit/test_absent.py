@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.absent import Presence, find_loss
+from tasks.fetch.absent import Presence, find_loss
 
 ALL_HIDDEN = "all 12 stored issues are no longer visible"
 NONE_LEFT = "the JQL no longer finds 12 of 12 stored issues, so that none would be left"

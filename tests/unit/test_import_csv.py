@@ -53,14 +53,16 @@ def test_a_day_is_its_last_second_in_the_zone(text: str, second: datetime) -> No
     ("word", "failed"),
     [("yes", True), ("TRUE", True), ("1", True), ("no", False), ("False", False), ("0", False), ("", None)],
 )
-def test_failed_is_one_of_a_few_words(word: str, *, failed: bool | None) -> None:
+def test_a_mark_is_one_of_a_few_words(word: str, *, failed: bool | None) -> None:
     """An empty cell means that nobody knows, not that it did not fail."""
     assert _one(f"2026-11-20,n,{word}\n", "deployed_at,name,failed\n").failed is failed
+    assert _one(f"2026-11-20,n,{word}\n", "deployed_at,name,rework\n").rework is failed
 
 
 def test_without_the_column_nobody_knows_whether_it_failed() -> None:
     """Incidents may then say it."""
     assert _one("2026-11-20,n\n", "deployed_at,name\n").failed is None
+    assert _one("2026-11-20,n\n", "deployed_at,name\n").rework is None
 
 
 @pytest.mark.parametrize(
@@ -169,6 +171,14 @@ def test_rows_of_one_id_that_contradict_each_other_are_a_mistake(second: str, co
     header = "deployed_at,name,failed,deployment_id,issue_keys\n"
     assert _wrong(f"2026-11-20,a,no,7,PAY-1\n{second}\n", header) == [
         f"line 3: deployment '7' is in line 2 already, with another {columns}; only issue_keys and versions may differ"
+    ]
+
+
+def test_rows_of_one_id_with_two_marks_of_rework_are_a_mistake() -> None:
+    """As with ``failed``."""
+    rows = "2026-11-20,a,no,7\n2026-11-20,a,yes,7\n"
+    assert _wrong(rows, "deployed_at,name,rework,deployment_id\n") == [
+        "line 3: deployment '7' is in line 2 already, with another rework; only issue_keys and versions may differ"
     ]
 
 

@@ -81,3 +81,10 @@ def test_a_name_with_another_kind_of_blank_is_the_same_name() -> None:
     site = [Field("customfield_9", "Point\u00a0d\u2019effort estime\u0301", "number", "")]
     found = resolved(Rules(fields={"points": "point d\u2019effort  estim\u00e9"}), site, "payments")
     assert found.fields == {"points": "customfield_9"}
+
+
+def test_a_flag_is_a_whole_field_and_a_field_whose_name_holds_a_dot_is_one() -> None:
+    """The history of a field says nothing of what lies below it."""
+    assert resolved(Rules(fields={"flagged": "v1.0 date"}), SITE, "payments").fields == {"flagged": "customfield_7"}
+    with pytest.raises(FatalError, match=r"fields\.flagged: 'value' is a path below .* alone: customfield_1$"):
+        resolved(Rules(fields={"flagged": "Story point estimate.value"}), SITE, "payments")

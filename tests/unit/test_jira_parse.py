@@ -162,6 +162,7 @@ def test_an_issue_has_what_the_metrics_read() -> None:
             ],
             customfield_1=3.0,
             customfield_2="2026-03-02T09:00:00.000+0100",
+            parent={"id": "10000", "key": "PAY-0", "fields": {"summary": "Refunds"}},
         ),
         WANTED,
         [],
@@ -186,13 +187,14 @@ def test_an_issue_has_what_the_metrics_read() -> None:
             "customfield_2": "2026-03-02T09:00:00.000+0100",
         },
         project_id="1",
+        parent="10000",
     )
 
 
 def test_absent_and_null_fields_are_the_same() -> None:
     """Every field of Jira's can be either."""
-    names = ("resolution", "resolutiondate", "priority", "fixVersions", "versions", "issuelinks", "customfield_1")
-    null = parse.issue(raw_issue(**dict.fromkeys(names)), WANTED, [])
+    names = ("resolution", "resolutiondate", "priority", "fixVersions", "versions", "issuelinks", "parent")
+    null = parse.issue(raw_issue(**dict.fromkeys((*names, "customfield_1"))), WANTED, [])
     assert null == parse.issue(raw_issue(), WANTED, [])
     assert null.content_hash() == parse.issue(raw_issue(), WANTED, []).content_hash()
     assert null.fields["fixVersions"] == []
@@ -263,6 +265,17 @@ def test_at_most_ten_fields_have_their_history_asked_for() -> None:
     wanted = parse.Wanted({f"customfield_{n}": str(n) for n in range(9)} | {"status": "Status"})
     assert wanted.tracked[:4] == ["status", "resolution", "issuetype", "fixVersions"]
     assert len(wanted.tracked) == len(set(wanted.tracked)) == 10
+
+
+def test_the_history_of_the_flag_goes_before_that_of_every_other_field() -> None:
+    """However many fields are mapped, and also where it is one of Jira's own that are kept anyway."""
+    mapped = {f"customfield_{n}": str(n) for n in range(9)}
+    assert parse.Wanted(mapped, flagged="customfield_8").tracked == [
+        *("status", "customfield_8", "resolution", "issuetype", "fixVersions"),
+        *(f"customfield_{n}" for n in range(5)),
+    ]
+    own = parse.Wanted({"fixVersions": "Fix versions"}, flagged="fixVersions")
+    assert own.tracked == ["status", "fixVersions", "resolution", "issuetype"]
 
 
 # --- histories ------------------------------------------------------------------------------------------------------

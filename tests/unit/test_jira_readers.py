@@ -448,7 +448,7 @@ def test_a_damaged_history_is_counted_and_named_in_the_log(jira: Jira, caplog: p
 
 
 def test_histories_are_those_of_the_issues_read_whole(jira: Jira) -> None:
-    """What a sweep holds against the copy."""
+    """What an audit compares with the copy."""
     wanted = [str(issue.id) for issue in shown(jira)[:120]]
     batch = reader_of(jira).issues(wanted)
     assert reader_of(jira).histories(wanted) == {issue.issue_id: issue.transitions for issue in batch.issues}

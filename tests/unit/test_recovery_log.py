@@ -33,7 +33,7 @@ def test_a_failed_task_is_one_line_too() -> None:
     """Celery puts the traceback into the message itself."""
     refused = ReadOnlyError("You can't write against a read only replica.")
     values = {
-        "name": "tasks.maintain.sweep",
+        "name": "tasks.maintain.requeue_stalled",
         "exc": repr(refused),
         "traceback": "Traceback (most recent call last):\n x",
     }
@@ -41,7 +41,7 @@ def test_a_failed_task_is_one_line_too() -> None:
         "celery.app.trace", "Task %(name)s raised unexpected: %(exc)s\n%(traceback)s", values, error=refused
     )
     assert RecoveryFilter().filter(failed)
-    assert failed.getMessage().startswith("Task tasks.maintain.sweep raised unexpected: ")
+    assert failed.getMessage().startswith("Task tasks.maintain.requeue_stalled raised unexpected: ")
     assert failed.getMessage().endswith(f"(ReadOnlyError: {refused})")
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sandbox import render
+from sandbox import catalogue, render
 from sandbox.shapes import Flavour, Json, millis, parse_stamp, stamp
 from sandbox.site import Issue, Site
 from sandbox.team import generate
@@ -189,3 +189,18 @@ def test_people_have_made_up_names_of_a_reserved_domain() -> None:
     assert "displayName" in text
     people: list[Json] = [event.author for one in site.indexed for event in one.histories() if event.author]
     assert all(person["emailAddress"].endswith("@acme.example") for person in people)
+
+
+def test_flags_are_set_and_cleared_as_jira_writes_them() -> None:
+    """A history names the option's id in a list, and the site's value is what the last change of it says."""
+    team = lived(generate(7, 400, START, per_week=20), 60)
+    raised = ("[10019]", "Impediment")
+    kinds = set()
+    for issue in team.indexed:
+        items = [item for event in issue.histories() for item in event.items if item.field == "Flagged"]
+        sides = [((item.old, item.old_text), (item.new, item.new_text)) for item in items]
+        assert all(before[1] == after[0] for before, after in itertools.pairwise(sides))
+        kinds |= set(sides)
+        is_set = bool(sides) and sides[-1][1] == raised
+        assert issue.fields.get(catalogue.FLAGGED) == ([{"id": "10019", "value": "Impediment"}] if is_set else None)
+    assert kinds == {((None, None), raised), (raised, ("", "")), (("", ""), raised)}

@@ -12,18 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import make_url
 
-from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DeploymentRules, IncidentRules, Rules
+from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DeploymentRules, IncidentRules, Rules, ServiceLevelRules
 from worker.config_schema import Key, Schema, schema
 from worker.errors import ConfigError
-from worker.settings import Connection, Profile, Retention, Settings, Sweep, load, secrets
+from worker.settings import ChangelogAudit, Connection, Profile, Retention, Settings, load, secrets
 
 FULL = """
 timezone = "Europe/Zagreb"
 log_level = "debug"
 [retention]
 runs_days = 10
-[sweep]
-turn_days = 3
+[changelog_audit]
+every_days = 3
 [connections.acme]
 base_url = "https://acme.atlassian.net/"
 email = "metrics@acme.example"
@@ -121,6 +121,30 @@ def test_points_may_be_one_field_or_several_also_from_the_environment(config: Pa
     assert profile.rules.paths("deployed_at") == ()
 
 
+def test_what_blocks_and_what_is_promised_become_rules(config: Path) -> None:
+    """An empty list of blocked statuses names nothing, as no section does."""
+    profile = '[connections.a]\nbase_url = "https://a.example"\n[profiles.p]\nconnection = "a"\njql = "project = P"\n'
+    more = """
+        [profiles.p.fields]
+        flagged = "Flagged"
+        rework = "Unplanned. Rework"
+        [profiles.p.blocked]
+        statuses = ["On Hold"]
+        [profiles.p.service_level]
+        days = 8
+        percent = 90.5
+    """
+    config.write_text(profile + more, encoding="utf-8")
+    full = load(config, {}).profiles["p"].rules
+    config.write_text(profile + "[profiles.p.blocked]\nstatuses = []\n", encoding="utf-8")
+    bare = load(config, {}).profiles["p"].rules
+
+    assert full.fields == {"flagged": "Flagged", "rework": "Unplanned. Rework"}
+    assert full.blocked_statuses == ("On Hold",)
+    assert full.service_level == ServiceLevelRules(8.0, 90.5)
+    assert bare == Rules()
+
+
 def test_a_type_that_deploys_or_is_an_incident_may_be_one_that_is_ignored_otherwise(tmp_path: Path) -> None:
     """It is never ignored, so naming it in both places says nothing wrong."""
     path = tmp_path / "flowbeat.toml"
@@ -152,7 +176,7 @@ def test_general_keys_and_sections_arrive(config: Path) -> None:
 
     assert (settings.timezone, settings.log_level, settings.path) == ("Europe/Zagreb", "DEBUG", config)
     assert settings.retention == Retention(runs_days=10)
-    assert settings.sweep == Sweep(turn_days=3)
+    assert settings.changelog_audit == ChangelogAudit(every_days=3)
 
 
 def test_without_a_file_the_defaults_hold_under_the_current_folder(
@@ -257,7 +281,7 @@ def test_variables_win_over_the_file_and_become_what_the_key_is(config: Path) ->
         {
             "FLOWBEAT_MAX_AGE_HOURS": "1.5",
             "FLOWBEAT_LOG_DIR": "/var/log/flowbeat",
-            "FLOWBEAT_SWEEP__TURN_DAYS": "14",
+            "FLOWBEAT_CHANGELOG_AUDIT__EVERY_DAYS": "14",
             "FLOWBEAT_CONNECTIONS__ACME__REQUESTS": "7",
             "FLOWBEAT_PROFILES__PAYMENTS__JQL": "project = X",
             "FLOWBEAT_PROFILES__PAYMENTS__STORE_SUMMARIES": "True",
@@ -268,7 +292,11 @@ def test_variables_win_over_the_file_and_become_what_the_key_is(config: Path) ->
     )
     profile = settings.profiles["payments"]
 
-    assert (settings.max_age_hours, settings.log_dir, settings.sweep.turn_days) == (1.5, Path("/var/log/flowbeat"), 14)
+    assert (settings.max_age_hours, settings.log_dir, settings.changelog_audit.every_days) == (
+        1.5,
+        Path("/var/log/flowbeat"),
+        14,
+    )
     assert (settings.connections["acme"].requests, profile.jql, profile.store_summaries) == (7, "project = X", True)
     assert profile.rules.ignored_types == ("Epic", "Theme")
     assert profile.rules.failure_values == ("oh, no",)

@@ -9,9 +9,16 @@ from pathlib import Path
 import pytest
 
 from console.init_template import TEMPLATE
-from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DeploymentRules, IncidentRules, Rules
+from models.records import (
+    DEFAULT_CATEGORIES,
+    DEFAULT_LEVELS,
+    DeploymentRules,
+    IncidentRules,
+    Rules,
+    ServiceLevelRules,
+)
 from worker.config_schema import Key, Schema, schema
-from worker.settings import Connection, Profile, Retention, Settings, Sweep, load
+from worker.settings import ChangelogAudit, Connection, Profile, Retention, Settings, StalledRuns, load
 
 DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
 
@@ -19,9 +26,9 @@ LINES = re.compile(r"^(?:#(?=\S))?(.*)$", re.MULTILINE)
 
 # What cannot stand together: for each source of deployments, the lines that must go, beside the other place of a token.
 CHOICES = {
-    "versions": ('types = ["Deployment"]', "group_by", "statuses", "token_file"),
-    "table": ('types = ["Deployment"]', "group_by", "statuses", "token_env"),
-    "issues": ("statuses", "token_file"),
+    "versions": ('types = ["Deployment"]', "group_by", 'statuses = ["Released"]', "token_file"),
+    "table": ('types = ["Deployment"]', "group_by", 'statuses = ["Released"]', "token_env"),
+    "issues": ('statuses = ["Released"]', "token_file"),
     "status": ('types = ["Deployment"]', "group_by", "token_file"),
 }
 
@@ -66,7 +73,11 @@ def test_the_template_loads_as_written_and_says_nothing_but_what_must_be_filled_
         "jira": Connection("jira", "https://your-site.atlassian.net", email="you@example.com", token_env="JIRA_TOKEN")
     }
     assert settings.profiles == {"team": Profile("team", "jira", "project = KEY")}
-    assert (settings.retention, settings.sweep) == (Retention(), Sweep())
+    assert (settings.retention, settings.stalled_runs, settings.changelog_audit) == (
+        Retention(),
+        StalledRuns(),
+        ChangelogAudit(),
+    )
 
 
 @pytest.mark.parametrize("source", CHOICES)
@@ -93,12 +104,14 @@ def test_the_defaults_that_the_template_shows_are_the_defaults(tmp_path: Path) -
 
     assert (shown.timezone, shown.log_level, shown.max_age_hours) == (bare.timezone, bare.log_level, bare.max_age_hours)
     assert (shown.database_url, shown.log_dir, shown.state_dir) == (bare.database_url, bare.log_dir, bare.state_dir)
-    assert (shown.retention, shown.sweep) == (bare.retention, bare.sweep)
+    assert shown.retention == bare.retention
+    assert (shown.stalled_runs, shown.changelog_audit) == (bare.stalled_runs, bare.changelog_audit)
     for name in ("requests", "per_seconds", "concurrency", "overlap_minutes", "timeout_seconds"):
         assert getattr(shown.connections["jira"], name) == getattr(Connection("a", "b"), name)
     rules = shown.profiles["team"].rules
     for name in ("time_period_days", "history_weeks", "excluded_resolutions", "failure_values", "gone_issues"):
         assert getattr(rules, name) == getattr(Rules(), name)
+    assert rules.service_level == ServiceLevelRules(10.0)
     assert (rules.categories, rules.levels) == (DEFAULT_CATEGORIES, DEFAULT_LEVELS)
 
 
@@ -110,11 +123,13 @@ def test_the_defaults_that_the_template_shows_are_the_defaults(tmp_path: Path) -
     [
         ((), [Settings]),
         (("retention",), [Retention]),
-        (("sweep",), [Sweep]),
+        (("stalled_runs",), [StalledRuns]),
+        (("changelog_audit",), [ChangelogAudit]),
         (("connections", "*"), [Connection]),
         (("profiles", "*"), [Profile, Rules]),
         (("profiles", "*", "deployments"), [DeploymentRules]),
         (("profiles", "*", "incidents"), [IncidentRules]),
+        (("profiles", "*", "service_level"), [ServiceLevelRules]),
     ],
 )
 def test_the_keys_of_a_section_are_the_fields_it_becomes(place: tuple[str, ...], owners: list[type]) -> None:
@@ -124,9 +139,9 @@ def test_the_keys_of_a_section_are_the_fields_it_becomes(place: tuple[str, ...],
         inner = section[name]
         assert not isinstance(inner, Key)
         section = inner
-    made_by_load = {"name", "path", "rules"}
+    made_by_load = {"name", "path", "rules", "blocked_statuses"}  # the last from the section ``blocked``
 
-    assert set(section) == {one.name for owner in owners for one in fields(owner)} - made_by_load
+    assert set(section) - {"blocked"} == {one.name for owner in owners for one in fields(owner)} - made_by_load
 
 
 # --- the docs -------------------------------------------------------------------------------------------------------
@@ -153,10 +168,12 @@ def _default(place: tuple[str, ...]) -> object:
     owner = {
         (): bare,
         ("retention",): bare.retention,
-        ("sweep",): bare.sweep,
+        ("stalled_runs",): bare.stalled_runs,
+        ("changelog_audit",): bare.changelog_audit,
         ("connections", "*"): Connection("a", "b"),
         ("profiles", "*", "deployments"): DeploymentRules("versions"),
         ("profiles", "*", "incidents"): IncidentRules(("A",)),
+        ("profiles", "*", "service_level"): ServiceLevelRules(1.0),
     }.get(place[:-1])
     if place == ("profiles", "*", "timezone"):
         return "the general one"

@@ -38,7 +38,7 @@ def _refusal(tmp_path: Path, text: str, **environ: str) -> str:
         ),
         # wrong types
         ("max_age_hours = true", "max_age_hours must be a number, not true or false"),
-        ("[sweep]\nturn_days = 1.0", "sweep.turn_days must be a whole number, not a number"),
+        ("[changelog_audit]\nevery_days = 1.0", "changelog_audit.every_days must be a whole number, not a number"),
         ("timezone = 1979-05-27", "timezone must be text in quotes, not a date or time"),
         ("retention = 3", "retention must be a section with its own keys, not a whole number"),
         ("[connections]\nacme = 1", "connections.acme must be a section with its own keys, not a whole number"),
@@ -58,6 +58,27 @@ def _refusal(tmp_path: Path, text: str, **environ: str) -> str:
         (CONNECTION + "timeout_seconds = inf", "connections.acme.timeout_seconds must lie between 1 and 120, not inf"),
         (PROFILE + "time_period_days = 3651", "profiles.team.time_period_days must lie between 1 and 3,650, not 3,651"),
         (PROFILE + "history_weeks = 521", "profiles.team.history_weeks must lie between 0 and 520, not 521"),
+        (PROFILE + "[profiles.team.service_level]\npercent = 85", "profiles.team.service_level.days is missing"),
+        (
+            PROFILE + "[profiles.team.service_level]\ndays = 0",
+            "service_level.days must be a finite number over 0, not 0",
+        ),
+        (PROFILE + "[profiles.team.service_level]\ndays = inf", "service_level.days must be a finite number over 0"),
+        (PROFILE + "[profiles.team.service_level]\ndays = nan", "service_level.days must be a finite number over 0"),
+        (
+            PROFILE + "[profiles.team.service_level]\ndays = 1\npercent = 100.5",
+            "service_level.percent must be a number over 0, up to 100, not 100.5",
+        ),
+        (
+            PROFILE + "[profiles.team.service_level]\ndays = 1\npercent = 0.0",
+            "service_level.percent must be a number over 0, up to 100, not 0.0",
+        ),
+        # the flag, whose history is of the whole field
+        (
+            PROFILE + '[profiles.team.fields]\nflagged = "customfield_10021.value"',
+            "profiles.team.fields.flagged must name a field and no path below it; write customfield_10021",
+        ),
+        (PROFILE + "[profiles.team.blocked]", "profiles.team.blocked.statuses is missing"),
         # choices, time
         ('log_level = "WARN"', "log_level must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL; did you mean WARNING?"),
         (CONNECTION + 'flavour = "server"', "connections.acme.flavour must be one of cloud, datacenter"),
@@ -336,9 +357,9 @@ def test_a_wrong_variable_is_named_and_not_the_file(tmp_path: Path, name: str, v
 
 def test_a_variable_into_a_section_that_is_none_leaves_the_sentence_to_the_file(tmp_path: Path) -> None:
     """The section is what is wrong, not the variable."""
-    message = _refusal(tmp_path, "sweep = 1", FLOWBEAT_SWEEP__TURN_DAYS="3")
+    message = _refusal(tmp_path, "changelog_audit = 1", FLOWBEAT_CHANGELOG_AUDIT__EVERY_DAYS="3")
 
-    assert message == "flowbeat.toml: sweep must be a section with its own keys, not a whole number"
+    assert message == "flowbeat.toml: changelog_audit must be a section with its own keys, not a whole number"
 
 
 # --- the file -------------------------------------------------------------------------------------------------------

@@ -23,6 +23,11 @@ def roots(rules: Rules) -> tuple[str, ...]:
     return tuple(sorted({path.partition(".")[0] for role in rules.fields for path in rules.paths(role)}))
 
 
+def flag(rules: Rules) -> str | None:
+    """Return the id of the field that ``flagged`` is resolved to; None where it is not mapped."""
+    return next(iter(rules.paths("flagged")), None)
+
+
 def _resolved(known: list[Field], rules: Rules, profile: str, role: str) -> FieldMapping:
     """One path for one, several for several; a field named twice, by its name and its id, is asked once."""
     paths = tuple(dict.fromkeys(_resolve(known, text, profile, role) for text in rules.paths(role)))
@@ -41,6 +46,7 @@ def _resolve(known: list[Field], text: str, profile: str, role: str) -> str:
                 f"profiles.{profile}.fields.{role}: {len(found)} fields are called {head!r}; use one id: {ids}"
             )
         if found:
+            _refuse_path_of_flag(path, found[0], profile, role)
             return ".".join([_not_a_person(found[0], profile, role), *path])
     near = get_close_matches(text, [each.name for each in known], n=1)
     advice = f"did you mean {near[0]!r}?" if near else "see the names in Jira's field list"
@@ -51,6 +57,15 @@ def _named(known: list[Field], head: str) -> list[Field]:
     wanted = fold_name(head)
     by_id = [each for each in known if fold_name(each.field_id) == wanted]
     return by_id or [each for each in known if fold_name(each.name) == wanted]
+
+
+def _refuse_path_of_flag(path: list[str], field: Field, profile: str, role: str) -> None:
+    """Raise where ``flagged`` leads below a field: its history is of the whole field."""
+    if path and role == "flagged":
+        raise FatalError(
+            f"profiles.{profile}.fields.flagged: {'.'.join(path)!r} is a path below the field {field.name!r}; "
+            f"name the field alone: {field.field_id}"
+        )
 
 
 def _not_a_person(found: Field, profile: str, role: str) -> str:

@@ -30,6 +30,7 @@ BASE_FIELDS: Final = (
     "fixVersions",
     "versions",
     "issuelinks",
+    "parent",
 )
 # Changelog items without a fieldId (all of Data Center's) name the field in words, and say whether it is Jira's own: a
 # custom field may be called Status, too.
@@ -49,12 +50,14 @@ _MILLISECONDS_FROM: Final = 100_000_000_000  # as seconds: the year 5138; every 
 class Wanted:
     """What is asked of every issue: the mapped fields (id → the site's name), and whether summaries are kept.
 
-    ``levels``: whether the levels of issue types mean anything on this site, as they do on Cloud.
+    ``levels``: whether the levels of issue types mean anything on this site, as they do on Cloud. ``flagged``: the id
+    of the mapped field whose history is kept before that of all others.
     """
 
     mapped: Mapping[str, str] = dataclass_field(default_factory=dict)
     summaries: bool = True
     levels: bool = True
+    flagged: str | None = None
 
     @property
     def fields(self) -> list[str]:
@@ -66,7 +69,8 @@ class Wanted:
     def tracked(self) -> list[str]:
         """The field ids whose history is kept: at most ten, for the bulk changelog takes no more."""
         most = 10
-        return [*TRACKED, *(name for name in self.mapped if name not in TRACKED)][:most]
+        first = [TRACKED[0], self.flagged] if self.flagged else []
+        return list(dict.fromkeys([*first, *TRACKED, *self.mapped]))[:most]
 
 
 def moment(value: object) -> datetime:
@@ -167,6 +171,7 @@ def issue(raw: Mapping[str, Any], wanted: Wanted, histories: Iterable[Any]) -> I
         hierarchy_level=level if wanted.levels else None,
         subtask=subtask,
         project_id=text(project.get("id")),
+        parent=_parent(found.get("parent")),
     )
 
 
@@ -290,6 +295,10 @@ def _identity(value: Any) -> str:
     if not 0 <= number <= _LARGEST_ID:
         raise ValueError("an id that is no number of Jira's")
     return str(number)
+
+
+def _parent(value: Any) -> str | None:
+    return text(value.get("id")) if isinstance(value, Mapping) else None
 
 
 def _required(value: Any) -> str:

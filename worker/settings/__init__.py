@@ -10,11 +10,12 @@ from worker.settings.configured import (
     CONFIG_VARIABLE,
     PLACEHOLDER,
     PREFIX,
+    ChangelogAudit,
     Connection,
     Profile,
     Retention,
     Settings,
-    Sweep,
+    StalledRuns,
 )
 from worker.settings.loading import load
 from worker.settings.questions import fingerprint, require_address, require_file, secrets
@@ -24,11 +25,12 @@ __all__ = [
     "CONFIG_VARIABLE",
     "PLACEHOLDER",
     "PREFIX",
+    "ChangelogAudit",
     "Connection",
     "Profile",
     "Retention",
     "Settings",
-    "Sweep",
+    "StalledRuns",
     "fingerprint",
     "load",
     "require_address",

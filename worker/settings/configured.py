@@ -28,12 +28,18 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
-    """When a silent run is picked up, and how fast the rotation reads changelogs again."""
+class StalledRuns:
+    """When a run without a heartbeat gets a new attempt, and how often such runs are looked for."""
 
-    silent_seconds: int = 30
-    every_seconds: int = 15
-    turn_days: int = 7
+    after_seconds: int = 30
+    check_every_seconds: int = 15
+
+
+@dataclass(frozen=True, slots=True)
+class ChangelogAudit:
+    """How fast changelogs are read again in rotation, because Jira changes some without moving ``updated``."""
+
+    every_days: int = 7
     issues_per_run: int = 1000
 
 
@@ -107,7 +113,8 @@ class Settings:
     log_level: str = "INFO"
     max_age_hours: float = 24.0
     retention: Retention = field(default_factory=Retention)
-    sweep: Sweep = field(default_factory=Sweep)
+    stalled_runs: StalledRuns = field(default_factory=StalledRuns)
+    changelog_audit: ChangelogAudit = field(default_factory=ChangelogAudit)
     connections: Mapping[str, Connection] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
 

@@ -5,17 +5,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from models.records import DEFAULT_CATEGORIES, DEFAULT_LEVELS, DeploymentRules, IncidentRules, Rules
+from models.records import (
+    DEFAULT_CATEGORIES,
+    DEFAULT_LEVELS,
+    DeploymentRules,
+    IncidentRules,
+    Rules,
+    ServiceLevelRules,
+)
 from worker.config_schema import schema
 from worker.errors import ConfigError
 from worker.settings.configured import (
     CONFIG_NAME,
     CONFIG_VARIABLE,
+    ChangelogAudit,
     Connection,
     Profile,
     Retention,
     Settings,
-    Sweep,
+    StalledRuns,
     reason,
 )
 from worker.settings.cross_checks import cross_check
@@ -71,7 +79,8 @@ def _settings(values: Mapping[str, Any], path: Path | None) -> Settings:
         "log_dir": folder / values.get("log_dir", "logs"),
         "state_dir": folder / values.get("state_dir", ".flowbeat"),
         "retention": Retention(**values.get("retention", {})),
-        "sweep": Sweep(**values.get("sweep", {})),
+        "stalled_runs": StalledRuns(**values.get("stalled_runs", {})),
+        "changelog_audit": ChangelogAudit(**values.get("changelog_audit", {})),
         "connections": {
             name: _connection(name, table, folder) for name, table in values.get("connections", {}).items()
         },
@@ -97,6 +106,9 @@ def _profile(name: str, table: Mapping[str, Any], zone: str | None) -> Profile:
         rules["deployments"] = DeploymentRules(**rules["deployments"])
     if "incidents" in rules:
         rules["incidents"] = IncidentRules(**rules["incidents"])
+    if "service_level" in rules:
+        rules["service_level"] = ServiceLevelRules(**rules["service_level"])
+    rules["blocked_statuses"] = rules.pop("blocked", {}).get("statuses", ())
     rules["categories"] = {**DEFAULT_CATEGORIES, **rules.get("categories", {})}
     rules["levels"] = {**DEFAULT_LEVELS, **rules.get("levels", {})}
     return Profile(name=name, rules=Rules(**rules), **own)

@@ -31,7 +31,13 @@ def require_address(found: Settings, connection: Connection) -> None:
 
 def fingerprint(found: Settings) -> str:
     """Names what decides about work and numbers: equal on two machines whose places for files and secrets differ."""
-    told = (found.timezone, found.max_age_hours, asdict(found.retention), asdict(found.sweep))
+    told = (
+        found.timezone,
+        found.max_age_hours,
+        asdict(found.retention),
+        asdict(found.stalled_runs),
+        asdict(found.changelog_audit),
+    )
     connections = [asdict(replace(each, token_env=None, token_file=None)) for each in found.connections.values()]
     return digest([told, connections, [asdict(each) for each in found.profiles.values()]])
 

@@ -19,6 +19,10 @@ def upgrade() -> None:
     op.add_column("issues", sa.Column("hierarchy_level", sa.Integer(), nullable=True))
     op.add_column("issues", sa.Column("subtask", sa.Boolean(), nullable=True))
     op.add_column("issues", sa.Column("project_id", sa.Text(), nullable=True))
+    op.add_column("issues", sa.Column("parent", sa.Text(), nullable=True))
+    op.add_column("deployments", sa.Column("rework", sa.Boolean(), nullable=True))
+    op.add_column("statuses", sa.Column("stage", sa.Text(), nullable=True))
+    op.add_column("statuses", sa.Column("listed", sa.Boolean(), server_default=sa.text("true"), nullable=False))
     op.add_column("issues", sa.Column("gone_done_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("issues", sa.Column("gone_delivered", sa.Boolean(), nullable=True))
     op.add_column("issues", sa.Column("gone_counts", sa.Boolean(), nullable=True))
@@ -47,9 +51,11 @@ def upgrade() -> None:
         op.add_column("runs", sa.Column(name, sa.Text(), nullable=True))
     # Rows that exist have no format: what they hold is rebuilt, never read.
     op.add_column("work_item_columns", sa.Column("format", sa.Text(), server_default="", nullable=False))
+    _rename_state("waiting", "paused")
 
 
 def downgrade() -> None:
+    _rename_state("paused", "waiting")
     op.drop_column("work_item_columns", "format")
     for name in ("error_kind", "worker", "requested_rules_hash", "rules_hash"):
         op.drop_column("runs", name)
@@ -58,6 +64,11 @@ def downgrade() -> None:
     op.drop_index("ix_issues_stale_gone", "issues")
     for name in ("gone_counts", "gone_delivered", "gone_done_at"):
         op.drop_column("issues", name)
+    op.execute("DELETE FROM statuses WHERE NOT listed")
+    for name in ("listed", "stage"):
+        op.drop_column("statuses", name)
+    op.drop_column("deployments", "rework")
+    op.drop_column("issues", "parent")
     op.drop_column("issues", "project_id")
     op.drop_column("issues", "subtask")
     op.drop_column("issues", "hierarchy_level")
@@ -67,3 +78,22 @@ def downgrade() -> None:
         batch_op.alter_column(
             "failed", existing_type=sa.Boolean(), nullable=False, server_default=sa.text("false")
         )
+
+
+def _rename_state(old: str, new: str) -> None:
+    """Rename a live state. A fetch at work begins again, because the stages in its cursor have other names there."""
+    runs = sa.table(
+        "runs", *(sa.column(name) for name in ("run_id", "state", "step")), sa.column("cursor", sa.JSON())
+    )
+    op.drop_index("uq_runs_live_profile", "runs")
+    op.execute(runs.update().where(runs.c.state == old).values(state=new))
+    live = runs.c.state.in_(("queued", "running", new))
+    connection = op.get_bind()
+    rows = connection.execute(sa.select(runs.c.run_id, runs.c.cursor).where(live, runs.c.step == "fetch")).all()
+    for run_id, cursor in rows:
+        kept = {name: value for name, value in cursor.items() if name == "request_id"}
+        connection.execute(runs.update().where(runs.c.run_id == run_id).values(cursor=kept))
+    where = sa.text(f"state IN ('queued', 'running', '{new}')")
+    op.create_index(
+        "uq_runs_live_profile", "runs", ["profile"], unique=True, sqlite_where=where, postgresql_where=where
+    )

@@ -28,6 +28,7 @@ _COLUMNS: Final = (
     "hierarchy_level",
     "subtask",
     "project_id",
+    "parent",
     "status_id",
     "created",
     "updated",

@@ -13,8 +13,9 @@ from models import store
 from sandbox import living
 from sandbox.shapes import Flavour
 from sandbox.site import Issue
-from tasks import fetch
-from worker.settings import Sweep
+from tasks.fetch.reading import RECENT_DAYS
+from tasks.fetch.task import work
+from worker.settings import ChangelogAudit
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def _turn(world: World, **changes: int) -> None:
-    world.current.settings = replace(world.current.settings, sweep=Sweep(**changes))
+    world.current.settings = replace(world.current.settings, changelog_audit=ChangelogAudit(**changes))
 
 
 def _freeze(world: World) -> None:
@@ -79,10 +80,10 @@ def test_a_silent_change_is_found_when_its_turn_comes(world: World) -> None:
 
 @on_sqlite
 def test_a_turn_reads_every_open_and_lately_updated_history_once(world: World) -> None:
-    """Each run at most so many, the longest unread first; then there is nothing to sweep until the turn is over."""
-    _turn(world, turn_days=1, issues_per_run=10)
+    """Each run at most so many, the longest unread first; then there is nothing to audit until the turn is over."""
+    _turn(world, every_days=1, issues_per_run=10)
     with world.current.reads() as session:
-        late = world.clock() - timedelta(days=fetch.SWEPT_DAYS - 1)
+        late = world.clock() - timedelta(days=RECENT_DAYS - 1)
         due = store.due_histories(session, NAME, world.clock() + timedelta(days=1), late, 1000)
     assert 20 < len(due) < len(world.shown())
     _freeze(world)
@@ -100,7 +101,7 @@ def test_a_turn_reads_every_open_and_lately_updated_history_once(world: World) -
 
 @on_sqlite
 def test_done_work_of_long_ago_is_not_swept(world: World) -> None:
-    """Its history stays what it is; open work is swept however old it is."""
+    """Its history stays what it is; open work is audited however old it is."""
     world.clock.advance(timedelta(days=60))
     world.fetch()
     world.clock.advance(timedelta(days=8))
@@ -115,7 +116,7 @@ def test_done_work_of_long_ago_is_not_swept(world: World) -> None:
 
 
 @on_sqlite
-@pytest.mark.parametrize("rules", [{"issues_per_run": 0}, {"turn_days": 9}])
+@pytest.mark.parametrize("rules", [{"issues_per_run": 0}, {"every_days": 9}])
 def test_a_sweep_can_be_switched_off_or_wait(world: World, rules: dict[str, int]) -> None:
     """Then no history is asked for but those of changed issues."""
     _turn(world, **rules)
@@ -135,13 +136,13 @@ def test_what_stands_is_not_read_whole_and_costs_one_request_per_thousand(world:
     world.clock.advance(timedelta(minutes=1))
     world.fetch()
     idle = len(world.jira.log)
-    _turn(world, turn_days=0)
+    _turn(world, every_days=0)
     world.clock.advance(timedelta(minutes=1))
     operation = world.fetch()
-    swept = len(_asked(world))
-    assert swept > 20
+    audited = len(_asked(world))
+    assert audited > 20
     per_request = 1000 if world.jira.site.flavour == "cloud" else 50
-    assert len(world.jira.log) - idle == -(-swept // per_request)
+    assert len(world.jira.log) - idle == -(-audited // per_request)
     assert operation.data_volume_fetched == 0
 
 
@@ -167,9 +168,9 @@ def test_a_sweep_killed_anywhere_goes_on_where_it_was(
         run = world.request()
         left[0] = step
         try:
-            fetch.work(world.current, run)
+            work(world.current, run)
         except KilledError:
-            assert fetch.work(world.current, world.latest(run)) == "facts"
+            assert work(world.current, world.latest(run)) == "facts"
         assert _stored(world, issue) == issue.fields["status"]["id"]
 
 
@@ -177,18 +178,18 @@ def test_a_sweep_killed_anywhere_goes_on_where_it_was(
 def test_an_issue_that_disappears_while_it_is_swept_costs_only_itself(
     flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
-    """Hidden between the census and the sweep: it stays as it was, and the next fetch marks it gone."""
+    """Hidden between the census and the audit: it stays as it was, and the next fetch marks it gone."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as world:
         world.fetch()
         _freeze(world)
         issue = _open_issue(world)
-        _turn(world, turn_days=0)
+        _turn(world, every_days=0)
         world.clock.advance(timedelta(days=1))
         run = world.request()
-        while world.latest(run).cursor.get("stage") != "sweep":
-            fetch.work(world.current, world.latest(run), seconds=0)
+        while world.latest(run).cursor.get("stage") != "audit_changelogs":
+            work(world.current, world.latest(run), seconds=0)
         world.happen(issue, ("shown", False), touches=False)
-        assert fetch.work(world.current, world.latest(run)) == "facts"
+        assert work(world.current, world.latest(run)) == "facts"
         world.end(run)
         assert issue.key in world.issue_keys()
         assert world.fetch().issues_gone == 1

@@ -1,0 +1,1 @@
+"""The fetch step of a run: brings the copy of a profile up to date with Jira."""

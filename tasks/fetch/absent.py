@@ -1,0 +1,158 @@
+"""Looks again at the issues that Jira no longer lists, and marks them gone unless a permission seems to be lost."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from models import store
+from models.wording import format_all
+from tasks.fetch import verify
+from tasks.fetch.reading import read_issues, store_batch
+from tasks.fetch.state import Fetch, Fetched, hidden_mark, log, mark_issues, moved_mark
+from worker.errors import FatalError, UnansweredError
+from worker.jira.reader import Batch
+from worker.jira.site import confirm_login
+
+HIDDEN: Final = "deleted or no longer visible"
+MOVED: Final = "moved out of the JQL"
+# A lost permission must not empty a copy: when more than this and more than half are hidden, the fetch is refused.
+MANY_HIDDEN: Final = 20
+_NAMED: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """How many present stored issues a project has, and what a fetch found out about them.
+
+    ``hidden``: Jira shows them to this login no more. ``moved``: it shows them, and the JQL does not find them.
+    """
+
+    stored: int
+    hidden: int
+    moved: int
+
+
+def find_loss(projects: Mapping[str, Presence], *, is_same_jql: bool) -> str | None:
+    """Return what would be lost, as a sentence; None where the absent issues may be marked gone.
+
+    - More than 20 and more than half of all are hidden.
+    - Every stored issue of a project is hidden, however few it has.
+    - Nothing would be left, and the JQL is the one by which the issues were stored. A JQL that was changed may leave
+      all of them, and a project may leave an unchanged one: Jira shows its issues, so no permission was lost.
+    """
+    return next(_losses(projects, is_same_jql=is_same_jql), None)
+
+
+def _losses(projects: Mapping[str, Presence], *, is_same_jql: bool) -> Iterator[str]:
+    stored, hidden, moved = (
+        sum(getattr(each, name) for each in projects.values()) for name in ("stored", "hidden", "moved")
+    )
+    closed = [key for key, each in sorted(projects.items()) if each.hidden == each.stored]
+    if stored and hidden == stored:
+        yield f"{_all_stored(stored)} no longer visible"
+    if hidden > MANY_HIDDEN and hidden * 2 > stored:
+        yield f"{hidden} of {stored} stored issues are no longer visible"
+    if closed:
+        number = sum(projects[key].stored for key in closed)
+        yield f"{_all_stored(number, f' of {_listed(closed)}')} no longer visible"
+    if is_same_jql and stored and hidden + moved == stored:
+        also = f", and {hidden} {'is' if hidden == 1 else 'are'} no longer visible" if hidden else ""
+        which = "the only stored issue" if stored == 1 else f"{moved} of {stored} stored issues"
+        yield f"the JQL no longer finds {which}{also}, so that none would be left"
+
+
+def _all_stored(number: int, of: str = "") -> str:
+    return f"{format_all(number, 'stored issue')}{of} {'is' if number == 1 else 'are'}"
+
+
+def _listed(keys: list[str]) -> str:
+    named = ", ".join(keys[:_NAMED])
+    more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
+    return f"{'project' if len(keys) == 1 else 'projects'} {named}{more}"
+
+
+def check_absent(fetch: Fetch, until: float) -> None:
+    """Look at some of what was not listed again, by id; what matches after all was missed by the list, and is read.
+
+    Where Jira cannot answer, fewer are looked at. A single issue without an answer stays as it was stored: it may be
+    there.
+    """
+    run_id, most = fetch.run.run_id, int(fetch.cursor.get("check_size", fetch.batch))
+    with fetch.current.reads() as session:
+        marks = (run_id, hidden_mark(run_id), moved_mark(run_id))
+        unlisted = store.unmarked_issues(session, fetch.run.profile, marks, most)
+    if not unlisted:
+        fetch.commit({"stage": "mark_gone"})
+        return
+    try:
+        visible = fetch.reader.visible(unlisted)
+        missed = fetch.reader.matching(fetch.profile.jql, sorted(visible)) if visible else set()
+    except UnansweredError as error:
+        _look_at_fewer(fetch, unlisted, error)
+        return
+    if not read_issues(fetch, sorted(missed), until):
+        return
+    seen = {
+        run_id: sorted(missed),
+        hidden_mark(run_id): sorted(set(unlisted) - visible),
+        moved_mark(run_id): sorted(visible - missed),
+    }
+    fetch.commit({"check_size": min(2 * most, fetch.batch)}, lambda session: mark_issues(session, fetch, seen))
+
+
+def _look_at_fewer(fetch: Fetch, unlisted: Sequence[str], error: UnansweredError) -> None:
+    if len(unlisted) > 1:
+        fetch.commit({"check_size": (len(unlisted) + 1) // 2})
+        return
+    log.warning("issue cannot be looked at", extra={"issue_id": unlisted[0], "why": str(error)})
+    store_batch(fetch, unlisted, Batch((), {unlisted[0]: str(error)}), failed=())
+    fetch.commit({"check_size": fetch.batch})
+
+
+def mark_gone(fetch: Fetch, _until: float) -> None:
+    """Mark what the second look confirmed; refuse where that would empty the copy, unless ``--full`` says so."""
+    run_id, profile = fetch.run.run_id, fetch.run.profile
+    with fetch.current.reads() as session:
+        projects = _presence(store.count_marks(session, profile), run_id)
+        lost = [
+            one for mark in (hidden_mark(run_id), moved_mark(run_id)) for one in verify.gone(session, profile, mark)
+        ]
+    if any(each.hidden or each.moved for each in projects.values()):
+        _refuse_loss(fetch, projects)
+    lost = lost if fetch.is_verify else []
+    now = fetch.current.now()
+
+    def rows(session: Session) -> Fetched:
+        verify.save(session, profile, lost)
+        hidden = store.mark_gone(session, profile, hidden_mark(run_id), HIDDEN, now)
+        return Fetched(gone=hidden + store.mark_gone(session, profile, moved_mark(run_id), MOVED, now))
+
+    if fetch.is_verify:
+        fetch.commit({"stage": "refresh_catalogue"} | verify.noted(fetch.cursor, len(lost), lost), rows)
+    else:
+        fetch.commit({"stage": "refresh_catalogue" if fetch.full else "audit_changelogs"}, rows)
+    verify.log_differences(lost)
+
+
+def _presence(counts: Mapping[tuple[str, str | None], int], run_id: str) -> dict[str, Presence]:
+    """Project key → what became of its stored issues."""
+    marks = (hidden_mark(run_id), moved_mark(run_id))
+    stored: Counter[str] = Counter()
+    for (project, _), number in counts.items():
+        stored[project] += number
+    return {key: Presence(number, *(counts.get((key, mark), 0) for mark in marks)) for key, number in stored.items()}
+
+
+def _refuse_loss(fetch: Fetch, projects: Mapping[str, Presence]) -> None:
+    """Raise where the login is lost, or where a permission seems to be and ``--full`` does not say otherwise."""
+    confirm_login(fetch.client)
+    loss = find_loss(projects, is_same_jql=bool(fetch.cursor.get("same_source")))
+    if loss is None or fetch.run.options.get("full"):
+        return
+    raise FatalError(
+        f"{loss}; the account may have lost a permission. Nothing was marked gone: check what the account may see in"
+        f" Jira. If they are really gone: flowbeat refresh {fetch.run.profile} --full"
+    )

@@ -1,0 +1,88 @@
+"""Completes a fetch: statuses and versions as they are now, and the Cache Metadata."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from models import store
+from models.records import CACHE_VERSION, CacheMetadata
+from tasks.fetch import halving, named_lists, versions
+from tasks.fetch.state import Fetch, Fetched
+from worker.identity import cache_key, source
+from worker.jira.site import confirm_login
+from worker.redact import redact
+from worker.timing import log_fetch
+
+
+def refresh_catalogue(fetch: Fetch, _until: float) -> None:
+    """Statuses and versions as they are now, and the Cache Metadata: with this the fetch is complete."""
+    profile, request_id = fetch.run.profile, fetch.cursor["request_id"]
+    with fetch.current.reads() as session:
+        projects = store.known_projects(session, profile) if versions.needs_versions(fetch.profile) else {}
+    statuses = fetch.reader.statuses()
+    answer = versions.read_versions(fetch.reader, projects, fetch.connection.concurrency)
+    if answer.is_refused:
+        confirm_login(fetch.client)  # to the anonymous every private project is closed
+    listed = _listed_names(fetch)
+
+    def rows(session: Session) -> Fetched:
+        store.save_statuses(session, profile, statuses)
+        versions.save_versions(session, profile, answer)
+        if not fetch.profile.store_summaries:
+            store.clear_summaries(session, profile)
+        store.forget_unread(session, profile, fetch.cursor.get("unreadable", ()))
+        store.save_cache(session, _cache(session, fetch, listed))
+        store.complete_fetch(session, request_id, fetch.current.clock(session))
+        return Fetched()
+
+    # The count of issues read is none of issues worked out.
+    fetch.commit({"stage": "end"}, rows, step="facts", restarts=0, state="queued", progress={})
+    with fetch.current.reads() as session:
+        operation = store.find_fetch(session, request_id)
+    if operation is not None:
+        log_fetch(operation)
+
+
+def _listed_names(fetch: Fetch) -> dict[str, Any]:
+    """Return the lists of names to keep; a fetch that asks for no list of changed issues has a request to spare."""
+    with fetch.current.reads() as session:
+        cache = store.find_cache(session, fetch.run.profile)
+    is_same = cache is not None and cache.cursor.get("base_url") == fetch.connection.base_url
+    kept = cache.cursor.get("listed", {}) if cache is not None and is_same else {}
+    most = 1 if fetch.cursor["kind"] == "incremental" else 2
+    return named_lists.refreshed(fetch.reader, fetch.profile.rules, kept, fetch.cursor["jira_now"], most)
+
+
+def _cache(session: Session, fetch: Fetch, listed: Mapping[str, Any]) -> CacheMetadata:
+    now, run = fetch.current.now(), fetch.run
+    began = fetch.cursor["jira_now"]
+    newest = max(fetch.cursor.get("newest", ""), fetch.cursor.get("watermark") or "")
+    key = cache_key(fetch.connection, fetch.profile)
+    return CacheMetadata(
+        cache_key=key,
+        creation_timestamp=now,
+        expiration_timestamp=now + timedelta(hours=fetch.current.settings.max_age_hours),
+        data_size_bytes=store.data_size(session, run.profile),
+        version_identifier=CACHE_VERSION,
+        config_hash=key,
+        issue_count=store.count_issues(session, run.profile),
+        jql_query=str(redact(fetch.profile.jql)),
+        profile=run.profile,
+        data_as_of=datetime.fromisoformat(began),
+        cursor={
+            "watermark": min(newest, began) or None,  # an issue edited while we read must be seen again
+            "base_url": fetch.connection.base_url,
+            "address": fetch.cursor.get("address"),
+            "source": source(fetch.connection, fetch.profile),
+            "summaries": fetch.profile.store_summaries,
+            "zone": fetch.cursor.get("zone"),
+            "unshown": fetch.cursor.get("unshown", 0),
+            "sizes": halving.remember_sizes(fetch.cursor.get("remembered", {}), fetch.reader.sizes, now),
+            "mapped": fetch.cursor["mapped"],
+            "flagged": fetch.cursor.get("flagged"),
+            "resolved": fetch.cursor["resolved"],
+            "listed": dict(listed),
+        },
+    )

@@ -1,0 +1,168 @@
+"""Begins a fetch: a cache hit ends it, else the site is asked who it is and what has to be read is planned."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from models import store
+from models.records import CACHE_VERSION, CacheMetadata, FetchOperation, FieldMapping, iso
+from tasks.fetch import halving, verify
+from tasks.fetch.state import Cursor, Fetch, Fetched
+from worker.errors import FatalError
+from worker.identity import cache_key, source
+from worker.jira import fields, parse
+from worker.jira.site import confirm_login, identify, reader
+from worker.redact import redact
+from worker.settings import Profile
+from worker.timing import log_fetch
+
+
+def begin(fetch: Fetch, _until: float) -> None:
+    """A cache hit ends the fetch here; else the site is asked who it is, and the fetch is planned."""
+    with fetch.current.reads() as session:
+        cache = store.find_cache(session, fetch.run.profile)
+    if "request_id" not in fetch.cursor:
+        kept = None if cache is None else _reusable_cache(fetch, cache)
+        if kept is not None:
+            _hit(fetch, kept)
+            return
+        operation = _operation(fetch)
+        fetch.commit({"request_id": operation.request_id}, lambda session: _saved(session, operation))
+    site = identify(fetch.client)
+    is_same_source = cache is not None and cache.cursor.get("source") == source(fetch.connection, fetch.profile)
+    if not is_same_source or fetch.run.options.get("full"):
+        confirm_login(fetch.client)  # a copy that is begun without a login looks like a small one
+    plan = {
+        **_plan(fetch, cache, site.flavour),
+        "jira_now": iso(site.now),
+        "address": site.address,
+        "same_source": is_same_source,
+    }
+    fetch.commit(plan, lambda session: _planned(session, fetch, plan["kind"]))
+
+
+def _saved(session: Session, operation: FetchOperation) -> Fetched:
+    store.save_fetch(session, operation)
+    return Fetched()
+
+
+def _planned(session: Session, fetch: Fetch, kind: Any) -> Fetched:
+    operation = store.find_fetch(session, fetch.cursor["request_id"])
+    if kind == "verify":  # what the last one found has been repaired
+        store.clear_findings(session, fetch.run.profile, verify.ORIGIN)
+    if operation is not None:
+        store.save_fetch(session, replace(operation, kind=kind))
+    return Fetched()
+
+
+def _reusable_cache(fetch: Fetch, cache: CacheMetadata) -> CacheMetadata | None:
+    """The Cache Metadata to go on with where a calculation needs nothing from Jira, else None."""
+    if fetch.run.kind != "calculate" or cache.state(fetch.current.now()) == "invalidated":
+        return None
+    past = fetch.run.as_of is not None  # a past instant needs no fresher data than there is
+    if not past and cache.state(fetch.current.now()) == "expired":
+        return None
+    if cache.cursor.get("summaries") != fetch.profile.store_summaries:
+        return None
+    key = cache_key(fetch.connection, fetch.profile)
+    if key == cache.cache_key:
+        return cache
+    mapped = _known_mapping(fetch.profile, cache)
+    if mapped is None or cache.cursor.get("source") != source(fetch.connection, fetch.profile):
+        return None
+    return replace(cache, cache_key=key, config_hash=key, cursor={**cache.cursor, "resolved": mapped})
+
+
+def _known_mapping(profile: Profile, cache: CacheMetadata) -> dict[str, FieldMapping] | None:
+    """The profile's mapping resolved by the fields already stored; None where it names another, or another history."""
+    known = [parse.field({"id": key, "name": name}) for key, name in cache.cursor.get("mapped", {}).items()]
+    try:
+        rules = fields.resolved(profile.rules, known, profile.name)
+    except FatalError:
+        return None
+    return dict(rules.fields) if _has_history(cache.cursor, fields.flag(rules)) else None
+
+
+def _has_history(old: Mapping[str, Any], flagged: str | None) -> bool:
+    """Return whether a copy holds the history of the flag: a field may be stored without its history."""
+    return flagged is None or flagged in parse.Wanted(old.get("mapped", {}), flagged=old.get("flagged")).tracked
+
+
+def _hit(fetch: Fetch, cache: CacheMetadata) -> None:
+    asked = _operation(fetch)
+    operation = replace(asked, state="completed", end_time=asked.start_time, duration_seconds=0.0, cache_hit=True)
+
+    def rows(session: Session) -> Fetched:
+        store.save_fetch(session, operation)
+        store.save_cache(session, cache)
+        return Fetched()
+
+    fetch.commit({"stage": "end"}, rows, step="facts", restarts=0, state="queued")
+    log_fetch(operation)
+
+
+def _plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> Cursor:
+    """Full where there is no copy to build on (none, another site, a field never fetched) or it was asked for."""
+    known = fetch_fields(fetch, flavour)
+    rules = fields.resolved(fetch.profile.rules, known, fetch.profile.name)
+    names = {each.field_id: each.name for each in known}
+    mapped = {key: names[key] for key in fields.roots(rules)}
+    old = cache.cursor if cache is not None and cache.version_identifier == CACHE_VERSION else {}
+    same_site = old.get("base_url") == fetch.connection.base_url
+    flagged = fields.flag(rules)
+    same_fields = (
+        mapped.keys() <= old.get("mapped", {}).keys()
+        and _has_history(old, flagged)
+        and old.get("summaries") == fetch.profile.store_summaries
+    )
+    grown = bool(old) and same_site and same_fields and not fetch.run.options.get("full")
+    kind = "full" if not grown else "verify" if fetch.run.options.get("verify") else "incremental"
+    if grown:  # what is stored stays mapped, under the name the site has for it now
+        mapped = {key: names.get(key, name) for key, name in old["mapped"].items()}
+        flagged = old.get("flagged")  # the same histories are kept as before
+    watermark = old.get("watermark") if grown else None
+    return {
+        "kind": kind,
+        "flavour": flavour,
+        "zone": _zone(fetch, flavour, old) if grown else None,
+        "mapped": mapped,
+        "flagged": flagged,
+        "resolved": dict(rules.fields),
+        "watermark": watermark,
+        "stage": "list_changed" if kind == "incremental" and flavour == "cloud" and watermark else "census",
+        "seen": 0,
+        "expected": cache.issue_count if cache is not None else None,
+        **_sizes(fetch, cache),
+    }
+
+
+def _sizes(fetch: Fetch, cache: CacheMetadata | None) -> Cursor:
+    """Return how many to ask this site for at a time, as the last fetch learned it."""
+    known = cache.cursor if cache is not None else {}
+    remembered = known.get("sizes", {}) if known.get("base_url") == fetch.connection.base_url else {}
+    return {"remembered": remembered, "sizes": halving.starting_sizes(remembered, fetch.current.now())}
+
+
+def _zone(fetch: Fetch, flavour: str, old: Mapping[str, Any]) -> str | None:
+    """The account's zone as it is today, where this site has refused epoch milliseconds before."""
+    return None if old.get("zone") is None else reader(fetch.client, flavour, parse.Wanted()).zone()
+
+
+def fetch_fields(fetch: Fetch, flavour: str) -> list[Any]:
+    """The site's fields, asked for only where the profile maps one."""
+    if not fetch.profile.rules.fields:
+        return []
+    return reader(fetch.client, flavour, parse.Wanted()).fields()
+
+
+def _operation(fetch: Fetch) -> FetchOperation:
+    return FetchOperation(
+        request_id=str(uuid.uuid4()),
+        jql_query=str(redact(fetch.profile.jql)),
+        start_time=fetch.current.run_time(),
+        run_id=fetch.run.run_id,
+        profile=fetch.run.profile,
+    )

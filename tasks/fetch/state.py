@@ -1,0 +1,203 @@
+"""A fetch at work in this process: the run, the reader of its Jira, and the cursor as last committed."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from models import store
+from models.records import Run, iso
+from worker.errors import FatalError, FlowbeatError
+from worker.jira import parse
+from worker.jira.client import Client
+from worker.jira.faults import AstrayError, LoginError, NoAnswerError
+from worker.jira.reader import Reader, size_of
+from worker.jira.site import confirm_login, reader
+from worker.runtime import Runtime
+from worker.settings import Connection, Profile
+from worker.task import StaleAttemptError, last_fault, tries
+
+log = logging.getLogger(__name__)
+PAGE: Final = 100
+# A run gives up after this long where nothing has ever answered: a person waits who has just written the address.
+FIRST_CONTACT_SECONDS: Final = 60.0
+
+Cursor = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a page brought in, to be added to the Fetch Operation."""
+
+    issues: int = 0
+    changed: int = 0
+    gone: int = 0
+
+
+class Fetch:
+    """A fetch at work in this process: the run, the reader of its Jira, and the cursor as last committed."""
+
+    def __init__(self, current: Runtime, run: Run) -> None:
+        """Take up the run where its cursor stands."""
+        self.current = current
+        self.run = run
+        self.profile: Profile = current.profile(run.profile)
+        self.connection: Connection = current.settings.connections[self.profile.connection]
+        self.cursor: Cursor = {key: value for key, value in run.cursor.items() if key != "trouble"}
+        self._client: Client | None = None
+        self._reader: Reader | None = None
+
+    @property
+    def stage(self) -> str:
+        """The stage to go on with."""
+        return str(self.cursor.get("stage", "begin"))
+
+    @property
+    def client(self) -> Client:
+        """The client of the connection."""
+        if self._client is None:
+            self._client = self.current.client(
+                self.connection, tries(self.run), fault=last_fault(self.run), heard=self.stage != "begin"
+            )
+        return self._client
+
+    @property
+    def reader(self) -> Reader:
+        """The reader that fits the site found in the stage ``begin``."""
+        if self._reader is None:
+            wanted = parse.Wanted(
+                self.cursor["mapped"], self.profile.store_summaries, flagged=self.cursor.get("flagged")
+            )
+            sizes = self.cursor.get("sizes", {})
+            self._reader = reader(self.client, self.cursor["flavour"], wanted, self.cursor.get("zone"), sizes)
+        return self._reader
+
+    def use_account_timezone(self) -> None:
+        """From now on instants are written in the account's zone; the next commit remembers it."""
+        self.cursor["zone"] = self.reader.zone()
+        self._reader = None
+
+    @property
+    def full(self) -> bool:
+        """Whether every issue is read anew."""
+        return bool(self.cursor["kind"] != "incremental")
+
+    @property
+    def is_verify(self) -> bool:
+        """Whether what is read anew is held against the stored copy."""
+        return bool(self.cursor["kind"] == "verify")
+
+    @property
+    def started_at(self) -> datetime:
+        """When the fetch began, by Jira's clock."""
+        return datetime.fromisoformat(self.cursor["jira_now"])
+
+    @property
+    def batch(self) -> int:
+        """How many issues are read between two commits: a page for each parallel reader."""
+        return size_of(self.reader.sizes, "issues", PAGE) * min(self.connection.concurrency, 10)
+
+    def commit(
+        self,
+        moved: Mapping[str, Any],
+        store_rows: "Callable[[Session], Fetched]" = lambda _: Fetched(),
+        **changes: Any,
+    ) -> None:
+        """Store rows, the Fetch Operation's counts and the cursor in one transaction, if the run is still ours."""
+        cursor = {**self.cursor, **moved}
+        if self._reader is not None:
+            cursor["sizes"] = dict(self._reader.sizes)
+        with self.current.sessions.begin() as session:
+            self._count(session, cursor, store_rows(session))
+            progress = {"restarts": 0} if cursor != self.cursor else {}
+            self._beat(session, cursor=cursor, **{**progress, **changes})
+        self.cursor = cursor
+        if self._client is not None:
+            self._client.tried = 0  # there was progress
+
+    def record_requests(self) -> None:
+        """Count what was asked since the last commit; the cursor stays where it is, so that the stage is done again."""
+        with self.current.sessions.begin() as session:
+            self._count(session, self.cursor, Fetched())
+            self._beat(session)
+
+    def cause_of(self, error: FlowbeatError) -> FlowbeatError:
+        """Return the error to report for one of a stage (see ``find_cause``)."""
+        has_answered = self.stage != "begin" or self._has_copy()
+        return find_cause(error, self._client, has_answered=has_answered)
+
+    def _has_copy(self) -> bool:
+        """Whether a copy of this Jira is stored, for any profile of the connection."""
+        profiles = self.current.settings.profiles.values()
+        names = [each.name for each in profiles if each.connection == self.connection.name]
+        with self.current.reads() as session:
+            caches = [store.find_cache(session, name) for name in names]
+        addresses = {cache.cursor.get("base_url") for cache in caches if cache is not None}
+        return self.connection.base_url in addresses
+
+    def yield_slice(self) -> None:
+        """The run waits for a worker to take its next slice: silence is not a fall then."""
+        with self.current.sessions.begin() as session:
+            self._beat(session, state="queued")
+
+    def _count(self, session: Session, cursor: Cursor, fetched: Fetched) -> None:
+        calls, delays = self._client.traffic.take() if self._client else (0, 0)
+        added = {
+            "data_volume_fetched": fetched.issues,
+            "issues_changed": fetched.changed,
+            "issues_gone": fetched.gone,
+            "api_calls_made": calls,
+            "rate_limit_delays": delays,
+        }
+        store.count_fetch(session, cursor.get("request_id", ""), added)
+
+    def _beat(self, session: Session, **changes: Any) -> None:
+        if not store.beat_run(session, self.run.run_id, self.run.attempt, self.current.clock(session), **changes):
+            raise StaleAttemptError
+
+
+def newest_update(fetch: Fetch, updates: Iterable[datetime | None]) -> Cursor:
+    """The largest ``updated`` seen in committed pages: the watermark to be."""
+    seen = [iso(updated) for updated in updates if updated is not None]
+    return {"newest": max([*seen, fetch.cursor.get("newest", "")])}
+
+
+def mark_issues(session: Session, fetch: Fetch, marks: Mapping[str, Sequence[str]]) -> Fetched:
+    for mark, ids in marks.items():
+        store.mark_issues(session, fetch.run.profile, ids, mark)
+    return Fetched()
+
+
+def progress_of(fetch: Fetch, seen: int) -> dict[str, Any]:
+    expected = fetch.cursor.get("expected")
+    return {"done": seen, "total": max(expected, seen) if expected else None, "read": fetch.cursor.get("read", 0)}
+
+
+def hidden_mark(run_id: str) -> str:
+    return f"{run_id} hidden"
+
+
+def moved_mark(run_id: str) -> str:
+    return f"{run_id} moved"
+
+
+def find_cause(error: FlowbeatError, client: Client | None, *, has_answered: bool) -> FlowbeatError:
+    """Return the error to report for this one; ``has_answered``: this Jira has answered this installation before.
+
+    A JQL that names a project, a mapped field, a version: to the anonymous each of them is not there. So Jira is asked
+    who the login is before a person is sent to correct them; one request.
+    """
+    if isinstance(error, NoAnswerError) and not has_answered:
+        error.patience = FIRST_CONTACT_SECONDS
+    if client is None or not isinstance(error, FatalError) or isinstance(error, LoginError | AstrayError):
+        return error
+    try:
+        confirm_login(client)
+    except LoginError as refused:
+        return refused
+    except FlowbeatError:  # what happened first is what there is to report
+        return error
+    return error
