@@ -28,7 +28,7 @@ Known = Literal["value", "running", "none", "unknown", "missing"]
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A week of a chart; ``known`` says why there is no value where there is none, ``words`` are its tooltip."""
+    """A week of a chart; ``known`` says why a value is missing, ``words`` are its tooltip."""
 
     known: Known
     value: float | None

@@ -108,7 +108,7 @@ _OVER_YEAR: Final = ("flow_time", "deployment_frequency", "cfr", "mttr")
 
 
 def is_of_present_rules(source: Source) -> bool:
-    """Return whether the stored results were calculated by the rules of today."""
+    """Return whether the stored results were calculated by the present rules."""
     return all(row.rules_hash == rules_hash(source.view.rules) for row in source.results.values())
 
 

@@ -171,7 +171,7 @@ def share(source: Source, at: Micros) -> float:
 
 
 def month_labels(source: Source) -> list[Label]:
-    """Return the months on the axis of the page's weeks, so many that they fit a phone."""
+    """Return the months on the axis of the page's weeks, as many as fit a phone."""
     first, last = local_time(source, source.weeks[0].start).date(), local_time(source, source.weeks[-1].end).date()
     months: list[Label] = []
     day = (first.replace(day=1) + timedelta(days=32)).replace(day=1)
