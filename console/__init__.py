@@ -1,1 +1,1 @@
-"""The door for people: the flowbeat command, its tables and its progress bar."""
+"""The flowbeat command, its tables and its progress bar."""

@@ -21,7 +21,7 @@ TABLE: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "Begin": {
         "demo": ("demo", "Try it: a made-up Jira, a real refresh, the metrics."),
         "init": ("init", "Write a commented flowbeat.toml."),
-        "check": ("check.command", "See whether everything is well, and what to do if not."),
+        "check": ("check.command", "Check each part of the installation."),
     },
     "Work": {
         "refresh": ("refresh.command", "Fetch what changed from Jira, then calculate."),
@@ -67,7 +67,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, and with the nearest name where there is no such command."""
+        """Resolve a command as click does, and suggest the nearest name if it does not exist."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
@@ -86,7 +86,7 @@ class Commands(click.Group):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="flowbeat COMMAND --help says more about each.",
+    epilog="For details, run: flowbeat COMMAND --help",
 )
 @click.version_option(package_name="flowbeat")
 def flowbeat() -> None:
@@ -107,7 +107,7 @@ def main() -> None:
 
 
 def run(words: list[str]) -> int:
-    """Carry out a command line; returns the exit code. An error that nobody foresaw is raised."""
+    """Execute a command line and return the exit code; unexpected errors are raised."""
     try:
         code = flowbeat.main(words, prog_name="flowbeat", standalone_mode=False)
         sys.stdout.flush()

@@ -18,7 +18,7 @@ from worker.errors import FatalError
 FOLDER: Final = Path(".flowbeat") / "demo"
 PROFILE: Final = "payments"
 TOKEN_VARIABLE: Final = "SET_WHILE_FLOWBEAT_DEMO_RUNS"  # noqa: S105 - the name of a variable; who misses it reads why
-LIVES_FOR: Final = timedelta(weeks=10)  # then the made-up team runs out of future, and the demo begins anew
+LIVES_FOR: Final = timedelta(weeks=10)  # then the made-up team has no future left, and the demo starts again
 ISSUES: Final = 600
 CONFIG: Final = """# Written by `flowbeat demo`: a made-up team on a stand-in Jira that runs on this machine only.
 timezone = "UTC"
@@ -86,7 +86,7 @@ def _jira(team: dict[str, Any]) -> Iterator[str]:
     with ExitStack() as stack:
         try:
             url = stack.enter_context(running(jira, port=team["port"]))
-        except OSError:  # somebody else has the port now: at another one the copy is fetched anew
+        except OSError:  # another program has the port: at a new one the copy is fetched again
             url = stack.enter_context(running(jira))
         yield url
 
@@ -129,14 +129,14 @@ def _tell(folder: Path) -> None:
         f"Database  {os.path.relpath(folder / 'flowbeat.db')}  (SQLite; views latest_results and weekly_results)",
         f"Logs      {os.path.relpath(folder / 'logs')}",
         "",
-        "Look closer at this demo; its Jira is gone until the next one:",
+        "More about this demo (its Jira runs only during the demo):",
         f"  export FLOWBEAT_CONFIG={config}",
         f"  {program} explain {PROFILE} lead_time",
         f"  {program} results {PROFILE} --window weeks",
         "",
         "Your own Jira, in a folder of its own (unset FLOWBEAT_CONFIG before):",
         f"  {program} init      write flowbeat.toml, then fill in your Jira and JQL",
-        f"  {program} check     see whether all is well",
+        f"  {program} check     check each part of the installation",
         f"  {program} refresh   fetch and calculate",
     )
     click.echo("\n".join(lines))

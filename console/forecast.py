@@ -1,4 +1,4 @@
-"""The forecast command: when so many items will be done, or how many by a day, with chances and a back-test."""
+"""The forecast command: when N items will be done, or how many by a day, with chances and a back-test."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -38,11 +38,13 @@ _NAMES: Final = (
 
 @click.command()
 @click.argument("profile")
-@click.option("--items", type=click.IntRange(1, 100_000), help="When will so many be done? Default: those in progress.")
+@click.option(
+    "--items", type=click.IntRange(1, 100_000), help="When will N items be done? Default: the items in progress."
+)
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="How many will be done by that day?")
 @click.option("--weeks", type=click.IntRange(_FEWEST, _MOST), help="Past weeks to draw from; default: history_weeks.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=_SEED, show_default=True, help="Of the chances.")
-@click.option("--as-of", metavar="T", help="Ask as on a past day (2026-10-31: its end) or instant.")
+@click.option("--as-of", metavar="T", help="Forecast as of a past day (2026-10-31: its end) or instant.")
 @format_option
 def forecast(
     profile: str,
@@ -54,9 +56,9 @@ def forecast(
     as_of: str | None,
     form: Format,
 ) -> None:
-    """Say when work will be done, by 10,000 futures drawn from what past weeks delivered (Monte Carlo).
+    """Forecast when work will be done: 10,000 futures, drawn from the deliveries of past weeks (Monte Carlo).
 
-    The back-test says how often the 85 % line would have held in the past. docs/forecast.md says more.
+    The back-test says how often the 85 % line held in the past. See docs/forecast.md.
     """
     if items is not None and until is not None:
         raise click.UsageError("--items and --until are two questions; ask one at a time")
@@ -70,7 +72,7 @@ def forecast(
         history = weeks or max(looked.rules.history_weeks, _FEWEST)
         question = _question(profile, looked, asked, history=history, seed=seed, now=current.now())
         found = _answered(question, snapshot, asked)
-        session.rollback()  # the reading is over, and SQLite has but one writer
+        session.rollback()  # reading is over, and SQLite has only one writer
         with current.sessions.begin() as writing:
             store.save_forecast(writing, found)
     show(form, _sheet(found, asked, zone, stale=bool(stale)))
@@ -81,7 +83,7 @@ COMMANDS: tuple[click.Command, ...] = (forecast,)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The question: so many items, or a day and how far off it is; asked on the day ``today`` of the profile's zone."""
+    """Return the question: N items, or a day and its distance from ``today``, a day in the profile's zone."""
 
     today: date
     items: int | None = None

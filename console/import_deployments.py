@@ -25,18 +25,18 @@ _NAMED: Final = 5  # of the unknown keys or versions
 
 @click.group(name="import")
 def import_() -> None:
-    """Import what Jira does not know."""
+    """Import data that is not in Jira."""
 
 
 @import_.command()
 @click.argument("file", type=click.File("rb"))
-@click.option("--profile", metavar="P", help="Whose deployments they are; may be left out where there is but one.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be imported.")
+@click.option("--profile", metavar="P", help="The profile of the deployments; optional if only one is configured.")
+@click.option("--dry-run", is_flag=True, help="Print what would be imported, and write nothing.")
 def deployments(file: BinaryIO, *, profile: str | None, dry_run: bool) -> None:
     """Import deployments from a CSV file (- reads standard input); importing it again changes nothing.
 
     Columns: deployed_at, name; also failed, issue_keys, versions, deployment_id. Rows with the same deployment_id are
-    one deployment. If any row has a mistake, nothing is imported. docs/deployments.md says more.
+    one deployment. If any row has a mistake, nothing is imported. See docs/deployments.md.
     """
     current = Stored(settings.load(None, os.environ))
     settings.require_file(current.settings)

@@ -12,16 +12,14 @@ from worker.settings import CONFIG_NAME, CONFIG_VARIABLE, load, require_file
 
 @click.command()
 def init() -> None:
-    """Write a commented flowbeat.toml into this folder (or to FLOWBEAT_CONFIG); one that is there stays as it is."""
+    """Write a commented flowbeat.toml into this folder (or to FLOWBEAT_CONFIG). An existing file is not changed."""
     file = Path(os.environ.get(CONFIG_VARIABLE, "").strip() or CONFIG_NAME)
     try:
         with file.open("x", encoding="utf-8") as config:
             config.write(TEMPLATE)
     except FileExistsError as error:
         named = f"; to write one into this folder, first run: unset {CONFIG_VARIABLE}" if _is_named_elsewhere() else ""
-        raise FatalError(
-            f"{file} is there already and was left as it is; edit it, or move it away first{named}"
-        ) from error
+        raise FatalError(f"{file} already exists and was not changed; edit it, or move it away first{named}") from error
     except OSError as error:
         raise FatalError(f"{file} cannot be written: {error.strerror}") from error
     click.echo(
@@ -36,7 +34,7 @@ def _is_named_elsewhere() -> bool:
 
 @click.command()
 def migrate() -> None:
-    """Bring the database schema to the newest revision; workers do it too when they start."""
+    """Update the database schema to the newest revision. Workers also do this when they start."""
     from console.shared import writable  # noqa: PLC0415 - init needs no database
     from console.shared.database import schema_of  # noqa: PLC0415 - the same
     from models import database  # noqa: PLC0415 - the same
@@ -53,7 +51,7 @@ def migrate() -> None:
     if before == now:
         click.echo(f"The schema is up to date: revision {now}.")
     else:
-        click.echo(f"The schema went from {f'revision {before}' if before else 'nothing'} to revision {now}.")
+        click.echo(f"The schema was updated from {f'revision {before}' if before else 'nothing'} to revision {now}.")
 
 
 COMMANDS: tuple[click.Command, ...] = (init, migrate)

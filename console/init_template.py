@@ -26,7 +26,7 @@ email = "you@example.com"                     # whose token it is; remove this l
 token_env = "JIRA_TOKEN"                      # the name of the variable, never the token itself
 #token_file = "jira.token"                    # instead of token_env: a file with the token as its only line
 #requests = 100                               # never more requests than this ...
-#per_seconds = 10                             # ... in any span of so many seconds
+#per_seconds = 10                             # ... in any span of this many seconds
 #concurrency = 8                              # requests under way at once
 #overlap_minutes = 15                         # how far a refresh looks back for what Jira indexed late
 #flavour = "cloud"                            # cloud or datacenter; found out when left out
@@ -37,8 +37,8 @@ token_env = "JIRA_TOKEN"                      # the name of the variable, never 
 [profiles.team]
 connection = "jira"
 jql = "project = KEY"                         # the team's issues; with relative dates the past would shrink
-#time_period_days = 30                        # the period: so many whole days before today
-#history_weeks = 52                           # and so many ISO weeks, this one included
+#time_period_days = 30                        # the period: this many whole days before today
+#history_weeks = 52                           # number of ISO weeks, the current one included
 #schedule = "0 2 * * *"                       # minute, hour, day, month, weekday; without it, only by hand
 #timezone = "Europe/Zagreb"                   # where the team's days begin, if not in the time zone above
 #store_summaries = true                       # keep the issues' titles in the database
@@ -49,7 +49,7 @@ jql = "project = KEY"                         # the team's issues; with relative
 #"Declined", "Incomplete", "Not A Bug", "Abandoned",
 #]
 #failure_values = ["yes", "true", "failed", "failure"]
-#gone_issues = "drop"                         # or keep_done: done issues that left Jira go on counting
+#gone_issues = "drop"                         # or keep_done: done issues that left Jira still count
 
 # Fields by name or id, or a path into one (customfield_10100.value). Only what is named here is read.
 [profiles.team.fields]
@@ -78,10 +78,10 @@ jql = "project = KEY"                         # the team's issues; with relative
 
 # The bounds of elite, high and medium (DORA report 2023).
 [profiles.team.levels]
-#deployment_frequency = [1, 0.14285714285714285, 0.03333333333333333]  # at least so many a day: 1, 1/7, 1/30
-#lead_time = [1, 7, 30]                       # less than so many days
-#cfr = [5, 10, 15]                            # at most so many percent
-#mttr = [1, 24, 168]                          # less than so many hours
+#deployment_frequency = [1, 0.14285714285714285, 0.03333333333333333]  # at least this many a day: 1, 1/7, 1/30
+#lead_time = [1, 7, 30]                       # less than this many days
+#cfr = [5, 10, 15]                            # at most this percentage
+#mttr = [1, 24, 168]                          # less than this many hours
 
 # What a deployment is. Until this is switched on, deployment_frequency, lead_time and cfr say what is missing.
 #   source = "versions"  each released version of the projects

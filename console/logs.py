@@ -35,15 +35,15 @@ _LOST: Final = re.compile(
 
 
 @click.command("logs")
-@click.option("--follow", "-f", is_flag=True, help="Go on with new entries as they come, until Ctrl-C.")
+@click.option("--follow", "-f", is_flag=True, help="Continue with new entries until Ctrl-C.")
 @click.option("--level", type=click.Choice(LOG_LEVELS, case_sensitive=False), help="This level and above.")
 @click.option("--task", metavar="ID", help="Only of the task with this id.")
 @click.option("--run", metavar="RUN", help="Only of this run (the beginning of its id, as status shows it).")
 @click.option("--profile", metavar="P", help="Only of this profile.")
-@click.option("--since", metavar="T", help="From a day, an instant, or so long ago (30m, 2h, 1d) on.")
+@click.option("--since", metavar="T", help="Only entries since a day, an instant or a span ago (30m, 2h, 1d).")
 @format_option
 def logs_command(**chosen: Any) -> None:
-    """Show the log entries, oldest first; JSON gives them as they were written, a line each."""
+    """Show the log entries, oldest first. JSON shows the entries as written, one per line."""
     form: Format = chosen.pop("form")
     follow: bool = chosen.pop("follow")
     run: str = chosen.pop("run") or ""
@@ -51,7 +51,7 @@ def logs_command(**chosen: Any) -> None:
     chosen["since"] = _since(chosen["since"], datetime.now(UTC))
     if not (found.log_dir / files.APP).exists() and not follow:
         settings.require_file(found)
-        raise FatalError(f"there is no log yet in {found.log_dir}; refresh, calculate and workers write one")
+        raise FatalError(f"no log exists yet in {found.log_dir}; to create one, run: flowbeat refresh")
     entries = (files.follow if follow else files.read)(found.log_dir, **chosen)
     shown = _print((entry for entry in entries if _of_run(entry, run)), form)
     if not shown:
@@ -76,7 +76,7 @@ def line(entry: dict[str, Any]) -> str:
 
 
 def _tells_of_a_loss(entry: dict[str, Any], raised: str) -> bool:
-    """Whether Celery says that its connection to Redis was lost, which it mends by itself."""
+    """Return whether Celery reports a lost connection to Redis, from which it recovers without help."""
     told = f"{entry.get('module')} {entry.get('message')}"
     return told.startswith(_OF_RESTART) or bool(_OF_CONNECTION.match(told) and _LOST.match(raised))
 
@@ -125,5 +125,5 @@ def _since(text: str | None, now: datetime) -> datetime | None:
         return instant(instant_of(text))
     except ValueError as error:
         raise click.UsageError(
-            f"--since {text!r} is no day (2026-10-01), no instant (2026-10-01T12:00+02:00) and no span (30m, 2h, 1d)"
+            f"--since {text!r} is not a day (2026-10-01), an instant (2026-10-01T12:00+02:00) or a span (30m, 2h, 1d)"
         ) from error

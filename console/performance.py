@@ -20,10 +20,12 @@ _FETCH: Final = tuple(field.name for field in fields(FetchOperation))
 
 @click.command()
 @click.option("--failed", is_flag=True, help="Only calculations that missed their target; exit code 3 if any did.")
-@click.option("--limit", type=click.IntRange(1), default=18, show_default=True, help="So many of each, newest first.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=18, show_default=True, help="Maximum number of each, newest first."
+)
 @format_option
 def performance(*, failed: bool, limit: int, form: Format) -> None:
-    """Show Calculation Performance with its thresholds, and Fetch Operations; CSV holds the first."""
+    """Show Calculation Performance with its thresholds, and Fetch Operations. CSV contains the first."""
     with database.open_for_reading() as (_, session):
         measured = store.load_performance(session, limit, failed=failed)
         unknown = store.unknown_performance(session)
@@ -46,7 +48,7 @@ def calculations(
     """Return each calculation beside its target; ``unknown``: the metrics of those that this program cannot show."""
     rows = [{**asdict(threshold), **asdict(one)} for one, threshold in measured]
     empty = "No calculation missed its target." if failed else "No calculation yet."
-    notes = ("New: issues whose facts were computed now; those of all others were stored.",) if rows else ()
+    notes = ("New: issues whose facts were computed in this calculation. All others were stored.",) if rows else ()
     if unknown:
         notes = (*notes, f"Not shown, because another version of Flowbeat stored them: {', '.join(unknown)}.")
     return Sheet((*_CALCULATION, *_THRESHOLD), rows, _CALCULATION_COLUMNS, "Calculations", notes, empty)

@@ -1,4 +1,4 @@
-"""Thin doors to processes that have their own command lines: Celery's worker and beat, Flower, the sandbox Jira."""
+"""Commands for processes that have their own command lines: Celery's worker and beat, Flower, the sandbox Jira."""
 
 import os
 import secrets
@@ -17,7 +17,7 @@ FLOWER_USER: Final = "flowbeat"
 
 @click.command(
     context_settings=PASS_ON,
-    epilog="Options are Celery's, such as -c 4 (so many tasks at once), -n NAME@%h (where several workers share a "
+    epilog="Options are Celery's, such as -c 4 (parallel tasks), -n NAME@%h (where several workers share a "
     "machine), -l WARNING. All of them: celery -A worker.app worker --help",
 )
 @click.argument("celery_args", nargs=-1, type=click.UNPROCESSED)
@@ -43,17 +43,17 @@ def beat(celery_args: tuple[str, ...]) -> None:
 )
 @click.argument("flower_args", nargs=-1, type=click.UNPROCESSED)
 def flower(flower_args: tuple[str, ...]) -> None:
-    """Show the workers and their tasks in a browser, on this machine only and behind a password.
+    """Show the workers and their tasks in a browser, on localhost only and with a password.
 
-    Set FLOWER_BASIC_AUTH=user:password to choose the password; else one is made up and shown. Started in this way, and
-    not by celery, it hides secrets and people, and logs where the others do.
+    Set FLOWER_BASIC_AUTH=user:password to choose the password; otherwise a random one is printed. Unlike celery flower,
+    this command redacts secrets and people's names, and writes to the same log files as all processes.
     """
     # Before a password is shown:
     settings.require_file(settings.load(None, os.environ))
     _require_free_port(flower_args)
     if not any(name.startswith("FLOWER_BASIC_AUTH") for name in os.environ) and not _logs_in(flower_args):
         password = secrets.token_urlsafe(12)
-        # By environment, for a command line can be read by everyone on the machine.
+        # In the environment, because everyone on the machine can read a command line.
         os.environ["FLOWER_BASIC_AUTH"] = f"{FLOWER_USER}:{password}"
         click.echo(f"Log in as {FLOWER_USER} with {password} (set FLOWER_BASIC_AUTH=user:password to choose)", err=True)
     address = () if _says(flower_args, "--address") else ("--address=127.0.0.1",)
@@ -71,7 +71,7 @@ def flower(flower_args: tuple[str, ...]) -> None:
 @click.option("--anonymous", is_flag=True, help="Publish all projects: show them without a login too.")
 @click.option("--context", default="", help="A context path, such as /jira.", callback=lambda _, __, path: _path(path))
 def sandbox(**chosen: Any) -> None:
-    """Run a stand-in Jira on this machine, to try, test and measure with."""
+    """Run a stand-in Jira on this machine for trials, tests and measurements."""
     from sandbox.server import Options, run  # noqa: PLC0415 - the web server is needed by this command only
 
     try:
@@ -93,7 +93,7 @@ def _path(context: str) -> str:
 
 def _become_celery(*args: str) -> None:
     """Replace this process: signals reach Celery directly."""
-    found = settings.load(None, os.environ)  # a wrong configuration is told in one sentence, before Celery starts
+    found = settings.load(None, os.environ)  # a wrong configuration is reported before Celery starts
     settings.require_file(found)
     found.state_dir.mkdir(parents=True, exist_ok=True)  # beat keeps its schedule there
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # with Celery's soft shutdown: running slices get their time
@@ -102,8 +102,8 @@ def _become_celery(*args: str) -> None:
 
 
 def _run_flower(*args: str) -> None:
-    """Flower in this process, for it leaves alone the log handlers that it finds, and asks Celery for none."""
-    from celery.__main__ import main  # noqa: PLC0415 - the other doors need no Celery
+    """Run Flower in this process, because Flower keeps the log handlers that exist and adds none."""
+    from celery.__main__ import main  # noqa: PLC0415 - the other commands do not need Celery
 
     from worker import runtime  # noqa: PLC0415 - the same
 
@@ -121,7 +121,7 @@ def _run_flower(*args: str) -> None:
 
 def _require_free_port(args: tuple[str, ...]) -> None:
     """Raise ConfigError where Flower could not listen; what it says itself names neither port nor option."""
-    from tornado.netutil import bind_sockets  # noqa: PLC0415 - Flower's own web server; the other doors need none
+    from tornado.netutil import bind_sockets  # noqa: PLC0415 - Flower's own web server; the other commands do not need it
 
     port = _value(args, "--port") or os.environ.get("FLOWER_PORT") or "5555"
     if not port.isdecimal() or _says(args, "--unix-socket") or _says(args, "--unix_socket"):

@@ -26,10 +26,12 @@ _ALL: Final = 1_000_000
 
 @click.command()
 @click.argument("run", required=False)
-@click.option("--limit", type=click.IntRange(1), default=10, show_default=True, help="So many runs, live ones first.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=10, show_default=True, help="Maximum number of runs, live ones first."
+)
 @format_option
 def status(run: str | None, *, limit: int, form: Format) -> None:
-    """Show live and recent runs; with RUN (the beginning of its id), all there is to know about that one."""
+    """Show live and recent runs; with RUN (the beginning of its id), the details of one run."""
     with database.open_for_reading() as (current, session):
         now = current.clock(session)
         if run is None:
@@ -56,7 +58,7 @@ def _runs(runs: Sequence[Run], now: datetime, reasons: Mapping[str, str]) -> She
     errors = {run.run_id: run.error for run in runs if run.error and run.state == "failed"}
     queues = {run_id: f"still queued: {reason}" for run_id, reason in reasons.items()}
     notes = tuple(f"{run_id[:8]}: {sentence}" for run_id, sentence in {**errors, **queues}.items())
-    return Sheet(_NAMES, rows, _COLUMNS, notes=notes, empty="No run yet; flowbeat refresh asks for one.")
+    return Sheet(_NAMES, rows, _COLUMNS, notes=notes, empty="No run yet. To start one, run: flowbeat refresh")
 
 
 def _row(run: Run, now: datetime) -> Row:

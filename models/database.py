@@ -74,7 +74,7 @@ def newest_revision() -> str:
 
 
 def revision(engine: Engine) -> str | None:
-    """The revision the database is at, None where it has no schema of ours."""
+    """The revision the database is at, None where it has none of Flowbeat's schemas."""
     with engine.execution_options(readonly=True).connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None

@@ -39,7 +39,7 @@ def damaged(where: str, why: str) -> UnusableDatabaseError:
 
 
 def _message(where: str, error: BaseException) -> str | None:
-    """Return the sentences about a driver's error, None for one that may pass or is a fault of ours."""
+    """Return the sentences about a driver's error, None for one that may pass or is a fault in Flowbeat."""
     why = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
     name = str(getattr(error, "sqlite_errorname", ""))
     return _of_sqlite(where, name, why) if name else _of_postgresql(getattr(error, "sqlstate", None), why)
@@ -49,9 +49,7 @@ def _of_sqlite(where: str, name: str, why: str) -> str | None:
     if name.startswith("SQLITE_CORRUPT"):
         return str(damaged(where, why))
     if name == "SQLITE_NOTADB":
-        return (
-            f"what lies at database_url cannot be read as a database: {why}. Check database_url, or move {where} away"
-        )
+        return f"database_url does not lead to a readable database: {why}. Check database_url, or move {where} away"
     if name == "SQLITE_FULL":
         return f"the disk of {where} is full. Free some space. {_THEN}"
     if name.startswith("SQLITE_IOERR"):

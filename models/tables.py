@@ -40,7 +40,7 @@ NAMING = {
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware UTC datetime: SQLite drops the offset, so it is put into UTC before and marked as UTC after.
 
-    Written and read without SQLAlchemy's own conversion in between, for a copy has millions of instants.
+    Written and read without SQLAlchemy's own conversion in between, because a copy has millions of instants.
     """
 
     impl = DateTime(timezone=True)
@@ -274,8 +274,8 @@ class VersionRow(Base):
 class DeploymentRow(Base):
     """A candidate deployment, derived from issues, versions or statuses, or (source ``table``) put there by users.
 
-    ``deployed_at`` empty with a ``timeline`` means "when the deploying issue was done"; ``invalid`` a field that is no
-    moment. Rows of source ``table`` name issues by key (``issue_keys``) and versions by name or id (``versions``);
+    ``deployed_at`` empty with a ``timeline`` means "when the deploying issue was done"; ``invalid`` a field that is not
+    a time. Rows of source ``table`` name issues by key (``issue_keys``) and versions by name or id (``versions``);
     ``failed`` and ``rework`` are null where their writer does not know.
     """
 
@@ -300,7 +300,7 @@ class DeploymentRow(Base):
 
 
 class IncidentRow(Base):
-    """An incident: its mapped instants (``invalid`` names those that are no moment), timeline, versions and links.
+    """An incident: its mapped instants (``invalid`` names those that are not a time), timeline, versions and links.
 
     ``excluded``: its resolution says that it was none.
     """
@@ -360,8 +360,8 @@ class WorkItemRow(Base):
 class WorkItemColumnsRow(Base):
     """Work items once more, as columns that are read at once (a NumPy archive): written with the rows, never edited.
 
-    A profile's chunks count from oldest to newest, and the newest word on an issue counts. ``issues``: of how many
-    the chunk speaks. ``rules_hash``: the rules by which the facts were made. ``format``: how the archive is to be
+    A profile's chunks count from oldest to newest, and the newest row of an issue counts. ``issues``: the
+    number in the chunk. ``rules_hash``: the rules by which the facts were made. ``format``: how the archive is to be
     read; one of another format is rebuilt, never read.
     """
 

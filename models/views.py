@@ -27,14 +27,14 @@ _WEEK: Final = {
 
 
 def release_views(connection: Connection) -> None:
-    """Drop the views where they would stand in the way of a migration: SQLite alters no table that a view reads."""
+    """Drop the views before a migration, because SQLite does not alter a table that a view reads."""
     if connection.dialect.name == "sqlite":
         for view in VIEWS:
             connection.execute(text(f"DROP VIEW IF EXISTS {view}"))
 
 
 def create_views(connection: Connection) -> None:
-    """Create the views, with all columns that their table has now; none where there is no such table.
+    """Create the views, with all columns that their table has now; skip those without a table.
 
     On PostgreSQL they are replaced in place, because other views may read them.
     """

@@ -85,7 +85,7 @@ def load_view_at(current: Stored, session: Session, profile: str, as_of: datetim
 
 
 def computed_note(rows: Sequence[MetricResult], update: str) -> tuple[str, ...]:
-    """Return what to know of rows that are computed now: how many they are, and what stores them, as in ``run: …``."""
+    """Return the note about rows that are computed now: their number, and what stores them, as in ``run: …``."""
     computed = [row for row in rows if row.run_id == NOT_STORED]
     if not computed:
         return ()
@@ -97,7 +97,7 @@ def computed_note(rows: Sequence[MetricResult], update: str) -> tuple[str, ...]:
 
 
 def copy_notes(session: Session, profile: str) -> tuple[str, ...]:
-    """Return what to know of the copy and of the stored rows as such: no issue at all, metrics of another version."""
+    """Return the notes about the copy and the stored rows: an empty copy, metrics of another version."""
     notes = []
     cache = store.find_cache(session, profile)
     is_fetched = cache is not None and cache.data_as_of is not None

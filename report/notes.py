@@ -32,7 +32,7 @@ def few(keys: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a reader of a profile's values should know besides: since when the copy knows anything, and its findings.
+    """What a reader of a profile's values should know besides: since when the copy has data, and its findings.
 
     ``as_of`` is what the person asked for, as a part of the commands that are recommended; ``update`` is the one that
     brings results to the rules of flowbeat.toml.
@@ -60,7 +60,7 @@ class About:
         return str(self.first.astimezone(self.zone).date()) if self.first else ""
 
     def is_unknown(self, row: Mapping[str, Any]) -> bool:
-        """Whether a window was over before the first issue was created: whatever it holds, the copy knows nothing."""
+        """Return whether a window was over before the first issue was created: the copy has no data about it."""
         return self.first is not None and bool(row["window_end"] <= self.first)
 
 
@@ -73,7 +73,7 @@ def load_about(
     text: str | None = None,
     asked: datetime | None = None,
 ) -> About:
-    """Return what to know of these rows; ``text`` is the as-of as the person wrote it, ``asked`` its instant."""
+    """Return the notes about these rows; ``text`` is the as-of as the person wrote it, ``asked`` its instant."""
     ends = (min(row.window_end, row.confirmed_as_of) for row in rows)
     update = staleness.how_to_update(current, session, profile, f" --as-of {text}" if text else "")
     findings, uncompared = findings_at(current, session, profile, asked, update)
@@ -165,12 +165,12 @@ def _unmapped(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
 def _unknown(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
     if about.first is None or rows[0].window_start >= about.first:
         return ()
-    knows_nothing = (
-        f"The first stored issue was created on {about.first_day}: of the days before, the copy knows nothing"
+    no_earlier_data = (
+        f"The first stored issue was created on {about.first_day}. The copy has no data about earlier days"
     )
     if rows[0].window_kind != "week":
-        return (f"{knows_nothing}.",)
-    return (f"{knows_nothing} ({NOTHING}), and a 0 there is none that was counted.",)
+        return (f"{no_earlier_data}.",)
+    return (f"{no_earlier_data} ({NOTHING}); a 0 in such a week is not a count.",)
 
 
 def _findings(about: About) -> tuple[str, ...]:
@@ -178,7 +178,7 @@ def _findings(about: About) -> tuple[str, ...]:
     if not about.findings:
         return ()
     found = [f"{reason.replace('_', ' ')} in {len(keys):,} ({few(keys)})" for reason, keys in about.findings.items()]
-    which = "flowbeat explain says which of them stand behind a number, and what was found."
+    which = "flowbeat explain says which of them are behind a number, and what was found."
     return (f"Data quality, by issues: {', '.join(found)}. {which}",)
 
 

@@ -22,7 +22,7 @@ _HALF_A_WEEK: Final = timedelta(days=3.5)
 def newest(rows: Iterable[MetricResult]) -> list[MetricResult]:
     """For each metric and window the row that the views show: latest confirmed, then latest calculated.
 
-    There is but one period per metric: that of the newest confirmation.
+    There is only one period per metric: that of the newest confirmation.
     """
     best: dict[tuple[Any, ...], MetricResult] = {}
     ranked = sorted(rows, key=lambda row: row.rules_hash, reverse=True)
@@ -47,7 +47,7 @@ def order_of(row: MetricResult) -> tuple[Any, ...]:
 
 
 def slot_of(row: MetricResult) -> tuple[Any, ...]:
-    """What there is but one value of; the middle of a week lies in the same week whatever the zone it began in."""
+    """Return the key of a value; the middle of a week is in the same week in every time zone."""
     week = (row.window_start + _HALF_A_WEEK).isocalendar()[:2] if row.window_kind == "week" else ()
     return (row.metric_type, *week)
 
@@ -68,7 +68,7 @@ def choose_rows(
         return newest(rows)
     cache = store.find_cache(session, profile)
     present = at(rows, as_of)
-    # Several rules may have a result of a past day: those of now are what is asked for, where they can be had.
+    # Several rules may have a result of a past day: the present rules come first.
     mine = newest(row for row in present if row.rules_hash == staleness.hash_of_now(current, profile, cache))
     known = {(row.metric_type, row.window_start) for row in mine}
     computed = compute_missing(current, session, profile, as_of, kind=kind, metric=metric, known=known)

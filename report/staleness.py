@@ -40,7 +40,7 @@ def present(current: Stored, profile: str, cache: CacheMetadata) -> Rules | None
 
 
 def hash_of_now(current: Stored, profile: str, cache: CacheMetadata | None) -> str | None:
-    """What names the rules of flowbeat.toml; None where there is no such profile, no copy, or a field not in it."""
+    """Return the hash of the rules of flowbeat.toml; None without the profile, a copy, or a field in it."""
     if cache is None or profile not in current.settings.profiles:
         return None
     found = present(current, profile, cache)
@@ -78,7 +78,7 @@ def restart(run: Run) -> str:
 def rules_changed(
     current: Stored, profile: str, cache: CacheMetadata | None, hashes: Iterable[str], update: str
 ) -> str | None:
-    """A sentence where some of the results (their rules' hashes) are not of today's rules; None where all are.
+    """A sentence where some of the results (their rules' hashes) are of older rules; None where all are current.
 
     ``update`` says how to update them, as ``how_to_update`` does.
     """
@@ -91,7 +91,7 @@ def rules_changed(
     if not other:
         return None
     which = _which(other, len(found))
-    return f"{which} calculated with other rules than flowbeat.toml has now. To update, {update}"
+    return f"{which} calculated with an older configuration. To update, {update}"
 
 
 def source_changed(current: Stored, profile: str, cache: CacheMetadata | None, update: str) -> str | None:
@@ -107,7 +107,7 @@ def source_changed(current: Stored, profile: str, cache: CacheMetadata | None, u
 
 
 def full_refetch_reason(current: Stored, profile: str, cache: CacheMetadata | None) -> str | None:
-    """Why the next fetch reads every issue anew, as a sentence; None where it builds on the copy, or there is none."""
+    """Return why the next fetch reads every issue again, as a sentence; None if it builds on the copy or has none."""
     if cache is None:
         return None
     found, held = current.settings.profiles[profile], cache.cursor

@@ -39,5 +39,5 @@ def format_time(at: datetime | None, zone: ZoneInfo) -> str:
 
 
 def for_profile(message: str, profile: str) -> str:
-    """A stored message with the profile's name in place of ``<name>``: what calculates a metric does not know it."""
+    """A stored message with the profile's name in place of ``<name>``: the calculation of a metric does not have it."""
     return message.replace("[profiles.<name>.", f"[profiles.{profile}.")

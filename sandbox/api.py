@@ -1,6 +1,6 @@
 """The stand-in Jira itself: `Jira.handle(request)` answers as Jira would, without a socket.
 
-Who may ask, which door exists in which flavour and the log of requests are here; what the doors do is in `cloud`
+Logins, the endpoints of each flavour and the log of requests are here; what the endpoints do is in `cloud`
 and `datacenter`.
 """
 
@@ -21,17 +21,17 @@ from sandbox.language import translated
 from sandbox.logins import Login, log_in
 from sandbox.shapes import Json, millis
 from sandbox.site import Site, wall_clock
-from sandbox.wire import Call, Door, Pages, Refused, Request, Response, refusal
+from sandbox.wire import Call, Endpoint, Pages, Refused, Request, Response, refusal
 
 _UNAUTHORIZED: Final = 401
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A line of the log of requests: `door` is the path's template, `asked` the query and body put together."""
+    """A line of the log of requests: `endpoint` is the path's template, `asked` the query and body put together."""
 
     method: str
-    door: str
+    endpoint: str
     asked: Json
     status: int
     returned: int
@@ -40,7 +40,7 @@ class Seen:
 
 @dataclass(slots=True, eq=False)
 class Jira:
-    """A stand-in Jira: a site, its clock, and the doors of its flavour under `context` (such as `/jira`).
+    """A stand-in Jira: a site, its clock, and the endpoints of its flavour under `context` (such as `/jira`).
 
     `anonymous`: its projects are published, except the site's `private_projects`. Nobody is refused on another site
     either, as on a real one: who is not logged in sees no project there.
@@ -64,18 +64,18 @@ class Jira:
     def _handle(self, request: Request) -> Response:
         now = self.clock()
         self.site.advance(millis(now))
-        template, door, path = self._door(request)
+        template, endpoint, path = self._endpoint(request)
         fault = next((one for one in self.faults if one.strikes(template, lambda: _wanted(request, path))), None)
         refused = self.limit.refusal() if self.limit else None
         instead = refused or (fault.instead if fault else None)
-        asked, answer = self._answer(request, template, door, path, instead)
+        asked, answer = self._answer(request, template, endpoint, path, instead)
         if fault and fault.damage and not refused:
             answer = fault.damage(answer)
         self.log.append(Seen(request.method, template, asked, answer.status, answer.returned, now.isoformat()))
         return replace(answer, headers={**self._headers(now), **answer.headers})
 
     def _answer(
-        self, request: Request, template: str, door: Door, path: Mapping[str, str], instead: Response | None
+        self, request: Request, template: str, endpoint: Endpoint, path: Mapping[str, str], instead: Response | None
     ) -> tuple[Json, Response]:
         asked: Json = {}
         try:
@@ -84,7 +84,7 @@ class Jira:
             if isinstance(login, Response):
                 return asked, login
             with self.site.without(self._hidden_from(login)):
-                answer = self._open(door, Call(self.site, self._pages, login.account, path, asked))
+                answer = self._open(endpoint, Call(self.site, self._pages, login.account, path, asked))
             answer = translated(answer, request, login.account, template)
             return asked, replace(answer, headers={**login.headers, **answer.headers})
         except Refused as refused:
@@ -96,9 +96,9 @@ class Jira:
             return ()
         return self.site.private_projects if self.anonymous else self.site.project_keys()
 
-    def _open(self, door: Door, call: Call) -> Response:
+    def _open(self, endpoint: Endpoint, call: Call) -> Response:
         try:
-            return door(call)
+            return endpoint(call)
         except Refused as refused:
             if refused.status == _UNAUTHORIZED and self.site.flavour == "cloud":
                 return _unauthorized(self.site, *refused.messages)
@@ -112,17 +112,17 @@ class Jira:
             **(says_limit.headers() if says_limit else {}),
         }
 
-    def _door(self, request: Request) -> tuple[str, Door, Mapping[str, str]]:
-        doors = cloud.DOORS if self.site.flavour == "cloud" else datacenter.DOORS
+    def _endpoint(self, request: Request) -> tuple[str, Endpoint, Mapping[str, str]]:
+        endpoints = cloud.ENDPOINTS if self.site.flavour == "cloud" else datacenter.ENDPOINTS
         path = request.path.removeprefix(self.context)
         known = self.context == "" or request.path.startswith(f"{self.context}/")
-        for (method, template), door in doors.items():
+        for (method, template), endpoint in endpoints.items():
             if known and method == request.method and (found := _pattern(template).fullmatch(path)):
-                return template, door, {name: unquote(value) for name, value in found.groupdict().items()}
-        return request.path, _no_door, {"path": request.path}
+                return template, endpoint, {name: unquote(value) for name, value in found.groupdict().items()}
+        return request.path, _no_endpoint, {"path": request.path}
 
 
-def _no_door(call: Call) -> Response:
+def _no_endpoint(call: Call) -> Response:
     raise Refused(404, f"null for uri: {call.path['path']}")
 
 

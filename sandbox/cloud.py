@@ -1,4 +1,4 @@
-"""The doors of Jira Cloud's REST v3, with its page rules, truncations and repeats."""
+"""The endpoints of Jira Cloud's REST v3, with its page rules, truncations and repeats."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import Final
 from sandbox import common, query, render
 from sandbox.render import dumps
 from sandbox.shapes import Json
-from sandbox.wire import Call, Doors, Refused, Response, page
+from sandbox.wire import Call, Endpoints, Refused, Response, page
 
 _BULK_ISSUES: Final = 100
 _BULK_CHANGELOGS: Final = 1_000
@@ -165,7 +165,7 @@ def removed(_call: Call) -> Response:
     raise Refused(410, _REMOVED)
 
 
-_V3: Final[Doors] = {
+_V3: Final[Endpoints] = {
     ("GET", "/search/jql"): search,
     ("POST", "/search/jql"): search,
     ("POST", "/search/approximate-count"): approximate_count,
@@ -198,7 +198,7 @@ _ALSO_V2: Final = (
     ("GET", "/project/search"),
     ("GET", "/project/{project}/version"),
 )
-DOORS: Final[Doors] = {
-    **{(method, f"/rest/api/3{path}"): door for (method, path), door in _V3.items()},
+ENDPOINTS: Final[Endpoints] = {
+    **{(method, f"/rest/api/3{path}"): endpoint for (method, path), endpoint in _V3.items()},
     **{(method, f"/rest/api/2{path}"): _V3[method, path] for method, path in _ALSO_V2},
 }

@@ -1,4 +1,4 @@
-"""The doors both flavours have: lists, versions, who am I, server info, single issues."""
+"""The endpoints both flavours have: lists, versions, who am I, server info, single issues."""
 
 from typing import Final
 
@@ -43,7 +43,7 @@ def myself(call: Call) -> Response:
 
 
 def server_info(call: Call) -> Response:
-    """Flavour and clock; asked without a login too, but then Data Center tells no time."""
+    """Flavour and clock; works without a login too, but then Data Center tells no time."""
     site = call.site
     is_cloud = site.flavour == "cloud"
     told = {

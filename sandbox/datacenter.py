@@ -1,10 +1,10 @@
-"""The doors of Jira Data Center's REST v2: pages by offset, a cap that is echoed, a wall, whole changelogs."""
+"""The endpoints of Jira Data Center's REST v2: pages by offset, a cap that is echoed, a wall, whole changelogs."""
 
 from typing import Final
 
 from sandbox import common
 from sandbox.render import dumps
-from sandbox.wire import Call, Doors, Refused, Response, page
+from sandbox.wire import Call, Endpoints, Refused, Response, page
 
 
 def search(call: Call) -> Response:
@@ -21,7 +21,7 @@ def search(call: Call) -> Response:
     return page(head[:-1] + b',"issues":[' + parts + b"]}", len(shown))
 
 
-_V2: Final[Doors] = {
+_V2: Final[Endpoints] = {
     ("GET", "/search"): search,
     ("POST", "/search"): search,
     ("GET", "/issue/{issue}"): common.issue,
@@ -35,6 +35,8 @@ _V2: Final[Doors] = {
     ("GET", "/project/{project}/versions"): common.versions,
     ("GET", "/project/{project}/version"): common.version_page,
 }
-DOORS: Final[Doors] = {
-    (method, f"/rest/api/{version}{path}"): door for version in ("2", "latest") for (method, path), door in _V2.items()
+ENDPOINTS: Final[Endpoints] = {
+    (method, f"/rest/api/{version}{path}"): endpoint
+    for version in ("2", "latest")
+    for (method, path), endpoint in _V2.items()
 }

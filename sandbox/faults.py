@@ -29,13 +29,13 @@ _GATEWAY_TEXT: Final = b"<html><body><h1>Bad gateway</h1></body></html>"
 
 @dataclass(slots=True)
 class Fault:
-    """Damages answers of the doors whose template contains `door`: the first `after` are spared, then `times` hit.
+    """Damages answers of endpoints whose template contains `endpoint`: the first `after` are spared, then `times` hit.
 
     `instead` answers in place of the Jira (nothing is read or changed there), `damage` works on its answer. With `when`
     only requests count whose path, query and body it accepts.
     """
 
-    door: str = ""
+    endpoint: str = ""
     times: int = 1
     after: int = 0
     instead: Response | None = None
@@ -43,9 +43,9 @@ class Fault:
     hits: int = 0
     when: When | None = None
 
-    def strikes(self, door: str, asked: Callable[[], Json]) -> bool:
+    def strikes(self, endpoint: str, asked: Callable[[], Json]) -> bool:
         """Whether this request is hit; counts it."""
-        if self.door not in door or self.times <= self.hits:
+        if self.endpoint not in endpoint or self.times <= self.hits:
             return False
         if self.when and not self.when(asked()):
             return False
@@ -56,60 +56,62 @@ class Fault:
         return True
 
 
-def too_many(retry_after: int | None = 1, *, door: str = "", times: int = 1, after: int = 0) -> Fault:
+def too_many(retry_after: int | None = 1, *, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
     """429: with Jira's headers, or as a gateway sends it, without Retry-After and not in JSON."""
     if retry_after is None:
         headers = {"X-Failure-Category": "FAILURE CLIENT RATE LIMITED", "Content-Type": "text/html"}
-        return Fault(door, times, after, Response(429, b"<html>Too many requests</html>", headers))
+        return Fault(endpoint, times, after, Response(429, b"<html>Too many requests</html>", headers))
     headers = {
         "Retry-After": str(retry_after),
         "X-RateLimit-Limit": "350",
         "X-RateLimit-Remaining": "0",
         "RateLimit-Reason": "jira-burst-based",
     }
-    return Fault(door, times, after, replace(refusal(429, "Rate limit exceeded."), headers=headers))
+    return Fault(endpoint, times, after, replace(refusal(429, "Rate limit exceeded."), headers=headers))
 
 
 def failing(
-    status: int = 503, *, retry_after: int | None = None, door: str = "", times: int = 1, after: int = 0
+    status: int = 503, *, retry_after: int | None = None, endpoint: str = "", times: int = 1, after: int = 0
 ) -> Fault:
     """An error of a server or gateway, not in JSON; 401 or 403 too, for a login that is lost."""
     headers = {"Content-Type": "text/html"} | ({"Retry-After": str(retry_after)} if retry_after is not None else {})
-    return Fault(door, times, after, Response(status, _GATEWAY_TEXT, headers))
+    return Fault(endpoint, times, after, Response(status, _GATEWAY_TEXT, headers))
 
 
-def reset(*, door: str = "", times: int = 1, after: int = 0) -> Fault:
+def reset(*, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
     """The connection is reset instead of an answer."""
-    return Fault(door, times, after, damage=lambda answer: replace(answer, is_reset=True))
+    return Fault(endpoint, times, after, damage=lambda answer: replace(answer, is_reset=True))
 
 
-def cut(share: float = 0.5, *, door: str = "", times: int = 1, after: int = 0) -> Fault:
+def cut(share: float = 0.5, *, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
     """The body ends after a share of the length that was promised."""
-    return Fault(door, times, after, damage=lambda answer: replace(answer, cut=int(len(answer.body) * share)))
+    return Fault(endpoint, times, after, damage=lambda answer: replace(answer, cut=int(len(answer.body) * share)))
 
 
-def half_json(*, door: str = "", times: int = 1, after: int = 0) -> Fault:
+def half_json(*, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
     """A body of the promised length that ends in the middle of its JSON."""
-    return Fault(door, times, after, damage=lambda answer: replace(answer, body=answer.body[: len(answer.body) // 2]))
+    return Fault(
+        endpoint, times, after, damage=lambda answer: replace(answer, body=answer.body[: len(answer.body) // 2])
+    )
 
 
-def not_json(*, door: str = "", times: int = 1, after: int = 0) -> Fault:
+def not_json(*, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
     """200 with a text that is neither JSON nor a page, as a proxy answers that is starting."""
-    return Fault(door, times, after, Response(200, b"upstream starting", {"Content-Type": "text/plain"}))
+    return Fault(endpoint, times, after, Response(200, b"upstream starting", {"Content-Type": "text/plain"}))
 
 
-def login_page(title: str = "Log in", *, door: str = "", times: int = 1, after: int = 0) -> Fault:
+def login_page(title: str = "Log in", *, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
     """200 with a page for people, as a single sign-on in front of Jira answers."""
     page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>SAML</body></html>"
-    return Fault(door, times, after, Response(200, page.encode(), {"Content-Type": "text/html;charset=UTF-8"}))
+    return Fault(endpoint, times, after, Response(200, page.encode(), {"Content-Type": "text/html;charset=UTF-8"}))
 
 
-def redirect(location: str, *, door: str = "", times: int = 1, after: int = 0) -> Fault:
+def redirect(location: str, *, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
     """302 to another place, as a single sign-on or a site that has moved answers."""
-    return Fault(door, times, after, Response(302, b"", {"Location": location}))
+    return Fault(endpoint, times, after, Response(302, b"", {"Location": location}))
 
 
-def captcha(*, door: str = "", times: int = 1, after: int = 0) -> Fault:
+def captcha(*, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
     """403 before the password is looked at: too many logins failed, and Jira wants a person."""
     headers = {
         "Content-Type": "text/html;charset=UTF-8",
@@ -117,20 +119,20 @@ def captcha(*, door: str = "", times: int = 1, after: int = 0) -> Fault:
         "X-Authentication-Denied-Reason": "CAPTCHA_CHALLENGE; login-url=https://acme.example/login.jsp",
     }
     page = b"<html><head><title>Forbidden (403)</title></head><body>Basic Authentication Failure</body></html>"
-    return Fault(door, times, after, Response(403, page, headers))
+    return Fault(endpoint, times, after, Response(403, page, headers))
 
 
-def slow(seconds: float, *, door: str = "", times: int = 1, after: int = 0) -> Fault:
+def slow(seconds: float, *, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
     """The answer comes late."""
-    return Fault(door, times, after, damage=lambda answer: replace(answer, delay=seconds))
+    return Fault(endpoint, times, after, damage=lambda answer: replace(answer, delay=seconds))
 
 
-def without(key: str, *, door: str = "", times: int = 1, after: int = 0) -> Fault:
+def without(key: str, *, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
     """The answer lacks a key it must have."""
-    return Fault(door, times, after, damage=lambda answer: _edited(answer, lambda body: body.pop(key, None)))
+    return Fault(endpoint, times, after, damage=lambda answer: _edited(answer, lambda body: body.pop(key, None)))
 
 
-def repeated_token(*, door: str = "", times: int = 1, after: int = 0) -> Fault:
+def repeated_token(*, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
     """Every page hit gives the token of the first one hit, so that a reader turns in a circle."""
     first: list[object] = []
 
@@ -140,16 +142,16 @@ def repeated_token(*, door: str = "", times: int = 1, after: int = 0) -> Fault:
         if "isLast" in body:
             body["isLast"] = False
 
-    return Fault(door, times, after, damage=lambda answer: _edited(answer, repeat))
+    return Fault(endpoint, times, after, damage=lambda answer: _edited(answer, repeat))
 
 
-def empty_page(*, door: str = "", times: int = 1, after: int = 0) -> Fault:
+def empty_page(*, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
     """A page with its token, but without its issues."""
 
     def drain(body: dict[str, object]) -> None:
         body.update({name: [] for name in ("issues", "issueChangeLogs", "values") if name in body})
 
-    return Fault(door, times, after, damage=lambda answer: _edited(answer, drain))
+    return Fault(endpoint, times, after, damage=lambda answer: _edited(answer, drain))
 
 
 def asked_ids(asked: Json) -> list[str]:
@@ -162,16 +164,16 @@ def asked_ids(asked: Json) -> list[str]:
     return found[1].split(",") if found else []
 
 
-def poisoned(*numbers: int, status: int = 500, door: str = "", times: int = EVERY_TIME) -> Fault:
+def poisoned(*numbers: int, status: int = 500, endpoint: str = "", times: int = EVERY_TIME) -> Fault:
     """Issues that cannot be rendered: every answer to a request that names one of them is a server error."""
     words = refusal(status, "Internal server error")
-    return Fault(door, times, instead=words, when=_names(numbers))
+    return Fault(endpoint, times, instead=words, when=_names(numbers))
 
 
-def poisoned_cut(*numbers: int, door: str = "", times: int = EVERY_TIME) -> Fault:
+def poisoned_cut(*numbers: int, endpoint: str = "", times: int = EVERY_TIME) -> Fault:
     """As `poisoned`, but the body of such an answer breaks off."""
     half = cut()
-    return Fault(door, times, damage=half.damage, when=_names(numbers))
+    return Fault(endpoint, times, damage=half.damage, when=_names(numbers))
 
 
 def named_in_errors(*numbers: int, times: int = EVERY_TIME) -> Fault:
@@ -187,10 +189,10 @@ def named_in_errors(*numbers: int, times: int = EVERY_TIME) -> Fault:
     return Fault("issue/bulkfetch", times, damage=lambda answer: _edited(answer, name), when=_names(numbers))
 
 
-def too_large(most: int, *, status: int = 413, door: str = "", times: int = EVERY_TIME) -> Fault:
+def too_large(most: int, *, status: int = 413, endpoint: str = "", times: int = EVERY_TIME) -> Fault:
     """A gateway's limit: a request that names more issues than the limit is refused."""
     words = refusal(status, f"The payload exceeds the limit of {most} issues.")
-    return Fault(door, times, instead=words, when=lambda asked: len(asked_ids(asked)) > most)
+    return Fault(endpoint, times, instead=words, when=lambda asked: len(asked_ids(asked)) > most)
 
 
 def closed_versions(*projects: str, status: int = 404, times: int = EVERY_TIME) -> Fault:
@@ -201,9 +203,9 @@ def closed_versions(*projects: str, status: int = 404, times: int = EVERY_TIME) 
     )
 
 
-def contradicting_end(*, door: str = "", times: int = EVERY_TIME) -> Fault:
+def contradicting_end(*, endpoint: str = "", times: int = EVERY_TIME) -> Fault:
     """Every page says that it is the last, and those before it carry a token all the same."""
-    return Fault(door, times, damage=lambda answer: _edited(answer, lambda body: body.update(isLast=True)))
+    return Fault(endpoint, times, damage=lambda answer: _edited(answer, lambda body: body.update(isLast=True)))
 
 
 def _names(numbers: Iterable[int]) -> When:

@@ -37,12 +37,12 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {"de": GERMAN}
 _LISTED: Final = frozenset({"status", "issuetype", "priority", "resolution", "statusCategory"})
 
 
-def translated(answer: Response, request: Request, account: Account | None, door: str) -> Response:
+def translated(answer: Response, request: Request, account: Account | None, endpoint: str) -> Response:
     """Return the answer in the account's language, unless the request insists on English."""
     words = _WORDS.get((account.locale if account else "en").partition("_")[0])
     if words is None or _insists_on_english(request) or not answer.body.startswith((b"{", b"[")):
         return answer
-    is_list = door.rpartition("/")[2] in _LISTED
+    is_list = endpoint.rpartition("/")[2] in _LISTED
     return replace(answer, body=dumps(_walk(json.loads(answer.body), words, named=is_list)))
 
 

@@ -132,7 +132,7 @@ def _application(jira: Jira, latency: float) -> Application:
         [
             ("/_sandbox/health", _Health),
             ("/_sandbox/requests", _Requests, {"jira": jira}),
-            (".*", _Door, {"jira": jira, "latency": latency}),
+            (".*", _Endpoint, {"jira": jira, "latency": latency}),
         ],
         log_function=_say_nothing,
     )
@@ -159,7 +159,7 @@ class _Requests(RequestHandler):
         self.set_status(204)
 
 
-class _Door(RequestHandler):
+class _Endpoint(RequestHandler):
     """Hands everything else to the Jira, after the latency."""
 
     def initialize(self, jira: Jira, latency: float) -> None:
@@ -170,7 +170,7 @@ class _Door(RequestHandler):
         """A REST API has none."""
 
     def compute_etag(self) -> None:
-        """Jira sends none for these doors."""
+        """Jira sends none for these endpoints."""
 
     async def _answer(self) -> None:
         asked = self.request

@@ -1,4 +1,4 @@
-"""What passes between a caller and the stand-in Jira: request, answer, refusal, and the call a door gets."""
+"""What passes between a caller and the stand-in Jira: request, answer, refusal, and the call an endpoint gets."""
 
 import base64
 import hashlib
@@ -13,8 +13,8 @@ from sandbox.render import dumps
 from sandbox.shapes import MINUTE, Json
 from sandbox.site import Account, Asker, Site
 
-Door = Callable[["Call"], "Response"]
-Doors = Mapping[tuple[str, str], Door]
+Endpoint = Callable[["Call"], "Response"]
+Endpoints = Mapping[tuple[str, str], Endpoint]
 
 _TOKENS: Final = 2_000
 _SEARCHES: Final = 8
@@ -48,7 +48,7 @@ class Response:
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault
-    """Raised by a door: answer with this status and these `errorMessages`."""
+    """Raised by an endpoint: answer with this status and these `errorMessages`."""
 
     def __init__(self, status: int, *messages: str) -> None:
         super().__init__(status, *messages)
@@ -58,7 +58,7 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault
 
 @dataclass(slots=True)
 class Pages:
-    """What a Jira remembers between the pages of one answer: cursors by token, and the last searches.
+    """What a Jira stores between the pages of one answer: cursors by token, and the last searches.
 
     A token may be used again (a client retries), and is forgotten when many newer ones were given out.
     """
@@ -105,7 +105,7 @@ def _shorten(memory: dict[Any, Any], most: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a door gets: the site at this instant, who asks (None: anonymous), the path's variables, what was sent."""
+    """The arguments of an endpoint: site, account (None: anonymous), variables of the path, and what was sent."""
 
     site: Site
     pages: "Pages"

@@ -36,7 +36,7 @@ class Scheduler(PersistentScheduler):
             super().setup_schedule()
 
     def _destroy_open_corrupted_schedule(self, exc: Exception) -> Any:
-        """Do what Celery does where the file cannot even be opened, but keep it for whoever wants to look."""
+        """Do what Celery does where the file cannot even be opened, but keep the file for inspection."""
         self._move_aside(exc)
         return shelve.open(self.schedule_filename, writeback=True)  # noqa: S301 - Celery's own format
 

@@ -69,7 +69,7 @@ def facts(current: Runtime, run: Run) -> None:
 
 
 def record_error(current: Runtime, run: Run, error: Exception) -> None:
-    """A metric that raised is stored as calculation_error in every window, and the chain goes on."""
+    """Store a metric that raised as calculation_error in every window; the chain continues."""
     with current.reads() as session:
         view = view_of(current, session, run)
     message = f"the calculation raised {type(error).__name__}; flowbeat logs --level ERROR shows where"
@@ -141,7 +141,7 @@ def finish_step(current: Runtime, run: Run) -> int | None:
 
 @_uncollected()
 def _disagreeing(current: Runtime, run: Run) -> list[str] | None:
-    """Return the issues whose resolution disagrees; None where the run is of the past: findings stay those of now."""
+    """Return the issues whose resolution disagrees; None for a past day, which does not change findings."""
     loaded = load(current, run.run_id, run.attempt)
     with current.reads() as session:
         cache = store.find_cache(session, run.profile)
@@ -155,7 +155,7 @@ def _disagreeing(current: Runtime, run: Run) -> list[str] | None:
 
 
 def view_of(current: Runtime, session: Session, run: Run) -> View:
-    """The view of a run; raises FatalError where there is no data, or none as late as was asked for."""
+    """The view of a run; raises FatalError without data, or without data as late as requested."""
     return load_view(current, session, run.profile, run.as_of)
 
 
@@ -208,7 +208,7 @@ def _departed(current: Runtime, run: Run, view: View, until: float) -> bool:
 
 
 def _versions(current: Runtime, run: Run, view: View, cursor: dict[str, Any]) -> None:
-    """Versions become deployments anew each time: a release date moves no issue's ``updated``."""
+    """Turn versions into deployments each time, because a release date does not move an issue's ``updated``."""
     with current.sessions.begin() as session:
         counted = store.count_issues(session, run.profile) + store.count_kept(session, run.profile)
         store.compact_items(session, run.profile, counted)

@@ -21,7 +21,7 @@ MAX_RESTARTS: Final = 5  # of one step without any progress: then something kill
 
 @app.task(name="tasks.maintain.nightly")
 def nightly(profile: str) -> str:
-    """Request the scheduled refresh of a profile; a live run stands for it. Returns the run's id."""
+    """Request the scheduled refresh of a profile; a live run replaces it. Return the run's id."""
     current = runtime.current()
     rules = view.configured_rules_hash(current, profile)
     run, new = steps.request(current.sessions, profile, "refresh", current.run_time(), rules=rules)

@@ -30,7 +30,7 @@ def request(
     rules: str | None = None,
     **options: Any,
 ) -> tuple[Run, bool]:
-    """Ask for a run: returns (the run, whether it is new); a live run of the profile stands in the way of another.
+    """Ask for a run: returns (the run, whether it is new); a live run of the profile prevents another.
 
     ``rules`` is the hash of the rules configured where the run is requested, their field names as written.
     """

@@ -39,10 +39,10 @@ _EVENTS: Final = count(9_000_000)
 
 
 class KilledError(Exception):
-    """What a test's door throws to stop a fetch like a killed process: no code of ours catches it."""
+    """What a test's endpoint throws to stop a fetch like a killed process: no code of ours catches it."""
 
 
-class Door(SandboxAdapter):
+class Endpoint(SandboxAdapter):
     """The way to the stand-in; ``before`` is called ahead of each request and may throw."""
 
     def __init__(self, jira: Jira, before: Callable[[], None]) -> None:
@@ -83,9 +83,9 @@ class World:
     current: Runtime
 
     @property
-    def doors(self) -> list[str]:
-        """The last part of each door that was knocked at, in order."""
-        return [seen.door.rsplit("/api/", 1)[1].split("/", 1)[1] for seen in self.jira.log]
+    def endpoints(self) -> list[str]:
+        """The last part of each endpoint that was knocked at, in order."""
+        return [seen.endpoint.rsplit("/api/", 1)[1].split("/", 1)[1] for seen in self.jira.log]
 
     def hurry(self) -> None:
         """From now on no request waits for its next try; the limiter's pauses still hold."""
@@ -226,5 +226,5 @@ def fresh_copy(world: World, folder: Path, redis_url: str) -> Mapping[str, Any]:
 def mounted(jira: Jira, before: Callable[[], None]) -> requests.Session:
     """A session whose only way leads to this Jira."""
     session = open_session(4)
-    session.mount(BASE_URL, Door(jira, before))
+    session.mount(BASE_URL, Endpoint(jira, before))
     return session

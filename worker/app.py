@@ -23,7 +23,7 @@ from worker.errors import ConfigError
 from worker.recovery_log import RecoveryFilter
 from worker.runtime import Runtime
 
-# Of who stays: a Redis that restarts is there again within 20 seconds. A person at a command is told at once.
+# For long-running processes: Redis restarts within 20 seconds. A command reports the failure at once.
 PUBLISH_RETRY_SECONDS: Final = 20.0
 # Few tries, for one at a Redis that hangs takes as long as its time-out; of one that is gone they end after PATIENCE.
 PATIENT: Final = {"max_retries": 8, "interval_start": 0.5, "interval_step": 0.6, "interval_max": 4.0}
@@ -32,7 +32,7 @@ PARENT_SECONDS: Final = 1.0  # how often a worker that serves one command looks 
 
 
 class ExitWithParent(bootsteps.StartStopStep):
-    """Ends a worker, warm, when the process that started it for itself is gone: a kill -9 tells no child of it.
+    """Ends a worker, warm, when the process that started it for itself is gone: a kill -9 does not notify children.
 
     Its start is the moment from which Celery heeds SIGTERM.
     """
@@ -187,7 +187,7 @@ def _after_fork(**_: Any) -> None:
     # A child works with the configuration its worker began with, also one that is started a day later.
     worker = runtime.current()
     runtime.adopt(Runtime(worker.settings, node=worker.node, installation=worker.installation))
-    gc.freeze()  # what was imported before the fork is no garbage: a fifth of the CPU went into looking at it again
+    gc.freeze()  # modules imported before the fork are not garbage: a fifth of the CPU went into checking them
     _configure_logs(worker.settings)
 
 

@@ -52,7 +52,7 @@ Schema = Mapping[str, "Key | Schema"]
 
 
 def schema() -> Schema:
-    """The whole file: a Key, or a section; ``*`` stands for the names a user gives to connections and profiles."""
+    """The whole file: a Key, or a section; ``*`` matches the names a user gives to connections and profiles."""
     days = Key("whole", _within(1, 3650))
     return {
         "timezone": Key("text", _zone),
@@ -154,7 +154,7 @@ def unknown(name: str, section: Iterable[str]) -> str:
 def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:
     """``; did you mean X?`` with the nearest known name, ignoring case; empty where none is near.
 
-    ``prefix`` is what stands before all of them: shown, but not compared, for it would make any two names alike.
+    ``prefix`` comes before all of them: it is shown but not compared, because it makes names similar.
     """
     by_fold = {fold_name(name): name for name in known}
     close = difflib.get_close_matches(fold_name(word), by_fold, n=1)
@@ -263,7 +263,7 @@ def _paths(value: str | list[str]) -> str | tuple[str, ...]:
 
 
 def _field_without_path(value: str) -> str:
-    """A field whose history is read, too: a change of it says nothing of what lies below it."""
+    """A field whose history is read, too: a change of it says nothing about the values below it."""
     field, dot, _ = _filled(value).strip().partition(".")
     if dot and re.fullmatch(r"customfield_\d+", field, re.IGNORECASE):
         raise ValueError(f"must name a field and no path below it; write {field}")
@@ -280,7 +280,7 @@ def _path(value: str) -> Path:
     try:
         return Path(_filled(value)).expanduser()
     except RuntimeError as error:
-        raise ValueError("begins with ~, which stands for no known home folder; write the whole path") from error
+        raise ValueError("begins with ~, but the home folder is unknown; write the whole path") from error
 
 
 def _variable(value: str) -> str:
@@ -299,11 +299,13 @@ def _zone(value: str) -> str:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError) as error:  # OSError: "Europe" is a folder of the zone files
         guess = did_you_mean(value, sorted(available_timezones()))
-        raise ValueError(f"is no time zone of the IANA list{guess or '; write for example Europe/Zagreb'}") from error
+        raise ValueError(
+            f"is not a time zone of the IANA list{guess or '; write for example Europe/Zagreb'}"
+        ) from error
     return value
 
 
-# The plain numbers of minute, hour, day, month (none: a day that its month does not have is no schedule) and weekday.
+# The plain numbers of minute, hour, day, month (none: a day that its month does not have) and weekday.
 _SPANS = ((0, 59), (0, 23), (1, 31), (1, 0), (0, 6))
 
 

@@ -1,8 +1,8 @@
 """The embedded Redis-compatible server: one per state folder, started by its first user, stopped by its last.
 
-Three lock files lie beside its data. ``starting.lock`` lets one process at a time start or stop;
+Its folder also has three lock files. ``starting.lock`` lets one process at a time start or stop;
 ``users.lock`` is held shared by every user; ``server.lock`` is inherited by the server itself, so that it is
-held exactly as long as the server lives, whoever crashed around it. It also says where the server's socket is.
+held exactly as long as the server lives, even if other processes crash. It also says where the server's socket is.
 """
 
 import contextlib
@@ -79,7 +79,7 @@ class Handle:
         return f"unix://{quote(str(self._socket))}"
 
     def watch(self) -> None:
-        """Start the server again whenever it was killed, until the hold is closed; for whoever stays."""
+        """Start the server again whenever it was killed, until the hold is closed; for long-running processes."""
         if not self._watched:
             self._watched = True
             work = (self._data, self._socket, self._left)
@@ -236,7 +236,7 @@ def _launch(program: Path, data: Path, socket: Path, server_lock: int) -> None:
 
 
 def _revive_until(data: Path, socket: Path, left: threading.Event) -> None:
-    """Look after the server until the hold on it is given up; each trouble is told once."""
+    """Look after the server until the hold on it is given up; each fault is reported once."""
     told = ""
     while not left.wait(_WATCH_SECONDS):
         trouble = _revive(data) if _is_gone(socket) else ""
@@ -246,7 +246,7 @@ def _revive_until(data: Path, socket: Path, left: threading.Event) -> None:
 
 
 def _is_gone(socket: Path) -> bool:
-    """Whether nobody listens; seen without any lock, for a child forked meanwhile would keep it for ever."""
+    """Return whether no server listens; without a lock, because a child forked meanwhile would keep it for ever."""
     with sockets.socket(sockets.AF_UNIX) as probe:
         probe.settimeout(_FOUND_SECONDS)
         try:

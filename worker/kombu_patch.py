@@ -1,7 +1,7 @@
 """Mends one defect of kombu 5.7.0: a worker that holds a message exits when Redis goes away.
 
 While a lost connection is closed, ``Channel._connparams`` reads a client that is gone and raises AttributeError, which
-is no connection error to Celery. Raising the connection error it is lets the worker reconnect. Only the release that
+is not a connection error to Celery. Raising the connection error it is lets the worker reconnect. Only the release that
 was measured is touched; the test that restarts Redis tells when this file can go.
 """
 

@@ -86,7 +86,7 @@ class Limiter:
             self._release(token)
 
     def pause(self, seconds: float, reason: str = "") -> None:
-        """Hold every request of this key, of any process, for at least so many seconds; a longer pause stands.
+        """Hold every request of this key, of any process, for at least this many seconds; a longer pause is kept.
 
         Raises NoSlotError when Redis does not answer.
         """

@@ -26,7 +26,7 @@ REDIS_SECONDS: Final = 5.0
 class Runtime(Stored):
     """All that touches the world outside, opened on first use: the database, and what work needs besides.
 
-    ``open_session`` opens the way to a Jira for so many parallel readers.
+    ``open_session`` opens a session to a Jira for this many parallel readers.
     """
 
     open_session: Callable[[int], Session] = field(default=open_session)

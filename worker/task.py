@@ -1,8 +1,8 @@
 """The base of every task of a run: context for the logs, the fence against old messages, and what an error leads to.
 
 A message names a run and an attempt. It is honoured only while the run is live, of that attempt, and at the task's
-step; else it ends at once and takes the rest of its chain with it. A passing fault makes the run wait and go on later;
-any other error ends the run with one sentence, unless the task knows how to record it and go on (the metrics do).
+step; otherwise it exits and cancels the rest of its chain. After a temporary fault the run waits and continues later;
+any other error ends the run with one sentence, unless the task records it and continues (the metrics do).
 """
 
 import contextvars
@@ -37,8 +37,8 @@ LEAST_WAIT: Final = 1.0
 HEARTBEAT_SECONDS: Final = 2.0
 # Not ours, but passing all the same: a slice that ran out of time, a database that restarts or is locked for long.
 PASSING: Final = (SoftTimeLimitExceeded, OperationalError)
-# Without progress a run gives up after so many tries of a request (their back-offs add up to five minutes), or after so
-# many seconds of work in vain; the waits between, of which Jira may name an hour, are no work.
+# Without progress a run fails after this many tries of a request (their back-offs add up to five minutes), or after
+# this many seconds of work in vain; waits between them, such as an hour that Jira names, do not count.
 MAX_TRIES: Final = 8
 LONGEST_TROUBLE: Final = 600.0
 # A message whose run is not in this database may be meant for another worker: it is put back up to this many times.
@@ -51,7 +51,7 @@ _TWO_DATABASES: Final = (
 
 
 class StaleAttemptError(Exception):
-    """The run is no longer ours: it ended, or another attempt or step has it. Whoever sees this stops at once."""
+    """The run ended, or another attempt or step has it. The task that raises this stops at once."""
 
 
 class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no parameters at run time
@@ -60,7 +60,7 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
     abstract = True
     steps: tuple[str, ...] = ()
     recover: Callable[[Runtime, Run, Exception], None] | None = None
-    """Records an error of its own work so that the run can go on; None: the error ends the run."""
+    """Records an error of its own work so that the run can continue; None: the error ends the run."""
 
     def __call__(self, run_id: str, attempt: int) -> Any:
         """Run the body inside the log context and turn its errors into the state of the run."""
@@ -73,7 +73,7 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
             except StaleAttemptError:
                 log.info("run has moved on", extra={"run_id": run_id, "attempt": attempt})
                 self._stop_chain()
-            except QueueError as error:  # what was done is committed: the row says where to go on
+            except QueueError as error:  # the work is committed: the row says where to continue
                 log.warning(
                     "next message not sent; the run continues once it counts as stalled", extra={"why": str(error)}
                 )
@@ -231,7 +231,7 @@ def _seconds_at_work(taken: Run, now: datetime) -> float:
 
 
 def sentence(error: BaseException) -> str:
-    """One redacted sentence for the run's row: ours as it is, any other by its type, for its text may hold data."""
+    """Return a redacted sentence: Flowbeat's errors by their text, others by type, because their text may hold data."""
     if isinstance(error, FlowbeatError | UnusableDatabaseError):
         return str(redact(str(error)))
     return f"unexpected {type(error).__name__}; the log has the details (flowbeat logs --level ERROR)"

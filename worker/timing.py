@@ -1,4 +1,4 @@
-"""Two reusable forms: a function that times and records itself, and one that remembers until it is told to forget."""
+"""Two reusable forms: a function that times and records itself, and one that caches until it is reset."""
 
 import functools
 import logging
@@ -56,7 +56,7 @@ def log_performance(
 
 
 def log_fetch(operation: FetchOperation) -> None:
-    """Write an ended Fetch Operation to ``performance.log``; its row is stored by whoever ended it."""
+    """Write an ended Fetch Operation to ``performance.log``; its row is stored by the caller."""
     log.info("fetch operation", extra=asdict(operation))
 
 

@@ -26,7 +26,7 @@ class View:
 def load_view(current: Stored, session: Session, profile: str, wanted: datetime | None) -> View:
     """The view of a profile as of an instant, by default that of the data.
 
-    Raises FatalError where there is no data, or none as late as was asked for.
+    Raises FatalError without data, or without data as late as requested.
     """
     cache = store.find_cache(session, profile)
     statuses = store.load_statuses(session, profile)

@@ -18,17 +18,17 @@ from worker.runtime import Runtime
 
 _MARKS: Final = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "bad": ("✗", "red")}
 _NAMES: Final = tuple(field.name for field in fields(Line))
-# Under what a place that cannot be written is told; one sentence tells of all that would lie there.
+# The check under which an unwritable folder is reported; one sentence covers all files of the folder.
 _PLACES: Final = {"database_url": "database", "state_dir": "Redis", "log_dir": "log files"}
-_NO_QUEUE: Final = (Line("Redis", "warning", "not looked at until that is mended, nor are workers and Jira"),)
+_NO_QUEUE: Final = (Line("Redis", "warning", "not checked; fix that first, then workers and Jira are checked"),)
 
 
 @click.command()
 @format_option
 def check(form: Format) -> None:
-    """See whether everything is well: ✓ yes, ! look at it, ✗ broken; exit code 1 if anything is broken.
+    """Check each part of the installation: ✓ works, ! look at it, ✗ broken; exit code 1 if anything is broken.
 
-    Asks each Jira a few questions, and starts the queue if it is Flowbeat's own.
+    Sends a few requests to each Jira, and starts the embedded server if there is no redis_url.
     """
     current = Runtime(settings.load(None, os.environ))
     runtime.adopt(current)
@@ -60,7 +60,7 @@ def _log_if_possible(current: Runtime) -> None:
 
 def _lines(current: Runtime) -> list[Line]:
     """Each look by itself, so that one that fails hides no other."""
-    if current.settings.path is None:  # the rest would be about, and in part made in, a folder that is none of ours
+    if current.settings.path is None:  # the other checks would create files in a wrong folder
         return list(local.configuration(current))
     closed = writable.closed(current.settings)
     names = {name for each in closed for name in each.settings}
@@ -75,7 +75,7 @@ def _lines(current: Runtime) -> list[Line]:
 
 
 def _behind_the_queue(current: Runtime) -> list[Line]:
-    """Redis, and what cannot be looked at without it; why it cannot be used is told once."""
+    """Check Redis and what depends on it; report only once why Redis cannot be used."""
     redis = _careful("Redis", lambda: _redis(current))
     connections = sorted({profile.connection for profile in current.settings.profiles.values()})
     others = [
@@ -93,7 +93,7 @@ def _redis(current: Runtime) -> Iterator[Line]:
 
 
 def _not_looked_at(line: Line) -> Line:
-    return Line(line.what, "warning", "not looked at, for the same reason as Redis")
+    return Line(line.what, "warning", "not checked, for the same reason as Redis")
 
 
 def _jira(current: Runtime, name: str) -> Callable[[], Iterable[Line]]:

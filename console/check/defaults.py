@@ -131,7 +131,7 @@ def _warning(profile: Profile, message: str, what: str, section: str, line: str)
 
 
 def _line(key: str, examples: Sequence[Named] = ()) -> str:
-    """Return a line of the configuration, with dots where nobody but the reader knows what to write."""
+    """Return a line of the configuration, with dots where the reader must choose the value."""
     names = list(dict.fromkeys(one.name for one in examples)) or ["…"]
     return f"{key} = {json.dumps(names, ensure_ascii=False)}"
 

@@ -27,7 +27,7 @@ from worker.settings import Connection, Profile
 
 CONNECT_SECONDS: Final = 5.0
 LONGEST_ANSWER: Final = 10.0
-# As if it had been tried so often: the back-off that would follow is too long to sleep, so the first fault is told.
+# As if it had been tried this often: the next back-off is too long to sleep, so the first fault is reported.
 IMPATIENT: Final = 3
 # A quoted or bare "-30d", and what means another day tomorrow or other issues after the next sprint.
 _MOVING: Final = re.compile(
@@ -64,7 +64,7 @@ def moving(jql: str) -> str | None:
 
 
 def _reach(found: Connection) -> None:
-    """A quick look at what only a person can mend; raises FatalError where nobody listens, or nobody speaks TLS."""
+    """Check the address and TLS; raise FatalError if the port is closed or the server does not use TLS."""
     if get_environ_proxies(found.base_url):
         return  # it is the proxy that reaches it
     parts = urlsplit(found.base_url)
@@ -73,14 +73,14 @@ def _reach(found: Connection) -> None:
     advice = f"check base_url of connection {found.name!r}"
     try:
         with socket.create_connection((parts.hostname or "", port), timeout=CONNECT_SECONDS) as plain:
-            if is_tls and not _speaks_tls(plain, str(parts.hostname)):
+            if is_tls and not _uses_tls(plain, str(parts.hostname)):
                 raise FatalError(f"{parts.hostname}:{port} answers, but not by https; {advice}, is it http?")
     except OSError as error:
         why = error.strerror or str(error) or type(error).__name__
         raise FatalError(f"{parts.hostname}:{port} cannot be reached ({why}); {advice} and the network") from error
 
 
-def _speaks_tls(plain: socket.socket, host: str) -> bool:
+def _uses_tls(plain: socket.socket, host: str) -> bool:
     """Whether a handshake comes about; whose certificate it is will be seen by the client."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -92,7 +92,7 @@ def _speaks_tls(plain: socket.socket, host: str) -> bool:
 
 
 def _identify(client: Client, found: Connection) -> Site:
-    """As the client does; a certificate nobody trusts is told as that, for trying again changes nothing."""
+    """Connect as the client does; report an untrusted certificate at once, because a retry changes nothing."""
     try:
         return identify(client)
     except RetryableError as error:
@@ -110,7 +110,7 @@ def _api(flavour: str) -> str:
 
 def _login(client: Client, what: str, flavour: str) -> Iterator[Line]:
     if client.anonymous:
-        yield Line(what, "warning", "asked without a login", "name a token with token_env, unless that is meant")
+        yield Line(what, "warning", "works without a login", "set token_env, unless that is intended")
         return
     account = client.get(f"{_api(flavour)}/myself")
     zone = account.get("timeZone") if isinstance(account, dict) else None
@@ -131,7 +131,7 @@ def _profile(current: Runtime, client: Client, flavour: str, profile: Profile, l
     yield from defaults.defaults(lists, profile, count)
     if found:
         yield from versions.closed_versions(client, flavour, profile)
-    if found and profile.rules.ignored_types is not None:  # Jira's own hierarchy knows them
+    if found and profile.rules.ignored_types is not None:  # Jira's own hierarchy decides
         yield from _subtasks(client, flavour, profile, lists)
 
 
@@ -140,8 +140,8 @@ def _jql(client: Client, flavour: str, profile: Profile) -> Generator[Line, None
     what = f"profile {profile.name}"
     moves = moving(profile.jql)
     if moves:
-        advice = "leave it out, or its past will shrink: issues that drop out count for no day"
-        yield Line(what, "warning", f"jql holds {moves}, which means something else every day", advice)
+        advice = "remove it: issues that fall out of the range disappear from past results"
+        yield Line(what, "warning", f"jql contains the relative date {moves}", advice)
     try:
         count = _count(client, flavour, profile.jql)
     except FatalError as error:

@@ -40,7 +40,7 @@ def configuration(current: Runtime) -> Iterator[Line]:
     """That there is a file, and a profile in it; whether its keys are right was seen when it was read."""
     found = current.settings
     if found.path is None:
-        where = f"there is no {settings.CONFIG_NAME} in {Path.cwd()}, and {settings.CONFIG_VARIABLE} names none"
+        where = f"no {settings.CONFIG_NAME} exists in {Path.cwd()}, and {settings.CONFIG_VARIABLE} names none"
         yield Line("configuration", "bad", where, "go to the folder that has one, or write one here: flowbeat init")
     elif not found.profiles:
         yield Line("configuration", "warning", f"{found.path} has no profile", "add a section [profiles.<name>]")
@@ -74,11 +74,13 @@ def _memory(info: Mapping[str, Any]) -> Iterator[Line]:
     if policy == "noeviction":
         return
     state: Literal["warning", "bad"] = "bad" if info.get("maxmemory") else "warning"
-    yield Line("Redis", state, f"maxmemory-policy is {policy}, which throws tasks away", "set it to noeviction")
+    yield Line(
+        "Redis", state, f"maxmemory-policy is {policy}, which deletes tasks", "set maxmemory-policy to noeviction"
+    )
 
 
 def workers(current: Runtime) -> Iterator[Line]:
-    """Whether workers and the scheduler answer; none is no fault, for refresh brings its own worker along."""
+    """Check workers and scheduler; without a worker there is only a hint, because refresh starts its own."""
     from console.shared import nodes  # noqa: PLC0415 - Celery's own Redis connection is only wanted behind the ping
 
     current.redis.ping()  # without a broker the ping below would try again for ever
@@ -88,7 +90,7 @@ def workers(current: Runtime) -> Iterator[Line]:
     if found.workers:
         yield Line("workers", "ok", f"{len(found.workers)} answer: {', '.join(found.workers)}")
     elif not found.foreign and not found.elsewhere:
-        advice = "start one: flowbeat worker (until then refresh and calculate run their own)"
+        advice = "start one: flowbeat worker (without it, refresh and calculate start a temporary one)"
         yield Line("workers", "warning", "none answers", advice)
     if len(beats) > 1:
         message = f"{len(beats)} answer: {', '.join(beats)}"
@@ -112,7 +114,7 @@ def log_files(current: Runtime) -> Iterator[Line]:
     folder = current.settings.log_dir
     why = trouble(folder)
     if why:
-        yield Line("log files", "bad", f"{folder} cannot be written ({why})", "mend that, or set log_dir")
+        yield Line("log files", "bad", f"{folder} cannot be written ({why})", "make it writable, or set log_dir")
         return
     found = logs.files(folder)
     size = sum(file.size_bytes for file in found)
@@ -120,7 +122,7 @@ def log_files(current: Runtime) -> Iterator[Line]:
 
 
 def trouble(folder: Path) -> str:
-    """Why nothing can be written into a folder, which is made where it is not there yet; empty where all is well.
+    """Return why a folder, which is created if missing, cannot be written; empty if it can.
 
     Tried with as much as a log needs for a while, for a full disk takes new names and empty files.
     """
@@ -168,7 +170,7 @@ def _age(current: Runtime, what: str, profile: str, cache: CacheMetadata | None)
 def _last_fetch(what: str, profile: str, last: FetchOperation | None) -> Iterator[Line]:
     if last is not None and last.state == "failed":
         yield Line(
-            what, "bad", f"the last fetch failed: {last.error}", f"once that is mended: flowbeat refresh {profile}"
+            what, "bad", f"the last fetch failed: {last.error}", f"fix that, then run: flowbeat refresh {profile}"
         )
 
 

@@ -24,12 +24,14 @@ def look(current: Runtime) -> Iterator[Line]:
     """Yield that the database answers, is whole and has the schema of this program, or what is wrong with it."""
     missing = database.missing_file(current)
     if missing is not None:
-        yield Line("database", "warning", f"{missing} is not there yet", "flowbeat refresh makes and fills it")
+        yield Line(
+            "database", "warning", f"{missing} does not exist yet", "to create and fill it, run: flowbeat refresh"
+        )
         return
     found, newest = database.schema_of(current), newest_revision()
     where = make_url(current.settings.database_url).render_as_string(hide_password=True)
     if found is None:
-        yield Line("database", "warning", f"{where} holds nothing yet", "flowbeat refresh fills it")
+        yield Line("database", "warning", f"{where} is empty", "flowbeat refresh fills it")
     elif found != newest:
         yield Line("database", "bad", f"{where} has schema {found}, not {newest}", "flowbeat migrate")
     else:

@@ -1,6 +1,6 @@
 """The explain command: one number taken apart again, offline, into the issues behind it and those left out.
 
-The number is computed anew from the stored facts, by the functions that computed the stored result; so what is listed
+The number is computed again from the stored facts, by the functions that computed the stored result; so what is listed
 is what was counted, and where the stored result says something else, the command says so.
 """
 
@@ -36,9 +36,9 @@ from worker.view import zone_of
 @click.command(epilog=f"The metrics: {', '.join(METRIC_TYPES)}.")
 @click.argument("profile")
 @click.argument("metric")
-@click.option("--week", metavar="W", help="Of this ISO week (2026-W40), instead of the period.")
+@click.option("--week", metavar="W", help="An ISO week (2026-W40), instead of the period.")
 @click.option("--as-of", metavar="T", help="As of a past day (2026-10-31: its end) or instant, instead of the newest.")
-@click.option("--limit", type=click.IntRange(1), help="So many rows of each table at most; all if not given.")
+@click.option("--limit", type=click.IntRange(1), help="Maximum rows per table (default: all).")
 @click.option("--history", is_flag=True, help="Show which history entry, field or release set each instant.")
 @format_option
 def explain(
@@ -53,8 +53,8 @@ def explain(
 ) -> None:
     """Show the issues behind a number, and those left out with the reason.
 
-    Computed anew from what is stored, without a request to Jira. CSV holds the issues only, JSON the number too. Both
-    hold the history entries without being asked to.
+    Computed from the stored copy, without a request to Jira. CSV contains the issues only, JSON the number too. Both
+    contain the history entries.
     """
     with database.open_for_reading() as (current, session):
         database.one_of("profile", profile, current.settings.profiles)
@@ -121,11 +121,11 @@ def _versions(session: Session, profile: str, metric: str, looked: views.View) -
 
 
 def _notes(session: Session, profile: str, window: Window, zone: ZoneInfo) -> Iterator[str]:
-    """What is in no number, for the copy does not know it."""
+    """Yield what no number contains because the copy does not have it."""
     first = store.first_created(session, profile)
     if first is not None and window.start < micros(first):
         day = first.astimezone(zone).date()
-        yield f"The first stored issue was created on {day}: of the days before, the copy knows nothing."
+        yield f"The first stored issue was created on {day}. The copy has no data about earlier days."
     unread = store.keys_with_findings(session, profile).get("unreadable_issue", [])
     if unread:
         yield f"Not readable when last fetched, and as it was before, if at all: {few(unread)}."

@@ -1,4 +1,4 @@
-"""What stands behind one number, as rows and sheets: each part in the metric's unit, and how they add up to it."""
+"""The parts of one number, as rows and sheets: each part in the metric's unit, and how they add up to it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -53,7 +53,7 @@ _NAMES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One number taken apart: of which profile, window and as-of, what stands behind it, what results shows.
+    """One number taken apart: its profile, window and as-of, its parts, and what results shows.
 
     ``warning`` says why the stored result may differ, and what to run; ``notes`` what the copy cannot know.
     """
@@ -229,7 +229,7 @@ def _lines(view: View) -> tuple[str, ...]:
     value = measured.state.replace("_", " ") if measured.value is None else f"{format_number(measured.value)} "
     value += "" if measured.value is None else unit(view.metric) + level
     candidates = measured.n_used + measured.n_excluded
-    # Without a rule that says what a candidate is there is no number of them.
+    # Without a rule for candidates they cannot be counted.
     coverage = (
         f"used {measured.n_used:,} of {format_count(candidates, 'candidate')}; "
         if measured.state != "missing_mapping"
@@ -321,7 +321,7 @@ def _status(row: Row) -> str:
 
 
 def _why(row: Row) -> str:
-    """The resolution that delivers nothing, or the value that is no moment."""
+    """The resolution that delivers nothing, or the value that is not a time."""
     for name in ("status", "resolution", "committed", "detected"):
         found = row["set_by"].get(name)
         if found is not None and name not in row["instants"]:

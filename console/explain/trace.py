@@ -34,7 +34,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """What stands behind one part: the issue it is about, what set its instants, and what it adds up from.
+    """The evidence of one part: the issue it is about, what set its instants, and what it adds up from.
 
     ``stays`` are an issue's times in its statuses; ``failed_by`` is what marked a deployment as failed; ``findings``
     is reason → what exactly was found; ``disagreement`` the two instants of the finding ``resolution_disagrees``.
@@ -49,7 +49,7 @@ class Traced:
 
 
 def trace(session: Session, question: Question, parts: Sequence[Contribution]) -> list[Traced]:
-    """What stands behind each of the parts, in their order; nothing but the stored copy is read."""
+    """Return the evidence of each part, in their order, from the stored copy only."""
     stored = _stored(session, question, parts)
     return [_traced(question, stored, part) for part in parts]
 
@@ -150,7 +150,7 @@ def _deployment(question: Question, stored: _Stored, part: Contribution) -> Trac
 
 
 def _findings(stored: _Stored, issue_id: str) -> dict[str, list[str]]:
-    """The stored findings about an issue, each with what exactly it was found in where that can be told."""
+    """The stored findings about an issue, each with the value it was found in where that is stored."""
     details = stored.trail.facts.findings.get(issue_id, {})
     reasons = {*stored.findings.get(issue_id, ())} - {RESOLUTION_DISAGREES}
     reasons |= {RESOLUTION_DISAGREES} if issue_id in stored.disagreements else set()

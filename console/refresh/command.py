@@ -41,13 +41,13 @@ class RunRequest:
 
 @click.command()
 @click.argument("profiles", nargs=-1, metavar="[PROFILE]...")
-@click.option("--full", is_flag=True, help="Read every issue anew, and believe Jira if most of them are gone.")
-@click.option("--verify", is_flag=True, help="Read every issue anew, and say and repair where the copy differed.")
-@click.option("--no-wait", is_flag=True, help="Enqueue, print the run ids, and leave.")
+@click.option("--full", is_flag=True, help="Read every issue again, and accept it if most of them are gone.")
+@click.option("--verify", is_flag=True, help="Read every issue again; report and repair differences of the copy.")
+@click.option("--no-wait", is_flag=True, help="Enqueue, print the run ids and exit.")
 def refresh(profiles: tuple[str, ...], *, full: bool, verify: bool, no_wait: bool) -> None:
     """Fetch what changed from Jira, then calculate the metrics."""
     if full and verify:
-        raise click.UsageError("--full believes Jira, --verify holds the copy against it: take one of them")
+        raise click.UsageError("--full and --verify cannot be combined; use one of them")
     current, names = prepare_run(profiles)
     options = {name: True for name, wished in (("full", full), ("verify", verify)) if wished}
     _carry_out(current, RunRequest("refresh", names, {}, options), no_wait=no_wait)
@@ -56,7 +56,7 @@ def refresh(profiles: tuple[str, ...], *, full: bool, verify: bool, no_wait: boo
 @click.command()
 @click.argument("profiles", nargs=-1, metavar="[PROFILE]...")
 @click.option("--as-of", metavar="T", help="A past day (2026-10-31: its end) or instant; default: that of the data.")
-@click.option("--no-wait", is_flag=True, help="Enqueue, print the run ids, and leave.")
+@click.option("--no-wait", is_flag=True, help="Enqueue, print the run ids and exit.")
 def calculate(profiles: tuple[str, ...], *, as_of: str | None, no_wait: bool) -> None:
     """Calculate from the stored data, asking Jira only if the data is too old."""
     current, names = prepare_run(profiles)
@@ -70,14 +70,14 @@ COMMANDS: tuple[click.Command, ...] = (refresh, calculate)
 def prepare_run(profiles: Sequence[str] = ()) -> tuple[Runtime, tuple[str, ...]]:
     """The runtime of a command that makes work, logs attached and schema up to date, and the profiles it is for.
 
-    What a person has to mend in the configuration or around it is told before anything is made.
+    Report mistakes that a person must fix before anything is created.
     """
     found = settings.load(None, os.environ)
     settings.require_file(found)
     names = _known(found, profiles)
     for name in names:
         settings.require_address(found, found.connections[found.profiles[name].connection])
-    writable.require(found, "database_url", "state_dir")  # without log files the work goes on
+    writable.require(found, "database_url", "state_dir")  # without log files the work continues
     current = Runtime(found)
     runtime.adopt(current)
     runtime.configure_logs(found, console=False)
@@ -100,7 +100,7 @@ def _known(found: Settings, names: Sequence[str]) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def run_and_wait(current: Runtime, wish: RunRequest, console: Console) -> Iterator[list[Run]]:
-    """Enqueue a wish and wait until its runs have ended, with a worker of our own if there is no other.
+    """Enqueue a request and wait until its runs have ended, with a temporary worker if there is no other.
 
     That worker needs two seconds to end: it does so after the block, which tells the person what came of it.
     """
@@ -124,7 +124,7 @@ def run_and_wait(current: Runtime, wish: RunRequest, console: Console) -> Iterat
 def _carry_out(current: Runtime, wish: RunRequest, *, no_wait: bool) -> None:
     console = Console(stderr=True)
     try:
-        current.redis.ping()  # a Redis that is away is told at once, not after a search for its workers
+        current.redis.ping()  # an unreachable Redis is reported at once, not after a search for its workers
         _announce(current, wish, console)
         if no_wait:
             _enqueue_only(current, wish)
@@ -137,7 +137,7 @@ def _carry_out(current: Runtime, wish: RunRequest, *, no_wait: bool) -> None:
                 click.echo(sentence, err=True)
     except KeyboardInterrupt:
         if _is_queued(current, wish):
-            console.print("Left; the next refresh or worker goes on with the run: flowbeat status shows it")
+            console.print("Stopped waiting. The run continues when a worker is available; see: flowbeat status")
         raise
     finally:
         current.close()
@@ -161,7 +161,7 @@ def _announce(current: Runtime, wish: RunRequest, console: Console) -> None:
 
 
 def _is_queued(current: Runtime, wish: RunRequest) -> bool:
-    """Whether a run of these profiles is left for others to go on with; who leaves early has asked for none yet."""
+    """Return whether a run of these profiles still has to be done by another worker."""
     with current.reads() as session:
         return any(run.profile in wish.profiles for run in store.live_runs(session))
 
@@ -184,7 +184,7 @@ def _enqueue_only(current: Runtime, wish: RunRequest) -> None:
     for sentence in nodes.must_restart(current, answering):
         click.echo(sentence, err=True)
     if not answering.workers:
-        click.echo("No worker is running to take it; start one with: flowbeat worker", err=True)
+        click.echo("No worker is running. To start one, run: flowbeat worker", err=True)
 
 
 def _enqueue(current: Runtime, wish: RunRequest, profile: str, console: Console, keep: Any) -> Run:
@@ -254,7 +254,7 @@ def outcome(current: Runtime, run: Run, as_of: str | None = None) -> str:
 
 
 def shortcomings(current: Runtime, run: Run) -> list[str]:
-    """Return what a completed run did not do: metrics that raised an error, and rules that are not those of now."""
+    """Return what a completed run did not do: metrics that raised, and rules that differ from the present ones."""
     if run.state != "completed":
         return []
     sentences = []
@@ -265,12 +265,12 @@ def shortcomings(current: Runtime, run: Run) -> list[str]:
         is_of_now = staleness.is_of_now(current, session, run)
     if not is_of_now:
         advice = f"{staleness.restart(run)}, then run: flowbeat calculate {run.profile}"
-        sentences.append(f"{run.profile}: calculated with other rules than flowbeat.toml has now; {advice}")
+        sentences.append(f"{run.profile}: calculated with an older configuration; {advice}")
     return sentences
 
 
 def _verified_words(run: Run) -> str:
-    """What a verification found; empty for a run that was none (there was no copy to verify)."""
+    """Return what a verification found; empty for a run without one (without a copy)."""
     if "verified" not in run.cursor:
         return ""
     differ, named = int(run.cursor["differ"]), run.cursor["differences"]

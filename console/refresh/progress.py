@@ -52,12 +52,12 @@ def brief(run: Run, now: datetime) -> str:
         return "waiting for a worker"
     if run.state == "paused":
         left = (run.wait_until - now).total_seconds() if run.wait_until else 0.0
-        return f"paused for {math.ceil(left)} s" if is_paused(run, now) else "about to be tried again"
+        return f"paused for {math.ceil(left)} s" if is_paused(run, now) else "retrying soon"
     if not run.live:
         return run.state
     if is_silent(run, now):
         seconds = round((now - run.heartbeat_at).total_seconds())
-        return f"no sign of its worker for {seconds} s, taken up again soon"
+        return f"its worker has not responded for {seconds} s; the run continues soon"
     return _at_work(run)
 
 
@@ -71,7 +71,7 @@ def _at_work(run: Run) -> str:
     if part_of(run) == "fetch":
         return f"fetching issues {_of(done, total)}".rstrip()
     if part_of(run) == "facts":
-        return f"working out facts {_of(done, total)}".rstrip()
+        return f"computing facts {_of(done, total)}".rstrip()
     return "finishing" if run.step == "finish" else f"calculating {run.step.replace('_', ' ')}"
 
 

@@ -149,7 +149,7 @@ def last_words(output: Path) -> str:
 def serving(current: Runtime) -> Iterator[OwnWorker]:
     """The queue is served for the time of the block, by ``serve`` of what it gives, and our own worker ends with it.
 
-    Also when the terminal is closed or we are told to end: that is then the same as Ctrl-C.
+    A closed terminal or SIGTERM has the same effect as Ctrl-C.
     """
     own = OwnWorker(current)
     if current.server:

@@ -21,7 +21,7 @@ from worker.runtime import Runtime
 
 POLL_SECONDS: Final = 0.15
 REQUEUE_SECONDS: Final = 10.0
-STAYS: Final = "It is tried again by itself; Ctrl-C leaves, and the run stays queued for the next refresh or worker"
+STAYS: Final = "It is tried again. Ctrl-C stops waiting; the run stays queued for the next refresh or worker"
 
 
 def until_ended(
@@ -53,11 +53,11 @@ def until_ended(
 
 
 def _requeue_stalled(current: Runtime, console: Console) -> None:
-    """Without its queue a run only waits: it goes on when the server is back, its own or the one redis_url names."""
+    """Wait without a queue: the run continues when the embedded server or that of redis_url is back."""
     try:
         maintain.requeue_stalled(current)
     except (BrokerError, RedisError) as error:
-        console.print(f"{errors.sentence(error)}; waiting for it, Ctrl-C leaves", highlight=False, markup=False)
+        console.print(f"{errors.sentence(error)}; waiting for it; Ctrl-C stops waiting", highlight=False, markup=False)
 
 
 def _look(current: Runtime, run_ids: Sequence[str]) -> tuple[list[Run], datetime]:
@@ -67,7 +67,7 @@ def _look(current: Runtime, run_ids: Sequence[str]) -> tuple[list[Run], datetime
         now = current.clock(session)
     for run_id, run in found.items():
         if run is None:
-            raise FatalError(f"run {run_id[:8]} was withdrawn by the command that asked for it; ask again")
+            raise FatalError(f"run {run_id[:8]} was withdrawn by the command that requested it; run the command again")
     return [run for run in found.values() if run is not None], now
 
 
@@ -103,7 +103,7 @@ class _QueueWatch:
 
 
 class _Bars:
-    """A progress bar per run; why one pauses stands above them, for it is longer than there is room beside a bar."""
+    """Show a progress bar per run, and above them the reasons of pauses, which are too long for a bar."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

@@ -23,12 +23,12 @@ from worker.view import zone_of
 @click.argument("profile", required=False)
 @click.option("--metric", metavar="M", help="Only this one, such as lead_time.")
 @click.option("--window", type=click.Choice(["period", "weeks"]), default="period", show_default=True)
-@click.option("--as-of", metavar="T", help="What was found for a past day (2026-10-31: its end) or instant.")
+@click.option("--as-of", metavar="T", help="The results of a past day (2026-10-31: its end) or instant.")
 @format_option
 def results(profile: str | None, *, metric: str | None, window: str, as_of: str | None, form: Format) -> None:
     """Show the stored values of the metrics.
 
-    Coverage: on how many of its candidates a value rests; flowbeat explain lists those, and the others with the reason.
+    Coverage: how many candidates were used for a value. flowbeat explain lists them, and the others with the reason.
     """
     show_results(profile, metric=metric, window=window, as_of=as_of, form=form)
 
@@ -99,7 +99,7 @@ def _with_unstored(current: Stored, profile: str | None, rows: Iterable[MetricRe
 def _nothing(session: Session, profile: str | None, kind: str) -> str:
     whose = f" of {profile!r}" if profile else ""
     if kind == "week" and store.load_results(session, profile=profile):
-        return f"no week{whose} is stored: history_weeks is 0 in flowbeat.toml, or the first week has but begun"
+        return f"no week{whose} is stored: history_weeks is 0 in flowbeat.toml, or the first week has just begun"
     return f"no result{whose} is stored yet; flowbeat refresh{f' {profile}' if profile else ''} makes the first"
 
 

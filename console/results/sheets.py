@@ -21,7 +21,7 @@ _LEAST_WEEKS: Final = 20  # on a line, however narrow the terminal: its heading 
 
 def build_sheet(about: About, rows: Sequence[MetricResult], metric: str | None) -> Sheet:
     by_week = rows[0].window_kind == "week"
-    # In the overview a quiet week among fifty-two is no reason to look into the configuration.
+    # In the overview one quiet week of fifty-two does not mean a mistake in the configuration.
     notes = format_notes(about, rows, [row for row in rows if metric or not by_week or row.state != "no_data"])
     if not by_week:
         return Sheet(NAMES, [with_mark(row) for row in rows], _PERIOD, _period_title(about, rows), notes)
@@ -61,7 +61,7 @@ def summarise_weeks(about: About, sheet: Sheet) -> Sheet:
     of_all = "" if total == len(weeks) else f"{len(weeks):,} of "
     title = f"{about.profile}: {weeks[0]} to {weeks[-1]}, {of_all}{format_count(total, 'week')}"
     look = f"flowbeat results {about.profile} --window weeks{about.as_of} --metric M"
-    gap = "" if total == len(weeks) else " A blank stands for weeks that nothing is stored of."
+    gap = "" if total == len(weeks) else " A blank is a week without a stored result."
     hint = f"A dot is a week without a value.{gap} Each week of a metric M: {look}"
     columns = _overview_columns(_places(weeks), unknown)
     return replace(sheet, rows=rows, columns=columns, title=title, notes=(hint, *sheet.notes))

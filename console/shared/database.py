@@ -25,7 +25,7 @@ from worker.errors import FatalError
 def open_for_reading() -> Iterator[tuple[Stored, Session]]:
     """What is stored and a session that only reads; starts no server and creates no file.
 
-    Raises ConfigError for a wrong configuration, FatalError where there is no database of ours yet.
+    Raises ConfigError for a wrong configuration, FatalError if Flowbeat's database does not exist yet.
     """
     current = Stored(settings.load(None, os.environ))
     try:
@@ -41,10 +41,10 @@ def require_schema(current: Stored) -> None:
     missing = missing_file(current)
     if missing is not None:
         settings.require_file(current.settings)
-        raise FatalError(f"there is no database yet at {missing}; flowbeat refresh makes and fills it")
+        raise FatalError(f"no database exists yet at {missing}; to create and fill it, run: flowbeat refresh")
     found = schema_of(current)
     if found is None:
-        raise FatalError("the database holds nothing of Flowbeat yet; flowbeat refresh fills it")
+        raise FatalError("the database is empty; to fill it, run: flowbeat refresh")
     if found != newest_revision():
         raise FatalError(
             f"the database's schema is {found}, and this program needs {newest_revision()}: flowbeat migrate"
@@ -64,7 +64,7 @@ def schema_of(current: Stored) -> str | None:
     except (OperationalError, InterfaceError):
         raise
     except DatabaseError as error:
-        raise FatalError(f"what lies at database_url cannot be read as a database: {error.orig}") from error
+        raise FatalError(f"database_url does not lead to a readable database: {error.orig}") from error
 
 
 def one_of(kind: str, name: str, known: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ from worker import logs, runtime, settings
 from worker.errors import ConfigError, FlowbeatError
 from worker.redact import Redactor
 
-# Raised by the world outside, where the sentence says all there is to know. Any other error is a fault of ours.
+# Errors of the environment, which the sentence describes fully. Any other error is a fault in Flowbeat.
 EXPECTED: Final = (
     FlowbeatError,
     UnusableDatabaseError,
@@ -45,7 +45,7 @@ def unexpected(kind: type[BaseException], error: BaseException, trace: Traceback
     runtime.configure_logs(found, console=False)
     logging.getLogger(__name__).critical("unexpected error", exc_info=(kind, error, trace))
     print(  # noqa: T201 - after a failed command there is nothing left that could print
-        f"flowbeat: something nobody foresaw went wrong ({kind.__name__}); details are in {found.log_dir / logs.APP}",
+        f"flowbeat: unexpected error ({kind.__name__}). Details are in {found.log_dir / logs.APP}",
         file=sys.stderr,
     )
 

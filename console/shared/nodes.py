@@ -56,7 +56,7 @@ def other_database(name: str) -> str:
 
 
 def other_queue(name: str) -> str:
-    """Return the sentence about a worker that takes no messages of ours."""
+    """Return the sentence about a worker that does not take Flowbeat's messages."""
     return f"{name} does not consume the queue {app.conf.task_default_queue}"
 
 

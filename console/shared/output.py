@@ -27,7 +27,7 @@ _STYLES: Final = {"elite": "green", "high": "green", "medium": "yellow", "low": 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # how a cell begins that is calculated
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
 _BETWEEN: Final = 2  # letters between two columns
-_WORD: Final = 16  # letters: longer words may be broken where there is no room, for they are no figure and no key
+_WORD: Final = 16  # letters: longer words are not figures or keys, and may be broken where space is short
 _FITTING: Final = 80  # columns that all tables are made for: a word is rather broken than the table wider than that
 
 
@@ -45,7 +45,7 @@ class Column:
     keep: bool = False  # on one line, whole
     clip: bool = False  # on one line, cut where the room ends
     below: Callable[[Row], str] = lambda _row: ""  # on a line of its own under the cell
-    fold: int = 0  # so many letters on a line, and the rest below; 0: as many as there is room for
+    fold: int = 0  # letters on a line, the rest below; 0: as many as fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Sheet:
     """Rows that share their fields, in full for programs; and what a person sees of them.
 
     ``names`` are the fields in order; ``title`` and ``notes`` stand above and below the table, ``empty`` in place of
-    one without rows. Without ``columns`` there is no table.
+    one without rows. Without ``columns`` no table is printed.
     """
 
     names: tuple[str, ...]
@@ -105,7 +105,7 @@ def format_bar(done: float, width: int = 10) -> str:
 def sparkline(values: Sequence[float | None], unknown: int = 0) -> str:
     """A letter of growing height for each value, from zero to the largest; a dot for no value.
 
-    The first ``unknown`` of them are dashes: nobody knows whether there was anything to count.
+    The first ``unknown`` of them are dashes, because the copy has no data about them.
     """
     known = values[unknown:]
     largest = max((value for value in known if value is not None), default=0.0)
@@ -122,7 +122,7 @@ def _plain_row(sheet: Sheet, row: Row) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON knows it; instants in ISO 8601 UTC."""
+    """Return a value that JSON can hold; instants in ISO 8601 UTC."""
     if isinstance(value, datetime):
         return iso(value)
     if isinstance(value, date):

@@ -1,4 +1,4 @@
-"""Whether Flowbeat can write where it is told to: one sentence for each folder that it cannot, whoever asks."""
+"""Whether Flowbeat can write to the configured places: one sentence for each folder that it cannot."""
 
 import os
 import tempfile
@@ -55,7 +55,7 @@ def _places(found: Settings) -> Iterator[tuple[str, Path]]:
 
 
 def _trouble(path: Path, *, is_file: bool) -> tuple[Path, str] | None:
-    """What stands in the way of writing there, the path itself or what is there of the way to it, and why."""
+    """Return the path that prevents writing there, itself or a parent, and the reason."""
     where = path
     try:
         while not where.exists():

@@ -49,7 +49,7 @@ class Items:
     - ``committed``: NO_INSTANT without a value, INVALID_INSTANT for no moment. ``points``: NaN where there is none.
     - ``timeline_offsets``, ``exclusion_offsets``, ``version_offsets``: where each row's timeline (``at``, ``stages``),
       exclusions and versions begin, and a last end.
-    - ``exclusion_at``: when an item enters one of the excluded statuses or leaves them, alternately.
+    - ``exclusion_at``: when an item enters and leaves the excluded statuses, alternately.
     - ``version_codes``: indices of ``vocabulary``, which has each version id once.
     - ``linked_ids``: ids of linked issues as numbers; ``link_offsets``: where those of each row begin, and a last end.
     """
@@ -163,7 +163,7 @@ class Chunk:
 
     @classmethod
     def of(cls, items: Items, others: Items) -> "Chunk":
-        """Return a chunk that speaks of these issues only."""
+        """Return a chunk of these issues only."""
         return cls(np.concatenate([items.ids, others.ids]), items, others)
 
     def pieces(self, size: int) -> Iterator["Chunk"]:

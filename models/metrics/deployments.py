@@ -156,7 +156,7 @@ def version_findings(
 ) -> dict[str, list[Version]]:
     """Return the released versions of ``projects`` that are not deployments at ``as_of``, by reason, in id order.
 
-    They have no date, or one whose last second lies at or after ``as_of``.
+    They have no date, or one whose last second is at or after ``as_of``.
     """
     zone = ZoneInfo(timezone)
     findings: dict[str, list[Version]] = {UNDATED_RELEASE: [], FUTURE_RELEASE: []}

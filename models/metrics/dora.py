@@ -62,7 +62,7 @@ def lead_time_contributions(snapshot: Snapshot) -> Contributions:
 
     - Done after all its deployments, of which the earliest is meant: ``done_after_deployment``, before any other.
     - Committed: the mapped ``committed_at``, else the start of work; neither, or not yet: ``never_started``.
-    - A field that is no moment: ``invalid_value``. Committed after the deployment: ``negative_duration``.
+    - A field that is not a time: ``invalid_value``. Committed after the deployment: ``negative_duration``.
     """
     at = np.array([deployed.at for deployed in snapshot.deployments], np.int64)[snapshot.changes.places]
     order = np.argsort(at, kind="stable")
@@ -114,17 +114,17 @@ def _change(snapshot: Snapshot, parts: Contributions, index: int, row: int, depl
 
 
 def lead_time(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
-    """The median time from commit to deployment, in days; nothing left to measure is no value."""
+    """The median time from commit to deployment, in days; no value if nothing is left to measure."""
     return durations(used, DAY)
 
 
 def restore_contributions(snapshot: Snapshot) -> Contributions:
     """One contribution per restored incident, at its restoration; its value is microseconds since its detection.
 
-    - Closed as what was no incident: ``not_an_incident``, before any other reason.
+    - Closed because it was not an incident: ``not_an_incident``, before any other reason.
     - Detected: the mapped ``detected_at``, else its birth. Restored: the mapped ``restored_at``, else when done.
-    - An incident that is not restored, or whose ``restored_at`` is no moment, is no candidate of any window.
-    - ``detected_at`` is no moment: ``invalid_value``. Restored before detected: ``negative_duration``.
+    - An incident that is not restored, or whose ``restored_at`` is not a time, is not a candidate of any window.
+    - ``detected_at`` is not a time: ``invalid_value``. Restored before detected: ``negative_duration``.
     """
     pairs = ((incident, restored_at(incident, snapshot.as_of)) for incident in snapshot.incidents)
     return contributions_of(_restored(incident.issue, restored) for incident, restored in pairs if restored is not None)
@@ -138,10 +138,10 @@ def _restored(incident: Incident, restored: Micros) -> Contribution:
 
 
 def mttr(used: Contributions, window: Window, snapshot: Snapshot) -> Figures:
-    """The median time from detection to restoration, in hours; nothing left to measure is no value.
+    """The median time from detection to restoration, in hours; no value if nothing is left to measure.
 
-    - Open: detected before the window's effective end, and restored at or after it or not at all. What was no incident
-      is not open.
+    - Open: detected before the window's effective end, and restored at or after it or not at all. Issues that
+      were not incidents are not open.
     """
     value, details = durations(used, HOUR)
     begins, ends = snapshot.open_spans

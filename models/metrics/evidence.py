@@ -20,7 +20,7 @@ Source = Literal["history", "field", "created", "version", "table", "incident"]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What set an instant, or decided something: where it stands, and what stands there.
+    """What set an instant, or decided something: its place, and the value there.
 
     ``at`` is the entry's own instant, also where it lies before the issue's creation; None where it has none.
     ``before`` and ``after`` are the names of the statuses (or values) left and entered; a field has but ``after``.

@@ -80,7 +80,7 @@ def time_contributions(snapshot: Snapshot) -> Contributions:
 
 
 def flow_time(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
-    """The median time from the start of work to done, in days; nothing left to measure is no value."""
+    """The median time from the start of work to done, in days; no value if nothing is left to measure."""
     return durations(used, DAY)
 
 
@@ -105,7 +105,7 @@ def flow_efficiency(used: Contributions, _window: Window, _prepared: Snapshot) -
 def load_contributions(snapshot: Snapshot, windows: Sequence[Window]) -> list[Contributions]:
     """For each window the items whose stage just before its effective end is active or waiting, by their timeline.
 
-    - An item stands at the first instant it was in progress, which is what its age is reckoned from.
+    - An item's instant is the first at which it was in progress; its age counts from there.
     """
     items = snapshot.dataset.items
     ends = np.unique(np.array([window.effective_end for window in windows], np.int64))
@@ -120,7 +120,7 @@ def load_contributions(snapshot: Snapshot, windows: Sequence[Window]) -> list[Co
 
 
 def _stay_ends(snapshot: Snapshot, stays: Ints) -> Ints:
-    """When the items went on from these entries; behind every instant where they did not."""
+    """Return when the items left these entries; a value behind every instant where they did not."""
     items = snapshot.dataset.items
     until = np.append(items.at, np.iinfo(np.int64).max)[1:]
     until[items.timeline_offsets[1:] - 1] = np.iinfo(np.int64).max

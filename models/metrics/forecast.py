@@ -1,4 +1,4 @@
-"""When so many items will be done, or how many by a day: Monte Carlo over what past weeks delivered, and its back-test.
+"""When N items will be done, or how many by a day: Monte Carlo over what past weeks delivered, and its back-test.
 
 A trial draws for each week to come one of the past weeks, each with the same chance. The draws of a week are the same
 whatever is asked, so that more items never come out earlier, and a later day never with fewer items.
@@ -28,7 +28,7 @@ _DAYS: Final = 7
 def history(snapshot: Snapshot, weeks: int) -> tuple[list[Window], list[int]]:
     """The last ``weeks`` ISO weeks that were over at the as-of, oldest first, and the items delivered in each.
 
-    - A week that began before the first work item was created is no history, and is left out.
+    - A week that began before the first work item was created is left out.
     """
     rules = replace(snapshot.rules, history_weeks=weeks + 1)
     over = [window for window in windows(snapshot.as_of, rules) if window.kind == "week" and window.complete]
@@ -101,7 +101,7 @@ def backtest_items(throughput: Sequence[int], items: int, seed: int) -> Backtest
 
 
 def backtest_days(throughput: Sequence[int], days: int, seed: int) -> Backtest:
-    """How often as many items were done in so many days as the line of ``CHECKED_PERCENT`` would have said in the past.
+    """Return how often the line of ``CHECKED_PERCENT`` held in the past for this number of items or days.
 
     - As ``backtest_items``; of a last week that is not whole, its share of days is taken of what was delivered.
     """

@@ -216,7 +216,7 @@ def entries(visits: StatusVisits, is_inside: Sequence[bool]) -> tuple[Ints, Ints
 
 
 def toggles(visits: StatusVisits, is_inside: Sequence[bool]) -> tuple[Ints, Ints]:
-    """Return (offsets, instants) at which each row enters the refs ``is_inside`` or leaves them, alternately."""
+    """Return (offsets, instants) at which each row enters and leaves the refs ``is_inside``, alternately."""
     within = np.array(is_inside, np.bool_)[visits.refs]
     was_within = np.append(False, within[:-1])[: len(within)]
     was_within[visits.offsets[:-1]] = False

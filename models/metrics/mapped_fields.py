@@ -23,7 +23,7 @@ def _mapped(issue: IssueHead, role: str, context: Context) -> Any:
 
 
 def _value_at(issue: IssueHead, mapping: str) -> Any:
-    """Return the value of a field by its id, or what lies below it on a dotted path."""
+    """Return the value of a field by its id, or the value below it on a dotted path."""
     if mapping in issue.fields:
         return issue.fields[mapping]
     field_id, *path = mapping.split(".")

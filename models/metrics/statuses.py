@@ -36,7 +36,7 @@ class StatusStages:
 
     @classmethod
     def of(cls, statuses: Iterable[Status], workflow: Mapping[str, Sequence[str]]) -> "StatusStages":
-        """Return the stage of each listed status; of several of one name the lowest id speaks for it.
+        """Return the stage of each listed status; of several with one name the one with the lowest id counts.
 
         - The profile's word for its id, else for its name, ignoring case; else the stage of its category.
         """

@@ -84,8 +84,8 @@ def is_day(text: str) -> bool:
 def instant_of(text: str) -> Micros:
     """The instant that an ISO 8601 time with an offset names (``Z``, ``+0000`` and ``+00:00`` alike).
 
-    Raises ``ValueError`` for a time without an offset and for what is no time. What lies outside the years 1 to 9999
-    in UTC is moved to their edge, so that every instant can be shown.
+    Raises ``ValueError`` for a time without an offset and for text that is not a time. Instants outside the years
+    1 to 9999 in UTC are moved to their edge, so that every instant can be shown.
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:

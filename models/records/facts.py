@@ -8,7 +8,7 @@ from models.records.instants import Invalid, MappedInstant, Micros, Timeline
 
 
 class ItemHead(NamedTuple):
-    """A work item without its timeline, as WorkItem; a tuple, for they are made by the thousand."""
+    """A work item without its timeline, as WorkItem; a tuple, because thousands are created."""
 
     issue_id: str
     key: str
@@ -53,7 +53,7 @@ class WorkItem:
 class Deployment:
     """One candidate deployment, before grouping and before an ``as_of``.
 
-    ``at`` is the known instant (``invalid``: a mapped field that is no moment); None with a ``timeline`` means "when
+    ``at`` is the known instant (``invalid``: a mapped field that is not a time); None with a ``timeline`` means "when
     the deploying issue was done". ``failed`` is the deployment's own mark, None where it has none. ``issue_ids``: the
     items it names itself. ``linked_ids``: issues linked to its work item (source ``status``), where an incident may be
     among them.

@@ -11,7 +11,7 @@ STAGES: Final[tuple[Stage, ...]] = ("todo", "active", "waiting", "done")
 Timeline = tuple[tuple[Micros, Stage], ...]
 Invalid = Literal["invalid"]
 INVALID: Final[Invalid] = "invalid"
-# A mapped field's instant: a moment, None where the issue has no value, "invalid" where the value is no moment.
+# A mapped field's instant: a moment, None where the issue has no value, "invalid" where the value is not a time.
 MappedInstant = Micros | Invalid | None
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
@@ -20,7 +20,7 @@ _CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensu
 
 
 def utc(value: datetime) -> datetime:
-    """The same instant in UTC; a naive datetime is refused, for nobody knows which instant it is."""
+    """The same instant in UTC; a naive datetime is refused, because its instant is unknown."""
     if value.tzinfo is UTC:
         return value
     if value.tzinfo is None or value.utcoffset() is None:

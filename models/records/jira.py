@@ -103,7 +103,7 @@ class Issue:
 
 
 class IssueHead(NamedTuple):
-    """What the facts need of an issue beside its dates and its history; a tuple, for they are read by the thousand."""
+    """What the facts need of an issue beside its dates and its history; a tuple, because thousands are read."""
 
     issue_id: str
     key: str

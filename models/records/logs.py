@@ -29,7 +29,7 @@ class LogEntry:
     context: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a timestamp that is not UTC with microseconds, an unknown level, a module that is no dotted name."""
+        """Refuse a timestamp that is not UTC with microseconds, an unknown level, a module without a dotted name."""
         require(bool(_STAMP.fullmatch(self.timestamp)), "a timestamp is UTC with six digits of a second and Z")
         datetime.fromisoformat(self.timestamp)
         require(self.level in LOG_LEVELS, f"unknown log level {self.level!r}")

@@ -22,8 +22,8 @@ ENDED_STATES: Final = ("completed", "failed")
 class Run:
     """A refresh or calculation from request to end. ``attempt`` fences: a message of an older attempt ends at once.
 
-    ``cursor`` is where the current step goes on; ``progress`` is done and total of it; ``wait_until`` is set while Jira
-    asked for patience; ``options`` are the words of the request (full, verify, as_of). ``rules_hash`` identifies the
+    ``cursor`` is where the current step continues; ``progress`` is done and total of it; ``wait_until`` is set during a
+    pause; ``options`` are the words of the request (full, verify, as_of). ``rules_hash`` identifies the
     rules its facts were made with, by ``worker``; ``requested_rules_hash`` those configured where it was requested,
     their field names as written.
     """

@@ -144,7 +144,7 @@ class Forecast:
 
     ``question`` is ``items`` (``asked``: how many; each answer has weeks and date, null beyond ten years) or ``until``
     (``asked``: a day; each answer has items). ``throughput``: delivered items of each past week that was drawn from.
-    Without enough of them ``state`` is ``no_data``, ``message`` says so, and there are no answers.
+    Without enough of them ``state`` is ``no_data``, ``message`` says so, and ``answers`` is empty.
     """
 
     profile: str

@@ -1,4 +1,4 @@
-"""The only SQL: every function takes a session, does one thing, and leaves committing to whoever opened the session."""
+"""The only SQL: every function takes a session and does one thing; the caller commits."""
 
 from models.store.batches import load_batch
 from models.store.catalogue import load_statuses, load_versions, save_statuses, save_versions

@@ -17,10 +17,10 @@ from models.records import CATEGORIES, STAGES, digest
 from models.store.shared import change, insert_rows
 from models.tables import IssueRow, WorkItemColumnsRow
 
-# Chunks that speak of fewer issues are merged with later ones; larger ones stand until they are mostly outdated.
+# Chunks of fewer issues are merged with later ones; larger ones are kept until they are mostly outdated.
 LARGEST: Final = 32_768
 # Raise it where a column changes its meaning under its old name, or where facts are worked out differently from the
-# same issue and rules. Names of columns, and what codes stand for, need no number.
+# same issue and rules. Names of columns, and what codes mean, need no number.
 FACTS_VERSION: Final = 2
 FORMAT: Final = digest([FACTS_VERSION, [each.name for each in fields(Items)], list(STAGES), list(CATEGORIES)])
 
@@ -53,14 +53,14 @@ def append_columns(session: Session, profile: str, chunk: Chunk, rules: str) -> 
 
 
 def forget_items(session: Session, profile: str, ids: Sequence[str]) -> None:
-    """These issues are no work items any more."""
+    """Delete the work items of these issues."""
     for rules, form in _made_by(session, profile):
         if form == FORMAT:  # the others are rebuilt without these issues
             append_columns(session, profile, Chunk(np.array(ids, np.int64), columns_of(())), rules)
 
 
 def invalidate_facts_of_other_rules(session: Session, profile: str, rules: str) -> None:
-    """Make every fact stale that other rules or formats made; and all of them where there are no columns of them."""
+    """Make every fact stale that other rules or formats made, and all facts if they have no columns."""
     if _made_by(session, profile) == {(rules, FORMAT)}:
         return
     change(session, delete(WorkItemColumnsRow).where(WorkItemColumnsRow.profile == profile))
@@ -118,7 +118,7 @@ def _made_by(session: Session, profile: str) -> set[tuple[str, str]]:
 
 
 def _chunks(session: Session, profile: str) -> list[tuple[int, int]]:
-    """(chunk, of how many issues it speaks), oldest first."""
+    """Return (chunk, number of its issues), oldest first."""
     table = WorkItemColumnsRow
     query = select(table.chunk, table.issues).where(table.profile == profile).order_by(table.chunk)
     return [(number, issues) for number, issues in session.execute(query)]

@@ -31,8 +31,8 @@ def save_results(session: Session, results: Sequence[MetricResult]) -> int:
 
     Each is compared with the row of the same window and rules that has the greatest ``as_of`` not after ours: where
     all that was found is the same, only its ``confirmed_as_of`` moves, never backwards; else a new row is written. A
-    running window's row gives way to a later one, and a row of the very same ``as_of`` is replaced. What was found by
-    other rules since then stands behind what is found again now: ``calculated_at`` moves too.
+    running window's row gives way to a later one, and a row of the very same ``as_of`` is replaced. If other
+    rules have had a result since then, ``calculated_at`` moves too, so that the row found again is the newest.
     """
     if not results:
         return 0

@@ -111,7 +111,7 @@ def stalled_runs(session: Session, before: datetime) -> list[Run]:
 
 
 def requeue_run(session: Session, run: Run, now: datetime) -> int | None:
-    """Take the run from whoever held it, one attempt up and queued again; None if it has moved on or given a sign.
+    """Take the run from its worker, one attempt up and queued again; None if it has moved on or given a sign.
 
     Returns how often its step fell silent while it was running: one that only waited long for a worker did no harm.
     """

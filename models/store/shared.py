@@ -138,7 +138,7 @@ def delete_of(session: Session, table: Any, profile: str, ids: Sequence[str]) ->
 def change(session: Session, statement: Update | Delete) -> int:
     """Carry out an UPDATE or DELETE; returns how many rows it touched.
 
-    No object is kept in a session, so none needs to hear of it: telling them would cost more than the change.
+    No object is kept in a session, so none has to be updated, which would cost more than the change.
     """
     result = session.execute(statement, execution_options={"synchronize_session": False})
     return result.rowcount if isinstance(result, CursorResult) else 0

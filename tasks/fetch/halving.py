@@ -1,4 +1,4 @@
-"""Asks Jira for less at a time where it could not answer: in halves, down to one issue; and remembers what worked.
+"""Asks Jira for less at a time where it could not answer: in halves, down to one issue; and stores what worked.
 
 What waits to be asked for again stands in the run's cursor, the last failure last, and is taken from the end: so one
 issue that no answer can hold is found after some ten requests, and not after all groups were halved once.
@@ -61,7 +61,7 @@ def starting_sizes(remembered: Mapping[str, Json], now: datetime) -> dict[str, i
 
 
 def remember_sizes(remembered: Mapping[str, Json], sizes: Mapping[str, int], now: datetime) -> dict[str, Json]:
-    """Return what the next fetch has to know of the sizes of this one."""
+    """Return the sizes of this fetch for the next one."""
     new = {part: {"size": size, "since": iso(now)} for part, size in sizes.items()}
     known = {part: each for part, each in remembered.items() if sizes.get(part) == each["size"]}
     return {**new, **known}

@@ -59,7 +59,7 @@ def _planned(session: Session, fetch: Fetch, kind: Any) -> Fetched:
 
 
 def _reusable_cache(fetch: Fetch, cache: CacheMetadata) -> CacheMetadata | None:
-    """The Cache Metadata to go on with where a calculation needs nothing from Jira, else None."""
+    """Return the Cache Metadata to continue with if a calculation needs nothing from Jira, else None."""
     if fetch.run.kind != "calculate" or cache.state(fetch.current.now()) == "invalidated":
         return None
     past = fetch.run.as_of is not None  # a past instant needs no fresher data than there is
@@ -105,7 +105,7 @@ def _hit(fetch: Fetch, cache: CacheMetadata) -> None:
 
 
 def _plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> Cursor:
-    """Full where there is no copy to build on (none, another site, a field never fetched) or it was asked for."""
+    """Return full if requested or without a usable copy (none, another site, a field never fetched)."""
     known = fetch_fields(fetch, flavour)
     rules = fields.resolved(fetch.profile.rules, known, fetch.profile.name)
     names = {each.field_id: each.name for each in known}

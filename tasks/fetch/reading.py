@@ -14,7 +14,7 @@ from worker.errors import FatalError, UnansweredError
 from worker.jira.faults import RefusedError
 from worker.jira.reader import INCOMPLETE, Batch, Listing
 
-# The rotation reads histories of open issues and of those updated in so many days: older ones stay what they are.
+# The rotation reads histories of open issues and of those updated in this many days: older ones do not change any more.
 RECENT_DAYS: Final = 30
 AUDIT_BATCH: Final = 1_000
 # No copy is complete without most of its issues: when more than this and more than half cannot be read, it is refused.

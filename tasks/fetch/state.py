@@ -52,7 +52,7 @@ class Fetch:
 
     @property
     def stage(self) -> str:
-        """The stage to go on with."""
+        """The stage to continue with."""
         return str(self.cursor.get("stage", "begin"))
 
     @property
@@ -76,18 +76,18 @@ class Fetch:
         return self._reader
 
     def use_account_timezone(self) -> None:
-        """From now on instants are written in the account's zone; the next commit remembers it."""
+        """Write instants in the account's zone from now on; the next commit stores this."""
         self.cursor["zone"] = self.reader.zone()
         self._reader = None
 
     @property
     def full(self) -> bool:
-        """Whether every issue is read anew."""
+        """Return whether every issue is read again."""
         return bool(self.cursor["kind"] != "incremental")
 
     @property
     def is_verify(self) -> bool:
-        """Whether what is read anew is held against the stored copy."""
+        """Return whether the issues that are read again are compared with the stored copy."""
         return bool(self.cursor["kind"] == "verify")
 
     @property

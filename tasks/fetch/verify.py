@@ -1,6 +1,6 @@
 """What ``refresh --verify`` finds: where the stored copy differs from Jira though nothing should have changed.
 
-Every issue is read anew beside its copy (``tasks.fetch``) and compared by content hash before it replaces it.
+Every issue is read again beside its copy (``tasks.fetch``) and compared by content hash before it replaces it.
 """
 
 import logging
@@ -20,7 +20,7 @@ ORIGIN: Final = "verify"
 NOT_STORED: Final = "not_stored"
 GONE: Final = "gone_from_jira"
 HISTORY: Final = "history"
-NAMED: Final = 50  # so many differences are named in the run's cursor; data_quality has them all
+NAMED: Final = 50  # maximum number of differences named in the run's cursor; data_quality has them all
 _COLUMNS: Final = (
     "key",
     "project",

@@ -12,7 +12,7 @@ from sandbox import faults
 def test_a_long_pause_gives_the_worker_back_and_the_run_goes_on(make_world: Callable[..., World]) -> None:
     """Retry-After beyond what a slot sleeps: the run waits with the reason, its slot is free, and then it ends well."""
     world = make_world()
-    world.jira.faults.append(faults.too_many(retry_after=17, door="search/jql"))
+    world.jira.faults.append(faults.too_many(retry_after=17, endpoint="search/jql"))
     world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
     run_id = world.run("refresh", "--no-wait").stdout.strip()
     waiting = eventually(lambda: world.rows("select state, error, wait_until from runs where state = 'waiting'"))
@@ -35,7 +35,7 @@ def test_a_jira_nobody_can_reach_is_told_at_once_and_who_leaves_leaves_the_run_q
     assert re.search(r"paused for [23] s:", said.read_text())  # two and a bit, told in whole seconds
     refresh.send_signal(signal.SIGTERM)  # the same as Ctrl-C, which a test run in the background would ignore
     assert refresh.wait(30) == 130
-    assert "the next refresh or worker goes on with the run" in " ".join(said.read_text().split())
+    assert "The run continues when a worker is available" in " ".join(said.read_text().split())
     assert world.rows("select state from runs") == [("paused",)]
 
 

@@ -68,7 +68,7 @@ def test_a_site_is_read_over_http(jira: Jira, connection: Connection) -> None:
 )
 def test_an_answer_that_breaks_is_asked_for_again(jira: Jira, connection: Connection, fault: Fault) -> None:
     """Once, and the second answer counts."""
-    jira.faults.append(replace(fault, door="serverInfo"))
+    jira.faults.append(replace(fault, endpoint="serverInfo"))
     client = _client(connection)
     assert identify(client).flavour == "cloud"
     assert client.traffic.take()[0] == 2

@@ -1,6 +1,6 @@
 """Many processes that ask one Jira through one limiter: they never meet its limit, and a pause holds them all.
 
-The file is also such a process: run as a program it asks one door as often as it may until its time is up.
+The file is also such a process: run as a program it asks one endpoint as often as it may until its time is up.
 """
 
 import os

@@ -57,10 +57,10 @@ def saying(status: int, **headers: str) -> Fault:
 @pytest.mark.parametrize(
     "fault",
     [
-        too_many(1, door="serverInfo"),
-        too_many(None, door="serverInfo"),
-        failing(503, door="serverInfo"),
-        failing(502, retry_after=1, door="serverInfo"),
+        too_many(1, endpoint="serverInfo"),
+        too_many(None, endpoint="serverInfo"),
+        failing(503, endpoint="serverInfo"),
+        failing(502, retry_after=1, endpoint="serverInfo"),
         saying(429, Retry_After=A_SECOND_LATER),
         saying(429, X_RateLimit_Reset="2026-03-02T09:30Z", RateLimit_Reason="jira-of-tomorrow"),
     ],
@@ -108,8 +108,8 @@ def test_a_jira_that_stays_closed_fails_the_fetch_after_eight_tries(world: World
     world.fetch()
     before = world.copy()
     world.jira.faults += [
-        failing(503, retry_after=600, door="serverInfo", times=MAX_TRIES - 1),
-        too_many(900, door="serverInfo"),
+        failing(503, retry_after=600, endpoint="serverInfo", times=MAX_TRIES - 1),
+        too_many(900, endpoint="serverInfo"),
     ]
     run = world.request()
     assert slices(world, run, MAX_TRIES) == ["paused"] * (MAX_TRIES - 1) + ["failed"]
@@ -128,8 +128,8 @@ def test_a_jira_that_stays_closed_fails_the_fetch_after_eight_tries(world: World
 @on_sqlite
 def test_tries_are_counted_since_the_last_progress(world: World) -> None:
     """Seven in vain, a page, and again seven: the fetch goes on."""
-    for door in ("serverInfo", "search/jql"):
-        world.jira.faults.append(failing(503, retry_after=600, door=door, times=MAX_TRIES - 1))
+    for endpoint in ("serverInfo", "search/jql"):
+        world.jira.faults.append(failing(503, retry_after=600, endpoint=endpoint, times=MAX_TRIES - 1))
     run = world.request()
     states = slices(world, run, 2 * MAX_TRIES - 1)
     assert states[:-1] == ["paused"] * (2 * MAX_TRIES - 2)
@@ -146,7 +146,10 @@ def in_trouble(world: World, run: Run, tried: int) -> None:
 @on_sqlite
 def test_a_new_slice_goes_on_where_the_back_off_was(world: World) -> None:
     """One try, and a longer wait than the last: not again from two seconds."""
-    world.jira.faults += [failing(503, retry_after=600, door="serverInfo"), failing(502, door="serverInfo", times=9)]
+    world.jira.faults += [
+        failing(503, retry_after=600, endpoint="serverInfo"),
+        failing(502, endpoint="serverInfo", times=9),
+    ]
     run = world.request()
     assert slices(world, run, 1) == ["paused"]
     in_trouble(world, run, 4)
@@ -161,7 +164,7 @@ def test_a_new_slice_goes_on_where_the_back_off_was(world: World) -> None:
 @on_sqlite
 def test_progress_within_a_slice_gives_back_its_patience(world: World) -> None:
     """The last try got through; what fails after it is asked again as if nothing had been."""
-    world.jira.faults.append(failing(502, door="search/jql"))
+    world.jira.faults.append(failing(502, endpoint="search/jql"))
     run = world.request()
     in_trouble(world, run, MAX_TRIES - 1)
     task.fetch_slice(run.run_id, run.attempt)

@@ -63,7 +63,7 @@ def test_a_healthy_set_up_is_exit_code_0(folder: Path, queue: str) -> None:
 
 
 def test_data_center_is_asked_in_its_own_way(tmp_path: Path, queue: str) -> None:
-    """The same lines, from the doors of REST v2."""
+    """The same lines, from the endpoints of REST v2."""
     with running(build(Options(issues=60, flavour="datacenter"), datetime.now(UTC))) as url:
         told = _lines(_folder(tmp_path, url), queue, code=0)
     assert ("Jira sandbox", "ok", f"{url.removeprefix('http://')} answers (datacenter)") in told
@@ -71,7 +71,7 @@ def test_data_center_is_asked_in_its_own_way(tmp_path: Path, queue: str) -> None
 
 
 def test_a_flavour_that_is_not_the_sites_is_the_one_thing_told(folder: Path, queue: str) -> None:
-    """Asked in the other way a Jira misses doors, which says nothing about its address or the JQL."""
+    """Asked in the other way a Jira misses endpoints, which says nothing about its address or the JQL."""
     told = _lines(folder, queue, {"FLOWBEAT_CONNECTIONS__SANDBOX__FLAVOUR": "datacenter"})
     of_jira = [line for line in told if line[0] in ("Jira sandbox", "profile payments")]
     assert [(state, message.partition(" ")[2]) for _, state, message in of_jira] == [
@@ -141,7 +141,7 @@ def test_a_folder_that_cannot_be_written_is_told_once_and_in_the_words_of_refres
     sentence = "/dev/null cannot be written (Not a directory), where flowbeat.db, .flowbeat and logs should be"
     told = world.say_apart(folder, "check", "--format", "json", **NOWHERE).json
     assert [line["message"] for line in told if line["state"] == "bad"] == [sentence]
-    assert "not looked at until that is mended, nor are workers and Jira" in [line["message"] for line in told]
+    assert "not checked; fix that first, then workers and Jira are checked" in [line["message"] for line in told]
     for words in (("refresh",), ("calculate", "--no-wait")):
         said = world.say_apart(folder, *words, **NOWHERE)
         assert (said.code, said.out) == (1, "")
@@ -263,7 +263,7 @@ def test_without_redis_the_rest_is_looked_at_all_the_same(folder: Path) -> None:
     assert (states["Redis"], states["database"], states["log files"]) == ("bad", "ok", "ok")
     assert [line[0] for line in told if "127.0.0.1:1" in line[2]] == ["Redis"]
     for what in ("workers", "Jira sandbox"):
-        assert (what, "warning", "not looked at, for the same reason as Redis") in told
+        assert (what, "warning", "not checked, for the same reason as Redis") in told
 
 
 def test_a_queue_that_may_forget_is_told(folder: Path, queue: str, redis_url: str) -> None:
@@ -277,7 +277,7 @@ def test_a_queue_that_may_forget_is_told(folder: Path, queue: str, redis_url: st
         finally:
             for name, value in before.items():
                 client.config_set(name, value)
-    assert ("Redis", "bad", "maxmemory-policy is allkeys-lru, which throws tasks away") in told
+    assert ("Redis", "bad", "maxmemory-policy is allkeys-lru, which deletes tasks") in told
     assert ("Redis", "warning", "its append-only file is off") in told
 
 

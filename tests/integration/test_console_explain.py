@@ -320,7 +320,7 @@ def test_what_the_copy_cannot_know_is_noted(tmp_path: Path, migrated_file: Path)
         store.save_findings(session, "payments", "changelog", {"77": {"unreadable_issue": 1}})
     words = ("explain", "payments", "flow_velocity")
     said = " ".join(world.say(tmp_path, *words).out.split())
-    assert "The first stored issue was created on 2026-10-14: of the days before, the copy knows nothing." in said
+    assert "The first stored issue was created on 2026-10-14. The copy has no data about earlier days." in said
     assert "Not readable when last fetched, and as it was before, if at all: id 77, never read." in said
     notes = world.say(tmp_path, *words, "--week", "2026-W43", "--format", "json").json["result"][0]["notes"]
     assert len(notes) == 1

@@ -369,7 +369,7 @@ def test_a_metric_without_its_mapping_has_no_coverage(folder: Path) -> None:
         ({"FLOWBEAT_PROFILES__PAYMENTS__FIELDS__POINTS": "customfield_10016"}, ""),  # the same field by its id
         (
             {"FLOWBEAT_PROFILES__PAYMENTS__FIELDS__DETECTED_AT": "Story point estimate"},
-            "calculated with other rules than flowbeat.toml has now",
+            "calculated with an older configuration",
         ),
         (
             {"FLOWBEAT_PROFILES__PAYMENTS__FIELDS__DETECTED_AT": "Detected"},
@@ -446,7 +446,7 @@ def test_weeks_that_nothing_was_calculated_of_are_a_gap(tmp_path: Path, migrated
         overview = world.say(tmp_path, "results", "--window", "weeks", columns=columns).out
         assert overview.startswith("payments: 2024-W12 to 2026-W44, 5 of 137 weeks\n")
         assert "flow_load             –– █▁▁  " in overview
-        assert "A blank stands for weeks that nothing is stored of." in " ".join(overview.split())
+        assert "A blank is a week without a stored result." in " ".join(overview.split())
     words = ("results", "--window", "weeks", "--metric", "flow_load")
     listed = [line.split() for line in world.say(tmp_path, *words).out.splitlines()[3:9]]
     assert [line[0] for line in listed] == ["2024-W12", "2024-W13", "132", "2026-W42", "2026-W43", "2026-W44"]
@@ -456,7 +456,7 @@ def test_weeks_that_nothing_was_calculated_of_are_a_gap(tmp_path: Path, migrated
 
 
 def test_weeks_before_the_first_issue_are_marked(tmp_path: Path, migrated_file: Path) -> None:
-    """Their 0 is no 0 that was counted: the copy knows nothing of them."""
+    """Their 0 was not counted, because the copy has no data about them."""
     item = issue(1, "10-14 → 2", "10-20 → 4")
     with stored(tmp_path, migrated_file, Team((item,), STATUSES), Rules(history_weeks=5), time("11-01")):
         pass
@@ -465,7 +465,7 @@ def test_weeks_before_the_first_issue_are_marked(tmp_path: Path, migrated_file: 
     assert weeks == {"2026-W40": "–", "2026-W41": "–", "2026-W42": "0", "2026-W43": "1", "2026-W44": "(running)"}
     assert "first stored issue was created on 2026-10-14" in said
     period = " ".join(world.say(tmp_path, "results").out.split())
-    assert "of the days before, the copy knows nothing." in period
+    assert "The copy has no data about earlier days." in period
 
 
 def test_a_share_of_nothing_but_unmapped_types_is_named(tmp_path: Path, migrated_file: Path) -> None:

@@ -75,7 +75,7 @@ def test_migrate_says_from_where_to_where(tmp_path: Path) -> None:
     """And the second time that there is nothing to do."""
     world.configure(tmp_path)
     first, second = world.say(tmp_path, "migrate"), world.say(tmp_path, "migrate")
-    assert first.out == f"The schema went from nothing to revision {newest_revision()}.\n"
+    assert first.out == f"The schema was updated from nothing to revision {newest_revision()}.\n"
     assert second.out == f"The schema is up to date: revision {newest_revision()}.\n"
 
 
@@ -110,7 +110,7 @@ def test_a_wrong_folder_is_named_and_left_as_it_was(tmp_path: Path, words: str) 
     """Which file was looked for and where, what to do, exit code 2; no database, no logs, no queue in that folder."""
     said = world.say_apart(tmp_path, *words.split(), FLOWBEAT_CONFIG="")
     assert said.code == 2
-    assert f"there is no flowbeat.toml in {tmp_path}, and FLOWBEAT_CONFIG names none" in said.err
+    assert f"no flowbeat.toml exists in {tmp_path}, and FLOWBEAT_CONFIG names none" in said.err
     assert said.err.rstrip().endswith("write one here: flowbeat init")
     assert list(tmp_path.iterdir()) == []
 
@@ -127,7 +127,7 @@ def test_flower_at_a_taken_port_says_which_before_it_shows_a_password(tmp_path: 
     assert (said.code, said.err) == (2, f"flowbeat: {sentence}\n")
 
 
-@pytest.mark.parametrize(("config", "sentence"), [(None, "there is no flowbeat.toml in"), ("jqll = 1", "jqll is not")])
+@pytest.mark.parametrize(("config", "sentence"), [(None, "no flowbeat.toml exists in"), ("jqll = 1", "jqll is not")])
 def test_celery_by_hand_says_it_in_one_sentence_too(tmp_path: Path, config: str | None, sentence: str) -> None:
     """Not with a traceback of Celery's."""
     if config:

@@ -108,7 +108,7 @@ def test_the_bar_of_a_run_never_goes_back(tmp_path: Path) -> None:
     told = [progress.words(replace(each, state="running"), world.NOW) for each in seen]
     shares = [progress.percent(each) for each in seen]
     assert shares == sorted(shares)
-    assert (seen[0].step, shares[0], told[0]) == ("facts", 70, "working out facts")
+    assert (seen[0].step, shares[0], told[0]) == ("facts", 70, "computing facts")
     assert (told[1], told[-1]) == ("calculating deployment frequency", "finishing")
 
 

@@ -60,7 +60,10 @@ def _asked(world: World) -> list[str]:
     """The ids whose histories were asked for, in order."""
     if world.jira.site.flavour == "cloud":
         return [
-            each for seen in world.jira.log for each in seen.asked.get("issueIdsOrKeys", []) if "change" in seen.door
+            each
+            for seen in world.jira.log
+            for each in seen.asked.get("issueIdsOrKeys", [])
+            if "change" in seen.endpoint
         ]
     asked = [str(seen.asked["jql"]) for seen in world.jira.log if "changelog" in seen.asked.get("expand", [])]
     return [each for jql in asked for each in jql.split("id in (")[1].split(")")[0].split(",")]

@@ -53,7 +53,7 @@ def test_a_refresh_stays_within_the_bound_whatever_has_changed_or_gone(world: Wo
         _touch(world, shown[len(shown) - gone :], "shown", value=False, touches=False)
         operation = world.fetch()
         assert (operation.issues_changed, operation.issues_gone) == (changed, gone)
-        assert len(world.jira.log) <= _bound(world, changed, gone), (changed, gone, world.doors)
+        assert len(world.jira.log) <= _bound(world, changed, gone), (changed, gone, world.endpoints)
 
 
 def test_beyond_three_batches_of_changed_issues_each_costs_one_request_more(

@@ -322,7 +322,7 @@ def test_a_list_that_is_refused_from_its_beginning_is_an_error(
         }
         with world.current.sessions.begin() as session:
             store.beat_run(session, run.run_id, 1, world.clock(), cursor=cursor)
-        world.jira.faults.append(failing(400, door="search/jql", times=9))
+        world.jira.faults.append(failing(400, endpoint="search/jql", times=9))
         with pytest.raises(RefusedError):
             work(world.current, world.latest(run))
         assert world.jira.faults[0].hits == 2

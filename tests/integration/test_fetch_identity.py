@@ -42,7 +42,9 @@ def test_a_renamed_project_is_read_again_under_its_new_key(world: World, tmp_pat
 
 def test_the_key_of_a_listed_issue_costs_no_request(world: World) -> None:
     """A census page carries it; on Cloud no other field is asked for, or a page would hold 100 issues."""
-    asked = [seen.asked["fields"] for seen in world.jira.log if "search" in seen.door and "expand" not in seen.asked]
+    asked = [
+        seen.asked["fields"] for seen in world.jira.log if "search" in seen.endpoint and "expand" not in seen.asked
+    ]
     assert asked == [["key"] if world.jira.site.flavour == "cloud" else ["created", "updated"]]
 
 
@@ -62,7 +64,7 @@ def test_the_versions_of_a_renamed_project_are_stored_once_though_an_issue_has_t
     assert len(_of_project(world, "PAY")) == 1
     versions = world.copy()["versions"]
     assert sorted(version.version_id for version in versions) == sorted(before)
-    asked = [seen.asked for seen in world.jira.log if "versions" in seen.door]
+    asked = [seen.asked for seen in world.jira.log if "versions" in seen.endpoint]
     assert len(asked) == 2
 
 

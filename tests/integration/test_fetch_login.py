@@ -97,7 +97,7 @@ def test_an_expired_token_is_refused_where_jira_serves_it_as_the_anonymous(
     _token(world, "expired")
     told = "AUTHENTICATED_FAILED" if world.jira.site.flavour == "cloud" else "X-AUSERNAME: anonymous"
     _refusal(world, LoginError, f"refused the login .*{told}.*check email and token of connection 'sandbox'", **options)
-    assert world.doors == ["serverInfo"]
+    assert world.endpoints == ["serverInfo"]
 
 
 @pytest.mark.parametrize("options", [{}, {"full": True}])
@@ -108,7 +108,7 @@ def test_a_login_that_is_dropped_without_a_word_is_missed_before_anything_is_mar
     world.fetch()
     _proxied(world)
     _refusal(world, LoginError, r"/myself refused the login \(401", **options)
-    assert world.doors.count("myself") == 1
+    assert world.endpoints.count("myself") == 1
     _proxied(world, drops=False)
     assert world.fetch().issues_gone == 0
 
@@ -151,23 +151,23 @@ def test_a_project_that_is_not_there_may_mean_that_the_login_is_not(world: World
 @pytest.mark.parametrize("status", [401, 403])
 def test_who_we_are_may_not_be_refused(world: World, status: int) -> None:
     """Both mean that Jira knows no one."""
-    world.jira.faults.append(failing(status, door="myself"))
+    world.jira.faults.append(failing(status, endpoint="myself"))
     _refusal(world, LoginError, rf"/myself refused the login \({status}\)")
 
 
 def test_jira_is_asked_once_who_we_are_and_only_where_it_matters(world: World) -> None:
     """At the first fetch, before issues are marked gone, and at no other refresh."""
     world.fetch()
-    assert world.doors.count("myself") == 1
+    assert world.endpoints.count("myself") == 1
     world.fetch()
-    assert "myself" not in world.doors
+    assert "myself" not in world.endpoints
     world.happen(world.shown()[0], ("shown", False))
     assert world.fetch().issues_gone == 1
-    assert world.doors.count("myself") == 1
+    assert world.endpoints.count("myself") == 1
 
 
 def test_a_site_without_that_question_is_read_all_the_same(world: World) -> None:
-    """A proxy may let only some doors through; whole projects are not believed to be gone there either."""
+    """A proxy may let only some endpoints through; whole projects are not believed to be gone there either."""
     world.jira.faults.append(Fault("myself", 99, instead=refusal(404, "null for uri: /myself")))
     world.fetch()
     world.happen(world.shown()[0], ("shown", False))
@@ -189,12 +189,12 @@ def test_a_site_without_that_question_is_read_all_the_same(world: World) -> None
 def test_what_stands_in_the_way_is_named_at_once(world: World, fault: Fault, words: str) -> None:
     """In the middle of a fetch too: asked once, because asking again changes nothing and may lock the account."""
     world.fetch()
-    for door in ("serverInfo", "search"):
-        struck = replace(fault, door=door, hits=0)
+    for endpoint in ("serverInfo", "search"):
+        struck = replace(fault, endpoint=endpoint, hits=0)
         world.jira.faults[:] = [struck]
         _refusal(world, FatalError, words)
         assert struck.hits == 1
-        assert door in world.jira.log[-1].door
+        assert endpoint in world.jira.log[-1].endpoint
 
 
 # --- a permission that is lost --------------------------------------------------------------------------------------
@@ -273,7 +273,7 @@ def test_a_data_center_that_tells_the_anonymous_no_time_is_read_by_the_date_of_i
         issue = next(one for one in world.shown() if one.key.startswith("PAY"))
         world.happen(issue, ("summary", "Edited"))
         assert world.fetch().issues_changed == 1
-        assert "myself" not in world.doors
+        assert "myself" not in world.endpoints
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])

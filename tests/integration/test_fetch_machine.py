@@ -67,12 +67,12 @@ FAULTS: Final[dict[str, Callable[..., faults.Fault]]] = {
 QUESTIONS: Final[dict[str, Callable[[Issue, int], faults.Fault]]] = {
     "an issue": lambda issue, times: faults.poisoned(issue.id, times=times),
     "an issue, cut off": lambda issue, times: faults.poisoned_cut(issue.id, times=times),
-    "a history": lambda issue, times: faults.poisoned(issue.id, door="changelog", times=times),
+    "a history": lambda issue, times: faults.poisoned(issue.id, endpoint="changelog", times=times),
     "an issue, named": lambda issue, times: faults.named_in_errors(issue.id, times=times),
     "more than three": lambda _, times: faults.too_large(3, times=times),
     "versions": lambda issue, times: faults.closed_versions(issue.fields["project"]["id"], status=500, times=times),
     "closed versions": lambda issue, times: faults.closed_versions(issue.fields["project"]["id"], times=times),
-    "an end": lambda _, times: faults.contradicting_end(door="search", times=times),
+    "an end": lambda _, times: faults.contradicting_end(endpoint="search", times=times),
 }
 LAG: Final = timedelta(minutes=10)  # less than the overlap
 SILENT_STEPS: Final = {"To Do": "In Progress", "In Progress": "In Review", "In Review": "Done"}

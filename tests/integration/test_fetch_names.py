@@ -47,7 +47,7 @@ def _later(world: World) -> FetchOperation:
 def test_what_the_profile_names_is_asked_for_and_nothing_else(world: World) -> None:
     """Types, because incidents have one; a rename in Jira is seen by the next refresh."""
     world.fetch()
-    assert LISTS & set(world.doors) == {"issuetype"}
+    assert LISTS & set(world.endpoints) == {"issuetype"}
     assert "Incident" in _listed(world)["issue type"]
     kinds = world.jira.site.catalogue.types
     kinds[:] = [{**kind, "name": "Vorfall"} if kind["name"] == "Incident" else kind for kind in kinds]
@@ -59,7 +59,7 @@ def test_a_profile_that_names_nothing_of_its_own_costs_no_request(world: World) 
     """Names that Flowbeat suggests are compared by the check command alone."""
     world.profile(rules=Rules())
     world.fetch()
-    assert not LISTS & set(world.doors)
+    assert not LISTS & set(world.endpoints)
     assert _listed(world) == {}
 
 
@@ -69,7 +69,7 @@ def test_three_lists_take_turns(world: World) -> None:
     asked = []
     for _ in range(5):
         _later(world)
-        asked.append([door for door in world.doors if door in LISTS])
+        asked.append([endpoint for endpoint in world.endpoints if endpoint in LISTS])
     assert asked == [["issuetype", "priority"], ["resolution"], ["issuetype"], ["priority"], ["resolution"]]
     assert "Duplicate" in _listed(world)["resolution"]
 

@@ -138,7 +138,7 @@ def test_a_jira_that_answered_this_run_is_waited_for_in_its_first_fetch_too(worl
 
 def test_an_answer_of_any_kind_is_an_answer(world: World) -> None:
     """A site in maintenance is there; only its first answer is waited for as ever."""
-    world.jira.faults.append(failing(503, retry_after=600, door="serverInfo", times=99))
+    world.jira.faults.append(failing(503, retry_after=600, endpoint="serverInfo", times=99))
     run, _, slices = _run_to_its_end(world)
     assert slices == MAX_TRIES
     assert "because nothing has ever answered" not in str(run.error)

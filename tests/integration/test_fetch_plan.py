@@ -188,7 +188,7 @@ def test_an_unchanged_copy_costs_a_handful_of_requests(world: World) -> None:
     operation = world.fetch()
     assert (operation.issues_changed, operation.data_volume_fetched) == (0, 0)
     assert len(world.jira.log) <= _bound(world, 0) - 1
-    assert not any(door in seen.door for seen in world.jira.log for door in ("bulkfetch", "changelog"))
+    assert not any(endpoint in seen.endpoint for seen in world.jira.log for endpoint in ("bulkfetch", "changelog"))
 
 
 def test_one_changed_issue_costs_one_page_more(world: World) -> None:
@@ -287,7 +287,7 @@ def test_a_first_fetch_that_is_refused_leaves_no_copy_to_calculate_from(world: W
 
 def test_requests_of_a_stage_that_has_to_wait_are_counted_once(world: World) -> None:
     """A pause of Jira ends the slice; the stage is done again later, and every request stands in the operation."""
-    world.jira.faults.append(failing(503, retry_after=600, door="serverInfo"))
+    world.jira.faults.append(failing(503, retry_after=600, endpoint="serverInfo"))
     run = world.request()
     with pytest.raises(RetryableError, match="answered 503") as caught:
         work(world.current, run)
@@ -301,7 +301,7 @@ def test_requests_of_a_stage_that_has_to_wait_are_counted_once(world: World) -> 
 
 def test_a_wait_does_not_make_the_count_of_troubles_begin_anew(world: World) -> None:
     """The task base gives up after some tries without progress; a failed stage is no progress."""
-    world.jira.faults.append(failing(503, retry_after=600, door="serverInfo", times=2))
+    world.jira.faults.append(failing(503, retry_after=600, endpoint="serverInfo", times=2))
     run = world.request()
     with pytest.raises(RetryableError):
         work(world.current, run)

@@ -54,9 +54,9 @@ def _findings(world: World) -> dict[str, list[str]]:
         return store.keys_with_findings(session, NAME)
 
 
-def _sizes(world: World, door: str) -> list[int]:
+def _sizes(world: World, endpoint: str) -> list[int]:
     """How many issues each batch named, the control question aside."""
-    named = [faults.asked_ids(seen.asked) for seen in world.jira.log if door in seen.door]
+    named = [faults.asked_ids(seen.asked) for seen in world.jira.log if endpoint in seen.endpoint]
     return [len(ids) for ids in named if ids and ids != ["0"]]
 
 
@@ -164,7 +164,7 @@ def test_an_issue_named_once_in_issue_errors_is_read(cloud: World, tmp_path: Pat
 def test_an_issue_whose_history_no_answer_can_hold_is_the_only_one_missing(cloud: World, kind: str) -> None:
     """An issue without its history would give wrong numbers."""
     (bad,) = _bad(cloud, 40)
-    cloud.jira.faults.append(replace(KINDS[kind](bad), door="changelog/bulkfetch"))
+    cloud.jira.faults.append(replace(KINDS[kind](bad), endpoint="changelog/bulkfetch"))
     cloud.fetch()
     assert set(cloud.copy()["hashes"]) == _others(cloud, bad)
     assert _findings(cloud) == {"unreadable_issue": [f"id {bad}, never read"]}
@@ -176,7 +176,7 @@ def test_an_anonymous_reader_misses_only_the_issue_whose_history_fails(cloud: Wo
     (bad,) = _bad(cloud, 40)
     cloud.jira.anonymous = True
     cloud.connection(token_file=None, email=None)
-    cloud.jira.faults.append(faults.poisoned(bad, door="/issue/{issue}/changelog"))
+    cloud.jira.faults.append(faults.poisoned(bad, endpoint="/issue/{issue}/changelog"))
     cloud.fetch()
     assert set(cloud.copy()["hashes"]) == _others(cloud, bad)
     assert _findings(cloud) == {"unreadable_issue": [f"id {bad}, never read"]}
@@ -215,8 +215,8 @@ def test_the_sweep_reads_what_it_can_where_one_history_fails(world: World) -> No
     world.current.settings = replace(world.current.settings, changelog_audit=ChangelogAudit(every_days=0))
     (bad,) = [issue.id for issue in world.shown() if issue.fields["status"]["statusCategory"]["key"] != "done"][:1]
     world.clock.advance(timedelta(days=1))
-    door = "changelog/bulkfetch" if world.jira.site.flavour == "cloud" else "search"
-    world.jira.faults.append(faults.poisoned(bad, door=door))
+    endpoint = "changelog/bulkfetch" if world.jira.site.flavour == "cloud" else "search"
+    world.jira.faults.append(faults.poisoned(bad, endpoint=endpoint))
     assert world.fetch().issues_gone == 0
     assert list(_findings(world)) == ["unreadable_issue"]
     assert len(world.copy()["hashes"]) == len(world.shown())
@@ -232,10 +232,10 @@ def test_a_size_that_is_too_large_is_found_remembered_and_grows_again(
 ) -> None:
     """The next fetch begins with what worked; a week later it tries twice as many."""
     if world.jira.site.flavour == "cloud":
-        door = "issue/bulkfetch" if part == "issues" else "changelog/bulkfetch"
+        endpoint = "issue/bulkfetch" if part == "issues" else "changelog/bulkfetch"
     else:
-        door, part = "search", "issues"
-    world.jira.faults.append(faults.too_large(10, status=status, door=door))
+        endpoint, part = "search", "issues"
+    world.jira.faults.append(faults.too_large(10, status=status, endpoint=endpoint))
     world.fetch()
     assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
     assert _findings(world) == {}
@@ -244,7 +244,7 @@ def test_a_size_that_is_too_large_is_found_remembered_and_grows_again(
         for issue in world.shown()[:30]:
             world.happen(issue, ("summary", f"Changed after {days} days"))
         world.fetch()
-        assert largest // 2 < max(_sizes(world, door)) <= largest
+        assert largest // 2 < max(_sizes(world, endpoint)) <= largest
         refused = [seen for seen in world.jira.log if seen.status == status]
         assert bool(refused) == (largest > 10)
     with world.current.reads() as session:
@@ -300,7 +300,7 @@ def test_a_jira_that_is_away_is_waited_for_and_no_issue_is_blamed(world: World) 
     """The control question fails too: that is an outage, and the run goes on when it is over."""
     run = world.request()
     flavour = world.jira.site.flavour
-    after = 1 if flavour == "datacenter" else 0  # the list of what is there comes through the same door
+    after = 1 if flavour == "datacenter" else 0  # the list of what is there comes through the same endpoint
     world.jira.faults.append(Fault(BATCHES[flavour], 999, after=after, instead=refusal(500, "Down")))
     with pytest.raises(RetryableError):
         work(world.current, run)
@@ -323,7 +323,7 @@ def test_a_jira_that_can_read_hardly_any_issue_is_refused_soon(world: World) -> 
 
 def test_a_list_that_is_wrong_each_time_ends_the_fetch_soon(world: World) -> None:
     """Statuses cannot be asked for in halves: what is the same after a pause, while others are answered, is final."""
-    world.jira.faults.append(faults.failing(500, door="/status", times=99))
+    world.jira.faults.append(faults.failing(500, endpoint="/status", times=99))
     runtime.adopt(world.current)
     run = world.request()
     for state in ("paused", "failed"):
@@ -351,7 +351,7 @@ def test_pages_of_hidden_issues_alone_are_followed(cloud: World, tmp_path: Path,
 def test_a_page_that_says_it_is_the_last_and_has_a_token_is_followed(cloud: World) -> None:
     """It contradicts itself; the token leads on."""
     cloud.jira.site.bounds = replace(cloud.jira.site.bounds, page_of_ids=5, page_with_fields=5)
-    cloud.jira.faults.append(faults.contradicting_end(door="search"))
+    cloud.jira.faults.append(faults.contradicting_end(endpoint="search"))
     cloud.fetch()
     assert set(cloud.copy()["hashes"]) == _others(cloud)
 
@@ -369,7 +369,7 @@ def test_a_last_page_whose_token_is_refused_is_the_last(cloud: World) -> None:
     cloud.jira.faults.append(Fault("search", 99, damage=end))
     assert cloud.fetch().state == "completed"
     assert set(cloud.copy()["hashes"]) == _others(cloud)
-    assert [seen.status for seen in cloud.jira.log if "search" in seen.door].count(400) == 1
+    assert [seen.status for seen in cloud.jira.log if "search" in seen.endpoint].count(400) == 1
 
 
 @pytest.mark.parametrize("leads", ["back", "nowhere"])
@@ -400,7 +400,7 @@ def _first_page(world: World) -> Callable[[Response], Response]:
 def test_tokens_that_lead_in_a_circle_end_the_fetch_soon(cloud: World) -> None:
     """The list is begun again a few times, then it is an error that says what Jira did."""
     cloud.jira.site.bounds = replace(cloud.jira.site.bounds, page_of_ids=5, page_with_fields=5)
-    cloud.jira.faults.append(faults.repeated_token(door="search", times=9999))
+    cloud.jira.faults.append(faults.repeated_token(endpoint="search", times=9999))
     run = cloud.request()
     with pytest.raises(UnansweredError, match="repeated a page token"):
         work(cloud.current, run)

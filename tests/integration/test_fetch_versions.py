@@ -82,7 +82,7 @@ def test_versions_without_an_answer_stay_as_they_were_read(world: World) -> None
 def test_versions_that_are_closed_because_the_login_is_lost_are_no_finding(world: World) -> None:
     """To the anonymous every private project is closed; nothing is stored of such an answer."""
     before = world.copy()
-    world.jira.faults += [faults.closed_versions(PAY), faults.failing(401, door="/myself", times=99)]
+    world.jira.faults += [faults.closed_versions(PAY), faults.failing(401, endpoint="/myself", times=99)]
     run = world.request()
     with pytest.raises(LoginError):
         work(world.current, run)
@@ -149,7 +149,7 @@ def test_check_asks_for_no_versions_where_no_number_needs_them(world: World) -> 
 @on_sqlite
 def test_a_status_list_that_is_refused_still_ends_the_refresh(world: World) -> None:
     """Only versions may be missing: without statuses no number means anything."""
-    world.jira.faults.append(faults.failing(403, door="/status", times=9))
+    world.jira.faults.append(faults.failing(403, endpoint="/status", times=9))
     run = world.request()
     with pytest.raises(FatalError):
         work(world.current, run)

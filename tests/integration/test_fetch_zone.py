@@ -74,7 +74,7 @@ def test_a_refusal_is_met_once_and_remembered_with_the_zone_of_the_day(
         world.clock.advance(timedelta(minutes=1))
         world.fetch()
         assert all(seen.status == 200 for seen in world.jira.log)
-        assert world.doors.count("myself") == 1
+        assert world.endpoints.count("myself") == 1
         assert _cache(world).cursor["zone"] == "America/New_York"
         since = datetime.fromisoformat(_cache(world).cursor["watermark"]) - timedelta(minutes=15)
         assert _literals(world) == [f"{since.astimezone(ZoneInfo('America/New_York')):%Y-%m-%d %H:%M}"]
@@ -87,7 +87,7 @@ def test_a_zone_jira_does_not_tell_is_met_by_a_day_more(tmp_path: Path, database
         issue = world.shown()[0]
         world.happen(issue, ("summary", "Edited"))
         since = datetime.fromisoformat(_cache(world).cursor["watermark"]) - timedelta(minutes=15, days=1)
-        world.jira.faults.append(failing(404, door="myself"))
+        world.jira.faults.append(failing(404, endpoint="myself"))
         world.fetch()
         assert _literals(world) == [f"{since:%Y-%m-%d %H:%M}"]
         assert _cache(world).cursor["zone"] == ""

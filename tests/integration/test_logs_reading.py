@@ -67,7 +67,7 @@ def test_a_line_that_is_no_entry_is_told_and_not_swallowed(folder: Path) -> None
     with (folder / "app.log").open("a") as file:
         file.write("what is this\n" + line(6, "g"))
     told = [entry["message"] for entry in logs.read(folder, level="WARNING")]
-    assert f"app.log holds a line at byte {place} that is no log entry" in told
+    assert f"app.log holds a line at byte {place} that is not a log entry" in told
 
 
 def test_a_folder_without_logs_has_no_entries(tmp_path: Path) -> None:

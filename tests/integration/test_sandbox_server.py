@@ -74,7 +74,7 @@ def test_the_log_of_requests_is_read_and_cleared_over_http(url: str, session: re
     """So a test in another process can count."""
     session.get(f"{url}/rest/api/3/status")
     seen = session.get(f"{url}/_sandbox/requests").json()["requests"]
-    assert [(one["method"], one["door"], one["status"]) for one in seen] == [("GET", "/rest/api/3/status", 200)]
+    assert [(one["method"], one["endpoint"], one["status"]) for one in seen] == [("GET", "/rest/api/3/status", 200)]
     assert session.delete(f"{url}/_sandbox/requests").status_code == 204
     assert session.get(f"{url}/_sandbox/requests").json() == {"requests": []}
     assert session.get(f"{url}/_sandbox/health").json() == {"status": "ok"}
@@ -83,14 +83,14 @@ def test_the_log_of_requests_is_read_and_cleared_over_http(url: str, session: re
 def test_connections_break_as_real_ones_do(jira: Jira, url: str, session: requests.Session) -> None:
     """A reset, a body shorter than promised, a late answer; then all is well."""
     jira.faults += [faults.reset(), faults.cut(), faults.slow(2)]
-    door = f"{url}/rest/api/3/field"
+    endpoint = f"{url}/rest/api/3/field"
     with pytest.raises(requests.ConnectionError):
-        session.get(door)
+        session.get(endpoint)
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
-        session.get(door)
+        session.get(endpoint)
     with pytest.raises(requests.ReadTimeout):
-        session.get(door, timeout=0.2)
-    assert session.get(door).status_code == 200
+        session.get(endpoint, timeout=0.2)
+    assert session.get(endpoint).status_code == 200
 
 
 def test_a_context_path_is_part_of_the_url(session: requests.Session) -> None:

@@ -104,7 +104,8 @@ def test_a_missing_database_is_said_and_not_made(tmp_path: Path) -> None:
         said = world.say(tmp_path, *words)
         assert said.code == 1
         assert (
-            f"there is no database yet at {tmp_path / 'flowbeat.db'}; flowbeat refresh makes and fills it" in said.err
+            f"no database exists yet at {tmp_path / 'flowbeat.db'}; to create and fill it, run: flowbeat refresh"
+            in said.err
         )
     assert [file.name for file in tmp_path.iterdir()] == ["flowbeat.toml"]
 
@@ -115,7 +116,7 @@ def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     (tmp_path / "flowbeat.db").write_text("not a database, but long enough to be looked at" * 100, encoding="utf-8")
     said = world.say(tmp_path, "results")
     assert said.code == 1
-    assert said.err.startswith("flowbeat: what lies at database_url cannot be read as a database")
+    assert said.err.startswith("flowbeat: database_url does not lead to a readable database")
 
 
 def test_an_unreachable_database_is_one_sentence_without_its_password(tmp_path: Path) -> None:
@@ -147,7 +148,7 @@ def test_what_nobody_foresaw_is_one_sentence_and_a_traceback_in_the_log(tmp_path
     log = tmp_path / "logs" / "app.log"
     assert said.code == 1
     assert len(said.err.splitlines()) == 1
-    assert said.err.rstrip().endswith(f"details are in {log}")
+    assert said.err.rstrip().endswith(f"Details are in {log}")
     assert "Traceback" in log.read_text(encoding="utf-8")
 
 

@@ -137,7 +137,7 @@ def test_no_log_yet_is_said(tmp_path: Path) -> None:
     world.configure(tmp_path)
     said = world.say(tmp_path, "logs")
     assert said.code == 1
-    assert "there is no log yet" in said.err
+    assert "no log exists yet" in said.err
     assert not (tmp_path / "logs").exists()
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from console.shared import output
 from console.shared.output import Column, Sheet
+from report import words
 
 AT = datetime(2026, 10, 14, 12, 0, 0, 250, tzinfo=UTC)
 ROWS: tuple[dict[str, Any], ...] = (
@@ -19,7 +20,7 @@ ROWS: tuple[dict[str, Any], ...] = (
 )
 COLUMNS = (
     Column("name", lambda row: row["name"]),
-    Column("value", lambda row: output.format_number(row["value"]), right=True),
+    Column("value", lambda row: words.format_number(row["value"]), right=True),
 )
 SHEET = Sheet(("name", "value", "at", "details", "whole"), ROWS, COLUMNS, "Some rows", ("A note.",))
 
@@ -43,7 +44,7 @@ SHEET = Sheet(("name", "value", "at", "details", "whole"), ROWS, COLUMNS, "Some 
 )
 def test_a_figure_keeps_three_digits_at_most(value: float | None, shown: str) -> None:
     """People compare values; the rest of the digits are in JSON."""
-    assert output.format_number(value) == shown
+    assert words.format_number(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_a_figure_keeps_three_digits_at_most(value: float | None, shown: str) ->
 )
 def test_a_duration_is_told_in_its_largest_fitting_unit(seconds: float, shown: str) -> None:
     """A day and an hour are 25 hours; only from two days on hours say nothing."""
-    assert output.format_duration(seconds) == shown
+    assert words.format_duration(seconds) == shown
 
 
 def test_a_sparkline_begins_at_zero_and_marks_what_is_missing() -> None:
@@ -77,8 +78,8 @@ def test_a_bar_stays_within_its_width() -> None:
 
 def test_a_moment_is_shown_in_the_zone_asked_for() -> None:
     """Noon UTC is two o'clock in Zagreb's summer."""
-    assert output.format_time(AT, ZoneInfo("Europe/Zagreb")) == "2026-10-14 14:00"
-    assert output.format_time(None, ZoneInfo("UTC")) == "–"
+    assert words.format_time(AT, ZoneInfo("Europe/Zagreb")) == "2026-10-14 14:00"
+    assert words.format_time(None, ZoneInfo("UTC")) == "–"
 
 
 def test_json_has_every_field_in_full(capsys: pytest.CaptureFixture[str]) -> None:

@@ -123,10 +123,10 @@ def test_a_server_that_tells_no_type_is_read_as_data_center() -> None:
         identify(client_of(jira))
 
 
-def answering(door: str, body: object, times: int = 1, ids: Sequence[str] = ()) -> Fault:
+def answering(endpoint: str, body: object, times: int = 1, ids: Sequence[str] = ()) -> Fault:
     """An answer of ours; with ``ids`` only to a question for exactly these issues."""
     when = (lambda asked: asked_ids(asked) == list(ids)) if ids else None
-    return Fault(door, times, instead=Response(200, json_bytes(body)), when=when)
+    return Fault(endpoint, times, instead=Response(200, json_bytes(body)), when=when)
 
 
 def json_bytes(body: object) -> bytes:
@@ -292,7 +292,7 @@ def test_histories_spread_over_pages_with_repeats_are_put_together() -> None:
     whole = reader_of(jira).issues(wanted)
     jira.log.clear()
     parts = Cloud(client_of(jira), WANTED, changelog_page=7).issues(wanted)
-    assert sum("changelog" in seen.door for seen in jira.log) > 10
+    assert sum("changelog" in seen.endpoint for seen in jira.log) > 10
     assert parts == whole
 
 
@@ -307,7 +307,7 @@ def test_a_changelog_that_repeats_its_token_is_a_fault() -> None:
     (failure,) = batch.failed
     assert (failure.part, failure.ids, failure.whole) == ("histories", ids, True)
     assert "repeated a page token" in failure.why
-    assert sum("changelog" in seen.door for seen in jira.log) == 4  # a page, the next one twice, the control
+    assert sum("changelog" in seen.endpoint for seen in jira.log) == 4  # a page, the next one twice, the control
 
 
 def test_a_changelog_whose_token_is_refused_is_asked_for_again_in_halves() -> None:
@@ -323,8 +323,8 @@ def test_a_changelog_whose_token_is_refused_is_asked_for_again_in_halves() -> No
 
 def test_a_question_that_jira_refuses_whatever_it_names_is_ours_to_mend(jira: Jira) -> None:
     """Halving it would blame every issue in turn; the control is refused too."""
-    door = "changelog/bulkfetch" if jira.site.flavour == "cloud" else "search"
-    jira.faults.append(Fault(door, 99, instead=refusal(400, "fieldIds must be unique.")))
+    endpoint = "changelog/bulkfetch" if jira.site.flavour == "cloud" else "search"
+    jira.faults.append(Fault(endpoint, 99, instead=refusal(400, "fieldIds must be unique.")))
     with pytest.raises(RefusedError, match="fieldIds"):
         reader_of(jira).issues([str(issue.id) for issue in shown(jira)[:4]])
     assert jira.faults[0].hits == 2
@@ -342,7 +342,7 @@ def test_only_the_tracked_fields_histories_are_asked_for() -> None:
     """At most ten field ids."""
     jira = jira_of("cloud", 5)
     reader_of(jira).issues([str(shown(jira)[0].id)])
-    (asked,) = [seen.asked for seen in jira.log if "changelog" in seen.door]
+    (asked,) = [seen.asked for seen in jira.log if "changelog" in seen.endpoint]
     assert asked["fieldIds"] == ["status", "resolution", "issuetype", "fixVersions", "customfield_10016"]
 
 
@@ -552,7 +552,7 @@ def test_a_page_without_what_it_must_hold_is_no_end_of_the_list(jira: Jira, body
 
 def test_half_a_page_is_asked_for_again(jira: Jira) -> None:
     """By the client, at once."""
-    jira.faults.append(half_json(door="search"))
+    jira.faults.append(half_json(endpoint="search"))
     assert len(ids(listed(reader_of(jira)))) == len(shown(jira))
 
 

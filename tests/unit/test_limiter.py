@@ -315,13 +315,13 @@ def test_a_short_wait_is_slept_and_reported() -> None:
 
 
 def test_without_redis_no_request_is_sent(world: World) -> None:
-    """Every door answers with a retryable error, none lets a request through."""
+    """Every endpoint answers with a retryable error, none lets a request through."""
     limiter = make(world)
     world.server.connected = False
-    doors: list[Callable[[], object]] = [limiter.slot().__enter__, limiter.state, lambda: limiter.pause(1)]
-    for door in doors:
+    endpoints: list[Callable[[], object]] = [limiter.slot().__enter__, limiter.state, lambda: limiter.pause(1)]
+    for endpoint in endpoints:
         with pytest.raises(RetryableError, match="Redis did not answer"):
-            door()
+            endpoint()
 
 
 def test_an_answer_is_not_lost_because_its_slot_cannot_be_given_back(

@@ -1,4 +1,4 @@
-"""The sandbox's Cloud doors: pages, truncations and repeats as Jira Cloud has them, and who may ask."""
+"""The sandbox's Cloud endpoints: pages, truncations and repeats as Jira Cloud has them, and who may ask."""
 
 import itertools
 import json
@@ -45,11 +45,11 @@ def search(session: requests.Session, **body: Any) -> Any:
     return answer.json()
 
 
-def pages(session: requests.Session, door: str, **body: Any) -> list[Any]:
-    """Every page of a door that pages by token."""
-    found = [session.post(f"{BASE}/{door}", json=body).json()]
+def pages(session: requests.Session, endpoint: str, **body: Any) -> list[Any]:
+    """Every page of an endpoint that pages by token."""
+    found = [session.post(f"{BASE}/{endpoint}", json=body).json()]
     while token := found[-1].get("nextPageToken"):
-        found.append(session.post(f"{BASE}/{door}", json={**body, "nextPageToken": token}).json())
+        found.append(session.post(f"{BASE}/{endpoint}", json={**body, "nextPageToken": token}).json())
     return found
 
 
@@ -251,7 +251,7 @@ def test_one_issue_is_found_or_404(session: requests.Session) -> None:
     assert session.get(f"{BASE}/issue/424242/changelog").status_code == 404
 
 
-def test_the_small_doors_answer(session: requests.Session) -> None:
+def test_the_small_endpoints_answer(session: requests.Session) -> None:
     """Lists as arrays or pages, the clock and the zones."""
     assert {"10000", "3"} <= {status["id"] for status in session.get(f"{BASE}/status").json()}
     fields = session.get(f"{BASE}/field").json()
@@ -302,7 +302,7 @@ def test_the_old_search_is_gone_for_good(session: requests.Session, method: str,
 
 
 @pytest.mark.parametrize("path", ["/rest/api/2/status", "/rest/api/3/nonsense", "/", "/rest/agile/1.0/board"])
-def test_a_door_that_is_not_there_is_404(session: requests.Session, path: str) -> None:
+def test_an_endpoint_that_is_not_there_is_404(session: requests.Session, path: str) -> None:
     """In JSON, as the rest."""
     answer = session.get(f"https://acme.example{path}")
     assert (answer.status_code, list(answer.json())) == (404, ["errorMessages", "errors"])
@@ -334,15 +334,15 @@ def test_a_bearer_token_is_a_login_too(jira: Jira) -> None:
 
 
 def test_every_request_is_in_the_log(session: requests.Session, jira: Jira) -> None:
-    """With its door, what it asked, its status and how many came back."""
+    """With its endpoint, what it asked, its status and how many came back."""
     search(session, jql="project = PAY", maxResults=3)
     session.get(f"{BASE}/issue/424242")
     session.get(f"{BASE}/search/jql", params={"jql": "id > 0"}, auth=("x", "wrong"))
     first, second, third = jira.log
-    assert (first.method, first.door, first.status, first.returned) == ("POST", "/rest/api/3/search/jql", 200, 3)
+    assert (first.method, first.endpoint, first.status, first.returned) == ("POST", "/rest/api/3/search/jql", 200, 3)
     assert first.asked == {"jql": "project = PAY", "maxResults": 3}
     assert first.at == NOW.isoformat()
-    assert (second.door, second.status) == ("/rest/api/3/issue/{issue}", 404)
+    assert (second.endpoint, second.status) == ("/rest/api/3/issue/{issue}", 404)
     assert (third.status, third.asked, third.returned) == (200, {"jql": "id > 0"}, 0)
     assert TOKEN not in json.dumps([str(seen) for seen in jira.log])
 

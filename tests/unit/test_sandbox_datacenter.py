@@ -1,4 +1,4 @@
-"""The sandbox's Data Center doors: pages by offset, an echoed cap, a wall, whole changelogs without field ids."""
+"""The sandbox's Data Center endpoints: pages by offset, an echoed cap, a wall, whole changelogs without field ids."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -118,19 +118,19 @@ def test_the_bounds_can_be_drawn_closer() -> None:
         ("GET", "/rest/api/2/issue/10001/changelog"),
     ],
 )
-def test_doors_of_cloud_are_not_there(session: requests.Session, method: str, path: str) -> None:
+def test_endpoints_of_cloud_are_not_there(session: requests.Session, method: str, path: str) -> None:
     """404, the changelog of one issue too: older versions lack it."""
     assert session.request(method, f"{ROOT}{path}").status_code == 404
 
 
 def test_the_site_lives_under_its_context_path_alone(session: requests.Session) -> None:
-    """The same door without `/jira` is not there."""
+    """The same endpoint without `/jira` is not there."""
     assert session.get(f"{BASE}/serverInfo").json()["deploymentType"] == "DataCenter"
     assert session.get(f"{ROOT}/rest/api/latest/serverInfo").status_code == 200
     assert session.get("https://acme.example/rest/api/2/serverInfo").status_code == 404
 
 
-def test_the_small_doors_answer(session: requests.Session) -> None:
+def test_the_small_endpoints_answer(session: requests.Session) -> None:
     """Lists, versions, and who asks with the zone of dates; a password is a login as well as a token."""
     assert "Blocked" in {status["name"] for status in session.get(f"{BASE}/status").json()}
     assert "Rank" in {field["name"] for field in session.get(f"{BASE}/field").json()}

@@ -42,9 +42,9 @@ def ask(session: requests.Session, **more: object) -> requests.Response:
     return session.post(SEARCH, json={"jql": "id > 0 ORDER BY id", "maxResults": 5, **more}, timeout=5)
 
 
-def test_a_fault_strikes_its_door_so_often_and_no_more(jira: Jira, session: requests.Session) -> None:
+def test_a_fault_strikes_its_endpoint_so_often_and_no_more(jira: Jira, session: requests.Session) -> None:
     """After one request that is spared it hits two, at the search alone."""
-    jira.faults.append(faults.failing(502, door="search", times=2, after=1))
+    jira.faults.append(faults.failing(502, endpoint="search", times=2, after=1))
     assert session.get("https://acme.example/rest/api/3/status").status_code == 200
     assert [ask(session).status_code for _ in range(4)] == [200, 502, 502, 200]
     assert [seen.status for seen in jira.log] == [200, 200, 502, 502, 200]
@@ -185,7 +185,7 @@ def a_few(jira: Jira, session: requests.Session) -> list[int]:
 def test_a_poisoned_issue_takes_every_batch_it_is_in_with_it(jira: Jira, session: requests.Session) -> None:
     """The others come as soon as they are asked for without it."""
     bad, *others = a_few(jira, session)
-    jira.faults.append(faults.poisoned(bad, door="bulkfetch"))
+    jira.faults.append(faults.poisoned(bad, endpoint="bulkfetch"))
     assert [read(session, bad, *others).status_code, read(session, bad).status_code] == [500, 500]
     assert [issue["id"] for issue in read(session, *others).json()["issues"]] == list(map(str, others))
     jira.faults[:] = [faults.poisoned_cut(bad)]

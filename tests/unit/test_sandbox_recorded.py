@@ -118,7 +118,7 @@ def test_histories_without_their_issue_are_served_alone(tmp_path: Path) -> None:
 
 
 def test_bulk_changelogs_of_recorded_histories_have_milliseconds(tmp_path: Path) -> None:
-    """The door decides the form of `created`; the field filter works on recorded items too."""
+    """The endpoint decides the form of `created`; the field filter works on recorded items too."""
     with session_on(tmp_path) as session:
         body = {"issueIdsOrKeys": ["13001", "EE-2"], "fieldIds": ["status"]}
         (log,) = session.post(f"{BASE}/3/changelog/bulkfetch", json=body).json()["issueChangeLogs"]
@@ -126,7 +126,7 @@ def test_bulk_changelogs_of_recorded_histories_have_milliseconds(tmp_path: Path)
     assert history == {**SECOND, "created": 1641344400000}
 
 
-def test_recordings_can_be_served_by_data_centers_doors(tmp_path: Path) -> None:
+def test_recordings_can_be_served_by_data_centers_endpoints(tmp_path: Path) -> None:
     """Oldest first there."""
     with session_on(tmp_path, "datacenter") as session:
         page = session.get(f"{BASE}/2/search", params={"jql": "key = EE-1", "expand": "changelog"}).json()

@@ -1,1 +1,1 @@
-"""The one door to Jira: a client over a requests session, its pages, and the parsing of what comes back."""
+"""Access to Jira: a client over a requests session, its pages, and the parsing of what comes back."""

@@ -23,7 +23,7 @@ class _Bearer(AuthBase):
 
 
 class _Anonymous(AuthBase):
-    """Says that there is no login: without it ``requests`` would take one from a .netrc."""
+    """Send no login: without this class ``requests`` would take one from a .netrc."""
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         return request

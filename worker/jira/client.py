@@ -1,11 +1,11 @@
-"""The only door to Jira's network: one request at a time through the limiter, tried again where that can help.
+"""Every request to Jira: one at a time through the limiter, tried again where that can help.
 
 What comes back is JSON or one of our errors: RetryableError (later, perhaps), FatalError and its kinds (a person must
 act). Messages name Jira's host and path, never a query, a body or a credential.
 
 Short waits are slept, a long one gives the worker back; the run takes the number of tries along and ends them (see
 ``worker.task``). A Jira that not even a connection leads to, and that the run has not heard of before, gives it back
-at once: whoever waits for the run reads the reason there.
+at once: the reason is then visible to a waiting command.
 
 A login that Jira does not accept is refused whatever the status: many answers come with 200 and fewer issues then.
 
@@ -69,12 +69,12 @@ HEADERS: Final = {
 }
 _WHO_AM_I: Final = f"/rest/api/2{faults.WHO_AM_I}"
 SERVER_INFO: Final = "/rest/api/2/serverInfo"  # a question that both flavours answer, to anybody
-_PAUSING: Final = frozenset({429, 503})  # these speak for every request of this login, not only for the one asked
+_PAUSING: Final = frozenset({429, 503})  # these concern every request of this login, not only one
 _BUSY: Final = _PAUSING | {408, 425}
 _TOO_LARGE: Final = 413
 _SERVER_ERRORS: Final = 500
 _REDIRECTS: Final = 300
-# What OpenSSL says of a certificate that cannot be verified, and of a server that speaks plain HTTP.
+# What OpenSSL says of a certificate that cannot be verified, and of a server that uses plain HTTP.
 _LASTING_TLS_FAULTS: Final = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER")
 
 

@@ -31,13 +31,13 @@ class MissingError(FatalError):
 
 
 class ForbiddenError(FatalError):
-    """Jira answered 403: it knows the login, and does not give it this."""
+    """Jira answered 403: it accepts the login, but refuses this request."""
 
 
 class LoginError(FatalError):
     """Jira did not accept the login: it says so with 401, in a header of any answer, or at ``/myself``.
 
-    ``is_certain``: a header says so. The status alone may mean that this one door is closed.
+    ``is_certain``: a header says so. The status alone may mean that only this resource is closed.
     """
 
     is_certain = False

@@ -43,8 +43,8 @@ def instant(at: datetime, zone: str | None = None) -> str:
     """An instant as JQL takes it, never later than meant: epoch milliseconds, or where a site refuses them a literal.
 
     A literal has minutes, no offset, and is read in the account's zone (IANA). A local time that comes twice, as clocks
-    go back, is replaced by the last minute before it that comes once. Where the zone is not known (empty, or none of
-    ours), a day earlier in UTC lies before the instant in every zone.
+    go back, is replaced by the last minute before it that comes once. Where the zone is not known (empty, or missing in
+    the IANA list), a day earlier in UTC is before the instant in every zone.
 
     >>> instant(datetime(2026, 3, 2, 9, 30, 59, tzinfo=UTC), "Europe/Zagreb")
     '"2026-03-02 10:30"'

@@ -91,7 +91,7 @@ def next_offset(body: Mapping[str, Any], start: int, got: int, size: int, *, loo
     """Return the place of the next page by what came, not by what was asked: a server cuts pages to its own limit.
 
     A total may count issues that are never shown (a late index, a security level). An empty page before the total is
-    therefore asked for once more, and the look then goes on behind it, ``size`` places further on.
+    therefore asked for once more, and the search continues behind it, ``size`` places further.
     """
     total = required(body, "total", int)
     if got or start >= total:

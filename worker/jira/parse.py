@@ -1,7 +1,7 @@
 """Jira's JSON into records, without I/O: the one place that knows Jira's shapes.
 
 People are left behind here: no author, assignee or reporter is read; user objects inside a mapped field are dropped.
-A value that cannot be read raises ``ValueError`` for its own issue or history; the caller counts it and goes on.
+A value that cannot be read raises ``ValueError`` for its own issue or history; the caller counts it and continues.
 """
 
 import math
@@ -293,7 +293,7 @@ def _identity(value: Any) -> str:
     """Jira's numeric id, as it writes it; what no column of ids can hold is none."""
     number = int(value)
     if not 0 <= number <= _LARGEST_ID:
-        raise ValueError("an id that is no number of Jira's")
+        raise ValueError("an id that is not a number")
     return str(number)
 
 

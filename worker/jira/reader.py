@@ -33,7 +33,7 @@ B = TypeVar("B")
 class Site:
     """What a site says of itself at the beginning of a fetch; ``now`` is its own clock.
 
-    ``flavour`` is how to speak to it, ``told`` what it says it is (None where it does not): a configured one wins.
+    ``flavour`` is the API to use, ``told`` the one it reports (None if it does not): a configured one wins.
     ``address`` is the one people use, which a gateway's ``base_url`` is not.
     """
 
@@ -45,7 +45,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A page of a list: id → ``updated`` (None where it was not asked for or cannot be read), and where to go on.
+    """A page of a list: id → ``updated`` (None where it was not asked for or cannot be read), and where to continue.
 
     ``keys``: id → key, where Jira sent one. A project's key may change, and ``updated`` stays. ``unshown``: how many
     issues Jira counted here and did not show.
@@ -72,7 +72,7 @@ class Failed:
 
     @property
     def is_alone(self) -> bool:
-        """Whether one issue was asked for, so that there is no smaller question."""
+        """Return whether one issue was requested, so that no smaller request exists."""
         return self.whole and len(self.ids) == 1
 
 

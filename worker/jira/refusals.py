@@ -15,7 +15,7 @@ Clean = Callable[[str], str]
 
 LONGEST_WORDS: Final = 500
 LONGEST_TITLE: Final = 100
-_READ_BYTES: Final = 50_000  # of a page: its title stands at the top
+_READ_BYTES: Final = 50_000  # of a page: its title is at the top
 _OK: Final = "OK"
 _NOBODY: Final = "anonymous"
 _MESSAGE_KEYS: Final = ("message", "error", "error_description", "errorMessage", "reason", "detail", "title")

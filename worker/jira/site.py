@@ -50,9 +50,9 @@ def _read_info(page: Any) -> Mapping[str, Any]:
 
 
 def confirm_login(client: Client) -> None:
-    """Ask Jira who the login is: one request, none for the anonymous. Raise LoginError where Jira knows no one.
+    """Ask Jira who the login is: one request, none for the anonymous. Raise LoginError if Jira does not accept it.
 
-    A site without this question (404) is left to what the headers of its answers say of the login.
+    A site without this resource (404) is judged by the headers of its answers.
     """
     if client.anonymous:
         return
@@ -102,7 +102,7 @@ def _clock(client: Client, told: Any) -> datetime:
     except ValueError:
         if client.jira_time is not None:
             return client.jira_time
-    log.warning("jira tells no time; this machine's clock stands in")
+    log.warning("jira sends no time; this machine's clock is used")
     return client.now()
 
 

@@ -3,9 +3,9 @@
 The files are written by a handler of our own, because concurrent-log-handler 0.9.31 cannot hold what is promised here:
 it rotates through a temporary name, so a process killed between its renames leaves ten megabytes under a name that no
 later rotation or clean-up knows; it keeps the rest of a short write in a buffer, so a disk that was full tears a line;
-it swallows a failed rotation; and it knows no limit for the folder. Here a line is one ``write`` to a file opened for
-appending, under an exclusive ``flock`` of that very file: there is no lock file to lose, and the kernel frees the lock
-of a killed process. Who rolls a file holds its lock and, for the renames, that of the folder; always in this order.
+it swallows a failed rotation; and it cannot limit the size of the folder. Here a line is one ``write`` to a file opened
+for appending, under an exclusive ``flock`` of that very file: no lock file can be lost, and the kernel frees the lock
+of a killed process. A process that rotates a file holds its lock, then, for the renames, that of the folder.
 The folder has to lie on a file system with ``flock`` (any local one).
 """
 

@@ -28,8 +28,8 @@ def configure(log_dir: str | Path, level: str = "INFO", *, secrets: Iterable[str
 
     The root logger's handlers are replaced, so a second call replaces the first. ``secrets`` are the configured
     secrets, redacted wherever they turn up; ``console`` also shows a short line for each record on standard error.
-    An unwritable folder is no error: the lines go to standard error until it can be written.
-    ``ValueError`` when ``level`` is no standard level.
+    An unwritable folder does not raise: the lines go to standard error until it can be written.
+    ``ValueError`` when ``level`` is not a standard level.
     """
     if level not in LOG_LEVELS:
         message = f"log level {level!r} is none of {', '.join(LOG_LEVELS)}"
@@ -175,7 +175,7 @@ def _unraisable(args: Any) -> None:
 
 
 def _close_in_children(handler: FilesHandler) -> None:
-    """A forked child must not share the parent's lock: it opens the files anew."""
+    """Open the files again in a forked child, which must not share the parent's lock."""
     alive = weakref.ref(handler)
 
     def close() -> None:

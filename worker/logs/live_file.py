@@ -71,7 +71,7 @@ class LiveFile:
 
     def _write(self, line: bytes) -> None:
         if os.write(self._open(), line) != len(line):
-            # The disk is full; whoever locks the file next cuts off the half line.
+            # The disk is full; the next process that locks the file cuts off the half line.
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _roll(self) -> None:

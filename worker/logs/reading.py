@@ -28,7 +28,7 @@ def read(
     """Entries of ``app.log`` and its archives in time order, each the dict of its line (design: Log Entry).
 
     ``level`` is the lowest level wanted, ``task`` and ``profile`` those of the context, ``since`` an aware instant.
-    A rotation while reading loses and repeats nothing. A line that is no entry is given as a WARNING that says where.
+    A rotation while reading loses and repeats nothing. A line that is not an entry becomes a WARNING with its place.
     """
     wanted = _filter(level, task, profile, since)
     with contextlib.ExitStack() as stack:
@@ -99,7 +99,7 @@ def _entries(file: IO[bytes]) -> Iterator[dict[str, Any]]:
 
 def _unreadable(file: IO[bytes], position: int) -> dict[str, Any]:
     seen = os.fstat(file.fileno()).st_mtime
-    message = f"{Path(file.name).name} holds a line at byte {position} that is no log entry"
+    message = f"{Path(file.name).name} holds a line at byte {position} that is not a log entry"
     return {
         "timestamp": format_timestamp(seen),
         "level": "WARNING",

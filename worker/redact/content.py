@@ -13,7 +13,7 @@ EMPTY: Final = re.compile(
     r"|\[removed\]|\[email\]|\*+[\w ]*\*+|os\.environ\S*|env[:.]\S+|\(\)|\[\]",
     re.IGNORECASE,
 )
-# What follows a telling word in prose ("token: expired"), or stands for a type in code ("password: str").
+# What follows a telling word in prose ("token: expired"), or is a type in code ("password: str").
 PROSE: Final = word_set(
     """
     missing required expired expires invalid incorrect wrong not no is was are were for the a an and or of in
@@ -72,7 +72,7 @@ _LETTER: Final = re.compile(r"[^\W\d_]")
 
 
 def is_mixed(value: str, least: int) -> bool:
-    """Return whether it is long enough, has letters and digits, and is no key, number, version or path."""
+    """Return whether it is long enough, has letters and digits, and is not a key, number, version or path."""
     if len(value) < least or _ISSUE_KEY_OR_NUMBER.fullmatch(value):
         return False
     return _DIGIT.search(value) is not None and _LETTER.search(value) is not None

@@ -43,7 +43,7 @@ class Redactor:
             return self._cached(value)
         if len(value) <= 2 * MAX_TEXT or not self._whole:
             return redact_text(self._literal(value))
-        # What the cut may have torn lies at the end, behind all that is shown.
+        # A part that the cut may have torn is at the end, behind all that is shown.
         head = self._literal(value[: 2 * MAX_TEXT])[: -self._longest]
         return f"{redact_text(head)} [{len(value) - 2 * MAX_TEXT} characters not looked at]"
 

@@ -33,7 +33,7 @@ def cross_check(walk: Validator, values: Mapping[str, Any]) -> None:
 
 def _check_login(walk: Validator, place: KeyPath, connection: Mapping[str, Any]) -> None:
     if "token_env" in connection and "token_file" in connection:
-        walk.problem((*place, "token_file"), "stands beside token_env; keep the one that holds the token")
+        walk.problem((*place, "token_file"), "is set together with token_env; keep only one of them")
     if "email" in connection and not {"token_env", "token_file"} & connection.keys():
         walk.problem((*place, "email"), "needs a token beside it; add token_env or token_file, or remove it")
 
@@ -42,7 +42,7 @@ def _check_connection(walk: Validator, place: KeyPath, name: str | None, connect
     if name is None or name in connections:
         return
     guess = did_you_mean(name, connections) or f"; add a section [connections.{name}]"
-    walk.problem(place, f"names {name!r}, which is no connection here{guess}")
+    walk.problem(place, f"names {name!r}, which is not a connection in this file{guess}")
 
 
 def _check_deployments(walk: Validator, place: KeyPath, section: Mapping[str, Any]) -> None:

@@ -62,10 +62,10 @@ def _parse(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # -sig: some editors put a byte order mark
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: there is no such file; write one with flowbeat init") from error
+        raise ConfigError(f"{path}: this file does not exist; to write it, run: flowbeat init") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(
-            f"{path}: this is not valid TOML: {error}; mend it there (a key and its value a line, text in quotes), "
+            f"{path}: this is not valid TOML: {error}; correct that line (one key per line, text in quotes), "
             "then: flowbeat check"
         ) from error
     except (OSError, UnicodeDecodeError) as error:

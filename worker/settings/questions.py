@@ -11,16 +11,16 @@ from worker.settings.configured import CONFIG_NAME, CONFIG_VARIABLE, PLACEHOLDER
 
 
 def require_file(found: Settings) -> None:
-    """Raise ConfigError where no file was found: there is no profile then, and all would be made in a wrong folder."""
+    """Raise ConfigError where no file was found: otherwise files would be created in a wrong folder."""
     if found.path is None:
         raise ConfigError(
-            f"there is no {CONFIG_NAME} in {Path.cwd()}, and {CONFIG_VARIABLE} names none; go to the folder that has "
+            f"no {CONFIG_NAME} exists in {Path.cwd()}, and {CONFIG_VARIABLE} names none; go to the folder that has "
             "one, or write one here: flowbeat init"
         )
 
 
 def require_address(found: Settings, connection: Connection) -> None:
-    """Raise ConfigError where base_url is still the template's: whoever may answer there, it is not the team's."""
+    """Raise ConfigError where base_url is still the template's: the site there is not the team's."""
     if urlsplit(connection.base_url).hostname == PLACEHOLDER:
         where = _line_of_placeholder(found.path, connection.name)
         raise ConfigError(
@@ -45,7 +45,7 @@ def fingerprint(found: Settings) -> str:
 def secrets(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Every configured secret that is present: tokens, and the passwords in the database's and Redis' URLs.
 
-    A token that cannot be read is left out here; whoever needs it is told by ``Connection.token``.
+    A token that cannot be read is left out here; ``Connection.token`` raises for it.
     """
     found = [_token_or_none(connection, environ) for connection in settings.connections.values()]
     for url in (settings.database_url, settings.redis_url):

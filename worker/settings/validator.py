@@ -37,7 +37,7 @@ class Validator:
                 place, key = known[_normal(name)]
                 _set_path(tree, place, _from_text(key.kind, environ[name]))
                 self._variables[place] = name
-        # Only now, for a variable may have changed which variable holds a token.
+        # Only now, because a variable may have changed which variable holds a token.
         for name in sorted(set(given) - {CONFIG_VARIABLE} - _token_variables(tree)):
             if _normal(name) not in known:
                 names = [one.removeprefix(PREFIX) for one in (*known, CONFIG_VARIABLE)]
@@ -105,7 +105,7 @@ def _set_path(tree: dict[str, Any], place: KeyPath, value: object) -> None:
 
 
 def _from_text(kind: Kind, text: str) -> object:
-    """A variable's text as the TOML value it stands for; what stands for none stays text, for the walk to refuse."""
+    """Return a variable's text as a TOML value; other text stays text, and is refused later."""
     bare = not text.lstrip().startswith("[")
     if kind == "text" or (kind == "fields" and bare):
         return text
