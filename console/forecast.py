@@ -1,6 +1,6 @@
 """The forecast command: when N items will be done, or how many by a day, with chances and a back-test."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -17,17 +17,17 @@ from models.metrics.snapshot import Snapshot
 from models.metrics.windows import local_day
 from models.records import Backtest, Forecast, micros
 from models.wording import format_count
-from report.words import NOTHING, format_time
+from report.words import NOTHING, format_backtest, format_time
 from worker import view as views
 from worker.errors import FatalError
 from worker.view import zone_of
 
-_FEWEST: Final = 4
+_FEWEST: Final = 5
 _MOST: Final = 520
-_BAR: Final = 30
+_BAR: Final = 24
 _SHOWN_WEEKS: Final = 60
 _SEED: Final = 1
-_ANSWERS: Final = ("percent", "weeks", "date", "items")
+_ANSWERS: Final = ("percent", "days", "date", "items")
 _BACKTEST: Final = ("held", "checked")
 _NAMES: Final = (
     *(field.name for field in fields(Forecast) if field.name not in ("answers", "backtest")),
@@ -125,22 +125,24 @@ def _question(profile: str, looked: views.View, asked: Asked, *, history: int, s
         message=None,
         throughput=[],
         answers=[],
-        backtest={"held": 0, "checked": 0},
+        backtest={},
         calculated_at=now,
     )
 
 
 def _answered(forecast: Forecast, snapshot: Snapshot, asked: Asked) -> Forecast:
-    _, past = chances.history(snapshot, forecast.history_weeks)
-    if not chances.is_enough(past):
+    past = chances.history(snapshot, forecast.history_weeks)
+    counts = list(past.throughput)
+    if not chances.is_enough(counts):
         message = (
-            f"Items were delivered in {sum(count > 0 for count in past)}"
-            f" of {format_count(len(past), 'stored past week')},"
-            f" and a forecast needs {chances.LEAST_WEEKS} such weeks: {_advice(forecast, past)}."
+            f"Cannot forecast: items were delivered in {sum(count > 0 for count in counts)}"
+            f" of {format_count(len(counts), 'stored past week')},"
+            f" and a forecast needs {chances.LEAST_WEEKS} such weeks: {_advice(forecast, counts)}."
         )
-        return replace(forecast, message=message, throughput=past)
-    answers, backtest = _by_day(past, asked, forecast.seed) if asked.until else _by_items(past, asked, forecast.seed)
-    return replace(forecast, state="success", throughput=past, answers=answers, backtest=asdict(backtest))
+        return replace(forecast, message=message, throughput=counts)
+    answers, tested = _by_day(past, asked, forecast.seed) if asked.until else _by_items(past, asked, forecast.seed)
+    backtest = {str(percent): asdict(verdict) for percent, verdict in tested.items()}
+    return replace(forecast, state="success", throughput=counts, answers=answers, backtest=backtest)
 
 
 def _advice(forecast: Forecast, past: Sequence[int]) -> str:
@@ -148,19 +150,19 @@ def _advice(forecast: Forecast, past: Sequence[int]) -> str:
     return "ask later" if len(past) < forecast.history_weeks else "ask later, or draw from more with --weeks"
 
 
-def _by_items(past: Sequence[int], asked: Asked, seed: int) -> tuple[list[dict[str, Any]], Backtest]:
+def _by_items(past: chances.Past, asked: Asked, seed: int) -> tuple[list[dict[str, Any]], chances.Backtests]:
     items = asked.items or 0
-    found = chances.weeks_for(past, items, seed)
+    lines = chances.days_for(past.throughput, items, seed)
     answers = [
-        {"percent": percent, "weeks": weeks, "date": weeks and str(asked.today + timedelta(weeks=weeks))}
-        for percent, weeks in found.items()
+        {"percent": percent, "days": days, "date": days and str(asked.today + timedelta(days=days))}
+        for percent, days in lines.items()
     ]
     return answers, chances.backtest_items(past, items, seed)
 
 
-def _by_day(past: Sequence[int], asked: Asked, seed: int) -> tuple[list[dict[str, Any]], Backtest]:
-    found = chances.items_in(past, asked.days, seed)
-    answers = [{"percent": percent, "items": items} for percent, items in found.items()]
+def _by_day(past: chances.Past, asked: Asked, seed: int) -> tuple[list[dict[str, Any]], chances.Backtests]:
+    lines = chances.items_in(past.throughput, asked.days, seed)
+    answers = [{"percent": percent, "items": items} for percent, items in lines.items()]
     return answers, chances.backtest_days(past, asked.days, seed)
 
 
@@ -169,9 +171,9 @@ def _by_day(past: Sequence[int], asked: Asked, seed: int) -> tuple[list[dict[str
 
 def _sheet(found: Forecast, asked: Asked, zone: ZoneInfo, *, stale: bool) -> Sheet:
     """A row for each chance; without enough history one row, which says so."""
-    shared = asdict(found) | dict.fromkeys(_ANSWERS) | found.backtest
-    rows = [shared | answer for answer in found.answers] or [shared]
-    columns = () if not found.answers else _columns("items" if asked.until else "weeks", rows)
+    shared = asdict(found) | dict.fromkeys((*_ANSWERS, *_BACKTEST))
+    rows = [shared | answer | found.backtest[str(answer["percent"])] for answer in found.answers] or [shared]
+    columns = () if not found.answers else _columns("items" if asked.until else "days", rows)
     return Sheet(_NAMES, rows, columns, _title(found, asked), tuple(_notes(found, zone, stale=stale)))
 
 
@@ -188,11 +190,12 @@ def _columns(name: str, rows: Sequence[Row]) -> tuple[Column, ...]:
     most = max((row[name] or 0 for row in rows), default=0) or 1
     last = Column("", lambda row: "█" * round((row[name] or 0) / most * _BAR), keep=True)
     chance = Column("chance", lambda row: f"{row['percent']} %", right=True, keep=True)
+    held = Column("held in the past", lambda row: format_backtest(Backtest(row["held"], row["checked"])), keep=True)
     if name == "items":
-        return chance, Column("at least", lambda row: f"{row['items']:,}", right=True, keep=True), last
+        return chance, Column("at least", lambda row: f"{row['items']:,}", right=True, keep=True), held, last
     by = Column("done by", lambda row: row["date"] or "beyond ten years", keep=True)
-    weeks = Column("weeks", lambda row: NOTHING if row["weeks"] is None else str(row["weeks"]), right=True, keep=True)
-    return chance, by, weeks, last
+    days = Column("days", lambda row: NOTHING if row["days"] is None else f"{row['days']:,}", right=True, keep=True)
+    return chance, by, days, held, last
 
 
 def _notes(found: Forecast, zone: ZoneInfo, *, stale: bool) -> Iterator[str]:
@@ -204,16 +207,6 @@ def _notes(found: Forecast, zone: ZoneInfo, *, stale: bool) -> Iterator[str]:
         weeks = format_count(len(past), "past week")
         yield f"Drawn from {weeks}, {min(past)} to {max(past)} items each, {sum(past):,} in all:"
         yield f"  {sparkline(shown)}"
-        yield _backtest(found.backtest)
     if stale:
         yield f"Facts are older than the data or the rules; bring them up to date: flowbeat calculate {found.profile}"
     yield f"As of {format_time(found.as_of, zone)}; seed {found.seed}."
-
-
-def _backtest(found: Mapping[str, int]) -> str:
-    held, checked = found["held"], found["checked"]
-    line = f"the {chances.CHECKED_PERCENT} % line"
-    if not checked:
-        return f"Back-test: no past week can tell yet whether {line} holds."
-    weeks = "past week" if checked == 1 else "past weeks"
-    return f"Back-test: {line} held in {held} of {checked} {weeks} ({100 * held / checked:.0f} %)."

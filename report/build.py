@@ -16,7 +16,7 @@ from report.cards import cards
 from report.collect import Source, local_time
 from report.content import Cell, Page, Table
 from report.definitions import TITLES
-from report.words import format_time
+from report.words import format_backtest, format_time
 
 _SEED = 1
 
@@ -76,29 +76,29 @@ def _period(source: Source) -> str:
 
 def _forecast(source: Source) -> tuple[Table, str]:
     """Return when the items in progress will be done, and what that rests on."""
-    columns = (("chance", "n"), ("done by", ""), ("weeks", "n"), ("", ""))
+    columns = (("chance", "n"), ("done by", ""), ("days", "n"), ("", ""), ("held in the past", ""))
     items = chances.in_progress(source.snapshot)
-    _, past = chances.history(source.snapshot, max(source.view.rules.history_weeks, chances.LEAST_WEEKS))
+    past = chances.history(source.snapshot, max(source.view.rules.history_weeks, chances.LEAST_WEEKS))
     if not items:
         return Table(columns, ()), "Nothing is in progress, so there is nothing to forecast."
-    if not chances.is_enough(past):
-        weeks = sum(count > 0 for count in past)
+    if not chances.is_enough(past.throughput):
+        weeks = sum(count > 0 for count in past.throughput)
         return Table(columns, ()), f"Cannot forecast: items were delivered in {format_count(weeks, 'past week')} only."
-    found = chances.weeks_for(past, items, _SEED)
+    found, tested = chances.days_for(past.throughput, items, _SEED), chances.backtest_items(past, items, _SEED)
     today = local_day(source.snapshot.as_of, source.zone)
-    most = max((weeks or 0 for weeks in found.values()), default=0) or 1
+    most = max((days or 0 for days in found.values()), default=0) or 1
     rows = [
         [
             Cell(f"{percent} %"),
-            Cell(str(today + timedelta(weeks=weeks)) if weeks else "beyond ten years"),
-            Cell(f"{weeks:,}" if weeks else ""),
-            Cell("", share=(weeks or most) / most),
+            Cell(str(today + timedelta(days=days)) if days else "beyond ten years"),
+            Cell(f"{days:,}" if days else ""),
+            Cell("", share=(days or most) / most),
+            Cell(format_backtest(tested[percent])),
         ]
-        for percent, weeks in found.items()
+        for percent, days in found.items()
     ]
-    test = chances.backtest_items(past, items, _SEED)
-    held = f" In the past the 85 % line held in {test.held} of {test.checked} weeks." if test.checked else ""
-    says = f"When the {format_count(items, 'item')} in progress will be done, drawn from {len(past)} past weeks.{held}"
+    which = format_count(items, "item")
+    says = f"When the {which} in progress will be done, drawn from {len(past.throughput)} past weeks."
     return Table(columns, rows), says
 
 

@@ -5,37 +5,64 @@ whatever is asked, so that more items never come out earlier, and a later day ne
 """
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import pairwise
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from models.metrics import flow
 from models.metrics.contributions import within
 from models.metrics.snapshot import Snapshot
-from models.metrics.windows import windows
+from models.metrics.windows import local_day, start_of_day, windows
 from models.records import Backtest, Window
 
 PERCENTS: Final = (50, 70, 85, 95)
-CHECKED_PERCENT: Final = 85
 TRIALS: Final = 10_000
 BACKTEST_TRIALS: Final = 1_000
-BACKTEST_STARTS: Final = 52
-LEAST_WEEKS: Final = 4  # with a delivery; from fewer nothing can be drawn that says more than a guess
+LEAST_WEEKS: Final = 5  # with a delivery; from fewer nothing can be drawn that says more than a guess
 HORIZON: Final = 520
 _DAYS: Final = 7
 
+Backtests = Mapping[int, Backtest]
 
-def history(snapshot: Snapshot, weeks: int) -> tuple[list[Window], list[int]]:
-    """The last ``weeks`` ISO weeks that were over at the as-of, oldest first, and the items delivered in each.
 
-    - A week that began before the first work item was created is left out.
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The complete weeks to draw from, oldest first, with the items delivered in each, and on each of their days."""
+
+    weeks: Sequence[Window]
+    throughput: Sequence[int]
+    daily: Sequence[int]
+
+    def delivered(self, start: int, days: int) -> int:
+        """Return how many items were delivered in these days, from the beginning of a week on."""
+        return sum(self.daily[_DAYS * start : _DAYS * start + days])
+
+
+def history(snapshot: Snapshot, weeks: int) -> Past:
+    """Return the last ``weeks`` ISO weeks that were over at the as-of.
+
+    A week that began before the first work item was created is not history, and is left out.
     """
     rules = replace(snapshot.rules, history_weeks=weeks + 1)
     over = [window for window in windows(snapshot.as_of, rules) if window.kind == "week" and window.complete]
     born = min(snapshot.dataset.items.created().tolist(), default=snapshot.as_of)
     known = [window for window in over if window.start >= born]
-    slices = within(flow.delivery_contributions(snapshot), known)
-    return known, [len(parts.used) for parts in slices]
+    parts = flow.delivery_contributions(snapshot)
+    zone = ZoneInfo(rules.timezone)
+    days = [day for window in known for day in _days(window, zone)]
+    throughput = [len(within_week.used) for within_week in within(parts, known)]
+    return Past(known, throughput, [len(within_day.used) for within_day in within(parts, days)])
+
+
+def _days(window: Window, zone: ZoneInfo) -> list[Window]:
+    """Return the seven local days of a week."""
+    first = local_day(window.start, zone)
+    edges = [start_of_day(first + timedelta(days=day), zone) for day in range(_DAYS)] + [window.end]
+    return [Window("week", start, end, end) for start, end in pairwise(edges)]
 
 
 def in_progress(snapshot: Snapshot) -> int:
@@ -50,25 +77,27 @@ def is_enough(throughput: Sequence[int]) -> bool:
     return sum(count > 0 for count in throughput) >= LEAST_WEEKS
 
 
-def weeks_for(
+def days_for(
     throughput: Sequence[int], items: int, seed: int, *, trials: int = TRIALS, horizon: int = HORIZON
 ) -> dict[int, int | None]:
-    """Of each percentage the least number of weeks in which at least that share of trials delivered the items.
+    """Return for each percentage the fewest days in which at least that share of trials delivered the items.
 
-    None where that takes more weeks than ``horizon``.
+    A drawn week delivers evenly over its days, as in ``items_in``. None where it takes more weeks than ``horizon``.
     """
-    found: dict[int, int | None] = dict.fromkeys(PERCENTS)
-    totals = [0] * trials
     draws = _draws(throughput, seed, trials)
-    for week in range(1, horizon + 1):
-        totals = [total + drawn for total, drawn in zip(totals, next(draws), strict=True)]
-        done = sum(total >= items for total in totals)
-        for percent in PERCENTS:
-            if found[percent] is None and done * 100 >= percent * trials:
-                found[percent] = week
-        if found[PERCENTS[-1]] is not None:
+    totals, ended = [0] * trials, list[int]()
+    for week in range(horizon):
+        before, totals = totals, [total + drawn for total, drawn in zip(totals, next(draws), strict=True)]
+        ended += [
+            _DAYS * week - (-_DAYS * (items - earlier) // (total - earlier))
+            for earlier, total in zip(before, totals, strict=True)
+            if earlier < items <= total
+        ]
+        if len(ended) * 100 >= PERCENTS[-1] * trials:
             break
-    return found
+    ended.sort()
+    places = {percent: -(-percent * trials // 100) for percent in PERCENTS}
+    return {percent: ended[place - 1] if place <= len(ended) else None for percent, place in places.items()}
 
 
 def items_in(throughput: Sequence[int], days: int, seed: int, *, trials: int = TRIALS) -> dict[int, int]:
@@ -84,43 +113,45 @@ def items_in(throughput: Sequence[int], days: int, seed: int, *, trials: int = T
     return {percent: totals[-(-percent * trials // 100) - 1] for percent in PERCENTS}
 
 
-def backtest_items(throughput: Sequence[int], items: int, seed: int) -> Backtest:
-    """How often the items were done in the weeks that the line of ``CHECKED_PERCENT`` would have said in the past.
+def backtest_items(past: Past, items: int, seed: int) -> Backtests:
+    """Return for each percentage how often the items were done in the days that its line would have said in the past.
 
-    - Asked at the beginning of each past week, of the weeks before it. Where its line reaches beyond the last week
-      that is over, nobody knows yet: not counted.
+    The question is asked at the beginning of each past week, of the weeks before it. A line that reaches beyond the
+    last complete week cannot be checked yet, and does not count.
     """
 
-    def held(start: int) -> bool | None:
-        later = throughput[start:]
-        line = weeks_for(throughput[:start], items, seed, trials=BACKTEST_TRIALS, horizon=len(later))
-        weeks = line[CHECKED_PERCENT]
-        return None if weeks is None else sum(later[:weeks]) >= items
+    def check(start: int) -> Iterator[tuple[int, bool]]:
+        left = len(past.throughput) - start
+        lines = days_for(past.throughput[:start], items, seed, trials=BACKTEST_TRIALS, horizon=left)
+        for percent, days in lines.items():
+            if days is not None:
+                yield percent, past.delivered(start, days) >= items
 
-    return _backtest(throughput, held)
-
-
-def backtest_days(throughput: Sequence[int], days: int, seed: int) -> Backtest:
-    """Return how often the line of ``CHECKED_PERCENT`` held in the past for this number of items or days.
-
-    - As ``backtest_items``; of a last week that is not whole, its share of days is taken of what was delivered.
-    """
-
-    def held(start: int) -> bool | None:
-        later, shares = throughput[start:], _shares(days)
-        if len(shares) > len(later):
-            return None
-        line = items_in(throughput[:start], days, seed, trials=BACKTEST_TRIALS)[CHECKED_PERCENT]
-        return sum(count * share // _DAYS for count, share in zip(later, shares, strict=False)) >= line
-
-    return _backtest(throughput, held)
+    return _backtest(past, check)
 
 
-def _backtest(throughput: Sequence[int], held: Callable[[int], bool | None]) -> Backtest:
-    """The verdict over the last ``BACKTEST_STARTS`` weeks before which there was enough history."""
-    starts = [start for start in range(len(throughput)) if is_enough(throughput[:start])]
-    verdicts = [verdict for verdict in map(held, starts[-BACKTEST_STARTS:]) if verdict is not None]
-    return Backtest(sum(verdicts), len(verdicts))
+def backtest_days(past: Past, days: int, seed: int) -> Backtests:
+    """Return for each percentage how often as many items were done in these days as its line would have said."""
+
+    def check(start: int) -> Iterator[tuple[int, bool]]:
+        if days > _DAYS * (len(past.throughput) - start):
+            return
+        delivered = past.delivered(start, days)
+        lines = items_in(past.throughput[:start], days, seed, trials=BACKTEST_TRIALS)
+        yield from ((percent, delivered >= items) for percent, items in lines.items())
+
+    return _backtest(past, check)
+
+
+def _backtest(past: Past, check: Callable[[int], Iterable[tuple[int, bool]]]) -> Backtests:
+    """Return the verdicts over every past week before which there was enough history."""
+    checked, held = Counter[int](), Counter[int]()
+    for start in range(len(past.throughput)):
+        if is_enough(past.throughput[:start]):
+            for percent, is_held in check(start):
+                checked[percent] += 1
+                held[percent] += is_held
+    return {percent: Backtest(held[percent], checked[percent]) for percent in PERCENTS}
 
 
 def _draws(throughput: Sequence[int], seed: int, trials: int) -> Iterator[list[int]]:

@@ -132,7 +132,7 @@ class MetricResult:
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """How often a forecast's 85 % line held, of the past weeks that can tell."""
+    """How often a line of a forecast held, of the past weeks at which it can be checked."""
 
     held: int
     checked: int
@@ -142,9 +142,10 @@ class Backtest:
 class Forecast:
     """What was asked of the future at an ``as_of``, and the answers with their chances in percent.
 
-    ``question`` is ``items`` (``asked``: how many; each answer has weeks and date, null beyond ten years) or ``until``
+    ``question`` is ``items`` (``asked``: how many; each answer has days and date, null beyond ten years) or ``until``
     (``asked``: a day; each answer has items). ``throughput``: delivered items of each past week that was drawn from.
-    Without enough of them ``state`` is ``no_data``, ``message`` says so, and ``answers`` is empty.
+    ``backtest``: percentage → held and checked. Without enough history ``state`` is ``no_data``, ``message`` says so,
+    and there are no answers.
     """
 
     profile: str
@@ -159,5 +160,5 @@ class Forecast:
     message: str | None
     throughput: list[int]
     answers: list[dict[str, Any]]
-    backtest: dict[str, int]
+    backtest: dict[str, dict[str, int]]
     calculated_at: datetime

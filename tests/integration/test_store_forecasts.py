@@ -25,7 +25,7 @@ FORECAST: Final = Forecast(
     message=None,
     throughput=[5, 0, 7, 3, 4],
     answers=[{"percent": 50, "weeks": 3, "date": "2026-03-23"}, {"percent": 95, "weeks": None, "date": None}],
-    backtest={"held": 17, "checked": 20},
+    backtest={"85": {"held": 17, "checked": 20}},
     calculated_at=after(1),
 )
 
