@@ -183,7 +183,7 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
 @_uncollected()
 def _facts_of(current: Runtime, run: Run, view: View, stale: dict[str, str], cursor: dict[str, Any]) -> None:
     with current.reads() as session:
-        batch = store.load_batch(session, run.profile, list(stale))
+        batch = store.load_batch(session, run.profile, list(stale), view.context.flagged)
     found = issues.read(batch, view.context)
     with current.sessions.begin() as session:
         store.save_facts(session, run.profile, view.context.facts_rules_hash, stale, found)

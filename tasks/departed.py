@@ -15,8 +15,8 @@ def save(session: Session, profile: str, context: Context, hashes: Mapping[str, 
 
     With ``gone_issues = "keep_done"`` those that were done keep their facts; no other gone issue has any.
     """
-    found = departures(issues.read(store.load_batch(session, profile, list(hashes)), context))
+    found = departures(issues.read(store.load_batch(session, profile, list(hashes), context.flagged), context))
     kept = list(found) if context.rules.gone_issues == "keep_done" else []
-    facts = issues.read(store.load_batch(session, profile, kept), context)
+    facts = issues.read(store.load_batch(session, profile, kept, context.flagged), context)
     store.save_facts(session, profile, context.facts_rules_hash, hashes, facts)
     store.save_departures(session, profile, list(hashes), found, set(kept))

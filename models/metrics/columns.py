@@ -24,6 +24,7 @@ from models.metrics.arrays import (
     segment_sums,
     taken_offsets,
 )
+from models.metrics.blocking import BlockedSpans
 from models.metrics.timelines import Timelines
 from models.records import (
     CATEGORIES,
@@ -50,6 +51,7 @@ class Items:
     - ``timeline_offsets``, ``exclusion_offsets``, ``version_offsets``: where each row's timeline (``at``, ``stages``),
       exclusions and versions begin, and a last end.
     - ``exclusion_at``: when an item enters and leaves the excluded statuses, alternately.
+    - ``blocked_at``: when a blocked stretch of an item in progress begins and ends, alternately.
     - ``version_codes``: indices of ``vocabulary``, which has each version id once.
     - ``linked_ids``: ids of linked issues as numbers; ``link_offsets``: where those of each row begin, and a last end.
     """
@@ -66,6 +68,8 @@ class Items:
     stages: Codes
     exclusion_offsets: Ints
     exclusion_at: Ints
+    blocked_offsets: Ints
+    blocked_at: Ints
     version_offsets: Ints
     version_codes: Ints
     vocabulary: Texts
@@ -84,6 +88,11 @@ class Items:
     def timelines(self) -> Timelines:
         """The timeline of each item."""
         return Timelines(self.timeline_offsets, self.at, self.stages)
+
+    @property
+    def blocked(self) -> BlockedSpans:
+        """The blocked spans of each item."""
+        return BlockedSpans(self.blocked_offsets, self.blocked_at)
 
     def created(self) -> Ints:
         """When each item began to exist."""
@@ -111,6 +120,7 @@ class Items:
         """These rows, in this order."""
         lines = self.timelines.take(rows)
         exclusions, toggles = taken_offsets(self.exclusion_offsets, rows)
+        blocked = self.blocked.take(rows)
         versions, codes = taken_offsets(self.version_offsets, rows)
         links, linked = taken_offsets(self.link_offsets, rows)
         return Items(
@@ -126,6 +136,8 @@ class Items:
             lines.stages,
             exclusions,
             self.exclusion_at[toggles],
+            blocked.offsets,
+            blocked.at,
             versions,
             self.version_codes[codes],
             self.vocabulary,
@@ -142,11 +154,18 @@ class Lives:
     resolved: Ints
     exclusion_offsets: Ints
     exclusion_at: Ints
+    blocked: BlockedSpans
 
     def take(self, rows: Ints) -> "Lives":
         """Return those of these rows, in this order."""
         exclusions, toggles = taken_offsets(self.exclusion_offsets, rows)
-        return Lives(self.timelines.take(rows), self.resolved[rows], exclusions, self.exclusion_at[toggles])
+        return Lives(
+            self.timelines.take(rows),
+            self.resolved[rows],
+            exclusions,
+            self.exclusion_at[toggles],
+            self.blocked.take(rows),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +226,7 @@ def columns_of(items: Iterable[WorkItem]) -> Items:
         ints(NO_INSTANT if row.resolved is None else row.resolved for row in rows),
         offsets_of([row.exclusions for row in rows]),
         ints(at for row in rows for at in row.exclusions),
+        BlockedSpans(offsets_of([row.blocked for row in rows]), ints(at for row in rows for at in row.blocked)),
     )
     return items_of(rows, lives)
 
@@ -228,6 +248,8 @@ def items_of(heads: Sequence[WorkItem | ItemHead], lives: Lives) -> Items:
         stages=lives.timelines.stages,
         exclusion_offsets=lives.exclusion_offsets,
         exclusion_at=lives.exclusion_at,
+        blocked_offsets=lives.blocked.offsets,
+        blocked_at=lives.blocked.at,
         version_offsets=offsets_of([head.version_ids for head in heads]),
         version_codes=ints(codes[version_id] for head in heads for version_id in head.version_ids),
         vocabulary=_texts(vocabulary),
@@ -289,6 +311,8 @@ def _joined(parts: Sequence[Items]) -> Items:
         stages=np.concatenate([part.stages for part in whole]),
         exclusion_offsets=joined_offsets([part.exclusion_offsets for part in whole]),
         exclusion_at=np.concatenate([part.exclusion_at for part in whole]),
+        blocked_offsets=joined_offsets([part.blocked_offsets for part in whole]),
+        blocked_at=np.concatenate([part.blocked_at for part in whole]),
         version_offsets=joined_offsets([part.version_offsets for part in whole]),
         version_codes=np.concatenate(codes),
         vocabulary=vocabulary,

@@ -34,7 +34,8 @@ class Mark:
 class Deployed:
     """A deployment that has happened: grouped, dated, and known to have failed or not.
 
-    ``own_mark`` is what its field or column says, None where it says nothing; ``failed_by`` what incidents say.
+    ``own_mark`` is what its field or column says of a failure, ``own_rework`` of rework, None where it says nothing;
+    ``failed_by`` is what incidents say of a failure.
     ``members`` are the stored deployments that it consists of, earliest first.
     """
 
@@ -43,6 +44,7 @@ class Deployed:
     source: str
     name: str
     own_mark: bool | None
+    own_rework: bool | None
     version_ids: frozenset[str]
     issue_ids: tuple[str, ...]
     members: tuple[Deployment, ...]
@@ -98,6 +100,7 @@ def _dated(deployment: Deployment, done: Micros | None, as_of: Micros) -> Deploy
         source=deployment.source,
         name=deployment.name,
         own_mark=deployment.failed,
+        own_rework=deployment.rework,
         version_ids=frozenset(deployment.version_ids),
         issue_ids=deployment.issue_ids,
         members=(deployment,),
@@ -122,10 +125,17 @@ def _group(version_id: str, members: Sequence[Deployed]) -> Deployed:
         source=members[0].source,
         name=", ".join(sorted(member.name for member in members)),
         own_mark=any(member.own_mark for member in members),
+        own_rework=_any_mark([member.own_rework for member in members]),
         version_ids=frozenset((version_id,)),
         issue_ids=(),
         members=tuple(deployment for member in members for deployment in member.members),
     )
+
+
+def _any_mark(marks: Sequence[bool | None]) -> bool | None:
+    """Return true if one is true, else false if one is false, else None."""
+    known = [mark for mark in marks if mark is not None]
+    return any(known) if known else None
 
 
 def deployments_of_versions(

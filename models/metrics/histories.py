@@ -59,7 +59,7 @@ class Histories:
         current = _coded(((status_id, None) for status_id in statuses), codes)
         left, entered = _coded(changes.left, codes), _coded(changes.entered, codes)
         positions = np.array(changes.positions, np.int64)
-        order = np.lexsort((positions, _numbers(changes.history_ids), changes.at, changes.rows))
+        order = np.lexsort((positions, numbers_of(changes.history_ids), changes.at, changes.rows))
         counts = np.bincount(changes.rows, minlength=len(created))
         return cls(
             created=created,
@@ -236,7 +236,7 @@ def _coded(refs: Iterable[tuple[str | None, str | None]], codes: dict[tuple[str 
     return np.array([codes.setdefault(ref, len(codes)) for ref in refs], np.int64)
 
 
-def _numbers(texts: Sequence[str]) -> Ints:
+def numbers_of(texts: Sequence[str]) -> Ints:
     """Return integer ids; where one is beyond 64 bits, their ranks, which have the same order."""
     numbers = [int(text) for text in texts]
     try:

@@ -12,6 +12,7 @@ from models.records import INVALID, Invalid, IssueHead, MappedInstant
 # A day without a time is its first instant where something begins, its last second where something ends.
 _BEGINNINGS: Final = ("committed_at", "detected_at")
 _MOST_POINTS: Final = 1e12
+_REWORK_VALUES: Final = ("yes", "true")
 # Stands for "the path leads nowhere in this value": parses as nothing and marks no failure.
 _ASTRAY: Final = object()
 
@@ -87,6 +88,22 @@ def failed(issue: IssueHead, context: Context) -> bool:
         return value != 0
     members = value if isinstance(value, list) else [value]
     return any(fold_name(_word(member)) in context.failure_values for member in members)
+
+
+def rework(issue: IssueHead, context: Context) -> bool | None:
+    """Return what the mapped ``rework`` says; None for no value, and for a path that leads nowhere."""
+    value = _mapped(issue, "rework", context)
+    if is_empty(value) or _is_astray(value):
+        return None
+    if isinstance(value, bool | int | float):
+        return value != 0
+    members = value if isinstance(value, list) else [value]
+    return any(fold_name(_word(member)) in _REWORK_VALUES for member in members)
+
+
+def _is_astray(value: Any) -> bool:
+    """Return whether a path leads nowhere in a value, or in all members of a list."""
+    return all(map(_is_astray, value)) if isinstance(value, list) else value is _ASTRAY
 
 
 def _word(value: Any) -> str:

@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 from models.records.instants import Micros, instant, require
 
-MetricType = Literal[
+METRIC_TYPES: Final = (
     "deployment_frequency",
     "lead_time",
     "cfr",
@@ -16,11 +16,20 @@ MetricType = Literal[
     "flow_velocity",
     "flow_time",
     "flow_efficiency",
-    "flow_distribution",
     "flow_load",
-]
-# In the order of their groups; models/metrics/catalogue.py has what each of them is.
-METRIC_TYPES: Final[tuple[MetricType, ...]] = get_args(MetricType)
+    "flow_distribution",
+)
+UNITS: Final[Mapping[str, str]] = {
+    "deployment_frequency": "per_day",
+    "lead_time": "days",
+    "cfr": "percent",
+    "mttr": "hours",
+    "flow_velocity": "per_week",
+    "flow_time": "days",
+    "flow_efficiency": "percent",
+    "flow_load": "items",
+    "flow_distribution": "percent",
+}
 STATES: Final = ("success", "no_data", "missing_mapping", "calculation_error")
 WindowKind = Literal["period", "week"]
 
@@ -46,7 +55,6 @@ class Measurement:
 
     metric_type: str
     window: Window
-    unit: str
     value: float | None
     level: str | None
     state: str
@@ -54,6 +62,11 @@ class Measurement:
     n_used: int
     exclusions: Mapping[str, int]
     details: Mapping[str, Any]
+
+    @property
+    def unit(self) -> str:
+        """The unit of the value."""
+        return UNITS[self.metric_type]
 
     @property
     def n_excluded(self) -> int:
@@ -116,7 +129,7 @@ class MetricResult:
             as_of=as_of,
             confirmed_as_of=as_of,
             value=measured.value,
-            unit=measured.unit,
+            unit=UNITS[measured.metric_type],
             level=measured.level,
             state=measured.state,
             message=measured.message,

@@ -62,6 +62,7 @@ def _deployment(row: Mapping[Any, Any]) -> Deployment:
         created=_micros(row["created"]),
         timeline=_timeline(row["timeline"] or ()),
         failed=row["failed"],
+        rework=row["rework"],
         version_ids=tuple(row["version_ids"] or ()),
         issue_ids=tuple(row["issue_ids"] or ()),
         linked_ids=tuple(row["linked_ids"] or ()),

@@ -137,6 +137,7 @@ def _deployment_row(profile: str, issue_id: str | None, found: Deployment) -> Ro
         "name": found.name,
         "deployed_at": _moment(found.at),
         "failed": found.failed,
+        "rework": found.rework,
         "invalid": found.at == INVALID,
         "created": None if found.created is None else instant(found.created),
         "issue_id": issue_id,

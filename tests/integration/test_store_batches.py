@@ -19,7 +19,7 @@ def _loaded(sessions: Sessions, *issues: Issue) -> Batch:
     with sessions.begin() as session:
         store.save_issues(session, PROFILE, issues)
     with sessions() as session:
-        return store.load_batch(session, PROFILE, [*(one.issue_id for one in issues), "404"])
+        return store.load_batch(session, PROFILE, [*(one.issue_id for one in issues), "404"], None)
 
 
 def _told(batch: Batch) -> dict[str, object]:
@@ -67,7 +67,7 @@ def test_instants_that_others_wrote_are_read_too(sessions: Sessions, engine: Eng
         connection.execute(text("UPDATE issues SET created = '2026-03-02 13:00:00+01:00'"))
         connection.execute(text("UPDATE transitions SET at = '2026-03-03T12:00:00+00:00' WHERE history_id = '1'"))
     with sessions() as session:
-        past = store.load_batch(session, PROFILE, ["1"]).histories
+        past = store.load_batch(session, PROFILE, ["1"], None).histories
     assert (past.created.tolist(), past.at.tolist()) == ([micros(T0)], [micros(after(1)), micros(after(2))])
 
 
