@@ -54,6 +54,7 @@ def _row(row: Row) -> Deployment:
         name=row.deployment_id,
         at=micros(row.at),
         failed=row.failed,
+        rework=row.rework,
         version_ids=row.version_ids,
         issue_ids=row.issue_ids,
     )

@@ -62,6 +62,7 @@ def save(current: InProcess, team: Team, rules: Rules, as_of: datetime) -> None:
             name=row.deployment_id,
             deployed_at=row.at,
             failed=row.failed,
+            rework=row.rework,
             issue_keys=tuple(keys.get(number, f"NONE-{number}") for number in row.issue_ids),
             versions=row.version_ids,
         )
@@ -135,6 +136,10 @@ def configuration(rules: Rules) -> str:
                     if value is not None and (value or key == "excluded_resolutions")
                 },
             )
+    if rules.blocked_statuses:
+        text += _section("blocked", {"statuses": rules.blocked_statuses})
+    if rules.service_level is not None:
+        text += _section("service_level", asdict(rules.service_level))
     return text
 
 

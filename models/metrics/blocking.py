@@ -45,7 +45,7 @@ class FlagChanges:
         )
 
     @classmethod
-    def of_columns(  # noqa: PLR0913 - the columns of a change
+    def of_columns(
         cls,
         *,
         rows: Ints,
@@ -98,12 +98,10 @@ def blocked_spans(
     - Before its first change the flag is what that change says it was; without any, the present value.
     - A change before the birth counts at the birth. Spans of no length are none.
     """
-    is_active = in_progress(visits.stages)
-    within = is_active & np.array(is_blocked, np.bool_)[visits.refs]
-    rows = np.repeat(np.arange(len(visits.offsets) - 1), np.diff(visits.offsets))
-    at = visits.at
+    within = in_progress(visits.stages) & np.array(is_blocked, np.bool_)[visits.refs]
+    rows, at = visits.rows, visits.at
     if flags_now is not None:
-        rows, at, within = _with_flags(visits, rows, within, is_active, changes, flags_now)
+        rows, at, within = _with_flags(visits, within, changes, flags_now)
     is_last = np.append((rows[1:] != rows[:-1]) | (at[1:] != at[:-1]), np.ones(min(1, len(rows)), np.bool_))
     rows, at, within = rows[is_last], at[is_last], within[is_last]
     was_within = np.append(False, within[:-1])[: len(within)] & (rows == np.append(NONE, rows[:-1])[: len(rows)])
@@ -121,10 +119,11 @@ def blocked_lengths(spans: BlockedSpans, as_of: Micros) -> Ints:
 
 
 def _with_flags(
-    visits: StatusVisits, rows: Ints, in_status: Bools, is_active: Bools, changes: FlagChanges, flags_now: Bools
+    visits: StatusVisits, in_status: Bools, changes: FlagChanges, flags_now: Bools
 ) -> tuple[Ints, Ints, Bools]:
     """Return (rows, instants, blocked) after each visit and each change of a flag, in their order."""
-    births = visits.at[visits.offsets[:-1]]
+    births, rows = visits.at[visits.offsets[:-1]], visits.rows
+    is_active = in_progress(visits.stages)
     flags = flags_now.copy()
     first = np.append(True, changes.rows[1:] != changes.rows[:-1])[: len(changes.rows)]
     flags[changes.rows[first]] = changes.was_set[first]

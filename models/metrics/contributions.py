@@ -1,7 +1,7 @@
 """What issues and deployments add to a metric: as columns for the arithmetic, as records for a person who asks."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 import numpy as np
@@ -90,6 +90,10 @@ class Contributions:
             self.rows[which],
             self.make_record,
         )
+
+    def with_values(self, value: Ints) -> "Contributions":
+        """Return the same with other values."""
+        return replace(self, value=value)
 
     def to_records(self) -> list[Contribution]:
         """Each as a record, by instant and then by id: the order in which a person sees them."""

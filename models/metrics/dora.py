@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from dataclasses import replace
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from models.metrics.contributions import (
 from models.metrics.deployments import Deployed
 from models.metrics.incidents import restored_at
 from models.metrics.metric import COUNT, EVERY_WINDOW, HOURS, Figures, Metric, PartUnit
+from models.metrics.recoveries import Recovery
 from models.metrics.snapshot import Snapshot
 from models.metrics.stats import DAY, HOUR, WEEK, mean, median, percentile, total
 from models.records import INVALID, Incident, Micros, Window
@@ -144,9 +146,7 @@ def mttr(used: Contributions, window: Window, snapshot: Snapshot) -> Figures:
       were not incidents are not open.
     """
     value, details = durations(used, HOUR)
-    begins, ends = snapshot.open_spans
-    still_open = bisect_left(begins, window.effective_end) - bisect_left(ends, window.effective_end)
-    return value, {**details, "open": still_open}
+    return value, {**details, "open": _open_at(snapshot.open_spans, window)}
 
 
 def durations(used: Contributions, unit: Micros) -> Figures:
@@ -174,6 +174,52 @@ def _span(
         return Contribution(at, *subject, 0, reason=reason_without_begin, instants=(end,))
     reason = NEGATIVE_DURATION if began > at else None
     return Contribution(at, *subject, at - began, reason=reason, instants=((name, began), end))
+
+
+def rework_contributions(snapshot: Snapshot) -> Contributions:
+    """One contribution per deployment at its instant; its value is 1 where it was rework."""
+    pairs = zip(snapshot.deployments, snapshot.reworks, strict=True)
+    return contributions_of(_deployment(deployed, int(rework.is_rework)) for deployed, rework in pairs)
+
+
+def rework_rate(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
+    """The percentage of deployments that were rework.
+
+    - No deployment: no value, never 0.
+    """
+    rework, number = total(used.value), len(used)
+    return (100 * rework / number if number else None), {"rework": rework, "total": number}
+
+
+def recovery_contributions(snapshot: Snapshot) -> Contributions:
+    """One contribution per recovered failed deployment, at its recovery; its value is microseconds since it happened.
+
+    - Recovered before it happened: ``negative_duration``. One that is not recovered is no candidate of any window.
+    """
+    zone = ZoneInfo(snapshot.rules.timezone)
+    return contributions_of(_recovered(r, r.at, zone) for r in snapshot.recoveries if r.at is not None)
+
+
+def _recovered(recovery: Recovery, at: Micros, zone: ZoneInfo) -> Contribution:
+    deployed, length = recovery.deployed, recovery.length(zone)
+    instants = (("deployed", deployed.at), ("recovered", at))
+    reason = NEGATIVE_DURATION if length < 0 else None
+    return Contribution(at, deployed.deployment_id, deployed.name, length, reason=reason, instants=instants)
+
+
+def recovery_time(used: Contributions, window: Window, snapshot: Snapshot) -> Figures:
+    """The median time from a failed deployment to its recovery, in hours; nothing left to measure is no value.
+
+    - Open: failed before the window's effective end, and recovered at or after it or not at all.
+    """
+    value, details = durations(used, HOUR)
+    return value, {**details, "open": _open_at(snapshot.unrecovered_spans, window)}
+
+
+def _open_at(spans: tuple[list[Micros], list[float]], window: Window) -> int:
+    """Return how many spans began before a window's effective end and did not end before it."""
+    begins, ends = spans
+    return bisect_left(begins, window.effective_end) - bisect_left(ends, window.effective_end)
 
 
 METRICS: Final = (
@@ -243,6 +289,40 @@ METRICS: Final = (
         levels="below",
         about="issue",
         of_deployments=False,
+        at_end=False,
+        windows=EVERY_WINDOW,
+    ),
+    Metric(
+        name="rework_rate",
+        group="DORA",
+        unit="percent",
+        contributions=sliced(rework_contributions),
+        figures=rework_rate,
+        part_unit=PartUnit("rework"),
+        adds_up=sums.share("rework", "deployment"),
+        beside=frozenset({"rework"}),
+        no_data="No deployment happened here; check [deployments] in flowbeat.toml, or look at a longer window.",
+        missing_mapping=mappings.deployments,
+        levels=None,
+        about="deployment",
+        of_deployments=True,
+        at_end=False,
+        windows=EVERY_WINDOW,
+    ),
+    Metric(
+        name="recovery_time",
+        group="DORA",
+        unit="hours",
+        contributions=sliced(recovery_contributions),
+        figures=recovery_time,
+        part_unit=HOURS,
+        adds_up=sums.median(),
+        beside=frozenset({"recovery"}),
+        no_data="No failed deployment was recovered here; look at a longer window, or see by cfr whether any failed.",
+        missing_mapping=mappings.failures,
+        levels=None,
+        about="deployment",
+        of_deployments=True,
         at_end=False,
         windows=EVERY_WINDOW,
     ),

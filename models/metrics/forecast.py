@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from models.metrics import flow
+from models.metrics import flow, wip
 from models.metrics.contributions import within
 from models.metrics.snapshot import Snapshot
 from models.metrics.windows import windows
@@ -41,7 +41,7 @@ def history(snapshot: Snapshot, weeks: int) -> tuple[list[Window], list[int]]:
 def in_progress(snapshot: Snapshot) -> int:
     """The items in progress at the as-of, as flow_load counts them."""
     now = Window("period", snapshot.as_of - 1, snapshot.as_of, snapshot.as_of)
-    (parts,) = flow.load_contributions(snapshot, (now,))
+    (parts,) = wip.load_contributions(snapshot, (now,))
     return len(parts)
 
 

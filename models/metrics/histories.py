@@ -96,6 +96,11 @@ class StatusVisits:
     stages: Codes
     changes: Ints
 
+    @property
+    def rows(self) -> Ints:
+        """The row of each visit."""
+        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+
 
 @dataclass(frozen=True, slots=True)
 class SetBy:
@@ -181,7 +186,7 @@ def unmapped(visits: StatusVisits, histories: Histories, stages: StatusStages) -
         return Findings(ints(()), [])
     codes = {label: code for code, label in enumerate(labels)}
     code_of_visit = ints(NONE if label is None else codes[label] for label in unknown)[visits.refs]
-    rows = np.repeat(np.arange(len(histories.created)), np.diff(visits.offsets))
+    rows = visits.rows
     is_unknown = code_of_visit != NONE
     each_once = np.unique(rows[is_unknown] * len(labels) + code_of_visit[is_unknown])
     return Findings(each_once // len(labels), [labels[code] for code in (each_once % len(labels)).tolist()])

@@ -1,6 +1,6 @@
 """The values of the fields that a profile maps: moments, numbers, failure marks, and the ids that a list names."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -23,14 +23,14 @@ def _mapped(issue: IssueHead, role: str, context: Context) -> Any:
     return _value_at(issue, paths[0]) if paths else None
 
 
-def _value_at(issue: IssueHead, mapping: str) -> Any:
+def _value_at(issue: IssueHead, mapping: str, below: Callable[[Any, str], Any] | None = None) -> Any:
     """Return the value of a field by its id, or the value below it on a dotted path."""
     if mapping in issue.fields:
         return issue.fields[mapping]
     field_id, *path = mapping.split(".")
     value = issue.fields.get(field_id)
     for name in path:
-        value = _below(value, name)
+        value = (below or _below)(value, name)
     return value
 
 
@@ -39,6 +39,12 @@ def _below(value: Any, name: str) -> Any:
         return None
     if isinstance(value, list):
         return [_below(member, name) for member in value]
+    return _below_mapping(value, name)
+
+
+def _below_mapping(value: Any, name: str) -> Any:
+    if value is None:
+        return None
     return value.get(name) if isinstance(value, Mapping) else _ASTRAY
 
 
@@ -91,19 +97,18 @@ def failed(issue: IssueHead, context: Context) -> bool:
 
 
 def rework(issue: IssueHead, context: Context) -> bool | None:
-    """Return what the mapped ``rework`` says; None for no value, and for a path that leads nowhere."""
-    value = _mapped(issue, "rework", context)
-    if is_empty(value) or _is_astray(value):
+    """Return what the mapped ``rework`` says; None for no value, and for a path that leads nowhere.
+
+    A path leads nowhere in a list.
+    """
+    paths = context.rules.paths("rework")
+    value = _value_at(issue, paths[0], _below_mapping) if paths else None
+    if is_empty(value) or value is _ASTRAY:
         return None
     if isinstance(value, bool | int | float):
         return value != 0
     members = value if isinstance(value, list) else [value]
     return any(fold_name(_word(member)) in _REWORK_VALUES for member in members)
-
-
-def _is_astray(value: Any) -> bool:
-    """Return whether a path leads nowhere in a value, or in all members of a list."""
-    return all(map(_is_astray, value)) if isinstance(value, list) else value is _ASTRAY
 
 
 def _word(value: Any) -> str:

@@ -42,11 +42,11 @@ from models.records.operations import (
 from models.records.results import (
     METRIC_TYPES,
     STATES,
-    UNITS,
     Backtest,
     Forecast,
     Measurement,
     MetricResult,
+    MetricType,
     Window,
     WindowKind,
 )
@@ -93,7 +93,6 @@ __all__ = [
     "SMALL_ISSUES",
     "STAGES",
     "STATES",
-    "UNITS",
     "WARNING_FACTOR",
     "Backtest",
     "CacheMetadata",
@@ -115,6 +114,7 @@ __all__ = [
     "MappedInstant",
     "Measurement",
     "MetricResult",
+    "MetricType",
     "Micros",
     "PerformanceThreshold",
     "Rules",

@@ -4,32 +4,29 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from models.records.instants import Micros, instant, require
 
-METRIC_TYPES: Final = (
+MetricType = Literal[
     "deployment_frequency",
     "lead_time",
     "cfr",
     "mttr",
+    "rework_rate",
+    "recovery_time",
     "flow_velocity",
     "flow_time",
     "flow_efficiency",
-    "flow_load",
     "flow_distribution",
-)
-UNITS: Final[Mapping[str, str]] = {
-    "deployment_frequency": "per_day",
-    "lead_time": "days",
-    "cfr": "percent",
-    "mttr": "hours",
-    "flow_velocity": "per_week",
-    "flow_time": "days",
-    "flow_efficiency": "percent",
-    "flow_load": "items",
-    "flow_distribution": "percent",
-}
+    "service_level",
+    "flow_blocked",
+    "flow_load",
+    "flow_age",
+    "net_flow",
+]
+# In the order of their groups; models/metrics/catalogue.py has what each of them is.
+METRIC_TYPES: Final[tuple[MetricType, ...]] = get_args(MetricType)
 STATES: Final = ("success", "no_data", "missing_mapping", "calculation_error")
 WindowKind = Literal["period", "week"]
 
@@ -55,6 +52,7 @@ class Measurement:
 
     metric_type: str
     window: Window
+    unit: str
     value: float | None
     level: str | None
     state: str
@@ -62,11 +60,6 @@ class Measurement:
     n_used: int
     exclusions: Mapping[str, int]
     details: Mapping[str, Any]
-
-    @property
-    def unit(self) -> str:
-        """The unit of the value."""
-        return UNITS[self.metric_type]
 
     @property
     def n_excluded(self) -> int:
@@ -129,7 +122,7 @@ class MetricResult:
             as_of=as_of,
             confirmed_as_of=as_of,
             value=measured.value,
-            unit=UNITS[measured.metric_type],
+            unit=measured.unit,
             level=measured.level,
             state=measured.state,
             message=measured.message,

@@ -59,7 +59,8 @@ def load_waiting(session: Session, profile: str, context: Context, as_of: Micros
     newest = select(IssueRow.issue_id).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None))
     ids = list(session.scalars(newest.order_by(IssueRow.updated.desc(), IssueRow.issue_id).limit(RECENT)))
     return Waiting(
-        is_mapped=False, active_statuses=waiting.active_statuses(load_batch(session, profile, ids, None), context, as_of)
+        is_mapped=False,
+        active_statuses=waiting.active_statuses(load_batch(session, profile, ids, None), context, as_of),
     )
 
 

@@ -31,6 +31,14 @@ BY_HAND: dict[str, Callable[[Parts], float]] = {
     "flow_efficiency": lambda parts: (
         100 * sum(part["contribution"] for part in parts) / sum(part["out_of"] for part in parts)
     ),
+    "rework_rate": lambda parts: 100 * sum(part["contribution"] for part in parts) / len(parts),
+    "recovery_time": lambda parts: statistics.median(part["contribution"] for part in parts),
+    "service_level": lambda parts: 100 * sum(part["contribution"] for part in parts) / len(parts),
+    "flow_blocked": lambda parts: (
+        100 * sum(part["contribution"] for part in parts) / sum(part["out_of"] for part in parts)
+    ),
+    "flow_age": lambda parts: statistics.median(part["contribution"] for part in parts),
+    "net_flow": lambda parts: sum(part["contribution"] for part in parts),
     "flow_load": lambda parts: sum(part["contribution"] for part in parts),
     "flow_distribution": lambda parts: 100 * sum(part["contribution"] for part in parts) / len(parts),
 }
