@@ -59,7 +59,7 @@ class View:
     as_of: Micros
 
     def snapshot(self) -> Snapshot:
-        """It as the metrics take it, nothing worked out yet."""
+        """Load the dataset as the metrics take it, without facts."""
         return Snapshot(self.dataset, self.rules, self.as_of)
 
 
@@ -86,7 +86,7 @@ def main() -> None:
 
 
 def filled(folder: Path, issues: int) -> None:
-    """A copy with all facts."""
+    """Fill a copy with all facts."""
     big_copy.fill(folder, issues)
     with calculating(folder) as current:
         calculated(current)
@@ -159,7 +159,7 @@ def _nine(snapshot: Snapshot) -> None:
 
 
 def _from_rows(session: Session) -> Items:
-    """The columns made from the rows that people read, as if there were nothing else."""
+    """Return the columns made from the rows that people read, as if there were nothing else."""
     row = WorkItemRow
     wanted = (row.issue_id, row.key, row.type, row.category, row.excluded, row.timeline, row.points, row.version_ids)
     found = session.execute(select(*wanted).where(row.profile == PROFILE).execution_options(yield_per=2_000))

@@ -111,7 +111,7 @@ def _asked(snapshot: Snapshot, items: int | None, until: date | None, zone: Zone
 
 
 def _question(profile: str, looked: views.View, asked: Asked, *, history: int, seed: int, now: datetime) -> Forecast:
-    """The forecast without an answer yet."""
+    """Return the forecast without an answer yet."""
     return Forecast(
         profile=profile,
         as_of=looked.as_of,
@@ -168,7 +168,7 @@ def _by_day(past: Sequence[int], asked: Asked, seed: int) -> tuple[list[dict[str
 
 
 def _sheet(found: Forecast, asked: Asked, zone: ZoneInfo, *, stale: bool) -> Sheet:
-    """A row for each chance; without enough history one row, which says so."""
+    """Return a row for each chance; without enough history one row, which says so."""
     shared = asdict(found) | dict.fromkeys(_ANSWERS) | found.backtest
     rows = [shared | answer for answer in found.answers] or [shared]
     columns = () if not found.answers else _columns("items" if asked.until else "weeks", rows)

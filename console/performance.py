@@ -55,7 +55,7 @@ def calculations(
 
 
 def fetches(fetched: Sequence[FetchOperation], *, failed: bool = False) -> Sheet:
-    """Each fetch with what it brought and cost."""
+    """Return each fetch with what it brought and cost."""
     notes = tuple(f"{one.request_id[:8]} failed: {one.error}" for one in fetched if one.error)
     empty = "No fetch failed." if failed else "No fetch yet."
     return Sheet(_FETCH, [asdict(one) for one in fetched], _FETCH_COLUMNS, "Fetches", notes, empty)

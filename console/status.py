@@ -53,7 +53,7 @@ def _found(session: Session, run_id: str) -> Run:
 
 
 def _runs(runs: Sequence[Run], now: datetime, reasons: Mapping[str, str]) -> Sheet:
-    """The runs, and below them why some failed and (``reasons``, by id) why others stay queued."""
+    """Return the runs, and below them why some failed and (``reasons``, by id) why others stay queued."""
     rows = [_row(run, now) for run in runs]
     errors = {run.run_id: run.error for run in runs if run.error and run.state == "failed"}
     queues = {run_id: f"still queued: {reason}" for run_id, reason in reasons.items()}
@@ -62,7 +62,7 @@ def _runs(runs: Sequence[Run], now: datetime, reasons: Mapping[str, str]) -> She
 
 
 def _row(run: Run, now: datetime) -> Row:
-    """The run's own fields, and for the table what they mean at ``now``."""
+    """Return the run's own fields, and for the table what they mean at ``now``."""
     share = "" if run.state == "failed" else f"{format_bar(progress.percent(run) / 100)} {progress.percent(run):3.0f} %"
     silent = format_duration(max(0.0, (now - run.heartbeat_at).total_seconds()))
     return {**asdict(run), "share": share, "doing": _doing(run, now), "silent": silent}

@@ -69,7 +69,7 @@ class Json(TypeDecorator[Any]):
         return _to_json if dialect.name == "sqlite" else super().bind_processor(dialect)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
-        """The value again; also of a text that somebody else wrote."""
+        """Return the value again; also of a text that somebody else wrote."""
         return _from_json if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
 
 
@@ -97,7 +97,7 @@ def _to_sqlite(value: datetime | None) -> str | None:
 
 
 def from_sqlite(value: str | None) -> datetime | None:
-    """The aware UTC datetime that a stored text means."""
+    """Return the aware UTC datetime that a stored text means."""
     if value is None:
         return None
     if len(value) == SQLITE_INSTANT:

@@ -32,12 +32,12 @@ def newest(rows: Iterable[MetricResult]) -> list[MetricResult]:
 
 
 def at(rows: Iterable[MetricResult], as_of: datetime) -> list[MetricResult]:
-    """Those found for an instant: their span from ``as_of`` to ``confirmed_as_of`` holds it."""
+    """Return those found for an instant: their span from ``as_of`` to ``confirmed_as_of`` holds it."""
     return [row for row in rows if row.as_of <= as_of <= row.confirmed_as_of]
 
 
 def week_of(row: MetricResult, zone: ZoneInfo) -> str:
-    """The ISO name of a weekly row's week."""
+    """Return the ISO name of a weekly row's week."""
     start, end = micros(row.window_start), micros(row.window_end)
     return week_name(Window("week", start, end, end), zone)
 

@@ -31,7 +31,9 @@ _COUNTS: Final = {
 
 
 def present(current: Stored, profile: str, cache: CacheMetadata) -> Rules | None:
-    """The configured rules, their fields found among those of the copy; None where they name one never fetched."""
+    """Return the configured rules, their fields found among those of the copy; None where they name one never
+    fetched.
+    """
     known = [Field(field_id, name, "", "") for field_id, name in cache.cursor.get("mapped", {}).items()]
     try:
         return fields.resolved(current.settings.profiles[profile].rules, known, profile)
@@ -78,7 +80,7 @@ def restart(run: Run) -> str:
 def rules_changed(
     current: Stored, profile: str, cache: CacheMetadata | None, hashes: Iterable[str], update: str
 ) -> str | None:
-    """A sentence where some of the results (their rules' hashes) are of older rules; None where all are current.
+    """Return a sentence where some of the results (their rules' hashes) are of older rules; None where all are current.
 
     ``update`` says how to update them, as ``how_to_update`` does.
     """
@@ -95,7 +97,9 @@ def rules_changed(
 
 
 def source_changed(current: Stored, profile: str, cache: CacheMetadata | None, update: str) -> str | None:
-    """A sentence where flowbeat.toml asks for other issues than those of the copy; None where it asks for the same."""
+    """Return a sentence where flowbeat.toml asks for other issues than those of the copy; None where it asks for the
+    same.
+    """
     found = current.settings.profiles.get(profile)
     if cache is None or found is None or "source" not in cache.cursor:
         return None
@@ -186,7 +190,7 @@ def _which(other: int, values: int) -> str:
 
 
 def never_fetched(cache: CacheMetadata, update: str) -> str:
-    """What it costs to map a field that is not in the copy."""
+    """Return what it costs to map a field that is not in the copy."""
     return (
         "flowbeat.toml maps a field that was never fetched, so that these values do not include it."
         f" To read {format_all(cache.issue_count, 'issue')} from Jira again, once, {update}"

@@ -155,7 +155,7 @@ def _disagreeing(current: Runtime, run: Run) -> list[str] | None:
 
 
 def view_of(current: Runtime, session: Session, run: Run) -> View:
-    """The view of a run; raises FatalError without data, or without data as late as requested."""
+    """Return the view of a run; raises FatalError without data, or without data as late as requested."""
     return load_view(current, session, run.profile, run.as_of)
 
 
@@ -246,7 +246,7 @@ class Measured:
 
 
 def measure(current: Runtime, run: Run, metric: str) -> Measured:
-    """The rows of one metric with the time they took, from stored facts."""
+    """Return the rows of one metric with the time they took, from stored facts."""
     kept: list[CalculationPerformance] = []
 
     def record(timing: Timing, measured: Measured) -> dict[str, Any]:

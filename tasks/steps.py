@@ -62,5 +62,5 @@ def enqueue(app: Celery, run_id: str, attempt: int, step: str) -> None:
 
 
 def after(step: str) -> str:
-    """The step that follows."""
+    """Return the step that follows."""
     return STEPS[STEPS.index(step) + 1]

@@ -68,7 +68,7 @@ class QuickRuntime(TimedRuntime):
     """A runtime whose client sleeps no wait."""
 
     def client(self, connection: Connection, *more: Any, **past: Any) -> Client:
-        """The client, awake."""
+        """Return the client, awake."""
         made = super().client(connection, *more, **past)
         made._sleep = lambda _: None
         return made
@@ -110,7 +110,7 @@ class World:
         return steps.request(self.current.sessions, NAME, kind, self.current.now(), **options)[0]
 
     def fetch(self, kind: str = "refresh", **options: Any) -> FetchOperation:
-        """A whole fetch, the run ended as if calculated."""
+        """Return a whole fetch, the run ended as if calculated."""
         run = self.request(kind, **options)
         assert work(self.current, run) == "facts"
         return self.end(run)
@@ -129,18 +129,18 @@ class World:
             store.end_run(session, run.run_id, run.attempt, self.current.now())
 
     def operation(self, run: Run) -> FetchOperation:
-        """A Fetch Operation of a run, as it is when it begins."""
+        """Return a Fetch Operation of a run, as it is when it begins."""
         return FetchOperation(str(uuid.uuid4()), "project = PAY", self.current.now(), run_id=run.run_id, profile=NAME)
 
     def latest(self, run: Run) -> Run:
-        """The run as stored now."""
+        """Return the run as stored now."""
         with self.current.reads() as session:
             found = store.load_run(session, run.run_id)
         assert found is not None
         return found
 
     def copy(self) -> Mapping[str, Any]:
-        """All that a fetch stored of Jira, to be compared with another copy."""
+        """Return all that a fetch stored of Jira, to be compared with another copy."""
         with self.current.reads() as session:
             hashes = store.issue_hashes(session, NAME)
             return {
@@ -152,11 +152,11 @@ class World:
             }
 
     def issue_keys(self) -> set[str]:
-        """The keys of the present issues."""
+        """Return the keys of the present issues."""
         return {issue.key for issue in self.copy()["issues"]}
 
     def shown(self) -> list[Issue]:
-        """The issues Jira shows now, by id."""
+        """Return the issues Jira shows now, by id."""
         self.jira.site.advance(millis(self.clock()))
         return list(self.jira.site.indexed)
 
@@ -178,7 +178,7 @@ def open_world(
     before: Callable[[], None] = lambda: None,
     jira: Jira | None = None,
 ) -> Iterator[World]:
-    """A world at NOW, its database migrated; another one's ``jira`` may be shared."""
+    """Yield a world at NOW, its database migrated; another one's ``jira`` may be shared."""
     if jira is None:
         start = NOW - timedelta(weeks=12)
         jira = Jira(generate(7, issues * 2, start, flavour=flavour, per_week=issues / 12), Clock(NOW))
@@ -224,7 +224,7 @@ def fresh_copy(world: World, folder: Path, redis_url: str) -> Mapping[str, Any]:
 
 
 def mounted(jira: Jira, before: Callable[[], None]) -> requests.Session:
-    """A session whose only way leads to this Jira."""
+    """Return a session whose only way leads to this Jira."""
     session = open_session(4)
     session.mount(BASE_URL, Endpoint(jira, before))
     return session

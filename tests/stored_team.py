@@ -37,7 +37,7 @@ excluded_statuses = {excluded_statuses}
 
 @contextmanager
 def stored(folder: Path, schema: Path, team: Team, rules: Rules, as_of: datetime) -> Iterator[InProcess]:
-    """The team's issues, versions and deployments as rows of ``payments``, and the metrics calculated of them.
+    """Yield the team's issues, versions and deployments as rows of ``payments``, and the metrics calculated of them.
 
     ``schema`` is a SQLite file with the newest schema and no row.
     """
@@ -79,7 +79,7 @@ def save(current: InProcess, team: Team, rules: Rules, as_of: datetime) -> None:
 
 
 def _parsed(issue: Issue) -> Issue:
-    """Each item of its history once, which is what parsing leaves of what Jira repeats."""
+    """Return each item of its history once, which is what parsing leaves of what Jira repeats."""
     unique = {(change.history_id, change.field, change.position): change for change in issue.transitions}
     return replace(issue, transitions=tuple(unique.values()))
 
@@ -105,7 +105,7 @@ def cache(team: Team, rules: Rules, as_of: datetime) -> CacheMetadata:
 
 
 def calculated(current: InProcess, as_of: datetime | None = None) -> None:
-    """A whole calculation, as a worker would do it after a cache hit."""
+    """Run a whole calculation, as a worker would do it after a cache hit."""
     run, _ = steps.request(current.sessions, "payments", "calculate", current.now(), as_of=as_of)
     calculate.work(current, run)
     for _ in METRIC_TYPES:
@@ -114,7 +114,7 @@ def calculated(current: InProcess, as_of: datetime | None = None) -> None:
 
 
 def configuration(rules: Rules) -> str:
-    """The configuration that says these rules."""
+    """Return the configuration that says these rules."""
     text = CONFIG.format(
         zone=_toml(rules.timezone),
         days=rules.time_period_days,

@@ -60,7 +60,7 @@ class World:
         return self.environment[TOKEN_VARIABLE]
 
     def run(self, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """A flowbeat command, to its end."""
+        """Return a flowbeat command, to its end."""
         return subprocess.run(
             [*PROGRAM, *args],
             cwd=self.folder,
@@ -72,11 +72,11 @@ class World:
         )
 
     def python(self, script: str, *args: str) -> None:
-        """A few lines of Python in this world."""
+        """Run a few lines of Python in this world."""
         subprocess.run([sys.executable, "-c", script, *args], cwd=self.folder, env=self.environment, check=True)
 
     def start(self, *args: str) -> subprocess.Popen[bytes]:
-        """A flowbeat process that goes on, until it is ended with the test."""
+        """Return a flowbeat process that goes on, until it is ended with the test."""
         return self.spawn(args[0], *PROGRAM, *args)
 
     def spawn(self, name: str, *command: str) -> subprocess.Popen[bytes]:
@@ -89,7 +89,7 @@ class World:
         return process
 
     def rows(self, sql: str) -> list[Any]:
-        """What the database says, read as any user would read it."""
+        """Return what the database says, read as any user would read it."""
         with sqlite3.connect(self.folder / "flowbeat.db") as connection:
             return connection.execute(sql).fetchall()
 
@@ -101,14 +101,14 @@ class World:
         connection.close()
 
     def has(self, table: str) -> bool:
-        """Whether the database, its schema and a row of the table are there yet."""
+        """Return whether the database, its schema and a row of the table are there yet."""
         if not (self.folder / "flowbeat.db").exists():
             return False
         named = self.rows(f"select 1 from sqlite_master where name = '{table}'")  # noqa: S608 - a test's own word
         return bool(named and self.rows(f"select 1 from {table} limit 1"))  # noqa: S608 - the same
 
     def log_lines(self) -> list[dict[str, Any]]:
-        """Every line of every app.log."""
+        """Return every line of every app.log."""
         files = sorted((self.folder / "logs").glob("app.log*"))
         lines = [line for file in files for line in file.read_text().splitlines(keepends=True)]
         return [json.loads(line) for line in lines if line.endswith("\n")]  # the last may be half written
@@ -127,7 +127,7 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def eventually(check: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """The first true answer of a check, which must come in time."""
+    """Return the first true answer of a check, which must come in time."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if found := check():
@@ -146,7 +146,9 @@ def open_world(
     more: str = "",
     **options: Any,
 ) -> World:
-    """A world that lasts as long as the stack; ``requests`` a second are its quota, ``options`` the sandbox's."""
+    """Return a world that lasts as long as the stack; ``requests`` a second are its quota, ``options`` the
+    sandbox's.
+    """
     jira = build(Options(**{"issues": 300, **options}), datetime.now(UTC))
     account = jira.site.accounts[0]
     url = stack.enter_context(running(jira, latency=latency))

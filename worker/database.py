@@ -46,7 +46,7 @@ class Stored:
             return self.clock(session)
 
     def profile(self, name: str) -> Profile:
-        """The configured profile; a run of one that is no longer configured is an error."""
+        """Return the configured profile; a run of one that is no longer configured is an error."""
         found = self.settings.profiles.get(name)
         if found is None:
             raise ConfigError(f"profile {name!r} is not in {self.settings.path or 'the configuration'}")

@@ -211,17 +211,17 @@ def _beat_until(over: threading.Event, current: Runtime, run: Run, every: float)
 
 
 def tries(run: Run) -> int:
-    """How often the run tried in vain, over all its slices, since it last made progress."""
+    """Return how often the run tried in vain, over all its slices, since it last made progress."""
     return int(run.cursor.get("trouble", {}).get("tries", 0))
 
 
 def _would_outlast(error: RetryableError, past: timedelta, ahead: float) -> bool:
-    """Whether another try, ``ahead`` seconds from now, would end after the error's patience."""
+    """Return whether another try, ``ahead`` seconds from now, would end after the error's patience."""
     return error.patience is not None and past.total_seconds() + ahead > error.patience
 
 
 def last_fault(run: Run) -> str:
-    """What was wrong the last time, while nothing has gone well since; empty where all went well."""
+    """Return what was wrong the last time, while nothing has gone well since; empty where all went well."""
     return str(run.cursor.get("trouble", {}).get("why", ""))
 
 

@@ -24,7 +24,7 @@ class View:
 
 
 def load_view(current: Stored, session: Session, profile: str, wanted: datetime | None) -> View:
-    """The view of a profile as of an instant, by default that of the data.
+    """Return the view of a profile as of an instant, by default that of the data.
 
     Raises FatalError without data, or without data as late as requested.
     """
@@ -54,14 +54,14 @@ def configured_rules_hash(current: Stored, profile: str) -> str | None:
 
 
 def _stored_rules(current: Stored, profile: str, cache: CacheMetadata) -> Rules:
-    """The profile's rules with field names as the ids they were resolved to when the copy was made."""
+    """Return the profile's rules with field names as the ids they were resolved to when the copy was made."""
     resolved = cache.cursor.get("resolved", {})
     paths = {role: path if isinstance(path, str) else tuple(path) for role, path in resolved.items()}
     return replace(current.profile(profile).rules, fields=paths)
 
 
 def _as_of(profile: str, wanted: datetime | None, data_as_of: datetime) -> datetime:
-    """The instant to calculate for: the one asked for, else that of the data; never later than the data."""
+    """Return the instant to calculate for: the one asked for, else that of the data; never later than the data."""
     if wanted is not None and wanted > data_as_of:
         raise FatalError(
             f"--as-of {iso(wanted)} is later than the data of {profile!r} ({iso(data_as_of)}); leave --as-of out for "
@@ -71,6 +71,6 @@ def _as_of(profile: str, wanted: datetime | None, data_as_of: datetime) -> datet
 
 
 def zone_of(current: Stored, profile: str) -> ZoneInfo:
-    """The zone of a profile's days; of one that is no longer configured, that of the file."""
+    """Return the zone of a profile's days; of one that is no longer configured, that of the file."""
     found = current.settings.profiles.get(profile)
     return ZoneInfo(found.rules.timezone if found else current.settings.timezone)

@@ -65,7 +65,7 @@ def reads_cancelled(name: str) -> bool:
 
 
 def _resolutions(profile: Profile, known: list[Named]) -> Iterator[Line]:
-    """Where no resolution is excluded, all that is done counts as delivered."""
+    """Yield where no resolution is excluded, all that is done counts as delivered."""
     rules, has = profile.rules, f"it has: {listed_names(known)}"
     if not known:
         return

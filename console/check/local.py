@@ -37,7 +37,7 @@ class Line:
 
 
 def configuration(current: Runtime) -> Iterator[Line]:
-    """That there is a file, and a profile in it; whether its keys are right was seen when it was read."""
+    """Check that the file exists and has a profile; its keys were checked when it was read."""
     found = current.settings
     if found.path is None:
         where = f"no {settings.CONFIG_NAME} exists in {Path.cwd()}, and {settings.CONFIG_VARIABLE} names none"
@@ -49,7 +49,7 @@ def configuration(current: Runtime) -> Iterator[Line]:
 
 
 def redis(current: Runtime) -> Iterator[Line]:
-    """That Redis answers, is new enough, and forgets nothing of the queue."""
+    """Check that Redis answers, is new enough, and keeps the queue."""
     whose = "Flowbeat's own server" if current.server else "redis_url"
     try:
         info: dict[str, Any] = current.redis.info()
@@ -110,7 +110,7 @@ def workers(current: Runtime) -> Iterator[Line]:
 
 
 def log_files(current: Runtime) -> Iterator[Line]:
-    """That logs can be written, and how much room they take."""
+    """Check that logs can be written, and report how much space they take."""
     folder = current.settings.log_dir
     why = trouble(folder)
     if why:
@@ -138,7 +138,7 @@ def trouble(folder: Path) -> str:
 
 
 def data(current: Runtime, profile: str) -> Iterator[Line]:
-    """How old the copy of a profile is, how its last fetch went, and what is odd in it."""
+    """Yield how old the copy of a profile is, how its last fetch went, and what is odd in it."""
     if database.missing_file(current) is not None or database.schema_of(current) != newest_revision():
         return  # the line about the database says it
     what = f"data {profile}"

@@ -100,7 +100,7 @@ def _window(snapshot: Snapshot, week: str | None, looked: views.View) -> Window:
 
 
 def _stored(session: Session, profile: str, measured: Measurement, named: str, as_of: datetime) -> MetricResult | None:
-    """The row that results shows for the same window, rules and instant."""
+    """Return the row that results shows for the same window, rules and instant."""
     window = measured.window
     rows = store.load_results(session, profile=profile, metric=measured.metric_type, kind=window.kind)
     mine = [
@@ -133,7 +133,7 @@ def _notes(session: Session, profile: str, window: Window, zone: ZoneInfo) -> It
 
 
 def _mapped_otherwise(current: Stored, session: Session, profile: str, looked: views.View, update: str) -> str | None:
-    """Where flowbeat.toml names other issues or fields than this number was computed of: what to run."""
+    """Return where flowbeat.toml names other issues or fields than this number was computed of: what to run."""
     cache = store.find_cache(session, profile)
     moved = staleness.source_changed(current, profile, cache, update)
     return moved or staleness.rules_changed(current, profile, cache, [rules_hash(looked.rules)], update)

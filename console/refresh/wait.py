@@ -31,7 +31,7 @@ def until_ended(
     keep: Callable[[], None] = lambda: None,
     queued_seconds: float = QUEUED_SECONDS,
 ) -> list[Run]:
-    """The runs as they ended, in the order asked for. ``keep`` is called now and then, to keep a worker running.
+    """Return the runs as they ended, in the order asked for. ``keep`` is called now and then, to keep a worker running.
 
     A run that stays queued for ``queued_seconds`` while workers answer is explained.
     """

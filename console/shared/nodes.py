@@ -84,7 +84,7 @@ def why_queued(current: Runtime, run: Run) -> str:
 
 
 def _installation(current: Runtime) -> str | None:
-    """The id of the database that database_url names; None where it is not there yet."""
+    """Return the id of the database that database_url names; None where it is not there yet."""
     file = writable.database_file(current.settings)
     if file is not None and not file.exists():
         return None
@@ -93,7 +93,7 @@ def _installation(current: Runtime) -> str | None:
 
 
 def _elsewhere(names: Sequence[str]) -> tuple[str, ...]:
-    """Those workers that say which queues they consume, where ours is not one of them."""
+    """Return those workers that say which queues they consume, where ours is not one of them."""
     if not names:
         return ()
     consumed: dict[str, list[Any]] = app.control.inspect(list(names), timeout=PING_SECONDS).active_queues() or {}
@@ -118,7 +118,7 @@ def _is_outdated(node: nodes.Node | None, current: Runtime) -> bool:
 
 
 def _busy(names: Iterable[str]) -> list[str]:
-    """Those workers whose every process has a task."""
+    """Return those workers whose every process has a task."""
     inspect = app.control.inspect(list(names), timeout=PING_SECONDS)
     active: dict[str, list[Any]] = inspect.active() or {}
     stats: Any = inspect.stats() or {}

@@ -77,11 +77,11 @@ class Items:
     linked_ids: Ints
 
     def __len__(self) -> int:
-        """How many items."""
+        """Return how many items."""
         return len(self.ids)
 
     def key(self, row: int) -> str:
-        """The issue key of a row."""
+        """Return the issue key of a row."""
         return str(bytes(self.keys[row]), "utf-8")
 
     @property
@@ -95,7 +95,7 @@ class Items:
         return BlockedSpans(self.blocked_offsets, self.blocked_at)
 
     def created(self) -> Ints:
-        """When each item began to exist."""
+        """Return when each item began to exist."""
         return self.at[self.timeline_offsets[:-1]]
 
     def is_excluded(self, as_of: Micros | None) -> Bools:
@@ -108,7 +108,7 @@ class Items:
         return is_excluded
 
     def rows_of(self, ids: Ints) -> tuple[Ints, Ints]:
-        """(row, index in ``ids``) of those ids that are items here."""
+        """Return (row, index in ``ids``) of those ids that are items here."""
         order = np.argsort(self.ids)
         places = np.searchsorted(self.ids, ids, sorter=order)
         inside = np.flatnonzero(places < len(order))
@@ -117,7 +117,7 @@ class Items:
         return rows[found], inside[found]
 
     def take(self, rows: Ints) -> "Items":
-        """These rows, in this order."""
+        """Return these rows, in this order."""
         lines = self.timelines.take(rows)
         exclusions, toggles = taken_offsets(self.exclusion_offsets, rows)
         blocked = self.blocked.take(rows)
@@ -259,14 +259,14 @@ def items_of(heads: Sequence[WorkItem | ItemHead], lives: Lives) -> Items:
 
 
 def unpacked(archive: bytes) -> Chunk:
-    """What ``Chunk.packed`` made an archive of."""
+    """Return what ``Chunk.packed`` made an archive of."""
     with np.load(io.BytesIO(archive), allow_pickle=False) as columns:
         parts = (Items(**{name: columns[f"{part}.{name}"] for name in _COLUMNS}) for part in ("items", "others"))
         return Chunk(columns["issue_ids"], *parts)
 
 
 def merged(chunks: Sequence[Chunk]) -> Chunk:
-    """What became of all issues that any chunk touched: of chunks from oldest to newest the last word counts."""
+    """Return what became of all issues that any chunk touched: of chunks from oldest to newest the last word counts."""
     if len(chunks) == 1:
         return chunks[0]
     issue_ids, last = _last_words(chunks)
@@ -284,7 +284,7 @@ def merged(chunks: Sequence[Chunk]) -> Chunk:
 
 
 def _last_words(chunks: Sequence[Chunk]) -> tuple[Ints, Ints]:
-    """The ids that any chunk touched, ascending, and the number of the last chunk that did."""
+    """Return the ids that any chunk touched, ascending, and the number of the last chunk that did."""
     ids = np.concatenate([ints(()), *(chunk.issue_ids for chunk in chunks)])
     numbers = np.repeat(np.arange(len(chunks)), [len(chunk.issue_ids) for chunk in chunks])
     order = np.argsort(ids, kind="stable")  # of one id the chunks stay in their order
@@ -294,7 +294,7 @@ def _last_words(chunks: Sequence[Chunk]) -> tuple[Ints, Ints]:
 
 
 def _joined(parts: Sequence[Items]) -> Items:
-    """The rows of all parts, one after the other."""
+    """Return the rows of all parts, one after the other."""
     whole = [columns_of(()), *parts]
     vocabulary = np.unique(np.concatenate([part.vocabulary for part in whole]))
     codes = [np.searchsorted(vocabulary, part.vocabulary)[part.version_codes] for part in whole]

@@ -88,7 +88,7 @@ def _order(deployed: Deployed) -> tuple[Any, ...]:
 
 
 def _dated(deployment: Deployment, done: Micros | None, as_of: Micros) -> Deployed | None:
-    """The deployment at its instant; None where it has none before ``as_of``, or its issue did not exist yet."""
+    """Return the deployment at its instant; None where it has none before ``as_of``, or its issue did not exist yet."""
     if deployment.created is not None and deployment.created >= as_of:
         return None
     at = happened(deployment.at, done, as_of)
@@ -108,7 +108,9 @@ def _dated(deployment: Deployment, done: Micros | None, as_of: Micros) -> Deploy
 
 
 def _grouped(deployments: Sequence[Deployed]) -> list[Deployed]:
-    """One deployment per fix version, at the earliest instant of its issues; an issue without one stays by itself."""
+    """Return one deployment per fix version, at the earliest instant of its issues; an issue without one stays by
+    itself.
+    """
     groups: defaultdict[str, list[Deployed]] = defaultdict(list)
     for deployed in sorted(deployments, key=_order):
         for version_id in deployed.version_ids:
@@ -118,7 +120,7 @@ def _grouped(deployments: Sequence[Deployed]) -> list[Deployed]:
 
 
 def _group(version_id: str, members: Sequence[Deployed]) -> Deployed:
-    """The deployment of one version; the members' other versions are not its own."""
+    """Return the deployment of one version; the members' other versions are not its own."""
     return Deployed(
         at=members[0].at,
         deployment_id=f"{GROUP}{version_id}",
@@ -141,7 +143,8 @@ def _any_mark(marks: Sequence[bool | None]) -> bool | None:
 def deployments_of_versions(
     versions: Iterable[Version], projects: Collection[str], context: Context
 ) -> tuple[Deployment, ...]:
-    """One deployment per released and dated version of ``projects``, at its day's last second; for source ``versions``.
+    """Return one deployment per released and dated version of ``projects``, at its day's last second; for source
+    ``versions``.
 
     ``projects`` are the project keys of the profile's present issues. Archived versions count.
     """

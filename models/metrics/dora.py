@@ -31,7 +31,7 @@ from models.records import INVALID, Incident, Micros, Window
 
 
 def deployment_contributions(snapshot: Snapshot) -> Contributions:
-    """One contribution per deployment at its instant; each counts for one."""
+    """Return one contribution per deployment at its instant; each counts for one."""
     return contributions_of(_deployment(deployed, 1) for deployed in snapshot.deployments)
 
 
@@ -46,12 +46,12 @@ def deployment_frequency(used: Contributions, window: Window, _prepared: Snapsho
 
 
 def failure_contributions(snapshot: Snapshot) -> Contributions:
-    """One contribution per deployment at its instant; its value is 1 where it failed."""
+    """Return one contribution per deployment at its instant; its value is 1 where it failed."""
     return contributions_of(_deployment(deployed, int(deployed.failed)) for deployed in snapshot.deployments)
 
 
 def cfr(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
-    """The percentage of deployments that failed.
+    """Return the percentage of deployments that failed.
 
     - No deployment: no value, never 0.
     """
@@ -60,7 +60,7 @@ def cfr(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
 
 
 def lead_time_contributions(snapshot: Snapshot) -> Contributions:
-    """One contribution per changed work item, at its deployment; its value is microseconds since the commit.
+    """Return one contribution per changed work item, at its deployment; its value is microseconds since the commit.
 
     - Done after all its deployments, of which the earliest is meant: ``done_after_deployment``, before any other.
     - Committed: the mapped ``committed_at``, else the start of work; neither, or not yet: ``never_started``.
@@ -95,7 +95,7 @@ def lead_time_contributions(snapshot: Snapshot) -> Contributions:
 
 
 def _committed(snapshot: Snapshot) -> Ints:
-    """When each item was committed, NO_INSTANT where it was not before the as-of or nobody knows."""
+    """Return when each item was committed, NO_INSTANT where it was not before the as-of or nobody knows."""
     mapped, started = snapshot.dataset.items.committed, snapshot.facts.started
     past = np.where((mapped == INVALID_INSTANT) | (mapped >= snapshot.as_of), NO_INSTANT, mapped)
     return np.where(mapped == NO_INSTANT, started, past)
@@ -116,12 +116,12 @@ def _change(snapshot: Snapshot, parts: Contributions, index: int, row: int, depl
 
 
 def lead_time(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
-    """The median time from commit to deployment, in days; no value if nothing is left to measure."""
+    """Return the median time from commit to deployment, in days; no value if nothing is left to measure."""
     return durations(used, DAY)
 
 
 def restore_contributions(snapshot: Snapshot) -> Contributions:
-    """One contribution per restored incident, at its restoration; its value is microseconds since its detection.
+    """Return one contribution per restored incident, at its restoration; its value is microseconds since its detection.
 
     - Closed because it was not an incident: ``not_an_incident``, before any other reason.
     - Detected: the mapped ``detected_at``, else its birth. Restored: the mapped ``restored_at``, else when done.
@@ -140,7 +140,7 @@ def _restored(incident: Incident, restored: Micros) -> Contribution:
 
 
 def mttr(used: Contributions, window: Window, snapshot: Snapshot) -> Figures:
-    """The median time from detection to restoration, in hours; no value if nothing is left to measure.
+    """Return the median time from detection to restoration, in hours; no value if nothing is left to measure.
 
     - Open: detected before the window's effective end, and restored at or after it or not at all. Issues that
       were not incidents are not open.
@@ -150,7 +150,7 @@ def mttr(used: Contributions, window: Window, snapshot: Snapshot) -> Figures:
 
 
 def durations(used: Contributions, unit: Micros) -> Figures:
-    """The median and its companions in ``unit``; None throughout where nothing is left to measure."""
+    """Return the median and its companions in ``unit``; None throughout where nothing is left to measure."""
     if not len(used):
         return None, {"n": 0, "mean": None, "p75": None, "p85": None, "p95": None}
     spans = np.sort(used.value)
@@ -167,7 +167,7 @@ def _deployment(deployed: Deployed, value: int) -> Contribution:
 def _span(
     subject: tuple[str, str], begin: tuple[str, Micros | None], end: tuple[str, Micros], reason_without_begin: str
 ) -> Contribution:
-    """A duration that ends in a window, or the reason why it is none; ``subject`` is an issue's id and key."""
+    """Return a duration that ends in a window, or the reason why it is none; ``subject`` is an issue's id and key."""
     name, began = begin
     at = end[1]
     if began is None:
@@ -177,13 +177,13 @@ def _span(
 
 
 def rework_contributions(snapshot: Snapshot) -> Contributions:
-    """One contribution per deployment at its instant; its value is 1 where it was rework."""
+    """Return one contribution per deployment at its instant; its value is 1 where it was rework."""
     pairs = zip(snapshot.deployments, snapshot.reworks, strict=True)
     return contributions_of(_deployment(deployed, int(rework.is_rework)) for deployed, rework in pairs)
 
 
 def rework_rate(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
-    """The percentage of deployments that were rework.
+    """Return the percentage of deployments that were rework.
 
     - No deployment: no value, never 0.
     """
@@ -192,7 +192,8 @@ def rework_rate(used: Contributions, _window: Window, _prepared: Snapshot) -> Fi
 
 
 def recovery_contributions(snapshot: Snapshot) -> Contributions:
-    """One contribution per recovered failed deployment, at its recovery; its value is microseconds since it happened.
+    """Return one contribution per recovered failed deployment, at its recovery; its value is microseconds since it
+    happened.
 
     - Recovered before it happened: ``negative_duration``. One that is not recovered is no candidate of any window.
     """
@@ -208,7 +209,7 @@ def _recovered(recovery: Recovery, at: Micros, zone: ZoneInfo) -> Contribution:
 
 
 def recovery_time(used: Contributions, window: Window, snapshot: Snapshot) -> Figures:
-    """The median time from a failed deployment to its recovery, in hours; nothing left to measure is no value.
+    """Return the median time from a failed deployment to its recovery, in hours; nothing left to measure is no value.
 
     - Open: failed before the window's effective end, and recovered at or after it or not at all.
     """

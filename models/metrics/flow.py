@@ -24,7 +24,7 @@ FEATURE = "feature"
 
 
 def delivery_contributions(snapshot: Snapshot) -> Contributions:
-    """One contribution per done item when it was done; each counts for one.
+    """Return one contribution per done item when it was done; each counts for one.
 
     - Done with a resolution or in a status that delivers nothing: ``not_delivered``.
     """
@@ -55,7 +55,7 @@ def feature_contributions(snapshot: Snapshot) -> Contributions:
 
 
 def flow_distribution(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
-    """The percentage of features among the delivered items; the details have every category's count and share.
+    """Return the percentage of features among the delivered items; the details have every category's count and share.
 
     - Nothing delivered: no value, never 0.
     """
@@ -65,7 +65,7 @@ def flow_distribution(used: Contributions, _window: Window, _prepared: Snapshot)
 
 
 def time_contributions(snapshot: Snapshot) -> Contributions:
-    """One contribution per done item when it was done; its value is microseconds since work on it started.
+    """Return one contribution per done item when it was done; its value is microseconds since work on it started.
 
     - ``not_delivered`` comes before ``never_started``: who delivers nothing need not have begun.
     """
@@ -75,7 +75,7 @@ def time_contributions(snapshot: Snapshot) -> Contributions:
 
 
 def flow_time(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
-    """The median time from the start of work to done, in days; no value if nothing is left to measure."""
+    """Return the median time from the start of work to done, in days; no value if nothing is left to measure."""
     return durations(used, DAY)
 
 
@@ -88,7 +88,7 @@ def service_contributions(snapshot: Snapshot) -> Contributions:
 
 
 def service_level(used: Contributions, _window: Window, snapshot: Snapshot) -> Figures:
-    """The percentage of items whose flow time kept the promise; no item is no value, never 0."""
+    """Return the percentage of items whose flow time kept the promise; no item is no value, never 0."""
     promise, within, number = snapshot.rules.service_level, total(used.value), len(used)
     details = {
         "n": number,
@@ -105,7 +105,7 @@ def blocked_contributions(snapshot: Snapshot) -> Contributions:
 
 
 def flow_blocked(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
-    """The percentage of blocked time in the time from start to done that was active or waiting, over all items.
+    """Return the percentage of blocked time in the time from start to done that was active or waiting, over all items.
 
     - No second in either stage: no value.
     """
@@ -120,7 +120,7 @@ def efficiency_contributions(snapshot: Snapshot) -> Contributions:
 
 
 def flow_efficiency(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
-    """The percentage of active time in the time from start to done that was active or waiting, over all items.
+    """Return the percentage of active time in the time from start to done that was active or waiting, over all items.
 
     - No second in either stage: no value. The median of the items' own shares leaves out an item without one.
     """

@@ -26,7 +26,7 @@ _DAYS: Final = 7
 
 
 def history(snapshot: Snapshot, weeks: int) -> tuple[list[Window], list[int]]:
-    """The last ``weeks`` ISO weeks that were over at the as-of, oldest first, and the items delivered in each.
+    """Return the last ``weeks`` ISO weeks that were over at the as-of, oldest first, and the items delivered in each.
 
     - A week that began before the first work item was created is left out.
     """
@@ -39,21 +39,21 @@ def history(snapshot: Snapshot, weeks: int) -> tuple[list[Window], list[int]]:
 
 
 def in_progress(snapshot: Snapshot) -> int:
-    """The items in progress at the as-of, as flow_load counts them."""
+    """Return the items in progress at the as-of, as flow_load counts them."""
     now = Window("period", snapshot.as_of - 1, snapshot.as_of, snapshot.as_of)
     (parts,) = wip.load_contributions(snapshot, (now,))
     return len(parts)
 
 
 def is_enough(throughput: Sequence[int]) -> bool:
-    """Whether past weeks suffice for a forecast: something was delivered in at least ``LEAST_WEEKS`` of them."""
+    """Return whether past weeks suffice for a forecast: something was delivered in at least ``LEAST_WEEKS`` of them."""
     return sum(count > 0 for count in throughput) >= LEAST_WEEKS
 
 
 def weeks_for(
     throughput: Sequence[int], items: int, seed: int, *, trials: int = TRIALS, horizon: int = HORIZON
 ) -> dict[int, int | None]:
-    """Of each percentage the least number of weeks in which at least that share of trials delivered the items.
+    """Return of each percentage the least number of weeks in which at least that share of trials delivered the items.
 
     None where that takes more weeks than ``horizon``.
     """
@@ -72,7 +72,8 @@ def weeks_for(
 
 
 def items_in(throughput: Sequence[int], days: int, seed: int, *, trials: int = TRIALS) -> dict[int, int]:
-    """Of each percentage the largest number of items that at least that share of trials delivered in ``days`` days.
+    """Return of each percentage the largest number of items that at least that share of trials delivered in ``days``
+    days.
 
     Of a last week that is not whole its share of days counts, rounded down.
     """
@@ -85,10 +86,11 @@ def items_in(throughput: Sequence[int], days: int, seed: int, *, trials: int = T
 
 
 def backtest_items(throughput: Sequence[int], items: int, seed: int) -> Backtest:
-    """How often the items were done in the weeks that the line of ``CHECKED_PERCENT`` would have said in the past.
+    """Return how often the items were done in the weeks that the line of ``CHECKED_PERCENT`` would have said in the
+    past.
 
-    - Asked at the beginning of each past week, of the weeks before it. Where its line reaches beyond the last week
-      that is over, nobody knows yet: not counted.
+    - Asked at the beginning of each past week, of the weeks before it. Where its line reaches beyond the last week that
+      is over, nobody knows yet: not counted.
     """
 
     def held(start: int) -> bool | None:
@@ -117,7 +119,7 @@ def backtest_days(throughput: Sequence[int], days: int, seed: int) -> Backtest:
 
 
 def _backtest(throughput: Sequence[int], held: Callable[[int], bool | None]) -> Backtest:
-    """The verdict over the last ``BACKTEST_STARTS`` weeks before which there was enough history."""
+    """Return the verdict over the last ``BACKTEST_STARTS`` weeks before which there was enough history."""
     starts = [start for start in range(len(throughput)) if is_enough(throughput[:start])]
     verdicts = [verdict for verdict in map(held, starts[-BACKTEST_STARTS:]) if verdict is not None]
     return Backtest(sum(verdicts), len(verdicts))

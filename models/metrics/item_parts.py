@@ -21,7 +21,7 @@ from models.records import CATEGORIES, STAGES, Micros
 def done_contributions(
     snapshot: Snapshot, value: Ints, base: Ints | None = None, *, must_have_started: bool = False
 ) -> Contributions:
-    """One contribution per done item, in the order of their being done."""
+    """Return one contribution per done item, in the order of their being done."""
     items, rows = snapshot.dataset.items, snapshot.done
     late = (snapshot.facts.started[rows] == NO_INSTANT) & must_have_started
     reasons = np.where(late, CODE_OF_REASON[NEVER_STARTED], 0)

@@ -18,7 +18,7 @@ _ASTRAY: Final = object()
 
 
 def _mapped(issue: IssueHead, role: str, context: Context) -> Any:
-    """The value a role is mapped to; None without one."""
+    """Return the value a role is mapped to; None without one."""
     paths = context.rules.paths(role)
     return _value_at(issue, paths[0]) if paths else None
 
@@ -49,7 +49,7 @@ def _below_mapping(value: Any, name: str) -> Any:
 
 
 def mapped_instant(issue: IssueHead, role: str, context: Context) -> MappedInstant:
-    """A moment for a time with an offset or a day, None for no value, ``invalid`` for anything else."""
+    """Return a moment for a time with an offset or a day, None for no value, ``invalid`` for anything else."""
     value = _mapped(issue, role, context)
     if value is None or value == "":
         return None
@@ -88,7 +88,9 @@ def _number(value: Any) -> float | Invalid:
 
 
 def failed(issue: IssueHead, context: Context) -> bool:
-    """Whether ``change_failure`` says so: true, a number but 0, or a failure word as text, option or list member."""
+    """Return whether ``change_failure`` says so: true, a number but 0, or a failure word as text, option or list
+    member.
+    """
     value = _mapped(issue, "change_failure", context)
     if isinstance(value, bool | int | float):
         return value != 0
@@ -118,7 +120,7 @@ def _word(value: Any) -> str:
 
 
 def ids_in(issue: IssueHead, name: str) -> tuple[str, ...]:
-    """The ids that a field like ``fixVersions`` lists, each once."""
+    """Return the ids that a field like ``fixVersions`` lists, each once."""
     value = issue.fields.get(name)
     if not value or not isinstance(value, list | tuple):
         return ()

@@ -88,7 +88,9 @@ class Context:
 
 
 def rules_hash(rules: Rules) -> str:
-    """Names the rules that can change a value; how many weeks are computed changes none, and lists have no order."""
+    """Return names the rules that can change a value; how many weeks are computed changes none, and lists have no
+    order.
+    """
     return digest(
         [
             _rules_for_facts(rules),

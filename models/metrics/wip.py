@@ -64,7 +64,7 @@ def _load(snapshot: Snapshot, stays: Ints) -> Contributions:
 
 
 def flow_load(used: Contributions, window: Window, _snapshot: Snapshot) -> Figures:
-    """The number of items in progress just before the window's effective end; none is a true 0.
+    """Return the number of items in progress just before the window's effective end; none is a true 0.
 
     - The oldest age is the time from the start of work to that end, in days.
     """
@@ -90,13 +90,15 @@ def age_contributions(snapshot: Snapshot, windows: Sequence[Window]) -> list[Con
 
 
 def flow_age(used: Contributions, window: Window, _snapshot: Snapshot) -> Figures:
-    """The median age of the items in progress just before the window's effective end, in days; none is no value."""
+    """Return the median age of the items in progress just before the window's effective end, in days; none is
+    no value.
+    """
     value, details = durations(used, DAY)
     return value, {**details, "oldest_age_days": _oldest_age(used, window)}
 
 
 def net_contributions(snapshot: Snapshot) -> Contributions:
-    """An arrival (1) when an item started, a departure (−1) when one that had started was done, in whatever way.
+    """Return an arrival (1) when an item started, a departure (−1) when one that had started was done, in whatever way.
 
     - Done and never started: ``never_started``, when it was done.
     """

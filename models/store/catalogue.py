@@ -18,7 +18,7 @@ def save_statuses(session: Session, profile: str, statuses: Sequence[Status]) ->
 
 
 def load_statuses(session: Session, profile: str) -> list[Status]:
-    """The profile's status list."""
+    """Return the profile's status list."""
     return load_all(session, StatusRow, Status, profile)
 
 
@@ -29,7 +29,7 @@ def save_versions(session: Session, profile: str, versions: Sequence[Version]) -
 
 
 def load_versions(session: Session, profile: str) -> list[Version]:
-    """The profile's versions."""
+    """Return the profile's versions."""
     return load_all(session, VersionRow, Version, profile)
 
 

@@ -30,7 +30,7 @@ class Standing:
 
 
 def standing_issues(session: Session, profile: str, ids: Sequence[str]) -> dict[str, Standing]:
-    """Those of the ids that are stored and not gone."""
+    """Return those of the ids that are stored and not gone."""
     query = select(IssueRow.issue_id, IssueRow.updated, IssueRow.census, IssueRow.content_hash, IssueRow.key)
     rows = session.execute(query.where(*_present(profile), among(session, IssueRow.issue_id, ids)))
     return {issue_id: Standing(at, mark, known, key) for issue_id, at, mark, known, key in rows}
@@ -43,14 +43,14 @@ def mark_issues(session: Session, profile: str, ids: Sequence[str], mark: str) -
 
 
 def unmarked_issues(session: Session, profile: str, marks: Sequence[str], limit: int) -> list[str]:
-    """Ids of at most ``limit`` issues that are not gone and carry none of the marks."""
+    """Return ids of at most ``limit`` issues that are not gone and carry none of the marks."""
     without = or_(IssueRow.census.is_(None), IssueRow.census.not_in(marks))
     query = select(IssueRow.issue_id).where(*_present(profile), without)
     return list(session.scalars(query.order_by(IssueRow.issue_id).limit(limit)))
 
 
 def count_marks(session: Session, profile: str) -> dict[tuple[str, str | None], int]:
-    """(Project key, mark) → how many issues that are not gone have it."""
+    """Return (Project key, mark) → how many issues that are not gone have it."""
     query = select(IssueRow.project, IssueRow.census, func.count()).where(*_present(profile))
     rows = session.execute(query.group_by(IssueRow.project, IssueRow.census)).all()
     return {(project, mark): number for project, mark, number in rows}
@@ -79,7 +79,7 @@ def note_histories(session: Session, profile: str, ids: Sequence[str], at: datet
 
 
 def due_histories(session: Session, profile: str, before: datetime, lately: datetime, limit: int) -> list[str]:
-    """Ids of issues whose history was read before an instant, those read longest ago first, at most ``limit``.
+    """Return ids of issues whose history was read before an instant, those read longest ago first, at most ``limit``.
 
     Only issues that are not done, or were updated since ``lately``: the history of old work stays what it is.
     """

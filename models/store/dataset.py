@@ -28,7 +28,7 @@ from models.tables import DeploymentRow, IncidentRow
 
 
 def load_dataset(session: Session, profile: str, source: str | None) -> Dataset:
-    """All that the metrics read: facts of present issues, and the deployments of one source."""
+    """Return all that the metrics read: facts of present issues, and the deployments of one source."""
     columns = load_columns(session, profile)
     return Dataset(
         items=columns.items,

@@ -31,7 +31,7 @@ from models.tables import DeploymentRow, IncidentRow, IssueRow, WorkItemRow, to_
 
 
 def stale_issues(session: Session, profile: str, limit: int) -> dict[str, str]:
-    """Id → content hash of present issues whose facts are missing, at most ``limit`` of them."""
+    """Return id → content hash of present issues whose facts are missing, at most ``limit`` of them."""
     query = select(IssueRow.issue_id, IssueRow.content_hash).where(
         IssueRow.profile == profile, IssueRow.facts_hash.is_(None), IssueRow.gone_at.is_(None)
     )
@@ -118,7 +118,9 @@ def _item_columns(
 
 
 def _timelines(columns: Items) -> list[str]:
-    """``_timeline_json`` of each item, written: of all at once NumPy writes the instants several times as fast."""
+    """Return ``_timeline_json`` of each item, written: of all at once NumPy writes the instants several times
+    as fast.
+    """
     instants = np.datetime_as_string(columns.at.view("datetime64[us]"), timezone="UTC").tolist()
     stages = [STAGES[code] for code in columns.stages.tolist()]
     entries = [f'["{at}","{stage}"]' for at, stage in zip(instants, stages, strict=True)]

@@ -67,12 +67,12 @@ def clear_summaries(session: Session, profile: str) -> None:
 
 
 def count_issues(session: Session, profile: str) -> int:
-    """How many issues the copy of a profile holds, gone ones left out."""
+    """Return how many issues the copy of a profile holds, gone ones left out."""
     return session.scalar(select(func.count()).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None))) or 0
 
 
 def first_created(session: Session, profile: str) -> datetime | None:
-    """When the oldest issue of a profile that counts was created: what was before, the copy cannot know."""
+    """Return when the oldest issue of a profile that counts was created: what was before, the copy cannot know."""
     return session.scalar(select(func.min(IssueRow.created)).where(IssueRow.profile == profile, counted()))
 
 
@@ -83,7 +83,7 @@ def data_size(session: Session, profile: str) -> int:
 
 
 def projects(session: Session, profile: str) -> list[str]:
-    """The keys of the projects of the profile's present issues."""
+    """Return the keys of the projects of the profile's present issues."""
     query = select(IssueRow.project).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None))
     return sorted(session.scalars(query.distinct()))
 
@@ -101,7 +101,7 @@ def known_projects(session: Session, profile: str) -> dict[str, str]:
 
 
 def load_issues(session: Session, profile: str, ids: Sequence[str]) -> list[Issue]:
-    """Issues with their histories, in the order of the ids; ids that are not stored are left out."""
+    """Return issues with their histories, in the order of the ids; ids that are not stored are left out."""
     histories = load_histories(session, profile, ids)
     query = select(*_ISSUE).where(_ISSUES.profile == profile, among(session, _ISSUES.issue_id, ids))
     found: dict[str, Issue] = {}

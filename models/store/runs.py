@@ -36,26 +36,26 @@ def request_run(session: Session, run: Run) -> tuple[Run, bool]:
 
 
 def load_run(session: Session, run_id: str) -> Run | None:
-    """The run of that id, None where there is none."""
+    """Return the run of that id, None where there is none."""
     row = session.execute(_all().where(RunRow.run_id == run_id)).first()
     return None if row is None else record(Run, row)
 
 
 def find_run(session: Session, run_id: str) -> Run | None:
-    """The run of that id, or of the one id that begins with it; None where there is none or more than one."""
+    """Return the run of that id, or of the one id that begins with it; None where there is none or more than one."""
     rows = session.execute(_all().where(RunRow.run_id.startswith(run_id, autoescape=True)).limit(2)).all()
     return record(Run, rows[0]) if len(rows) == 1 else None
 
 
 def list_runs(session: Session, limit: int) -> list[Run]:
-    """The newest runs, live ones first."""
+    """Return the newest runs, live ones first."""
     live_first = RunRow.state.in_(LIVE_STATES).desc()
     rows = session.execute(_all().order_by(live_first, RunRow.requested_at.desc()).limit(limit))
     return [record(Run, row) for row in rows]
 
 
 def last_ended(session: Session, profile: str, kind: str | None = None) -> Run | None:
-    """The run of that kind, or of any, that ended last, well or not."""
+    """Return the run of that kind, or of any, that ended last, well or not."""
     ended = [RunRow.profile == profile, RunRow.ended_at.is_not(None)]
     if kind is not None:
         ended.append(RunRow.kind == kind)
@@ -64,12 +64,14 @@ def last_ended(session: Session, profile: str, kind: str | None = None) -> Run |
 
 
 def live_runs(session: Session) -> list[Run]:
-    """The runs that have not ended."""
+    """Return the runs that have not ended."""
     return [record(Run, row) for row in session.execute(_live())]
 
 
 def claim_run(session: Session, run_id: str, attempt: int, steps: Sequence[str], now: datetime) -> Run | None:
-    """The run, marked running by this attempt; None where it has moved on (ended, another attempt, another step)."""
+    """Return the run, marked running by this attempt; None where it has moved on (ended, another attempt, another
+    step).
+    """
     mine = _fenced(run_id, attempt).where(RunRow.step.in_(steps))
     started = func.coalesce(RunRow.started_at, now)
     fresh = {"state": "running", "wait_until": None, "heartbeat_at": now, "started_at": started}

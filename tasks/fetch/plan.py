@@ -21,7 +21,7 @@ from worker.timing import log_fetch
 
 
 def begin(fetch: Fetch, _until: float) -> None:
-    """A cache hit ends the fetch here; else the site is asked who it is, and the fetch is planned."""
+    """End the fetch on a cache hit; otherwise identify the site and plan the fetch."""
     with fetch.current.reads() as session:
         cache = store.find_cache(session, fetch.run.profile)
     if "request_id" not in fetch.cursor:
@@ -77,7 +77,9 @@ def _reusable_cache(fetch: Fetch, cache: CacheMetadata) -> CacheMetadata | None:
 
 
 def _known_mapping(profile: Profile, cache: CacheMetadata) -> dict[str, FieldMapping] | None:
-    """The profile's mapping resolved by the fields already stored; None where it names another, or another history."""
+    """Return the profile's mapping resolved by the fields already stored; None where it names another, or another
+    history.
+    """
     known = [parse.field({"id": key, "name": name}) for key, name in cache.cursor.get("mapped", {}).items()]
     try:
         rules = fields.resolved(profile.rules, known, profile.name)
@@ -147,12 +149,12 @@ def _sizes(fetch: Fetch, cache: CacheMetadata | None) -> Cursor:
 
 
 def _zone(fetch: Fetch, flavour: str, old: Mapping[str, Any]) -> str | None:
-    """The account's zone as it is today, where this site has refused epoch milliseconds before."""
+    """Return the account's zone as it is today, where this site has refused epoch milliseconds before."""
     return None if old.get("zone") is None else reader(fetch.client, flavour, parse.Wanted()).zone()
 
 
 def fetch_fields(fetch: Fetch, flavour: str) -> list[Any]:
-    """The site's fields, asked for only where the profile maps one."""
+    """Return the site's fields, asked for only where the profile maps one."""
     if not fetch.profile.rules.fields:
         return []
     return reader(fetch.client, flavour, parse.Wanted()).fields()

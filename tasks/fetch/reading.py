@@ -23,7 +23,7 @@ MAX_LIST_RESTARTS: Final = 3  # times that lists of one fetch are begun again
 
 
 def list_changed(fetch: Fetch, until: float) -> None:
-    """A page of what was updated since the watermark less the overlap; what stands as stored is not read again.
+    """List a page of issues updated since the watermark less the overlap; unchanged ones are not read again.
 
     What differs waits until there is a batch of it: the histories of a batch cost one request, however few they are.
     """
@@ -39,7 +39,7 @@ def list_changed(fetch: Fetch, until: float) -> None:
 
 
 def census(fetch: Fetch, until: float) -> None:
-    """A page of ids against what is stored: new and differing ones are read; then all that Jira has are marked."""
+    """Compare a page of ids with the stored ones: read new and differing issues, then mark all that Jira has."""
     dated = fetch.reader.lists_updates and bool(fetch.cursor.get("position"))
     page = _listed(fetch, lambda position: fetch.reader.census(fetch.profile.jql, position), dated=dated)
     stored = _standing(fetch, page)
@@ -59,7 +59,9 @@ def census(fetch: Fetch, until: float) -> None:
 
 
 def _listed(fetch: Fetch, ask: Callable[[Any], Listing], *, dated: bool) -> Listing:
-    """The page of a list where the cursor stands; what Jira refuses of it in the end is the profile's own query."""
+    """Return the page of a list where the cursor stands; what Jira refuses of it in the end is the profile's
+    own query.
+    """
     try:
         return _asked(fetch, ask, dated=dated)
     except RefusedError as error:
@@ -104,7 +106,7 @@ def _is_wanted(fetch: Fetch, issue_id: str, page: Listing, stored: Mapping[str, 
 
 
 def _is_changed(issue_id: str, page: Listing, stored: Mapping[str, store.Standing]) -> bool:
-    """Whether a listed issue is new, was updated, or has another key: renaming a project touches no issue."""
+    """Return whether a listed issue is new, was updated, or has another key: renaming a project touches no issue."""
     known = stored.get(issue_id)
     if known is None or known.updated != page.updates[issue_id]:
         return True
@@ -112,7 +114,7 @@ def _is_changed(issue_id: str, page: Listing, stored: Mapping[str, store.Standin
 
 
 def _next(page: Listing, stage: str, following: str) -> Cursor:
-    """The cursor behind a page: at the next page of the stage, or at the stage that follows."""
+    """Return the cursor behind a page: at the next page of the stage, or at the stage that follows."""
     return {"position": page.after, "stage": stage if page.after else following, "vanished": []}
 
 

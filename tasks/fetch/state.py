@@ -130,7 +130,7 @@ class Fetch:
         return find_cause(error, self._client, has_answered=has_answered)
 
     def _has_copy(self) -> bool:
-        """Whether a copy of this Jira is stored, for any profile of the connection."""
+        """Return whether a copy of this Jira is stored, for any profile of the connection."""
         profiles = self.current.settings.profiles.values()
         names = [each.name for each in profiles if each.connection == self.connection.name]
         with self.current.reads() as session:
@@ -139,7 +139,7 @@ class Fetch:
         return self.connection.base_url in addresses
 
     def yield_slice(self) -> None:
-        """The run waits for a worker to take its next slice: silence is not a fall then."""
+        """Return whether the run waits for a worker to take its next slice, which does not mean a stall."""
         with self.current.sessions.begin() as session:
             self._beat(session, state="queued")
 
@@ -160,7 +160,7 @@ class Fetch:
 
 
 def newest_update(fetch: Fetch, updates: Iterable[datetime | None]) -> Cursor:
-    """The largest ``updated`` seen in committed pages: the watermark to be."""
+    """Return the largest ``updated`` seen in committed pages: the watermark to be."""
     seen = [iso(updated) for updated in updates if updated is not None]
     return {"newest": max([*seen, fetch.cursor.get("newest", "")])}
 

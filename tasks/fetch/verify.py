@@ -54,7 +54,7 @@ class Difference:
 
 
 def differences(session: Session, profile: str, issues: Sequence[Issue], watermark: str) -> list[Difference]:
-    """Those of the issues, as Jira has them now, whose copy differs though no change explains it.
+    """Return those of the issues, as Jira has them now, whose copy differs though no change explains it.
 
     A change explains it where ``updated`` differs and is not before the watermark (ISO 8601); before it, the fetch that
     set it should have found it, as it should have an issue that is not stored, or gone. Another key is a change too:
@@ -79,12 +79,14 @@ def _explained(issue: Issue, stored: store.Standing, watermark: str) -> bool:
 
 
 def gone(session: Session, profile: str, mark: str) -> list[Difference]:
-    """The stored issues that carry the mark of those Jira no longer has."""
+    """Return the stored issues that carry the mark of those Jira no longer has."""
     return [Difference(key, name, (GONE,)) for key, name in store.marked_issues(session, profile, mark).items()]
 
 
 def noted(cursor: Mapping[str, Any], verified: int, found: Sequence[Difference]) -> dict[str, Any]:
-    """What the run's cursor says behind a page: issues verified, how many differed, and the first of these by name."""
+    """Return what the run's cursor says behind a page: issues verified, how many differed, and the first of these by
+    name.
+    """
     named = [*cursor.get("differences", ()), *([each.key, list(each.what)] for each in found)]
     return {
         "verified": int(cursor.get("verified", 0)) + verified,
@@ -99,7 +101,7 @@ def save(session: Session, profile: str, found: Sequence[Difference]) -> None:
 
 
 def log_differences(found: Sequence[Difference]) -> None:
-    """A line of the log for each difference."""
+    """Log a line for each difference."""
     for each in found:
         log.warning("copy differed from Jira", extra={"key": each.key, "issue_id": each.issue_id, "what": each.what})
 

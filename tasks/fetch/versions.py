@@ -35,7 +35,7 @@ class ProjectVersions:
 
 
 def needs_versions(profile: Profile) -> bool:
-    """Whether any number of the profile rests on the versions of its projects."""
+    """Return whether any number of the profile rests on the versions of its projects."""
     deployments = profile.rules.deployments
     return deployments is not None and deployments.source in _SOURCES
 

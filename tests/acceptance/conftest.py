@@ -12,6 +12,6 @@ from world import World, open_world
 
 @pytest.fixture
 def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
-    """Makes a world; at the end its processes are stopped, and its embedded server."""
+    """Make a world; at the end its processes and its embedded server are stopped."""
     with ExitStack() as stack:
         yield partial(open_world, stack, tmp_path)

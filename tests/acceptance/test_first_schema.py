@@ -91,14 +91,14 @@ def test_a_run_that_the_first_program_left_does_not_stand_for_a_refresh(
 
 
 def run(world: World, *words: str) -> CompletedProcess[str]:
-    """A command that must succeed."""
+    """Return a command that must succeed."""
     done = world.run(*words)
     assert done.returncode == 0, done.stderr
     return done
 
 
 def numbers(world: World) -> list[dict[str, Any]]:
-    """The period and all weeks, without what differs from one calculation to the next."""
+    """Return the period and all weeks, without what differs from one calculation to the next."""
     rows = [
         row
         for window in ("period", "weeks")
@@ -112,7 +112,7 @@ def numbers(world: World) -> list[dict[str, Any]]:
 
 
 def counts(url: str) -> dict[str, int]:
-    """How many rows each table has."""
+    """Return how many rows each table has."""
     engine = open_engine(url)
     with engine.connect() as connection:
         rows = {name: connection.scalar(text(f"SELECT count(*) FROM {name}")) or 0 for name in TABLES}  # noqa: S608
@@ -121,7 +121,7 @@ def counts(url: str) -> dict[str, int]:
 
 
 def schema(url: str) -> str | None:
-    """The revision of a database."""
+    """Return the revision of a database."""
     engine = open_engine(url)
     found = revision(engine)
     engine.dispose()

@@ -49,13 +49,13 @@ def test_check_says_what_is_well_and_what_to_do(make_world: Callable[..., World]
 
 
 def healthy(world: World) -> subprocess.CompletedProcess[str] | None:
-    """A check that found nothing wrong."""
+    """Return a check that found nothing wrong."""
     done = world.run("check")
     return done if done.returncode == 0 else None
 
 
 def free_port() -> int:
-    """A port that is free now."""
+    """Return a port that is free now."""
     import socket  # noqa: PLC0415 - only here
 
     with socket.socket() as found:

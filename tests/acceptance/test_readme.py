@@ -16,12 +16,12 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
-    """The README's code of a language, block by block."""
+    """Return the README's code of a language, block by block."""
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
 def commands(name: str) -> list[list[str]]:
-    """The words of every line of the shell blocks that begins with a program's name."""
+    """Return the words of every line of the shell blocks that begins with a program's name."""
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith(f"{name} ")]
 

@@ -80,7 +80,7 @@ def kill_while_at(world: World, step: str) -> None:
 
 
 def is_writing(world: World) -> bool:
-    """Whether a transaction that writes is open, now and a moment later."""
+    """Return whether a transaction that writes is open, now and a moment later."""
     time.sleep(0.05)
     connection = sqlite3.connect(world.folder / "flowbeat.db", timeout=0, isolation_level=None)
     try:
@@ -178,7 +178,7 @@ def test_ctrl_c_leaves_the_run_for_later_and_says_so(make_world: Callable[..., W
 
 
 def server_pid(folder: Path) -> int:
-    """The embedded server of a folder, by the file it keeps open."""
+    """Return the embedded server of a folder, by the file it keeps open."""
     data = str(folder / ".flowbeat" / "redis")
     for process in Path("/proc").iterdir():
         if process.name.isdigit() and _cwd(process) == data and "valkey" in (process / "cmdline").read_text():
@@ -261,7 +261,7 @@ def test_a_command_that_redis_refuses_leaves_no_run(make_world: Callable[..., Wo
 
 
 def left(folder: Path) -> list[str]:
-    """What still runs of a world: processes in its folder, and the server on its data."""
+    """Return what still runs of a world: processes in its folder, and the server on its data."""
     folders = (str(folder), str(folder / ".flowbeat" / "redis"))
     found = [process for process in Path("/proc").iterdir() if process.name.isdigit() and _cwd(process) in folders]
     return [(process / "cmdline").read_text().replace("\0", " ") for process in found]

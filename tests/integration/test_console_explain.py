@@ -46,14 +46,16 @@ BY_HAND: dict[str, Callable[[Parts], float]] = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A refreshed profile that counts duplicates and even plain Done as no delivery in its neighbour ``strict``."""
+    """Yield a refreshed profile that counts duplicates and even plain Done as no delivery in its neighbour
+    ``strict``.
+    """
     with world.refreshed(tmp_path_factory.mktemp("explain")) as place:
         yield place
 
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The same team, where the resolution Done delivers nothing."""
+    """Yield the same team, where the resolution Done delivers nothing."""
     with world.refreshed(tmp_path_factory.mktemp("strict"), keys='excluded_resolutions = ["Done"]') as place:
         yield place
 

@@ -36,14 +36,14 @@ def _stored(folder: Path) -> dict[str, TableDeployment]:
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Path:
-    """A configured folder without a database."""
+    """Return a configured folder without a database."""
     _configure(tmp_path)
     return tmp_path
 
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A refreshed profile whose three deployments were then imported, and counted by a calculation."""
+    """Yield a refreshed profile whose three deployments were then imported, and counted by a calculation."""
     place = tmp_path_factory.mktemp("import")
     _configure(place)
     with world.world(place, issues=200) as current:

@@ -26,7 +26,7 @@ WEEKS = 14  # the twelve before NOW, and the two that only the earlier as-of loo
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A profile without incidents: refreshed at NOW, then calculated for the end of an earlier day."""
+    """Yield a profile without incidents: refreshed at NOW, then calculated for the end of an earlier day."""
     place = tmp_path_factory.mktemp("results")
     world.configure(place, incidents="")
     with world.world(place) as current:

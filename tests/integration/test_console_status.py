@@ -29,7 +29,7 @@ WHY = "acme.example refused the login; check email and token of connection 'acme
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A completed refresh, a failed one, and one of another profile that waits at 45 of 100 issues."""
+    """Yield a completed refresh, a failed one, and one of another profile that waits at 45 of 100 issues."""
     place = tmp_path_factory.mktemp("status")
     world.configure(place)
     with world.world(place, issues=60) as current:
@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def slow(folder: Path, tmp_path: Path) -> Path:
-    """The same, with a calculation that took longer than its target allows."""
+    """Return the same, with a calculation that took longer than its target allows."""
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     with world.world(tmp_path) as current, current.sessions.begin() as session:
         measured = CalculationPerformance(

@@ -20,7 +20,7 @@ from worker.settings import ChangelogAudit
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira of some sixty issues, a copy of which was fetched."""
+    """Yield a Jira of some sixty issues, a copy of which was fetched."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
         found.fetch()
         yield found
@@ -45,7 +45,7 @@ def _open_issue(world: World) -> Issue:
 
 
 def _migrate(world: World, *issues: Issue) -> None:
-    """A new workflow sends issues to Done, and ``updated`` stays."""
+    """Send issues to Done by a new workflow; ``updated`` stays."""
     names = {issue.fields["status"]["name"] for issue in issues}
     living.migrate(world.jira.site, issues, world.clock(), dict.fromkeys(names, "Done"))
     world.shown()
@@ -57,7 +57,7 @@ def _stored(world: World, issue: Issue) -> str:
 
 
 def _asked(world: World) -> list[str]:
-    """The ids whose histories were asked for, in order."""
+    """Return the ids whose histories were asked for, in order."""
     if world.jira.site.flavour == "cloud":
         return [
             each

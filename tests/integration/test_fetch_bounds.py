@@ -20,7 +20,7 @@ NUMBER = 1_300
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira of 1,300 issues, a copy of which was fetched; nothing happens any more but what the test does."""
+    """Yield a Jira of 1,300 issues, a copy of which was fetched; nothing happens any more but what the test does."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour, issues=NUMBER) as found:
         found.connection(concurrency=8, overlap_minutes=1)
         found.shown()

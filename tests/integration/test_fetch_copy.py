@@ -31,7 +31,7 @@ DEAD = {"token": "a token of long ago", "seen": [], "empty": 0, "count": 0, "is_
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira of some sixty issues and an empty copy."""
+    """Yield a Jira of some sixty issues and an empty copy."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
         yield found
 

@@ -19,14 +19,14 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira of some sixty issues, a copy of which was fetched, and the facts computed."""
+    """Yield a Jira of some sixty issues, a copy of which was fetched, and the facts computed."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
         _refreshed(found)
         yield found
 
 
 def _refreshed(world: World) -> Run:
-    """A refresh up to the facts; its cursor counts how many were computed."""
+    """Return a refresh up to the facts; its cursor counts how many were computed."""
     run = world.request()
     assert work(world.current, run) == "facts"
     calculate.work(world.current, world.latest(run))

@@ -26,7 +26,7 @@ NAMED = replace(
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira nothing of which was fetched yet."""
+    """Yield a Jira nothing of which was fetched yet."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour, issues=10) as found:
         yield found
 

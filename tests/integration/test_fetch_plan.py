@@ -26,7 +26,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira of some sixty issues and an empty copy."""
+    """Yield a Jira of some sixty issues and an empty copy."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
         yield found
 
@@ -165,7 +165,7 @@ def test_the_key_of_the_cache_is_that_of_connection_jql_fields_and_period(world:
 
 
 def _bound(world: World, changed: int, gone: int = 0) -> int:
-    """The design's bound: ≤ 6 + P + ⌈N/5000⌉ + 2⌈Δ/100⌉ + ⌈G/100⌉, on Data Center ⌈N/1000⌉."""
+    """Return the design's bound: ≤ 6 + P + ⌈N/5000⌉ + 2⌈Δ/100⌉ + ⌈G/100⌉, on Data Center ⌈N/1000⌉."""
     page = 5000 if world.jira.site.flavour == "cloud" else 1000
     issues = len(world.shown())
     return 6 + 2 + ceil(issues / page) + 2 * ceil(changed / 100) + ceil(gone / 100)
@@ -212,7 +212,7 @@ def test_only_mapped_and_needed_fields_are_asked_for(world: World) -> None:
 
 
 def _failed(world: World) -> tuple[Run, FetchOperation]:
-    """The run and its Fetch Operation after the task itself has run into the error."""
+    """Return the run and its Fetch Operation after the task itself has run into the error."""
     run = world.request()
     runtime.adopt(world.current)
     try:

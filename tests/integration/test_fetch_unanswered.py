@@ -26,7 +26,7 @@ BATCHES = {"cloud": "issue/bulkfetch", "datacenter": "search"}
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira of some sixty issues, nothing of it fetched; nothing happens any more but what the test does."""
+    """Yield a Jira of some sixty issues, nothing of it fetched; nothing happens any more but what the test does."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
         opened.hurry()
         opened.shown()
@@ -55,7 +55,7 @@ def _findings(world: World) -> dict[str, list[str]]:
 
 
 def _sizes(world: World, endpoint: str) -> list[int]:
-    """How many issues each batch named, the control question aside."""
+    """Return how many issues each batch named, the control question aside."""
     named = [faults.asked_ids(seen.asked) for seen in world.jira.log if endpoint in seen.endpoint]
     return [len(ids) for ids in named if ids and ids != ["0"]]
 
@@ -391,7 +391,7 @@ def test_a_token_behind_the_last_issue_is_the_end_when_all_that_jira_counts_came
 
 
 def _first_page(world: World) -> Callable[[Response], Response]:
-    """Every page is the first one again, and says so."""
+    """Return a fault that answers every page with the first one."""
     issues = [{"id": str(issue.id), "key": issue.key} for issue in world.shown()]
     body = json.dumps({"issues": issues, "isLast": False, "nextPageToken": "again"}).encode()
     return lambda answer: replace(answer, status=200, body=body)

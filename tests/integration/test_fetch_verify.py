@@ -18,7 +18,7 @@ from tasks.fetch.task import work
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira of some sixty issues, a copy of which was fetched."""
+    """Yield a Jira of some sixty issues, a copy of which was fetched."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
         found.fetch()
         yield found
@@ -28,7 +28,7 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def _verified(world: World) -> Run:
-    """The run of a verification, ended."""
+    """Return the run of a verification, ended."""
     run = world.request(verify=True)
     assert work(world.current, run) == "facts"
     world.end(run)

@@ -25,7 +25,7 @@ PAY = "10000"
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira of some sixty issues in two projects, a copy of which was fetched."""
+    """Yield a Jira of some sixty issues in two projects, a copy of which was fetched."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
         opened.hurry()
         opened.fetch()

@@ -23,7 +23,9 @@ Values = dict[tuple[str, str, object], tuple[object, ...]]
 
 @pytest.fixture
 def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A copy of a Jira, whose deployments are rows of the table, one a day, each with three issues of PAY by key."""
+    """Yield a copy of a Jira, whose deployments are rows of the table, one a day, each with three issues of PAY
+    by key.
+    """
     with open_world(tmp_path, database_url, redis_url) as opened:
         opened.profile(rules=replace(RULES, deployments=DeploymentRules("table")))
         opened.fetch()

@@ -41,12 +41,12 @@ STAYS = (issue(9, "10-01 → 1", "10-06 → 2", "10-21 → 4", cf=2, fixVersions
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder of its own for each copy."""
+    """Return a folder of its own for each copy."""
     return tmp_path
 
 
 def _rows(current: InProcess) -> list[tuple[Any, ...]]:
-    """What the present rules say, without what names them."""
+    """Return what the present rules say, without what names them."""
     named = rules_hash(current.settings.profiles["payments"].rules)
     with current.reads() as session:
         rows = [row for row in store.load_results(session, profile="payments") if row.rules_hash == named]
@@ -55,7 +55,7 @@ def _rows(current: InProcess) -> list[tuple[Any, ...]]:
 
 
 def _numbers(folder: Path, schema: Path, issues: tuple[Issue, ...]) -> list[tuple[Any, ...]]:
-    """The results of a copy that never had any other issue."""
+    """Return the results of a copy that never had any other issue."""
     folder.mkdir()
     team = Team(issues, STATUSES, (version("9", None),))
     with stored(folder, schema, team, RULES, AS_OF) as current:
@@ -76,7 +76,7 @@ def _keep(current: InProcess, word: Any) -> None:
 
 @pytest.fixture
 def whole(place: Path, migrated_file: Path) -> Iterator[InProcess]:
-    """A copy of all the issues, calculated."""
+    """Yield a copy of all the issues, calculated."""
     folder = place / "whole"
     folder.mkdir()
     team = Team((*KEPT, *LOST, *STAYS), STATUSES, (version("9", None),))

@@ -27,7 +27,7 @@ VIEWS = ["latest_results", "weekly_results"]
 
 @pytest.fixture
 def empty(empty_url: str) -> Iterator[Engine]:
-    """An engine of a database without a table."""
+    """Yield an engine of a database without a table."""
     engine = open_engine(empty_url)
     yield engine
     engine.dispose()

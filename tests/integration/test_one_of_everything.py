@@ -29,7 +29,7 @@ ONE_OF_MANY = re.compile(r"(?<![\d.,:-])1 (?!status\b|this\b|was\b|is\b|has\b)[a
 
 @pytest.fixture
 def current(tmp_path: Path, migrated_file: Path) -> Iterator[InProcess]:
-    """One item of a type without a category, released on the day it was done, the only day of the period."""
+    """Yield one item of a type without a category, released on the day it was done, the only day of the period."""
     item = issue(1, "10-01 → 1", "10-26 → 2", "11-01 → 4", type="Oddity", resolved="11-01", fixVersions=["9"])
     team = Team((item,), STATUSES, (version("9", date(2026, 11, 1)),))
     with stored(tmp_path, migrated_file, team, RULES, time("11-02")) as opened:

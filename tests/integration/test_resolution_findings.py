@@ -26,7 +26,7 @@ REASON = "resolution_disagrees"
 
 @pytest.fixture
 def current(tmp_path: Path, migrated_file: Path) -> Iterator[InProcess]:
-    """A team of whose issues P-1, P-2 and P-3 disagree on 1 November, each in its own way."""
+    """Yield a team of whose issues P-1, P-2 and P-3 disagree on 1 November, each in its own way."""
     team = Team((EARLY, BARE, OPEN, *AGREED), STATUSES)
     with stored(tmp_path, migrated_file, team, Rules(timezone="Europe/Zagreb"), time("11-01")) as opened:
         yield opened

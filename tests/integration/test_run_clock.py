@@ -20,7 +20,7 @@ from worker.task import heartbeating, record_heartbeat
 
 
 def machine(folder: Path, database_url: str, redis_url: str, off: float) -> Runtime:
-    """A machine at the same database whose clock is off by some seconds."""
+    """Return a machine at the same database whose clock is off by some seconds."""
     settings = Settings(database_url, folder, folder, redis_url=redis_url)
     return Runtime(settings, lambda: datetime.now(UTC) + timedelta(seconds=off))
 
@@ -67,13 +67,13 @@ def test_a_run_that_gives_a_sign_between_look_and_restart_is_not_taken(
 
 @pytest.fixture
 def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira and a database without a copy."""
+    """Yield a Jira and a database without a copy."""
     with open_world(tmp_path, database_url, redis_url) as opened:
         yield opened
 
 
 def restarts(world: World) -> int:
-    """How often the only run's step was begun again."""
+    """Return how often the only run's step was begun again."""
     with world.current.reads() as session:
         return int(session.scalars(text("SELECT restarts FROM runs")).one())
 

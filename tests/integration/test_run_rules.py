@@ -24,7 +24,7 @@ NEW = {"waiting": ("In Review",), "active": ("Blocked",)}
 
 @pytest.fixture
 def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A world whose profile has the old workflow."""
+    """Yield a world whose profile has the old workflow."""
     with open_world(tmp_path, database_url, redis_url) as opened:
         opened.profile(rules=replace(_rules(opened.current), workflow=OLD))
         yield opened
@@ -32,7 +32,7 @@ def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
 
 @pytest.fixture
 def restarted(world: World) -> Iterator[Runtime]:
-    """A worker that began after the workflow was changed, on the same database."""
+    """Yield a worker that began after the workflow was changed, on the same database."""
     profile = world.current.settings.profiles[NAME]
     changed = replace(profile, rules=replace(profile.rules, workflow=NEW))
     settings = replace(world.current.settings, profiles={NAME: changed})
@@ -163,13 +163,13 @@ def _rules(current: Runtime) -> Rules:
 
 
 def _hash(current: Runtime) -> str:
-    """The rules of a runtime as a calculation names them: with the fields that the copy resolved."""
+    """Return the rules of a runtime as a calculation names them: with the fields that the copy resolved."""
     with current.reads() as session:
         return rules_hash(view.load_view(current, session, NAME, None).rules)
 
 
 def _with_facts(world: World) -> Run:
-    """A run of the old rules at its first metric."""
+    """Return a run of the old rules at its first metric."""
     run = world.request()
     work(world.current, run)
     assert calculate.work(world.current, world.latest(run)) == METRIC_TYPES[0]
@@ -200,7 +200,7 @@ def _newest(world: World) -> list[MetricResult]:
 
 
 def _efficiency_of_a_full_calculation(world: World, restarted: Runtime) -> float | None:
-    """What a run that begins and ends under the new rules finds in the same data."""
+    """Return what a run that begins and ends under the new rules finds in the same data."""
     for row in _live_runs(world):
         world.end_early(row)
     world.clock.advance(timedelta(seconds=1))
@@ -211,6 +211,6 @@ def _efficiency_of_a_full_calculation(world: World, restarted: Runtime) -> float
 
 
 def _live_runs(world: World) -> list[Run]:
-    """The runs that have not ended."""
+    """Return the runs that have not ended."""
     with world.current.reads() as session:
         return store.live_runs(session)

@@ -27,7 +27,7 @@ Body = Callable[[Runtime, Run], None]
 
 @pytest.fixture
 def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A world whose runtime is this process's."""
+    """Yield a world whose runtime is this process's."""
     with open_world(tmp_path, database_url, redis_url) as opened:
         runtime.adopt(opened.current)
         yield opened
@@ -36,20 +36,20 @@ def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
 
 @pytest.fixture
 def make_task(redis_url: str) -> Callable[..., Task]:
-    """Makes a task of a body on an application of its own, whose queue is the real server."""
+    """Make a task of a body on an application of its own, whose queue is the real server."""
     return maker(Celery("tests", broker=redis_url.replace("unix://", "redis+socket://")))
 
 
 @pytest.fixture
 def cut_off(tmp_path: Path) -> Celery:
-    """An application whose queue is gone, and that does not wait for it."""
+    """Return an application whose queue is gone, and that does not wait for it."""
     app = Celery("tests", broker=f"redis+socket://{tmp_path}/gone.sock")
     app.conf.task_publish_retry = False
     return app
 
 
 def maker(app: Celery) -> Callable[..., Task]:
-    """Makes a task of a body."""
+    """Make a task of a body."""
 
     def make(body: Body, **options: Any) -> Task:
         # Not shared: else Celery would register it with every application of this process.
@@ -64,7 +64,7 @@ def queued(redis_client: Redis) -> int:
 
 
 def raising(*errors: Exception) -> Body:
-    """A body that raises one after the other, the last for ever."""
+    """Return a body that raises one after the other, the last for ever."""
     left = list(errors)
 
     def body(_current: Runtime, _run: Run) -> None:

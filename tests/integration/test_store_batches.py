@@ -23,7 +23,7 @@ def _loaded(sessions: Sessions, *issues: Issue) -> Batch:
 
 
 def _told(batch: Batch) -> dict[str, object]:
-    """What a batch says of each issue, whatever the order of its rows and the codes of its statuses."""
+    """Return what a batch says of each issue, whatever the order of its rows and the codes of its statuses."""
     found: dict[str, object] = {}
     past = batch.histories
     for row, head in enumerate(batch.heads):
@@ -43,7 +43,7 @@ def test_a_batch_is_what_was_stored(sessions: Sessions, source: str) -> None:
 
 
 def _each_once(some: Issue) -> tuple[Transition, ...]:
-    """Its history as a database keeps it: a history item has one row."""
+    """Return its history as a database keeps it: a history item has one row."""
     return tuple({(t.history_id, t.position): t for t in some.transitions}.values())
 
 
@@ -109,7 +109,7 @@ def test_facts_are_written_as_any_other_row(sessions: Sessions, engine: Engine) 
 
 
 def _written(engine: Engine) -> list[Any]:
-    """The rows as the database has them, in text."""
+    """Return the rows as the database has them, in text."""
     columns = ("started_at", "done_at", "timeline", "version_ids", "invalid")
     told = ", ".join(f"CAST({name} AS TEXT)" for name in columns)
     with engine.connect() as connection:

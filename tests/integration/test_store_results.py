@@ -21,7 +21,7 @@ def _save(sessions: Sessions, *results: MetricResult) -> int:
 
 
 def _spans(sessions: Sessions, kind: str = "week") -> list[tuple[float | None, float, float]]:
-    """(value, as_of, confirmed_as_of) in days after T0, oldest first."""
+    """Return (value, as_of, confirmed_as_of) in days after T0, oldest first."""
     with sessions() as session:
         rows = store.load_results(session, kind=kind)
     days = [

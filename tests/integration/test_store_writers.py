@@ -15,7 +15,7 @@ ROUNDS = 40
 
 
 def _spread(work: object, url: str) -> list[object]:
-    """What so many fresh processes return, all at work at once."""
+    """Return what so many fresh processes return, all at work at once."""
     with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
         return list(pool.map(partial(work, url), range(PROCESSES)))  # type: ignore[arg-type]  # a module's function
 

@@ -45,7 +45,7 @@ ENGLISH = replace(
 
 
 def lines(catalogue: Catalogue, rules: Rules | None = None, flavour: Flavour = "cloud") -> list[Line]:
-    """What is said of a profile on a site that has these lists; every clause of JQL finds seven issues."""
+    """Return what is said of a profile on a site that has these lists; every clause of JQL finds seven issues."""
     site = Site(flavour, ZoneInfo("UTC"), catalogue, accounts=[Account(EMAIL, TOKEN, "UTC", {})])
     session = open_session(1)
     session.mount("https://acme.example", SandboxAdapter(Jira(site)))
@@ -56,7 +56,7 @@ def lines(catalogue: Catalogue, rules: Rules | None = None, flavour: Flavour = "
 
 
 def told(found: list[Line], words: str) -> Line:
-    """The one line whose message holds these words."""
+    """Return the one line whose message holds these words."""
     (line,) = [line for line in found if words in line.message]
     return line
 
@@ -123,7 +123,7 @@ def test_where_no_level_is_told_epics_are_known_by_their_name(flavour: Flavour) 
 
 @pytest.fixture
 def rejecting() -> Catalogue:
-    """A site with done statuses in which nothing is delivered."""
+    """Return a site with done statuses in which nothing is delivered."""
     ends = (
         status("7", "Rejected", FINISHED),
         status("8", "Won\u2019t  do", FINISHED),
