@@ -246,13 +246,14 @@ class TransitionRow(Base):
 class StatusRow(Base):
     """A status of the profile: one that its site listed at the last fetch, else (not ``listed``) one of histories only.
 
+    The site lists an id once. Histories may give an id several names, or none (empty here), and each has its row.
     ``stage`` is that of the rules last calculated with; null before the first calculation.
     """
 
     __tablename__ = "statuses"
     profile: Mapped[str] = mapped_column(primary_key=True)
     status_id: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str]
+    name: Mapped[str] = mapped_column(primary_key=True)
     category: Mapped[str]
     stage: Mapped[str | None]
     listed: Mapped[bool] = mapped_column(server_default=text("true"))

@@ -187,6 +187,7 @@ def _facts_of(current: Runtime, run: Run, view: View, stale: dict[str, str], cur
     found = issues.read(batch, view.context)
     with current.sessions.begin() as session:
         store.save_facts(session, run.profile, view.context.facts_rules_hash, stale, found)
+        store.note_visited(session, run.profile, batch.histories.refs, view.context.stages)
         moved = {"cursor": cursor, "progress": {"done": cursor["misses"], "total": None}, "restarts": 0}
         if not store.beat_run(session, run.run_id, run.attempt, current.clock(session), **moved):
             raise StaleAttemptError
@@ -216,6 +217,7 @@ def _versions(current: Runtime, run: Run, view: View, cursor: dict[str, Any]) ->
         versions = store.load_versions(session, run.profile)
         found: tuple[Deployment, ...] = deployments_of_versions(versions, present, view.context)
         store.replace_version_deployments(session, run.profile, found)
+        store.stage_statuses(session, run.profile, view.context.stages)
         if run.as_of is None:  # a finding is about now, not about the past that somebody asked for
             _save_version_findings(session, run.profile, view, versions, present)
         moved = {"step": steps.after("facts"), "cursor": cursor, "restarts": 0, "state": "queued", "as_of": view.as_of}

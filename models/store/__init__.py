@@ -1,7 +1,14 @@
 """The only SQL: every function takes a session and does one thing; the caller commits."""
 
 from models.store.batches import load_batch
-from models.store.catalogue import load_statuses, load_versions, save_statuses, save_versions
+from models.store.catalogue import (
+    load_statuses,
+    load_versions,
+    note_visited,
+    save_statuses,
+    save_versions,
+    stage_statuses,
+)
 from models.store.census import (
     Standing,
     count_marks,
@@ -147,6 +154,7 @@ __all__ = [
     "mark_issues",
     "marked_issues",
     "note_histories",
+    "note_visited",
     "project_findings",
     "projects",
     "replace_finding",
@@ -167,6 +175,7 @@ __all__ = [
     "save_statuses",
     "save_table_deployments",
     "save_versions",
+    "stage_statuses",
     "stale_gone",
     "stale_issues",
     "stalled_runs",

@@ -85,7 +85,7 @@ def due_histories(session: Session, profile: str, before: datetime, lately: date
     """
     unread = or_(IssueRow.history_read_at.is_(None), IssueRow.history_read_at < before)
     open_or_late = or_(StatusRow.category.is_distinct_from("done"), IssueRow.updated >= lately)
-    same = (StatusRow.profile == IssueRow.profile) & (StatusRow.status_id == IssueRow.status_id)
+    same = (StatusRow.profile == IssueRow.profile) & (StatusRow.status_id == IssueRow.status_id) & StatusRow.listed
     query = select(IssueRow.issue_id).outerjoin(StatusRow, same).where(*_present(profile), unread, open_or_late)
     oldest_first = query.order_by(IssueRow.history_read_at.asc().nulls_first(), IssueRow.issue_id)
     return list(session.scalars(oldest_first.limit(limit)))
