@@ -28,7 +28,7 @@ MONDAY: Final = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 def _issue(number: int, *moves: tuple[float, str]) -> Issue:
-    """An issue born open on the Monday; each move is (days after it, status)."""
+    """Return an issue that was born open on the Monday; each move is (days after it, status)."""
     path = ["1", *(status for _, status in moves)]
     history = [
         Transition(
