@@ -21,8 +21,9 @@ from rich.progress import track
 from sqlalchemy import Connection
 
 from benchmarks.copies import IN_PROCESS, PROFILE, SUNDAY, Site, flowbeat
-from models import store
 from models.records import CACHE_VERSION, CacheMetadata, Status, Version, iso
+from models.store import catalogue, operations
+from models.store import issues as stored_issues
 from worker.identity import cache_key
 from worker.runtime import Runtime
 
@@ -140,14 +141,14 @@ def _save_rest(current: Runtime, plan: Plan) -> None:
     """Save the lists and the Cache Metadata, which make this a whole copy of one instant."""
     profile = current.profile(PROFILE)
     with current.sessions.begin() as session:
-        store.save_statuses(session, PROFILE, STATUSES)
-        store.save_versions(session, PROFILE, list(versions(plan)))
+        catalogue.save_statuses(session, PROFILE, STATUSES)
+        catalogue.save_versions(session, PROFILE, list(versions(plan)))
         key = cache_key(current.settings.connections[profile.connection], profile)
         cache = CacheMetadata(
             cache_key=key,
             creation_timestamp=SUNDAY,
             expiration_timestamp=SUNDAY + timedelta(days=3650),  # also a calculation by hand, some day, asks no Jira
-            data_size_bytes=store.data_size(session, PROFILE),
+            data_size_bytes=stored_issues.data_size(session, PROFILE),
             version_identifier=CACHE_VERSION,
             config_hash=key,
             issue_count=plan.issues,
@@ -163,7 +164,7 @@ def _save_rest(current: Runtime, plan: Plan) -> None:
                 "resolved": {"points": POINTS},
             },
         )
-        store.save_cache(session, cache)
+        operations.save_cache(session, cache)
 
 
 def versions(plan: Plan) -> Iterator[Version]:

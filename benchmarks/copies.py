@@ -21,9 +21,9 @@ from typing import Any, TypeVar
 import requests
 from sqlalchemy import text
 
-from models import store
 from models.database import migrate, open_engine
 from models.records import FetchOperation
+from models.store import operations, runs
 from sandbox import faults, living
 from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira
@@ -249,8 +249,8 @@ def fetched(current: Runtime, kind: str = "refresh") -> tuple[float, FetchOperat
     work(current, run, math.inf)
     seconds = time.perf_counter() - started
     with current.sessions.begin() as session:
-        store.end_run(session, run.run_id, run.attempt, current.now())
-        operation = store.fetch_of(session, run.run_id)
+        runs.end(session, run.run_id, run.attempt, current.now())
+        operation = operations.fetch_of(session, run.run_id)
     if operation is None:
         raise AssertionError("a fetch that ended has a Fetch Operation")
     return seconds, operation

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from models import store
 from models.metrics.catalogue import METRICS
 from models.metrics.issues import UNMAPPED
 from models.records import CacheMetadata, MetricResult, Run
+from models.store import issues, operations, runs
 from models.wording import format_all
 from report import staleness, version_notes
 from report.computed import computed_note, copy_notes
@@ -82,11 +82,11 @@ def load_about(
         profile=profile,
         zone=zone_of(current, profile),
         as_of=f" --as-of {text}" if text else "",
-        cache=store.find_cache(session, profile),
-        first=store.first_created(session, profile),
+        cache=operations.find_cache(session, profile),
+        first=issues.first_created(session, profile),
         findings=findings,
         strangers=list_unknown_names(current, session, profile),
-        refreshed=store.last_ended(session, profile, "refresh"),
+        refreshed=runs.last_ended(session, profile, "refresh"),
         versions=list_version_notes(current, session, profile, asked),
         gone=gone_notes(session, profile, min(row.window_start for row in rows), max(ends)),
         update=update,
@@ -98,7 +98,7 @@ def load_about(
 
 def list_version_notes(current: Stored, session: Session, profile: str, asked: datetime | None) -> tuple[str, ...]:
     """Return what is left out of the number of deployments, at the as-of asked for or that of the data."""
-    configured, cache = current.settings.profiles.get(profile), store.find_cache(session, profile)
+    configured, cache = current.settings.profiles.get(profile), operations.find_cache(session, profile)
     data_as_of = cache.data_as_of if cache else None
     as_of = asked or data_as_of
     if configured is None or as_of is None:
@@ -112,7 +112,7 @@ def list_unknown_names(current: Stored, session: Session, profile: str) -> list[
     found = current.settings.profiles.get(profile)
     unplaced = staleness.unplaced(session, profile, found.rules) if found else []
     return [
-        *staleness.unknown_statuses(current, session, profile, store.find_cache(session, profile)),
+        *staleness.unknown_statuses(current, session, profile, operations.find_cache(session, profile)),
         *(f"Note: {message}; {advice}." for message, advice in unplaced),
     ]
 

@@ -17,9 +17,9 @@ from typing import Any, Final
 from fakeredis import FakeRedis
 
 from console.cli import run
-from models import store
 from models.database import migrate
 from models.records import Run
+from models.store import runs
 from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira
 from sandbox.server import Options, build
@@ -130,7 +130,7 @@ def carry_out(current: Runtime, run: Run) -> Run:
 def found(current: Runtime, run: Run) -> Run:
     """Return the run as it is stored now."""
     with current.reads() as session:
-        stored = store.find_run(session, run.run_id)
+        stored = runs.find(session, run.run_id)
     if stored is None:
         raise AssertionError(f"run {run.run_id} is gone")
     return stored

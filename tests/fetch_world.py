@@ -12,9 +12,10 @@ from typing import Any, Final
 import requests
 from sqlalchemy.orm import Session
 
-from models import store
 from models.database import migrate
 from models.records import DeploymentRules, FetchOperation, IncidentRules, Rules, Run
+from models.store import catalogue, operations, quality, runs
+from models.store import issues as stored_issues
 from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira
 from sandbox.shapes import Flavour, millis
@@ -118,15 +119,15 @@ class World:
     def end(self, run: Run) -> FetchOperation:
         """End a run; returns its Fetch Operation."""
         with self.current.sessions.begin() as session:
-            store.end_run(session, run.run_id, run.attempt, self.current.now())
-            operation = store.fetch_of(session, run.run_id)
+            runs.end(session, run.run_id, run.attempt, self.current.now())
+            operation = operations.fetch_of(session, run.run_id)
         assert operation is not None
         return operation
 
     def end_early(self, run: Run) -> None:
         """End a run that did nothing."""
         with self.current.sessions.begin() as session:
-            store.end_run(session, run.run_id, run.attempt, self.current.now())
+            runs.end(session, run.run_id, run.attempt, self.current.now())
 
     def operation(self, run: Run) -> FetchOperation:
         """Return a Fetch Operation of a run, as it is when it begins."""
@@ -135,20 +136,20 @@ class World:
     def latest(self, run: Run) -> Run:
         """Return the run as stored now."""
         with self.current.reads() as session:
-            found = store.load_run(session, run.run_id)
+            found = runs.load(session, run.run_id)
         assert found is not None
         return found
 
     def copy(self) -> Mapping[str, Any]:
         """Return all that a fetch stored of Jira, to be compared with another copy."""
         with self.current.reads() as session:
-            hashes = store.issue_hashes(session, NAME)
+            hashes = stored_issues.hashes(session, NAME)
             return {
                 "hashes": hashes,
-                "issues": store.load_issues(session, NAME, sorted(hashes)),
-                "statuses": store.load_statuses(session, NAME),
-                "versions": store.load_versions(session, NAME),
-                "findings": store.count_findings(session, NAME),
+                "issues": stored_issues.load(session, NAME, sorted(hashes)),
+                "statuses": catalogue.load_statuses(session, NAME),
+                "versions": catalogue.load_versions(session, NAME),
+                "findings": quality.count_findings(session, NAME),
             }
 
     def issue_keys(self) -> set[str]:

@@ -13,8 +13,9 @@ import console_world
 from console_world import InProcess
 from reference.teams import Team
 
-from models import store
 from models.records import CACHE_VERSION, METRIC_TYPES, CacheMetadata, Issue, Rules, TableDeployment, digest
+from models.store import catalogue, census, deployments, operations
+from models.store import issues as stored_issues
 from tasks import calculate, steps
 from worker import settings
 
@@ -69,13 +70,13 @@ def save(current: InProcess, team: Team, rules: Rules, as_of: datetime) -> None:
         for row in team.table
     ]
     with current.sessions.begin() as session:
-        store.save_issues(session, "payments", [_parsed(issue) for issue in issues])
-        store.mark_issues(session, "payments", [issue.issue_id for issue in team.gone], "hidden")
-        store.mark_gone(session, "payments", "hidden", "hidden", as_of)
-        store.save_statuses(session, "payments", team.statuses)
-        store.save_versions(session, "payments", team.versions)
-        store.save_table_deployments(session, "payments", table)
-        store.save_cache(session, cache(team, rules, as_of))
+        stored_issues.save(session, "payments", [_parsed(issue) for issue in issues])
+        census.mark(session, "payments", [issue.issue_id for issue in team.gone], "hidden")
+        census.mark_gone(session, "payments", "hidden", "hidden", as_of)
+        catalogue.save_statuses(session, "payments", team.statuses)
+        catalogue.save_versions(session, "payments", team.versions)
+        deployments.save_table(session, "payments", table)
+        operations.save_cache(session, cache(team, rules, as_of))
 
 
 def _parsed(issue: Issue) -> Issue:

@@ -16,8 +16,8 @@ from celery import Celery, bootsteps, signals
 from celery.exceptions import CPendingDeprecationWarning, WorkerShutdown
 from celery.worker import state
 
-from models import store
 from models.database import migrate
+from models.store import installation
 from worker import kombu_patch, logs, nodes, runtime, settings
 from worker.errors import ConfigError
 from worker.recovery_log import RecoveryFilter
@@ -178,7 +178,7 @@ def _migrate(**_: Any) -> None:
     current = runtime.current()
     migrate(current.engine)
     with current.reads() as session:
-        current.installation = store.installation_id(session)
+        current.installation = installation.load_id(session)
     current.engine.dispose()
 
 

@@ -8,8 +8,8 @@ from functools import cached_property
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from models import store
 from models.database import Sessions, open_engine, open_sessions
+from models.store import runs
 from worker.errors import ConfigError
 from worker.settings import Profile, Settings
 
@@ -38,7 +38,7 @@ class Stored:
 
     def clock(self, session: Session) -> datetime:
         """Return the time by which runs are timed: requests, signs of life, pauses, ends."""
-        return store.clock(session, self.now())
+        return runs.clock(session, self.now())
 
     def run_time(self) -> datetime:
         """Return the same outside a unit of work."""

@@ -11,9 +11,9 @@ from redis.exceptions import NoPermissionError
 from sqlalchemy.orm import Session
 
 from console.shared import database
-from models import store
 from models.database import newest_revision
 from models.records import CacheMetadata, FetchOperation
+from models.store import operations, quality
 from models.wording import format_count
 from report import staleness
 from report.version_notes import version_notes
@@ -143,8 +143,8 @@ def data(current: Runtime, profile: str) -> Iterator[Line]:
         return  # the line about the database says it
     what = f"data {profile}"
     with current.reads() as session:
-        cache = store.find_cache(session, profile)
-        last = next((one for one in store.list_fetches(session, _RECENT) if one.profile == profile), None)
+        cache = operations.find_cache(session, profile)
+        last = next((one for one in operations.list_fetches(session, _RECENT) if one.profile == profile), None)
         yield _age(current, what, profile, cache)
         yield from _last_fetch(what, profile, last)
         yield from _quality(session, what, profile)
@@ -175,7 +175,7 @@ def _last_fetch(what: str, profile: str, last: FetchOperation | None) -> Iterato
 
 
 def _quality(session: Session, what: str, profile: str) -> Iterator[Line]:
-    found = store.count_findings(session, profile)
+    found = quality.count_findings(session, profile)
     if found:
         counts = ", ".join(f"{reason.replace('_', ' ')} in {count:,}" for reason, count in found.items())
         yield Line(what, "warning", f"odd histories, by issues: {counts}", "flowbeat explain names them")

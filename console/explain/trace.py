@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy.orm import Session
 
-from models import store
 from models.metrics import evidence
 from models.metrics.catalogue import METRICS
 from models.metrics.contributions import Contribution
@@ -16,6 +15,7 @@ from models.metrics.resolutions import RESOLUTION_DISAGREES, Disagreement, disag
 from models.metrics.rules import Context
 from models.metrics.snapshot import Snapshot
 from models.records import Deployment, Incident, Issue, Micros, Version
+from models.store import catalogue, issues, quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +88,10 @@ def _stored(session: Session, question: Question, parts: Sequence[Contribution])
     if question.context.source == "issues":
         about += [member.deployment_id for deployed in deployments.values() for member in deployed.members]
     about = list(dict.fromkeys(about))
-    versions = store.load_versions(session, question.profile) if deployments else []
+    versions = catalogue.load_versions(session, question.profile) if deployments else []
     return _Stored(
-        trail=Trail.of(store.load_issues(session, question.profile, about), question.context, question.as_of),
-        findings=store.findings_of(session, question.profile, about),
+        trail=Trail.of(issues.load(session, question.profile, about), question.context, question.as_of),
+        findings=quality.findings_of(session, question.profile, about),
         versions={version.version_id: version for version in versions},
         deployments=deployments,
         incidents={known.issue.issue_id: known.issue for known in question.snapshot.incidents},

@@ -14,10 +14,11 @@ from rich.console import Console
 
 from console.refresh import withdrawal
 from console.shared import errors, writable
-from models import store
 from models.database import migrate
 from models.metrics.windows import parse_as_of
 from models.records import FetchOperation, Run, instant
+from models.store import issues, operations
+from models.store import runs as stored_runs
 from models.wording import format_count
 from report import staleness
 from worker import runtime, settings
@@ -155,7 +156,7 @@ def _announce(current: Runtime, wish: RunRequest, console: Console) -> None:
     if wish.options:
         return
     with current.reads() as session:
-        caches = {profile: store.find_cache(session, profile) for profile in wish.profiles}
+        caches = {profile: operations.find_cache(session, profile) for profile in wish.profiles}
     for profile, cache in caches.items():
         why = staleness.full_refetch_reason(current, profile, cache)
         if why is not None:
@@ -165,7 +166,7 @@ def _announce(current: Runtime, wish: RunRequest, console: Console) -> None:
 def _is_queued(current: Runtime, wish: RunRequest) -> bool:
     """Return whether a run of these profiles still has to be done by another worker."""
     with current.reads() as session:
-        return any(run.profile in wish.profiles for run in store.live_runs(session))
+        return any(run.profile in wish.profiles for run in stored_runs.live(session))
 
 
 def _enqueue_only(current: Runtime, wish: RunRequest) -> None:
@@ -248,8 +249,8 @@ def outcome(current: Runtime, run: Run, as_of: str | None = None) -> str:
     if run.state != "completed":
         return f"{run.profile}: failed: {run.error}"
     with current.reads() as session:
-        fetched = store.fetch_of(session, run.run_id)
-        stored = store.count_issues(session, run.profile)
+        fetched = operations.fetch_of(session, run.run_id)
+        stored = issues.count(session, run.profile)
     exactly = f" --as-of {as_of}" if as_of else ""
     words = f"{_verified_words(run)}{_fetch_words(fetched, stored)}, {_whole_seconds(run):.1f} s in all."
     return f"{run.profile}: {words}\n  The metrics: flowbeat results {run.profile}{exactly}"

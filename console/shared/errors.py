@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from models.database_faults import UnusableDatabaseError
-from models.store import OutdatedFactsError
+from models.store.columns import OutdatedFactsError
 from worker import logs, runtime, settings
 from worker.errors import ConfigError, FlowbeatError
 from worker.redact import Redactor

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from console.shared import writable
-from models import store
 from models.records import Run
+from models.store import installation as stored_installation
 from worker import nodes, settings
 from worker.app import app
 from worker.runtime import Runtime
@@ -89,7 +89,7 @@ def _installation(current: Runtime) -> str | None:
     if file is not None and not file.exists():
         return None
     with current.reads() as session:
-        return store.installation_id(session)
+        return stored_installation.load_id(session)
 
 
 def _elsewhere(names: Sequence[str]) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ _HEAD: Final = [_ISSUES[name] for name in ("issue_id", "key", "type", "status_id
 _CHANGE: Final = [_CHANGES[name] for name in ("history_id", "position", "from_id", "from_name", "to_id", "to_name")]
 
 
-def load_batch(session: Session, profile: str, ids: Sequence[str], flagged: str | None) -> Batch:
+def load(session: Session, profile: str, ids: Sequence[str], flagged: str | None) -> Batch:
     """Return the issues with these ids that are stored, with their status changes; their order means nothing.
 
     ``flagged``: the field whose changes are read, too; None for no field.

@@ -29,20 +29,20 @@ class Standing:
     key: str
 
 
-def standing_issues(session: Session, profile: str, ids: Sequence[str]) -> dict[str, Standing]:
+def standing(session: Session, profile: str, ids: Sequence[str]) -> dict[str, Standing]:
     """Return those of the ids that are stored and not gone."""
     query = select(IssueRow.issue_id, IssueRow.updated, IssueRow.census, IssueRow.content_hash, IssueRow.key)
     rows = session.execute(query.where(*_present(profile), among(session, IssueRow.issue_id, ids)))
     return {issue_id: Standing(at, mark, known, key) for issue_id, at, mark, known, key in rows}
 
 
-def mark_issues(session: Session, profile: str, ids: Sequence[str], mark: str) -> None:
+def mark(session: Session, profile: str, ids: Sequence[str], mark: str) -> None:
     """Put the mark on those of the ids that are stored."""
     listed = (IssueRow.profile == profile, among(session, IssueRow.issue_id, ids))
     change(session, update(IssueRow).where(*listed, IssueRow.census.is_distinct_from(mark)).values(census=mark))
 
 
-def unmarked_issues(session: Session, profile: str, marks: Sequence[str], limit: int) -> list[str]:
+def unmarked(session: Session, profile: str, marks: Sequence[str], limit: int) -> list[str]:
     """Return ids of at most ``limit`` issues that are not gone and carry none of the marks."""
     without = or_(IssueRow.census.is_(None), IssueRow.census.not_in(marks))
     query = select(IssueRow.issue_id).where(*_present(profile), without)
@@ -66,7 +66,7 @@ def mark_gone(session: Session, profile: str, mark: str, reason: str, now: datet
     return len(ids)
 
 
-def marked_issues(session: Session, profile: str, mark: str) -> dict[str, str]:
+def marked(session: Session, profile: str, mark: str) -> dict[str, str]:
     """Issue id → key of those that are not gone and carry the mark."""
     query = select(IssueRow.issue_id, IssueRow.key).where(*_present(profile), IssueRow.census == mark)
     return dict(session.execute(query.order_by(IssueRow.issue_id)).all())

@@ -27,7 +27,7 @@ from models.store.shared import columns, of_profile
 from models.tables import DeploymentRow, IncidentRow
 
 
-def load_dataset(session: Session, profile: str, source: str | None) -> Dataset:
+def load(session: Session, profile: str, source: str | None) -> Dataset:
     """Return all that the metrics read: facts of present issues, and the deployments of one source."""
     columns = load_columns(session, profile)
     return Dataset(

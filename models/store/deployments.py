@@ -12,7 +12,7 @@ from models.store.shared import columns, row_of, upsert
 from models.tables import DeploymentRow
 
 
-def load_table_deployments(session: Session, profile: str) -> dict[str, TableDeployment]:
+def load_table(session: Session, profile: str) -> dict[str, TableDeployment]:
     """Return the profile's rows of source ``table`` by id; one without an instant, which a person can write, is left
     out.
     """
@@ -33,7 +33,7 @@ def load_table_deployments(session: Session, profile: str) -> dict[str, TableDep
     }
 
 
-def save_table_deployments(session: Session, profile: str, deployments: Sequence[TableDeployment]) -> None:
+def save_table(session: Session, profile: str, deployments: Sequence[TableDeployment]) -> None:
     """Store rows of source ``table`` in place of those of the same id; no other row is touched."""
     own = {"profile": profile, "source": "table", "invalid": False}
     upsert(session, DeploymentRow, [row_of(deployment) | own for deployment in deployments])

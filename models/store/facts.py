@@ -30,7 +30,7 @@ from models.store.shared import Row, among, change, delete_of, insert_columns, i
 from models.tables import DeploymentRow, IncidentRow, IssueRow, WorkItemRow, to_json
 
 
-def stale_issues(session: Session, profile: str, limit: int) -> dict[str, str]:
+def stale(session: Session, profile: str, limit: int) -> dict[str, str]:
     """Return id → content hash of present issues whose facts are missing, at most ``limit`` of them."""
     query = select(IssueRow.issue_id, IssueRow.content_hash).where(
         IssueRow.profile == profile, IssueRow.facts_hash.is_(None), IssueRow.gone_at.is_(None)
@@ -38,7 +38,7 @@ def stale_issues(session: Session, profile: str, limit: int) -> dict[str, str]:
     return dict(session.execute(query.order_by(IssueRow.issue_id).limit(limit)).all())
 
 
-def save_facts(
+def save(
     session: Session,
     profile: str,
     rules: str,

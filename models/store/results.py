@@ -26,7 +26,7 @@ _COMPARED: Final = (
 )
 
 
-def save_results(session: Session, results: Sequence[MetricResult]) -> int:
+def save(session: Session, results: Sequence[MetricResult]) -> int:
     """Store the rows of one metric of one calculation by their spans; returns how many rows are new.
 
     Each is compared with the row of the same window and rules that has the greatest ``as_of`` not after ours: where
@@ -48,7 +48,7 @@ def save_results(session: Session, results: Sequence[MetricResult]) -> int:
     return len(new)
 
 
-def load_results(
+def load(
     session: Session, *, profile: str | None = None, metric: str | None = None, kind: str = "period"
 ) -> list[MetricResult]:
     """Return every stored row of the kind, the newest confirmation first within a profile, metric and window."""

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from models import store
 from models.records import Run, iso
+from models.store import census, operations, runs
 from worker.errors import FatalError, FlowbeatError
 from worker.jira import parse
 from worker.jira.client import Client
@@ -134,7 +134,7 @@ class Fetch:
         profiles = self.current.settings.profiles.values()
         names = [each.name for each in profiles if each.connection == self.connection.name]
         with self.current.reads() as session:
-            caches = [store.find_cache(session, name) for name in names]
+            caches = [operations.find_cache(session, name) for name in names]
         addresses = {cache.cursor.get("base_url") for cache in caches if cache is not None}
         return self.connection.base_url in addresses
 
@@ -152,10 +152,10 @@ class Fetch:
             "api_calls_made": calls,
             "rate_limit_delays": delays,
         }
-        store.count_fetch(session, cursor.get("request_id", ""), added)
+        operations.count_fetch(session, cursor.get("request_id", ""), added)
 
     def _beat(self, session: Session, **changes: Any) -> None:
-        if not store.beat_run(session, self.run.run_id, self.run.attempt, self.current.clock(session), **changes):
+        if not runs.heartbeat(session, self.run.run_id, self.run.attempt, self.current.clock(session), **changes):
             raise StaleAttemptError
 
 
@@ -167,7 +167,7 @@ def newest_update(fetch: Fetch, updates: Iterable[datetime | None]) -> Cursor:
 
 def mark_issues(session: Session, fetch: Fetch, marks: Mapping[str, Sequence[str]]) -> Fetched:
     for mark, ids in marks.items():
-        store.mark_issues(session, fetch.run.profile, ids, mark)
+        census.mark(session, fetch.run.profile, ids, mark)
     return Fetched()
 
 

@@ -11,8 +11,8 @@ from typing import ClassVar
 import pytest
 from fetch_world import World, open_world
 
-from models import store
 from models.records import Run
+from models.store import operations, runs
 from sandbox.faults import Fault, Limit, failing, too_many
 from sandbox.server import Options, build, running
 from sandbox.wire import Response
@@ -114,7 +114,7 @@ def test_a_jira_that_stays_closed_fails_the_fetch_after_eight_tries(world: World
     run = world.request()
     assert slices(world, run, MAX_TRIES) == ["paused"] * (MAX_TRIES - 1) + ["failed"]
     with world.current.reads() as session:
-        operation = store.fetch_of(session, run.run_id)
+        operation = operations.fetch_of(session, run.run_id)
     assert operation is not None
     assert (operation.state, operation.api_calls_made) == ("failed", MAX_TRIES)
     assert operation.rate_limit_delays == MAX_TRIES
@@ -140,7 +140,7 @@ def in_trouble(world: World, run: Run, tried: int) -> None:
     """Make the run one that tried in vain before."""
     with world.current.sessions.begin() as session:
         cursor = {**world.latest(run).cursor, "trouble": {"tries": tried, "seconds": 0.0}}
-        store.beat_run(session, run.run_id, 1, world.clock(), cursor=cursor)
+        runs.heartbeat(session, run.run_id, 1, world.clock(), cursor=cursor)
 
 
 @on_sqlite

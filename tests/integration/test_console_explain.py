@@ -14,8 +14,8 @@ from metric_rows import STATUSES, issue, time
 from reference.teams import Team
 from stored_team import stored
 
-from models import store
 from models.records import METRIC_TYPES, Rules
+from models.store import quality
 
 Parts = Sequence[dict[str, Any]]
 DAYS = 30
@@ -327,7 +327,7 @@ def test_what_the_copy_cannot_know_is_noted(tmp_path: Path, migrated_file: Path)
     item = issue(1, "10-14 → 2", "10-20 → 4")
     team = Team((item,), STATUSES)
     with stored(tmp_path, migrated_file, team, Rules(), time("11-01")) as current, current.sessions.begin() as session:
-        store.save_findings(session, "payments", "changelog", {"77": {"unreadable_issue": 1}})
+        quality.save_findings(session, "payments", "changelog", {"77": {"unreadable_issue": 1}})
     words = ("explain", "payments", "flow_velocity")
     said = " ".join(world.say(tmp_path, *words).out.split())
     assert "The first stored issue was created on 2026-10-14. The copy has no data about earlier days." in said

@@ -11,8 +11,8 @@ from pathlib import Path
 import console_world as world
 import pytest
 
-from models import store
 from models.records import TableDeployment
+from models.store import deployments
 
 PERIOD_DAYS = 30  # 2026-09-14 to 2026-10-13 in Zagreb
 DAY = 86_400
@@ -31,7 +31,7 @@ def _import(folder: Path, text: str, *words: str) -> world.Said:
 
 def _stored(folder: Path) -> dict[str, TableDeployment]:
     with world.world(folder, issues=1) as current, current.reads() as session:
-        return store.load_table_deployments(session, "payments")
+        return deployments.load_table(session, "payments")
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from metric_rows import STATUSES, issue, time
 from reference.teams import Team
 from stored_team import calculated, stored
 
-from models import store
 from models.records import METRIC_TYPES, MetricResult, Rules
+from models.store import runs
 from report.selection import newest
 from worker import settings
 
@@ -75,7 +75,7 @@ def test_a_refresh_that_failed_since_is_told_until_one_ends_well(tmp_path: Path)
         for hours, kind, error in ((1, "refresh", "Jira refused it."), (2, "calculate", None), (3, "refresh", None)):
             run = world.request(current, kind)
             with current.sessions.begin() as session:
-                store.end_run(session, run.run_id, 1, current.now() + timedelta(hours=hours), error=error)
+                runs.end(session, run.run_id, 1, current.now() + timedelta(hours=hours), error=error)
             said = " ".join(world.say(tmp_path, "results").out.split())
             told.append("Note: the refresh that ended 2026-10-14 15:00 failed: Jira refused it." in said)
     assert told == [True, True, False]

@@ -9,7 +9,8 @@ import pytest
 from fetch_world import NAME, KilledError, World, open_world
 from sqlalchemy import text
 
-from models import store
+from models.store import catalogue, census
+from models.store import issues as stored_issues
 from sandbox import living
 from sandbox.shapes import Flavour
 from sandbox.site import Issue
@@ -53,7 +54,7 @@ def _migrate(world: World, *issues: Issue) -> None:
 
 def _stored(world: World, issue: Issue) -> str:
     with world.current.reads() as session:
-        return str(store.load_issues(session, NAME, [str(issue.id)])[0].status_id)
+        return str(stored_issues.load(session, NAME, [str(issue.id)])[0].status_id)
 
 
 def _asked(world: World) -> list[str]:
@@ -87,7 +88,7 @@ def test_a_turn_reads_every_open_and_lately_updated_history_once(world: World) -
     _turn(world, every_days=1, issues_per_run=10)
     with world.current.reads() as session:
         late = world.clock() - timedelta(days=RECENT_DAYS - 1)
-        due = store.due_histories(session, NAME, world.clock() + timedelta(days=1), late, 1000)
+        due = census.due_histories(session, NAME, world.clock() + timedelta(days=1), late, 1000)
     assert 20 < len(due) < len(world.shown())
     _freeze(world)
     world.clock.advance(timedelta(days=1, minutes=1))
@@ -111,9 +112,9 @@ def test_done_work_of_long_ago_is_not_swept(world: World) -> None:
     with world.current.engine.begin() as connection:
         connection.execute(text("UPDATE issues SET updated = '2020-01-01 00:00:00.000000'"))
     with world.current.reads() as session:
-        done = {one.status_id for one in store.load_statuses(session, NAME) if one.category == "done"}
+        done = {one.status_id for one in catalogue.load_statuses(session, NAME) if one.category == "done"}
         issues = world.copy()["issues"]
-        due = store.due_histories(session, NAME, world.clock(), world.clock() - timedelta(days=30), 1000)
+        due = census.due_histories(session, NAME, world.clock(), world.clock() - timedelta(days=30), 1000)
     assert set(due) == {issue.issue_id for issue in issues if issue.status_id not in done}
     assert 0 < len(due) < len(issues)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fetch_world import World, open_world
 
-from models import store
+from models.store import issues as stored_issues
 from sandbox.shapes import Flavour, millis
 from sandbox.site import Event, Issue
 from tasks.fetch.task import work
@@ -109,6 +109,6 @@ def test_changed_issues_that_wait_for_a_batch_are_read_once_however_short_the_sl
         while work(world.current, world.latest(run), seconds=0) == "fetch":
             with world.current.reads() as session:
                 assert len(world.latest(run).cursor.get("pending_ids", ())) <= 400
-                assert store.count_issues(session, run.profile) == len(world.shown())
+                assert stored_issues.count(session, run.profile) == len(world.shown())
         operation = world.end(run)
         assert (operation.data_volume_fetched, operation.issues_changed) == (650, 650)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from fetch_world import BASE_URL, NAME, NOW, World, open_world
 
-from models import store
 from models.records import CacheMetadata
+from models.store import operations
 from sandbox.api import Jira
 from sandbox.faults import Fault, captcha, failing, login_page, redirect
 from sandbox.shapes import Flavour
@@ -79,7 +79,7 @@ def _refusal(world: World, kind: type[FatalError], words: str, **options: bool) 
 
 def _cache(world: World) -> CacheMetadata | None:
     with world.current.reads() as session:
-        return store.find_cache(session, NAME)
+        return operations.find_cache(session, NAME)
 
 
 # --- a login that is lost -------------------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from sqlalchemy import event
 
-from models import store
 from models.records import Run
+from models.store import operations, runs
 from sandbox import catalogue, faults, living
 from sandbox.api import Jira
 from sandbox.shapes import Flavour, millis
@@ -290,7 +290,7 @@ class LivingCopy(RuleBasedStateMachine):
         if not self._slice(first):
             return
         with self.world.current.sessions.begin() as session:
-            store.requeue_run(session, self.world.latest(first), self.world.clock())
+            runs.requeue(session, self.world.latest(first), self.world.clock())
         for mine in steps:
             if mine and not self._slice(self.world.latest(first)):
                 return
@@ -330,8 +330,8 @@ class LivingCopy(RuleBasedStateMachine):
         """Fail an unfinished run; the next one begins where the last complete one ended."""
         run = self._live()
         with self.world.current.sessions.begin() as session:
-            store.fail_fetch_of(session, run.run_id, self.world.clock(), "given up")
-            store.end_run(session, run.run_id, run.attempt, self.world.clock(), error="given up")
+            operations.fail_fetch_of(session, run.run_id, self.world.clock(), "given up")
+            runs.end(session, run.run_id, run.attempt, self.world.clock(), error="given up")
         self.run = None
 
     def _slice(self, run: Run) -> bool:

@@ -9,8 +9,8 @@ from fetch_world import NAME, KilledError, World, open_world
 from sqlalchemy import text
 
 from console.refresh.command import outcome
-from models import store
 from models.records import Run
+from models.store import operations, quality
 from sandbox import living
 from sandbox.shapes import Flavour
 from tasks.fetch.task import work
@@ -50,7 +50,7 @@ def test_a_copy_that_is_as_jira_is_verifies_without_a_difference(world: World) -
     """All are read, none is changed, and the Fetch Operation says what it was."""
     run = _verified(world)
     with world.current.reads() as session:
-        operation = store.fetch_of(session, run.run_id)
+        operation = operations.fetch_of(session, run.run_id)
     assert operation is not None
     assert (operation.kind, operation.state, operation.issues_changed) == ("verify", "completed", 0)
     assert operation.data_volume_fetched == len(world.shown())
@@ -190,7 +190,7 @@ def test_without_a_copy_there_is_nothing_to_verify(
         run = _verified(world)
         assert "verified" not in outcome(world.current, run)
         with world.current.reads() as session:
-            operation = store.fetch_of(session, run.run_id)
-            assert store.count_findings(session, NAME) == world.copy()["findings"]
+            operation = operations.fetch_of(session, run.run_id)
+            assert quality.count_findings(session, NAME) == world.copy()["findings"]
         assert operation is not None
         assert operation.kind == "full"

@@ -9,9 +9,9 @@ import pytest
 from fetch_world import NAME, World, open_world
 from sqlalchemy import text
 
-from models import store
 from models.metrics.rules import rules_hash
 from models.records import METRIC_TYPES, MetricResult, Rules, Run
+from models.store import columns, dataset, results, runs
 from tasks import calculate, run_rules
 from tasks.fetch.task import work
 from worker import runtime, view
@@ -56,7 +56,7 @@ def test_a_metric_step_of_other_rules_goes_back_to_the_facts(world: World, resta
     """Else it would store numbers of the old facts under the name of the new rules."""
     run = _with_facts(world)
     with world.current.sessions.begin() as session:
-        assert store.claim_run(session, run.run_id, 1, ("deployment_frequency",), world.clock()) is not None
+        assert runs.claim(session, run.run_id, 1, ("deployment_frequency",), world.clock()) is not None
     assert calculate.metric_step(restarted, world.latest(run)) == 2
     latest = world.latest(run)
     assert (latest.step, latest.state, latest.attempt, latest.rules_hash) == ("facts", "queued", 2, None)
@@ -125,8 +125,8 @@ def test_facts_of_another_version_of_the_program_are_made_again(world: World) ->
     with world.current.engine.begin() as connection:
         connection.execute(text("UPDATE work_item_columns SET format = 'another'"))
     assert calculate.metric_step(world.current, world.latest(run)) == 2
-    with world.current.reads() as session, pytest.raises(store.OutdatedFactsError, match="flowbeat calculate payments"):
-        store.load_dataset(session, NAME, None)
+    with world.current.reads() as session, pytest.raises(columns.OutdatedFactsError, match="calculate payments"):
+        dataset.load(session, NAME, None)
     _finish(world.current, world, run)
     assert {row.state for row in _results(world)} <= {"success", "no_data"}
 
@@ -186,7 +186,7 @@ def _finish(current: Runtime, world: World, run: Run) -> None:
 
 def _results(world: World) -> list[MetricResult]:
     with world.current.reads() as session:
-        return store.load_results(session, profile=NAME)
+        return results.load(session, profile=NAME)
 
 
 def _efficiency(world: World) -> float | None:
@@ -213,4 +213,4 @@ def _efficiency_of_a_full_calculation(world: World, restarted: Runtime) -> float
 def _live_runs(world: World) -> list[Run]:
     """Return the runs that have not ended."""
     with world.current.reads() as session:
-        return store.live_runs(session)
+        return runs.live(session)

@@ -13,8 +13,8 @@ from fetch_world import World, open_world
 from redis import Redis
 from sqlalchemy.exc import OperationalError
 
-from models import store
 from models.records import Run
+from models.store import operations, runs
 from tasks import steps
 from worker import runtime
 from worker.errors import FatalError, RetryableError
@@ -164,7 +164,7 @@ def test_tries_in_vain_come_to_an_end(world: World, make_task: Callable[..., Tas
     """Eight, however many of them a slice makes; run and Fetch Operation are failed with the last reason."""
     run = world.request()
     with world.current.sessions.begin() as session:
-        store.save_fetch(session, world.operation(run))
+        operations.save_fetch(session, world.operation(run))
     busy = [RetryableError("Jira is busy", tries=each)] * waits
     task = make_task(raising(*busy, RetryableError("Jira answered 503", tries=each)))
     for _ in range(waits):
@@ -175,7 +175,7 @@ def test_tries_in_vain_come_to_an_end(world: World, make_task: Callable[..., Tas
     assert latest.state == "failed"
     assert latest.error == f"Jira answered 503; given up after {each * (waits + 1)} tries: flowbeat check looks closer"
     with world.current.reads() as session:
-        fetched = store.fetch_of(session, run.run_id)
+        fetched = operations.fetch_of(session, run.run_id)
     assert fetched is not None
     assert (fetched.state, fetched.error) == ("failed", latest.error)
 
@@ -188,7 +188,7 @@ def test_progress_makes_the_count_of_tries_begin_anew(world: World, make_task: C
         task.apply((run.run_id, 1))
         assert tries(world.latest(run)) == 4
         with world.current.sessions.begin() as session:
-            store.beat_run(session, run.run_id, 1, world.clock(), cursor={"stage": "census"})
+            runs.heartbeat(session, run.run_id, 1, world.clock(), cursor={"stage": "census"})
     assert world.latest(run).state == "paused"
 
 
@@ -258,12 +258,12 @@ def test_an_error_for_a_person_fails_the_run_and_its_fetch(
     """One sentence in both rows and in the log, without a traceback, and no further message."""
     run = world.request()
     with world.current.sessions.begin() as session:
-        store.save_fetch(session, world.operation(run))
+        operations.save_fetch(session, world.operation(run))
     make_task(raising(FatalError("Jira refused the login"))).apply((run.run_id, 1))
     latest = world.latest(run)
     assert (latest.state, latest.error, latest.ended_at) == ("failed", "Jira refused the login", world.clock())
     with world.current.reads() as session:
-        fetched = store.fetch_of(session, run.run_id)
+        fetched = operations.fetch_of(session, run.run_id)
     assert fetched is not None
     assert (fetched.state, fetched.error) == ("failed", "Jira refused the login")
     assert [record.message for record in caplog.records if record.name == "worker.task"] == ["run failed"]

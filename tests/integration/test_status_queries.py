@@ -8,11 +8,12 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import Engine
 
-from models import store
 from models.database import Sessions
 from models.metrics.issues import Batch
 from models.metrics.rules import Context
 from models.records import Issue, Rules, Status, Transition
+from models.store import catalogue, census
+from models.store import issues as stored_issues
 
 DOCUMENT: Final = (Path(__file__).parents[2] / "docs" / "tables.md").read_text()
 SECTION: Final = DOCUMENT.partition("### status_times")[2].partition("### former_keys")[0]
@@ -55,12 +56,12 @@ def team(engine: Engine, sessions: Sessions) -> Engine:
     ]
     stages = Context.of(Rules(workflow={"waiting": ("Review",)}), STATUSES).stages
     with sessions.begin() as session:
-        store.save_issues(session, "payments", issues)
-        store.mark_issues(session, "payments", ["15"], "hidden")
-        store.mark_gone(session, "payments", "hidden", "hidden", MONDAY)
-        store.save_statuses(session, "payments", STATUSES)
-        store.note_visited(session, "payments", Batch.of(issues).histories.refs, stages)
-        store.stage_statuses(session, "payments", stages)
+        stored_issues.save(session, "payments", issues)
+        census.mark(session, "payments", ["15"], "hidden")
+        census.mark_gone(session, "payments", "hidden", "hidden", MONDAY)
+        catalogue.save_statuses(session, "payments", STATUSES)
+        catalogue.note_visited(session, "payments", Batch.of(issues).histories.refs, stages)
+        catalogue.stage_statuses(session, "payments", stages)
     return engine
 
 

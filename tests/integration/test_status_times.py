@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 from stored_team import calculated, stored
 from team_maker import SOURCES, scene
 
-from models import store
 from models.database import Sessions
 from models.metrics.issues import Batch
 from models.metrics.rules import Context
 from models.records import Issue, Rules
+from models.store import catalogue, census, issues
 from models.tables import UtcDateTime
 
 SEEDS: Final = 25
@@ -44,13 +44,13 @@ def _once(issue: Issue) -> Issue:
 def _save(session: Session, profile: str, team: Team, rules: Rules, as_of: Any) -> None:
     """Store a team as a fetch and the facts of a calculation leave it."""
     everything = [_once(issue) for issue in (*team.issues, *team.gone)]
-    store.save_issues(session, profile, everything)
-    store.mark_issues(session, profile, [issue.issue_id for issue in team.gone], "hidden")
-    store.mark_gone(session, profile, "hidden", "hidden", as_of)
-    store.save_statuses(session, profile, team.statuses)
+    issues.save(session, profile, everything)
+    census.mark(session, profile, [issue.issue_id for issue in team.gone], "hidden")
+    census.mark_gone(session, profile, "hidden", "hidden", as_of)
+    catalogue.save_statuses(session, profile, team.statuses)
     stages = Context.of(rules, team.statuses).stages
-    store.note_visited(session, profile, Batch.of(team.issues).histories.refs, stages)
-    store.stage_statuses(session, profile, stages)
+    catalogue.note_visited(session, profile, Batch.of(team.issues).histories.refs, stages)
+    catalogue.stage_statuses(session, profile, stages)
 
 
 def test_the_stays_of_random_teams_are_those_of_the_reference(sessions: Sessions) -> None:
@@ -113,18 +113,18 @@ def test_stages_are_unknown_before_the_first_calculation_and_those_of_its_rules_
         with current.sessions() as session:
             assert _shown(session, "payments") == _expected(team, rules, as_of)
         with current.sessions.begin() as session:
-            store.save_statuses(session, "payments", team.statuses)
+            catalogue.save_statuses(session, "payments", team.statuses)
         with current.sessions() as session:
             assert _shown(session, "payments") == _expected(team, rules, as_of)
         fewer = replace(team, statuses=team.statuses[2:])
         with current.sessions.begin() as session:
-            store.save_statuses(session, "payments", fewer.statuses)
+            catalogue.save_statuses(session, "payments", fewer.statuses)
         calculated(current)
         with current.sessions() as session:
             assert _shown(session, "payments") == _expected(fewer, rules, as_of)
         with current.sessions.begin() as session:
-            store.save_statuses(session, "payments", team.statuses)
+            catalogue.save_statuses(session, "payments", team.statuses)
         calculated(current)
         with current.sessions() as session:
             assert _shown(session, "payments") == _expected(team, rules, as_of)
-            assert store.load_statuses(session, "payments") == sorted(team.statuses, key=lambda s: s.status_id)
+            assert catalogue.load_statuses(session, "payments") == sorted(team.statuses, key=lambda s: s.status_id)
