@@ -7,8 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -157,11 +157,17 @@ class Said:
 
 def say(folder: Path, *words: str, columns: int = 80, **environ: str) -> Said:
     """Run a reading command in this process, as from a shell whose environment names the folder's configuration."""
+    return said_here(folder, {**environment(folder), "COLUMNS": str(columns), **environ}, *words)
+
+
+def said_here(folder: Path, environ: Mapping[str, str], *words: str) -> Said:
+    """Run a command in this process, in the folder and with exactly this environment, and restore both."""
     out, err = io.StringIO(), io.StringIO()
     before = dict(os.environ)
-    os.environ.update(environment(folder), COLUMNS=str(columns), **environ)
+    os.environ.clear()
+    os.environ.update(environ)
     try:
-        with redirect_stdout(out), redirect_stderr(err):
+        with redirect_stdout(out), redirect_stderr(err), chdir(folder):
             code = run(list(words))
     finally:
         os.environ.clear()

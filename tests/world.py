@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -12,12 +13,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from console_world import said_here
 
 from sandbox.api import Jira
 from sandbox.server import Options, build, running
 from worker import embedded
 
+# Commands that only read, or only write the database: no logs, no queue, so that they may run in a test's process.
+HERE: Final = ("explain", "forecast", "logs", "migrate", "performance", "results")
 PROGRAM = [str(Path(sys.executable).with_name("flowbeat"))]
 TOKEN_VARIABLE = "ACCEPTANCE_JIRA_TOKEN"
 CONFIG = """
@@ -53,6 +58,8 @@ class World:
     jira: Jira
     environment: dict[str, str]
     stack: ExitStack = field(default_factory=ExitStack)
+    asked: int = 0
+    """How many requests the refresh has made that the world began with."""
 
     @property
     def token(self) -> str:
@@ -60,7 +67,10 @@ class World:
         return self.environment[TOKEN_VARIABLE]
 
     def run(self, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Return a flowbeat command, to its end."""
+        """Run a flowbeat command to its end, in a process of its own unless it is one of ``HERE``."""
+        if args[0] in HERE:
+            said = said_here(self.folder, self.environment | environment, *args)
+            return subprocess.CompletedProcess(args, said.code, said.out, said.err)
         return subprocess.run(
             [*PROGRAM, *args],
             cwd=self.folder,
@@ -132,7 +142,7 @@ def eventually(check: Callable[[], Any], seconds: float = 60.0) -> Any:
     while time.monotonic() < until:
         if found := check():
             return found
-        time.sleep(0.1)
+        time.sleep(0.02)
     raise AssertionError(f"not within {seconds} s")
 
 
@@ -158,6 +168,16 @@ def open_world(
     clean = {name: value for name, value in os.environ.items() if not name.startswith("FLOWBEAT_")}
     environment = clean | {TOKEN_VARIABLE: account.token, "COLUMNS": "100"}
     world = World(folder, url, jira, environment)
+    stack.callback(stop_server, folder)
+    stack.enter_context(world.stack)
+    return world
+
+
+def copied_world(stack: ExitStack, folder: Path, original: World) -> World:
+    """Return a world at the same Jira that begins with the original's data; only its database is a copy."""
+    for name in ("flowbeat.toml", "flowbeat.db"):
+        shutil.copy(original.folder / name, folder)
+    world = World(folder, original.url, original.jira, dict(original.environment))
     stack.callback(stop_server, folder)
     stack.enter_context(world.stack)
     return world
