@@ -146,10 +146,9 @@ def test_two_waiting_refreshes_share_one_run(make_world: Callable[..., World]) -
     assert len(world.rows("select * from latest_results")) == 9
 
 
-def test_a_step_message_of_an_older_attempt_does_nothing(make_world: Callable[..., World]) -> None:
+def test_a_step_message_of_an_older_attempt_does_nothing(refreshed_copy: World) -> None:
     """The fence: a run that has ended takes no message again."""
-    world = make_world()
-    world.run("refresh")
+    world = refreshed_copy
     before = world.rows("select * from metric_results order by 1, 2, 3, 4")
     script = (
         "from worker.app import app; from tasks import steps; import sys; steps.enqueue(app, sys.argv[1], 1, 'facts')"
