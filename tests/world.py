@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from console_world import said_here
 
+from sandbox import faults
 from sandbox.api import Jira
 from sandbox.server import Options, build, running
 from worker import embedded
@@ -81,6 +82,10 @@ class World:
             check=False,
         )
 
+    def hurry(self) -> None:
+        """Let Jira answer at once from now on: what a test wanted to meet in the middle of a fetch has been met."""
+        self.jira.faults.clear()
+
     def python(self, script: str, *args: str) -> None:
         """Run a few lines of Python in this world."""
         subprocess.run([sys.executable, "-c", script, *args], cwd=self.folder, env=self.environment, check=True)
@@ -142,7 +147,7 @@ def eventually(check: Callable[[], Any], seconds: float = 60.0) -> Any:
     while time.monotonic() < until:
         if found := check():
             return found
-        time.sleep(0.02)
+        time.sleep(0.05)
     raise AssertionError(f"not within {seconds} s")
 
 
@@ -156,12 +161,15 @@ def open_world(
     more: str = "",
     **options: Any,
 ) -> World:
-    """Return a world that lasts as long as the stack; ``requests`` a second are its quota, ``options`` the
-    sandbox's.
+    """A world that lasts as long as the stack; ``requests`` a second are its quota, ``options`` the sandbox's.
+
+    Every answer of its Jira takes ``latency`` seconds, until ``hurry`` is called.
     """
     jira = build(Options(**{"issues": 300, **options}), datetime.now(UTC))
     account = jira.site.accounts[0]
-    url = stack.enter_context(running(jira, latency=latency))
+    if latency:
+        jira.faults.append(faults.slow(latency, times=faults.EVERY_TIME))
+    url = stack.enter_context(running(jira))
     text = CONFIG.format(url=url, email=account.email, variable=TOKEN_VARIABLE, silent=silent, requests=requests)
     text += more
     (folder / "flowbeat.toml").write_text(text)
@@ -170,6 +178,7 @@ def open_world(
     world = World(folder, url, jira, environment)
     stack.callback(stop_server, folder)
     stack.enter_context(world.stack)
+    stack.callback(world.hurry)  # so that what still works can end when it is told to
     return world
 
 

@@ -71,6 +71,7 @@ def test_a_worker_with_a_message_in_hand_outlives_a_failover(
     signs = ("slot not given back", "run waits", "next message not sent", "Connection to broker lost")
     eventually(lambda: any(line["message"].startswith(signs) for line in world.log_lines()))
     mend()
+    world.hurry()
     eventually(lambda: world.rows("select state, error from runs") == [("completed", None)], 90)
     assert worker.poll() is None
 

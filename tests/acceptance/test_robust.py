@@ -25,6 +25,7 @@ def test_a_worker_killed_in_the_middle_of_a_fetch_is_made_good_by_the_next(make_
     os.killpg(worker.pid, signal.SIGKILL)
     worker.wait()
     assert world.rows("select state from runs") == [("running",)]
+    world.hurry()
     world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
     world.start("beat")
     eventually(lambda: world.rows("select state from runs") == [("completed",)], 90)
@@ -102,6 +103,7 @@ def test_a_worker_survives_a_restart_of_redis_with_a_message_in_hand(make_world:
     eventually(lambda: world.has("issues"))
     os.kill(server_pid(world.folder), signal.SIGKILL)
     world.run("refresh", "--no-wait")  # any command that needs the queue starts the server again, with its data
+    world.hurry()
     world.start("beat")
     # One run, or two: the worker too brings the server back, and may end its run before the second is asked for.
     eventually(lambda: set(world.rows("select state from runs")) == {("completed",)}, 90)
@@ -169,6 +171,7 @@ def test_ctrl_c_leaves_the_run_for_later_and_says_so(make_world: Callable[..., W
     said = world.folder / "refresh.out"
     eventually(lambda: "Ctrl-C again leaves at once\n" in said.read_text() and waiting.poll() is None, 1.5)
     assert waiting.wait(60) == 130
+    world.hurry()
     assert "flowbeat status" in said.read_text()
     # Left for the next to go on with, or brought to its end by the worker before it saw that it is alone.
     assert world.rows("select state from runs where state = 'failed'") == []
@@ -201,6 +204,7 @@ def test_a_wait_goes_on_with_a_worker_of_its_own_when_the_other_leaves(make_worl
     eventually(lambda: world.has("issues"))
     os.killpg(worker.pid, signal.SIGKILL)
     worker.wait()
+    world.hurry()
     assert waiting.wait(120) == 0
     assert world.rows("select state from runs") == [("completed",)]
 
@@ -225,6 +229,7 @@ def test_a_second_ctrl_c_leaves_at_once(make_world: Callable[..., World]) -> Non
     waiting.send_signal(signal.SIGINT)
     assert waiting.wait(5) == 130
     assert left(world.folder) != []
+    world.hurry()
     eventually(lambda: left(world.folder) == [], 90)
 
 
