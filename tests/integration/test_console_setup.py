@@ -55,7 +55,7 @@ def test_init_never_overwrites(tmp_path: Path) -> None:
     file.write_text("# mine", encoding="utf-8")
     said = world.say(tmp_path, "init")
     assert (said.code, file.read_text(encoding="utf-8")) == (1, "# mine")
-    assert "was left as it is" in said.err
+    assert "was not changed" in said.err
 
 
 def test_init_says_where_it_cannot_write(tmp_path: Path) -> None:
