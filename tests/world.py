@@ -161,9 +161,9 @@ def open_world(
     more: str = "",
     **options: Any,
 ) -> World:
-    """A world that lasts as long as the stack; ``requests`` a second are its quota, ``options`` the sandbox's.
+    """Return a world that lasts as long as the stack, with a quota of ``requests`` a second.
 
-    Every answer of its Jira takes ``latency`` seconds, until ``hurry`` is called.
+    ``options`` are the sandbox's. Every answer of its Jira takes ``latency`` seconds, until ``hurry`` is called.
     """
     jira = build(Options(**{"issues": 300, **options}), datetime.now(UTC))
     account = jira.site.accounts[0]

@@ -19,7 +19,7 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
 
 @pytest.fixture(scope="session")
 def refreshed_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A world after one refresh, to be read; a test that changes anything takes ``refreshed_copy``."""
+    """Return a world after one refresh, to be read; a test that changes anything takes ``refreshed_copy``."""
     with ExitStack() as stack:
         world = open_world(stack, tmp_path_factory.mktemp("refreshed"))
         done = world.run("refresh")
@@ -30,6 +30,6 @@ def refreshed_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]
 
 @pytest.fixture
 def refreshed_copy(tmp_path: Path, refreshed_world: World) -> Iterator[World]:
-    """A world of the test's own with the data of that refresh, at the same Jira."""
+    """Return a world of the test's own with the data of that refresh, at the same Jira."""
     with ExitStack() as stack:
         yield copied_world(stack, tmp_path, refreshed_world)
