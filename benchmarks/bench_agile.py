@@ -15,8 +15,9 @@ from benchmarks.bench_metrics import COLD, SAME, calculating, fill, rounds
 from benchmarks.copies import PROFILE
 from benchmarks.environments import answer, environment
 from benchmarks.measuring import heading, in_child, show
-from models import store
 from models.records import Issue
+from models.store import catalogue
+from models.store import issues as stored_issues
 
 RIVAL = "jira-agile-metrics==0.24"
 PACKAGES = (RIVAL, "pandas<2", "numpy<1.27", "matplotlib<3.9", "seaborn<0.13", "setuptools<81")
@@ -59,8 +60,8 @@ def _compared(python: Path, folder: Path, issues: int) -> Iterator[tuple[str, ..
 def export(folder: Path) -> None:
     """Write the copy's issues as Jira would have sent them, as far as the rival reads them."""
     with calculating(folder) as current, current.reads() as session:
-        names = {status.status_id: status.name for status in store.load_statuses(session, PROFILE)}
-        issues = store.load_issues(session, PROFILE, sorted(store.issue_hashes(session, PROFILE)))
+        names = {status.status_id: status.name for status in catalogue.load_statuses(session, PROFILE)}
+        issues = stored_issues.load(session, PROFILE, sorted(stored_issues.hashes(session, PROFILE)))
     raw = [_raw(issue, names) for issue in issues]
     (folder / "issues.json").write_text(json.dumps(raw), encoding="utf-8")
 

@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def print_size(items: int, entries: int, told: Sequence[dict[str, Any]]) -> None:
-    """The engines side by side, and whether they say the same."""
+    """Print the engines side by side, and whether they agree."""
     rows = []
     reference = min(cpu for _, cpu in told[0]["rounds"])
     for name, each in zip(ENGINES, told, strict=True):
@@ -54,7 +54,7 @@ def print_size(items: int, entries: int, told: Sequence[dict[str, Any]]) -> None
 
 
 def _plain(told: dict[str, Any]) -> str:
-    """An answer as text; a median that is a whole number is 5 here and 5.0 there."""
+    """Return an answer as text; a median that is a whole number is 5 here and 5.0 there."""
     weeks, *sums = told["answer"]
     return json.dumps([[[count, median and float(median)] for count, median in weeks], sums])
 

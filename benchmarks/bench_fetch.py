@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def print_full() -> None:
-    """A full fetch beside its bare requests: in one process, over HTTP, and into PostgreSQL."""
+    """Print a full fetch beside its bare requests: in one process, over HTTP, and into PostgreSQL."""
     rows = []
     for name, case in (
         ("in one process, SQLite", full_in_process),
@@ -84,18 +84,18 @@ def print_memory() -> None:
 
 
 def full_in_process() -> Full:
-    """The stand-in Jira answers in the same process: no socket, one interpreter for both."""
+    """Return a stand-in Jira that answers in the same process: no socket, one interpreter for both."""
     return _full(Site(IN_PROCESS, made_up(ISSUES)))
 
 
 def full_over_http() -> Full:
-    """The stand-in Jira answers over loopback from a process of its own."""
+    """Return a stand-in Jira that answers over loopback from a process of its own."""
     with served(ISSUES) as site:
         return _full(site)
 
 
 def full_into_postgres() -> Full:
-    """The same into a private PostgreSQL server, emptied before every round."""
+    """Return the same into a private PostgreSQL server, emptied before every round."""
     with served(ISSUES) as site, postgres() as database:
         return _full(site, database, before=lambda: empty(database))
 
@@ -109,7 +109,9 @@ def memory(issues: int) -> tuple[float, int, float]:
 
 
 def _full(site: Site, database: str = SQLITE, before: Callable[[], None] = lambda: None) -> Full:
-    """Reference and fetch in turns; a first round warms the stand-in Jira and tells which requests a fetch sends."""
+    """Run reference and fetch in turns; a first round warms the stand-in Jira and tells which requests a fetch
+    sends.
+    """
     sent = _requests_of(site, database, before)
     seconds: list[float] = []
     bare: list[float] = []
@@ -131,7 +133,7 @@ def _requests_of(site: Site, database: str, before: Callable[[], None]) -> list[
 
 
 def _send(site: Site, sent: list[requests.PreparedRequest]) -> None:
-    """The bare minimum: one session, one request after the other, the answer read as JSON and let go."""
+    """Send the bare requests: one session, one after the other, each answer read as JSON."""
     with site.mounted(requests.Session()) as session:
         for request in sent:
             json.loads(session.send(request, timeout=60).content)

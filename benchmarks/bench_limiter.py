@@ -72,7 +72,7 @@ def print_utilisation(url: str) -> None:
 
 
 def send(url: str, key: str, start: float) -> list[float]:
-    """The arrivals of one process whose threads all want as many slots as they can get."""
+    """Return the arrivals of one process whose threads all want as many slots as they can get."""
     with Redis.from_url(url) as client, ThreadPoolExecutor(THREADS) as pool:
         limiter = Limiter(client, key=key, requests=REQUESTS, per_seconds=PER_SECONDS)
         time.sleep(max(0.0, start - time.time()))

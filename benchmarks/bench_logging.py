@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def plain(folder: Path) -> logging.Handler:
-    """What python-json-logger gives by itself."""
+    """Return what python-json-logger gives by itself."""
     handler = logging.FileHandler(folder / "plain.log")
     handler.setFormatter(JsonFormatter(["levelname", "name", "funcName", "lineno", "message"], timestamp=True))
     return handler
@@ -56,7 +56,7 @@ def rate(make: Callable[[Path], logging.Handler], processes: int) -> float:
 
 
 def start_up() -> float:
-    """Seconds of ``configure`` in a folder at its limit: ten archives to look at, three to delete."""
+    """Return seconds of ``configure`` in a folder at its limit: ten archives to look at, three to delete."""
     with tempfile.TemporaryDirectory() as folder:
         for name in ("app.log", "errors.log"):
             for number in range(1, 6):

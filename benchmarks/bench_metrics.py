@@ -22,8 +22,9 @@ from sqlalchemy import select
 from benchmarks import big_copy
 from benchmarks.copies import IN_PROCESS, PROFILE, Site, fetched, flowbeat, made_up
 from benchmarks.measuring import heading, in_child, peak_megabytes, show
-from models import store
 from models.records import METRIC_TYPES, Issue, Run, Transition, micros
+from models.store import catalogue, operations, results, runs
+from models.store import issues as stored_issues
 from models.tables import IssueRow
 from tasks import calculate, steps
 from tasks.fetch.task import work
@@ -107,7 +108,7 @@ def main() -> None:
 
 
 def print_naive(kinds: dict[str, Kind], seconds: float, values: int, differing: int) -> None:
-    """The smallest size beside the naive reading."""
+    """Print the smallest size beside the naive reading."""
     rows = [("naive", f"{seconds:.3f}", "", "1")]
     for name, kind in kinds.items():
         best = kind.best.total
@@ -187,13 +188,13 @@ def measured(folder: Path, issues: int) -> dict[str, Kind]:
 
 
 def fill(folder: Path, issues: int) -> None:
-    """A copy of so many issues, fetched, without any fact."""
+    """Fill a copy with this many issues, fetched, without any fact."""
     with flowbeat(Site(IN_PROCESS, made_up(issues)), folder) as current:
         fetched(current)
 
 
 def rounds(folder: Path, name: str, issues: int) -> Kind:
-    """All rounds of one kind."""
+    """Return all rounds of one kind."""
     number = 1 if issues > LARGE[0] else 3 if name == COLD else 5
     idle = peak_megabytes()
     if name == COLD:
@@ -218,7 +219,7 @@ def _after_changes(current: Runtime, name: str, issues: int) -> Steps:
 
 @contextmanager
 def calculating(folder: Path) -> Iterator[Runtime]:
-    """A Flowbeat whose Jira is not there: nothing here may ask it."""
+    """Yield a Flowbeat whose Jira is not there: nothing here may ask it."""
     with flowbeat(Site(IN_PROCESS), folder) as current:
         yield current
 
@@ -240,18 +241,18 @@ def calculated(current: Runtime) -> Steps:
 
 
 def _taken(current: Runtime, asked: Run, step: str) -> Run:
-    """The run as a task of that step takes it."""
+    """Return the run as a task of that step takes it."""
     with current.sessions.begin() as session:
-        run = store.claim_run(session, asked.run_id, asked.attempt, (step,), current.now())
+        run = runs.claim(session, asked.run_id, asked.attempt, (step,), current.now())
     if run is None:
         raise AssertionError(f"the run is not at {step}")
     return run
 
 
 def _own_seconds(current: Runtime, asked: Run) -> dict[str, float]:
-    """What each metric took by itself, as its Calculation Performance row says."""
+    """Return what each metric took by itself, as its Calculation Performance row says."""
     with current.reads() as session:
-        rows = [row for row, _ in store.load_performance(session, 100) if row.run_id == asked.run_id]
+        rows = [row for row, _ in operations.load_performance(session, 100) if row.run_id == asked.run_id]
     own = {row.metric_type: row.duration_seconds for row in rows}
     return {metric: own[metric] for metric in METRIC_TYPES}
 
@@ -263,8 +264,8 @@ def change(current: Runtime, issues: int) -> None:
         found = session.scalars(scattered.limit(issues)).all()
     for start in range(0, issues, CHANGED_AT_ONCE):
         with current.sessions.begin() as session:
-            stored = store.load_issues(session, PROFILE, found[start : start + CHANGED_AT_ONCE])
-            store.save_issues(session, PROFILE, [_longer(issue) for issue in stored])
+            stored = stored_issues.load(session, PROFILE, found[start : start + CHANGED_AT_ONCE])
+            stored_issues.save(session, PROFILE, [_longer(issue) for issue in stored])
 
 
 def _longer(issue: Issue) -> Issue:
@@ -275,7 +276,7 @@ def _longer(issue: Issue) -> Issue:
 
 
 def naive_big(scratch: Path, issues: int) -> tuple[float, int, int]:
-    """The same for so many issues that were made straight in the database."""
+    """Return the same for so many issues that were made straight in the database."""
     folder = scratch / "big"
     folder.mkdir()
     big_copy.fill(folder, issues)
@@ -284,14 +285,16 @@ def naive_big(scratch: Path, issues: int) -> tuple[float, int, int]:
 
 
 def naive(folder: Path) -> tuple[float, int, int]:
-    """The plain reading of the same issues: seconds, values, and how many of them our stored ones differ from."""
+    """Return the plain reading of the same issues: seconds, values, and how many of them our stored ones differ
+    from.
+    """
     with calculating(folder / "0") as current:
         calculated(current)
         with current.reads() as session:
             view = load_view(current, session, PROFILE, None)
-            issues = store.load_issues(session, PROFILE, sorted(store.issue_hashes(session, PROFILE)))
-            statuses, versions = store.load_statuses(session, PROFILE), store.load_versions(session, PROFILE)
-            rows = [row for kind in ("period", "week") for row in store.load_results(session, kind=kind)]
+            issues = stored_issues.load(session, PROFILE, sorted(stored_issues.hashes(session, PROFILE)))
+            statuses, versions = catalogue.load_statuses(session, PROFILE), catalogue.load_versions(session, PROFILE)
+            rows = [row for kind in ("period", "week") for row in results.load(session, kind=kind)]
     plain = Reference(Team(tuple(issues), tuple(statuses), tuple(versions)), view.rules, view.as_of)
     started = time.perf_counter()
     answers = {metric: plain.answers(metric) for metric in METRIC_TYPES}

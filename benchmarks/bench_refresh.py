@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def print_refreshes(found: list[dict[str, Cell]], peak: float) -> None:
-    """A row for each kind of refresh, a column of seconds for each latency and limit."""
+    """Print a row for each kind of refresh, a column of seconds for each latency and limit."""
     settings = [_said(latency, quota) for quota in QUOTAS for latency in LATENCIES]
     rows = []
     for kind in KINDS:
@@ -62,7 +62,7 @@ def print_refreshes(found: list[dict[str, Cell]], peak: float) -> None:
 
 
 def refreshes(issues: int) -> list[dict[str, Cell]]:
-    """Each kind of refresh under each limit and latency."""
+    """Return each kind of refresh under each limit and latency."""
     with served(issues) as site:
         with fresh(site) as current:
             fetched(current)  # the stand-in Jira makes the JSON of every issue once
@@ -70,7 +70,7 @@ def refreshes(issues: int) -> list[dict[str, Cell]]:
 
 
 def _kinds(site: Site, latency: float, quota: Quota | None) -> Iterator[tuple[str, Cell]]:
-    """A full refresh of a new copy, then the others of the same copy."""
+    """Yield a full refresh of a new copy, then the others of the same copy."""
     with fresh(site, quota=quota) as current:
         for number, (kind, one_in) in enumerate(KINDS.items()):
             if one_in:

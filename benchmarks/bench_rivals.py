@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def print_readings(readings: dict[str, list[Reading]]) -> None:
-    """What everything costs each of them, then what the next readings do."""
+    """Print the cost of a full reading for each of them, then of the next readings."""
     rows = []
     for number, change in enumerate(CHANGES):
         for name, every in readings.items():
@@ -136,7 +136,7 @@ def _rendered(jira: Jira, fields: str, expanded: frozenset[str]) -> None:
 
 
 def _run(words: list[str]) -> tuple[float, int, int | None]:
-    """What a script says in its last line; what else it and its program say is told only where it fails."""
+    """Return what a script says in its last line; what else it and its program say is told only where it fails."""
     done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
     if done.returncode:
         raise SystemExit(f"{Path(words[1]).name} failed:\n{done.stderr[-2_000:]}")

@@ -21,11 +21,12 @@ from benchmarks import big_copy
 from benchmarks.bench_metrics import calculated, calculating
 from benchmarks.copies import PROFILE
 from benchmarks.measuring import heading, in_child, show
-from models import store
 from models.metrics.calculate import calculate
 from models.metrics.columns import Dataset, Items, columns_of
 from models.metrics.snapshot import Snapshot
 from models.records import METRIC_TYPES, Field, Issue, Micros, Rules, Stage, Timeline, WorkItem, iso, micros
+from models.store import dataset as stored_dataset
+from models.store import issues as stored_issues
 from models.store.columns import load_columns
 from models.tables import WorkItemRow
 from worker.jira import fields, parse
@@ -59,7 +60,7 @@ class View:
     as_of: Micros
 
     def snapshot(self) -> Snapshot:
-        """It as the metrics take it, nothing worked out yet."""
+        """Load the dataset as the metrics take it, without facts."""
         return Snapshot(self.dataset, self.rules, self.as_of)
 
 
@@ -86,7 +87,7 @@ def main() -> None:
 
 
 def filled(folder: Path, issues: int) -> None:
-    """A copy with all facts."""
+    """Fill a copy with all facts."""
     big_copy.fill(folder, issues)
     with calculating(folder) as current:
         calculated(current)
@@ -100,8 +101,8 @@ def seeds(folder: Path) -> list[Seed]:
 
 def _of_the_fetch(current: Runtime) -> Iterator[Seed]:
     with current.reads() as session:
-        ids = sorted(store.issue_hashes(session, PROFILE))[:SOME]
-        issues = store.load_issues(session, PROFILE, ids)
+        ids = sorted(stored_issues.hashes(session, PROFILE))[:SOME]
+        issues = stored_issues.load(session, PROFILE, ids)
     # As Jira sends them: an instant for the issue's own dates, and one for each item of its history.
     texts = [iso(at) for one in issues for at in (one.created, one.updated, *(t.at for t in one.transitions))]
     cached = _best(lambda: _dates(lru_cache(4096)(parse.moment), texts))
@@ -150,7 +151,7 @@ def _values(issues: Iterable[Issue], rules: Rules) -> list[object]:
 
 def _loaded(current: Runtime, session: Session) -> View:
     view = load_view(current, session, PROFILE, None)
-    return View(store.load_dataset(session, PROFILE, "versions"), view.rules, micros(view.as_of))
+    return View(stored_dataset.load(session, PROFILE, "versions"), view.rules, micros(view.as_of))
 
 
 def _nine(snapshot: Snapshot) -> None:
@@ -159,7 +160,7 @@ def _nine(snapshot: Snapshot) -> None:
 
 
 def _from_rows(session: Session) -> Items:
-    """The columns made from the rows that people read, as if there were nothing else."""
+    """Return the columns made from the rows that people read, as if there were nothing else."""
     row = WorkItemRow
     wanted = (row.issue_id, row.key, row.type, row.category, row.excluded, row.timeline, row.points, row.version_ids)
     found = session.execute(select(*wanted).where(row.profile == PROFILE).execution_options(yield_per=2_000))

@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def print_day(answers: list[Answer]) -> None:
-    """What was asked, and how much of it was asked of Jira."""
+    """Print the questions of the day, and how many of them were sent to Jira."""
     rows = []
     for name, some in (
         ("calculate", [one for one in answers if one.kind == "calculate"]),
@@ -60,7 +60,7 @@ def print_day(answers: list[Answer]) -> None:
 
 
 def print_saved(full: Answer, answers: list[Answer]) -> None:
-    """The day's fetches beside as many full ones."""
+    """Print the day's fetches beside as many full ones."""
     rows = []
     fetches = [one for one in answers if not one.operation.cache_hit]
     for name, seconds, requests in (
@@ -78,7 +78,7 @@ def print_saved(full: Answer, answers: list[Answer]) -> None:
 
 
 def day() -> tuple[Answer, list[Answer]]:
-    """A full fetch of the day before, then a day of questions to a team that works."""
+    """Return a full fetch of the day before, then a day of questions to a team that works."""
     jira = made_up(ISSUES)
     site = Site(IN_PROCESS, jira)
     with fresh(site) as current:
@@ -95,7 +95,7 @@ def day() -> tuple[Answer, list[Answer]]:
 
 
 def asked_in_a_day(chance: random.Random) -> list[tuple[datetime, str]]:
-    """(instant, kind of run) in order: the schedule's, and what people ask between nine and six."""
+    """Return (instant, kind of run) in order: the schedule's, and what people ask between nine and six."""
     questions = sum(chance.randint(*ASKS) for _ in range(PEOPLE))
     times = sorted(NINE + timedelta(seconds=chance.uniform(0, 9 * 3600)) for _ in range(questions))
     asked = [(at, "calculate" if number % REFRESHES else "refresh") for number, at in enumerate(times)]

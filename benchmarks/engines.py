@@ -72,7 +72,7 @@ def pure(folder: Path) -> Callable[[], Answer]:
 
 
 def _facts(at: Sequence[int], stage: Sequence[int], begin: int, end: int) -> tuple[int | None, list[int], int, int]:
-    """Of one item: when started, time in each stage, when it entered the last stage, and which that is."""
+    """Return of one item: when started, time in each stage, when it entered the last stage, and which that is."""
     started, spent, entered, last = None, [0, 0, 0, 0], 0, -1
     for index in range(begin, end):
         now, what = at[index], stage[index]
@@ -117,7 +117,7 @@ def numpy(folder: Path) -> Callable[[], Answer]:
 
 
 def polars(folder: Path) -> Callable[[], Answer]:
-    """A lazy query over long rows."""
+    """Return a lazy query over long rows."""
     import numpy as np  # noqa: PLC0415 - see make
     import polars as pl  # noqa: PLC0415 - see make
 
@@ -144,7 +144,7 @@ def polars(folder: Path) -> Callable[[], Answer]:
 
 
 def duckdb(folder: Path) -> Callable[[], Answer]:
-    """SQL over a table of long rows."""
+    """Write SQL over a table of long rows."""
     import duckdb as engine  # noqa: PLC0415 - see make
     import numpy as np  # noqa: PLC0415 - see make
 

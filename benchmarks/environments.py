@@ -14,7 +14,9 @@ HERE = Path(__file__).parent
 
 
 def environment(name: str, packages: Sequence[str]) -> Path | None:
-    """The Python of an environment with these packages, made at first use in the user's cache; None where pip fails."""
+    """Return the Python of an environment with these packages, made at first use in the user's cache; None where pip
+    fails.
+    """
     key = hashlib.sha256("\n".join([sys.version, *packages]).encode()).hexdigest()[:8]
     folder = _cache() / "flowbeat-rivals" / f"{name}-{key}"
     python, ready = folder / "bin" / "python", folder / "ready"
@@ -31,7 +33,7 @@ def environment(name: str, packages: Sequence[str]) -> Path | None:
 
 
 def answer(python: Path, script: str, *arguments: object) -> Any:
-    """What a script of this folder prints as JSON under another Python."""
+    """Return what a script of this folder prints as JSON under another Python."""
     command = [*map(str, (python, HERE / script, *arguments))]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 

@@ -27,7 +27,7 @@ def heading(name: str) -> None:
 
 
 def show(question: str, reference: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A question, its table, and one sentence that says what the ratios are held against."""
+    """Print a question, its table, and one sentence about the reference of the ratios."""
     console = Console(width=WIDTH, color_system=None, highlight=False)
     table = Table(box=box.SIMPLE)
     for number, name in enumerate(head):
@@ -38,14 +38,14 @@ def show(question: str, reference: str, head: Sequence[str], rows: Sequence[Sequ
 
 
 def timed(call: Callable[[], object]) -> float:
-    """Seconds that a call takes."""
+    """Return seconds that a call takes."""
     started = time.perf_counter()
     call()
     return time.perf_counter() - started
 
 
 def in_child(function: Callable[..., R], *args: object) -> tuple[R, float]:
-    """The result of a module's function in a new process, and that process's peak memory in MB.
+    """Return the result of a module's function in a new process, and that process's peak memory in MB.
 
     The caller must stay small: on Linux a new process begins with its parent's memory at that moment as its peak.
     """
@@ -54,7 +54,7 @@ def in_child(function: Callable[..., R], *args: object) -> tuple[R, float]:
 
 
 def peak_megabytes() -> float:
-    """The most memory this process has held so far, in MB."""
+    """Return the most memory this process has held so far, in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak * (1 if sys.platform == "darwin" else 1024) / _MEGABYTE  # bytes on macOS, KiB on Linux
 

@@ -43,7 +43,7 @@ class Corpus:
     bare_places: dict[str, Place]
 
     def cases(self, shaped_each: int, passwords: int) -> Iterator[Case]:
-        """Every secret in every place: shaped ones also where no key names them."""
+        """Yield every secret in every place: shaped ones also where no key names them."""
         rng = random.Random(self.seed)
         for kind, make in self.shaped.items():
             for _ in range(shaped_each):
@@ -336,6 +336,6 @@ def ordinary(count: int, seed: int = 5) -> list[str]:
 
 
 def leaks(needle: str, shown: str) -> bool:
-    """Whether a redacted text still shows the needle, or a telling part of it."""
+    """Return whether a redacted text still shows the needle, or a telling part of it."""
     part = max(6, len(needle) // 3) if len(needle) > 6 else len(needle)
     return any(needle[at : at + part] in shown for at in range(len(needle) - part + 1))

@@ -53,11 +53,11 @@ class Commands(click.Group):
     """The subcommands of ``TABLE``, each imported when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """The names in the order of the table."""
+        """Return the names in the order of the table."""
         return list(_MODULES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        """The command of that name, from the COMMANDS of its module."""
+        """Return the command of that name, from the COMMANDS of its module."""
         module = _MODULES.get(cmd_name)
         if module is None:
             return None
@@ -77,7 +77,7 @@ class Commands(click.Group):
             raise click.UsageError(error.message.rstrip(".") + near, ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        """The commands by group, a line each."""
+        """Write the commands by group, a line each."""
         for group, commands in TABLE.items():
             with formatter.section(group):
                 formatter.write_dl([(name.ljust(11), line) for name, (_, line) in commands.items()])
@@ -90,11 +90,11 @@ class Commands(click.Group):
 )
 @click.version_option(package_name="flowbeat")
 def flowbeat() -> None:
-    """A faithful local copy of a team's Jira issues, and the DORA and Flow metrics computed from it."""
+    """Keep a faithful local copy of a team's Jira issues, and compute the DORA and Flow metrics from it."""
 
 
 def main() -> None:
-    """The entry point of the ``flowbeat`` script."""
+    """Run the ``flowbeat`` script."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a locale without a character gets a question mark, not a crash
             stream.reconfigure(errors="replace")
@@ -132,7 +132,7 @@ def _reader_left() -> int:
 
 
 def _expected() -> tuple[type[Exception], ...]:
-    """Evaluated only once something was raised, so that what goes well need not import it."""
+    """Return the exceptions to catch; imported only after an error, because a success does not need them."""
     from console.shared import errors  # noqa: PLC0415 - as said above
 
     return errors.EXPECTED

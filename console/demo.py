@@ -63,7 +63,9 @@ COMMANDS: tuple[click.Command, ...] = (demo,)
 
 
 def _team(folder: Path) -> dict[str, Any]:
-    """The team of the last demo, which lives on by the clock, so that a second demo is an incremental refresh."""
+    """Return the team of the last demo, which lives on by the clock, so that a second demo is an incremental
+    refresh.
+    """
     file = folder / "team.json"
     if file.exists():
         team: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
@@ -77,7 +79,7 @@ def _team(folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def _jira(team: dict[str, Any]) -> Iterator[str]:
-    """The made-up Jira, at the port it had before if that is free."""
+    """Yield the made-up Jira, at the port it had before if that is free."""
     from sandbox.server import Options, build, running  # noqa: PLC0415 - the web server is needed by this command only
 
     jira = build(Options(issues=ISSUES), datetime.fromisoformat(team["anchor"]))
@@ -118,7 +120,7 @@ def _refresh() -> str | None:
 
 
 def _tell(folder: Path) -> None:
-    """The metrics, where everything lies, and what to do for one's own Jira."""
+    """Print the metrics, the places of all files, and the steps for your own Jira."""
     from console.results.command import show_results  # noqa: PLC0415 - after the environment is set
 
     show_results(PROFILE)

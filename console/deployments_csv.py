@@ -78,7 +78,7 @@ def parse_file(text: str, zone: ZoneInfo) -> DeploymentFile:
 
 
 def _delimited(text: str) -> tuple[str, str, int]:
-    """What separates the cells, the text that begins with the header, and the number of its first line."""
+    """Return what separates the cells, the text that begins with the header, and the number of its first line."""
     stated = _DELIMITER_LINE.match(text)
     if stated:
         return stated[1], text[stated.end() :], 2
@@ -105,7 +105,7 @@ def _lines(text: str, delimiter: str, first_line: int, mistakes: list[str]) -> I
 
 
 def _trimmed(cells: Sequence[str]) -> list[str]:
-    """The cells without the empty ones at the end, which spreadsheets add."""
+    """Return the cells without the empty ones at the end, which spreadsheets add."""
     end = len(cells)
     while end and not cells[end - 1].strip():
         end -= 1
@@ -147,7 +147,7 @@ class _Row:
 
 
 def _row(line: int, names: Sequence[str], cells: Sequence[str], delimiter: str, zone: ZoneInfo) -> _Row | list[str]:
-    """The deployment of a row, or what is wrong with its cells."""
+    """Return the deployment of a row, or what is wrong with its cells."""
     if len(cells) < len(names) or any(cell.strip() for cell in cells[len(names) :]):
         count = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
         quotes = f"a cell with a {_DELIMITERS[delimiter]} needs quotes"
@@ -245,7 +245,7 @@ def _issue_keys(text: str, _zone: ZoneInfo) -> tuple[str, ...]:
 
 
 def _versions(text: str, _zone: ZoneInfo) -> tuple[str, ...]:
-    """The versions of a cell, not separated at spaces: Jira's version names often contain some."""
+    """Return the versions of a cell, not separated at spaces: Jira's version names often contain some."""
     names = (" ".join(word.split()) for word in re.split(r"[,;\r\n]", text))
     return tuple(dict.fromkeys(name for name in names if name))
 

@@ -8,7 +8,7 @@ max_tasks = 10_000
 
 
 def format_task(task: Any) -> Any:
-    """A task as Flower shows it, less whatever looks like a secret or a person."""
+    """Return a task as Flower shows it, less whatever looks like a secret or a person."""
     for name in ("args", "kwargs", "result", "exception", "traceback"):
         setattr(task, name, redact(getattr(task, name, None)))
     return task

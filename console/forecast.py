@@ -10,12 +10,13 @@ import click
 
 from console.shared import database
 from console.shared.output import Column, Format, Row, Sheet, format_option, show, sparkline
-from models import store
 from models.metrics import forecast as chances
 from models.metrics.rules import rules_hash
 from models.metrics.snapshot import Snapshot
 from models.metrics.windows import local_day
 from models.records import Backtest, Forecast, micros
+from models.store import columns as stored_columns
+from models.store import dataset, forecasts
 from models.wording import format_count
 from report.words import NOTHING, format_backtest, format_time
 from worker import view as views
@@ -66,15 +67,15 @@ def forecast(
         database.one_of("profile", profile, current.settings.profiles)
         zone = zone_of(current, profile)
         looked = views.load_view(current, session, profile, database.as_of_option(as_of, zone))
-        snapshot = Snapshot(store.load_dataset(session, profile, None), looked.rules, micros(looked.as_of))
-        stale = store.count_stale(session, profile, looked.context.facts_rules_hash)
+        snapshot = Snapshot(dataset.load(session, profile, None), looked.rules, micros(looked.as_of))
+        stale = stored_columns.count_stale(session, profile, looked.context.facts_rules_hash)
         asked = _asked(snapshot, items, until.date() if until else None, zone)
         history = weeks or max(looked.rules.history_weeks, _FEWEST)
         question = _question(profile, looked, asked, history=history, seed=seed, now=current.now())
         found = _answered(question, snapshot, asked)
         session.rollback()  # reading is over, and SQLite has only one writer
         with current.sessions.begin() as writing:
-            store.save_forecast(writing, found)
+            forecasts.save(writing, found)
     show(form, _sheet(found, asked, zone, stale=bool(stale)))
 
 
@@ -111,7 +112,7 @@ def _asked(snapshot: Snapshot, items: int | None, until: date | None, zone: Zone
 
 
 def _question(profile: str, looked: views.View, asked: Asked, *, history: int, seed: int, now: datetime) -> Forecast:
-    """The forecast without an answer yet."""
+    """Return the forecast without an answer yet."""
     return Forecast(
         profile=profile,
         as_of=looked.as_of,
@@ -170,7 +171,7 @@ def _by_day(past: chances.Past, asked: Asked, seed: int) -> tuple[list[dict[str,
 
 
 def _sheet(found: Forecast, asked: Asked, zone: ZoneInfo, *, stale: bool) -> Sheet:
-    """A row for each chance; without enough history one row, which says so."""
+    """Return a row for each chance; without enough history one row, which says so."""
     shared = asdict(found) | dict.fromkeys((*_ANSWERS, *_BACKTEST))
     rows = [shared | answer | found.backtest[str(answer["percent"])] for answer in found.answers] or [shared]
     columns = () if not found.answers else _columns("items" if asked.until else "days", rows)

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from console.deployments_csv import DeploymentFile, parse_file
 from console.shared import database
 from console.shared.output import clean
-from models import store
 from models.database import migrate
 from models.records import TableDeployment
+from models.store import deployments as stored_deployments
 from worker import settings
 from worker.database import Stored
 from worker.errors import ConfigError, FatalError
@@ -130,7 +130,7 @@ def _store(current: Stored, profile: str, found: Sequence[TableDeployment], *, d
         migrate(current.engine)
         with current.sessions.begin() as session:
             imported, fresh = _compare(session, profile, found)
-            store.save_table_deployments(session, profile, fresh)
+            stored_deployments.save_table(session, profile, fresh)
         return imported
     if database.missing_file(current) is not None or database.schema_of(current) is None:
         return Imported(len(found), 0, 0)
@@ -146,12 +146,12 @@ def _compare(
 
     Where the file leaves ``failed`` or ``rework`` open the stored mark stays: it may have been set later, by SQL.
     """
-    stored = store.load_table_deployments(session, profile)
+    stored = stored_deployments.load_table(session, profile)
     rows = [_with_stored_marks(row, stored.get(row.deployment_id)) for row in deployments]
     fresh = [row for row in rows if stored.get(row.deployment_id) != row]
     new = sum(row.deployment_id not in stored for row in fresh)
-    keys = store.unknown_keys(session, profile, (key for row in rows for key in row.issue_keys))
-    versions = store.unknown_versions(session, profile, (name for row in rows for name in row.versions))
+    keys = stored_deployments.unknown_keys(session, profile, (key for row in rows for key in row.issue_keys))
+    versions = stored_deployments.unknown_versions(session, profile, (name for row in rows for name in row.versions))
     return Imported(new, len(fresh) - new, len(rows) - len(fresh), keys, versions), fresh
 
 

@@ -62,7 +62,9 @@ COMMANDS: tuple[click.Command, ...] = (logs_command,)
 
 
 def line(entry: dict[str, Any]) -> str:
-    """An entry as a line for a person, in local time; an exception follows, indented, unless Redis was only away."""
+    """Return an entry as a line for a person, in local time; an exception follows, indented, unless Redis was only
+    away.
+    """
     at = datetime.fromisoformat(entry["timestamp"]).astimezone()
     level = str(entry.get("level", ""))
     context = entry.get("context") or {}
@@ -92,7 +94,7 @@ def _of_run(entry: dict[str, Any], run: str) -> bool:
 
 
 def _print(entries: Iterator[dict[str, Any]], form: Format) -> int:
-    """Each at once, for someone may be following; returns how many."""
+    """Print each entry at once, because someone may be following; return how many."""
     count = 0
     writer = csv.DictWriter(sys.stdout, _NAMES, extrasaction="ignore", lineterminator="\n")
     if form == "csv":
@@ -112,7 +114,7 @@ def _word(value: Any) -> str:
 
 
 def _since(text: str | None, now: datetime) -> datetime | None:
-    """The instant meant; days begin at this machine's midnight, as the lines show its time."""
+    """Return the instant meant; days begin at this machine's midnight, as the lines show its time."""
     if text is None:
         return None
     number, unit = text[:-1], text[-1:]

@@ -8,8 +8,8 @@ import click
 
 from console.shared import database
 from console.shared.output import Column, Format, Row, Sheet, format_option, show
-from models import store
 from models.records import CalculationPerformance, FetchOperation, PerformanceThreshold
+from models.store import operations
 from report.words import NOTHING, format_duration, format_number
 
 MISSED: Final = 3
@@ -27,9 +27,9 @@ _FETCH: Final = tuple(field.name for field in fields(FetchOperation))
 def performance(*, failed: bool, limit: int, form: Format) -> None:
     """Show Calculation Performance with its thresholds, and Fetch Operations. CSV contains the first."""
     with database.open_for_reading() as (_, session):
-        measured = store.load_performance(session, limit, failed=failed)
-        unknown = store.unknown_performance(session)
-        fetched = [one for one in store.list_fetches(session, limit) if not failed or one.state == "failed"]
+        measured = operations.load_performance(session, limit, failed=failed)
+        unknown = operations.unknown_performance(session)
+        fetched = [one for one in operations.list_fetches(session, limit) if not failed or one.state == "failed"]
     sheet = calculations(measured, unknown, failed=failed)
     show(form, {"calculations": sheet, "fetches": fetches(fetched, failed=failed)})
     if failed and measured:
@@ -55,7 +55,7 @@ def calculations(
 
 
 def fetches(fetched: Sequence[FetchOperation], *, failed: bool = False) -> Sheet:
-    """Each fetch with what it brought and cost."""
+    """Return each fetch with what it brought and cost."""
     notes = tuple(f"{one.request_id[:8]} failed: {one.error}" for one in fetched if one.error)
     empty = "No fetch failed." if failed else "No fetch yet."
     return Sheet(_FETCH, [asdict(one) for one in fetched], _FETCH_COLUMNS, "Fetches", notes, empty)

@@ -86,7 +86,7 @@ COMMANDS: tuple[click.Command, ...] = (worker, beat, flower, sandbox)
 
 
 def _path(context: str) -> str:
-    """A context path as the server takes it, with or without the slash it was given with."""
+    """Return a context path as the server takes it, with or without the slash it was given with."""
     bare = context.strip("/")
     return f"/{bare}" if bare else ""
 

@@ -12,8 +12,9 @@ from console.performance import calculations, fetches
 from console.refresh import progress
 from console.shared import database, queued
 from console.shared.output import Column, Format, Row, Sheet, format_bar, format_option, show
-from models import store
 from models.records import Run
+from models.store import operations
+from models.store import runs as stored_runs
 from report.words import format_duration, format_time
 from worker.database import Stored
 from worker.errors import FatalError
@@ -35,7 +36,7 @@ def status(run: str | None, *, limit: int, form: Format) -> None:
     with database.open_for_reading() as (current, session):
         now = current.clock(session)
         if run is None:
-            runs = store.list_runs(session, limit)
+            runs = stored_runs.load_newest(session, limit)
             show(form, _runs(runs, now, queued.reasons(current, runs, now)))
             return
         sheets = _story(current, session, _found(session, run), now)
@@ -46,14 +47,14 @@ COMMANDS: tuple[click.Command, ...] = (status,)
 
 
 def _found(session: Session, run_id: str) -> Run:
-    found = store.find_run(session, run_id)
+    found = stored_runs.find(session, run_id)
     if found is None:
         raise FatalError(f"no run, or more than one, has an id that begins with {run_id!r}; flowbeat status lists them")
     return found
 
 
 def _runs(runs: Sequence[Run], now: datetime, reasons: Mapping[str, str]) -> Sheet:
-    """The runs, and below them why some failed and (``reasons``, by id) why others stay queued."""
+    """Return the runs, and below them why some failed and (``reasons``, by id) why others stay queued."""
     rows = [_row(run, now) for run in runs]
     errors = {run.run_id: run.error for run in runs if run.error and run.state == "failed"}
     queues = {run_id: f"still queued: {reason}" for run_id, reason in reasons.items()}
@@ -62,7 +63,7 @@ def _runs(runs: Sequence[Run], now: datetime, reasons: Mapping[str, str]) -> She
 
 
 def _row(run: Run, now: datetime) -> Row:
-    """The run's own fields, and for the table what they mean at ``now``."""
+    """Return the run's own fields, and for the table what they mean at ``now``."""
     share = "" if run.state == "failed" else f"{format_bar(progress.percent(run) / 100)} {progress.percent(run):3.0f} %"
     silent = format_duration(max(0.0, (now - run.heartbeat_at).total_seconds()))
     return {**asdict(run), "share": share, "doing": _doing(run, now), "silent": silent}
@@ -86,8 +87,8 @@ _COLUMNS: Final = (
 
 
 def _story(current: Stored, session: Session, run: Run, now: datetime) -> dict[str, Sheet]:
-    fetched = store.fetch_of(session, run.run_id)
-    measured = [pair for pair in store.load_performance(session, _ALL) if pair[0].run_id == run.run_id]
+    fetched = operations.fetch_of(session, run.run_id)
+    measured = [pair for pair in operations.load_performance(session, _ALL) if pair[0].run_id == run.run_id]
     measured.sort(key=lambda pair: pair[0].start_time)
     return {
         "run": _one(current, run, now),

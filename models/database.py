@@ -21,7 +21,7 @@ Sessions = sessionmaker[Session]
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for SQLite (WAL, BEGIN IMMEDIATE) or PostgreSQL; nothing connects until it is used.
+    """Return an engine for SQLite (WAL, BEGIN IMMEDIATE) or PostgreSQL; nothing connects until it is used.
 
     A deferred BEGIN under WAL fails at once with "database is locked" when a reader wants to write; an immediate waits.
     """
@@ -74,7 +74,7 @@ def newest_revision() -> str:
 
 
 def revision(engine: Engine) -> str | None:
-    """The revision the database is at, None where it has none of Flowbeat's schemas."""
+    """Return the revision the database is at, None where it has none of Flowbeat's schemas."""
     with engine.execution_options(readonly=True).connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None

@@ -69,7 +69,7 @@ class Json(TypeDecorator[Any]):
         return _to_json if dialect.name == "sqlite" else super().bind_processor(dialect)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
-        """The value again; also of a text that somebody else wrote."""
+        """Return the value again; also of a text that somebody else wrote."""
         return _from_json if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
 
 
@@ -97,7 +97,7 @@ def _to_sqlite(value: datetime | None) -> str | None:
 
 
 def from_sqlite(value: str | None) -> datetime | None:
-    """The aware UTC datetime that a stored text means."""
+    """Return the aware UTC datetime that a stored text means."""
     if value is None:
         return None
     if len(value) == SQLITE_INSTANT:
@@ -246,13 +246,14 @@ class TransitionRow(Base):
 class StatusRow(Base):
     """A status of the profile: one that its site listed at the last fetch, else (not ``listed``) one of histories only.
 
+    The site lists an id once. Histories may give an id several names, or none (empty here), and each has its row.
     ``stage`` is that of the rules last calculated with; null before the first calculation.
     """
 
     __tablename__ = "statuses"
     profile: Mapped[str] = mapped_column(primary_key=True)
     status_id: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str]
+    name: Mapped[str] = mapped_column(primary_key=True)
     category: Mapped[str]
     stage: Mapped[str | None]
     listed: Mapped[bool] = mapped_column(server_default=text("true"))

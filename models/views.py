@@ -1,10 +1,12 @@
-"""The views of results: built from the columns that ``metric_results`` has, so that none is missing from them."""
+"""The views: results by the columns that ``metric_results`` has, and the stays of issues in statuses."""
 
 from typing import Final
 
 from sqlalchemy import Connection, inspect, text
 
-VIEWS: Final = ("latest_results", "weekly_results")
+from models.status_times import SELECT as STATUS_TIMES
+
+VIEWS: Final = ("latest_results", "weekly_results", "status_times")
 _TABLE: Final = "metric_results"
 # Of each profile and metric (and week) the row with the latest confirmation, then the latest calculation.
 _VIEW: Final = """
@@ -43,9 +45,12 @@ def create_views(connection: Connection) -> None:
     release_views(connection)
     columns = ", ".join(column["name"] for column in inspect(connection).get_columns(_TABLE))
     dialect = connection.dialect.name
-    shared = {"columns": columns, "replace": "OR REPLACE" if dialect == "postgresql" else ""}
+    replace = "OR REPLACE" if dialect == "postgresql" else ""
+    shared = {"columns": columns, "replace": replace}
     latest = {"kind": "period", "partition": "profile, metric_type"}
     weekly = {"kind": "week", "partition": f"profile, metric_type, {_WEEK[dialect]}"}
     latest_order, weekly_order = f"{_NEWEST}, window_start DESC, rules_hash", f"{_NEWEST}, rules_hash"
     connection.execute(text(_VIEW.format(view=VIEWS[0], newest=latest_order, **latest, **shared)))
     connection.execute(text(_VIEW.format(view=VIEWS[1], newest=weekly_order, **weekly, **shared)))
+    if any(column["name"] == "stage" for column in inspect(connection).get_columns("statuses")):
+        connection.execute(text(f"CREATE {replace} VIEW {VIEWS[2]} AS {STATUS_TIMES[dialect]}"))

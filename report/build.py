@@ -4,12 +4,12 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from models import store
 from models.metrics import evidence
 from models.metrics import forecast as chances
 from models.metrics.ageing import Aged, ageing, in_progress
 from models.metrics.rules import rules_hash
 from models.metrics.windows import local_day, week_name
+from models.store import issues as stored_issues
 from models.wording import format_count
 from report import lists, pictures
 from report.cards import cards
@@ -33,7 +33,7 @@ def build(session: Session, source: Source) -> Page:
         zone=source.zone.key,
         as_of=format_time(as_of, source.zone),
         jira=source.jira,
-        issues=format_count(store.count_issues(session, source.profile), "issue"),
+        issues=format_count(stored_issues.count(session, source.profile), "issue"),
         weeks=[(week_name(week, source.zone), local_time(source, week.start).date()) for week in source.weeks],
         notes=source.notes,
         cards=cards(source),
@@ -63,7 +63,7 @@ def build(session: Session, source: Source) -> Page:
 
 def _aged(session: Session, source: Source) -> list[Aged]:
     ids = [issue_id for issue_id, *_ in in_progress(source.snapshot)]
-    issues = store.load_issues(session, source.profile, ids)
+    issues = stored_issues.load(session, source.profile, ids)
     trail = evidence.Trail.of(issues, source.view.context, source.snapshot.as_of)
     return ageing(source.snapshot, {issue.issue_id: evidence.stays(trail, issue.issue_id) for issue in issues})
 

@@ -66,13 +66,21 @@ class Band:
 def bars(weeks: Sequence[Bar], size: str = "") -> str:
     """Return a bar for each value, a dot on the line for 0, a dash for no value, hatching for what nobody knows.
 
-    A running week is drawn dashed. The y axis begins at 0.
+    A running week is drawn dashed. Bars begin at 0, which lies above the lower edge where a value is negative.
     """
-    top = ceiling(max((week.value or 0.0 for week in weeks), default=0.0))
-    step = 100 / max(1, len(weeks))
-    marks = [_week(week, index * step, step, top) for index, week in enumerate(weeks)]
+    low, high = extent([week.value for week in weeks if week.value is not None])
+    step, zero = 100 / max(1, len(weeks)), 100 * high / (high - low)
+    marks = [_path(f"M0 {_n(zero)}H100", "axis")] if low else []
+    marks += [_week(week, index * step, step, 100 / (high - low), zero) for index, week in enumerate(weeks)]
     hatched = "".join(_hatched(start, end, len(weeks)) for start, end in _runs(weeks))
     return _box(hatched, marks, size)
+
+
+def extent(values: Sequence[float]) -> tuple[float, float]:
+    """Return the lower and the upper end of an axis that holds 0 and these values, as round numbers."""
+    least, most = min(values, default=0.0), max(values, default=0.0)
+    low = -ceiling(-least) if least < 0 else 0.0
+    return low, 0.0 if low and most <= 0 else ceiling(most)
 
 
 def stacked(bands: Sequence[Band], words: Sequence[str]) -> str:
@@ -191,18 +199,19 @@ def _box(before: str, marks: Iterable[str], size: str = "") -> str:
     )
 
 
-def _week(week: Bar, left: float, step: float, top: float) -> str:
+def _week(week: Bar, left: float, step: float, scale: float, zero: float) -> str:
+    """Return the mark of a week; ``scale`` is the height of 1, ``zero`` where the line of 0 lies."""
     if week.known in ("unknown", "missing"):
         return _titled(_path(f"M{_n(left)} 0h{_n(step)}v100h-{_n(step)}z", "blank"), week.words)
-    middle = left + step / 2
+    middle, line = left + step / 2, _n(min(zero, 98))
     if week.known == "none" or week.value is None:
-        return _titled(_path(f"M{_n(middle - step * 0.28)} 98H{_n(middle + step * 0.28)}", "dash"), week.words)
+        return _titled(_path(f"M{_n(middle - step * 0.28)} {line}H{_n(middle + step * 0.28)}", "dash"), week.words)
     if week.value == 0:
-        return _titled(_path(f"M{_n(middle)} 98h0", "zero"), week.words)
-    height, width = 100 * week.value / top, step * 0.72
+        return _titled(_path(f"M{_n(middle)} {line}h0", "zero"), week.words)
+    height, width = scale * week.value, step * 0.72
     css = "so-far" if week.known == "running" else "bar"
     x = _n(left + step * 0.14)
-    return _titled(_path(f"M{x} 100v-{_n(height)}h{_n(width)}v{_n(height)}z", css), week.words)
+    return _titled(_path(f"M{x} {_n(zero)}v{_n(-height)}h{_n(width)}v{_n(height)}z", css), week.words)
 
 
 def _runs(weeks: Sequence[Bar]) -> list[tuple[int, int]]:
@@ -242,7 +251,7 @@ def _linked(mark: str, url: str) -> str:
 
 def _n(value: float) -> str:
     """Return a coordinate with two decimals at most."""
-    return f"{value:.2f}".rstrip("0").rstrip(".") or "0"
+    return f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")
 
 
 def _m(share: float) -> int:

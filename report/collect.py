@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from models import store
 from models.metrics import calculate as metrics
 from models.metrics.calculate import Explanation
 from models.metrics.catalogue import METRICS
@@ -16,6 +15,7 @@ from models.metrics.rules import rules_hash
 from models.metrics.snapshot import Snapshot
 from models.metrics.windows import local_day, start_of_day, week_name
 from models.records import MetricResult, Window, WindowKind, instant, micros
+from models.store import results as stored_results
 from models.store.titles import Title, load_titles
 from report.notes import About, format_notes, load_about
 from report.selection import choose_rows
@@ -115,7 +115,7 @@ def is_of_present_rules(source: Source) -> bool:
 def _rows(
     current: Stored, session: Session, profile: str, kind: WindowKind, *, text: str | None, asked: datetime | None
 ) -> list[MetricResult]:
-    rows = store.load_results(session, profile=profile, kind=kind)
+    rows = stored_results.load(session, profile=profile, kind=kind)
     return choose_rows(current, session, profile, rows, text=text, as_of=asked, kind=kind, metric=None)
 
 

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from models import store
 from models.metrics.calculate import calculate
 from models.metrics.catalogue import METRICS
 from models.metrics.rules import rules_hash
 from models.metrics.windows import windows
 from models.records import METRIC_TYPES, MetricResult, WindowKind, instant, micros
+from models.store import columns, issues, operations, results
 from report import staleness
 from worker import view as views
 from worker.database import Stored
@@ -66,16 +66,16 @@ def count_stale_facts(current: Stored, session: Session, profile: str) -> int:
     """Return how many issues have no facts by the present rules, so that only a calculation can tell their numbers."""
     if profile not in current.settings.profiles:
         return 0
-    cache = store.find_cache(session, profile)
+    cache = operations.find_cache(session, profile)
     if cache is None or cache.data_as_of is None:
         return 0
     looked = views.load_view(current, session, profile, None)
-    return store.count_stale(session, profile, looked.context.facts_rules_hash)
+    return columns.count_stale(session, profile, looked.context.facts_rules_hash)
 
 
 def load_view_at(current: Stored, session: Session, profile: str, as_of: datetime) -> views.View | None:
     """Return the view to compute by, None where a number of it would be of other data or rules than it says."""
-    cache = store.find_cache(session, profile)
+    cache = operations.find_cache(session, profile)
     if profile not in current.settings.profiles or cache is None or cache.data_as_of is None:
         return None
     if as_of > cache.data_as_of or count_stale_facts(current, session, profile):
@@ -99,12 +99,12 @@ def computed_note(rows: Sequence[MetricResult], update: str) -> tuple[str, ...]:
 def copy_notes(session: Session, profile: str) -> tuple[str, ...]:
     """Return the notes about the copy and the stored rows: an empty copy, metrics of another version."""
     notes = []
-    cache = store.find_cache(session, profile)
+    cache = operations.find_cache(session, profile)
     is_fetched = cache is not None and cache.data_as_of is not None
     is_hidden = cache is not None and bool(cache.cursor.get("unshown", 0))  # another note says so
-    if is_fetched and not is_hidden and not store.count_issues(session, profile):
+    if is_fetched and not is_hidden and not issues.count(session, profile):
         notes.append(f"The JQL of {profile} finds no issue, so a 0 here means no data; check profiles.{profile}.jql.")
-    unknown = store.unknown_metrics(session, profile)
+    unknown = results.unknown_metrics(session, profile)
     if unknown:
         notes.append(f"Not shown, because another version of Flowbeat stored them: {', '.join(unknown)}.")
     return tuple(notes)

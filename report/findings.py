@@ -6,9 +6,10 @@ from datetime import datetime
 import numpy as np
 from sqlalchemy.orm import Session
 
-from models import store
 from models.metrics.resolutions import RESOLUTION_DISAGREES, disagreeing
 from models.records import micros
+from models.store import dataset as stored_dataset
+from models.store import quality
 from report.computed import load_view_at
 from worker.database import Stored
 
@@ -23,7 +24,7 @@ def findings_at(
     Stored findings are of the newest results (None). ``resolution_disagrees`` depends on the instant, so it is worked
     out for another one; ``update`` is what makes that possible, as in ``run: …``.
     """
-    findings = store.keys_with_findings(session, profile)
+    findings = quality.keys_with_findings(session, profile)
     if as_of is None:
         return findings, ()
     stored = {reason: keys for reason, keys in findings.items() if reason != RESOLUTION_DISAGREES}
@@ -35,7 +36,7 @@ def findings_at(
 
 
 def _disagreeing(session: Session, profile: str, as_of: datetime) -> list[str]:
-    dataset = store.load_dataset(session, profile, None)
+    dataset = stored_dataset.load(session, profile, None)
     odd = np.array(disagreeing(dataset.items, dataset.others, micros(as_of)), np.int64)
     parts = ((part, part.rows_of(odd)[0].tolist()) for part in (dataset.items, dataset.others))
     keys = {part.key(row) for part, rows in parts for row in rows}

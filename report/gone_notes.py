@@ -5,12 +5,12 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from models import store
+from models.store import departures
 
 
 def gone_notes(session: Session, profile: str, start: datetime, end: datetime) -> tuple[str, ...]:
     """Return sentences about the gone issues that were delivered in ``[start, end)``; none where there are none."""
-    counts = store.count_departures(session, profile, start, end)
+    counts = departures.count(session, profile, start, end)
     dropped = {reason: number for (reason, counts_still), number in counts.items() if not counts_still}
     kept = {reason: number for (reason, counts_still), number in counts.items() if counts_still}
     advice = f'To keep what was done, write under [profiles.{profile}]: gone_issues = "keep_done".'

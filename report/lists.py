@@ -6,11 +6,11 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from models import store
 from models.metrics.ageing import Aged
 from models.metrics.contributions import Contribution
 from models.metrics.stats import DAY, HOUR
 from models.records import instant
+from models.store import operations
 from report.cards import title
 from report.collect import Source
 from report.content import Cell, Table
@@ -159,7 +159,7 @@ def incidents_table(source: Source) -> Table:
 
 def fetches_table(source: Source, session: Session) -> Table:
     """Return the last fetches of the profile: what they cost and what they found."""
-    mine = [fetch for fetch in store.list_fetches(session, 200) if fetch.profile == source.profile][:5]
+    mine = [fetch for fetch in operations.list_fetches(session, 200) if fetch.profile == source.profile][:5]
     rows = [
         [
             Cell(format_time(fetch.start_time, source.zone)),

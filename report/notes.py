@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from models import store
 from models.metrics.catalogue import METRICS
 from models.metrics.issues import UNMAPPED
 from models.records import CacheMetadata, MetricResult, Run
+from models.store import issues, operations, runs
 from models.wording import format_all
 from report import staleness, version_notes
 from report.computed import computed_note, copy_notes
@@ -25,7 +25,7 @@ _NAMED: Final = 5  # issues with a finding
 
 
 def few(keys: Sequence[str]) -> str:
-    """The first of some issues' keys, with dots where there are more; a key may be more than one word."""
+    """Return the first of some issues' keys, with dots where there are more; a key may be more than one word."""
     between = "; " if any(", " in key for key in keys) else ", "
     return between.join([*keys[:_NAMED], *("…" for _ in keys[_NAMED : _NAMED + 1])])
 
@@ -82,11 +82,11 @@ def load_about(
         profile=profile,
         zone=zone_of(current, profile),
         as_of=f" --as-of {text}" if text else "",
-        cache=store.find_cache(session, profile),
-        first=store.first_created(session, profile),
+        cache=operations.find_cache(session, profile),
+        first=issues.first_created(session, profile),
         findings=findings,
         strangers=list_unknown_names(current, session, profile),
-        refreshed=store.last_ended(session, profile, "refresh"),
+        refreshed=runs.last_ended(session, profile, "refresh"),
         versions=list_version_notes(current, session, profile, asked),
         gone=gone_notes(session, profile, min(row.window_start for row in rows), max(ends)),
         update=update,
@@ -97,8 +97,8 @@ def load_about(
 
 
 def list_version_notes(current: Stored, session: Session, profile: str, asked: datetime | None) -> tuple[str, ...]:
-    """What is left out of the number of deployments, at the as-of asked for or that of the data."""
-    configured, cache = current.settings.profiles.get(profile), store.find_cache(session, profile)
+    """Return what is left out of the number of deployments, at the as-of asked for or that of the data."""
+    configured, cache = current.settings.profiles.get(profile), operations.find_cache(session, profile)
     data_as_of = cache.data_as_of if cache else None
     as_of = asked or data_as_of
     if configured is None or as_of is None:
@@ -112,13 +112,13 @@ def list_unknown_names(current: Stored, session: Session, profile: str) -> list[
     found = current.settings.profiles.get(profile)
     unplaced = staleness.unplaced(session, profile, found.rules) if found else []
     return [
-        *staleness.unknown_statuses(current, session, profile, store.find_cache(session, profile)),
+        *staleness.unknown_statuses(current, session, profile, operations.find_cache(session, profile)),
         *(f"Note: {message}; {advice}." for message, advice in unplaced),
     ]
 
 
 def format_notes(about: About, rows: Sequence[MetricResult], told: Sequence[MetricResult]) -> tuple[str, ...]:
-    """The sentences below the table; ``told`` are the rows whose messages are worth saying."""
+    """Return the sentences below the table; ``told`` are the rows whose messages are worth saying."""
     hashes = [row.rules_hash for row in rows]
     drift = staleness.rules_changed(about.current, about.profile, about.cache, hashes, about.update)
     moved = staleness.source_changed(about.current, about.profile, about.cache, about.update)
@@ -140,7 +140,7 @@ def format_notes(about: About, rows: Sequence[MetricResult], told: Sequence[Metr
 
 
 def _messages(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
-    """Each message once, with the metrics it is about."""
+    """Return each message once, with the metrics it is about."""
     found: dict[str, list[str]] = {}
     for row in rows:
         message = for_profile(row.message or "", about.profile)
@@ -174,7 +174,7 @@ def _unknown(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
 
 
 def _findings(about: About) -> tuple[str, ...]:
-    """The issues that have something odd about them, by what it is."""
+    """Return the issues that have something odd about them, by what it is."""
     if not about.findings:
         return ()
     found = [f"{reason.replace('_', ' ')} in {len(keys):,} ({few(keys)})" for reason, keys in about.findings.items()]
@@ -183,7 +183,7 @@ def _findings(about: About) -> tuple[str, ...]:
 
 
 def _unshown(about: About) -> tuple[str, ...]:
-    """Issues that Jira counts and does not show: an index that is late, or a security level."""
+    """Return issues that Jira counts and does not show: an index that is late, or a security level."""
     count = about.cache.cursor.get("unshown", 0) if about.cache else 0
     if not count:
         return ()

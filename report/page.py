@@ -63,8 +63,8 @@ def _loader() -> Loader:
 
 def _card_chart(card: Card) -> str:
     values = [week.value for week in card.weeks if week.value is not None]
-    top = charts.ceiling(max(values)) if values else 0
-    marks = [Label(1.0, f"{top:g}")] if top and any(values) else []
+    low, high = charts.extent(values)
+    marks = [Label(float(end > 0), f"{end:g}") for end in (low, high) if end and any(values)]
     return charts.framed(charts.bars(card.weeks), card.says, y=marks)
 
 

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from models import store
 from models.metrics.windows import week_name
 from models.records import METRIC_TYPES, CacheMetadata, MetricResult, Window, WindowKind, micros
+from models.store import operations
 from models.wording import format_count
 from report import staleness
 from report.computed import compute_missing, count_stale_facts
@@ -32,12 +32,12 @@ def newest(rows: Iterable[MetricResult]) -> list[MetricResult]:
 
 
 def at(rows: Iterable[MetricResult], as_of: datetime) -> list[MetricResult]:
-    """Those found for an instant: their span from ``as_of`` to ``confirmed_as_of`` holds it."""
+    """Return those found for an instant: their span from ``as_of`` to ``confirmed_as_of`` holds it."""
     return [row for row in rows if row.as_of <= as_of <= row.confirmed_as_of]
 
 
 def week_of(row: MetricResult, zone: ZoneInfo) -> str:
-    """The ISO name of a weekly row's week."""
+    """Return the ISO name of a weekly row's week."""
     start, end = micros(row.window_start), micros(row.window_end)
     return week_name(Window("week", start, end, end), zone)
 
@@ -66,7 +66,7 @@ def choose_rows(
     """Return the rows to show: the newest, or those of an instant, computed where none is stored."""
     if as_of is None:
         return newest(rows)
-    cache = store.find_cache(session, profile)
+    cache = operations.find_cache(session, profile)
     present = at(rows, as_of)
     # Several rules may have a result of a past day: the present rules come first.
     mine = newest(row for row in present if row.rules_hash == staleness.hash_of_now(current, profile, cache))

@@ -6,12 +6,12 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from models import store
 from models.configured import name_lists
 from models.metrics.rules import rules_hash
 from models.metrics.statuses import StatusStages
 from models.names import fold_name
 from models.records import CACHE_VERSION, CacheMetadata, Field, Rules, Run
+from models.store import catalogue, operations, runs, visits
 from models.wording import format_all, format_count
 from worker import view
 from worker.config_schema import did_you_mean
@@ -31,7 +31,9 @@ _COUNTS: Final = {
 
 
 def present(current: Stored, profile: str, cache: CacheMetadata) -> Rules | None:
-    """The configured rules, their fields found among those of the copy; None where they name one never fetched."""
+    """Return the configured rules, their fields found among those of the copy; None where they name one never
+    fetched.
+    """
     known = [Field(field_id, name, "", "") for field_id, name in cache.cursor.get("mapped", {}).items()]
     try:
         return fields.resolved(current.settings.profiles[profile].rules, known, profile)
@@ -49,7 +51,7 @@ def hash_of_now(current: Stored, profile: str, cache: CacheMetadata | None) -> s
 
 def is_of_now(current: Stored, session: Session, run: Run) -> bool:
     """Return whether a run calculates, or calculated, by the rules of flowbeat.toml, as far as it has any yet."""
-    cache = store.find_cache(session, run.profile)
+    cache = operations.find_cache(session, run.profile)
     return run.rules_hash is None or run.rules_hash == hash_of_now(current, run.profile, cache)
 
 
@@ -64,7 +66,7 @@ def how_to_update(current: Stored, session: Session, profile: str, as_of: str = 
     Where a worker has answered the last calculation by older rules, the next one would change nothing: restart it.
     """
     command = f"run: flowbeat calculate {profile}{as_of}"
-    last = store.last_ended(session, profile)
+    last = runs.last_ended(session, profile)
     if last is None or not was_requested_now(current, last):
         return command
     return command if is_of_now(current, session, last) else f"{restart(last)}, then {command}"
@@ -78,7 +80,7 @@ def restart(run: Run) -> str:
 def rules_changed(
     current: Stored, profile: str, cache: CacheMetadata | None, hashes: Iterable[str], update: str
 ) -> str | None:
-    """A sentence where some of the results (their rules' hashes) are of older rules; None where all are current.
+    """Return a sentence where some of the results (their rules' hashes) are of older rules; None where all are current.
 
     ``update`` says how to update them, as ``how_to_update`` does.
     """
@@ -95,7 +97,9 @@ def rules_changed(
 
 
 def source_changed(current: Stored, profile: str, cache: CacheMetadata | None, update: str) -> str | None:
-    """A sentence where flowbeat.toml asks for other issues than those of the copy; None where it asks for the same."""
+    """Return a sentence where flowbeat.toml asks for other issues than those of the copy; None where it asks for the
+    same.
+    """
     found = current.settings.profiles.get(profile)
     if cache is None or found is None or "source" not in cache.cursor:
         return None
@@ -128,10 +132,10 @@ def unplaced(session: Session, profile: str, rules: Rules) -> list[tuple[str, st
 
     One line for each of those that most issues were in, and one for all the others.
     """
-    visited = store.unmapped_statuses(session, profile)
+    visited = visits.unmapped_statuses(session, profile)
     if not visited:
         return []
-    stages = StatusStages.of(store.load_statuses(session, profile), rules.workflow)
+    stages = StatusStages.of(catalogue.load_statuses(session, profile), rules.workflow)
     counts = Counter[str]()
     for (status_id, name), number in visited.items():
         label = name or status_id
@@ -165,7 +169,7 @@ def unknown_statuses(current: Stored, session: Session, profile: str, cache: Cac
     found = current.settings.profiles.get(profile)
     if found is None or cache is None:
         return []
-    statuses = store.load_statuses(session, profile)
+    statuses = catalogue.load_statuses(session, profile)
     known: dict[str, list[str]] = {kind: kept["names"] for kind, kept in cache.cursor.get("listed", {}).items()}
     known["status"] = [text for status in statuses for text in (status.name, status.status_id)]
     return [
@@ -186,7 +190,7 @@ def _which(other: int, values: int) -> str:
 
 
 def never_fetched(cache: CacheMetadata, update: str) -> str:
-    """What it costs to map a field that is not in the copy."""
+    """Return what it costs to map a field that is not in the copy."""
     return (
         "flowbeat.toml maps a field that was never fetched, so that these values do not include it."
         f" To read {format_all(cache.issue_count, 'issue')} from Jira again, once, {update}"
@@ -195,7 +199,7 @@ def never_fetched(cache: CacheMetadata, update: str) -> str:
 
 def was_visited(session: Session, profile: str, word: str) -> bool:
     """As written first, because looking at every name takes a moment where there are millions of changes."""
-    if store.was_visited(session, profile, word):
+    if visits.was_visited(session, profile, word):
         return True
-    folded, visited = fold_name(word), store.visited_statuses(session, profile)
+    folded, visited = fold_name(word), visits.visited_statuses(session, profile)
     return any(folded in (status_id, fold_name(name or "")) for status_id, name in visited)

@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from models import store
 from models.metrics.catalogue import METRICS
 from models.metrics.deployments import UNDATED_RELEASE, version_findings
 from models.records import Rules, micros
+from models.store import catalogue, issues, quality
 
 # The metrics whose values lack such a version.
 _CONCERNED: Final = tuple(metric.name for metric in METRICS.values() if metric.of_deployments)
@@ -34,7 +34,7 @@ def version_notes(session: Session, profile: str, rules: Rules | None, as_of: da
     source = rules.deployments.source if rules and rules.deployments else None
     if rules is None or source not in ("versions", "table"):
         return ()
-    closed = _closed(profile, store.project_findings(session, profile))
+    closed = _closed(profile, quality.project_findings(session, profile))
     return closed if source == "table" else (*closed, *_uncounted(session, profile, rules, as_of))
 
 
@@ -42,7 +42,7 @@ def _closed(profile: str, findings: Mapping[str, str]) -> tuple[VersionNote, ...
     """Return notes about the projects whose versions the last fetch could not read."""
     refused, unanswered = (
         [key for key, reason in findings.items() if reason == wanted]
-        for wanted in (store.VERSIONS_REFUSED, store.VERSIONS_UNANSWERED)
+        for wanted in (quality.VERSIONS_REFUSED, quality.VERSIONS_UNANSWERED)
     )
     notes = []
     if refused:
@@ -56,7 +56,7 @@ def _closed(profile: str, findings: Mapping[str, str]) -> tuple[VersionNote, ...
 
 
 def _uncounted(session: Session, profile: str, rules: Rules, as_of: datetime) -> tuple[VersionNote, ...]:
-    versions, projects = store.load_versions(session, profile), store.projects(session, profile)
+    versions, projects = catalogue.load_versions(session, profile), issues.projects(session, profile)
     findings = version_findings(versions, projects, micros(as_of), rules.timezone)
     return tuple(_note(reason, [version.name for version in left_out]) for reason, left_out in findings.items())
 

@@ -22,12 +22,12 @@ def format_number(value: float | None) -> str:
 
 
 def unit(metric: str) -> str:
-    """A metric's unit in a person's words."""
+    """Return a metric's unit in a person's words."""
     return METRICS[metric].unit.replace("_", " ")
 
 
 def format_duration(seconds: float) -> str:
-    """A duration in its largest fitting unit: ``12 ms``, ``3.4 s``, ``5 min``, ``7 h``, ``12 d``."""
+    """Return a duration in its largest fitting unit: ``12 ms``, ``3.4 s``, ``5 min``, ``7 h``, ``12 d``."""
     for size, name in _SPANS:
         if seconds >= size * (2 if name == "d" else 1):
             return f"{seconds / size:.0f} {name}"
@@ -35,12 +35,14 @@ def format_duration(seconds: float) -> str:
 
 
 def format_time(at: datetime | None, zone: ZoneInfo) -> str:
-    """A minute on the clock of a zone."""
+    """Return a minute on the clock of a zone."""
     return NOTHING if at is None else at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
 def for_profile(message: str, profile: str) -> str:
-    """A stored message with the profile's name in place of ``<name>``: the calculation of a metric does not have it."""
+    """Return a stored message with the profile's name in place of ``<name>``: the calculation of a metric does not have
+    it.
+    """
     return message.replace("[profiles.<name>.", f"[profiles.{profile}.")
 
 

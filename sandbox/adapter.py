@@ -79,7 +79,7 @@ class _Raw(io.BytesIO):
         self.headers = Message()
 
     def stream(self, size: int, decode_content: bool) -> Iterator[bytes]:  # noqa: ARG002, FBT001 - urllib3's signature
-        """The body in pieces; breaks off where it was cut."""
+        """Yield the body in pieces; breaks off where it was cut."""
         yield from iter(lambda: self.read(size), b"")
         if self._is_cut:
             raise ProtocolError("Connection broken: IncompleteRead", self.tell())

@@ -91,7 +91,7 @@ class Jira:
             return asked, refusal(refused.status, *refused.messages)
 
     def _hidden_from(self, login: Login) -> Iterable[str]:
-        """The keys of the projects that this login may not see."""
+        """Return the keys of the projects that this login may not see."""
         if login.account is not None:
             return ()
         return self.site.private_projects if self.anonymous else self.site.project_keys()
@@ -140,7 +140,7 @@ def _unauthorized(site: Site, message: str) -> Response:
 
 
 def _wanted(request: Request, path: Mapping[str, str]) -> Json:
-    """What a request names in its path, query and body; nothing where that cannot be read."""
+    """Return what a request names in its path, query and body; nothing where that cannot be read."""
     try:
         return {**path, **_arguments(request)}
     except Refused:

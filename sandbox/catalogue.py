@@ -118,7 +118,7 @@ class Catalogue:
 
 
 def made_up(flavour: Flavour) -> Catalogue:
-    """The catalogue of the generated team's site."""
+    """Return the catalogue of the generated team's site."""
     return Catalogue(
         fields=_fields(flavour),
         # A site may rename its statuses: each has its own.
@@ -131,7 +131,7 @@ def made_up(flavour: Flavour) -> Catalogue:
 
 
 def type_of(name: str, flavour: Flavour) -> Json:
-    """An issue type as a site of this flavour shows it."""
+    """Return an issue type as a site of this flavour shows it."""
     return {**TYPES[name], "hierarchyLevel": _LEVELS.get(name, 0)} if flavour == "cloud" else TYPES[name]
 
 

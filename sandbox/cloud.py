@@ -49,7 +49,7 @@ def search(call: Call) -> Response:
 
 
 def _after(call: Call, found: query.Found) -> int:
-    """Where the next page begins: behind the last issue seen, wherever it would stand now."""
+    """Return where the next page begins: behind the last issue seen, wherever it would stand now."""
     if "nextPageToken" not in call.args:
         return 0
     jql, last = call.pages.at(call.text("nextPageToken"))
@@ -64,12 +64,12 @@ def _mark(call: Call, found: query.Found, stop: int) -> str:
 
 
 def approximate_count(call: Call) -> Response:
-    """How many issues a JQL finds."""
+    """Return how many issues a JQL finds."""
     return page({"count": len(call.search(must_be_bounded=True).issues)})
 
 
 def bulk_fetch(call: Call) -> Response:
-    """Up to 100 issues by id or key, in ascending id; who is not there is not mentioned."""
+    """Return up to 100 issues by id or key, in ascending id; who is not there is not mentioned."""
     names = call.texts("issueIdsOrKeys")
     if not 1 <= len(names) <= _BULK_ISSUES:
         raise Refused(400, f"The number of issue IDs or keys must be between 1 and {_BULK_ISSUES}.")
@@ -126,7 +126,7 @@ def _grouped(rows: Sequence[Row]) -> list[bytes]:
 
 
 def changelog(call: Call) -> Response:
-    """An issue's histories, oldest first, at most 100 a page."""
+    """Return an issue's histories, oldest first, at most 100 a page."""
     issue = call.site.find(call.path["issue"]) or call.site.strays.get(call.path["issue"])
     if issue is None:
         raise common.no_issue()
@@ -148,20 +148,20 @@ def changelog(call: Call) -> Response:
 
 
 def field_search(call: Call) -> Response:
-    """The fields by pages of 50."""
+    """Return the fields by pages of 50."""
     return page(
         common.paged(call.site.catalogue.fields, call.number("startAt", 0), min(call.number("maxResults", 50), 50))
     )
 
 
 def projects(call: Call) -> Response:
-    """The projects by pages of 50."""
+    """Return the projects by pages of 50."""
     known = sorted(call.site.projects(), key=itemgetter("key"))
     return page(common.paged(known, call.number("startAt", 0), min(call.number("maxResults", 50), 50)))
 
 
 def removed(_call: Call) -> Response:
-    """The old search: gone for good."""
+    """Return the old search: gone for good."""
     raise Refused(410, _REMOVED)
 
 

@@ -11,27 +11,27 @@ _HIDDEN_BY_DEFAULT: Final = frozenset({"description", "issuelinks", "comment"})
 
 
 def fields(call: Call) -> Response:
-    """Every field of the site, as a plain array."""
+    """Return every field of the site, as a plain array."""
     return page(call.site.catalogue.fields)
 
 
 def statuses(call: Call) -> Response:
-    """Every status of the site, as a plain array."""
+    """Return every status of the site, as a plain array."""
     return page(call.site.catalogue.statuses)
 
 
 def issue_types(call: Call) -> Response:
-    """Every issue type of the site, as a plain array."""
+    """Return every issue type of the site, as a plain array."""
     return page(call.site.catalogue.types)
 
 
 def priorities(call: Call) -> Response:
-    """Every priority of the site, as a plain array."""
+    """Return every priority of the site, as a plain array."""
     return page(call.site.catalogue.priorities)
 
 
 def resolutions(call: Call) -> Response:
-    """Every resolution of the site, as a plain array."""
+    """Return every resolution of the site, as a plain array."""
     return page(call.site.catalogue.resolutions)
 
 
@@ -58,45 +58,45 @@ def server_info(call: Call) -> Response:
 
 
 def versions(call: Call) -> Response:
-    """A project's versions, as a plain array."""
+    """Return a project's versions, as a plain array."""
     return page(call.site.versions_of(project(call)))
 
 
 def version_page(call: Call) -> Response:
-    """A project's versions, by pages."""
+    """Return a project's versions, by pages."""
     every = call.site.versions_of(project(call))
     start, size = call.number("startAt", 0), min(call.number("maxResults", 50), 50)
     return page(paged(every, start, size))
 
 
 def project(call: Call) -> Json:
-    """The project the path names; 404 if the site has none of that name."""
+    """Return the project the path names; 404 if the site has none of that name."""
     if found := call.site.project(call.path["project"]):
         return found
     raise Refused(404, f"No project could be found with key '{call.path['project']}'.")
 
 
 def issue(call: Call) -> Response:
-    """One issue by id or key (a former key too)."""
+    """Return one issue by id or key (a former key too)."""
     found = one_issue(call)
     names = asked_fields(call, call.args.get("fields", "*all"))
     return page(render.issue(call.site, found, names, expanded(call)), 1)
 
 
 def one_issue(call: Call) -> Issue:
-    """The issue the path names; 404 if it is gone or hidden."""
+    """Return the issue the path names; 404 if it is gone or hidden."""
     if found := call.site.find(call.path["issue"]):
         return found
     raise no_issue()
 
 
 def no_issue() -> Refused:
-    """What Jira says of an issue that is gone, hidden or was never there: it does not say which."""
+    """Return what Jira says of an issue that is gone, hidden or was never there: it does not say which."""
     return Refused(404, "Issue does not exist or you do not have permission to see it.")
 
 
 def rendered(call: Call, found: list[Issue], names: tuple[str, ...]) -> bytes:
-    """The issues of a page. The index may be late, the database never is: who is gone by now is left out.
+    """Return the issues of a page. The index may be late, the database never is: who is gone by now is left out.
 
     Where neither a field nor the key is asked for, the id is all there is.
     """
@@ -112,7 +112,7 @@ def rendered(call: Call, found: list[Issue], names: tuple[str, ...]) -> bytes:
 
 
 def paged(values: list[Json], start: int, size: int) -> Json:
-    """Jira's page by offset of a list."""
+    """Return Jira's page by offset of a list."""
     shown = values[start : start + size]
     return {
         "maxResults": size,
@@ -124,14 +124,16 @@ def paged(values: list[Json], start: int, size: int) -> Json:
 
 
 def expanded(call: Call) -> frozenset[str]:
-    """What `expand` (comma string or array) names of `render.EXPANDS`; the rest is ignored."""
+    """Return what `expand` (comma string or array) names of `render.EXPANDS`; the rest is ignored."""
     expand = call.args.get("expand", "")
     names = expand.split(",") if isinstance(expand, str) else expand
     return render.EXPANDS & {str(name).strip() for name in names}
 
 
 def asked_fields(call: Call, wish: object) -> tuple[str, ...]:
-    """The ids of the fields asked for: ids, `*all`, `*navigable`, `-id`; unknown ones are ignored, as Jira does."""
+    """Return the ids of the fields asked for: ids, `*all`, `*navigable`, `-id`; unknown ones are ignored, as
+    Jira does.
+    """
     names = wish.split(",") if isinstance(wish, str) else list(wish) if isinstance(wish, list) else []
     known = [field["id"] for field in call.site.catalogue.fields if field["id"] not in {"issuekey", "thumbnail"}]
     known += [] if "parent" in known else ["parent"]  # Data Center does not list it, and shows it where it is asked for

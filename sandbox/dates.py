@@ -37,7 +37,7 @@ def instant(field: str, value: Value, asker: Asker) -> int:
 
 
 def unknown_function(call: Call) -> JqlError:
-    """What Jira says of a function it does not have."""
+    """Return what Jira says of a function it does not have."""
     return JqlError(f"Unable to find JQL function '{call.name}({', '.join(call.args)})'.")
 
 
@@ -71,7 +71,7 @@ def _shifted(asker: Asker, periods: str, sign: int) -> int:
 
 
 def _increment(call: Call, usual: str) -> tuple[int, str]:
-    """How many of which unit `startOfWeek(-1)` or `endOfDay("-4w")` is moved by."""
+    """Return how many of which unit `startOfWeek(-1)` or `endOfDay("-4w")` is moved by."""
     if not (found := _INCREMENT.fullmatch(call.args[0])):
         raise JqlError(f"The date increment '{call.args[0]}' of function '{call.name}' is invalid.")
     return int(found[2]) * (-1 if found[1] == "-" else 1), found[3] or usual

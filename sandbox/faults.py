@@ -44,7 +44,7 @@ class Fault:
     when: When | None = None
 
     def strikes(self, endpoint: str, asked: Callable[[], Json]) -> bool:
-        """Whether this request is hit; counts it."""
+        """Return whether this request is hit; counts it."""
         if self.endpoint not in endpoint or self.times <= self.hits:
             return False
         if self.when and not self.when(asked()):
@@ -73,23 +73,23 @@ def too_many(retry_after: int | None = 1, *, endpoint: str = "", times: int = 1,
 def failing(
     status: int = 503, *, retry_after: int | None = None, endpoint: str = "", times: int = 1, after: int = 0
 ) -> Fault:
-    """An error of a server or gateway, not in JSON; 401 or 403 too, for a login that is lost."""
+    """Return an error of a server or gateway, not in JSON; 401 or 403 too, for a login that is lost."""
     headers = {"Content-Type": "text/html"} | ({"Retry-After": str(retry_after)} if retry_after is not None else {})
     return Fault(endpoint, times, after, Response(status, _GATEWAY_TEXT, headers))
 
 
 def reset(*, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
-    """The connection is reset instead of an answer."""
+    """Return a fault that resets the connection instead of an answer."""
     return Fault(endpoint, times, after, damage=lambda answer: replace(answer, is_reset=True))
 
 
 def cut(share: float = 0.5, *, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
-    """The body ends after a share of the length that was promised."""
+    """Return a fault that ends the body after a share of the promised length."""
     return Fault(endpoint, times, after, damage=lambda answer: replace(answer, cut=int(len(answer.body) * share)))
 
 
 def half_json(*, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
-    """A body of the promised length that ends in the middle of its JSON."""
+    """Return a body of the promised length that ends in the middle of its JSON."""
     return Fault(
         endpoint, times, after, damage=lambda answer: replace(answer, body=answer.body[: len(answer.body) // 2])
     )
@@ -123,17 +123,17 @@ def captcha(*, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
 
 
 def slow(seconds: float, *, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
-    """The answer comes late."""
+    """Return a fault that delays the answer."""
     return Fault(endpoint, times, after, damage=lambda answer: replace(answer, delay=seconds))
 
 
 def without(key: str, *, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
-    """The answer lacks a key it must have."""
+    """Return a fault that removes a required key from the answer."""
     return Fault(endpoint, times, after, damage=lambda answer: _edited(answer, lambda body: body.pop(key, None)))
 
 
 def repeated_token(*, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
-    """Every page hit gives the token of the first one hit, so that a reader turns in a circle."""
+    """Return a fault that repeats the token of the first page hit, so that a reader turns in a circle."""
     first: list[object] = []
 
     def repeat(body: dict[str, object]) -> None:
@@ -146,7 +146,7 @@ def repeated_token(*, endpoint: str = "", times: int = 1, after: int = 0) -> Fau
 
 
 def empty_page(*, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
-    """A page with its token, but without its issues."""
+    """Return a page with its token, but without its issues."""
 
     def drain(body: dict[str, object]) -> None:
         body.update({name: [] for name in ("issues", "issueChangeLogs", "values") if name in body})
@@ -155,7 +155,7 @@ def empty_page(*, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
 
 
 def asked_ids(asked: Json) -> list[str]:
-    """The issues that a request names by id: a batch, a search with `id in (…)`, the history of one."""
+    """Return the issues that a request names by id: a batch, a search with `id in (…)`, the history of one."""
     if "issueIdsOrKeys" in asked:
         return [str(number) for number in asked["issueIdsOrKeys"]]
     if "issue" in asked:
@@ -165,7 +165,7 @@ def asked_ids(asked: Json) -> list[str]:
 
 
 def poisoned(*numbers: int, status: int = 500, endpoint: str = "", times: int = EVERY_TIME) -> Fault:
-    """Issues that cannot be rendered: every answer to a request that names one of them is a server error."""
+    """Return issues that cannot be rendered: every answer to a request that names one of them is a server error."""
     words = refusal(status, "Internal server error")
     return Fault(endpoint, times, instead=words, when=_names(numbers))
 
@@ -177,7 +177,7 @@ def poisoned_cut(*numbers: int, endpoint: str = "", times: int = EVERY_TIME) -> 
 
 
 def named_in_errors(*numbers: int, times: int = EVERY_TIME) -> Fault:
-    """The bulk fetch leaves these issues out and names them in `issueErrors`."""
+    """Return a fault of the bulk fetch, which omits these issues and names them in `issueErrors`."""
     left_out = {str(number) for number in numbers}
 
     def name(body: Json) -> None:
@@ -190,13 +190,13 @@ def named_in_errors(*numbers: int, times: int = EVERY_TIME) -> Fault:
 
 
 def too_large(most: int, *, status: int = 413, endpoint: str = "", times: int = EVERY_TIME) -> Fault:
-    """A gateway's limit: a request that names more issues than the limit is refused."""
+    """Return a gateway's limit: a request that names more issues than the limit is refused."""
     words = refusal(status, f"The payload exceeds the limit of {most} issues.")
     return Fault(endpoint, times, instead=words, when=lambda asked: len(asked_ids(asked)) > most)
 
 
 def closed_versions(*projects: str, status: int = 404, times: int = EVERY_TIME) -> Fault:
-    """The versions of these projects (by id or key) are refused: their issues are seen, and they are not."""
+    """Return the versions of these projects (by id or key) are refused: their issues are seen, and they are not."""
     words = "No project could be found." if status == 404 else "You cannot view this project."  # noqa: PLR2004 - HTTP's
     return Fault(
         "/versions", times, instead=refusal(status, words), when=lambda asked: asked.get("project") in projects
@@ -204,7 +204,7 @@ def closed_versions(*projects: str, status: int = 404, times: int = EVERY_TIME) 
 
 
 def contradicting_end(*, endpoint: str = "", times: int = EVERY_TIME) -> Fault:
-    """Every page says that it is the last, and those before it carry a token all the same."""
+    """Return a fault that marks every page as the last, while earlier pages carry a token."""
     return Fault(endpoint, times, damage=lambda answer: _edited(answer, lambda body: body.update(isLast=True)))
 
 
@@ -249,7 +249,7 @@ class Limit:
         return replace(refusal(429, "Rate limit exceeded."), headers=headers)
 
     def headers(self) -> Mapping[str, str]:
-        """What Data Center says on every answer, `retry-after: 0` while there is room."""
+        """Return what Data Center says on every answer, `retry-after: 0` while there is room."""
         now = self._forget_the_past()
         left = self.requests - len(self._admitted)
         wait = 0 if left else max(math.ceil(self._admitted[0] + self.per_seconds - now), 1)

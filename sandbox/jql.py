@@ -50,11 +50,11 @@ class Token:
     at: int
 
     def is_word(self, *words: str) -> bool:
-        """Whether it is one of these keywords, unquoted, in any case."""
+        """Return whether it is one of these keywords, unquoted, in any case."""
         return self.kind == "word" and self.text.lower() in words
 
     def is_sign(self, *signs: str) -> bool:
-        """Whether it is one of these signs."""
+        """Return whether it is one of these signs."""
         return self.kind == "sign" and self.text in signs
 
 

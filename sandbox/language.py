@@ -47,7 +47,7 @@ def translated(answer: Response, request: Request, account: Account | None, endp
 
 
 def _insists_on_english(request: Request) -> bool:
-    """Whether both headers say so: `Accept-Language` alone does not win over the account's language."""
+    """Return whether both headers say so: `Accept-Language` alone does not win over the account's language."""
     headers = {name.lower(): value.lower() for name, value in request.headers.items()}
     return headers.get("x-force-accept-language") == "true" and headers.get("accept-language", "").startswith("en")
 

@@ -71,11 +71,11 @@ class Life:
         self.drafts.append(Draft(at, sets, items, by, touches))
 
     def someone(self) -> Json:
-        """A member of the team."""
+        """Return a member of the team."""
         return self.rng.choice(self.team.people)
 
     def stamp(self, at: int) -> str:
-        """An instant as the site writes it."""
+        """Return an instant as the site writes it."""
         return stamp(at, self.team.zone)
 
 
@@ -181,7 +181,7 @@ def _work(team: Team, k: int, rng: Random) -> Life:
 
 
 def _move(life: Life) -> None:
-    """An issue moves to the other project an hour after its birth; its number is no other issue's there either."""
+    """Move an issue to the other project an hour after its birth; no other issue has its number there."""
     old, new = (c.PAY, c.OPS) if life.project is c.PAY else (c.OPS, c.PAY)
     key = f"{new['key']}-{life.k + 1}"
     items = (
@@ -327,7 +327,7 @@ def _starts(items: tuple[Item, ...]) -> bool:
 
 
 def _blame(life: Life, j: int) -> None:
-    """The first work item of a failing version caused its incident: linked on both sides, marked as a failure."""
+    """Blame the first work item of a failing version for its incident: linked on both sides, marked as a failure."""
     team, at = life.team, life.team.trains["PAY"].incident_at(j)
     fields = {"summary": life.fields["summary"], "issuetype": life.fields["issuetype"]}
     team.causes[j] = {"id": str(_FIRST_ISSUE + life.k), "key": life.key, "fields": fields}
@@ -355,7 +355,7 @@ def _flag(life: Life) -> None:
 
 
 def _noise(life: Life) -> None:
-    """What every tracker is full of: edits of fields no metric reads, a few issues with very many, a few moves."""
+    """Add what every tracker is full of: edits of fields no metric reads, a few issues with very many, a few moves."""
     rng = life.rng
     luck = rng.random()
     # A third of the edits leave no history: comments, and plans for the sprint it is in already.
@@ -378,7 +378,7 @@ def _noise(life: Life) -> None:
 
 
 def _light(life: Life, times: list[int]) -> None:
-    """A custom field that is called Status, as teams have for their traffic lights."""
+    """Add a custom field that is called Status, as teams have for their traffic lights."""
     colours = (("10500", "Green"), ("10501", "Amber"), ("10502", "Red"))
     before: tuple[str | None, str | None] = (None, None)
     for n, at in enumerate((times[0], times[-1] + MINUTE)):

@@ -17,7 +17,7 @@ _FIRST_HISTORY: Final = 10_000_000_000
 
 
 def create(site: Site, at: datetime, *, project: str, kind: str = "Story", **fields: Any) -> Issue:
-    """A new issue in To Do, under the next id and key."""
+    """Return a new issue in To Do, under the next id and key."""
     number = max(site.issues, default=10_000) + 1
     home = _known(site, project)
     key = _free_key(site, home["key"])
@@ -63,12 +63,12 @@ def comment(site: Site, issue: Issue, at: datetime) -> None:
 
 
 def delete(site: Site, issue: Issue, at: datetime) -> None:
-    """The issue is gone, or hidden: from outside it is the same."""
+    """Delete or hide the issue: from outside it is the same."""
     _note(site, issue, at, (("shown", False),), silent=True)
 
 
 def reveal(site: Site, issue: Issue, at: datetime) -> None:
-    """A hidden issue shows again."""
+    """Show a hidden issue again."""
     _note(site, issue, at, (("shown", True),), silent=True)
 
 
@@ -87,7 +87,7 @@ def move(site: Site, issue: Issue, project: str, at: datetime) -> str:
 
 
 def migrate(site: Site, issues: Iterable[Issue], at: datetime, statuses: Mapping[str, str] | None = None) -> None:
-    """A new workflow, silently: a Workflow history in each issue, its status replaced where `statuses` says so."""
+    """Change the workflow silently: a Workflow history in each issue, its status replaced where `statuses` says so."""
     for issue in issues:
         before = _latest(site, issue, "status")
         after = _status(site, (statuses or {}).get(before["name"], before["name"]))
@@ -98,7 +98,7 @@ def migrate(site: Site, issues: Iterable[Issue], at: datetime, statuses: Mapping
 
 
 def plan_version(site: Site, project: str, name: str, at: datetime) -> Version:
-    """A new version, not released."""
+    """Return a new version, not released."""
     number = max((int(one.body["id"]) for one in site.versions), default=0) + 1
     home = _known(site, project)
     made = Version(home["key"], millis(at), a_version(number, name, home))
@@ -119,7 +119,7 @@ def set_fix_version(site: Site, issue: Issue, version: Version, at: datetime, *,
 
 
 def link(site: Site, cause: Issue, incident: Issue, at: datetime) -> None:
-    """The incident is caused by an issue: a link and a history on both sides."""
+    """Link an incident to the issue that caused it: a link and a history on both sides."""
     kind = {"id": "10003", "name": "Problem/Incident", "inward": "is caused by", "outward": "causes"}
     number = str(site.next_number())
     for one, side, other in ((cause, "outwardIssue", incident), (incident, "inwardIssue", cause)):
@@ -130,38 +130,38 @@ def link(site: Site, cause: Issue, incident: Issue, at: datetime) -> None:
 
 
 def rename_status(site: Site, status: str, name: str) -> None:
-    """A status gets another name, at once; histories keep the old one."""
+    """Rename a status at once; histories keep the old one."""
     _status(site, status)["name"] = name
     site.forget()
 
 
 def recategorise_status(site: Site, status: str, category: Json) -> None:
-    """A status gets another category (`catalogue.NEW`, …), at once and without a trace in any history."""
+    """Give a status another category (`catalogue.NEW`, …), at once and without a trace in any history."""
     _status(site, status)["statusCategory"] = category
     site.forget()
 
 
 def rename_field(site: Site, field: str, name: str) -> None:
-    """A field gets another name, at once."""
+    """Rename a field at once."""
     known = next(one for one in site.catalogue.fields if one["id"] == field)
     known.update(name=name, clauseNames=[*known["clauseNames"][:1], name])
     site.renew()
 
 
 def rename_project(site: Site, old: str, new: str) -> None:
-    """A project gets another key, at once, and no issue's `updated` moves; the old keys still lead there."""
+    """Change a project's key at once; no issue's `updated` moves, and the old keys still work."""
     site.rename_project(old, new)
 
 
 def forget_project_key(site: Site, old: str) -> None:
-    """A project's former key leads nowhere any more."""
+    """Forget a project's former key."""
     del site.former_projects[old]
     site.keys = {key: number for key, number in site.keys.items() if not key.startswith(f"{old}-")}
     site.renew()
 
 
 def lose_project(site: Site, project: str) -> None:
-    """The readers lose the permission to browse a project, at once."""
+    """Take the permission to browse a project from the readers, at once."""
     site.closed_projects.add(project)
     site.forget()
 
@@ -179,7 +179,7 @@ def _note(site: Site, issue: Issue, at: datetime, sets: Sets, *items: Item, sile
 
 
 def _latest(site: Site, issue: Issue, name: str) -> Any:
-    """A field's value after everything that is planned for the issue."""
+    """Return a field's value after everything that is planned for the issue."""
     issue = site.issues[issue.id]
     for event in reversed(issue.events[issue.seen :]):
         for changed, value in event.sets:
@@ -193,13 +193,13 @@ def _status(site: Site, name: str) -> Json:
 
 
 def _known(site: Site, project: str) -> Json:
-    """The project of a key, a former one too, whether its readers may see it or not."""
+    """Return the project of a key, a former one too, whether its readers may see it or not."""
     number = site.former_projects.get(project)
     return next(one for one in site.catalogue.projects if one["key"] == project or one["id"] == number)
 
 
 def _free_key(site: Site, project: str) -> str:
-    """A number no key has, in any project, of issues not yet born either."""
+    """Return a number no key has, in any project, of issues not yet born either."""
     keys = [*site.keys, *(issue.key for issue in site.issues.values())]
     return f"{project}-{max((int(key.rpartition('-')[2]) for key in keys), default=0) + 1}"
 

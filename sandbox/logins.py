@@ -41,7 +41,7 @@ class _Credential:
     secret: str | None = None
 
     def names(self, account: Account) -> bool:
-        """Whether it is this account's: its name (in any case) with its token, or the token alone."""
+        """Return whether it is this account's: its name (in any case) with its token, or the token alone."""
         if self.user is None:
             return self.secret == account.token
         known = {account.email.lower(), str(account.profile.get("name", account.email)).lower()}

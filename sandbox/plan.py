@@ -21,29 +21,29 @@ class Train:
     first_id: int
 
     def departure(self, j: int) -> int:
-        """When version j is released."""
+        """Return when version j is released."""
         week, place = divmod(j, len(self.weekdays))
         return self.origin + week * WEEK + self.weekdays[place] * DAY + 15 * HOUR
 
     def after(self, at: int) -> int:
-        """The first version that is released at or after an instant."""
+        """Return the first version that is released at or after an instant."""
         j = max((at - self.origin) // WEEK, 0) * len(self.weekdays)
         while self.departure(j) < at or self.is_dropped(j):
             j += 1
         return j
 
     def is_dropped(self, j: int) -> bool:
-        """One version in 15 never leaves."""
+        """Return the release date; one version in 15 has none."""
         return j % 15 == 9
 
     def fails(self, j: int) -> bool:
-        """One version in ten brings an incident; in the middle of its ten, so that no month has none or many."""
+        """Return one version in ten brings an incident; in the middle of its ten, so that no month has none or many."""
         block, place = divmod(j, 10)
         chosen = Random(f"{self.seed}/{self.project['key']}/{block}").randrange(3, 7)
         return place == chosen + self.is_dropped(10 * block + chosen)
 
     def incident_at(self, j: int) -> int:
-        """When the incident of a failing version is reported."""
+        """Return when the incident of a failing version is reported."""
         return self.departure(j) + round(Random(f"{self.seed}/incident/{j}").uniform(0.3, 30) * HOUR)
 
 
@@ -67,24 +67,24 @@ class Team:
     containers: dict[tuple[str, str], Json] = field(default_factory=dict)
 
     def hour(self, k: float) -> float:
-        """The working hour at which slot k begins."""
+        """Return the working hour at which slot k begins."""
         return self.first_hour + 40 * k / self.per_week
 
     def at(self, hour: float) -> int:
-        """The instant of a working hour."""
+        """Return the instant of a working hour."""
         days, rest = divmod(hour, 8)
         weeks, day = divmod(int(days), 5)
         return self.origin + weeks * WEEK + day * DAY + 9 * HOUR + int(rest * HOUR)
 
     def slot(self, at: int) -> int:
-        """The first slot that begins after an instant."""
+        """Return the first slot that begins after an instant."""
         weeks, rest = divmod(at - self.origin, WEEK)
         day, clock = divmod(rest, DAY)
         worked = 40 if day > 4 else day * 8 + min(max(clock / HOUR - 9, 0), 8)
         return int((weeks * 40 + worked - self.first_hour) * self.per_week / 40) + 1
 
     def version(self, train: Train, j: int) -> Json:
-        """The body of a version, made when it is first needed."""
+        """Return the body of a version, made when it is first needed."""
         key = (train.project["key"], j)
         if key not in self.versions:
             self.versions[key] = _version_of(train, j, self.zone)

@@ -58,7 +58,7 @@ def search(site: Site, text: str, asker: Asker, *, must_be_bounded: bool = False
 
 
 def _pool(terms: "_Terms", where: Node) -> Iterable[Issue]:
-    """The narrowest ready-made list that holds every match: most reads ask for the newest or for some ids."""
+    """Return the narrowest ready-made list that holds every match: most reads ask for the newest or for some ids."""
     site = terms.site
     parts = where.parts if isinstance(where, jql.Both) and where.every else (where,)
     for part in parts:
@@ -126,7 +126,7 @@ class _Terms:
         }
 
     def test(self, node: Node) -> Test:
-        """The predicate of a node."""
+        """Return the predicate of a node."""
         if isinstance(node, Clause):
             return self._clause(node)
         tests = [self.test(part) for part in node.parts]
@@ -135,7 +135,7 @@ class _Terms:
         return lambda issue: any(test(issue) for test in tests)
 
     def sort_value(self, name: str) -> Callable[[Issue], Any]:
-        """What ORDER BY compares: numbers before texts before nothing."""
+        """Return what ORDER BY compares: numbers before texts before nothing."""
         lowered = name.lower()
         if lowered in _KEY_FIELDS:
             return attrgetter("id") if lowered == "id" else readers.key_order
@@ -145,13 +145,13 @@ class _Terms:
         return lambda issue: readers.rank(issue.fields.get(field))
 
     def ids(self, clause: Clause) -> set[int]:
-        """The visible issues a key clause names; a lenient asker's unknown ones name none."""
+        """Return the visible issues a key clause names; a lenient asker's unknown ones name none."""
         if self.asker.is_strict:
             return {self.issue(clause, value).id for value in clause.values}
         return {found.id for value in clause.values if (found := self.site.find(_plain(value)))}
 
     def issue(self, clause: Clause, value: Value) -> Issue:
-        """The visible issue a key clause names."""
+        """Return the visible issue a key clause names."""
         text = _plain(value)
         if found := self.site.find(text):
             return found
@@ -354,7 +354,7 @@ def _plain(value: Value) -> str:
 
 
 def _membership(operator: str, read: Read, wanted: set[str]) -> Test:
-    """An issue without a value matches neither `=` nor `!=`; only EMPTY finds it, as in Jira."""
+    """Return an issue without a value matches neither `=` nor `!=`; only EMPTY finds it, as in Jira."""
     if operator in {"is", "is not"}:
         is_empty = operator == "is"
         return lambda issue: (not read(issue)) == is_empty

@@ -15,7 +15,7 @@ _NAMES: Final = ("id", "accountId", "key", "name", "displayName", "emailAddress"
 
 
 def ids(field: str) -> Read:
-    """Ids of the objects in a field, or its plain values."""
+    """Return ids of the objects in a field, or its plain values."""
 
     def read(issue: Issue) -> list[Any]:
         value = issue.fields.get(field)
@@ -26,7 +26,9 @@ def ids(field: str) -> Read:
 
 
 def names(field: str) -> Read:
-    """Every name a value is known by, in lower case: a person's id, name or e-mail, an option's value, a label."""
+    """Return every name a value is known by, in lower case: a person's id, name or e-mail, an option's value, a
+    label.
+    """
 
     def read(issue: Issue) -> list[Any]:
         value = issue.fields.get(field)
@@ -41,12 +43,12 @@ def names(field: str) -> Read:
 
 
 def category_of(issue: Issue) -> list[Any]:
-    """The category of an issue's status, as a list of one."""
+    """Return the category of an issue's status, as a list of one."""
     return [category(issue.fields["status"])["id"]] if issue.fields.get("status") else []
 
 
 def category(status: Json) -> Json:
-    """A status's category, identified by its key: recorded ones carry ids of other sites."""
+    """Return a status's category, identified by its key: recorded ones carry ids of other sites."""
     shown = status.get("statusCategory") or {}
     return {"id": shown.get("key", "undefined"), "name": shown.get("name", "No Category")}
 
@@ -79,7 +81,7 @@ def key_order(issue: Issue) -> tuple[str, int]:
 
 
 def rank(value: Any) -> tuple[int, Any]:
-    """A value's place in an order: numbers and instants before texts, nothing last."""
+    """Return a value's place in an order: numbers and instants before texts, nothing last."""
     if isinstance(value, list):
         value = value[0] if value else None
     if isinstance(value, dict):

@@ -21,7 +21,7 @@ def dumps(value: Any) -> bytes:
 
 
 def issue(site: Site, one: Issue, fields: Fields, expanded: frozenset[str] = frozenset()) -> bytes:
-    """An issue as search and bulk fetch give it; `expanded` are some of EXPANDS."""
+    """Return an issue as search and bulk fetch give it; `expanded` are some of EXPANDS."""
     key = (fields, expanded)
     if (ready := one.cache.get(key)) is None:
         ready = one.cache[key] = dumps(_issue(site, one, fields, expanded))
@@ -29,7 +29,9 @@ def issue(site: Site, one: Issue, fields: Fields, expanded: frozenset[str] = fro
 
 
 def changelog_rows(site: Site, one: Issue, fields: Fields) -> Sequence[tuple[int, int, int, bytes]]:
-    """`(created ms, issue id, place, history)` of an issue for the bulk changelog, items of `fields` only if any."""
+    """Yield `(created ms, issue id, place, history)` of an issue for the bulk changelog, items of `fields` only
+    if any.
+    """
     key = ("bulk", fields)
     if (ready := one.cache.get(key)) is None:
         ready = one.cache[key] = [
@@ -42,7 +44,7 @@ def changelog_rows(site: Site, one: Issue, fields: Fields) -> Sequence[tuple[int
 
 
 def history(site: Site, event: Event) -> Json:
-    """A history as this site's flavour shows it; a recorded one as it was recorded."""
+    """Return a history as this site's flavour shows it; a recorded one as it was recorded."""
     if event.raw is not None:
         return event.raw
     return _history(site, event, event.items, stamp(event.at, site.zone))

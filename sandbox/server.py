@@ -53,7 +53,7 @@ class Options:
 
 
 def build(options: Options, now: datetime) -> Jira:
-    """The Jira that options describe, made-up or recorded."""
+    """Return the Jira that options describe, made-up or recorded."""
     site = recorded.load(options.data, options.flavour) if options.data else _team_site(options, now)
     return Jira(site, anonymous=options.anonymous, context=options.context)
 
@@ -139,7 +139,7 @@ def _application(jira: Jira, latency: float) -> Application:
 
 
 def _say_nothing(_handler: RequestHandler) -> None:
-    """The sandbox keeps its own log of requests."""
+    """Drop the line, because the sandbox keeps its own log of requests."""
 
 
 class _Health(RequestHandler):
@@ -167,7 +167,7 @@ class _Endpoint(RequestHandler):
         self._latency = latency
 
     def check_xsrf_cookie(self) -> None:
-        """A REST API has none."""
+        """Refuse the check for a cookie, which a REST API does not have."""
 
     def compute_etag(self) -> None:
         """Jira sends none for these endpoints."""
@@ -201,7 +201,7 @@ class _Endpoint(RequestHandler):
 
 
 def _held(site: Site) -> str:
-    """The projects by size, and the JQL of the largest as flowbeat.toml takes it."""
+    """Return the projects by size, and the JQL of the largest as flowbeat.toml takes it."""
     sizes = Counter(issue.fields["project"]["key"] for issue in site.indexed).most_common()
     if not sizes:
         return "It holds no issue yet."

@@ -21,12 +21,12 @@ def millis(moment: datetime) -> int:
 
 
 def moment(at: int, zone: tzinfo = UTC) -> datetime:
-    """The aware datetime, in `zone`, of epoch milliseconds."""
+    """Return the aware datetime, in `zone`, of epoch milliseconds."""
     return datetime.fromtimestamp(at / 1000, zone)
 
 
 def stamp(at: int, zone: tzinfo) -> str:
-    """Jira's time stamp: milliseconds, and an offset without a colon (`2025-11-09T14:30:45.123+0800`)."""
+    """Return Jira's time stamp: milliseconds, and an offset without a colon (`2025-11-09T14:30:45.123+0800`)."""
     text = moment(at, zone).isoformat(timespec="milliseconds")
     return text[:-3] + text[-2:]
 
@@ -39,7 +39,9 @@ def parse_stamp(text: str) -> int | None:
 
 
 def user(flavour: Flavour, name: str, number: int, zone: str = "Etc/UTC") -> Json:
-    """A person as Cloud (`accountId`) or Data Center (`name`, `key`) shows one; e-mails are of a reserved domain."""
+    """Return a person as Cloud (`accountId`) or Data Center (`name`, `key`) shows one; e-mails are of a reserved
+    domain.
+    """
     handle = name.lower().replace(" ", ".")
     shown = {
         "emailAddress": f"{handle}@acme.example",
@@ -53,7 +55,7 @@ def user(flavour: Flavour, name: str, number: int, zone: str = "Etc/UTC") -> Jso
 
 
 def prose(flavour: Flavour, text: str) -> Json | str:
-    """A long text: an ADF document on Cloud, a wiki string on Data Center."""
+    """Return a long text: an ADF document on Cloud, a wiki string on Data Center."""
     if flavour == "datacenter":
         return text
     paragraph = {"type": "paragraph", "content": [{"type": "text", "text": text}]}
@@ -66,17 +68,17 @@ def named(number: str, name: str, **more: Any) -> Json:
 
 
 def option(number: str, value: str) -> Json:
-    """The chosen option of a select field."""
+    """Return the chosen option of a select field."""
     return {"id": number, "value": value}
 
 
 def status(number: str, name: str, category: Json) -> Json:
-    """A status with its category, as lists and issues show it."""
+    """Return a status with its category, as lists and issues show it."""
     return {"id": number, "name": name, "description": "", "statusCategory": category}
 
 
 def version(number: int, name: str, project: Json) -> Json:
-    """A version not yet released, as `project/{key}/versions` shows it."""
+    """Return a version not yet released, as `project/{key}/versions` shows it."""
     return {
         "id": str(number),
         "name": name,

@@ -76,7 +76,7 @@ class Issue:
         return self.events[self.seen].at if self.seen < len(self.events) else None
 
     def histories(self) -> list[Event]:
-        """The histories there are now, oldest first, also where something was dated back."""
+        """Return the histories there are now, oldest first, also where something was dated back."""
         return sorted((event for event in self.events[: self.seen] if event.is_history), key=attrgetter("at", "id"))
 
 
@@ -140,7 +140,7 @@ class Clock:
 
 
 def wall_clock() -> datetime:
-    """This machine's clock, the default of a sandbox that runs by itself."""
+    """Return the time of this machine's clock, the default of a sandbox that runs alone."""
     return datetime.now(UTC)
 
 
@@ -233,7 +233,7 @@ class Site:
         self.renew()
 
     def is_shown(self, issue: Issue) -> bool:
-        """Whether the readers of this site may see an issue."""
+        """Return whether the readers of this site may see an issue."""
         return self._is_indexed(issue) and issue.id not in self.veiled
 
     def _is_indexed(self, issue: Issue) -> bool:
@@ -255,27 +255,29 @@ class Site:
             self.renew()
 
     def project_keys(self) -> set[str]:
-        """The keys of all projects, of those that only issues name too."""
+        """Return the keys of all projects, of those that only issues name too."""
         named = {project["key"] for project in self.catalogue.projects}
         return named | {issue.fields["project"]["key"] for issue in self.issues.values()}
 
     def find(self, number_or_key: str) -> Issue | None:
-        """The issue of an id or of a key (a former key too), if it may be seen; from the database, never late."""
+        """Return the issue of an id or of a key (a former key too), if it may be seen; from the database, never
+        late.
+        """
         number = int(number_or_key) if number_or_key.isdecimal() else self.keys.get(number_or_key.upper(), 0)
         issue = self.issues.get(number)
         return issue if issue and self.is_shown(issue) else None
 
     def projects(self) -> list[Json]:
-        """The projects that may be seen."""
+        """Return the projects that may be seen."""
         return [project for project in self.catalogue.projects if project["key"] not in self.closed_projects]
 
     def project(self, number_or_key: str) -> Json | None:
-        """The project of an id or key, ignoring case."""
+        """Return the project of an id or key, ignoring case."""
         wanted = self.former_projects.get(number_or_key.upper(), number_or_key.upper())
         return next((p for p in self.projects() if wanted in (p["id"], p["key"].upper())), None)
 
     def versions_of(self, project: Json) -> list[Json]:
-        """The versions of a project that exist by now, in the order they were made."""
+        """Return the versions of a project that exist by now, in the order they were made."""
         return [v.body for v in self.versions if v.project == project["key"] and v.born <= self.now]
 
     def rename_project(self, old: str, new: str) -> None:
@@ -293,7 +295,7 @@ class Site:
         self.forget()
 
     def next_number(self) -> int:
-        """A number never given before on this site, rising."""
+        """Return a number never given before on this site, rising."""
         return next(self._ticket)
 
     def happen(self, issue: Issue, event: Event) -> None:

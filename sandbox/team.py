@@ -29,7 +29,7 @@ def generate(
     site_zone: str = "Europe/Zagreb",
     account_zone: str = "America/New_York",
 ) -> Site:
-    """A site with `issues` issues created from `start` on, `per_week` of them each week."""
+    """Return a site with `issues` issues created from `start` on, `per_week` of them each week."""
     site = Site(flavour, ZoneInfo(site_zone), c.made_up(flavour))
     team = _team(seed, start, per_week, site)
     profile = user(flavour, "Metrics Reader", 99, account_zone)

@@ -75,13 +75,13 @@ class Pages:
         return token
 
     def at(self, token: str) -> Any:
-        """The cursor of a token; 400 for one that was never given."""
+        """Return the cursor of a token; 400 for one that was never given."""
         if token not in self.cursors:
             raise Refused(400, "The provided next page token is invalid or expired.")
         return self.cursors[token]
 
     def found(self, site: Site, text: str, asker: Asker, *, must_be_bounded: bool) -> query.Found:
-        """A search, evaluated once as long as nothing changes (a relative date changes with the minute)."""
+        """Return a search, evaluated once as long as nothing changes (a relative date changes with the minute)."""
         key = (
             text,
             asker.zone.key,
@@ -122,28 +122,28 @@ class Call:
         return Asker(zone, self.site.now, self.account.profile, takes_epoch=self.site.takes_epoch)
 
     def text(self, name: str, default: str = "") -> str:
-        """A text argument of query or body."""
+        """Return a text argument of query or body."""
         value = self.args.get(name, default)
         if not isinstance(value, str):
             raise Refused(400, f"Invalid request payload: '{name}' must be a string.")
         return value
 
     def number(self, name: str, default: int) -> int:
-        """A number argument of query or body, not below 0."""
+        """Return a number argument of query or body, not below 0."""
         value = self.args.get(name, default)
         if isinstance(value, bool) or not str(value).isdecimal():
             raise Refused(400, f"Invalid request payload: '{name}' must be a number not below 0.")
         return int(value)
 
     def texts(self, name: str) -> list[str]:
-        """A list argument of a body: an array of strings."""
+        """Return a list argument of a body: an array of strings."""
         value = self.args.get(name, [])
         if not isinstance(value, list) or not all(isinstance(one, str | int) for one in value):
             raise Refused(400, f"Invalid request payload: '{name}' must be an array of strings.")
         return [str(one) for one in value]
 
     def search(self, *, must_be_bounded: bool = False, is_strict: bool = True) -> query.Found:
-        """What the JQL finds; refused in Jira's words."""
+        """Return what the JQL finds; refused in Jira's words."""
         asker = replace(self.asker, is_strict=is_strict)
         text = self.text("jql")
         try:
@@ -153,10 +153,10 @@ class Call:
 
 
 def page(body: Any, returned: int = 0) -> Response:
-    """A 200 answer."""
+    """Return a 200 answer."""
     return Response(200, body if isinstance(body, bytes) else dumps(body), returned=returned)
 
 
 def refusal(status: int, *messages: str) -> Response:
-    """An error as Jira words one."""
+    """Return an error as Jira words one."""
     return Response(status, dumps({"errorMessages": list(messages), "errors": {}}))

@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from models import store
 from models.metrics import issues
 from models.metrics.calculate import calculate, windows_of, without_value
 from models.metrics.deployments import deployments_of_versions, version_findings
@@ -34,6 +33,9 @@ from models.records import (
     Version,
     micros,
 )
+from models.store import batches, catalogue, columns, departures, operations, quality, results, runs
+from models.store import facts as stored_facts
+from models.store import issues as stored_issues
 from tasks import departed, run_rules, steps
 from worker.app import app
 from worker.errors import CalculationError
@@ -133,8 +135,8 @@ def finish_step(current: Runtime, run: Run) -> int | None:
         return run_rules.return_to_facts(current, run)
     with current.sessions.begin() as session:
         if odd is not None:
-            store.replace_finding(session, run.profile, "resolutions", RESOLUTION_DISAGREES, odd)
-        if not store.end_run(session, run.run_id, run.attempt, current.clock(session)):
+            quality.replace_finding(session, run.profile, "resolutions", RESOLUTION_DISAGREES, odd)
+        if not runs.end(session, run.run_id, run.attempt, current.clock(session)):
             raise StaleAttemptError
     return None
 
@@ -144,7 +146,7 @@ def _disagreeing(current: Runtime, run: Run) -> list[str] | None:
     """Return the issues whose resolution disagrees; None for a past day, which does not change findings."""
     loaded = load(current, run.run_id, run.attempt)
     with current.reads() as session:
-        cache = store.find_cache(session, run.profile)
+        cache = operations.find_cache(session, run.profile)
     if cache is None or cache.data_as_of != loaded.view.as_of:
         return None
     dataset = loaded.snapshot.dataset
@@ -155,7 +157,7 @@ def _disagreeing(current: Runtime, run: Run) -> list[str] | None:
 
 
 def view_of(current: Runtime, session: Session, run: Run) -> View:
-    """The view of a run; raises FatalError without data, or without data as late as requested."""
+    """Return the view of a run; raises FatalError without data, or without data as late as requested."""
     return load_view(current, session, run.profile, run.as_of)
 
 
@@ -167,7 +169,7 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
     cursor = run_rules.bind(current, run, view)
     while True:
         with current.reads() as session:
-            stale = store.stale_issues(session, run.profile, FACTS_AT_ONCE)
+            stale = stored_facts.stale(session, run.profile, FACTS_AT_ONCE)
         if not stale:
             break
         if time.monotonic() >= until:
@@ -183,12 +185,13 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
 @_uncollected()
 def _facts_of(current: Runtime, run: Run, view: View, stale: dict[str, str], cursor: dict[str, Any]) -> None:
     with current.reads() as session:
-        batch = store.load_batch(session, run.profile, list(stale))
+        batch = batches.load(session, run.profile, list(stale), view.context.flagged)
     found = issues.read(batch, view.context)
     with current.sessions.begin() as session:
-        store.save_facts(session, run.profile, view.context.facts_rules_hash, stale, found)
+        stored_facts.save(session, run.profile, view.context.facts_rules_hash, stale, found)
+        catalogue.note_visited(session, run.profile, batch.histories.refs, view.context.stages)
         moved = {"cursor": cursor, "progress": {"done": cursor["misses"], "total": None}, "restarts": 0}
-        if not store.beat_run(session, run.run_id, run.attempt, current.clock(session), **moved):
+        if not runs.heartbeat(session, run.run_id, run.attempt, current.clock(session), **moved):
             raise StaleAttemptError
 
 
@@ -196,10 +199,10 @@ def _departed(current: Runtime, run: Run, view: View, until: float) -> bool:
     """Work out what issues were that have gone from Jira, some at a time; returns whether all are done in time."""
     while True:
         with current.sessions.begin() as session:
-            gone = store.stale_gone(session, run.profile, FACTS_AT_ONCE)
+            gone = departures.stale(session, run.profile, FACTS_AT_ONCE)
             if gone:
                 departed.save(session, run.profile, view.context, gone)
-            if not store.beat_run(session, run.run_id, run.attempt, current.clock(session)):
+            if not runs.heartbeat(session, run.run_id, run.attempt, current.clock(session)):
                 raise StaleAttemptError
         if len(gone) < FACTS_AT_ONCE:
             return True
@@ -210,16 +213,17 @@ def _departed(current: Runtime, run: Run, view: View, until: float) -> bool:
 def _versions(current: Runtime, run: Run, view: View, cursor: dict[str, Any]) -> None:
     """Turn versions into deployments each time, because a release date does not move an issue's ``updated``."""
     with current.sessions.begin() as session:
-        counted = store.count_issues(session, run.profile) + store.count_kept(session, run.profile)
-        store.compact_items(session, run.profile, counted)
-        present = store.projects(session, run.profile)
-        versions = store.load_versions(session, run.profile)
+        counted = stored_issues.count(session, run.profile) + departures.count_kept(session, run.profile)
+        columns.compact_items(session, run.profile, counted)
+        present = stored_issues.projects(session, run.profile)
+        versions = catalogue.load_versions(session, run.profile)
         found: tuple[Deployment, ...] = deployments_of_versions(versions, present, view.context)
-        store.replace_version_deployments(session, run.profile, found)
+        stored_facts.replace_version_deployments(session, run.profile, found)
+        catalogue.stage_statuses(session, run.profile, view.context.stages)
         if run.as_of is None:  # a finding is about now, not about the past that somebody asked for
             _save_version_findings(session, run.profile, view, versions, present)
         moved = {"step": steps.after("facts"), "cursor": cursor, "restarts": 0, "state": "queued", "as_of": view.as_of}
-        if not store.beat_run(session, run.run_id, run.attempt, current.clock(session), **moved):
+        if not runs.heartbeat(session, run.run_id, run.attempt, current.clock(session), **moved):
             raise StaleAttemptError
 
 
@@ -228,7 +232,7 @@ def _save_version_findings(
 ) -> None:
     is_source = view.context.source == "versions"
     found = version_findings(versions, present, micros(view.as_of), view.rules.timezone) if is_source else {}
-    store.save_profile_findings(session, profile, "versions", {reason: len(which) for reason, which in found.items()})
+    quality.save_profile_findings(session, profile, "versions", {reason: len(which) for reason, which in found.items()})
 
 
 # --- metrics --------------------------------------------------------------------------------------------------------
@@ -246,7 +250,7 @@ class Measured:
 
 
 def measure(current: Runtime, run: Run, metric: str) -> Measured:
-    """The rows of one metric with the time they took, from stored facts."""
+    """Return the rows of one metric with the time they took, from stored facts."""
     kept: list[CalculationPerformance] = []
 
     def record(timing: Timing, measured: Measured) -> dict[str, Any]:
@@ -281,13 +285,13 @@ def load(current: Runtime, run_id: str, attempt: int) -> Loaded:
     Raises OtherRulesError where the stored facts are of other rules than those of this process.
     """
     with current.reads() as session:
-        run = store.load_run(session, run_id)
+        run = runs.load(session, run_id)
         if run is None or run.attempt != attempt:
             raise StaleAttemptError
         view = view_of(current, session, run)
         run_rules.require_same(session, run, view)
         snapshot = load_snapshot(session, run.profile, view)
-        issues = store.count_issues(session, run.profile)
+        issues = stored_issues.count(session, run.profile)
     return Loaded(view, snapshot, issues)
 
 
@@ -329,16 +333,16 @@ def _advance(
     done = METRIC_TYPES.index(run.step) + 1
     progress = {"done": done, "total": len(METRIC_TYPES)}
     with current.sessions.begin() as session:
-        store.save_results(session, rows)
+        results.save(session, rows)
         if performance is not None:
             _save_performance(session, performance)
         moved = {"step": steps.after(run.step), "restarts": 0, "state": "queued", "progress": progress}
-        if not store.beat_run(session, run.run_id, run.attempt, current.clock(session), **moved, **changes):
+        if not runs.heartbeat(session, run.run_id, run.attempt, current.clock(session), **moved, **changes):
             raise StaleAttemptError
 
 
 def _save_performance(session: Any, performance: CalculationPerformance) -> None:
     threshold = PerformanceThreshold.of(performance)
-    store.save_performance(session, performance, threshold)
+    operations.save_performance(session, performance, threshold)
     if threshold.threshold_status != "pass":
         logging.getLogger("flowbeat.performance").warning("threshold missed", extra=asdict(threshold))

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
-from models import store
 from models.metrics import issues
 from models.metrics.departures import departures
 from models.metrics.rules import Context
+from models.store import batches
+from models.store import departures as stored_departures
+from models.store import facts as stored_facts
 
 
 def save(session: Session, profile: str, context: Context, hashes: Mapping[str, str]) -> None:
@@ -15,8 +17,8 @@ def save(session: Session, profile: str, context: Context, hashes: Mapping[str, 
 
     With ``gone_issues = "keep_done"`` those that were done keep their facts; no other gone issue has any.
     """
-    found = departures(issues.read(store.load_batch(session, profile, list(hashes)), context))
+    found = departures(issues.read(batches.load(session, profile, list(hashes), context.flagged), context))
     kept = list(found) if context.rules.gone_issues == "keep_done" else []
-    facts = issues.read(store.load_batch(session, profile, kept), context)
-    store.save_facts(session, profile, context.facts_rules_hash, hashes, facts)
-    store.save_departures(session, profile, list(hashes), found, set(kept))
+    facts = issues.read(batches.load(session, profile, kept, context.flagged), context)
+    stored_facts.save(session, profile, context.facts_rules_hash, hashes, facts)
+    stored_departures.save(session, profile, list(hashes), found, set(kept))

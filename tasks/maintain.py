@@ -5,8 +5,8 @@ import os
 from datetime import timedelta
 from typing import Any, Final
 
-from models import store
 from models.records import Run
+from models.store import operations, runs
 from tasks import steps
 from worker import logs, runtime, view
 from worker.app import app
@@ -36,7 +36,7 @@ def resume(run_id: str, attempt: int) -> None:
     """Bring back a run whose pause is over; one that paused longer than a countdown may be is sent round again."""
     current = runtime.current()
     with current.reads() as session:
-        run, now = store.load_run(session, run_id), current.clock(session)
+        run, now = runs.load(session, run_id), current.clock(session)
     if run is None or run.attempt != attempt or run.state != "paused":
         return
     left = (run.wait_until - now).total_seconds() if run.wait_until else 0.0
@@ -62,7 +62,7 @@ def requeue_stalled(current: Runtime) -> int:
     """Give every silent run a new attempt at its step, or fail it when that step has killed too many."""
     with current.reads() as session:
         before = current.clock(session) - timedelta(seconds=current.settings.stalled_runs.after_seconds)
-        silent = store.stalled_runs(session, before)
+        silent = runs.stalled(session, before)
     return sum(_pick_up(current, run) for run in silent)
 
 
@@ -76,7 +76,7 @@ def delete_old(current: Runtime) -> dict[str, Any]:
     }
     with current.sessions.begin() as session:
         deleted: dict[str, Any] = {
-            kind: store.delete_before(session, kind, now - timedelta(days=count)) for kind, count in days.items()
+            kind: operations.delete_before(session, kind, now - timedelta(days=count)) for kind, count in days.items()
         }
     deleted["logs"] = len(logs.clean(current.settings.log_dir, now))
     log.info("old rows and logs deleted", extra={"deleted": deleted})
@@ -85,7 +85,7 @@ def delete_old(current: Runtime) -> dict[str, Any]:
 
 def _pick_up(current: Runtime, run: Run) -> bool:
     with current.sessions.begin() as session:
-        restarts = store.requeue_run(session, run, current.clock(session))
+        restarts = runs.requeue(session, run, current.clock(session))
     if restarts is None:
         return False
     with logs.bind(run_id=run.run_id, profile=run.profile):
@@ -104,8 +104,8 @@ def _give_up(current: Runtime, run: Run, restarts: int) -> None:
     )
     with current.sessions.begin() as session:
         now = current.clock(session)
-        failed = store.fail_fetch_of(session, run.run_id, now, why)
-        store.end_run(session, run.run_id, run.attempt + 1, now, error=why, error_kind=KILLED)
+        failed = operations.fail_fetch_of(session, run.run_id, now, why)
+        runs.end(session, run.run_id, run.attempt + 1, now, error=why, error_kind=KILLED)
     if failed is not None:
         log_fetch(failed)
     log.error("run failed", extra={"why": why, "step": run.step, "last_sign": run.heartbeat_at})

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from models import store
 from models.metrics.rules import rules_hash
 from models.records import Run
+from models.store import columns, runs
 from worker.errors import MixedConfigurationsError
 from worker.runtime import Runtime
 from worker.task import StaleAttemptError, record_heartbeat
@@ -37,16 +37,16 @@ def bind(current: Runtime, run: Run, view: View) -> dict[str, Any]:
         cursor = _with_another_change(current, run)
     changes = {"rules_hash": named, "worker": current.node, "cursor": cursor}
     with current.sessions.begin() as session:
-        if not store.beat_run(session, run.run_id, run.attempt, current.clock(session), **changes):
+        if not runs.heartbeat(session, run.run_id, run.attempt, current.clock(session), **changes):
             raise StaleAttemptError
-        store.invalidate_facts_of_other_rules(session, run.profile, view.context.facts_rules_hash)
+        columns.invalidate_facts_of_other_rules(session, run.profile, view.context.facts_rules_hash)
     return {key: value for key, value in cursor.items() if key != "trouble"}
 
 
 def require_same(session: Session, run: Run, view: View) -> None:
     """Raise OtherRulesError unless the run and the stored facts are of the rules of this process."""
     same = run.rules_hash == rules_hash(view.rules)
-    if not same or not store.are_facts_of(session, run.profile, view.context.facts_rules_hash):
+    if not same or not columns.are_facts_of(session, run.profile, view.context.facts_rules_hash):
         raise OtherRulesError
 
 

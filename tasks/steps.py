@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from celery import Celery, chain
 
-from models import store
 from models.database import Sessions
 from models.records import METRIC_TYPES, Run
+from models.store import runs
 from worker import logs
 
 STEPS: Final = ("fetch", "facts", *METRIC_TYPES, "finish")
@@ -48,7 +48,7 @@ def request(
         requested_rules_hash=rules,
     )
     with sessions.begin() as session:
-        return store.request_run(session, run)
+        return runs.request(session, run)
 
 
 def enqueue(app: Celery, run_id: str, attempt: int, step: str) -> None:
@@ -62,5 +62,5 @@ def enqueue(app: Celery, run_id: str, attempt: int, step: str) -> None:
 
 
 def after(step: str) -> str:
-    """The step that follows."""
+    """Return the step that follows."""
     return STEPS[STEPS.index(step) + 1]

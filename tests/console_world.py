@@ -7,8 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +17,9 @@ from typing import Any, Final
 from fakeredis import FakeRedis
 
 from console.cli import run
-from models import store
 from models.database import migrate
 from models.records import Run
+from models.store import runs
 from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira
 from sandbox.server import Options, build
@@ -65,7 +65,7 @@ class InProcess(Runtime):
     jira: Jira | None = None
 
     def client(self, connection: Connection, tried: int = 0, **past: Any) -> Client:
-        """A client without a network."""
+        """Return a client without a network."""
         if self.jira is None:
             raise AssertionError("this world has no Jira")
         session = open_session(1)
@@ -84,7 +84,7 @@ def configure(folder: Path, *, base_url: str = BASE_URL, incidents: str = INCIDE
 
 @contextmanager
 def world(folder: Path, *, issues: int = 120) -> Iterator[InProcess]:
-    """The runtime of a configured folder whose Jira has so many issues at NOW; the database is not there yet."""
+    """Yield the runtime of a configured folder whose Jira has so many issues at NOW; the database is not there yet."""
     jira = build(Options(issues=issues), NOW)
     jira.clock = lambda: NOW
     current = InProcess(settings.load(folder / "flowbeat.toml", {}), lambda: NOW, jira=jira)
@@ -96,7 +96,7 @@ def world(folder: Path, *, issues: int = 120) -> Iterator[InProcess]:
 
 @contextmanager
 def refreshed(place: Path, issues: int = 200, **keys: str) -> Iterator[Path]:
-    """A folder with a refreshed ``payments``, removed at the end; ``keys`` as ``configure`` takes them."""
+    """Yield a folder with a refreshed ``payments``, removed at the end; ``keys`` as ``configure`` takes them."""
     configure(place, **keys)
     with world(place, issues=issues) as current:
         refresh(current)
@@ -105,12 +105,12 @@ def refreshed(place: Path, issues: int = 200, **keys: str) -> Iterator[Path]:
 
 
 def refresh(current: Runtime) -> Run:
-    """A whole refresh of ``payments``, as a worker would do it."""
+    """Return a whole refresh of ``payments``, as a worker would do it."""
     return carry_out(current, request(current, "refresh"))
 
 
 def request(current: Runtime, kind: str, as_of: datetime | None = None) -> Run:
-    """A run of ``payments`` in the queue."""
+    """Return a run of ``payments`` in the queue."""
     migrate(current.engine)
     configured = view.configured_rules_hash(current, "payments")
     run, _ = steps.request(current.sessions, "payments", kind, current.now(), as_of=as_of, rules=configured)
@@ -118,7 +118,7 @@ def request(current: Runtime, kind: str, as_of: datetime | None = None) -> Run:
 
 
 def carry_out(current: Runtime, run: Run) -> Run:
-    """Every step of a run, one after the other."""
+    """Return every step of a run, one after the other."""
     work(current, run)
     calculate.work(current, found(current, run))
     while (run := found(current, run)).step != "finish":
@@ -128,9 +128,9 @@ def carry_out(current: Runtime, run: Run) -> Run:
 
 
 def found(current: Runtime, run: Run) -> Run:
-    """The run as it is stored now."""
+    """Return the run as it is stored now."""
     with current.reads() as session:
-        stored = store.find_run(session, run.run_id)
+        stored = runs.find(session, run.run_id)
     if stored is None:
         raise AssertionError(f"run {run.run_id} is gone")
     return stored
@@ -157,11 +157,17 @@ class Said:
 
 def say(folder: Path, *words: str, columns: int = 80, **environ: str) -> Said:
     """Run a reading command in this process, as from a shell whose environment names the folder's configuration."""
+    return said_here(folder, {**environment(folder), "COLUMNS": str(columns), **environ}, *words)
+
+
+def said_here(folder: Path, environ: Mapping[str, str], *words: str) -> Said:
+    """Run a command in this process, in the folder and with exactly this environment, and restore both."""
     out, err = io.StringIO(), io.StringIO()
     before = dict(os.environ)
-    os.environ.update(environment(folder), COLUMNS=str(columns), **environ)
+    os.environ.clear()
+    os.environ.update(environ)
     try:
-        with redirect_stdout(out), redirect_stderr(err):
+        with redirect_stdout(out), redirect_stderr(err), chdir(folder):
             code = run(list(words))
     finally:
         os.environ.clear()
@@ -184,12 +190,12 @@ def say_apart(folder: Path, *words: str, **environ: str) -> Said:
 
 
 def program(*words: str) -> list[str]:
-    """The command line of the ``flowbeat`` script in this environment."""
+    """Return the command line of the ``flowbeat`` script in this environment."""
     return [sys.executable, "-c", "from console.cli import main; main()", *words]
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The variables of a person who works in the folder."""
+    """Return the variables of a person who works in the folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FLOWBEAT_")}
     root = str(Path(__file__).parents[1])
     own = {"FLOWBEAT_CONFIG": str(folder / "flowbeat.toml"), "SANDBOX_TOKEN": TOKEN, "COLUMNS": "80"}

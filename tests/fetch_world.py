@@ -12,9 +12,10 @@ from typing import Any, Final
 import requests
 from sqlalchemy.orm import Session
 
-from models import store
 from models.database import migrate
 from models.records import DeploymentRules, FetchOperation, IncidentRules, Rules, Run
+from models.store import catalogue, operations, quality, runs
+from models.store import issues as stored_issues
 from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira
 from sandbox.shapes import Flavour, millis
@@ -68,7 +69,7 @@ class QuickRuntime(TimedRuntime):
     """A runtime whose client sleeps no wait."""
 
     def client(self, connection: Connection, *more: Any, **past: Any) -> Client:
-        """The client, awake."""
+        """Return the client, awake."""
         made = super().client(connection, *more, **past)
         made._sleep = lambda _: None
         return made
@@ -110,7 +111,7 @@ class World:
         return steps.request(self.current.sessions, NAME, kind, self.current.now(), **options)[0]
 
     def fetch(self, kind: str = "refresh", **options: Any) -> FetchOperation:
-        """A whole fetch, the run ended as if calculated."""
+        """Return a whole fetch, the run ended as if calculated."""
         run = self.request(kind, **options)
         assert work(self.current, run) == "facts"
         return self.end(run)
@@ -118,45 +119,45 @@ class World:
     def end(self, run: Run) -> FetchOperation:
         """End a run; returns its Fetch Operation."""
         with self.current.sessions.begin() as session:
-            store.end_run(session, run.run_id, run.attempt, self.current.now())
-            operation = store.fetch_of(session, run.run_id)
+            runs.end(session, run.run_id, run.attempt, self.current.now())
+            operation = operations.fetch_of(session, run.run_id)
         assert operation is not None
         return operation
 
     def end_early(self, run: Run) -> None:
         """End a run that did nothing."""
         with self.current.sessions.begin() as session:
-            store.end_run(session, run.run_id, run.attempt, self.current.now())
+            runs.end(session, run.run_id, run.attempt, self.current.now())
 
     def operation(self, run: Run) -> FetchOperation:
-        """A Fetch Operation of a run, as it is when it begins."""
+        """Return a Fetch Operation of a run, as it is when it begins."""
         return FetchOperation(str(uuid.uuid4()), "project = PAY", self.current.now(), run_id=run.run_id, profile=NAME)
 
     def latest(self, run: Run) -> Run:
-        """The run as stored now."""
+        """Return the run as stored now."""
         with self.current.reads() as session:
-            found = store.load_run(session, run.run_id)
+            found = runs.load(session, run.run_id)
         assert found is not None
         return found
 
     def copy(self) -> Mapping[str, Any]:
-        """All that a fetch stored of Jira, to be compared with another copy."""
+        """Return all that a fetch stored of Jira, to be compared with another copy."""
         with self.current.reads() as session:
-            hashes = store.issue_hashes(session, NAME)
+            hashes = stored_issues.hashes(session, NAME)
             return {
                 "hashes": hashes,
-                "issues": store.load_issues(session, NAME, sorted(hashes)),
-                "statuses": store.load_statuses(session, NAME),
-                "versions": store.load_versions(session, NAME),
-                "findings": store.count_findings(session, NAME),
+                "issues": stored_issues.load(session, NAME, sorted(hashes)),
+                "statuses": catalogue.load_statuses(session, NAME),
+                "versions": catalogue.load_versions(session, NAME),
+                "findings": quality.count_findings(session, NAME),
             }
 
     def issue_keys(self) -> set[str]:
-        """The keys of the present issues."""
+        """Return the keys of the present issues."""
         return {issue.key for issue in self.copy()["issues"]}
 
     def shown(self) -> list[Issue]:
-        """The issues Jira shows now, by id."""
+        """Return the issues Jira shows now, by id."""
         self.jira.site.advance(millis(self.clock()))
         return list(self.jira.site.indexed)
 
@@ -178,7 +179,7 @@ def open_world(
     before: Callable[[], None] = lambda: None,
     jira: Jira | None = None,
 ) -> Iterator[World]:
-    """A world at NOW, its database migrated; another one's ``jira`` may be shared."""
+    """Yield a world at NOW, its database migrated; another one's ``jira`` may be shared."""
     if jira is None:
         start = NOW - timedelta(weeks=12)
         jira = Jira(generate(7, issues * 2, start, flavour=flavour, per_week=issues / 12), Clock(NOW))
@@ -224,7 +225,7 @@ def fresh_copy(world: World, folder: Path, redis_url: str) -> Mapping[str, Any]:
 
 
 def mounted(jira: Jira, before: Callable[[], None]) -> requests.Session:
-    """A session whose only way leads to this Jira."""
+    """Return a session whose only way leads to this Jira."""
     session = open_session(4)
     session.mount(BASE_URL, Endpoint(jira, before))
     return session

@@ -79,7 +79,7 @@ def _with_facts(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _archive(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns that the first program had, without the later ones and without a format."""
+    """Return the columns that the first program had, without the later ones and without a format."""
     file = io.BytesIO()
     with np.load(io.BytesIO(row["archive"]), allow_pickle=False) as stored:
         columns = {f"{part}.{name}": stored[f"{part}.{name}"] for part in ("items", "others") for name in COLUMNS}
@@ -88,7 +88,7 @@ def _archive(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _deployment(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The first program stored what it did not know as false."""
+    """Return a row as the first program stored it: false where the value was unknown."""
     return {**row, "failed": bool(row["failed"])}
 
 

@@ -20,7 +20,7 @@ class Gate:
 
     @contextmanager
     def slot(self, max_wait: float) -> Iterator[Slot]:
-        """One request."""
+        """Yield one request."""
         assert max_wait > 0
         if self.refusal and self.leave == 0:
             raise self.refusal

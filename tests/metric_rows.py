@@ -21,17 +21,17 @@ REVIEW_WAITS: Final = {"waiting": ("Review",)}
 
 
 def time(text: str) -> datetime:
-    """A time in UTC of the year 2026: "10-05 09:30" or "10-05"."""
+    """Return a time in UTC of the year 2026: "10-05 09:30" or "10-05"."""
     return datetime.fromisoformat(f"2026-{text}").replace(tzinfo=UTC)
 
 
 def at(text: str) -> Micros:
-    """The same as whole microseconds."""
+    """Return the same as whole microseconds."""
     return micros(time(text))
 
 
 def issue(number: int, born: str, *moves: str, type: str = "Story", **more: Any) -> Issue:  # noqa: A002 - as in Issue
-    """An issue from "10-01 09:00 → 1" (created, in status 1) and moves like "10-02 09:00 → 2"."""
+    """Return an issue from "10-01 09:00 → 1" (created, in status 1) and moves like "10-02 09:00 → 2"."""
     created, status_id = born.split(" → ")
     history, before = [], status_id
     for index, move in enumerate(moves):
@@ -59,7 +59,7 @@ def issue(number: int, born: str, *moves: str, type: str = "Story", **more: Any)
 
 
 def transition(when: datetime, entry: int, before: str | None, after: str | None) -> Transition:
-    """A status change with the names of the listed statuses."""
+    """Return a status change with the names of the listed statuses."""
     names = (NAMES.get(before or ""), NAMES.get(after or ""))
     return Transition(when, entry, 0, "status", str(entry), before, names[0], after, names[1])
 
@@ -73,7 +73,7 @@ def version(
     released: bool = True,
     archived: bool = False,
 ) -> Version:
-    """A version of a project, released on a day."""
+    """Return a version of a project, released on a day."""
     return Version(version_id, project, name or version_id, released, day, archived)
 
 
@@ -86,6 +86,8 @@ def measure(
     versions: tuple[Version, ...] = (),
     table: tuple[Row, ...] = (),
 ) -> Measurement:
-    """What a metric says of some issues in one window: 0 is the period (October by default), −1 the last week."""
+    """Return what a metric says of some issues in one window: 0 is the period (October by default), −1 the last
+    week.
+    """
     ready = snapshot_of(Team(issues, STATUSES, versions, table), rules, time(as_of))
     return calculate(metric, ready)[window]

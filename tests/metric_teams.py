@@ -24,7 +24,9 @@ __all__ = ["FIELDS", "LISTED", "SOURCES", "Scene", "scene", "snapshot_of"]
 
 
 def snapshot_of(team: Team, rules: Rules, as_of: datetime) -> Snapshot:
-    """A team as the metrics read it: facts of every issue that counts, deployments of its versions and its table."""
+    """Return a team as the metrics read it: facts of every issue that counts, deployments of its versions and its
+    table.
+    """
     context = Context.of(rules, team.statuses)
     gone = departures(issues.read(Batch.of(team.gone), context)) if rules.gone_issues == "keep_done" else {}
     kept = [issue for issue in team.gone if issue.issue_id in gone]
@@ -54,6 +56,7 @@ def _row(row: Row) -> Deployment:
         name=row.deployment_id,
         at=micros(row.at),
         failed=row.failed,
+        rework=row.rework,
         version_ids=row.version_ids,
         issue_ids=row.issue_ids,
     )

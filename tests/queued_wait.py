@@ -6,7 +6,7 @@ _SCRIPT = """
 import io, os, sys
 from rich.console import Console
 from console.refresh import wait
-from models import store
+from models.store import runs
 from worker import runtime, settings
 from worker.runtime import Runtime
 
@@ -17,8 +17,8 @@ out = io.StringIO()
 def keep():
     if "still queued" in out.getvalue():
         with current.sessions.begin() as session:
-            run = store.load_run(session, sys.argv[1])
-            store.end_run(session, run.run_id, run.attempt, current.now(), error="given up")
+            run = runs.load(session, sys.argv[1])
+            runs.end(session, run.run_id, run.attempt, current.now(), error="given up")
 
 wait.until_ended(current, [sys.argv[1]], Console(file=out, width=200), keep, queued_seconds=0.5)
 open("said.txt", "w").write(out.getvalue())

@@ -25,7 +25,7 @@ class RedisServer:
     folder: Path
 
     def url_of(self, user: str, *rules: str) -> str:
-        """The URL of a new login with these ACL rules."""
+        """Return the URL of a new login with these ACL rules."""
         self.client.execute_command("ACL", "SETUSER", user, "on", f">{user}-password", *rules)
         return self.url.replace("redis://", f"redis://{user}:{user}-password@")
 

@@ -25,18 +25,18 @@ PROFILE: Final = "payments"
 
 
 def after(days: float) -> datetime:
-    """The instant so many days after T0."""
+    """Return the instant so many days after T0."""
     return T0 + timedelta(days=days)
 
 
 def run(**changes: Any) -> Run:
-    """A queued refresh of ``payments``."""
+    """Return a queued refresh of ``payments``."""
     new = Run(str(uuid.uuid4()), PROFILE, "refresh", "queued", "fetch", 1, T0, T0)
     return replace(new, **changes)
 
 
 def issue(number: int, **changes: Any) -> Issue:
-    """An issue in progress with one status change."""
+    """Return an issue in progress with one status change."""
     plain = Issue(
         issue_id=str(number),
         key=f"PAY-{number}",
@@ -55,18 +55,18 @@ def issue(number: int, **changes: Any) -> Issue:
 
 
 def transition(history: int, **changes: Any) -> Transition:
-    """From To Do to In Progress."""
+    """Return from To Do to In Progress."""
     plain = Transition(after(1), history, 0, "status", str(history), "10000", "To Do", "3", "In Progress")
     return plain._replace(**changes)
 
 
 def operation(**changes: Any) -> FetchOperation:
-    """A Fetch Operation that has just begun."""
+    """Return a Fetch Operation that has just begun."""
     return replace(FetchOperation(str(uuid.uuid4()), "project = PAY", T0, run_id="r", profile=PROFILE), **changes)
 
 
 def result(as_of: float, value: float | None = 5.0, **changes: Any) -> MetricResult:
-    """A complete week's value at an as-of of so many days after T0."""
+    """Return a complete week's value at an as-of of so many days after T0."""
     start = datetime(2026, 2, 16, tzinfo=UTC)
     plain = MetricResult(
         profile=PROFILE,

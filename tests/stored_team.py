@@ -13,8 +13,9 @@ import console_world
 from console_world import InProcess
 from reference.teams import Team
 
-from models import store
 from models.records import CACHE_VERSION, METRIC_TYPES, CacheMetadata, Issue, Rules, TableDeployment, digest
+from models.store import catalogue, census, deployments, operations
+from models.store import issues as stored_issues
 from tasks import calculate, steps
 from worker import settings
 
@@ -37,7 +38,7 @@ excluded_statuses = {excluded_statuses}
 
 @contextmanager
 def stored(folder: Path, schema: Path, team: Team, rules: Rules, as_of: datetime) -> Iterator[InProcess]:
-    """The team's issues, versions and deployments as rows of ``payments``, and the metrics calculated of them.
+    """Yield the team's issues, versions and deployments as rows of ``payments``, and the metrics calculated of them.
 
     ``schema`` is a SQLite file with the newest schema and no row.
     """
@@ -62,23 +63,24 @@ def save(current: InProcess, team: Team, rules: Rules, as_of: datetime) -> None:
             name=row.deployment_id,
             deployed_at=row.at,
             failed=row.failed,
+            rework=row.rework,
             issue_keys=tuple(keys.get(number, f"NONE-{number}") for number in row.issue_ids),
             versions=row.version_ids,
         )
         for row in team.table
     ]
     with current.sessions.begin() as session:
-        store.save_issues(session, "payments", [_parsed(issue) for issue in issues])
-        store.mark_issues(session, "payments", [issue.issue_id for issue in team.gone], "hidden")
-        store.mark_gone(session, "payments", "hidden", "hidden", as_of)
-        store.save_statuses(session, "payments", team.statuses)
-        store.save_versions(session, "payments", team.versions)
-        store.save_table_deployments(session, "payments", table)
-        store.save_cache(session, cache(team, rules, as_of))
+        stored_issues.save(session, "payments", [_parsed(issue) for issue in issues])
+        census.mark(session, "payments", [issue.issue_id for issue in team.gone], "hidden")
+        census.mark_gone(session, "payments", "hidden", "hidden", as_of)
+        catalogue.save_statuses(session, "payments", team.statuses)
+        catalogue.save_versions(session, "payments", team.versions)
+        deployments.save_table(session, "payments", table)
+        operations.save_cache(session, cache(team, rules, as_of))
 
 
 def _parsed(issue: Issue) -> Issue:
-    """Each item of its history once, which is what parsing leaves of what Jira repeats."""
+    """Return each item of its history once, which is what parsing leaves of what Jira repeats."""
     unique = {(change.history_id, change.field, change.position): change for change in issue.transitions}
     return replace(issue, transitions=tuple(unique.values()))
 
@@ -104,7 +106,7 @@ def cache(team: Team, rules: Rules, as_of: datetime) -> CacheMetadata:
 
 
 def calculated(current: InProcess, as_of: datetime | None = None) -> None:
-    """A whole calculation, as a worker would do it after a cache hit."""
+    """Run a whole calculation, as a worker would do it after a cache hit."""
     run, _ = steps.request(current.sessions, "payments", "calculate", current.now(), as_of=as_of)
     calculate.work(current, run)
     for _ in METRIC_TYPES:
@@ -113,7 +115,7 @@ def calculated(current: InProcess, as_of: datetime | None = None) -> None:
 
 
 def configuration(rules: Rules) -> str:
-    """The configuration that says these rules."""
+    """Return the configuration that says these rules."""
     text = CONFIG.format(
         zone=_toml(rules.timezone),
         days=rules.time_period_days,
@@ -135,6 +137,10 @@ def configuration(rules: Rules) -> str:
                     if value is not None and (value or key == "excluded_resolutions")
                 },
             )
+    if rules.blocked_statuses:
+        text += _section("blocked", {"statuses": rules.blocked_statuses})
+    if rules.service_level is not None:
+        text += _section("service_level", asdict(rules.service_level))
     return text
 
 

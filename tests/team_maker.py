@@ -163,11 +163,11 @@ class Maker:
     numbers: Sequence[str]
 
     def moment(self) -> datetime:
-        """One of the few instants at which anything happens."""
+        """Return one of the few instants at which anything happens."""
         return self.dice.choice(self.clock)
 
     def issue(self, number: int) -> Issue:
-        """An issue of any type, with a history and every mapped field; an import dates ``created`` too late."""
+        """Return an issue of any type, with a history and every mapped field; an import dates ``created`` too late."""
         dice = self.dice
         history = self.history(number)
         last = history[-1].to_id if history else None
@@ -191,13 +191,15 @@ class Maker:
         )
 
     def level(self, kind: str) -> int | None:
-        """The level of the issue's own type: mostly that of its name, sometimes that of a namesake, or none."""
+        """Return the level of the issue's own type: mostly that of its name, sometimes that of a namesake, or none."""
         if not self.is_cloud:
             return None
         return self.dice.choice([LEVELS.get(kind, 0)] * 9 + [None, self.dice.choice([-1, 0, 1, 2])])
 
     def resolved(self, changes: Dates) -> datetime | None:
-        """None, a moment of any kind, or one around the last change: a day more or less is what findings turn on."""
+        """Return none, a moment of any kind, or one around the last change: a day more or less is what findings turn
+        on.
+        """
         day, least = timedelta(days=1), timedelta(microseconds=1)
         around = [timedelta(0), timedelta(seconds=2), day, day + least, -day, -day - least, timedelta(days=3)]
         last = changes[-1] if changes else self.moment()
@@ -219,7 +221,7 @@ class Maker:
         return history + history[: dice.choice([0, 0, 1, 2])]
 
     def fields(self) -> dict[str, Any]:
-        """All that a rule may be mapped to."""
+        """Return all that a rule may be mapped to."""
         dice = self.dice
         return {
             "priority": dice.choice(["High", "high\u00a0", "low", None]),
@@ -236,20 +238,20 @@ class Maker:
         }
 
     def date(self) -> Any:
-        """What a mapped field may hold: nothing, a time in any offset, a day, the ends of time, or damage."""
+        """Return what a mapped field may hold: nothing, a time in any offset, a day, the ends of time, or damage."""
         local = self.moment().astimezone(ZoneInfo(self.zone))
         forms = [local.isoformat(timespec="microseconds"), f"{local:%Y-%m-%dT%H:%M:%S.%f%z}", f"{local:%Y-%m-%d}"]
         return self.dice.choice([None, None, None, *forms, *forms, self.dice.choice(FAR + DAMAGE)])
 
     def version(self, number: str) -> Version:
-        """A version of one of three projects, often released on a day of the clock, that may be still ahead."""
+        """Return a version of one of three projects, often released on a day of the clock, that may be still ahead."""
         dice = self.dice
         day = dice.choice([self.moment().astimezone(ZoneInfo(self.zone)).date()] * 5 + [None])
         project = dice.choice(["TEAM", "TEAM", "SIDE", "ELSE"])
         return Version(number, project, f"1.{number}", dice.random() < 0.8, day, archived=dice.random() < 0.5)
 
     def row(self, number: int) -> Row:
-        """A row of the deployments table; most pipelines do not know yet whether it failed."""
+        """Return a row of the deployments table; most pipelines do not know yet whether it failed."""
         dice = self.dice
         versions, issues = (
             dice.sample(VERSIONS, dice.choice([0, 1])),
@@ -259,7 +261,7 @@ class Maker:
         return Row(str(number), self.moment(), failed, tuple(versions), tuple(dict.fromkeys((*issues, "999"))))
 
     def rules(self, deployments: DeploymentRules | None) -> Rules:
-        """The rules of a profile; each role is mapped or not."""
+        """Return the rules of a profile; each role is mapped or not."""
         dice = self.dice
         mapped: dict[str, FieldMapping] = {role: name for role, name in FIELDS.items() if dice.random() < 0.4}
         if "points" in mapped or dice.random() < 0.5:
@@ -282,7 +284,7 @@ class Maker:
 
 
 def scene(source: str, seed: int, visited: Sequence[tuple[str | None, str | None]] = VISITED) -> Scene:
-    """A team, the rules of its profile, and an as-of that may lie anywhere in or after its history."""
+    """Return a team, the rules of its profile, and an as-of that may lie anywhere in or after its history."""
     dice = Random(seed)
     zone, monday = dice.choice(PLACES)
     present, gone = dice.choice([3, 12, 30]), dice.choice([0, 0, 4])
@@ -300,7 +302,7 @@ def scene(source: str, seed: int, visited: Sequence[tuple[str | None, str | None
 
 
 def _clock(dice: Random, zone: str, monday: date) -> tuple[datetime, ...]:
-    """The few instants of a team, so that many things fall together: within five weeks, some on midnights."""
+    """Return the few instants of a team, so that many things fall together: within five weeks, some on midnights."""
     begin = datetime(monday.year, monday.month, monday.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
     quarters = [begin + dice.randrange(5 * 7 * 96) * timedelta(minutes=15) for _ in range(dice.choice([6, 20]))]
     days = [monday + timedelta(days=dice.randrange(36)) for _ in range(4)]

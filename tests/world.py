@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -12,12 +13,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from console_world import said_here
+
+from sandbox import faults
 from sandbox.api import Jira
 from sandbox.server import Options, build, running
 from worker import embedded
 
+# Commands that only read, or only write the database: no logs, no queue, so that they may run in a test's process.
+HERE: Final = ("explain", "forecast", "logs", "migrate", "performance", "results")
 PROGRAM = [str(Path(sys.executable).with_name("flowbeat"))]
 TOKEN_VARIABLE = "ACCEPTANCE_JIRA_TOKEN"
 CONFIG = """
@@ -53,6 +59,8 @@ class World:
     jira: Jira
     environment: dict[str, str]
     stack: ExitStack = field(default_factory=ExitStack)
+    asked: int = 0
+    """How many requests the refresh has made that the world began with."""
 
     @property
     def token(self) -> str:
@@ -60,7 +68,10 @@ class World:
         return self.environment[TOKEN_VARIABLE]
 
     def run(self, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """A flowbeat command, to its end."""
+        """Run a flowbeat command to its end, in a process of its own unless it is one of ``HERE``."""
+        if args[0] in HERE:
+            said = said_here(self.folder, self.environment | environment, *args)
+            return subprocess.CompletedProcess(args, said.code, said.out, said.err)
         return subprocess.run(
             [*PROGRAM, *args],
             cwd=self.folder,
@@ -71,12 +82,16 @@ class World:
             check=False,
         )
 
+    def hurry(self) -> None:
+        """Let Jira answer at once from now on: what a test wanted to meet in the middle of a fetch has been met."""
+        self.jira.faults.clear()
+
     def python(self, script: str, *args: str) -> None:
-        """A few lines of Python in this world."""
+        """Run a few lines of Python in this world."""
         subprocess.run([sys.executable, "-c", script, *args], cwd=self.folder, env=self.environment, check=True)
 
     def start(self, *args: str) -> subprocess.Popen[bytes]:
-        """A flowbeat process that goes on, until it is ended with the test."""
+        """Return a flowbeat process that goes on, until it is ended with the test."""
         return self.spawn(args[0], *PROGRAM, *args)
 
     def spawn(self, name: str, *command: str) -> subprocess.Popen[bytes]:
@@ -89,7 +104,7 @@ class World:
         return process
 
     def rows(self, sql: str) -> list[Any]:
-        """What the database says, read as any user would read it."""
+        """Return what the database says, read as any user would read it."""
         with sqlite3.connect(self.folder / "flowbeat.db") as connection:
             return connection.execute(sql).fetchall()
 
@@ -101,14 +116,14 @@ class World:
         connection.close()
 
     def has(self, table: str) -> bool:
-        """Whether the database, its schema and a row of the table are there yet."""
+        """Return whether the database, its schema and a row of the table are there yet."""
         if not (self.folder / "flowbeat.db").exists():
             return False
         named = self.rows(f"select 1 from sqlite_master where name = '{table}'")  # noqa: S608 - a test's own word
         return bool(named and self.rows(f"select 1 from {table} limit 1"))  # noqa: S608 - the same
 
     def log_lines(self) -> list[dict[str, Any]]:
-        """Every line of every app.log."""
+        """Return every line of every app.log."""
         files = sorted((self.folder / "logs").glob("app.log*"))
         lines = [line for file in files for line in file.read_text().splitlines(keepends=True)]
         return [json.loads(line) for line in lines if line.endswith("\n")]  # the last may be half written
@@ -127,12 +142,12 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def eventually(check: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """The first true answer of a check, which must come in time."""
+    """Return the first true answer of a check, which must come in time."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if found := check():
             return found
-        time.sleep(0.1)
+        time.sleep(0.05)
     raise AssertionError(f"not within {seconds} s")
 
 
@@ -146,16 +161,32 @@ def open_world(
     more: str = "",
     **options: Any,
 ) -> World:
-    """A world that lasts as long as the stack; ``requests`` a second are its quota, ``options`` the sandbox's."""
+    """Return a world that lasts as long as the stack, with a quota of ``requests`` a second.
+
+    ``options`` are the sandbox's. Every answer of its Jira takes ``latency`` seconds, until ``hurry`` is called.
+    """
     jira = build(Options(**{"issues": 300, **options}), datetime.now(UTC))
     account = jira.site.accounts[0]
-    url = stack.enter_context(running(jira, latency=latency))
+    if latency:
+        jira.faults.append(faults.slow(latency, times=faults.EVERY_TIME))
+    url = stack.enter_context(running(jira))
     text = CONFIG.format(url=url, email=account.email, variable=TOKEN_VARIABLE, silent=silent, requests=requests)
     text += more
     (folder / "flowbeat.toml").write_text(text)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("FLOWBEAT_")}
     environment = clean | {TOKEN_VARIABLE: account.token, "COLUMNS": "100"}
     world = World(folder, url, jira, environment)
+    stack.callback(stop_server, folder)
+    stack.enter_context(world.stack)
+    stack.callback(world.hurry)  # so that what still works can end when it is told to
+    return world
+
+
+def copied_world(stack: ExitStack, folder: Path, original: World) -> World:
+    """Return a world at the same Jira that begins with the original's data; only its database is a copy."""
+    for name in ("flowbeat.toml", "flowbeat.db"):
+        shutil.copy(original.folder / name, folder)
+    world = World(folder, original.url, original.jira, dict(original.environment))
     stack.callback(stop_server, folder)
     stack.enter_context(world.stack)
     return world

@@ -16,8 +16,8 @@ from celery import Celery, bootsteps, signals
 from celery.exceptions import CPendingDeprecationWarning, WorkerShutdown
 from celery.worker import state
 
-from models import store
 from models.database import migrate
+from models.store import installation
 from worker import kombu_patch, logs, nodes, runtime, settings
 from worker.errors import ConfigError
 from worker.recovery_log import RecoveryFilter
@@ -81,7 +81,7 @@ app.user_options["worker"].add(
 
 @app.add_defaults
 def configured() -> dict[str, Any]:
-    """What depends on the configuration; Celery asks for it when it first needs it."""
+    """Return what depends on the configuration; Celery asks for it when it first needs it."""
     current = _current_or_exit()
     # By name, for the rooms depend on the worker and not the other way round.
     schedule = app.loader.import_from_cwd("scheduler.schedule")
@@ -174,11 +174,11 @@ def _end_well(sender: Any = None, **_: Any) -> None:
 
 @signals.worker_init.connect
 def _migrate(**_: Any) -> None:
-    """A worker brings the schema up to date before its first task, and leaves no engine for its children to share."""
+    """Update the schema before the worker's first task, and leave no engine for its children to share."""
     current = runtime.current()
     migrate(current.engine)
     with current.reads() as session:
-        current.installation = store.installation_id(session)
+        current.installation = installation.load_id(session)
     current.engine.dispose()
 
 
@@ -193,7 +193,7 @@ def _after_fork(**_: Any) -> None:
 
 @signals.before_task_publish.connect
 def _send_request_id(headers: dict[str, Any] | None = None, **_: Any) -> None:
-    """The request id goes along with the chain, so that one refresh can be followed through all its tasks."""
+    """Pass the request id along the chain, so that one refresh can be followed through all its tasks."""
     request_id = logs.context().get("request_id")
     if headers is not None and request_id:
         headers.setdefault("request_id", request_id)

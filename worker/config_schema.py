@@ -52,7 +52,7 @@ Schema = Mapping[str, "Key | Schema"]
 
 
 def schema() -> Schema:
-    """The whole file: a Key, or a section; ``*`` matches the names a user gives to connections and profiles."""
+    """Return the whole file: a Key, or a section; ``*`` matches the names a user gives to connections and profiles."""
     days = Key("whole", _within(1, 3650))
     return {
         "timezone": Key("text", _zone),
@@ -141,7 +141,7 @@ def _profile_sections() -> dict[str, "Key | Schema"]:
 
 
 def unknown(name: str, section: Iterable[str]) -> str:
-    """The sentence for a key that is not in ``section``; a secret's own name gets its own advice."""
+    """Return the sentence for a key that is not in ``section``; a secret's own name gets its own advice."""
     if re.search(r"token|passw|secret|api_?key|credential|bearer|(^|_)pat$", name.replace("-", "_").casefold()):
         return (
             "must not stand in this file, which holds no secrets; "
@@ -152,7 +152,7 @@ def unknown(name: str, section: Iterable[str]) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str], prefix: str = "") -> str:
-    """``; did you mean X?`` with the nearest known name, ignoring case; empty where none is near.
+    """Return ``; did you mean X?`` with the nearest known name, ignoring case; empty where none is near.
 
     ``prefix`` comes before all of them: it is shown but not compared, because it makes names similar.
     """
@@ -255,7 +255,7 @@ def _some_words(value: list[str]) -> tuple[str, ...]:
 
 
 def _paths(value: str | list[str]) -> str | tuple[str, ...]:
-    """A field, or several to be asked in turn; a list of one is that field."""
+    """Return a field, or several to be asked in turn; a list of one is that field."""
     if isinstance(value, str):
         return _filled(value)
     paths = _some_words(value)
@@ -263,7 +263,7 @@ def _paths(value: str | list[str]) -> str | tuple[str, ...]:
 
 
 def _field_without_path(value: str) -> str:
-    """A field whose history is read, too: a change of it says nothing about the values below it."""
+    """Return a field whose history is read, too: a change of it says nothing about the values below it."""
     field, dot, _ = _filled(value).strip().partition(".")
     if dot and re.fullmatch(r"customfield_\d+", field, re.IGNORECASE):
         raise ValueError(f"must name a field and no path below it; write {field}")
@@ -326,7 +326,7 @@ def _cron(value: str) -> str:
 
 
 def _is_plain(field: str, least: int, most: int) -> bool:
-    """Whether a field of a schedule is seen to be right without Celery's parser: any, or one number."""
+    """Return whether a field of a schedule is seen to be right without Celery's parser: any, or one number."""
     number = len(field) <= 2 and field.isascii() and field.isdecimal()  # noqa: PLR2004 - the largest has two digits
     return field == "*" or (number and least <= int(field) <= most)
 

@@ -8,8 +8,8 @@ from functools import cached_property
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from models import store
 from models.database import Sessions, open_engine, open_sessions
+from models.store import runs
 from worker.errors import ConfigError
 from worker.settings import Profile, Settings
 
@@ -38,7 +38,7 @@ class Stored:
 
     def clock(self, session: Session) -> datetime:
         """Return the time by which runs are timed: requests, signs of life, pauses, ends."""
-        return store.clock(session, self.now())
+        return runs.clock(session, self.now())
 
     def run_time(self) -> datetime:
         """Return the same outside a unit of work."""
@@ -46,7 +46,7 @@ class Stored:
             return self.clock(session)
 
     def profile(self, name: str) -> Profile:
-        """The configured profile; a run of one that is no longer configured is an error."""
+        """Return the configured profile; a run of one that is no longer configured is an error."""
         found = self.settings.profiles.get(name)
         if found is None:
             raise ConfigError(f"profile {name!r} is not in {self.settings.path or 'the configuration'}")

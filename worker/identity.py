@@ -20,7 +20,7 @@ def cache_key(connection: Connection, profile: Profile) -> str:
 
 
 def source(connection: Connection, profile: Profile) -> str:
-    """Names what the copy is a copy of: the same connection and JQL."""
+    """Return names what the copy is a copy of: the same connection and JQL."""
     return _md5([connection.base_url, connection.email, normalised(profile.jql)])
 
 

@@ -95,12 +95,12 @@ class Limiter:
         self._call("pause", span=seconds)
 
     def state(self) -> LimiterState:
-        """The counts of this moment. Raises NoSlotError when Redis does not answer."""
+        """Return the counts of this moment. Raises NoSlotError when Redis does not answer."""
         in_flight, cooling, waiting, paused = self._call("state")
         return LimiterState(in_flight, in_flight + cooling, waiting, paused / _MICROSECONDS)
 
     def _take(self, token: str, max_wait: float) -> float:
-        """Seconds waited until the slot was ours."""
+        """Wait for a slot, and return the seconds waited."""
         started = time.monotonic()
         waited = 0.0
         while True:
@@ -134,7 +134,9 @@ class Limiter:
 
 
 def limiter_key(base_url: str, credential: str) -> str:
-    """The name under which all who use this credential on this Jira share a quota; it does not hold the credential."""
+    """Return the name under which all who use this credential on this Jira share a quota; it does not hold the
+    credential.
+    """
     url = urlsplit(base_url)
     port = "" if url.port in (None, 80, 443) else f":{url.port}"
     fingerprint = hashlib.sha256(credential.encode()).hexdigest()[:16]

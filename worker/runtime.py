@@ -63,7 +63,9 @@ class Runtime(Stored):
         return Redis.from_url(url, retry=retry, **timeouts)
 
     def client(self, connection: Connection, tried: int = 0, *, fault: str = "", heard: bool = False) -> Client:
-        """A client of one Jira, behind the limiter all workers share; the rest of the arguments are the run's past."""
+        """Return a client of one Jira, behind the limiter all workers share; the rest of the arguments are the run's
+        past.
+        """
         settings.require_address(self.settings, connection)
         token = connection.token(os.environ)
         session = self.open_session(connection.concurrency)
@@ -71,7 +73,7 @@ class Runtime(Stored):
         return Client(connection, token, limiter, session=session, tried=tried, fault=fault, heard=heard, now=self.now)
 
     def limiter(self, connection: Connection, token: str | None) -> Limiter:
-        """The one limiter of a base URL and credential."""
+        """Return the one limiter of a base URL and credential."""
         key = limiter_key(connection.base_url, f"{connection.email or ''}:{token or ''}")
         return Limiter(
             self.redis,
@@ -95,7 +97,7 @@ _current: list[Runtime] = []
 
 
 def current() -> Runtime:
-    """This process's runtime, from its configuration; built once."""
+    """Return this process's runtime, from its configuration; built once."""
     if not _current:
         _current.append(Runtime(settings.load(None, os.environ)))
     return _current[0]

@@ -19,9 +19,9 @@ from celery.exceptions import SoftTimeLimitExceeded
 from kombu.exceptions import OperationalError as QueueError
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from models import store
 from models.database_faults import UnusableDatabaseError
 from models.records import Run, iso
+from models.store import operations, runs
 from worker import logs, nodes, runtime
 from worker.errors import UNEXPECTED, FlowbeatError, RetryableError
 from worker.jira.client import backoff
@@ -109,8 +109,8 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
 
     def _take(self, current: Runtime, run_id: str, attempt: int) -> Run:
         with current.sessions.begin() as session:
-            run = store.claim_run(session, run_id, attempt, self.steps, current.clock(session))
-            is_unknown = run is None and store.load_run(session, run_id) is None
+            run = runs.claim(session, run_id, attempt, self.steps, current.clock(session))
+            is_unknown = run is None and runs.load(session, run_id) is None
         if is_unknown:
             self._return_message(current, run_id)
         if run is None:
@@ -135,7 +135,7 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
         """
         self._stop_chain()
         with current.reads() as session:
-            latest, now = store.load_run(session, run.run_id) or run, current.clock(session)
+            latest, now = runs.load(session, run.run_id) or run, current.clock(session)
         tried = tries(latest) + error.tries
         before, at_work = latest.cursor.get("trouble", {}), _seconds_at_work(run, now)
         spent = float(before.get("seconds", 0.0)) + at_work
@@ -158,8 +158,8 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
         self._stop_chain()
         with current.sessions.begin() as session:
             now = current.clock(session)
-            failed = store.fail_fetch_of(session, run.run_id, now, why)
-            store.end_run(session, run.run_id, run.attempt, now, error=why, error_kind=kind)
+            failed = operations.fail_fetch_of(session, run.run_id, now, why)
+            runs.end(session, run.run_id, run.attempt, now, error=why, error_kind=kind)
         if failed is not None:
             log_fetch(failed)
         log.error("run failed", extra={"why": why})
@@ -181,7 +181,7 @@ def record_heartbeat(current: Runtime, run: Run, **changes: Any) -> datetime:
     """Store a heartbeat and what changed, in one transaction; raise StaleAttemptError where the run is not ours."""
     with current.sessions.begin() as session:
         now = current.clock(session)
-        if not store.beat_run(session, run.run_id, run.attempt, now, **changes):
+        if not runs.heartbeat(session, run.run_id, run.attempt, now, **changes):
             raise StaleAttemptError
     return now
 
@@ -211,17 +211,17 @@ def _beat_until(over: threading.Event, current: Runtime, run: Run, every: float)
 
 
 def tries(run: Run) -> int:
-    """How often the run tried in vain, over all its slices, since it last made progress."""
+    """Return how often the run tried in vain, over all its slices, since it last made progress."""
     return int(run.cursor.get("trouble", {}).get("tries", 0))
 
 
 def _would_outlast(error: RetryableError, past: timedelta, ahead: float) -> bool:
-    """Whether another try, ``ahead`` seconds from now, would end after the error's patience."""
+    """Return whether another try, ``ahead`` seconds from now, would end after the error's patience."""
     return error.patience is not None and past.total_seconds() + ahead > error.patience
 
 
 def last_fault(run: Run) -> str:
-    """What was wrong the last time, while nothing has gone well since; empty where all went well."""
+    """Return what was wrong the last time, while nothing has gone well since; empty where all went well."""
     return str(run.cursor.get("trouble", {}).get("why", ""))
 
 

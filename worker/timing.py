@@ -73,7 +73,7 @@ class Cached(Generic[P, R]):
         self.misses = 0
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """The remembered result of these arguments, else a new one; an error is not remembered."""
+        """Return the remembered result of these arguments, else a new one; an error is not remembered."""
         key = (args, tuple(sorted(kwargs.items())))
         if key in self._known:
             self._known.move_to_end(key)

@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from models import store
 from models.metrics.rules import Context, rules_hash
 from models.metrics.snapshot import Snapshot
 from models.records import CacheMetadata, Rules, iso, micros
+from models.store import catalogue, operations, visits
+from models.store import dataset as stored_dataset
 from worker.database import Stored
 from worker.errors import FatalError
 
@@ -24,12 +25,12 @@ class View:
 
 
 def load_view(current: Stored, session: Session, profile: str, wanted: datetime | None) -> View:
-    """The view of a profile as of an instant, by default that of the data.
+    """Return the view of a profile as of an instant, by default that of the data.
 
     Raises FatalError without data, or without data as late as requested.
     """
-    cache = store.find_cache(session, profile)
-    statuses = store.load_statuses(session, profile)
+    cache = operations.find_cache(session, profile)
+    statuses = catalogue.load_statuses(session, profile)
     if cache is None or cache.data_as_of is None:
         raise FatalError(f"profile {profile!r} has no data yet; fetch it with: flowbeat refresh {profile}")
     rules = _stored_rules(current, profile, cache)
@@ -40,8 +41,8 @@ def load_snapshot(session: Session, profile: str, view: View) -> Snapshot:
     """Return all that the metrics read of a profile, seen from the view's instant."""
     source = view.rules.deployments.source if view.rules.deployments else None
     as_of = micros(view.as_of)
-    dataset = store.load_dataset(session, profile, source)
-    return Snapshot(dataset, view.rules, as_of, store.load_waiting(session, profile, view.context, as_of))
+    dataset = stored_dataset.load(session, profile, source)
+    return Snapshot(dataset, view.rules, as_of, visits.load_waiting(session, profile, view.context, as_of))
 
 
 def configured_rules_hash(current: Stored, profile: str) -> str | None:
@@ -54,14 +55,14 @@ def configured_rules_hash(current: Stored, profile: str) -> str | None:
 
 
 def _stored_rules(current: Stored, profile: str, cache: CacheMetadata) -> Rules:
-    """The profile's rules with field names as the ids they were resolved to when the copy was made."""
+    """Return the profile's rules with field names as the ids they were resolved to when the copy was made."""
     resolved = cache.cursor.get("resolved", {})
     paths = {role: path if isinstance(path, str) else tuple(path) for role, path in resolved.items()}
     return replace(current.profile(profile).rules, fields=paths)
 
 
 def _as_of(profile: str, wanted: datetime | None, data_as_of: datetime) -> datetime:
-    """The instant to calculate for: the one asked for, else that of the data; never later than the data."""
+    """Return the instant to calculate for: the one asked for, else that of the data; never later than the data."""
     if wanted is not None and wanted > data_as_of:
         raise FatalError(
             f"--as-of {iso(wanted)} is later than the data of {profile!r} ({iso(data_as_of)}); leave --as-of out for "
@@ -71,6 +72,6 @@ def _as_of(profile: str, wanted: datetime | None, data_as_of: datetime) -> datet
 
 
 def zone_of(current: Stored, profile: str) -> ZoneInfo:
-    """The zone of a profile's days; of one that is no longer configured, that of the file."""
+    """Return the zone of a profile's days; of one that is no longer configured, that of the file."""
     found = current.settings.profiles.get(profile)
     return ZoneInfo(found.rules.timezone if found else current.settings.timezone)

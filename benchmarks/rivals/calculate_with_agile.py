@@ -59,11 +59,11 @@ class Jira:
         self._issues = [Issue(self._options, None, raw) for raw in issues]
 
     def fields(self) -> list[dict[str, str]]:
-        """The fields that are asked for."""
+        """Return the fields that are asked for."""
         return [{"id": "status", "name": "Status"}, {"id": "customfield_10021", "name": "Flagged"}]
 
     def search_issues(self, _jql: str, **_options: object) -> list[Issue]:
-        """All of them."""
+        """Return all of them."""
         return self._issues
 
 

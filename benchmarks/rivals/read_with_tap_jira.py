@@ -44,7 +44,7 @@ def _sync(here: Path) -> float:
 
 
 def _catalog() -> dict[str, Any]:
-    """Every field of the streams that are wanted."""
+    """Return every field of the streams that are wanted."""
     tap_jira.Context.client = tap_jira.Client.__new__(tap_jira.Client)
     tap_jira.Context.client.is_on_prem_instance = False
     found: dict[str, Any] = tap_jira.discover().to_dict()

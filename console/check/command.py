@@ -51,7 +51,7 @@ COMMANDS: tuple[click.Command, ...] = (check,)
 
 
 def _log_if_possible(current: Runtime) -> None:
-    """Requests to Jira are logged; where they cannot be, the line about the log files says so, and that is enough."""
+    """Attach the logs; if that fails, only the line about the log files reports it."""
     if not local.trouble(current.settings.log_dir):
         runtime.configure_logs(current.settings, console=False)
     else:
@@ -59,7 +59,7 @@ def _log_if_possible(current: Runtime) -> None:
 
 
 def _lines(current: Runtime) -> list[Line]:
-    """Each look by itself, so that one that fails hides no other."""
+    """Return each look by itself, so that one that fails hides no other."""
     if current.settings.path is None:  # the other checks would create files in a wrong folder
         return list(local.configuration(current))
     closed = writable.closed(current.settings)
@@ -105,7 +105,7 @@ def _data(current: Runtime, name: str) -> Callable[[], Iterable[Line]]:
 
 
 def _careful(what: str, look: Callable[[], Iterable[Line]]) -> list[Line]:
-    """The lines of a look, up to the error that ended it."""
+    """Return the lines of a look, up to the error that ended it."""
     found: list[Line] = []
     try:
         found.extend(look())

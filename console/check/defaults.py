@@ -48,7 +48,7 @@ def defaults(lists: Lists, profile: Profile, count: Count) -> Iterator[Line]:
     compared: tuple[tuple[Kind, Callable[[list[Named]], Iterator[Line]]], ...] = (
         ("resolution", lambda known: _resolutions(profile, known)),
         ("issue type", lambda known: _types(profile, known)),
-        ("status", lambda known: _cancelled(profile, known, count)),
+        ("status", lambda known: _statuses(profile, known, count)),
     )
     for kind, compare in compared:
         try:
@@ -65,7 +65,7 @@ def reads_cancelled(name: str) -> bool:
 
 
 def _resolutions(profile: Profile, known: list[Named]) -> Iterator[Line]:
-    """Where no resolution is excluded, all that is done counts as delivered."""
+    """Yield where no resolution is excluded, all that is done counts as delivered."""
     rules, has = profile.rules, f"it has: {listed_names(known)}"
     if not known:
         return
@@ -107,6 +107,22 @@ def _categories(profile: Profile, known: list[Named]) -> Iterator[Line]:
     else:
         return
     yield _warning(profile, message, "name each in one", ".categories", _line((empty or ["feature"])[0]))
+
+
+def _statuses(profile: Profile, known: list[Named], count: Count) -> Iterator[Line]:
+    yield from _blocked(profile, known)
+    yield from _cancelled(profile, known, count)
+
+
+def _blocked(profile: Profile, known: list[Named]) -> Iterator[Line]:
+    """Blocked statuses in which no time counts, because work in them is not in progress."""
+    rules = profile.rules
+    stages = StatusStages.of([Status(one.number, one.name, one.category) for one in known], rules.workflow)
+    for status in known:
+        stage, _ = stages.stage(status.number, status.name)
+        if stage in {"todo", "done"} and _names(rules.blocked_statuses, status):
+            message = f"time in the blocked status {status.name!r} does not count, because its stage is {stage}"
+            yield _warning(profile, message, "if work is in progress there", ".workflow", _line("waiting", [status]))
 
 
 def _cancelled(profile: Profile, known: list[Named], count: Count) -> Iterator[Line]:

@@ -37,7 +37,7 @@ _MOVING: Final = re.compile(
 
 
 def connection(current: Runtime, found: Connection) -> Iterator[Line]:
-    """One Jira, and the profiles that use it; raises where it cannot be reached or refuses the login."""
+    """Yield one Jira, and the profiles that use it; raises where it cannot be reached or refuses the login."""
     what = f"Jira {found.name}"
     client = current.client(replace(found, timeout_seconds=min(found.timeout_seconds, LONGEST_ANSWER)), IMPATIENT)
     _reach(found)
@@ -58,7 +58,7 @@ def connection(current: Runtime, found: Connection) -> Iterator[Line]:
 
 
 def moving(jql: str) -> str | None:
-    """The first part of a JQL whose meaning moves with time; None where there is none."""
+    """Return the first part of a JQL whose meaning moves with time; None where there is none."""
     found = _MOVING.search(jql)
     return found.group().rstrip("( ") if found else None
 
@@ -81,7 +81,7 @@ def _reach(found: Connection) -> None:
 
 
 def _uses_tls(plain: socket.socket, host: str) -> bool:
-    """Whether a handshake comes about; whose certificate it is will be seen by the client."""
+    """Return whether a handshake comes about; whose certificate it is will be seen by the client."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
@@ -136,7 +136,7 @@ def _profile(current: Runtime, client: Client, flavour: str, profile: Profile, l
 
 
 def _jql(client: Client, flavour: str, profile: Profile) -> Generator[Line, None, int]:
-    """The lines about the JQL; returns how many issues it finds, 0 where it was refused."""
+    """Yield the lines about the JQL, and return how many issues it finds, 0 where it was refused."""
     what = f"profile {profile.name}"
     moves = moving(profile.jql)
     if moves:

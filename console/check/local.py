@@ -11,9 +11,9 @@ from redis.exceptions import NoPermissionError
 from sqlalchemy.orm import Session
 
 from console.shared import database
-from models import store
 from models.database import newest_revision
 from models.records import CacheMetadata, FetchOperation
+from models.store import operations, quality
 from models.wording import format_count
 from report import staleness
 from report.version_notes import version_notes
@@ -37,7 +37,7 @@ class Line:
 
 
 def configuration(current: Runtime) -> Iterator[Line]:
-    """That there is a file, and a profile in it; whether its keys are right was seen when it was read."""
+    """Check that the file exists and has a profile; its keys were checked when it was read."""
     found = current.settings
     if found.path is None:
         where = f"no {settings.CONFIG_NAME} exists in {Path.cwd()}, and {settings.CONFIG_VARIABLE} names none"
@@ -49,7 +49,7 @@ def configuration(current: Runtime) -> Iterator[Line]:
 
 
 def redis(current: Runtime) -> Iterator[Line]:
-    """That Redis answers, is new enough, and forgets nothing of the queue."""
+    """Check that Redis answers, is new enough, and keeps the queue."""
     whose = "Flowbeat's own server" if current.server else "redis_url"
     try:
         info: dict[str, Any] = current.redis.info()
@@ -110,7 +110,7 @@ def workers(current: Runtime) -> Iterator[Line]:
 
 
 def log_files(current: Runtime) -> Iterator[Line]:
-    """That logs can be written, and how much room they take."""
+    """Check that logs can be written, and report how much space they take."""
     folder = current.settings.log_dir
     why = trouble(folder)
     if why:
@@ -138,13 +138,13 @@ def trouble(folder: Path) -> str:
 
 
 def data(current: Runtime, profile: str) -> Iterator[Line]:
-    """How old the copy of a profile is, how its last fetch went, and what is odd in it."""
+    """Yield how old the copy of a profile is, how its last fetch went, and what is odd in it."""
     if database.missing_file(current) is not None or database.schema_of(current) != newest_revision():
         return  # the line about the database says it
     what = f"data {profile}"
     with current.reads() as session:
-        cache = store.find_cache(session, profile)
-        last = next((one for one in store.list_fetches(session, _RECENT) if one.profile == profile), None)
+        cache = operations.find_cache(session, profile)
+        last = next((one for one in operations.list_fetches(session, _RECENT) if one.profile == profile), None)
         yield _age(current, what, profile, cache)
         yield from _last_fetch(what, profile, last)
         yield from _quality(session, what, profile)
@@ -175,7 +175,7 @@ def _last_fetch(what: str, profile: str, last: FetchOperation | None) -> Iterato
 
 
 def _quality(session: Session, what: str, profile: str) -> Iterator[Line]:
-    found = store.count_findings(session, profile)
+    found = quality.count_findings(session, profile)
     if found:
         counts = ", ".join(f"{reason.replace('_', ' ')} in {count:,}" for reason, count in found.items())
         yield Line(what, "warning", f"odd histories, by issues: {counts}", "flowbeat explain names them")

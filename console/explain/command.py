@@ -15,13 +15,14 @@ from console.explain.tables import View, everything, rows_of, sheets
 from console.explain.trace import Question
 from console.shared import database
 from console.shared.output import Format, format_option, show
-from models import store
 from models.metrics import calculate as metrics
 from models.metrics.catalogue import METRICS
 from models.metrics.rules import rules_hash
 from models.metrics.snapshot import Snapshot
 from models.metrics.windows import week_name
 from models.records import METRIC_TYPES, Measurement, MetricResult, Window, instant, micros
+from models.store import columns, operations, quality, results
+from models.store import issues as stored_issues
 from models.wording import format_count
 from report import staleness, version_notes
 from report.gone_notes import gone_notes
@@ -83,7 +84,7 @@ def _view(current: Stored, session: Session, profile: str, metric: str, *, week:
     update = staleness.how_to_update(current, session, profile, f" --as-of {as_of}" if as_of else "")
     warning = _mapped_otherwise(current, session, profile, looked, update)
     if warning is None:
-        stale = store.count_stale(session, profile, looked.context.facts_rules_hash)
+        stale = columns.count_stale(session, profile, looked.context.facts_rules_hash)
         warning = _warning(found.measurement, stored, stale, update)
     notes = (*_versions(session, profile, metric, looked), *_notes(session, profile, window, zone))
     return View(question, zone, looked.as_of, found, stored, warning, notes)
@@ -100,9 +101,9 @@ def _window(snapshot: Snapshot, week: str | None, looked: views.View) -> Window:
 
 
 def _stored(session: Session, profile: str, measured: Measurement, named: str, as_of: datetime) -> MetricResult | None:
-    """The row that results shows for the same window, rules and instant."""
+    """Return the row that results shows for the same window, rules and instant."""
     window = measured.window
-    rows = store.load_results(session, profile=profile, metric=measured.metric_type, kind=window.kind)
+    rows = results.load(session, profile=profile, metric=measured.metric_type, kind=window.kind)
     mine = [
         row
         for row in rows
@@ -122,19 +123,19 @@ def _versions(session: Session, profile: str, metric: str, looked: views.View) -
 
 def _notes(session: Session, profile: str, window: Window, zone: ZoneInfo) -> Iterator[str]:
     """Yield what no number contains because the copy does not have it."""
-    first = store.first_created(session, profile)
+    first = stored_issues.first_created(session, profile)
     if first is not None and window.start < micros(first):
         day = first.astimezone(zone).date()
         yield f"The first stored issue was created on {day}. The copy has no data about earlier days."
-    unread = store.keys_with_findings(session, profile).get("unreadable_issue", [])
+    unread = quality.keys_with_findings(session, profile).get("unreadable_issue", [])
     if unread:
         yield f"Not readable when last fetched, and as it was before, if at all: {few(unread)}."
     yield from gone_notes(session, profile, instant(window.start), instant(window.effective_end))
 
 
 def _mapped_otherwise(current: Stored, session: Session, profile: str, looked: views.View, update: str) -> str | None:
-    """Where flowbeat.toml names other issues or fields than this number was computed of: what to run."""
-    cache = store.find_cache(session, profile)
+    """Return where flowbeat.toml names other issues or fields than this number was computed of: what to run."""
+    cache = operations.find_cache(session, profile)
     moved = staleness.source_changed(current, profile, cache, update)
     return moved or staleness.rules_changed(current, profile, cache, [rules_hash(looked.rules)], update)
 

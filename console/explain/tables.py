@@ -88,19 +88,19 @@ class View:
 
 
 def rows_of(session: Session, view: View) -> list[dict[str, Any]]:
-    """A row for each part used, then for each left out, in the order of their instants."""
+    """Return a row for each part used, then for each left out, in the order of their instants."""
     parts = [*view.found.used, *view.found.left_out]
     traced = trace.trace(session, view.question, parts)
     return [_row(view, part, behind) for part, behind in zip(parts, traced, strict=True)]
 
 
 def everything(rows: Sequence[Row]) -> Sheet:
-    """All parts as one list, for CSV."""
+    """Return all parts as one list, for CSV."""
     return Sheet(_NAMES, rows, ())
 
 
 def sheets(view: View, rows: Sequence[Row], limit: int | None, *, history: bool = False) -> dict[str, Sheet]:
-    """The number, what was used, and what was left out; ``limit`` cuts the two lists.
+    """Return the number, what was used, and what was left out; ``limit`` cuts the two lists.
 
     With ``history`` the lists name, a line each, what set their instants, in place of what each part adds.
     """
@@ -112,7 +112,7 @@ def sheets(view: View, rows: Sequence[Row], limit: int | None, *, history: bool 
 
 
 def adds_up(view: View) -> str:
-    """How the parts give the value, with the figures a person can check."""
+    """Return how the parts give the value, with the figures a person can check."""
     used, measured, window = view.found.used, view.measured, view.measured.window
     if measured.value is None:
         return for_profile(str(measured.message), view.profile)
@@ -160,7 +160,9 @@ def _row(view: View, part: Contribution, traced: Traced) -> dict[str, Any]:
 
 
 def _findings(traced: Traced) -> list[dict[str, Any]]:
-    """The findings about the issue of a part; where its resolution disagrees with both instants, null where missing."""
+    """Return the findings about the issue of a part; where its resolution disagrees with both instants, null where
+    missing.
+    """
     findings = [{"reason": reason, "details": details} for reason, details in (traced.findings or {}).items()]
     odd = traced.disagreement
     if odd is None:
@@ -171,7 +173,9 @@ def _findings(traced: Traced) -> list[dict[str, Any]]:
 
 
 def _told(found: Evidence) -> dict[str, Any]:
-    """What set an instant, with the names the history has; what does not apply is left out, a null status is not."""
+    """Return what set an instant, with the names the history has; what does not apply is left out, a null status is
+    not.
+    """
     told = {
         "source": found.source,
         "key": found.key,
@@ -265,7 +269,7 @@ def _list(view: View, rows: Sequence[Row], limit: int | None, what: str, notes: 
 
 
 def _entries(view: View, parts: Sheet) -> Sheet:
-    """A line for each history entry, field or release behind the parts of a list."""
+    """Return a line for each history entry, field or release behind the parts of a list."""
     rows = [entry for row in parts.rows for entry in entries_of(row)]
     columns = (
         Column("name" if view.kind.about == "deployment" else "issue", lambda row: row["key"], keep=True),
@@ -278,7 +282,7 @@ def _entries(view: View, parts: Sheet) -> Sheet:
 
 
 def _columns(view: View, rows: Sequence[Row]) -> tuple[Column, ...]:
-    """What these parts have to show; what none of them has, or what does not bear on the metric, is left out."""
+    """Return what these parts have to show; what none of them has, or what does not bear on the metric, is left out."""
     instants = list(dict.fromkeys(name for row in rows for name in row["instants"]))
     columns = [Column("name" if view.kind.about == "deployment" else "issue", lambda row: row["key"], keep=True)]
     columns += [_instant(view, name) for name in instants]
@@ -302,7 +306,9 @@ def _columns(view: View, rows: Sequence[Row]) -> tuple[Column, ...]:
 
 
 def _instant(view: View, name: str) -> Column:
-    """A moment, and below it what set it: a change of status, a field, a release; a change's deployment by name."""
+    """Return a moment, and below it what set it: a change of status, a field, a release; a change's deployment
+    by name.
+    """
 
     def below(row: Row) -> str:
         by_name = name == "deployed" and row["deployment"] and row["deployment"] != row["key"]
@@ -321,7 +327,7 @@ def _status(row: Row) -> str:
 
 
 def _why(row: Row) -> str:
-    """The resolution that delivers nothing, or the value that is not a time."""
+    """Return the resolution that delivers nothing, or the value that is not a time."""
     for name in ("status", "resolution", "committed", "detected"):
         found = row["set_by"].get(name)
         if found is not None and name not in row["instants"]:
@@ -330,7 +336,7 @@ def _why(row: Row) -> str:
 
 
 def _named(view: View, found: Mapping[str, Any]) -> str:
-    """What marked a deployment as failed: an incident with the instant it was created at, or a field's value."""
+    """Return what marked a deployment as failed: an incident with the instant it was created at, or a field's value."""
     if found["source"] == "incident":
         return f"{found['key']} {format_time(found['at'], view.zone)}"
     if found["source"] == "table":
@@ -339,7 +345,7 @@ def _named(view: View, found: Mapping[str, Any]) -> str:
 
 
 def _type(row: Row) -> str:
-    """The type that no category names."""
+    """Return the type that no category names."""
     return clipped(row["type"] or "") if row["category"] == UNMAPPED else ""
 
 
@@ -347,7 +353,7 @@ _BELOW: Final[Mapping[str, Callable[[Row], str]]] = {"stage": _status, "category
 
 
 def _quality(view: View, rows: Sequence[Row]) -> tuple[str, ...]:
-    """The findings about these issues, each with what it was found in: ``PAY-3 unmapped status (Ghost)``."""
+    """Return the findings about these issues, each with what it was found in: ``PAY-3 unmapped status (Ghost)``."""
     odd = {row["key"]: row["data_quality"] for row in rows if row["data_quality"]}
     issues = [f"{key} {', '.join(format_finding(one, view.zone) for one in odd[key])}" for key in odd]
     return (f"Data quality: {'; '.join(issues)}.",) if issues else ()

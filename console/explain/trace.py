@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy.orm import Session
 
-from models import store
 from models.metrics import evidence
 from models.metrics.catalogue import METRICS
 from models.metrics.contributions import Contribution
@@ -16,6 +15,7 @@ from models.metrics.resolutions import RESOLUTION_DISAGREES, Disagreement, disag
 from models.metrics.rules import Context
 from models.metrics.snapshot import Snapshot
 from models.records import Deployment, Incident, Issue, Micros, Version
+from models.store import catalogue, issues, quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def trace(session: Session, question: Question, parts: Sequence[Contribution]) -
 
 
 def issue_id(question: Question, part: Contribution) -> str | None:
-    """The issue a part is about; a deployment that is a version, a group of issues or a table's row is none."""
+    """Return the issue a part is about; "" for a version, a group of issues or a table's row."""
     if METRICS[question.metric].about != "deployment":
         return part.subject_id
     if question.context.source not in ("issues", "status") or part.subject_id.startswith(GROUP):
@@ -88,10 +88,10 @@ def _stored(session: Session, question: Question, parts: Sequence[Contribution])
     if question.context.source == "issues":
         about += [member.deployment_id for deployed in deployments.values() for member in deployed.members]
     about = list(dict.fromkeys(about))
-    versions = store.load_versions(session, question.profile) if deployments else []
+    versions = catalogue.load_versions(session, question.profile) if deployments else []
     return _Stored(
-        trail=Trail.of(store.load_issues(session, question.profile, about), question.context, question.as_of),
-        findings=store.findings_of(session, question.profile, about),
+        trail=Trail.of(issues.load(session, question.profile, about), question.context, question.as_of),
+        findings=quality.findings_of(session, question.profile, about),
         versions={version.version_id: version for version in versions},
         deployments=deployments,
         incidents={known.issue.issue_id: known.issue for known in question.snapshot.incidents},
@@ -101,7 +101,7 @@ def _stored(session: Session, question: Question, parts: Sequence[Contribution])
 
 
 def _deployments(question: Question, parts: Sequence[Contribution]) -> dict[str, Deployed]:
-    """The deployments that the parts are, or went out with."""
+    """Return the deployments that the parts are, or went out with."""
     if not METRICS[question.metric].of_deployments:
         return {}
     wanted = {part.via_id or part.subject_id for part in parts}
@@ -109,7 +109,7 @@ def _deployments(question: Question, parts: Sequence[Contribution]) -> dict[str,
 
 
 def _disagreements(snapshot: Snapshot) -> dict[str, Disagreement]:
-    """The disagreements at the as-of of the number, which may lie before that of the stored ones."""
+    """Return the disagreements at the as-of of the number, which may lie before that of the stored ones."""
     dataset = snapshot.dataset
     return {odd.issue_id: odd for odd in disagreements(dataset.items, dataset.others, snapshot.as_of)}
 
@@ -150,7 +150,7 @@ def _deployment(question: Question, stored: _Stored, part: Contribution) -> Trac
 
 
 def _findings(stored: _Stored, issue_id: str) -> dict[str, list[str]]:
-    """The stored findings about an issue, each with the value it was found in where that is stored."""
+    """Return the stored findings about an issue, each with the value it was found in where that is stored."""
     details = stored.trail.facts.findings.get(issue_id, {})
     reasons = {*stored.findings.get(issue_id, ())} - {RESOLUTION_DISAGREES}
     reasons |= {RESOLUTION_DISAGREES} if issue_id in stored.disagreements else set()
@@ -158,7 +158,7 @@ def _findings(stored: _Stored, issue_id: str) -> dict[str, list[str]]:
 
 
 def _deployed(question: Question, stored: _Stored, deployment_id: str) -> dict[str, Evidence]:
-    """What set a deployment's instant."""
+    """Return what set a deployment's instant."""
     deployed = stored.deployments.get(deployment_id)
     setter = _SET_BY[question.context.source or "table"](question, stored, deployed) if deployed else None
     return {} if setter is None else {"deployed": setter}
@@ -189,7 +189,9 @@ _SET_BY = {"versions": _released, "issues": _by_issue, "status": _by_entry, "tab
 
 
 def _failed_by(question: Question, stored: _Stored, part: Contribution) -> list[Evidence]:
-    """What marked a deployment as failed: its own field or column, and the incidents that the calculation found."""
+    """Return what marked a deployment as failed: its own field or column, and the incidents that the
+    calculation found.
+    """
     deployed = stored.deployments[part.subject_id]
     own = [_own_mark(question, stored, member, part) for member in deployed.members if member.failed]
     return [*own, *(_incident_mark(stored, mark) for mark in deployed.failed_by)]
@@ -203,7 +205,7 @@ def _own_mark(question: Question, stored: _Stored, member: Deployment, part: Con
 
 
 def _incident_mark(stored: _Stored, mark: Mark) -> Evidence:
-    """The incident, with the names of the versions it affects or the keys of the issues it is linked to."""
+    """Return the incident, with the names of the versions it affects or the keys of the issues it is linked to."""
     incident = stored.incidents[mark.incident_id]
     names = stored.keys if mark.by == "links" else {number: one.name for number, one in stored.versions.items()}
     shared = ", ".join(names.get(number, number) for number in mark.shared)

@@ -53,14 +53,14 @@ def format_finding(finding: Mapping[str, Any], zone: ZoneInfo) -> str:
 
 
 def _text(value: object) -> str:
-    """A field's value as text: of an option its value or name."""
+    """Return a field's value as text: of an option its value or name."""
     if isinstance(value, Mapping):
         value = value.get("value", value.get("name", value))
     return str(value)
 
 
 def _incident(setter: Mapping[str, Any]) -> str:
-    """How an incident marks a deployment: by versions that it affects, or by issues that it is linked to."""
+    """Return how an incident marks a deployment: by versions that it affects, or by issues that it is linked to."""
     how = "linked to" if setter["field"] == "links" else "affects"
     return f"incident created, {how} {setter['value']}"
 
@@ -79,7 +79,7 @@ def set_by_in_short(setter: Mapping[str, Any] | None) -> str:
 
 
 def _change(before: str | None, after: str | None) -> str:
-    """From and to where there is room for both, else to."""
+    """Return from and to where there is room for both, else to."""
     whole = f"{before or 'nothing'} → {after or 'nothing'}"
     return whole if len(whole) <= _ROOM else clipped(f"→ {after or 'nothing'}")
 

@@ -14,10 +14,11 @@ from rich.console import Console
 
 from console.refresh import withdrawal
 from console.shared import errors, writable
-from models import store
 from models.database import migrate
 from models.metrics.windows import parse_as_of
 from models.records import FetchOperation, Run, instant
+from models.store import issues, operations
+from models.store import runs as stored_runs
 from models.wording import format_count
 from report import staleness
 from worker import runtime, settings
@@ -68,7 +69,7 @@ COMMANDS: tuple[click.Command, ...] = (refresh, calculate)
 
 
 def prepare_run(profiles: Sequence[str] = ()) -> tuple[Runtime, tuple[str, ...]]:
-    """The runtime of a command that makes work, logs attached and schema up to date, and the profiles it is for.
+    """Return the runtime of a command that makes work, logs attached and schema up to date, and the profiles it is for.
 
     Report mistakes that a person must fix before anything is created.
     """
@@ -86,7 +87,9 @@ def prepare_run(profiles: Sequence[str] = ()) -> tuple[Runtime, tuple[str, ...]]
 
 
 def _known(found: Settings, names: Sequence[str]) -> tuple[str, ...]:
-    """The profiles asked for, else all of them; raises ConfigError for a name nobody configured, or for none at all."""
+    """Return the profiles asked for, else all of them; raises ConfigError for a name nobody configured, or for none at
+    all.
+    """
     configured = found.profiles
     if not configured:
         raise ConfigError(f"{found.path} has no profile; add a section [profiles.<name>]")
@@ -149,11 +152,11 @@ def _carry_out(current: Runtime, wish: RunRequest, *, no_wait: bool) -> None:
 
 
 def _announce(current: Runtime, wish: RunRequest, console: Console) -> None:
-    """What costs more than usual is said before it begins; who wrote --full or --verify knows."""
+    """Announce a refresh that costs more than usual, unless --full or --verify was given."""
     if wish.options:
         return
     with current.reads() as session:
-        caches = {profile: store.find_cache(session, profile) for profile in wish.profiles}
+        caches = {profile: operations.find_cache(session, profile) for profile in wish.profiles}
     for profile, cache in caches.items():
         why = staleness.full_refetch_reason(current, profile, cache)
         if why is not None:
@@ -163,7 +166,7 @@ def _announce(current: Runtime, wish: RunRequest, console: Console) -> None:
 def _is_queued(current: Runtime, wish: RunRequest) -> bool:
     """Return whether a run of these profiles still has to be done by another worker."""
     with current.reads() as session:
-        return any(run.profile in wish.profiles for run in store.live_runs(session))
+        return any(run.profile in wish.profiles for run in stored_runs.live(session))
 
 
 def _enqueue_only(current: Runtime, wish: RunRequest) -> None:
@@ -215,7 +218,7 @@ def _request(current: Runtime, wish: RunRequest, profile: str) -> tuple[Run, boo
 
 
 def _stands_for(current: Runtime, run: Run, wish: RunRequest) -> bool:
-    """Whether a live run does what is wished, by the same rules: a refresh also calculates."""
+    """Return whether a live run does what is wished, by the same rules: a refresh also calculates."""
     profile = run.profile
     with current.reads() as session:
         if not staleness.was_requested_now(current, run) or not staleness.is_of_now(current, session, run):
@@ -242,12 +245,12 @@ def _moment(current: Runtime, profile: str, text: str) -> datetime:
 
 
 def outcome(current: Runtime, run: Run, as_of: str | None = None) -> str:
-    """A sentence or two about a run that has ended: what it did, at what cost, and where to look next."""
+    """Return a sentence or two about a run that has ended: what it did, at what cost, and where to look next."""
     if run.state != "completed":
         return f"{run.profile}: failed: {run.error}"
     with current.reads() as session:
-        fetched = store.fetch_of(session, run.run_id)
-        stored = store.count_issues(session, run.profile)
+        fetched = operations.fetch_of(session, run.run_id)
+        stored = issues.count(session, run.profile)
     exactly = f" --as-of {as_of}" if as_of else ""
     words = f"{_verified_words(run)}{_fetch_words(fetched, stored)}, {_whole_seconds(run):.1f} s in all."
     return f"{run.profile}: {words}\n  The metrics: flowbeat results {run.profile}{exactly}"
@@ -296,5 +299,5 @@ def _fetch_words(fetched: FetchOperation | None, stored: int) -> str:
 
 
 def _whole_seconds(run: Run) -> float:
-    """From the request to the end: what a person waited, most of it for the worker to start."""
+    """Return from the request to the end: what a person waited, most of it for the worker to start."""
     return 0.0 if run.ended_at is None else (run.ended_at - run.requested_at).total_seconds()

@@ -15,7 +15,7 @@ SILENCE: Final = timedelta(seconds=10)
 
 
 def percent(run: Run) -> float:
-    """How far a run is, of 100: what is known is shown, what is not is not guessed."""
+    """Return how far a run is, of 100: what is known is shown, what is not is not guessed."""
     if run.state == "completed":
         return 100.0
     part, share = part_of(run), _share(run.progress)
@@ -27,17 +27,17 @@ def percent(run: Run) -> float:
 
 
 def is_silent(run: Run, now: datetime) -> bool:
-    """A worker at work beats every few seconds."""
+    """Return a worker at work beats every few seconds."""
     return bool(now - run.heartbeat_at > SILENCE)
 
 
 def is_paused(run: Run, now: datetime) -> bool:
-    """Whether a run waits for a time to come; once that is over, the reason is history."""
+    """Return whether a run waits for a time to come; once that is over, the reason is history."""
     return run.state == "paused" and run.wait_until is not None and run.wait_until > now
 
 
 def words(run: Run, now: datetime) -> str:
-    """What a run is doing, in a few words, and in a pause the reason."""
+    """Return what a run is doing, in a few words, and in a pause the reason."""
     return f"{brief(run, now)}: {reason(run)}" if is_paused(run, now) else brief(run, now)
 
 
@@ -47,7 +47,7 @@ def reason(run: Run) -> str:
 
 
 def brief(run: Run, now: datetime) -> str:
-    """What a run is doing, in the fewest words."""
+    """Return what a run is doing, in the fewest words."""
     if run.state == "queued":
         return "waiting for a worker"
     if run.state == "paused":
@@ -62,7 +62,7 @@ def brief(run: Run, now: datetime) -> str:
 
 
 def part_of(run: Run) -> str:
-    """The part a run is at: fetch, facts or metrics."""
+    """Return the part a run is at: fetch, facts or metrics."""
     return run.step if run.step in ("fetch", "facts") else "metrics"
 
 

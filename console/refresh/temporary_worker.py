@@ -147,7 +147,7 @@ def last_words(output: Path) -> str:
 
 @contextlib.contextmanager
 def serving(current: Runtime) -> Iterator[OwnWorker]:
-    """The queue is served for the time of the block, by ``serve`` of what it gives, and our own worker ends with it.
+    """Serve the queue during the block, by calls of the yielded ``serve``; the temporary worker ends with the block.
 
     A closed terminal or SIGTERM has the same effect as Ctrl-C.
     """

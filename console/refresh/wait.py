@@ -13,8 +13,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from console.refresh import progress
 from console.shared import errors, nodes
 from console.shared.queued import QUEUED_SECONDS
-from models import store
 from models.records import Run
+from models.store import runs as stored_runs
 from tasks import maintain
 from worker.errors import FatalError
 from worker.runtime import Runtime
@@ -31,7 +31,7 @@ def until_ended(
     keep: Callable[[], None] = lambda: None,
     queued_seconds: float = QUEUED_SECONDS,
 ) -> list[Run]:
-    """The runs as they ended, in the order asked for. ``keep`` is called now and then, to keep a worker running.
+    """Return the runs as they ended, in the order asked for. ``keep`` is called now and then, to keep a worker running.
 
     A run that stays queued for ``queued_seconds`` while workers answer is explained.
     """
@@ -63,7 +63,7 @@ def _requeue_stalled(current: Runtime, console: Console) -> None:
 def _look(current: Runtime, run_ids: Sequence[str]) -> tuple[list[Run], datetime]:
     """Return the runs as they are, and the time by which they are timed."""
     with current.reads() as session:
-        found = {run_id: store.load_run(session, run_id) for run_id in run_ids}
+        found = {run_id: stored_runs.load(session, run_id) for run_id in run_ids}
         now = current.clock(session)
     for run_id, run in found.items():
         if run is None:

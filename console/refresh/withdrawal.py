@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy.exc import SQLAlchemyError
 
 from console.shared import errors
-from models import store
+from models.store import runs
 from worker.runtime import Runtime
 
 
@@ -22,5 +22,5 @@ def withdrawn_on_error(current: Runtime, run_ids: Sequence[str]) -> Iterator[Non
     except errors.EXPECTED:
         with contextlib.suppress(SQLAlchemyError), current.sessions.begin() as session:  # it may be what failed
             for run_id in run_ids:
-                store.withdraw_run(session, run_id)
+                runs.withdraw(session, run_id)
         raise

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from console.results.sheets import build_sheet, list_weeks, summarise_weeks
 from console.shared import database
 from console.shared.output import Format, Sheet, format_option, show
-from models import store
 from models.records import METRIC_TYPES, MetricResult, WindowKind
+from models.store import results as stored_results
 from report.notes import About, load_about
 from report.selection import choose_rows
 from worker.database import Stored
@@ -55,7 +55,7 @@ def show_results(
 
         if profile is not None:
             _known_profile(current, session, profile)
-        stored = store.load_results(session, profile=profile, metric=metric, kind=kind)
+        stored = stored_results.load(session, profile=profile, metric=metric, kind=kind)
         by_name = _by_profile(stored) if as_of is None else _with_unstored(current, profile, stored)
         chosen = {
             name: rows_shown
@@ -77,8 +77,8 @@ def show_results(
 
 
 def _known_profile(current: Stored, session: Session, profile: str) -> None:
-    if profile not in current.settings.profiles and not store.load_results(session, profile=profile):
-        stored = (row.profile for row in store.load_results(session))
+    if profile not in current.settings.profiles and not stored_results.load(session, profile=profile):
+        stored = (row.profile for row in stored_results.load(session))
         database.one_of("profile", profile, (*current.settings.profiles, *stored))
 
 
@@ -98,7 +98,7 @@ def _with_unstored(current: Stored, profile: str | None, rows: Iterable[MetricRe
 
 def _nothing(session: Session, profile: str | None, kind: str) -> str:
     whose = f" of {profile!r}" if profile else ""
-    if kind == "week" and store.load_results(session, profile=profile):
+    if kind == "week" and stored_results.load(session, profile=profile):
         return f"no week{whose} is stored: history_weeks is 0 in flowbeat.toml, or the first week has just begun"
     return f"no result{whose} is stored yet; flowbeat refresh{f' {profile}' if profile else ''} makes the first"
 

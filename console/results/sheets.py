@@ -31,7 +31,7 @@ def build_sheet(about: About, rows: Sequence[MetricResult], metric: str | None) 
 
 
 def list_weeks(sheet: Sheet) -> Sheet:
-    """A line for each week, and one for the weeks between two of which nothing is stored."""
+    """Return a line for each week, and one for the weeks between two of which nothing is stored."""
     rows = list(sheet.rows[:1])
     for before, row in pairwise(sheet.rows):
         missing = _weeks_between(before["week"], row["week"])
@@ -40,19 +40,19 @@ def list_weeks(sheet: Sheet) -> Sheet:
 
 
 def _gap(following: Row, count: int) -> Row:
-    """A row in place of the weeks before another that nothing was calculated of."""
+    """Return a row in place of the weeks before another that nothing was calculated of."""
     weeks = "1 week" if count == 1 else f"{count:,} weeks"
     empty = {"value": None, "level": None, "state": "no_stored_value", "complete": True, "stored": True}
     return {**following, "week": weeks, **empty}
 
 
 def _weeks_between(earlier: str, later: str) -> int:
-    """How many weeks lie between two, by their ISO names."""
+    """Return how many weeks lie between two, by their ISO names."""
     return (date.fromisoformat(later) - date.fromisoformat(earlier)).days // 7 - 1
 
 
 def summarise_weeks(about: About, sheet: Sheet) -> Sheet:
-    """A line for each metric in place of one for each week: how it went, and its last two values."""
+    """Return a line for each metric in place of one for each week: how it went, and its last two values."""
     weeks = sorted({row["week"] for row in sheet.rows})
     unknown = len({row["week"] for row in sheet.rows if about.is_unknown(row)})
     series = {metric: _series(sheet.rows, metric, weeks) for metric in METRIC_TYPES}
@@ -68,7 +68,7 @@ def summarise_weeks(about: About, sheet: Sheet) -> Sheet:
 
 
 def _places(weeks: Sequence[str]) -> list[str]:
-    """The weeks, and nothing once wherever others lie between two of them."""
+    """Return the weeks, and nothing once wherever others lie between two of them."""
     places = list(weeks[:1])
     for before, week in pairwise(weeks):
         places += ["", week] if _weeks_between(before, week) > 0 else [week]
@@ -76,7 +76,7 @@ def _places(weeks: Sequence[str]) -> list[str]:
 
 
 def _overview_columns(places: Sequence[str], unknown: int) -> tuple[Column, ...]:
-    """The weeks stand on as many lines as the terminal needs, the oldest above, each line headed by its span."""
+    """Return the weeks stand on as many lines as the terminal needs, the oldest above, each line headed by its span."""
     room = max(_LEAST_WEEKS, terminal().width - _BESIDE_WEEKS)
     lines = -(-len(places) // room)
     size = -(-len(places) // lines)
@@ -108,7 +108,7 @@ def _period_title(about: About, rows: Sequence[MetricResult]) -> str:
 
 
 def _coverage(row: Row) -> str:
-    """Used ÷ candidates; without a rule that says what a candidate is there is neither, nor without a calculation."""
+    """Return used ÷ candidates; empty without a rule for candidates, or without a calculation."""
     if row["state"] in ("missing_mapping", "calculation_error", "no_stored_value"):
         return NOTHING
     return f"{row['n_used']:,}/{row['n_used'] + row['n_excluded']:,}"
@@ -124,7 +124,7 @@ def _state(row: Row) -> str:
 
 
 def _last(row: Row, *, complete: bool) -> str:
-    """The value of the last week that is over, or of the one that runs."""
+    """Return the value of the last week that is over, or of the one that runs."""
     weeks = [week for week in row["weeks"] if week is not None and week["complete"] is complete]
     return _value(weeks[-1]) if weeks else ""
 

@@ -23,7 +23,7 @@ from worker.errors import FatalError
 
 @contextmanager
 def open_for_reading() -> Iterator[tuple[Stored, Session]]:
-    """What is stored and a session that only reads; starts no server and creates no file.
+    """Yield what is stored and a session that only reads; starts no server and creates no file.
 
     Raises ConfigError for a wrong configuration, FatalError if Flowbeat's database does not exist yet.
     """
@@ -52,13 +52,13 @@ def require_schema(current: Stored) -> None:
 
 
 def missing_file(current: Stored) -> Path | None:
-    """The SQLite file that ought to be there and is not; opening it would create it."""
+    """Return the SQLite file that ought to be there and is not; opening it would create it."""
     file = writable.database_file(current.settings)
     return None if file is None or file.exists() else file
 
 
 def schema_of(current: Stored) -> str | None:
-    """The revision the database is at; raises FatalError where it answers, but as no database would."""
+    """Return the revision the database is at; raises FatalError where it answers, but as no database would."""
     try:
         return revision(current.engine)
     except (OperationalError, InterfaceError):
@@ -68,7 +68,7 @@ def schema_of(current: Stored) -> str | None:
 
 
 def one_of(kind: str, name: str, known: Iterable[str]) -> str:
-    """The name if it is known; raises click's usage error, with the nearest one, if not."""
+    """Return the name if it is known; raises click's usage error, with the nearest one, if not."""
     names = tuple(dict.fromkeys(known))
     if name in names:
         return name
@@ -77,7 +77,7 @@ def one_of(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 def as_of_option(text: str | None, zone: ZoneInfo) -> datetime | None:
-    """The instant of an ``--as-of``; raises click's usage error for what is neither day nor instant."""
+    """Return the instant of an ``--as-of``; raises click's usage error for what is neither day nor instant."""
     try:
         return None if text is None else instant(parse_as_of(text, zone))
     except ValueError as error:

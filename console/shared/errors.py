@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from models.database_faults import UnusableDatabaseError
-from models.store import OutdatedFactsError
+from models.store.columns import OutdatedFactsError
 from worker import logs, runtime, settings
 from worker.errors import ConfigError, FlowbeatError
 from worker.redact import Redactor
@@ -31,7 +31,7 @@ EXPECTED: Final = (
 
 
 def sentence(error: BaseException) -> str:
-    """What went wrong and what to do about it, without any configured secret."""
+    """Return what went wrong and what to do about it, without any configured secret."""
     return str(Redactor(_secrets())(_words(error)))
 
 
@@ -63,7 +63,7 @@ def _words(error: BaseException) -> str:
 
 
 def _look_at() -> str:
-    """Where a fault of Redis can be seen: somebody's server has an address, our own one a log."""
+    """Return where a fault of Redis can be seen: somebody's server has an address, our own one a log."""
     try:
         found = settings.load(None, os.environ)
     except ConfigError:

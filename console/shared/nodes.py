@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from console.shared import writable
-from models import store
 from models.records import Run
+from models.store import installation as stored_installation
 from worker import nodes, settings
 from worker.app import app
 from worker.runtime import Runtime
@@ -84,16 +84,16 @@ def why_queued(current: Runtime, run: Run) -> str:
 
 
 def _installation(current: Runtime) -> str | None:
-    """The id of the database that database_url names; None where it is not there yet."""
+    """Return the id of the database that database_url names; None where it is not there yet."""
     file = writable.database_file(current.settings)
     if file is not None and not file.exists():
         return None
     with current.reads() as session:
-        return store.installation_id(session)
+        return stored_installation.load_id(session)
 
 
 def _elsewhere(names: Sequence[str]) -> tuple[str, ...]:
-    """Those workers that say which queues they consume, where ours is not one of them."""
+    """Return those workers that say which queues they consume, where ours is not one of them."""
     if not names:
         return ()
     consumed: dict[str, list[Any]] = app.control.inspect(list(names), timeout=PING_SECONDS).active_queues() or {}
@@ -118,7 +118,7 @@ def _is_outdated(node: nodes.Node | None, current: Runtime) -> bool:
 
 
 def _busy(names: Iterable[str]) -> list[str]:
-    """Those workers whose every process has a task."""
+    """Return those workers whose every process has a task."""
     inspect = app.control.inspect(list(names), timeout=PING_SECONDS)
     active: dict[str, list[Any]] = inspect.active() or {}
     stats: Any = inspect.stats() or {}

@@ -65,7 +65,7 @@ class Sheet:
 
 
 def format_option(command: F) -> F:
-    """The option ``--format``, given to the command as ``form``."""
+    """Return the option ``--format``, given to the command as ``form``."""
     choice = click.Choice(["table", "json", "csv"])
     option = click.option("--format", "form", type=choice, default="table", show_default=True, help="How to print it.")
     return option(command)
@@ -87,7 +87,7 @@ def show(form: Format, sheets: Sheet | Mapping[str, Sheet]) -> None:
 
 
 def terminal() -> Console:
-    """Standard output as rich sees it now: its width, and whether it shows colour."""
+    """Return standard output as rich sees it now: its width, and whether it shows colour."""
     return Console(highlight=False, markup=False, emoji=False)
 
 
@@ -97,13 +97,13 @@ def clean(text: str) -> str:
 
 
 def format_bar(done: float, width: int = 10) -> str:
-    """A share between 0 and 1 as a bar."""
+    """Return a share between 0 and 1 as a bar."""
     full = round(min(max(done, 0.0), 1.0) * width)
     return "█" * full + "░" * (width - full)
 
 
 def sparkline(values: Sequence[float | None], unknown: int = 0) -> str:
-    """A letter of growing height for each value, from zero to the largest; a dot for no value.
+    """Return a letter of growing height for each value, from zero to the largest; a dot for no value.
 
     The first ``unknown`` of them are dashes, because the copy has no data about them.
     """
@@ -193,7 +193,7 @@ def _stripped(line: Sequence[Segment]) -> list[Segment]:
 
 
 def _table(sheet: Sheet, room: int) -> Table:
-    """The rows as a table that is wider than there is ``room`` only where a figure or a key would be cut."""
+    """Return the rows as a table that is wider than there is ``room`` only where a figure or a key would be cut."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     columns = [column for column in sheet.columns if _has_something(column, sheet.rows)]
     cells = [[_text(column, row) for row in sheet.rows] for column in columns]
@@ -211,7 +211,9 @@ def _table(sheet: Sheet, room: int) -> Table:
 
 
 def _least(column: Column, lines: Sequence[str], *, narrow: bool) -> int:
-    """How many letters wide a column of these lines stays: as it is, or for text as wide as the words to keep whole."""
+    """Return how many letters wide a column of these lines stays: as it is, or for text as wide as the words to keep
+    whole.
+    """
     if column.keep or column.right or column.fold:
         return max(map(cell_len, lines), default=1)
     if column.clip:

@@ -23,7 +23,7 @@ def _span(seconds: float) -> timedelta:
 
 
 def _queued_since(current: Stored, run: Run) -> datetime:
-    """The earliest instant since which no worker has had the run, as far as its row tells.
+    """Return the earliest instant since which no worker has had the run, as far as its row tells.
 
     A run that was requeued had already been stalled for the time after which that happens.
     """

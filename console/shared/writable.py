@@ -22,7 +22,7 @@ class Closed:
 
 
 def closed(found: Settings) -> list[Closed]:
-    """The places that cannot be written, one for each reason; none is made."""
+    """Return the places that cannot be written, one for each reason; none is made."""
     by_reason: dict[tuple[Path, str], dict[str, Path]] = {}
     for name, path in _places(found):
         trouble = _trouble(path, is_file=name == "database_url")
@@ -39,7 +39,7 @@ def require(found: Settings, *names: str) -> None:
 
 
 def database_file(found: Settings) -> Path | None:
-    """The file of a SQLite database; None for a database behind a server."""
+    """Return the file of a SQLite database; None for a database behind a server."""
     url = make_url(found.database_url)
     is_file = url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:"
     return Path(str(url.database)) if is_file else None

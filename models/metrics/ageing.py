@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from models.metrics import flow
+from models.metrics import flow, wip
 from models.metrics.contributions import within
 from models.metrics.evidence import Stay
 from models.metrics.snapshot import Snapshot
@@ -39,7 +39,7 @@ class Aged:
 def in_progress(snapshot: Snapshot) -> list[tuple[str, str, Stage, Micros]]:
     """Return (issue id, key, stage, started) of each item in progress at the as-of, oldest first, then by id."""
     now = Window("period", snapshot.as_of - 1, snapshot.as_of, snapshot.as_of)
-    (parts,) = flow.load_contributions(snapshot, (now,))
+    (parts,) = wip.load_contributions(snapshot, (now,))
     stages: dict[str, Stage] = {"active": "active", "waiting": "waiting"}
     rows = [(part.subject_id, part.key, stages[part.stage], part.at) for part in parts.to_records()]
     return sorted(rows, key=lambda row: (row[3], len(row[0]), row[0]))

@@ -62,7 +62,9 @@ def missing_mapping(metric_type: str, snapshot: Snapshot) -> str | None:
 
 
 def level(metric_type: str, value: float | None, rules: Rules) -> str | None:
-    """The DORA level of a value: frequency at or above its bounds, cfr at or below, times strictly below; else low."""
+    """Return the DORA level of a value: frequency at or above its bounds, cfr at or below, times strictly below; else
+    low.
+    """
     side, bounds = METRICS[metric_type].levels, rules.levels.get(metric_type)
     if value is None or side is None or bounds is None:
         return None
@@ -77,7 +79,7 @@ def without_value(metric_type: str, window: Window, state: str, message: str) ->
 
 
 def _measure(metric: Metric, window: Window, parts: Contributions, snapshot: Snapshot) -> Measurement:
-    """The measurement of one window from exactly its contributions."""
+    """Return the measurement of one window from exactly its contributions."""
     used, exclusions = parts.used, parts.exclusions()
     value, details = metric.figures(used, window, snapshot)
     return Measurement(

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from models.metrics import dora, flow
+from models.metrics import dora, flow, wip
 from models.metrics.metric import GROUPS, Group, Metric
 from models.records import DEFAULT_LEVELS, METRIC_TYPES
 
-_ALL: Final = (*dora.METRICS, *flow.METRICS)
+_ALL: Final = (*dora.METRICS, *flow.METRICS, *wip.METRICS)
 METRICS: Final[Mapping[str, Metric]] = MappingProxyType({metric.name: metric for metric in _ALL})
 
 

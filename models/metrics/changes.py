@@ -44,7 +44,7 @@ def changes(deployments: Sequence[Deployed], items: Items, may_change: Bools, fi
 
 
 def _first_place(by_item: Ints, by_version: Ints, items: Items, lowest: Ints, none: int) -> Ints:
-    """Of each item the first place not below ``lowest`` of a deployment that carries it, else ``none``."""
+    """Return of each item the first place not below ``lowest`` of a deployment that carries it, else ``none``."""
     named = _next_place(by_item, np.arange(len(items)), lowest, none)
     of_entry = np.repeat(lowest, np.diff(items.version_offsets))
     shared = _next_place(by_version, items.version_codes, of_entry, none)
@@ -52,14 +52,14 @@ def _first_place(by_item: Ints, by_version: Ints, items: Items, lowest: Ints, no
 
 
 def _next_place(carriers: Ints, owners: Ints, lowest: Ints, none: int) -> Ints:
-    """Of each owner its first place not below ``lowest``; ``carriers`` are ascending codes of (owner, place)."""
+    """Return of each owner its first place not below ``lowest``; ``carriers`` are ascending codes of (owner, place)."""
     width = none + 1
     behind = np.append(carriers, -1)[np.searchsorted(carriers, owners * width + lowest)]
     return np.where(behind // width == owners, behind % width, none)
 
 
 def _by_item(deployments: Sequence[Deployed], items: Items) -> Ints:
-    """Which deployments name which items, as codes of (row, place)."""
+    """Return which deployments name which items, as codes of (row, place)."""
     pairs = [(int(i), place) for place, d in enumerate(deployments) for i in d.issue_ids if i.isdecimal()]
     ids, places = _columns(pairs)
     rows, which = items.rows_of(ids)
@@ -67,7 +67,7 @@ def _by_item(deployments: Sequence[Deployed], items: Items) -> Ints:
 
 
 def _by_version(deployments: Sequence[Deployed], items: Items) -> Ints:
-    """Which deployments have which versions, as codes of (code of the version, place)."""
+    """Return which deployments have which versions, as codes of (code of the version, place)."""
     code_of = {version_id: code for code, version_id in enumerate(decoded(items.vocabulary))}
     pairs = [(code_of[v], place) for place, d in enumerate(deployments) for v in d.version_ids if v in code_of]
     codes, places = _columns(pairs)

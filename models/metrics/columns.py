@@ -24,6 +24,7 @@ from models.metrics.arrays import (
     segment_sums,
     taken_offsets,
 )
+from models.metrics.blocking import BlockedSpans
 from models.metrics.timelines import Timelines
 from models.records import (
     CATEGORIES,
@@ -50,6 +51,7 @@ class Items:
     - ``timeline_offsets``, ``exclusion_offsets``, ``version_offsets``: where each row's timeline (``at``, ``stages``),
       exclusions and versions begin, and a last end.
     - ``exclusion_at``: when an item enters and leaves the excluded statuses, alternately.
+    - ``blocked_at``: when a blocked stretch of an item in progress begins and ends, alternately.
     - ``version_codes``: indices of ``vocabulary``, which has each version id once.
     - ``linked_ids``: ids of linked issues as numbers; ``link_offsets``: where those of each row begin, and a last end.
     """
@@ -66,6 +68,8 @@ class Items:
     stages: Codes
     exclusion_offsets: Ints
     exclusion_at: Ints
+    blocked_offsets: Ints
+    blocked_at: Ints
     version_offsets: Ints
     version_codes: Ints
     vocabulary: Texts
@@ -73,11 +77,11 @@ class Items:
     linked_ids: Ints
 
     def __len__(self) -> int:
-        """How many items."""
+        """Return how many items."""
         return len(self.ids)
 
     def key(self, row: int) -> str:
-        """The issue key of a row."""
+        """Return the issue key of a row."""
         return str(bytes(self.keys[row]), "utf-8")
 
     @property
@@ -85,8 +89,13 @@ class Items:
         """The timeline of each item."""
         return Timelines(self.timeline_offsets, self.at, self.stages)
 
+    @property
+    def blocked(self) -> BlockedSpans:
+        """The blocked spans of each item."""
+        return BlockedSpans(self.blocked_offsets, self.blocked_at)
+
     def created(self) -> Ints:
-        """When each item began to exist."""
+        """Return when each item began to exist."""
         return self.at[self.timeline_offsets[:-1]]
 
     def is_excluded(self, as_of: Micros | None) -> Bools:
@@ -99,7 +108,7 @@ class Items:
         return is_excluded
 
     def rows_of(self, ids: Ints) -> tuple[Ints, Ints]:
-        """(row, index in ``ids``) of those ids that are items here."""
+        """Return (row, index in ``ids``) of those ids that are items here."""
         order = np.argsort(self.ids)
         places = np.searchsorted(self.ids, ids, sorter=order)
         inside = np.flatnonzero(places < len(order))
@@ -108,9 +117,10 @@ class Items:
         return rows[found], inside[found]
 
     def take(self, rows: Ints) -> "Items":
-        """These rows, in this order."""
+        """Return these rows, in this order."""
         lines = self.timelines.take(rows)
         exclusions, toggles = taken_offsets(self.exclusion_offsets, rows)
+        blocked = self.blocked.take(rows)
         versions, codes = taken_offsets(self.version_offsets, rows)
         links, linked = taken_offsets(self.link_offsets, rows)
         return Items(
@@ -126,6 +136,8 @@ class Items:
             lines.stages,
             exclusions,
             self.exclusion_at[toggles],
+            blocked.offsets,
+            blocked.at,
             versions,
             self.version_codes[codes],
             self.vocabulary,
@@ -142,11 +154,18 @@ class Lives:
     resolved: Ints
     exclusion_offsets: Ints
     exclusion_at: Ints
+    blocked: BlockedSpans
 
     def take(self, rows: Ints) -> "Lives":
         """Return those of these rows, in this order."""
         exclusions, toggles = taken_offsets(self.exclusion_offsets, rows)
-        return Lives(self.timelines.take(rows), self.resolved[rows], exclusions, self.exclusion_at[toggles])
+        return Lives(
+            self.timelines.take(rows),
+            self.resolved[rows],
+            exclusions,
+            self.exclusion_at[toggles],
+            self.blocked.take(rows),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +226,7 @@ def columns_of(items: Iterable[WorkItem]) -> Items:
         ints(NO_INSTANT if row.resolved is None else row.resolved for row in rows),
         offsets_of([row.exclusions for row in rows]),
         ints(at for row in rows for at in row.exclusions),
+        BlockedSpans(offsets_of([row.blocked for row in rows]), ints(at for row in rows for at in row.blocked)),
     )
     return items_of(rows, lives)
 
@@ -228,6 +248,8 @@ def items_of(heads: Sequence[WorkItem | ItemHead], lives: Lives) -> Items:
         stages=lives.timelines.stages,
         exclusion_offsets=lives.exclusion_offsets,
         exclusion_at=lives.exclusion_at,
+        blocked_offsets=lives.blocked.offsets,
+        blocked_at=lives.blocked.at,
         version_offsets=offsets_of([head.version_ids for head in heads]),
         version_codes=ints(codes[version_id] for head in heads for version_id in head.version_ids),
         vocabulary=_texts(vocabulary),
@@ -237,14 +259,14 @@ def items_of(heads: Sequence[WorkItem | ItemHead], lives: Lives) -> Items:
 
 
 def unpacked(archive: bytes) -> Chunk:
-    """What ``Chunk.packed`` made an archive of."""
+    """Return what ``Chunk.packed`` made an archive of."""
     with np.load(io.BytesIO(archive), allow_pickle=False) as columns:
         parts = (Items(**{name: columns[f"{part}.{name}"] for name in _COLUMNS}) for part in ("items", "others"))
         return Chunk(columns["issue_ids"], *parts)
 
 
 def merged(chunks: Sequence[Chunk]) -> Chunk:
-    """What became of all issues that any chunk touched: of chunks from oldest to newest the last word counts."""
+    """Return what became of all issues that any chunk touched: of chunks from oldest to newest the last word counts."""
     if len(chunks) == 1:
         return chunks[0]
     issue_ids, last = _last_words(chunks)
@@ -262,7 +284,7 @@ def merged(chunks: Sequence[Chunk]) -> Chunk:
 
 
 def _last_words(chunks: Sequence[Chunk]) -> tuple[Ints, Ints]:
-    """The ids that any chunk touched, ascending, and the number of the last chunk that did."""
+    """Return the ids that any chunk touched, ascending, and the number of the last chunk that did."""
     ids = np.concatenate([ints(()), *(chunk.issue_ids for chunk in chunks)])
     numbers = np.repeat(np.arange(len(chunks)), [len(chunk.issue_ids) for chunk in chunks])
     order = np.argsort(ids, kind="stable")  # of one id the chunks stay in their order
@@ -272,7 +294,7 @@ def _last_words(chunks: Sequence[Chunk]) -> tuple[Ints, Ints]:
 
 
 def _joined(parts: Sequence[Items]) -> Items:
-    """The rows of all parts, one after the other."""
+    """Return the rows of all parts, one after the other."""
     whole = [columns_of(()), *parts]
     vocabulary = np.unique(np.concatenate([part.vocabulary for part in whole]))
     codes = [np.searchsorted(vocabulary, part.vocabulary)[part.version_codes] for part in whole]
@@ -289,6 +311,8 @@ def _joined(parts: Sequence[Items]) -> Items:
         stages=np.concatenate([part.stages for part in whole]),
         exclusion_offsets=joined_offsets([part.exclusion_offsets for part in whole]),
         exclusion_at=np.concatenate([part.exclusion_at for part in whole]),
+        blocked_offsets=joined_offsets([part.blocked_offsets for part in whole]),
+        blocked_at=np.concatenate([part.blocked_at for part in whole]),
         version_offsets=joined_offsets([part.version_offsets for part in whole]),
         version_codes=np.concatenate(codes),
         vocabulary=vocabulary,

@@ -1,7 +1,7 @@
 """What issues and deployments add to a metric: as columns for the arithmetic, as records for a person who asks."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 import numpy as np
@@ -69,7 +69,7 @@ class Contributions:
     make_record: Callable[["Contributions", int], Contribution]
 
     def __len__(self) -> int:
-        """How many."""
+        """Return how many."""
         return len(self.at)
 
     @property
@@ -78,7 +78,7 @@ class Contributions:
         return self.pick(self.reason == 0)
 
     def pick(self, which: slice | Bools | Ints) -> "Contributions":
-        """Some of them: a slice shares memory."""
+        """Return some of them: a slice shares memory."""
         return Contributions(
             self.at[which],
             self.value[which],
@@ -91,13 +91,17 @@ class Contributions:
             self.make_record,
         )
 
+    def with_values(self, value: Ints) -> "Contributions":
+        """Return the same with other values."""
+        return replace(self, value=value)
+
     def to_records(self) -> list[Contribution]:
-        """Each as a record, by instant and then by id: the order in which a person sees them."""
+        """Return each as a record, by instant and then by id: the order in which a person sees them."""
         found = [self.make_record(self, index) for index in range(len(self))]
         return sorted(found, key=lambda part: (part.at, part.subject_id))
 
     def exclusions(self) -> dict[str, int]:
-        """How many are left out for which reason, by name."""
+        """Return how many are left out for which reason, by name."""
         counts = np.bincount(self.reason, minlength=len(REASONS)).tolist()
         return {name: counts[CODE_OF_REASON[name]] for name in sorted(REASONS[1:]) if counts[CODE_OF_REASON[name]]}
 

@@ -34,7 +34,8 @@ class Mark:
 class Deployed:
     """A deployment that has happened: grouped, dated, and known to have failed or not.
 
-    ``own_mark`` is what its field or column says, None where it says nothing; ``failed_by`` what incidents say.
+    ``own_mark`` is what its field or column says of a failure, ``own_rework`` of rework, None where it says nothing;
+    ``failed_by`` is what incidents say of a failure.
     ``members`` are the stored deployments that it consists of, earliest first.
     """
 
@@ -43,6 +44,7 @@ class Deployed:
     source: str
     name: str
     own_mark: bool | None
+    own_rework: bool | None
     version_ids: frozenset[str]
     issue_ids: tuple[str, ...]
     members: tuple[Deployment, ...]
@@ -86,7 +88,7 @@ def _order(deployed: Deployed) -> tuple[Any, ...]:
 
 
 def _dated(deployment: Deployment, done: Micros | None, as_of: Micros) -> Deployed | None:
-    """The deployment at its instant; None where it has none before ``as_of``, or its issue did not exist yet."""
+    """Return the deployment at its instant; None where it has none before ``as_of``, or its issue did not exist yet."""
     if deployment.created is not None and deployment.created >= as_of:
         return None
     at = happened(deployment.at, done, as_of)
@@ -98,6 +100,7 @@ def _dated(deployment: Deployment, done: Micros | None, as_of: Micros) -> Deploy
         source=deployment.source,
         name=deployment.name,
         own_mark=deployment.failed,
+        own_rework=deployment.rework,
         version_ids=frozenset(deployment.version_ids),
         issue_ids=deployment.issue_ids,
         members=(deployment,),
@@ -105,7 +108,9 @@ def _dated(deployment: Deployment, done: Micros | None, as_of: Micros) -> Deploy
 
 
 def _grouped(deployments: Sequence[Deployed]) -> list[Deployed]:
-    """One deployment per fix version, at the earliest instant of its issues; an issue without one stays by itself."""
+    """Return one deployment per fix version, at the earliest instant of its issues; an issue without one stays by
+    itself.
+    """
     groups: defaultdict[str, list[Deployed]] = defaultdict(list)
     for deployed in sorted(deployments, key=_order):
         for version_id in deployed.version_ids:
@@ -115,23 +120,31 @@ def _grouped(deployments: Sequence[Deployed]) -> list[Deployed]:
 
 
 def _group(version_id: str, members: Sequence[Deployed]) -> Deployed:
-    """The deployment of one version; the members' other versions are not its own."""
+    """Return the deployment of one version; the members' other versions are not its own."""
     return Deployed(
         at=members[0].at,
         deployment_id=f"{GROUP}{version_id}",
         source=members[0].source,
         name=", ".join(sorted(member.name for member in members)),
         own_mark=any(member.own_mark for member in members),
+        own_rework=_any_mark([member.own_rework for member in members]),
         version_ids=frozenset((version_id,)),
         issue_ids=(),
         members=tuple(deployment for member in members for deployment in member.members),
     )
 
 
+def _any_mark(marks: Sequence[bool | None]) -> bool | None:
+    """Return true if one is true, else false if one is false, else None."""
+    known = [mark for mark in marks if mark is not None]
+    return any(known) if known else None
+
+
 def deployments_of_versions(
     versions: Iterable[Version], projects: Collection[str], context: Context
 ) -> tuple[Deployment, ...]:
-    """One deployment per released and dated version of ``projects``, at its day's last second; for source ``versions``.
+    """Return one deployment per released and dated version of ``projects``, at its day's last second; for source
+    ``versions``.
 
     ``projects`` are the project keys of the profile's present issues. Archived versions count.
     """

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from dataclasses import replace
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -23,13 +24,14 @@ from models.metrics.contributions import (
 from models.metrics.deployments import Deployed
 from models.metrics.incidents import restored_at
 from models.metrics.metric import COUNT, EVERY_WINDOW, HOURS, Figures, Metric, PartUnit
+from models.metrics.recoveries import Recovery
 from models.metrics.snapshot import Snapshot
 from models.metrics.stats import DAY, HOUR, WEEK, mean, median, percentile, total
 from models.records import INVALID, Incident, Micros, Window
 
 
 def deployment_contributions(snapshot: Snapshot) -> Contributions:
-    """One contribution per deployment at its instant; each counts for one."""
+    """Return one contribution per deployment at its instant; each counts for one."""
     return contributions_of(_deployment(deployed, 1) for deployed in snapshot.deployments)
 
 
@@ -44,12 +46,12 @@ def deployment_frequency(used: Contributions, window: Window, _prepared: Snapsho
 
 
 def failure_contributions(snapshot: Snapshot) -> Contributions:
-    """One contribution per deployment at its instant; its value is 1 where it failed."""
+    """Return one contribution per deployment at its instant; its value is 1 where it failed."""
     return contributions_of(_deployment(deployed, int(deployed.failed)) for deployed in snapshot.deployments)
 
 
 def cfr(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
-    """The percentage of deployments that failed.
+    """Return the percentage of deployments that failed.
 
     - No deployment: no value, never 0.
     """
@@ -58,7 +60,7 @@ def cfr(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
 
 
 def lead_time_contributions(snapshot: Snapshot) -> Contributions:
-    """One contribution per changed work item, at its deployment; its value is microseconds since the commit.
+    """Return one contribution per changed work item, at its deployment; its value is microseconds since the commit.
 
     - Done after all its deployments, of which the earliest is meant: ``done_after_deployment``, before any other.
     - Committed: the mapped ``committed_at``, else the start of work; neither, or not yet: ``never_started``.
@@ -93,7 +95,7 @@ def lead_time_contributions(snapshot: Snapshot) -> Contributions:
 
 
 def _committed(snapshot: Snapshot) -> Ints:
-    """When each item was committed, NO_INSTANT where it was not before the as-of or nobody knows."""
+    """Return when each item was committed, NO_INSTANT where it was not before the as-of or nobody knows."""
     mapped, started = snapshot.dataset.items.committed, snapshot.facts.started
     past = np.where((mapped == INVALID_INSTANT) | (mapped >= snapshot.as_of), NO_INSTANT, mapped)
     return np.where(mapped == NO_INSTANT, started, past)
@@ -114,12 +116,12 @@ def _change(snapshot: Snapshot, parts: Contributions, index: int, row: int, depl
 
 
 def lead_time(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
-    """The median time from commit to deployment, in days; no value if nothing is left to measure."""
+    """Return the median time from commit to deployment, in days; no value if nothing is left to measure."""
     return durations(used, DAY)
 
 
 def restore_contributions(snapshot: Snapshot) -> Contributions:
-    """One contribution per restored incident, at its restoration; its value is microseconds since its detection.
+    """Return one contribution per restored incident, at its restoration; its value is microseconds since its detection.
 
     - Closed because it was not an incident: ``not_an_incident``, before any other reason.
     - Detected: the mapped ``detected_at``, else its birth. Restored: the mapped ``restored_at``, else when done.
@@ -138,19 +140,17 @@ def _restored(incident: Incident, restored: Micros) -> Contribution:
 
 
 def mttr(used: Contributions, window: Window, snapshot: Snapshot) -> Figures:
-    """The median time from detection to restoration, in hours; no value if nothing is left to measure.
+    """Return the median time from detection to restoration, in hours; no value if nothing is left to measure.
 
     - Open: detected before the window's effective end, and restored at or after it or not at all. Issues that
       were not incidents are not open.
     """
     value, details = durations(used, HOUR)
-    begins, ends = snapshot.open_spans
-    still_open = bisect_left(begins, window.effective_end) - bisect_left(ends, window.effective_end)
-    return value, {**details, "open": still_open}
+    return value, {**details, "open": _open_at(snapshot.open_spans, window)}
 
 
 def durations(used: Contributions, unit: Micros) -> Figures:
-    """The median and its companions in ``unit``; None throughout where nothing is left to measure."""
+    """Return the median and its companions in ``unit``; None throughout where nothing is left to measure."""
     if not len(used):
         return None, {"n": 0, "mean": None, "p75": None, "p85": None, "p95": None}
     spans = np.sort(used.value)
@@ -167,13 +167,60 @@ def _deployment(deployed: Deployed, value: int) -> Contribution:
 def _span(
     subject: tuple[str, str], begin: tuple[str, Micros | None], end: tuple[str, Micros], reason_without_begin: str
 ) -> Contribution:
-    """A duration that ends in a window, or the reason why it is none; ``subject`` is an issue's id and key."""
+    """Return a duration that ends in a window, or the reason why it is none; ``subject`` is an issue's id and key."""
     name, began = begin
     at = end[1]
     if began is None:
         return Contribution(at, *subject, 0, reason=reason_without_begin, instants=(end,))
     reason = NEGATIVE_DURATION if began > at else None
     return Contribution(at, *subject, at - began, reason=reason, instants=((name, began), end))
+
+
+def rework_contributions(snapshot: Snapshot) -> Contributions:
+    """Return one contribution per deployment at its instant; its value is 1 where it was rework."""
+    pairs = zip(snapshot.deployments, snapshot.reworks, strict=True)
+    return contributions_of(_deployment(deployed, int(rework.is_rework)) for deployed, rework in pairs)
+
+
+def rework_rate(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
+    """Return the percentage of deployments that were rework.
+
+    - No deployment: no value, never 0.
+    """
+    rework, number = total(used.value), len(used)
+    return (100 * rework / number if number else None), {"rework": rework, "total": number}
+
+
+def recovery_contributions(snapshot: Snapshot) -> Contributions:
+    """Return one contribution per recovered failed deployment, at its recovery; its value is microseconds since it
+    happened.
+
+    - Recovered before it happened: ``negative_duration``. One that is not recovered is no candidate of any window.
+    """
+    zone = ZoneInfo(snapshot.rules.timezone)
+    return contributions_of(_recovered(r, r.at, zone) for r in snapshot.recoveries if r.at is not None)
+
+
+def _recovered(recovery: Recovery, at: Micros, zone: ZoneInfo) -> Contribution:
+    deployed, length = recovery.deployed, recovery.length(zone)
+    instants = (("deployed", deployed.at), ("recovered", at))
+    reason = NEGATIVE_DURATION if length < 0 else None
+    return Contribution(at, deployed.deployment_id, deployed.name, length, reason=reason, instants=instants)
+
+
+def recovery_time(used: Contributions, window: Window, snapshot: Snapshot) -> Figures:
+    """Return the median time from a failed deployment to its recovery, in hours; nothing left to measure is no value.
+
+    - Open: failed before the window's effective end, and recovered at or after it or not at all.
+    """
+    value, details = durations(used, HOUR)
+    return value, {**details, "open": _open_at(snapshot.unrecovered_spans, window)}
+
+
+def _open_at(spans: tuple[list[Micros], list[float]], window: Window) -> int:
+    """Return how many spans began before a window's effective end and did not end before it."""
+    begins, ends = spans
+    return bisect_left(begins, window.effective_end) - bisect_left(ends, window.effective_end)
 
 
 METRICS: Final = (
@@ -243,6 +290,40 @@ METRICS: Final = (
         levels="below",
         about="issue",
         of_deployments=False,
+        at_end=False,
+        windows=EVERY_WINDOW,
+    ),
+    Metric(
+        name="rework_rate",
+        group="DORA",
+        unit="percent",
+        contributions=sliced(rework_contributions),
+        figures=rework_rate,
+        part_unit=PartUnit("rework"),
+        adds_up=sums.share("rework", "deployment"),
+        beside=frozenset({"rework"}),
+        no_data="No deployment happened here; check [deployments] in flowbeat.toml, or look at a longer window.",
+        missing_mapping=mappings.deployments,
+        levels=None,
+        about="deployment",
+        of_deployments=True,
+        at_end=False,
+        windows=EVERY_WINDOW,
+    ),
+    Metric(
+        name="recovery_time",
+        group="DORA",
+        unit="hours",
+        contributions=sliced(recovery_contributions),
+        figures=recovery_time,
+        part_unit=HOURS,
+        adds_up=sums.median(),
+        beside=frozenset({"recovery"}),
+        no_data="No failed deployment was recovered here; look at a longer window, or see by cfr whether any failed.",
+        missing_mapping=mappings.failures,
+        levels=None,
+        about="deployment",
+        of_deployments=True,
         at_end=False,
         windows=EVERY_WINDOW,
     ),

@@ -102,7 +102,7 @@ def _by_links(deployments: Sequence[Deployed], incidents: Sequence[Incident], ca
 
 
 def _links(incidents: Sequence[Incident], items: Items) -> set[tuple[int, int]]:
-    """(number of the incident, row of the item) of each link, whichever of the two names it."""
+    """Return (number of the incident, row of the item) of each link, whichever of the two names it."""
     named = [
         (int(i), number) for number, incident in enumerate(incidents) for i in incident.linked_ids if i.isdecimal()
     ]
@@ -116,7 +116,7 @@ def _links(incidents: Sequence[Incident], items: Items) -> set[tuple[int, int]]:
 
 
 def _places(carried: Carried) -> Ints:
-    """Of each item the place of the deployment whose change it is; nowhere for one done after its deployment."""
+    """Return of each item the place of the deployment whose change it is; nowhere for one done after its deployment."""
     changes = carried.changes
     places = np.full(len(carried.items), _NOWHERE, np.int64)
     places[changes.rows[~changes.late]] = changes.places[~changes.late]
@@ -132,7 +132,7 @@ def _span(deployments: Sequence[Deployed], place: int, zone: ZoneInfo) -> list[_
 
 
 def _spans_of_entries(deployments: Sequence[Deployed]) -> dict[str, list[_Span]]:
-    """Of each item its deployments by status, each until the next one."""
+    """Return of each item its deployments by status, each until the next one."""
     places: defaultdict[str, list[int]] = defaultdict(list)
     for place, deployed in enumerate(deployments):
         places[deployed.issue_ids[0]].append(place)

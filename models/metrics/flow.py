@@ -1,39 +1,34 @@
 """The Flow metrics: from the facts of work items to contributions, and from those of a window to its figures."""
 
 import math
-from collections.abc import Sequence
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
 
 from models.metrics import mappings, sums
-from models.metrics.arrays import NO_INSTANT, Ints
+from models.metrics.arrays import NO_INSTANT
 from models.metrics.contributions import (
-    CODE_OF_REASON,
-    NEVER_STARTED,
-    NOT_DELIVERED,
-    REASONS,
-    Contribution,
     Contributions,
     sliced,
 )
 from models.metrics.dora import durations
+from models.metrics.item_parts import by_category, done_contributions
 from models.metrics.metric import COUNT, EVERY_WINDOW, Figures, Metric, PartUnit
 from models.metrics.snapshot import Snapshot
 from models.metrics.stats import DAY, HOUR, WEEK, median_share, total
-from models.metrics.timelines import ACTIVE, DONE, WAITING, in_progress
-from models.records import CATEGORIES, STAGES, Micros, Window
-from models.wording import format_count
+from models.records import CATEGORIES, Window
+from models.wording import format_count, format_exact_count
 
 FEATURE = "feature"
 
 
 def delivery_contributions(snapshot: Snapshot) -> Contributions:
-    """One contribution per done item when it was done; each counts for one.
+    """Return one contribution per done item when it was done; each counts for one.
 
     - Done with a resolution or in a status that delivers nothing: ``not_delivered``.
     """
-    return _done_contributions(snapshot, np.ones(len(snapshot.done), np.int64))
+    return done_contributions(snapshot, np.ones(len(snapshot.done), np.int64))
 
 
 def flow_velocity(used: Contributions, window: Window, snapshot: Snapshot) -> Figures:
@@ -48,7 +43,7 @@ def flow_velocity(used: Contributions, window: Window, snapshot: Snapshot) -> Fi
         "count": len(used),
         "points": math.fsum(used.points[~is_without].tolist()) if is_mapped else None,
         "without_points": int(is_without.sum()) if is_mapped else None,
-        "by_category": _by_category(used),
+        "by_category": by_category(used),
     }
     return len(used) * WEEK / (window.effective_end - window.start), details
 
@@ -56,42 +51,76 @@ def flow_velocity(used: Contributions, window: Window, snapshot: Snapshot) -> Fi
 def feature_contributions(snapshot: Snapshot) -> Contributions:
     """As flow_velocity; the value is 1 for a feature."""
     features = snapshot.dataset.items.categories[snapshot.done] == CATEGORIES.index(FEATURE)
-    return _done_contributions(snapshot, features.astype(np.int64))
+    return done_contributions(snapshot, features.astype(np.int64))
 
 
 def flow_distribution(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
-    """The percentage of features among the delivered items; the details have every category's count and share.
+    """Return the percentage of features among the delivered items; the details have every category's count and share.
 
     - Nothing delivered: no value, never 0.
     """
-    counts, number = _by_category(used), len(used)
+    counts, number = by_category(used), len(used)
     shares = {category: 100 * count / number if number else None for category, count in counts.items()}
     return shares[FEATURE], {"by_category": counts, "shares": shares}
 
 
 def time_contributions(snapshot: Snapshot) -> Contributions:
-    """One contribution per done item when it was done; its value is microseconds since work on it started.
+    """Return one contribution per done item when it was done; its value is microseconds since work on it started.
 
     - ``not_delivered`` comes before ``never_started``: who delivers nothing need not have begun.
     """
     done, started = snapshot.facts.done[snapshot.done], snapshot.facts.started[snapshot.done]
     spans = done - np.where(started == NO_INSTANT, done, started)
-    return _done_contributions(snapshot, spans, must_have_started=True)
+    return done_contributions(snapshot, spans, must_have_started=True)
 
 
 def flow_time(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
-    """The median time from the start of work to done, in days; no value if nothing is left to measure."""
+    """Return the median time from the start of work to done, in days; no value if nothing is left to measure."""
     return durations(used, DAY)
+
+
+def service_contributions(snapshot: Snapshot) -> Contributions:
+    """As flow_time; the value is 1 where the flow time kept the promise, to the microsecond."""
+    times = time_contributions(snapshot)
+    promise = snapshot.rules.service_level
+    longest = 0 if promise is None else round(Fraction(promise.days) * DAY)
+    return times.with_values((times.value <= longest).astype(np.int64))
+
+
+def service_level(used: Contributions, _window: Window, snapshot: Snapshot) -> Figures:
+    """Return the percentage of items whose flow time kept the promise; no item is no value, never 0."""
+    promise, within, number = snapshot.rules.service_level, total(used.value), len(used)
+    details = {
+        "n": number,
+        "within": within,
+        "days": promise and promise.days,
+        "target_percent": promise and promise.percent,
+    }
+    return (100 * within / number if number else None), details
+
+
+def blocked_contributions(snapshot: Snapshot) -> Contributions:
+    """As flow_efficiency; the value is the microseconds in progress in which the item was blocked."""
+    return efficiency_contributions(snapshot).with_values(snapshot.blocked[snapshot.done])
+
+
+def flow_blocked(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
+    """Return the percentage of blocked time in the time from start to done that was active or waiting, over all items.
+
+    - No second in either stage: no value.
+    """
+    blocked, both = total(used.value), total(used.base)
+    return (100 * blocked / both if both else None), {"n": len(used), "blocked_days": blocked / DAY}
 
 
 def efficiency_contributions(snapshot: Snapshot) -> Contributions:
     """As flow_time; the value is microseconds in an active stage, the base those in an active or a waiting one."""
     active, waiting = snapshot.facts.active[snapshot.done], snapshot.facts.waiting[snapshot.done]
-    return _done_contributions(snapshot, active, active + waiting, must_have_started=True)
+    return done_contributions(snapshot, active, active + waiting, must_have_started=True)
 
 
 def flow_efficiency(used: Contributions, _window: Window, _prepared: Snapshot) -> Figures:
-    """The percentage of active time in the time from start to done that was active or waiting, over all items.
+    """Return the percentage of active time in the time from start to done that was active or waiting, over all items.
 
     - No second in either stage: no value. The median of the items' own shares leaves out an item without one.
     """
@@ -102,114 +131,9 @@ def flow_efficiency(used: Contributions, _window: Window, _prepared: Snapshot) -
     return (100 * active / both if both else None), details
 
 
-def load_contributions(snapshot: Snapshot, windows: Sequence[Window]) -> list[Contributions]:
-    """For each window the items whose stage just before its effective end is active or waiting, by their timeline.
-
-    - An item's instant is the first at which it was in progress; its age counts from there.
-    """
-    items = snapshot.dataset.items
-    ends = np.unique(np.array([window.effective_end for window in windows], np.int64))
-    stays = np.flatnonzero(in_progress(items.stages))
-    # A stay counts at the ends behind its begin, up to its own end; most begin and end between two Mondays.
-    first = np.searchsorted(ends, items.at[stays], side="right")
-    last = np.searchsorted(ends, _stay_ends(snapshot, stays), side="right")
-    found = stays[last > first]
-    first, last = first[last > first], last[last > first]
-    by_end = {int(end): found[(first <= place) & (place < last)] for place, end in enumerate(ends)}
-    return [_load(snapshot, by_end[window.effective_end]) for window in windows]
-
-
-def _stay_ends(snapshot: Snapshot, stays: Ints) -> Ints:
-    """Return when the items left these entries; a value behind every instant where they did not."""
-    items = snapshot.dataset.items
-    until = np.append(items.at, np.iinfo(np.int64).max)[1:]
-    until[items.timeline_offsets[1:] - 1] = np.iinfo(np.int64).max
-    return until[stays]
-
-
-def _load(snapshot: Snapshot, stays: Ints) -> Contributions:
-    items = snapshot.dataset.items
-    rows = np.searchsorted(items.timeline_offsets, stays, side="right") - 1
-    started = snapshot.facts.started_by_line[rows]
-    order = np.argsort(started, kind="stable")
-    rows, stays = rows[order], stays[order]
-    ones = np.ones(len(rows), np.int64)
-    return Contributions(
-        started[order],
-        value=ones,
-        base=ones,
-        reason=np.zeros(len(rows), np.int8),
-        category=items.categories[rows],
-        stage=items.stages[stays],
-        points=items.points[rows],
-        rows=rows,
-        make_record=lambda parts, index: _record(snapshot, parts, index, ("started", int(parts.at[index]))),
-    )
-
-
-def flow_load(used: Contributions, window: Window, _prepared: Snapshot) -> Figures:
-    """The number of items in progress just before the window's effective end; none is a true 0.
-
-    - The oldest age is the time from the start of work to that end, in days.
-    """
-    stages = np.bincount(used.stage, minlength=len(STAGES)).tolist()
-    oldest = (window.effective_end - int(used.at[0])) / DAY if len(used) else None
-    return float(len(used)), {
-        "by_category": _by_category(used),
-        "by_stage": {STAGES[stage]: stages[stage] for stage in (ACTIVE, WAITING)},
-        "oldest_age_days": oldest,
-    }
-
-
-def _done_contributions(
-    snapshot: Snapshot, value: Ints, base: Ints | None = None, *, must_have_started: bool = False
-) -> Contributions:
-    """One contribution per done item, in the order of their being done."""
-    items, rows = snapshot.dataset.items, snapshot.done
-    late = (snapshot.facts.started[rows] == NO_INSTANT) & must_have_started
-    reasons = np.where(late, CODE_OF_REASON[NEVER_STARTED], 0)
-
-    def make_record(parts: Contributions, index: int) -> Contribution:
-        started = int(snapshot.facts.started[parts.rows[index]])
-        begin = (("started", started),) if must_have_started and started != NO_INSTANT else ()
-        return _record(snapshot, parts, index, *begin, ("done", int(parts.at[index])))
-
-    return Contributions(
-        at=snapshot.facts.done[rows],
-        value=value,
-        base=np.ones_like(value) if base is None else base,
-        reason=np.where(snapshot.delivered[rows], reasons, CODE_OF_REASON[NOT_DELIVERED]).astype(np.int8),
-        category=items.categories[rows],
-        stage=np.full(len(rows), DONE, np.int8),
-        points=items.points[rows],
-        rows=rows,
-        make_record=make_record,
-    )
-
-
-def _record(snapshot: Snapshot, parts: Contributions, index: int, *instants: tuple[str, Micros]) -> Contribution:
-    items, row, stage = snapshot.dataset.items, int(parts.rows[index]), int(parts.stage[index])
-    points = float(parts.points[index])
-    return Contribution(
-        int(parts.at[index]),
-        str(items.ids[row]),
-        items.key(row),
-        int(parts.value[index]),
-        int(parts.base[index]),
-        reason=REASONS[parts.reason[index]] or None,
-        instants=instants,
-        category=CATEGORIES[parts.category[index]],
-        stage="" if stage == DONE else STAGES[stage],
-        points=None if math.isnan(points) else points,
-    )
-
-
-def _by_category(parts: Contributions) -> dict[str, int]:
-    return dict(zip(CATEGORIES, np.bincount(parts.category, minlength=len(CATEGORIES)).tolist(), strict=True))
-
-
-def _load_words(parts: sums.Addends) -> str:
-    return f"{format_count(parts.count, 'item')} in progress just before {parts.end}"
+def _service_words(parts: sums.Addends) -> str:
+    promise = format_exact_count(parts.details["days"], "day")
+    return f"{parts.value:,} within {promise} ÷ {format_count(parts.count, 'item')}"
 
 
 def _feature_words(parts: sums.Addends) -> str:
@@ -288,20 +212,38 @@ METRICS: Final = (
         windows=EVERY_WINDOW,
     ),
     Metric(
-        name="flow_load",
-        group="work in progress",
-        unit="items",
-        contributions=load_contributions,
-        figures=flow_load,
-        part_unit=COUNT,
-        adds_up=sums.AddsUp("sum", _load_words),
-        beside=frozenset({"category", "stage"}),
-        no_data="No work item was in progress here; check [workflow] in flowbeat.toml.",
-        missing_mapping=mappings.nothing,
+        name="service_level",
+        group="flow",
+        unit="percent",
+        contributions=sliced(service_contributions),
+        figures=service_level,
+        part_unit=PartUnit("within"),
+        adds_up=sums.AddsUp("share", _service_words),
+        beside=frozenset(),
+        no_data="No work item was done here; check [workflow] done in flowbeat.toml, or look at a longer window.",
+        missing_mapping=mappings.promise,
         levels=None,
         about="issue",
         of_deployments=False,
-        at_end=True,
+        at_end=False,
+        windows=EVERY_WINDOW,
+    ),
+    Metric(
+        name="flow_blocked",
+        group="flow",
+        unit="percent",
+        contributions=sliced(blocked_contributions),
+        figures=flow_blocked,
+        part_unit=PartUnit("blocked h", HOUR, "of h"),
+        adds_up=sums.share_of_hours("blocked"),
+        beside=frozenset({"base", "stays", "blocked"}),
+        no_data="No time was spent in active or waiting stages by items done here; check [workflow] in "
+        "flowbeat.toml, or look at a longer window.",
+        missing_mapping=mappings.blocked,
+        levels=None,
+        about="issue",
+        of_deployments=False,
+        at_end=False,
         windows=EVERY_WINDOW,
     ),
 )

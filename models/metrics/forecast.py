@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from models.metrics import flow
+from models.metrics import flow, wip
 from models.metrics.contributions import within
 from models.metrics.snapshot import Snapshot
 from models.metrics.windows import local_day, start_of_day, windows
@@ -66,14 +66,14 @@ def _days(window: Window, zone: ZoneInfo) -> list[Window]:
 
 
 def in_progress(snapshot: Snapshot) -> int:
-    """The items in progress at the as-of, as flow_load counts them."""
+    """Return the items in progress at the as-of, as flow_load counts them."""
     now = Window("period", snapshot.as_of - 1, snapshot.as_of, snapshot.as_of)
-    (parts,) = flow.load_contributions(snapshot, (now,))
+    (parts,) = wip.load_contributions(snapshot, (now,))
     return len(parts)
 
 
 def is_enough(throughput: Sequence[int]) -> bool:
-    """Whether past weeks suffice for a forecast: something was delivered in at least ``LEAST_WEEKS`` of them."""
+    """Return whether past weeks suffice for a forecast: something was delivered in at least ``LEAST_WEEKS`` of them."""
     return sum(count > 0 for count in throughput) >= LEAST_WEEKS
 
 
@@ -101,7 +101,8 @@ def days_for(
 
 
 def items_in(throughput: Sequence[int], days: int, seed: int, *, trials: int = TRIALS) -> dict[int, int]:
-    """Of each percentage the largest number of items that at least that share of trials delivered in ``days`` days.
+    """Return of each percentage the largest number of items that at least that share of trials delivered in ``days``
+    days.
 
     Of a last week that is not whole its share of days counts, rounded down.
     """

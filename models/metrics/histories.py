@@ -59,7 +59,7 @@ class Histories:
         current = _coded(((status_id, None) for status_id in statuses), codes)
         left, entered = _coded(changes.left, codes), _coded(changes.entered, codes)
         positions = np.array(changes.positions, np.int64)
-        order = np.lexsort((positions, _numbers(changes.history_ids), changes.at, changes.rows))
+        order = np.lexsort((positions, numbers_of(changes.history_ids), changes.at, changes.rows))
         counts = np.bincount(changes.rows, minlength=len(created))
         return cls(
             created=created,
@@ -95,6 +95,11 @@ class StatusVisits:
     refs: Ints
     stages: Codes
     changes: Ints
+
+    @property
+    def rows(self) -> Ints:
+        """The row of each visit."""
+        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +186,7 @@ def unmapped(visits: StatusVisits, histories: Histories, stages: StatusStages) -
         return Findings(ints(()), [])
     codes = {label: code for code, label in enumerate(labels)}
     code_of_visit = ints(NONE if label is None else codes[label] for label in unknown)[visits.refs]
-    rows = np.repeat(np.arange(len(histories.created)), np.diff(visits.offsets))
+    rows = visits.rows
     is_unknown = code_of_visit != NONE
     each_once = np.unique(rows[is_unknown] * len(labels) + code_of_visit[is_unknown])
     return Findings(each_once // len(labels), [labels[code] for code in (each_once % len(labels)).tolist()])
@@ -236,7 +241,7 @@ def _coded(refs: Iterable[tuple[str | None, str | None]], codes: dict[tuple[str 
     return np.array([codes.setdefault(ref, len(codes)) for ref in refs], np.int64)
 
 
-def _numbers(texts: Sequence[str]) -> Ints:
+def numbers_of(texts: Sequence[str]) -> Ints:
     """Return integer ids; where one is beyond 64 bits, their ranks, which have the same order."""
     numbers = [int(text) for text in texts]
     try:

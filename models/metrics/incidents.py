@@ -24,7 +24,9 @@ def known_incidents(incidents: Iterable[Incident], as_of: Micros) -> tuple[Known
 
 
 def happened(mapped: MappedInstant, default: Micros | None, as_of: Micros) -> Micros | None:
-    """A mapped instant before ``as_of``, else None; only where the issue has no value at all the default stands."""
+    """Return a mapped instant before ``as_of``, else None; only where the issue has no value at all the default
+    stands.
+    """
     if mapped is None:
         return default
     return mapped if mapped != INVALID and mapped < as_of else None

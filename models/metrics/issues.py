@@ -1,5 +1,6 @@
 """Thousands of issues at once: work items as columns, the few deploying issues and incidents as records, findings."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -9,10 +10,11 @@ import numpy as np
 
 from models.metrics import histories
 from models.metrics.arrays import NO_INSTANT, Ints, ints
+from models.metrics.blocking import BlockedSpans, FlagChanges, blocked_spans, is_flag_empty
 from models.metrics.columns import Items, Lives, items_of
 from models.metrics.contributions import INVALID_VALUE
 from models.metrics.histories import Changes, Histories, StatusVisits
-from models.metrics.mapped_fields import failed, ids_in, mapped_instant, points_of
+from models.metrics.mapped_fields import failed, ids_in, mapped_instant, points_of, rework
 from models.metrics.rules import Context
 from models.metrics.statuses import BROKEN_CHAIN, UNMAPPED_STATUS
 from models.names import fold_name
@@ -39,16 +41,21 @@ _head_values = attrgetter(*IssueHead._fields)
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Issues as they are stored: heads, and as many histories in the same order."""
+    """Issues as they are stored: heads, and as many histories in the same order.
+
+    ``changes``: by field id, those of the other fields whose histories were read.
+    """
 
     heads: Sequence[IssueHead]
     histories: Histories
+    changes: Mapping[str, FlagChanges]
 
     @classmethod
     def of(cls, issues: Sequence[Issue]) -> "Batch":
         """Return issues as a batch; of a history item that is there more than once, one counts."""
         heads = [IssueHead(*_head_values(issue)) for issue in issues]
-        changes = [(row, change) for row, issue in enumerate(issues) for change in _status_changes(issue)]
+        by_field = _changes_by_field(issues)
+        changes = by_field.pop("status", [])
         columns = Changes(
             rows=np.array([row for row, _ in changes], np.int64),
             at=np.array([micros(change.at) for _, change in changes], np.int64),
@@ -59,7 +66,8 @@ class Batch:
         )
         created = ints(micros(issue.created) for issue in issues)
         resolved = ints(NO_INSTANT if issue.resolved is None else micros(issue.resolved) for issue in issues)
-        return cls(heads, Histories.of(created, resolved, [head.status_id for head in heads], columns))
+        others = {field: FlagChanges.of(rows) for field, rows in by_field.items()}
+        return cls(heads, Histories.of(created, resolved, [head.status_id for head in heads], columns), others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +119,18 @@ def _lives(batch: Batch, visits: StatusVisits, context: Context) -> Lives:
     """Return what the histories of the issues say, of each stage and of the excluded statuses."""
     is_excluded = [context.stages.is_among(ref, context.excluded_statuses) for ref in batch.histories.refs]
     exclusions = histories.toggles(visits, is_excluded)
-    return Lives(histories.timelines_of(visits), batch.histories.resolved, *exclusions)
+    blocked = _blocked(batch, visits, context)
+    return Lives(histories.timelines_of(visits), batch.histories.resolved, *exclusions, blocked)
+
+
+def _blocked(batch: Batch, visits: StatusVisits, context: Context) -> BlockedSpans:
+    """Return when the issues were in progress and blocked, by their statuses or by the mapped flag."""
+    is_blocked = [context.stages.is_among(ref, context.blocked_statuses) for ref in batch.histories.refs]
+    changes, flags = FlagChanges.of(()), None
+    if context.flagged is not None:
+        changes = batch.changes.get(context.flagged, changes)
+        flags = np.array([not is_flag_empty(head.fields.get(context.flagged)) for head in batch.heads], np.bool_)
+    return blocked_spans(visits, is_blocked, changes, flags)
 
 
 def _bare(head: IssueHead) -> ItemHead:
@@ -119,10 +138,14 @@ def _bare(head: IssueHead) -> ItemHead:
     return ItemHead(head.issue_id, head.key, head.type, UNMAPPED, False, None, None, (), ())  # noqa: FBT003 - as declared
 
 
-def _status_changes(issue: Issue) -> list[Transition]:
-    """Return the issue's status changes, each once."""
-    changes = {(c.history_id, c.position): c for c in sorted(issue.transitions, key=_content) if c.field == "status"}
-    return list(changes.values())
+def _changes_by_field(issues: Sequence[Issue]) -> dict[str, list[tuple[int, Transition]]]:
+    """Return (row, change) of each change, each once, by its field."""
+    by_field: defaultdict[str, list[tuple[int, Transition]]] = defaultdict(list)
+    for row, issue in enumerate(issues):
+        changes = {(c.field, c.history_id, c.position): c for c in sorted(issue.transitions, key=_content)}
+        for change in changes.values():
+            by_field[change.field].append((row, change))
+    return by_field
 
 
 def _content(change: Transition) -> tuple[object, ...]:
@@ -231,6 +254,7 @@ def deploying(issue: IssueHead, line: Timeline, context: Context) -> tuple[Deplo
         created=line[0][0],
         timeline=line,
         failed=failed(issue, context),
+        rework=rework(issue, context),
         version_ids=ids_in(issue, "fixVersions"),
     )
     return (deployment,)

@@ -21,6 +21,14 @@ _NO_FAILURES: Final = (
     "Nothing could mark a deployment as failed: add [profiles.<name>.incidents] with types to "
     "flowbeat.toml{otherwise}, then calculate again."
 )
+_NO_BLOCKED: Final = (
+    'Nothing says when an item is blocked: add flagged = "Flagged" to [profiles.<name>.fields], or statuses = '
+    '["Blocked"] to [profiles.<name>.blocked] in flowbeat.toml, then calculate again.'
+)
+_NO_PROMISE: Final = (
+    "Nothing says how soon items should be done: add [profiles.<name>.service_level] to flowbeat.toml with days = 10, "
+    "or what your team promises, then calculate again."
+)
 _OR_FIELD: Final = ", or change_failure to [profiles.<name>.fields]"
 _OR_COLUMN: Final = ", or set failed in the rows of the table (flowbeat import deployments)"
 
@@ -63,3 +71,14 @@ def waiting(snapshot: Snapshot) -> str | None:
 
 def _active_time(statuses: Sequence[str]) -> str:
     return f" Active time was spent in: {', '.join(statuses)} (longest first)." if statuses else ""
+
+
+def blocked(snapshot: Snapshot) -> str | None:
+    """Return what says that neither blocked statuses nor a flag is configured."""
+    rules = snapshot.rules
+    return None if rules.blocked_statuses or "flagged" in rules.fields else _NO_BLOCKED
+
+
+def promise(snapshot: Snapshot) -> str | None:
+    """Return what says that no service level is configured."""
+    return _NO_PROMISE if snapshot.rules.service_level is None else None

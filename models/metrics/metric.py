@@ -16,7 +16,7 @@ GROUPS: Final[tuple[Group, ...]] = ("DORA", "flow", "work in progress")
 Unit = Literal["per_day", "per_week", "days", "hours", "percent", "items"]
 # On which side of its bounds a value reaches a level.
 Levels = Literal["at_least", "at_most", "below"]
-Beside = Literal["category", "stage", "points", "base", "stays", "failures"]
+Beside = Literal["category", "stage", "points", "base", "stays", "failures", "blocked", "rework", "recovery"]
 
 
 @dataclass(frozen=True, slots=True)

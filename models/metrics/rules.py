@@ -23,6 +23,7 @@ class Context:
     categories: Mapping[str, str]
     ignored_types: frozenset[str] | None
     excluded_statuses: frozenset[str]
+    blocked_statuses: frozenset[str]
     excluded_resolutions: frozenset[str]
     failure_values: frozenset[str]
     deployment_types: frozenset[str]
@@ -44,6 +45,7 @@ class Context:
             categories=_category_by_type(rules.categories),
             ignored_types=None if rules.ignored_types is None else _folded(rules.ignored_types),
             excluded_statuses=_folded(rules.excluded_statuses),
+            blocked_statuses=_folded(rules.blocked_statuses),
             excluded_resolutions=_folded(rules.excluded_resolutions),
             failure_values=_folded(rules.failure_values),
             deployment_types=_folded(deployments.types if deployments else ()),
@@ -58,6 +60,11 @@ class Context:
     def source(self) -> str | None:
         """Where the profile's deployments come from; None without a section."""
         return self.rules.deployments.source if self.rules.deployments else None
+
+    @property
+    def flagged(self) -> str | None:
+        """The field that flags an issue as blocked; None where none is mapped."""
+        return next(iter(self.rules.paths("flagged")), None)
 
     @property
     def special_types(self) -> frozenset[str]:
@@ -81,7 +88,9 @@ class Context:
 
 
 def rules_hash(rules: Rules) -> str:
-    """Names the rules that can change a value; how many weeks are computed changes none, and lists have no order."""
+    """Return names the rules that can change a value; how many weeks are computed changes none, and lists have no
+    order.
+    """
     return digest(
         [
             _rules_for_facts(rules),

@@ -7,11 +7,15 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from models.metrics.arrays import NO_INSTANT, Bools, Ints
+from models.metrics.blocking import blocked_lengths
 from models.metrics.changes import Changes, changes
 from models.metrics.columns import Dataset
 from models.metrics.deployments import Deployed, happened_deployments
 from models.metrics.failures import Carried, mark_failed
 from models.metrics.incidents import Known, known_incidents, open_spans
+from models.metrics.recoveries import Recovery, recoveries
+from models.metrics.recoveries import open_spans as unrecovered
+from models.metrics.rework import Rework, reworks
 from models.metrics.timelines import Facts, facts_at, first_done
 from models.metrics.waiting import Waiting
 from models.metrics.windows import windows
@@ -36,6 +40,11 @@ class Snapshot:
     def facts(self) -> Facts:
         """The facts of the work items."""
         return facts_at(self.dataset.items.timelines, self.as_of)
+
+    @cached_property
+    def blocked(self) -> Ints:
+        """How long each item was in progress and blocked, in microseconds."""
+        return blocked_lengths(self.dataset.items.blocked, self.as_of)
 
     @cached_property
     def delivered(self) -> Bools:
@@ -83,6 +92,21 @@ class Snapshot:
     def open_spans(self) -> tuple[list[Micros], list[float]]:
         """When incidents began to be open and when they ceased to be, as ``incidents.open_spans``."""
         return open_spans(self.incidents, self.as_of)
+
+    @cached_property
+    def reworks(self) -> tuple[Rework, ...]:
+        """Of each deployment whether it was rework, in the order of ``deployments``."""
+        return reworks(self.deployments, self.dataset.items, self.delivered)
+
+    @cached_property
+    def recoveries(self) -> tuple[Recovery, ...]:
+        """The failed deployments with when they were recovered."""
+        return recoveries(self.deployments, self.incidents, self.as_of)
+
+    @cached_property
+    def unrecovered_spans(self) -> tuple[list[Micros], list[float]]:
+        """When failed deployments began to be open and when they ceased to be, as ``recoveries.open_spans``."""
+        return unrecovered(self.recoveries)
 
     @cached_property
     def _happened(self) -> tuple[Deployed, ...]:

@@ -19,7 +19,7 @@ _EXACT_IN_FLOAT: Final = 2**53
 
 
 def percentile(ordered: Ints, percent: int) -> Fraction:
-    """The value below which ``percent`` of an ascending, non-empty row lies, interpolated linearly.
+    """Return the value below which ``percent`` of an ascending, non-empty row lies, interpolated linearly.
 
     Hyndman-Fan type 7, NumPy's default: the rank is (n − 1) × percent ÷ 100, counted from 0.
     """
@@ -30,17 +30,17 @@ def percentile(ordered: Ints, percent: int) -> Fraction:
 
 
 def median(ordered: Ints) -> Fraction:
-    """The 50th percentile of an ascending, non-empty row."""
+    """Return the 50th percentile of an ascending, non-empty row."""
     return percentile(ordered, 50)
 
 
 def mean(values: Ints) -> Fraction:
-    """The arithmetic mean of a non-empty row, in any order."""
+    """Return the arithmetic mean of a non-empty row, in any order."""
     return Fraction(total(values), len(values))
 
 
 def total(values: Ints) -> int:
-    """The sum, exact whatever its size."""
+    """Return the sum, exact whatever its size."""
     if not len(values):
         return 0
     largest = max(-int(values.min()), int(values.max()))
@@ -48,13 +48,13 @@ def total(values: Ints) -> int:
 
 
 def median_share(parts: Ints, wholes: Ints) -> Fraction:
-    """The median of the fractions parts ÷ wholes, with wholes above zero, in any order but not empty."""
+    """Return the median of the fractions parts ÷ wholes, with wholes above zero, in any order but not empty."""
     low, high = (len(parts) - 1) // 2, len(parts) // 2
     return (_share_at(low, parts, wholes) + _share_at(high, parts, wholes)) / 2
 
 
 def _share_at(place: int, parts: Ints, wholes: Ints) -> Fraction:
-    """The fraction at a place of the ascending order.
+    """Return the fraction at a place of the ascending order.
 
     Division of floats is rounded but never turns an order round, so only those that no float tells apart from the one
     sought are compared exactly; and where a float cannot hold the figures themselves, all are.
@@ -70,5 +70,7 @@ def _share_at(place: int, parts: Ints, wholes: Ints) -> Fraction:
 
 
 def _reduced(parts: Ints, wholes: Ints) -> Ints:
-    """Both in lowest terms, one above the other: most shares that look alike are the very same, 0 and 1 above all."""
+    """Return both in lowest terms, one above the other: most shares that look alike are the very same, 0 and 1 above
+    all.
+    """
     return np.stack((parts, wholes)) // np.gcd(parts, wholes)

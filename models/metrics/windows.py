@@ -19,7 +19,7 @@ _AS_OF_YEARS: Final = range(1970, 9999)
 
 
 def windows(as_of: Micros, rules: Rules) -> tuple[Window, ...]:
-    """The period first, then the ISO weeks from oldest to newest.
+    """Return the period first, then the ISO weeks from oldest to newest.
 
     - The period: the last ``time_period_days`` whole local days before the local day that holds ``as_of``.
     - The weeks: Monday to Monday, ``history_weeks`` of them, the last one holding ``as_of``.
@@ -37,13 +37,17 @@ def windows(as_of: Micros, rules: Rules) -> tuple[Window, ...]:
 
 
 def local_day(at: Micros, zone: ZoneInfo) -> date:
-    """The local day that holds an instant, by the days' own bounds: a clock set back over midnight returns to none."""
+    """Return the local day that holds an instant, by the days' own bounds: a clock set back over midnight returns to
+    none.
+    """
     day = instant(at).astimezone(zone).date()
     return day + _ONE_DAY if at >= end_of_day(day, zone) else day
 
 
 def start_of_day(day: date, zone: ZoneInfo) -> Micros:
-    """The local midnight that begins a day: the first of two, and the instant of the jump where the clock skips it."""
+    """Return the local midnight that begins a day: the first of two, and the instant of the jump where the clock skips
+    it.
+    """
     wall = datetime.combine(day, time(), tzinfo=zone)
     before, after = _at(wall), _at(wall.replace(fold=1))
     # Only in a gap does the offset before the change name a later instant than the one after it.
@@ -51,17 +55,17 @@ def start_of_day(day: date, zone: ZoneInfo) -> Micros:
 
 
 def end_of_day(day: date, zone: ZoneInfo) -> Micros:
-    """The local midnight that ends a day: the first instant that is no longer part of it."""
+    """Return the local midnight that ends a day: the first instant that is no longer part of it."""
     return LATEST if day == date.max else start_of_day(day + _ONE_DAY, zone)
 
 
 def last_second(day: date, zone: ZoneInfo) -> Micros:
-    """When something dated with a day only has happened at the latest: one second before the day ends."""
+    """Return when something dated with a day only has happened at the latest: one second before the day ends."""
     return end_of_day(day, zone) - SECOND
 
 
 def parse_as_of(text: str, zone: ZoneInfo) -> Micros:
-    """What a person means by an as-of: a day means its end in ``zone``, a time must carry its offset.
+    """Return what a person means by an as-of: a day means its end in ``zone``, a time must carry its offset.
 
     Raises ``ValueError`` with a sentence for anything else.
     """
@@ -77,12 +81,12 @@ def parse_as_of(text: str, zone: ZoneInfo) -> Micros:
 
 
 def is_day(text: str) -> bool:
-    """Whether a text is written as a day without a time."""
+    """Return whether a text is written as a day without a time."""
     return bool(_DAY.fullmatch(text))
 
 
 def instant_of(text: str) -> Micros:
-    """The instant that an ISO 8601 time with an offset names (``Z``, ``+0000`` and ``+00:00`` alike).
+    """Return the instant that an ISO 8601 time with an offset names (``Z``, ``+0000`` and ``+00:00`` alike).
 
     Raises ``ValueError`` for a time without an offset and for text that is not a time. Instants outside the years
     1 to 9999 in UTC are moved to their edge, so that every instant can be shown.
@@ -95,12 +99,12 @@ def instant_of(text: str) -> Micros:
 
 
 def clamped(at: Micros) -> Micros:
-    """The nearest instant that a datetime in UTC can hold."""
+    """Return the nearest instant that a datetime in UTC can hold."""
     return min(max(at, EARLIEST), LATEST)
 
 
 def week_name(window: Window, zone: ZoneInfo) -> str:
-    """The ISO name of a weekly window, as in ``2026-W40``, also where the week began in another zone."""
+    """Return the ISO name of a weekly window, as in ``2026-W40``, also where the week began in another zone."""
     year, week, _ = local_day(window.start + _HALF_A_WEEK, zone).isocalendar()
     return f"{year}-W{week:02}"
 
@@ -116,7 +120,9 @@ def _at(wall: datetime) -> Micros:
 
 
 def _jump(low: Micros, high: Micros, zone: ZoneInfo) -> Micros:
-    """The instant in (low, high] at which the offset changes, found by halving; offsets change at whole seconds."""
+    """Return the instant in (low, high] at which the offset changes, found by halving; offsets change at whole
+    seconds.
+    """
     offset = instant(high).astimezone(zone).utcoffset()
     while high - low > SECOND:
         middle = low + (high - low) // (2 * SECOND) * SECOND

@@ -27,7 +27,8 @@ class WorkItem:
 
     ``timeline`` holds stage changes only and begins at the birth. ``excluded``: its resolution says nothing was
     delivered. ``points`` is None without a value. ``version_ids``: its fix versions. ``linked_ids``: linked issues.
-    ``exclusions``: when it entered one of the excluded statuses or left them, alternately.
+    ``exclusions``: when it entered one of the excluded statuses or left them, alternately. ``blocked``: when a stretch
+    in which it was in progress and blocked began and ended, alternately.
     """
 
     issue_id: str
@@ -42,6 +43,7 @@ class WorkItem:
     linked_ids: tuple[str, ...] = ()
     resolved: Micros | None = None
     exclusions: tuple[Micros, ...] = ()
+    blocked: tuple[Micros, ...] = ()
 
     @property
     def created(self) -> Micros:
@@ -53,10 +55,10 @@ class WorkItem:
 class Deployment:
     """One candidate deployment, before grouping and before an ``as_of``.
 
-    ``at`` is the known instant (``invalid``: a mapped field that is not a time); None with a ``timeline`` means "when
-    the deploying issue was done". ``failed`` is the deployment's own mark, None where it has none. ``issue_ids``: the
-    items it names itself. ``linked_ids``: issues linked to its work item (source ``status``), where an incident may be
-    among them.
+    ``at`` is the known instant (``invalid``: a mapped field that is no moment); None with a ``timeline`` means "when
+    the deploying issue was done". ``failed`` and ``rework`` are its own marks, None where it has none.
+    ``issue_ids``: the items it names itself. ``linked_ids``: issues linked to its work item (source ``status``), where
+    an incident may be among them.
     """
 
     deployment_id: str
@@ -69,6 +71,7 @@ class Deployment:
     version_ids: tuple[str, ...] = ()
     issue_ids: tuple[str, ...] = ()
     linked_ids: tuple[str, ...] = ()
+    rework: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ _CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensu
 
 
 def utc(value: datetime) -> datetime:
-    """The same instant in UTC; a naive datetime is refused, because its instant is unknown."""
+    """Return the same instant in UTC; a naive datetime is refused, because its instant is unknown."""
     if value.tzinfo is UTC:
         return value
     if value.tzinfo is None or value.utcoffset() is None:
@@ -35,7 +35,7 @@ def micros(value: datetime) -> Micros:
 
 
 def instant(value: Micros) -> datetime:
-    """The aware UTC datetime that lies ``value`` microseconds after the epoch."""
+    """Return the aware UTC datetime that lies ``value`` microseconds after the epoch."""
     return EPOCH + timedelta(microseconds=value)
 
 

@@ -93,7 +93,7 @@ class CacheMetadata:
         require(self.issue_count >= 0, "an issue count is not negative")
 
     def state(self, now: datetime) -> Literal["valid", "expired", "invalidated"]:
-        """Valid until it expires; another cache version or an explicit mark invalidates it."""
+        """Return whether it has not expired; another cache version or an explicit mark invalidates it."""
         if self.invalidated or self.version_identifier != CACHE_VERSION:
             return "invalidated"
         return "valid" if utc(now) < self.expiration_timestamp else "expired"

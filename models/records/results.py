@@ -13,11 +13,17 @@ MetricType = Literal[
     "lead_time",
     "cfr",
     "mttr",
+    "rework_rate",
+    "recovery_time",
     "flow_velocity",
     "flow_time",
     "flow_efficiency",
     "flow_distribution",
+    "service_level",
+    "flow_blocked",
     "flow_load",
+    "flow_age",
+    "net_flow",
 ]
 # In the order of their groups; models/metrics/catalogue.py has what each of them is.
 METRIC_TYPES: Final[tuple[MetricType, ...]] = get_args(MetricType)
@@ -87,7 +93,7 @@ class MetricResult:
     calculated_at: datetime
 
     def __post_init__(self) -> None:
-        """A result without success has no value and says what to do; one with success has both number and unit."""
+        """Refuse a success without number and unit, and any other state with a value or without a message."""
         require(self.metric_type in METRIC_TYPES, f"unknown metric_type {self.metric_type!r}")
         require(self.state in STATES, f"unknown state {self.state!r}")
         require((self.value is not None) == (self.state == "success"), "a value exists exactly in state success")

@@ -2,24 +2,53 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from models.metrics.statuses import StatusRef, StatusStages
 from models.names import fold_name
 from models.records import Status, Version
 from models.store.former_keys import load_former
-from models.store.shared import among, load_all, replace_all, row_of
+from models.store.shared import among, change, load_all, replace_all, row_of, upsert
 from models.tables import IssueRow, StatusRow, VersionRow
 
 
 def save_statuses(session: Session, profile: str, statuses: Sequence[Status]) -> None:
-    """Replace the profile's status list."""
-    replace_all(session, StatusRow, profile, [row_of(status) for status in statuses])
+    """Replace the list of the site's statuses; each keeps its stage until the next calculation, unlisted ones stay."""
+    listed = (StatusRow.profile == profile, StatusRow.listed)
+    stages = dict(session.execute(select(StatusRow.status_id, StatusRow.stage).where(*listed)).all())
+    change(session, delete(StatusRow).where(*listed))
+    own = {"profile": profile, "listed": True}
+    by_id = {status.status_id: row_of(status) | own | {"stage": stages.get(status.status_id)} for status in statuses}
+    upsert(session, StatusRow, list(by_id.values()))
 
 
 def load_statuses(session: Session, profile: str) -> list[Status]:
-    """The profile's status list."""
-    return load_all(session, StatusRow, Status, profile)
+    """Return the site's statuses as they were listed at the last fetch, by id."""
+    query = select(StatusRow.status_id, StatusRow.name, StatusRow.category)
+    query = query.where(StatusRow.profile == profile, StatusRow.listed).order_by(StatusRow.status_id)
+    return [Status(*row) for row in session.execute(query)]
+
+
+def note_visited(session: Session, profile: str, refs: Iterable[StatusRef], stages: StatusStages) -> None:
+    """Store statuses that issues were in and that the site does not list, each name of an id by itself."""
+    unlisted = {(ref.status_id or "", ref.name or "") for ref in refs if (ref.status_id or "") not in stages.names}
+    own = {"profile": profile, "category": "undefined", "listed": False}
+    rows = [
+        {"status_id": number, "name": name, "stage": stages.stage(number or None, name or None)[0], **own}
+        for number, name in sorted(unlisted)
+    ]
+    upsert(session, StatusRow, rows)
+
+
+def stage_statuses(session: Session, profile: str, stages: StatusStages) -> None:
+    """Give each stored status its stage by the rules of a calculation; one that the site lists now has one row."""
+    rows = session.scalars(select(StatusRow).where(StatusRow.profile == profile)).all()
+    for row in rows:
+        if not row.listed and row.status_id in stages.names:
+            session.delete(row)
+            continue
+        row.stage = stages.stage(row.status_id or None, row.name or None)[0]
 
 
 def save_versions(session: Session, profile: str, versions: Sequence[Version]) -> None:
@@ -29,7 +58,7 @@ def save_versions(session: Session, profile: str, versions: Sequence[Version]) -
 
 
 def load_versions(session: Session, profile: str) -> list[Version]:
-    """The profile's versions."""
+    """Return the profile's versions."""
     return load_all(session, VersionRow, Version, profile)
 
 

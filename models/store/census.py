@@ -29,28 +29,28 @@ class Standing:
     key: str
 
 
-def standing_issues(session: Session, profile: str, ids: Sequence[str]) -> dict[str, Standing]:
-    """Those of the ids that are stored and not gone."""
+def standing(session: Session, profile: str, ids: Sequence[str]) -> dict[str, Standing]:
+    """Return those of the ids that are stored and not gone."""
     query = select(IssueRow.issue_id, IssueRow.updated, IssueRow.census, IssueRow.content_hash, IssueRow.key)
     rows = session.execute(query.where(*_present(profile), among(session, IssueRow.issue_id, ids)))
     return {issue_id: Standing(at, mark, known, key) for issue_id, at, mark, known, key in rows}
 
 
-def mark_issues(session: Session, profile: str, ids: Sequence[str], mark: str) -> None:
+def mark(session: Session, profile: str, ids: Sequence[str], mark: str) -> None:
     """Put the mark on those of the ids that are stored."""
     listed = (IssueRow.profile == profile, among(session, IssueRow.issue_id, ids))
     change(session, update(IssueRow).where(*listed, IssueRow.census.is_distinct_from(mark)).values(census=mark))
 
 
-def unmarked_issues(session: Session, profile: str, marks: Sequence[str], limit: int) -> list[str]:
-    """Ids of at most ``limit`` issues that are not gone and carry none of the marks."""
+def unmarked(session: Session, profile: str, marks: Sequence[str], limit: int) -> list[str]:
+    """Return ids of at most ``limit`` issues that are not gone and carry none of the marks."""
     without = or_(IssueRow.census.is_(None), IssueRow.census.not_in(marks))
     query = select(IssueRow.issue_id).where(*_present(profile), without)
     return list(session.scalars(query.order_by(IssueRow.issue_id).limit(limit)))
 
 
 def count_marks(session: Session, profile: str) -> dict[tuple[str, str | None], int]:
-    """(Project key, mark) → how many issues that are not gone have it."""
+    """Return (Project key, mark) → how many issues that are not gone have it."""
     query = select(IssueRow.project, IssueRow.census, func.count()).where(*_present(profile))
     rows = session.execute(query.group_by(IssueRow.project, IssueRow.census)).all()
     return {(project, mark): number for project, mark, number in rows}
@@ -66,7 +66,7 @@ def mark_gone(session: Session, profile: str, mark: str, reason: str, now: datet
     return len(ids)
 
 
-def marked_issues(session: Session, profile: str, mark: str) -> dict[str, str]:
+def marked(session: Session, profile: str, mark: str) -> dict[str, str]:
     """Issue id → key of those that are not gone and carry the mark."""
     query = select(IssueRow.issue_id, IssueRow.key).where(*_present(profile), IssueRow.census == mark)
     return dict(session.execute(query.order_by(IssueRow.issue_id)).all())
@@ -79,13 +79,13 @@ def note_histories(session: Session, profile: str, ids: Sequence[str], at: datet
 
 
 def due_histories(session: Session, profile: str, before: datetime, lately: datetime, limit: int) -> list[str]:
-    """Ids of issues whose history was read before an instant, those read longest ago first, at most ``limit``.
+    """Return ids of issues whose history was read before an instant, those read longest ago first, at most ``limit``.
 
     Only issues that are not done, or were updated since ``lately``: the history of old work stays what it is.
     """
     unread = or_(IssueRow.history_read_at.is_(None), IssueRow.history_read_at < before)
     open_or_late = or_(StatusRow.category.is_distinct_from("done"), IssueRow.updated >= lately)
-    same = (StatusRow.profile == IssueRow.profile) & (StatusRow.status_id == IssueRow.status_id)
+    same = (StatusRow.profile == IssueRow.profile) & (StatusRow.status_id == IssueRow.status_id) & StatusRow.listed
     query = select(IssueRow.issue_id).outerjoin(StatusRow, same).where(*_present(profile), unread, open_or_late)
     oldest_first = query.order_by(IssueRow.history_read_at.asc().nulls_first(), IssueRow.issue_id)
     return list(session.scalars(oldest_first.limit(limit)))

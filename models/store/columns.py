@@ -21,7 +21,7 @@ from models.tables import IssueRow, WorkItemColumnsRow
 LARGEST: Final = 32_768
 # Raise it where a column changes its meaning under its old name, or where facts are worked out differently from the
 # same issue and rules. Names of columns, and what codes mean, need no number.
-FACTS_VERSION: Final = 2
+FACTS_VERSION: Final = 3
 FORMAT: Final = digest([FACTS_VERSION, [each.name for each in fields(Items)], list(STAGES), list(CATEGORIES)])
 
 
@@ -74,7 +74,7 @@ def are_facts_of(session: Session, profile: str, rules: str) -> bool:
 
 
 def count_stale(session: Session, profile: str, rules: str) -> int:
-    """How many present issues have no facts by these rules."""
+    """Return how many present issues have no facts by these rules."""
     query = select(func.count()).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None))
     if _made_by(session, profile) == {(rules, FORMAT)}:
         query = query.where(IssueRow.facts_hash.is_(None))
@@ -111,7 +111,7 @@ def _append(session: Session, profile: str, chunk: Chunk, rules: str) -> None:
 
 
 def _made_by(session: Session, profile: str) -> set[tuple[str, str]]:
-    """The rules and formats that made a profile's columns: one pair, or none where there are none."""
+    """Return the rules and formats that made a profile's columns: one pair, or none where there are none."""
     table = WorkItemColumnsRow
     rows = session.execute(select(table.rules_hash, table.format).where(table.profile == profile).distinct())
     return {(rules, form) for rules, form in rows}

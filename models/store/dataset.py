@@ -27,8 +27,8 @@ from models.store.shared import columns, of_profile
 from models.tables import DeploymentRow, IncidentRow
 
 
-def load_dataset(session: Session, profile: str, source: str | None) -> Dataset:
-    """All that the metrics read: facts of present issues, and the deployments of one source."""
+def load(session: Session, profile: str, source: str | None) -> Dataset:
+    """Return all that the metrics read: facts of present issues, and the deployments of one source."""
     columns = load_columns(session, profile)
     return Dataset(
         items=columns.items,
@@ -62,6 +62,7 @@ def _deployment(row: Mapping[Any, Any]) -> Deployment:
         created=_micros(row["created"]),
         timeline=_timeline(row["timeline"] or ()),
         failed=row["failed"],
+        rework=row["rework"],
         version_ids=tuple(row["version_ids"] or ()),
         issue_ids=tuple(row["issue_ids"] or ()),
         linked_ids=tuple(row["linked_ids"] or ()),

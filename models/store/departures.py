@@ -17,7 +17,7 @@ def counted() -> ColumnElement[bool]:
     return or_(IssueRow.gone_at.is_(None), IssueRow.gone_counts.is_(True))
 
 
-def stale_gone(session: Session, profile: str, limit: int) -> dict[str, str]:
+def stale(session: Session, profile: str, limit: int) -> dict[str, str]:
     """Return id → content hash of gone issues whose facts are missing, at most ``limit`` of them."""
     query = select(IssueRow.issue_id, IssueRow.content_hash).where(
         IssueRow.profile == profile, IssueRow.facts_hash.is_(None), IssueRow.gone_at.is_not(None)
@@ -25,7 +25,7 @@ def stale_gone(session: Session, profile: str, limit: int) -> dict[str, str]:
     return dict(session.execute(query.order_by(IssueRow.issue_id).limit(limit)).all())
 
 
-def save_departures(
+def save(
     session: Session,
     profile: str,
     ids: Collection[str],
@@ -45,7 +45,7 @@ def save_departures(
         change(session, update(IssueRow).where(*chosen, IssueRow.issue_id == issue_id).values(values))
 
 
-def count_departures(session: Session, profile: str, start: datetime, end: datetime) -> dict[tuple[str, bool], int]:
+def count(session: Session, profile: str, start: datetime, end: datetime) -> dict[tuple[str, bool], int]:
     """Return (reason, whether they still count) → number of gone issues that were delivered in ``[start, end)``."""
     query = (
         select(func.coalesce(IssueRow.gone_reason, ""), IssueRow.gone_counts, func.count())

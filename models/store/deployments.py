@@ -12,8 +12,10 @@ from models.store.shared import columns, row_of, upsert
 from models.tables import DeploymentRow
 
 
-def load_table_deployments(session: Session, profile: str) -> dict[str, TableDeployment]:
-    """The profile's rows of source ``table`` by id; one without an instant, which a person can write, is left out."""
+def load_table(session: Session, profile: str) -> dict[str, TableDeployment]:
+    """Return the profile's rows of source ``table`` by id; one without an instant, which a person can write, is left
+    out.
+    """
     query = select(*columns(DeploymentRow)).where(
         DeploymentRow.profile == profile, DeploymentRow.source == "table", DeploymentRow.deployed_at.is_not(None)
     )
@@ -31,21 +33,21 @@ def load_table_deployments(session: Session, profile: str) -> dict[str, TableDep
     }
 
 
-def save_table_deployments(session: Session, profile: str, deployments: Sequence[TableDeployment]) -> None:
+def save_table(session: Session, profile: str, deployments: Sequence[TableDeployment]) -> None:
     """Store rows of source ``table`` in place of those of the same id; no other row is touched."""
     own = {"profile": profile, "source": "table", "invalid": False}
     upsert(session, DeploymentRow, [row_of(deployment) | own for deployment in deployments])
 
 
 def unknown_keys(session: Session, profile: str, keys: Iterable[str]) -> list[str]:
-    """Those of the issue keys that no present issue of the profile has, in their order."""
+    """Return those of the issue keys that no present issue of the profile has, in their order."""
     wanted = list(dict.fromkeys(keys))
     known = ids_of_keys(session, profile, wanted, present=True)
     return [key for key in wanted if fold_name(key) not in known]
 
 
 def unknown_versions(session: Session, profile: str, versions: Iterable[str]) -> list[str]:
-    """Those of the version names or ids that no version of the profile has, in their order."""
+    """Return those of the version names or ids that no version of the profile has, in their order."""
     stored = load_versions(session, profile)
     known = {fold_name(version.name) for version in stored} | {version.version_id for version in stored}
     return [name for name in dict.fromkeys(versions) if fold_name(name) not in known]

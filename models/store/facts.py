@@ -30,15 +30,15 @@ from models.store.shared import Row, among, change, delete_of, insert_columns, i
 from models.tables import DeploymentRow, IncidentRow, IssueRow, WorkItemRow, to_json
 
 
-def stale_issues(session: Session, profile: str, limit: int) -> dict[str, str]:
-    """Id → content hash of present issues whose facts are missing, at most ``limit`` of them."""
+def stale(session: Session, profile: str, limit: int) -> dict[str, str]:
+    """Return id → content hash of present issues whose facts are missing, at most ``limit`` of them."""
     query = select(IssueRow.issue_id, IssueRow.content_hash).where(
         IssueRow.profile == profile, IssueRow.facts_hash.is_(None), IssueRow.gone_at.is_(None)
     )
     return dict(session.execute(query.order_by(IssueRow.issue_id).limit(limit)).all())
 
 
-def save_facts(
+def save(
     session: Session,
     profile: str,
     rules: str,
@@ -118,7 +118,9 @@ def _item_columns(
 
 
 def _timelines(columns: Items) -> list[str]:
-    """``_timeline_json`` of each item, written: of all at once NumPy writes the instants several times as fast."""
+    """Return ``_timeline_json`` of each item, written: of all at once NumPy writes the instants several times
+    as fast.
+    """
     instants = np.datetime_as_string(columns.at.view("datetime64[us]"), timezone="UTC").tolist()
     stages = [STAGES[code] for code in columns.stages.tolist()]
     entries = [f'["{at}","{stage}"]' for at, stage in zip(instants, stages, strict=True)]
@@ -137,6 +139,7 @@ def _deployment_row(profile: str, issue_id: str | None, found: Deployment) -> Ro
         "name": found.name,
         "deployed_at": _moment(found.at),
         "failed": found.failed,
+        "rework": found.rework,
         "invalid": found.at == INVALID,
         "created": None if found.created is None else instant(found.created),
         "issue_id": issue_id,

@@ -7,6 +7,6 @@ from models.store.shared import row_of, upsert
 from models.tables import ForecastRow
 
 
-def save_forecast(session: Session, forecast: Forecast) -> None:
+def save(session: Session, forecast: Forecast) -> None:
     """Store a forecast in place of the one of the same question, instant, seed, history and rules."""
     upsert(session, ForecastRow, [row_of(forecast)])

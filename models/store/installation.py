@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from models.tables import InstallationRow
 
 
-def installation_id(session: Session) -> str | None:
+def load_id(session: Session) -> str | None:
     """Return the id that the first migration gave this database; None where it has none of Flowbeat's schemas yet."""
     if not inspect(session.connection()).has_table(InstallationRow.__tablename__):
         return None

@@ -39,7 +39,7 @@ _CHANGE: Final = [
 _IN_ORDER: Final = itemgetter(0, 1, 2, 3)
 
 
-def save_issues(session: Session, profile: str, issues: Sequence[Issue]) -> int:
+def save(session: Session, profile: str, issues: Sequence[Issue]) -> int:
     """Store issues with their whole history; returns how many are new or differ from what was stored.
 
     A gone issue that comes back is revived. An issue whose content hash stands is left alone.
@@ -66,13 +66,13 @@ def clear_summaries(session: Session, profile: str) -> None:
     change(session, update(IssueRow).where(*kept).values(summary=None))
 
 
-def count_issues(session: Session, profile: str) -> int:
-    """How many issues the copy of a profile holds, gone ones left out."""
+def count(session: Session, profile: str) -> int:
+    """Return how many issues the copy of a profile holds, gone ones left out."""
     return session.scalar(select(func.count()).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None))) or 0
 
 
 def first_created(session: Session, profile: str) -> datetime | None:
-    """When the oldest issue of a profile that counts was created: what was before, the copy cannot know."""
+    """Return when the oldest issue of a profile that counts was created: what was before, the copy cannot know."""
     return session.scalar(select(func.min(IssueRow.created)).where(IssueRow.profile == profile, counted()))
 
 
@@ -83,7 +83,7 @@ def data_size(session: Session, profile: str) -> int:
 
 
 def projects(session: Session, profile: str) -> list[str]:
-    """The keys of the projects of the profile's present issues."""
+    """Return the keys of the projects of the profile's present issues."""
     query = select(IssueRow.project).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None))
     return sorted(session.scalars(query.distinct()))
 
@@ -100,8 +100,8 @@ def known_projects(session: Session, profile: str) -> dict[str, str]:
     return by_id | {key: key for number, key in rows if number is None and key not in by_id.values()}
 
 
-def load_issues(session: Session, profile: str, ids: Sequence[str]) -> list[Issue]:
-    """Issues with their histories, in the order of the ids; ids that are not stored are left out."""
+def load(session: Session, profile: str, ids: Sequence[str]) -> list[Issue]:
+    """Return issues with their histories, in the order of the ids; ids that are not stored are left out."""
     histories = load_histories(session, profile, ids)
     query = select(*_ISSUE).where(_ISSUES.profile == profile, among(session, _ISSUES.issue_id, ids))
     found: dict[str, Issue] = {}
@@ -121,7 +121,7 @@ def load_histories(session: Session, profile: str, ids: Sequence[str]) -> dict[s
     return {issue_id: tuple(sorted(changes, key=_IN_ORDER)) for issue_id, changes in found.items()}
 
 
-def issue_hashes(session: Session, profile: str) -> dict[str, str]:
+def hashes(session: Session, profile: str) -> dict[str, str]:
     """Issue id → content hash of every present issue: what two copies are compared by."""
     query = select(IssueRow.issue_id, IssueRow.content_hash).where(
         IssueRow.profile == profile, IssueRow.gone_at.is_(None)

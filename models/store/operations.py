@@ -44,7 +44,9 @@ def save_performance(session: Session, performance: CalculationPerformance, thre
 def load_performance(
     session: Session, limit: int, *, failed: bool = False
 ) -> list[tuple[CalculationPerformance, PerformanceThreshold]]:
-    """The newest Calculation Performance rows with their thresholds; ``failed``: only those that missed the target."""
+    """Return the newest Calculation Performance rows with their thresholds; ``failed``: only those that missed the
+    target.
+    """
     query = select(CalculationPerformanceRow, PerformanceThresholdRow).join(
         PerformanceThresholdRow, PerformanceThresholdRow.performance_id == CalculationPerformanceRow.id
     )
@@ -68,12 +70,12 @@ def save_fetch(session: Session, operation: FetchOperation) -> None:
 
 
 def find_fetch(session: Session, request_id: str) -> FetchOperation | None:
-    """The Fetch Operation of that id."""
+    """Return the Fetch Operation of that id."""
     return _fetch(session, select(*columns(FetchOperationRow)).where(FetchOperationRow.request_id == request_id))
 
 
 def fetch_of(session: Session, run_id: str) -> FetchOperation | None:
-    """The newest Fetch Operation of a run, None where it has none."""
+    """Return the newest Fetch Operation of a run, None where it has none."""
     query = select(*columns(FetchOperationRow)).where(FetchOperationRow.run_id == run_id)
     return _fetch(session, query.order_by(FetchOperationRow.start_time.desc()).limit(1))
 
@@ -106,7 +108,7 @@ def fail_fetch_of(session: Session, run_id: str, now: datetime, error: str) -> F
 
 
 def list_fetches(session: Session, limit: int) -> list[FetchOperation]:
-    """The newest Fetch Operations."""
+    """Return the newest Fetch Operations."""
     rows = session.scalars(select(FetchOperationRow).order_by(FetchOperationRow.start_time.desc()).limit(limit))
     return [record(FetchOperation, row) for row in rows]
 
@@ -117,7 +119,7 @@ def save_cache(session: Session, cache: CacheMetadata) -> None:
 
 
 def find_cache(session: Session, profile: str) -> CacheMetadata | None:
-    """The profile's Cache Metadata, None where it was never fetched."""
+    """Return the profile's Cache Metadata, None where it was never fetched."""
     query = select(*columns(CacheMetadataRow)).where(CacheMetadataRow.profile == profile)
     row = session.execute(query).mappings().first()
     return None if row is None else CacheMetadata(**row)
@@ -139,6 +141,6 @@ def _fetch(session: Session, query: Select[Any]) -> FetchOperation | None:
 
 
 def _end(start: datetime, now: datetime) -> dict[str, Any]:
-    """A clock that was set back makes no negative duration."""
+    """Return a clock that was set back makes no negative duration."""
     end = max(now, start)
     return {"end_time": end, "duration_seconds": (end - start).total_seconds()}

@@ -26,7 +26,7 @@ _COMPARED: Final = (
 )
 
 
-def save_results(session: Session, results: Sequence[MetricResult]) -> int:
+def save(session: Session, results: Sequence[MetricResult]) -> int:
     """Store the rows of one metric of one calculation by their spans; returns how many rows are new.
 
     Each is compared with the row of the same window and rules that has the greatest ``as_of`` not after ours: where
@@ -48,10 +48,10 @@ def save_results(session: Session, results: Sequence[MetricResult]) -> int:
     return len(new)
 
 
-def load_results(
+def load(
     session: Session, *, profile: str | None = None, metric: str | None = None, kind: str = "period"
 ) -> list[MetricResult]:
-    """Every stored row of the kind, the newest confirmation first within a profile, metric and window."""
+    """Return every stored row of the kind, the newest confirmation first within a profile, metric and window."""
     is_known = MetricResultRow.metric_type.in_(METRIC_TYPES)  # a newer version may have stored others
     query = select(*columns(MetricResultRow)).where(MetricResultRow.window_kind == kind, is_known)
     if profile is not None:
@@ -72,7 +72,7 @@ def unknown_metrics(session: Session, profile: str) -> list[str]:
 
 
 def _plain(value: object) -> object:
-    """A value as the database gives it back, so that (1,) and [1] count as the same."""
+    """Return a value as the database gives it back, so that (1,) and [1] count as the same."""
     return json.loads(json.dumps(value)) if isinstance(value, (dict, list, tuple)) else value
 
 
@@ -106,7 +106,7 @@ def _confirm(session: Session, kept: Sequence[tuple[Mapping[Any, Any], MetricRes
 
 
 def _has_rival(session: Session, result: MetricResult) -> bool:
-    """Whether other rules have a result of the metric for the same instant or a later one."""
+    """Return whether other rules have a result of the metric for the same instant or a later one."""
     table = MetricResultRow
     same = (table.profile == result.profile, table.metric_type == result.metric_type)
     rival = (table.rules_hash != result.rules_hash, table.confirmed_as_of >= result.as_of)

@@ -23,39 +23,39 @@ def clock(session: Session, own: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
-def request_run(session: Session, run: Run) -> tuple[Run, bool]:
+def request(session: Session, run: Run) -> tuple[Run, bool]:
     """Insert the run, or find the live one of its profile: returns (the run that stands, whether it is the new one)."""
     while not insert_new(session, RunRow, row_of(run) | {"restarts": 0}):
         live = session.execute(_live().where(RunRow.profile == run.profile)).first()
         if live is not None:
             return record(Run, live), False
-        if load_run(session, run.run_id) is not None:
+        if load(session, run.run_id) is not None:
             raise ValueError(f"run {run.run_id} exists already and has ended")
         # The live one ended between our insert and our look.
     return run, True
 
 
-def load_run(session: Session, run_id: str) -> Run | None:
-    """The run of that id, None where there is none."""
+def load(session: Session, run_id: str) -> Run | None:
+    """Return the run of that id, None where there is none."""
     row = session.execute(_all().where(RunRow.run_id == run_id)).first()
     return None if row is None else record(Run, row)
 
 
-def find_run(session: Session, run_id: str) -> Run | None:
-    """The run of that id, or of the one id that begins with it; None where there is none or more than one."""
+def find(session: Session, run_id: str) -> Run | None:
+    """Return the run of that id, or of the one id that begins with it; None where there is none or more than one."""
     rows = session.execute(_all().where(RunRow.run_id.startswith(run_id, autoescape=True)).limit(2)).all()
     return record(Run, rows[0]) if len(rows) == 1 else None
 
 
-def list_runs(session: Session, limit: int) -> list[Run]:
-    """The newest runs, live ones first."""
+def load_newest(session: Session, limit: int) -> list[Run]:
+    """Return the newest runs, live ones first."""
     live_first = RunRow.state.in_(LIVE_STATES).desc()
     rows = session.execute(_all().order_by(live_first, RunRow.requested_at.desc()).limit(limit))
     return [record(Run, row) for row in rows]
 
 
 def last_ended(session: Session, profile: str, kind: str | None = None) -> Run | None:
-    """The run of that kind, or of any, that ended last, well or not."""
+    """Return the run of that kind, or of any, that ended last, well or not."""
     ended = [RunRow.profile == profile, RunRow.ended_at.is_not(None)]
     if kind is not None:
         ended.append(RunRow.kind == kind)
@@ -63,26 +63,28 @@ def last_ended(session: Session, profile: str, kind: str | None = None) -> Run |
     return None if row is None else record(Run, row)
 
 
-def live_runs(session: Session) -> list[Run]:
-    """The runs that have not ended."""
+def live(session: Session) -> list[Run]:
+    """Return the runs that have not ended."""
     return [record(Run, row) for row in session.execute(_live())]
 
 
-def claim_run(session: Session, run_id: str, attempt: int, steps: Sequence[str], now: datetime) -> Run | None:
-    """The run, marked running by this attempt; None where it has moved on (ended, another attempt, another step)."""
+def claim(session: Session, run_id: str, attempt: int, steps: Sequence[str], now: datetime) -> Run | None:
+    """Return the run, marked running by this attempt; None where it has moved on (ended, another attempt, another
+    step).
+    """
     mine = _fenced(run_id, attempt).where(RunRow.step.in_(steps))
     started = func.coalesce(RunRow.started_at, now)
     fresh = {"state": "running", "wait_until": None, "heartbeat_at": now, "started_at": started}
     fresh |= {"error": None, "error_kind": None}
-    return load_run(session, run_id) if change(session, mine.values(**fresh)) else None
+    return load(session, run_id) if change(session, mine.values(**fresh)) else None
 
 
-def beat_run(session: Session, run_id: str, attempt: int, now: datetime, /, **changes: Any) -> bool:
+def heartbeat(session: Session, run_id: str, attempt: int, now: datetime, /, **changes: Any) -> bool:
     """Record a sign of life and whatever changed; False where the run has moved on, and then nothing is written."""
     return bool(change(session, _fenced(run_id, attempt).values(heartbeat_at=now, **changes)))
 
 
-def end_run(
+def end(
     session: Session,
     run_id: str,
     attempt: int,
@@ -94,23 +96,23 @@ def end_run(
     """Complete the run, or fail it with one sentence and the kind of error that code may compare."""
     state = "completed" if error is None else "failed"
     changes = {"state": state, "ended_at": now, "error": error, "error_kind": error_kind, "wait_until": None}
-    return beat_run(session, run_id, attempt, now, **changes)
+    return heartbeat(session, run_id, attempt, now, **changes)
 
 
-def withdraw_run(session: Session, run_id: str) -> bool:
+def withdraw(session: Session, run_id: str) -> bool:
     """Delete a run that no worker has begun; returns False, and deletes nothing, where one has."""
     untouched = (RunRow.run_id == run_id, RunRow.state == "queued", RunRow.started_at.is_(None))
     return bool(change(session, delete(RunRow).where(*untouched)))
 
 
-def stalled_runs(session: Session, before: datetime) -> list[Run]:
+def stalled(session: Session, before: datetime) -> list[Run]:
     """Live runs without a sign of life since ``before`` whose pause, if any, is over."""
     rested = or_(RunRow.wait_until.is_(None), RunRow.wait_until < before)
     rows = session.execute(_live().where(RunRow.heartbeat_at < before, rested).order_by(RunRow.requested_at))
     return [record(Run, row) for row in rows]
 
 
-def requeue_run(session: Session, run: Run, now: datetime) -> int | None:
+def requeue(session: Session, run: Run, now: datetime) -> int | None:
     """Take the run from its worker, one attempt up and queued again; None if it has moved on or given a sign.
 
     Returns how often its step fell silent while it was running: one that only waited long for a worker did no harm.

@@ -31,7 +31,7 @@ Row = dict[str, Any]
 
 
 def record(kind: Callable[..., T], row: object) -> T:
-    """The record whose fields the row has as attributes."""
+    """Return the record whose fields the row has as attributes."""
     return kind(**{name: getattr(row, name) for name in _names(kind)})
 
 
@@ -40,17 +40,19 @@ def _names(kind: Any) -> list[str]:
 
 
 def row_of(record: Any) -> Row:
-    """A record's fields as a row, its values as they are: asdict copies each of them, and takes as long as the rest."""
+    """Return a record's fields as a row, its values as they are: asdict copies each of them, and takes as long as the
+    rest.
+    """
     return {name: getattr(record, name) for name in _names(record)}
 
 
 def columns(table: Any) -> list[Any]:
-    """All columns of a mapped class's table: selecting these gives rows without any of the mapper's work."""
+    """Return all columns of a mapped class's table: selecting these gives rows without any of the mapper's work."""
     return list(table.__table__.columns)
 
 
 def among(session: Session, column: Any, values: Sequence[str]) -> ColumnElement[bool]:
-    """Whether a text column has one of any number of values, as one parameter.
+    """Return whether a text column has one of any number of values, as one parameter.
 
     Of an ``IN`` with thousands the compiling takes longer than the answer, and there is an end to how many may be.
     """
@@ -63,14 +65,14 @@ def among(session: Session, column: Any, values: Sequence[str]) -> ColumnElement
 
 
 def load_all(session: Session, table: Any, kind: Callable[..., T], profile: str) -> list[T]:
-    """A profile's rows as records, ordered by the record's first field."""
+    """Return a profile's rows as records, ordered by the record's first field."""
     names = _names(kind)
     query = select(*(getattr(table, name) for name in names)).where(table.profile == profile)
     return [kind(*row) for row in session.execute(query.order_by(getattr(table, names[0])))]
 
 
 def of_profile(session: Session, table: Any, profile: str, names: Sequence[str] = ()) -> Any:
-    """A profile's rows as mappings, streamed: all columns or the named ones, for each costs its reading."""
+    """Return a profile's rows as mappings, streamed: all columns or the named ones, for each costs its reading."""
     wanted = [table.__table__.c[name] for name in names] or columns(table)
     query = select(*wanted).where(table.__table__.c.profile == profile)
     return session.execute(query.execution_options(yield_per=2_000)).mappings()

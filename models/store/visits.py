@@ -10,7 +10,7 @@ from models.metrics.rules import Context
 from models.metrics.statuses import StatusRef
 from models.metrics.waiting import Waiting
 from models.records import Micros
-from models.store.batches import load_batch
+from models.store import batches
 from models.store.departures import counted
 from models.tables import DataQualityRow, IssueRow, TransitionRow
 
@@ -59,7 +59,8 @@ def load_waiting(session: Session, profile: str, context: Context, as_of: Micros
     newest = select(IssueRow.issue_id).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None))
     ids = list(session.scalars(newest.order_by(IssueRow.updated.desc(), IssueRow.issue_id).limit(RECENT)))
     return Waiting(
-        is_mapped=False, active_statuses=waiting.active_statuses(load_batch(session, profile, ids), context, as_of)
+        is_mapped=False,
+        active_statuses=waiting.active_statuses(batches.load(session, profile, ids, None), context, as_of),
     )
 
 

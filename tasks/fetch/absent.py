@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from models import store
+from models.store import census
 from models.wording import format_all
 from tasks.fetch import verify
 from tasks.fetch.reading import read_issues, store_batch
@@ -83,7 +83,7 @@ def check_absent(fetch: Fetch, until: float) -> None:
     run_id, most = fetch.run.run_id, int(fetch.cursor.get("check_size", fetch.batch))
     with fetch.current.reads() as session:
         marks = (run_id, hidden_mark(run_id), moved_mark(run_id))
-        unlisted = store.unmarked_issues(session, fetch.run.profile, marks, most)
+        unlisted = census.unmarked(session, fetch.run.profile, marks, most)
     if not unlisted:
         fetch.commit({"stage": "mark_gone"})
         return
@@ -116,7 +116,7 @@ def mark_gone(fetch: Fetch, _until: float) -> None:
     """Mark what the second look confirmed; refuse where that would empty the copy, unless ``--full`` says so."""
     run_id, profile = fetch.run.run_id, fetch.run.profile
     with fetch.current.reads() as session:
-        projects = _presence(store.count_marks(session, profile), run_id)
+        projects = _presence(census.count_marks(session, profile), run_id)
         lost = [
             one for mark in (hidden_mark(run_id), moved_mark(run_id)) for one in verify.gone(session, profile, mark)
         ]
@@ -127,8 +127,8 @@ def mark_gone(fetch: Fetch, _until: float) -> None:
 
     def rows(session: Session) -> Fetched:
         verify.save(session, profile, lost)
-        hidden = store.mark_gone(session, profile, hidden_mark(run_id), HIDDEN, now)
-        return Fetched(gone=hidden + store.mark_gone(session, profile, moved_mark(run_id), MOVED, now))
+        hidden = census.mark_gone(session, profile, hidden_mark(run_id), HIDDEN, now)
+        return Fetched(gone=hidden + census.mark_gone(session, profile, moved_mark(run_id), MOVED, now))
 
     if fetch.is_verify:
         fetch.commit({"stage": "refresh_catalogue"} | verify.noted(fetch.cursor, len(lost), lost), rows)

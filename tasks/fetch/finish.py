@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from models import store
 from models.records import CACHE_VERSION, CacheMetadata
+from models.store import catalogue, issues, operations, quality
 from tasks.fetch import halving, named_lists, versions
 from tasks.fetch.state import Fetch, Fetched
 from worker.identity import cache_key, source
@@ -20,7 +20,7 @@ def refresh_catalogue(fetch: Fetch, _until: float) -> None:
     """Statuses and versions as they are now, and the Cache Metadata: with this the fetch is complete."""
     profile, request_id = fetch.run.profile, fetch.cursor["request_id"]
     with fetch.current.reads() as session:
-        projects = store.known_projects(session, profile) if versions.needs_versions(fetch.profile) else {}
+        projects = issues.known_projects(session, profile) if versions.needs_versions(fetch.profile) else {}
     statuses = fetch.reader.statuses()
     answer = versions.read_versions(fetch.reader, projects, fetch.connection.concurrency)
     if answer.is_refused:
@@ -28,19 +28,19 @@ def refresh_catalogue(fetch: Fetch, _until: float) -> None:
     listed = _listed_names(fetch)
 
     def rows(session: Session) -> Fetched:
-        store.save_statuses(session, profile, statuses)
+        catalogue.save_statuses(session, profile, statuses)
         versions.save_versions(session, profile, answer)
         if not fetch.profile.store_summaries:
-            store.clear_summaries(session, profile)
-        store.forget_unread(session, profile, fetch.cursor.get("unreadable", ()))
-        store.save_cache(session, _cache(session, fetch, listed))
-        store.complete_fetch(session, request_id, fetch.current.clock(session))
+            issues.clear_summaries(session, profile)
+        quality.forget_unread(session, profile, fetch.cursor.get("unreadable", ()))
+        operations.save_cache(session, _cache(session, fetch, listed))
+        operations.complete_fetch(session, request_id, fetch.current.clock(session))
         return Fetched()
 
     # The count of issues read is none of issues worked out.
     fetch.commit({"stage": "end"}, rows, step="facts", restarts=0, state="queued", progress={})
     with fetch.current.reads() as session:
-        operation = store.find_fetch(session, request_id)
+        operation = operations.find_fetch(session, request_id)
     if operation is not None:
         log_fetch(operation)
 
@@ -48,7 +48,7 @@ def refresh_catalogue(fetch: Fetch, _until: float) -> None:
 def _listed_names(fetch: Fetch) -> dict[str, Any]:
     """Return the lists of names to keep; a fetch that asks for no list of changed issues has a request to spare."""
     with fetch.current.reads() as session:
-        cache = store.find_cache(session, fetch.run.profile)
+        cache = operations.find_cache(session, fetch.run.profile)
     is_same = cache is not None and cache.cursor.get("base_url") == fetch.connection.base_url
     kept = cache.cursor.get("listed", {}) if cache is not None and is_same else {}
     most = 1 if fetch.cursor["kind"] == "incremental" else 2
@@ -64,10 +64,10 @@ def _cache(session: Session, fetch: Fetch, listed: Mapping[str, Any]) -> CacheMe
         cache_key=key,
         creation_timestamp=now,
         expiration_timestamp=now + timedelta(hours=fetch.current.settings.max_age_hours),
-        data_size_bytes=store.data_size(session, run.profile),
+        data_size_bytes=issues.data_size(session, run.profile),
         version_identifier=CACHE_VERSION,
         config_hash=key,
-        issue_count=store.count_issues(session, run.profile),
+        issue_count=issues.count(session, run.profile),
         jql_query=str(redact(fetch.profile.jql)),
         profile=run.profile,
         data_as_of=datetime.fromisoformat(began),

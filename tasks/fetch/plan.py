@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from models import store
 from models.records import CACHE_VERSION, CacheMetadata, FetchOperation, FieldMapping, iso
+from models.store import operations, quality
 from tasks.fetch import halving, verify
 from tasks.fetch.state import Cursor, Fetch, Fetched
 from worker.errors import FatalError
@@ -21,9 +21,9 @@ from worker.timing import log_fetch
 
 
 def begin(fetch: Fetch, _until: float) -> None:
-    """A cache hit ends the fetch here; else the site is asked who it is, and the fetch is planned."""
+    """End the fetch on a cache hit; otherwise identify the site and plan the fetch."""
     with fetch.current.reads() as session:
-        cache = store.find_cache(session, fetch.run.profile)
+        cache = operations.find_cache(session, fetch.run.profile)
     if "request_id" not in fetch.cursor:
         kept = None if cache is None else _reusable_cache(fetch, cache)
         if kept is not None:
@@ -45,16 +45,16 @@ def begin(fetch: Fetch, _until: float) -> None:
 
 
 def _saved(session: Session, operation: FetchOperation) -> Fetched:
-    store.save_fetch(session, operation)
+    operations.save_fetch(session, operation)
     return Fetched()
 
 
 def _planned(session: Session, fetch: Fetch, kind: Any) -> Fetched:
-    operation = store.find_fetch(session, fetch.cursor["request_id"])
+    operation = operations.find_fetch(session, fetch.cursor["request_id"])
     if kind == "verify":  # what the last one found has been repaired
-        store.clear_findings(session, fetch.run.profile, verify.ORIGIN)
+        quality.clear_findings(session, fetch.run.profile, verify.ORIGIN)
     if operation is not None:
-        store.save_fetch(session, replace(operation, kind=kind))
+        operations.save_fetch(session, replace(operation, kind=kind))
     return Fetched()
 
 
@@ -77,7 +77,9 @@ def _reusable_cache(fetch: Fetch, cache: CacheMetadata) -> CacheMetadata | None:
 
 
 def _known_mapping(profile: Profile, cache: CacheMetadata) -> dict[str, FieldMapping] | None:
-    """The profile's mapping resolved by the fields already stored; None where it names another, or another history."""
+    """Return the profile's mapping resolved by the fields already stored; None where it names another, or another
+    history.
+    """
     known = [parse.field({"id": key, "name": name}) for key, name in cache.cursor.get("mapped", {}).items()]
     try:
         rules = fields.resolved(profile.rules, known, profile.name)
@@ -96,8 +98,8 @@ def _hit(fetch: Fetch, cache: CacheMetadata) -> None:
     operation = replace(asked, state="completed", end_time=asked.start_time, duration_seconds=0.0, cache_hit=True)
 
     def rows(session: Session) -> Fetched:
-        store.save_fetch(session, operation)
-        store.save_cache(session, cache)
+        operations.save_fetch(session, operation)
+        operations.save_cache(session, cache)
         return Fetched()
 
     fetch.commit({"stage": "end"}, rows, step="facts", restarts=0, state="queued")
@@ -147,12 +149,12 @@ def _sizes(fetch: Fetch, cache: CacheMetadata | None) -> Cursor:
 
 
 def _zone(fetch: Fetch, flavour: str, old: Mapping[str, Any]) -> str | None:
-    """The account's zone as it is today, where this site has refused epoch milliseconds before."""
+    """Return the account's zone as it is today, where this site has refused epoch milliseconds before."""
     return None if old.get("zone") is None else reader(fetch.client, flavour, parse.Wanted()).zone()
 
 
 def fetch_fields(fetch: Fetch, flavour: str) -> list[Any]:
-    """The site's fields, asked for only where the profile maps one."""
+    """Return the site's fields, asked for only where the profile maps one."""
     if not fetch.profile.rules.fields:
         return []
     return reader(fetch.client, flavour, parse.Wanted()).fields()

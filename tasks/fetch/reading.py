@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from models import store
+from models.store import census as stored_census
+from models.store import issues, quality
 from tasks.fetch import halving, verify
 from tasks.fetch.state import Cursor, Fetch, Fetched, log, mark_issues, newest_update, progress_of
 from worker.errors import FatalError, UnansweredError
@@ -23,7 +24,7 @@ MAX_LIST_RESTARTS: Final = 3  # times that lists of one fetch are begun again
 
 
 def list_changed(fetch: Fetch, until: float) -> None:
-    """A page of what was updated since the watermark less the overlap; what stands as stored is not read again.
+    """List a page of issues updated since the watermark less the overlap; unchanged ones are not read again.
 
     What differs waits until there is a batch of it: the histories of a batch cost one request, however few they are.
     """
@@ -39,12 +40,12 @@ def list_changed(fetch: Fetch, until: float) -> None:
 
 
 def census(fetch: Fetch, until: float) -> None:
-    """A page of ids against what is stored: new and differing ones are read; then all that Jira has are marked."""
+    """Compare a page of ids with the stored ones: read new and differing issues, then mark all that Jira has."""
     dated = fetch.reader.lists_updates and bool(fetch.cursor.get("position"))
     page = _listed(fetch, lambda position: fetch.reader.census(fetch.profile.jql, position), dated=dated)
     stored = _standing(fetch, page)
     with fetch.current.reads() as session:
-        unread = store.unread_issues(session, fetch.run.profile, list(page.updates))
+        unread = quality.unread_issues(session, fetch.run.profile, list(page.updates))
     wanted = [key for key in page.updates if key in unread or _is_wanted(fetch, key, page, stored)]
     if not read_issues(fetch, wanted, until):
         return
@@ -59,7 +60,9 @@ def census(fetch: Fetch, until: float) -> None:
 
 
 def _listed(fetch: Fetch, ask: Callable[[Any], Listing], *, dated: bool) -> Listing:
-    """The page of a list where the cursor stands; what Jira refuses of it in the end is the profile's own query."""
+    """Return the page of a list where the cursor stands; what Jira refuses of it in the end is the profile's
+    own query.
+    """
     try:
         return _asked(fetch, ask, dated=dated)
     except RefusedError as error:
@@ -89,12 +92,12 @@ def _asked(fetch: Fetch, ask: Callable[[Any], Listing], *, dated: bool) -> Listi
     return ask(fetch.cursor.get("position"))
 
 
-def _standing(fetch: Fetch, page: Listing) -> dict[str, store.Standing]:
+def _standing(fetch: Fetch, page: Listing) -> dict[str, stored_census.Standing]:
     with fetch.current.reads() as session:
-        return store.standing_issues(session, fetch.run.profile, list(page.updates))
+        return stored_census.standing(session, fetch.run.profile, list(page.updates))
 
 
-def _is_wanted(fetch: Fetch, issue_id: str, page: Listing, stored: Mapping[str, store.Standing]) -> bool:
+def _is_wanted(fetch: Fetch, issue_id: str, page: Listing, stored: Mapping[str, stored_census.Standing]) -> bool:
     known = stored.get(issue_id)
     if known is None or (fetch.full and known.mark != fetch.run.run_id):
         return True
@@ -103,8 +106,8 @@ def _is_wanted(fetch: Fetch, issue_id: str, page: Listing, stored: Mapping[str, 
     return page.keys.get(issue_id, known.key) != known.key
 
 
-def _is_changed(issue_id: str, page: Listing, stored: Mapping[str, store.Standing]) -> bool:
-    """Whether a listed issue is new, was updated, or has another key: renaming a project touches no issue."""
+def _is_changed(issue_id: str, page: Listing, stored: Mapping[str, stored_census.Standing]) -> bool:
+    """Return whether a listed issue is new, was updated, or has another key: renaming a project touches no issue."""
     known = stored.get(issue_id)
     if known is None or known.updated != page.updates[issue_id]:
         return True
@@ -112,7 +115,7 @@ def _is_changed(issue_id: str, page: Listing, stored: Mapping[str, store.Standin
 
 
 def _next(page: Listing, stage: str, following: str) -> Cursor:
-    """The cursor behind a page: at the next page of the stage, or at the stage that follows."""
+    """Return the cursor behind a page: at the next page of the stage, or at the stage that follows."""
     return {"position": page.after, "stage": stage if page.after else following, "vanished": []}
 
 
@@ -155,11 +158,11 @@ def store_batch(fetch: Fetch, asked: Sequence[str], batch: Batch, failed: Sequen
 
     def rows(session: Session) -> Fetched:
         verify.save(session, fetch.run.profile, differing)
-        changed = store.save_issues(session, fetch.run.profile, batch.issues)
+        changed = issues.save(session, fetch.run.profile, batch.issues)
         broken = {issue_id: {_finding(why): 1} for issue_id, why in batch.broken.items()}
-        store.save_findings(session, fetch.run.profile, "changelog", broken)
+        quality.save_findings(session, fetch.run.profile, "changelog", broken)
         mark_issues(session, fetch, {fetch.run.run_id: [*read, *batch.broken]})
-        store.note_histories(session, fetch.run.profile, [*read, *batch.broken], fetch.started_at)
+        stored_census.note_histories(session, fetch.run.profile, [*read, *batch.broken], fetch.started_at)
         return Fetched(issues=len(read), changed=changed)
 
     moved = {
@@ -212,8 +215,8 @@ def audit_changelogs(fetch: Fetch, until: float) -> None:
     before, lately = (fetch.started_at - timedelta(days=days) for days in (rules.every_days, RECENT_DAYS))
     limit = min(rules.issues_per_run - audited, AUDIT_BATCH)
     with fetch.current.reads() as session:
-        due = store.due_histories(session, fetch.run.profile, before, lately, limit)
-        stored = store.load_histories(session, fetch.run.profile, due)
+        due = stored_census.due_histories(session, fetch.run.profile, before, lately, limit)
+        stored = issues.load_histories(session, fetch.run.profile, due)
     if not due:
         fetch.commit({"stage": "refresh_catalogue", "vanished": []})
         return
@@ -226,5 +229,5 @@ def audit_changelogs(fetch: Fetch, until: float) -> None:
 
 
 def _note_audited(session: Session, fetch: Fetch, ids: Sequence[str]) -> Fetched:
-    store.note_histories(session, fetch.run.profile, ids, fetch.started_at)
+    stored_census.note_histories(session, fetch.run.profile, ids, fetch.started_at)
     return Fetched()

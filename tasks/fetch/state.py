@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from models import store
 from models.records import Run, iso
+from models.store import census, operations, runs
 from worker.errors import FatalError, FlowbeatError
 from worker.jira import parse
 from worker.jira.client import Client
@@ -130,16 +130,16 @@ class Fetch:
         return find_cause(error, self._client, has_answered=has_answered)
 
     def _has_copy(self) -> bool:
-        """Whether a copy of this Jira is stored, for any profile of the connection."""
+        """Return whether a copy of this Jira is stored, for any profile of the connection."""
         profiles = self.current.settings.profiles.values()
         names = [each.name for each in profiles if each.connection == self.connection.name]
         with self.current.reads() as session:
-            caches = [store.find_cache(session, name) for name in names]
+            caches = [operations.find_cache(session, name) for name in names]
         addresses = {cache.cursor.get("base_url") for cache in caches if cache is not None}
         return self.connection.base_url in addresses
 
     def yield_slice(self) -> None:
-        """The run waits for a worker to take its next slice: silence is not a fall then."""
+        """Return whether the run waits for a worker to take its next slice, which does not mean a stall."""
         with self.current.sessions.begin() as session:
             self._beat(session, state="queued")
 
@@ -152,22 +152,22 @@ class Fetch:
             "api_calls_made": calls,
             "rate_limit_delays": delays,
         }
-        store.count_fetch(session, cursor.get("request_id", ""), added)
+        operations.count_fetch(session, cursor.get("request_id", ""), added)
 
     def _beat(self, session: Session, **changes: Any) -> None:
-        if not store.beat_run(session, self.run.run_id, self.run.attempt, self.current.clock(session), **changes):
+        if not runs.heartbeat(session, self.run.run_id, self.run.attempt, self.current.clock(session), **changes):
             raise StaleAttemptError
 
 
 def newest_update(fetch: Fetch, updates: Iterable[datetime | None]) -> Cursor:
-    """The largest ``updated`` seen in committed pages: the watermark to be."""
+    """Return the largest ``updated`` seen in committed pages: the watermark to be."""
     seen = [iso(updated) for updated in updates if updated is not None]
     return {"newest": max([*seen, fetch.cursor.get("newest", "")])}
 
 
 def mark_issues(session: Session, fetch: Fetch, marks: Mapping[str, Sequence[str]]) -> Fetched:
     for mark, ids in marks.items():
-        store.mark_issues(session, fetch.run.profile, ids, mark)
+        census.mark(session, fetch.run.profile, ids, mark)
     return Fetched()
 
 

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from models import store
 from models.records import Issue, iso
+from models.store import census, quality
+from models.store import issues as stored_issues
 
 log = logging.getLogger(__name__)
 
@@ -54,19 +55,19 @@ class Difference:
 
 
 def differences(session: Session, profile: str, issues: Sequence[Issue], watermark: str) -> list[Difference]:
-    """Those of the issues, as Jira has them now, whose copy differs though no change explains it.
+    """Return those of the issues, as Jira has them now, whose copy differs though no change explains it.
 
     A change explains it where ``updated`` differs and is not before the watermark (ISO 8601); before it, the fetch that
     set it should have found it, as it should have an issue that is not stored, or gone. Another key is a change too:
     every fetch compares keys.
     """
-    stored = store.standing_issues(session, profile, [issue.issue_id for issue in issues])
+    stored = census.standing(session, profile, [issue.issue_id for issue in issues])
     known = [issue for issue in issues if issue.issue_id in stored]
     plain = (issue for issue in known if not _explained(issue, stored[issue.issue_id], watermark))
     same = {issue.issue_id: issue for issue in plain}
     hashes = {issue_id: issue.content_hash() for issue_id, issue in same.items()}
     odd = [key for key in same if stored[key].content_hash != hashes[key]]
-    copies = store.load_issues(session, profile, odd)
+    copies = stored_issues.load(session, profile, odd)
     missing = [issue for issue in issues if issue.issue_id not in stored and iso(issue.updated) < watermark]
     return [
         *(Difference(copy.issue_id, copy.key, _what(copy, same[copy.issue_id])) for copy in copies),
@@ -74,17 +75,19 @@ def differences(session: Session, profile: str, issues: Sequence[Issue], waterma
     ]
 
 
-def _explained(issue: Issue, stored: store.Standing, watermark: str) -> bool:
+def _explained(issue: Issue, stored: census.Standing, watermark: str) -> bool:
     return issue.key != stored.key or (issue.updated != stored.updated and iso(issue.updated) >= watermark)
 
 
 def gone(session: Session, profile: str, mark: str) -> list[Difference]:
-    """The stored issues that carry the mark of those Jira no longer has."""
-    return [Difference(key, name, (GONE,)) for key, name in store.marked_issues(session, profile, mark).items()]
+    """Return the stored issues that carry the mark of those Jira no longer has."""
+    return [Difference(key, name, (GONE,)) for key, name in census.marked(session, profile, mark).items()]
 
 
 def noted(cursor: Mapping[str, Any], verified: int, found: Sequence[Difference]) -> dict[str, Any]:
-    """What the run's cursor says behind a page: issues verified, how many differed, and the first of these by name."""
+    """Return what the run's cursor says behind a page: issues verified, how many differed, and the first of these by
+    name.
+    """
     named = [*cursor.get("differences", ()), *([each.key, list(each.what)] for each in found)]
     return {
         "verified": int(cursor.get("verified", 0)) + verified,
@@ -95,11 +98,11 @@ def noted(cursor: Mapping[str, Any], verified: int, found: Sequence[Difference])
 
 def save(session: Session, profile: str, found: Sequence[Difference]) -> None:
     """Keep the differences as data quality, until the next verification."""
-    store.save_findings(session, profile, ORIGIN, {each.issue_id: each.reasons for each in found})
+    quality.save_findings(session, profile, ORIGIN, {each.issue_id: each.reasons for each in found})
 
 
 def log_differences(found: Sequence[Difference]) -> None:
-    """A line of the log for each difference."""
+    """Log a line for each difference."""
     for each in found:
         log.warning("copy differed from Jira", extra={"key": each.key, "issue_id": each.issue_id, "what": each.what})
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from models import store
 from models.records import Version
+from models.store import catalogue, quality
 from worker.errors import UnansweredError
 from worker.jira.faults import ForbiddenError, MissingError
 from worker.jira.reader import Reader, parallel
@@ -31,11 +31,11 @@ class ProjectVersions:
     @property
     def is_refused(self) -> bool:
         """Whether Jira refused any of it to this login."""
-        return store.VERSIONS_REFUSED in self.missing.values()
+        return quality.VERSIONS_REFUSED in self.missing.values()
 
 
 def needs_versions(profile: Profile) -> bool:
-    """Whether any number of the profile rests on the versions of its projects."""
+    """Return whether any number of the profile rests on the versions of its projects."""
     deployments = profile.rules.deployments
     return deployments is not None and deployments.source in _SOURCES
 
@@ -54,10 +54,10 @@ def save_versions(session: Session, profile: str, answer: ProjectVersions) -> No
     A refusal is Jira's answer: such versions are dropped, as a full fetch would never have them. Where Jira could not
     answer, those of the last fetch are kept.
     """
-    unanswered = {key for key, reason in answer.missing.items() if reason == store.VERSIONS_UNANSWERED}
-    kept = [version for version in store.load_versions(session, profile) if version.project in unanswered]
-    store.save_versions(session, profile, [*kept, *answer.versions])
-    store.save_project_findings(session, profile, answer.missing)
+    unanswered = {key for key, reason in answer.missing.items() if reason == quality.VERSIONS_UNANSWERED}
+    kept = [version for version in catalogue.load_versions(session, profile) if version.project in unanswered]
+    catalogue.save_versions(session, profile, [*kept, *answer.versions])
+    quality.save_project_findings(session, profile, answer.missing)
 
 
 def _versions_of(reader: Reader, project: str, key: str) -> list[Version] | str:
@@ -65,7 +65,7 @@ def _versions_of(reader: Reader, project: str, key: str) -> list[Version] | str:
         return reader.versions(project, key)
     except (ForbiddenError, MissingError) as error:
         log.warning("versions are closed to this login", extra={"project": key, "why": str(error)})
-        return store.VERSIONS_REFUSED
+        return quality.VERSIONS_REFUSED
     except UnansweredError as error:
         log.warning("versions were left as they were", extra={"project": key, "why": str(error)})
-        return store.VERSIONS_UNANSWERED
+        return quality.VERSIONS_UNANSWERED

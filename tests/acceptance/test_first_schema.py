@@ -1,7 +1,6 @@
 """A database that the first program filled: after `flowbeat migrate` every command works, and its numbers are right."""
 
 import json
-from collections.abc import Callable
 from subprocess import CompletedProcess
 from typing import Any, Final
 
@@ -20,10 +19,9 @@ SAME: Final = (
 )
 
 
-def test_a_database_of_the_first_schema_serves_every_command(make_world: Callable[..., World], empty_url: str) -> None:
+def test_a_database_of_the_first_schema_serves_every_command(refreshed_copy: World, empty_url: str) -> None:
     """Results are those of then, with a note, until a calculation; then they equal those of a fresh full fetch."""
-    world = make_world(issues=300)
-    assert run(world, "refresh").returncode == 0
+    world = refreshed_copy
     fresh = numbers(world)
     replay(f"sqlite:///{world.folder / 'flowbeat.db'}", empty_url)
     world.environment["FLOWBEAT_DATABASE_URL"] = empty_url
@@ -52,12 +50,9 @@ def test_a_database_of_the_first_schema_serves_every_command(make_world: Callabl
     assert run(world, "check").returncode == 0
 
 
-def test_a_refresh_migrates_a_database_of_the_first_schema_itself(
-    make_world: Callable[..., World], empty_url: str
-) -> None:
+def test_a_refresh_migrates_a_database_of_the_first_schema_itself(refreshed_copy: World, empty_url: str) -> None:
     """Whoever installs the new program and only has its worker refresh gets the right numbers too."""
-    world = make_world(issues=300)
-    assert run(world, "refresh").returncode == 0
+    world = refreshed_copy
     fresh = numbers(world)
     replay(f"sqlite:///{world.folder / 'flowbeat.db'}", empty_url)
     world.environment["FLOWBEAT_DATABASE_URL"] = empty_url
@@ -66,12 +61,9 @@ def test_a_refresh_migrates_a_database_of_the_first_schema_itself(
     assert numbers(world) == fresh
 
 
-def test_a_run_that_the_first_program_left_does_not_stand_for_a_refresh(
-    make_world: Callable[..., World], empty_url: str
-) -> None:
+def test_a_run_that_the_first_program_left_does_not_stand_for_a_refresh(refreshed_copy: World, empty_url: str) -> None:
     """It ends first, with what was read of issues then; the numbers are those of the refresh after it."""
-    world = make_world(issues=300)
-    assert run(world, "refresh").returncode == 0
+    world = refreshed_copy
     fresh = numbers(world)
     replay(f"sqlite:///{world.folder / 'flowbeat.db'}", empty_url)
     engine = open_engine(empty_url)
@@ -91,14 +83,14 @@ def test_a_run_that_the_first_program_left_does_not_stand_for_a_refresh(
 
 
 def run(world: World, *words: str) -> CompletedProcess[str]:
-    """A command that must succeed."""
+    """Return a command that must succeed."""
     done = world.run(*words)
     assert done.returncode == 0, done.stderr
     return done
 
 
 def numbers(world: World) -> list[dict[str, Any]]:
-    """The period and all weeks, without what differs from one calculation to the next."""
+    """Return the period and all weeks, without what differs from one calculation to the next."""
     rows = [
         row
         for window in ("period", "weeks")
@@ -112,7 +104,7 @@ def numbers(world: World) -> list[dict[str, Any]]:
 
 
 def counts(url: str) -> dict[str, int]:
-    """How many rows each table has."""
+    """Return how many rows each table has."""
     engine = open_engine(url)
     with engine.connect() as connection:
         rows = {name: connection.scalar(text(f"SELECT count(*) FROM {name}")) or 0 for name in TABLES}  # noqa: S608
@@ -121,7 +113,7 @@ def counts(url: str) -> dict[str, int]:
 
 
 def schema(url: str) -> str | None:
-    """The revision of a database."""
+    """Return the revision of a database."""
     engine = open_engine(url)
     found = revision(engine)
     engine.dispose()

@@ -31,7 +31,7 @@ FETCHING = """SELECT count(DISTINCT profile) FROM runs JOIN issues USING (profil
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
-    """The URL of a Redis-compatible server that asks for a password, on a port of this machine."""
+    """Yield the URL of a Redis-compatible server that asks for a password, on a port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -55,7 +55,7 @@ def server(tmp_path: Path) -> Iterator[str]:
 
 
 def answers(url: str) -> bool:
-    """Whether the server is there."""
+    """Return whether the server is there."""
     try:
         with Redis.from_url(url) as client:
             return bool(client.ping())
@@ -98,7 +98,7 @@ def machine(one: World, name: str) -> World:
 
 
 def rows(url: str, sql: str) -> list[Any]:
-    """What the database says."""
+    """Return what the database says."""
     engine = create_engine(url)
     with engine.connect() as connection:
         found = [tuple(row) for row in connection.execute(text(sql))]

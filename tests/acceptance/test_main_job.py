@@ -40,10 +40,9 @@ def test_a_refresh_without_a_worker_runs_one_and_stores_nine_metrics(make_world:
     assert len(world.rows("select * from weekly_results")) == 9 * 52
 
 
-def test_a_second_refresh_asks_little_and_a_calculation_nothing(make_world: Callable[..., World]) -> None:
+def test_a_second_refresh_asks_little_and_a_calculation_nothing(refreshed_copy: World) -> None:
     """Incremental, and then a cache hit: counted where the requests arrive."""
-    world = make_world()
-    world.run("refresh")
+    world = refreshed_copy
     world.jira.log.clear()
     assert world.run("refresh", "payments").returncode == 0
     assert len(world.jira.log) <= 8  # 6 + one project's versions + one page of ids, nothing changed
@@ -56,10 +55,9 @@ def test_a_second_refresh_asks_little_and_a_calculation_nothing(make_world: Call
     assert hits == [(1, 0, "completed")]
 
 
-def test_no_secret_and_no_person_is_left_anywhere(make_world: Callable[..., World]) -> None:
+def test_no_secret_and_no_person_is_left_anywhere(refreshed_world: World) -> None:
     """The token, in any form, and the people of the sandbox are in no log, no row, no message in Redis."""
-    world = make_world()
-    world.run("refresh")
+    world = refreshed_world
     email = world.jira.site.accounts[0].email
     files = [path for path in world.folder.rglob("*") if path.is_file() and path.name != "flowbeat.toml"]
     assert any(path.name == "app.log" for path in files)
@@ -71,10 +69,9 @@ def test_no_secret_and_no_person_is_left_anywhere(make_world: Callable[..., Worl
             assert secret not in content, f"{secret!r} in {path}"
 
 
-def test_one_refresh_can_be_followed_through_its_log_lines(make_world: Callable[..., World]) -> None:
+def test_one_refresh_can_be_followed_through_its_log_lines(refreshed_world: World) -> None:
     """Every task and every request of a run carries its run id, task and profile."""
-    world = make_world()
-    world.run("refresh")
+    world = refreshed_world
     (run_id,) = world.rows("select run_id from runs")[0]
     lines = [line for line in world.log_lines() if line.get("context", {}).get("run_id") == run_id]
     assert {line["context"]["task_name"] for line in lines if "task_name" in line["context"]} >= {
@@ -82,7 +79,7 @@ def test_one_refresh_can_be_followed_through_its_log_lines(make_world: Callable[
         "tasks.calculate.finish",
     }
     requests = [line for line in lines if line["message"] == "jira request"]
-    assert len(requests) == len(world.jira.log)
+    assert len(requests) == world.asked
     assert all(line["context"]["profile"] == "payments" for line in requests)
 
 
@@ -96,10 +93,9 @@ def test_without_waiting_the_run_is_queued_and_its_id_printed(make_world: Callab
     assert world.rows("select state, run_id from runs") == [("queued", first.stdout.strip())]
 
 
-def test_a_refused_login_is_one_sentence_and_leaves_the_data(make_world: Callable[..., World]) -> None:
+def test_a_refused_login_is_one_sentence_and_leaves_the_data(refreshed_copy: World) -> None:
     """Exit code 1, what to check, a failed Fetch Operation, the copy as it was, and no traceback."""
-    world = make_world()
-    world.run("refresh")
+    world = refreshed_copy
     before = dump(world)
     done = world.run("refresh", ACCEPTANCE_JIRA_TOKEN="another-token")
     assert done.returncode == 1
@@ -134,7 +130,7 @@ def test_a_wrong_key_names_file_key_and_the_nearest_known(make_world: Callable[.
 
 
 def dump(world: World) -> list[str]:
-    """The stored copy and the results as SQL text."""
+    """Return the stored copy and the results as SQL text."""
     with sqlite3.connect(world.folder / "flowbeat.db") as connection:
         tables = ("issues", "transitions", "statuses", "versions", "work_items", "metric_results", "cache_metadata")
         return [line for line in connection.iterdump() if any(f'INTO "{table}"' in line for table in tables)]

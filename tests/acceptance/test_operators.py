@@ -36,10 +36,9 @@ def test_celery_worker_and_beat_by_hand_do_the_work_and_flower_shows_it(make_wor
     assert any(line["module"].startswith("flower") for line in world.log_lines())
 
 
-def test_check_says_what_is_well_and_what_to_do(make_world: Callable[..., World]) -> None:
+def test_check_says_what_is_well_and_what_to_do(refreshed_copy: World) -> None:
     """Healthy: exit 0; with a wrong token: exit 1 and the line says which connection."""
-    world = make_world()
-    world.run("refresh")
+    world = refreshed_copy
     world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
     done = eventually(lambda: healthy(world))
     assert "sandbox" in done.stdout
@@ -49,13 +48,13 @@ def test_check_says_what_is_well_and_what_to_do(make_world: Callable[..., World]
 
 
 def healthy(world: World) -> subprocess.CompletedProcess[str] | None:
-    """A check that found nothing wrong."""
+    """Return a check that found nothing wrong."""
     done = world.run("check")
     return done if done.returncode == 0 else None
 
 
 def free_port() -> int:
-    """A port that is free now."""
+    """Return a port that is free now."""
     import socket  # noqa: PLC0415 - only here
 
     with socket.socket() as found:

@@ -52,11 +52,11 @@ def test_a_worker_of_another_database_is_named_and_not_waited_for(make_world: Ca
 
 
 def efficiency(world: World) -> list[str]:
-    """The line of the table whose value the change of the workflow changes."""
+    """Return the line of the table whose value the change of the workflow changes."""
     (line,) = [line for line in world.run("results").stdout.splitlines() if line.startswith("flow_efficiency")]
     return line.split()
 
 
 def folded(world: World, *words: str) -> str:
-    """What a command printed, with single spaces between the words."""
+    """Return what a command printed, with single spaces between the words."""
     return " ".join(world.run(*words).stdout.split())

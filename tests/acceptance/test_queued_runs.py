@@ -59,5 +59,5 @@ def test_status_of_a_queued_run_says_that_no_worker_answers(make_world: Callable
 
 
 def folded(world: World, *words: str) -> str:
-    """What a command printed, with single spaces between the words."""
+    """Return what a command printed, with single spaces between the words."""
     return " ".join(world.run(*words).stdout.split())

@@ -13,24 +13,24 @@ from world import World, eventually
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
-    """A server that the test may break."""
+    """Yield a server that the test may break."""
     with redis_server(tmp_path / "redis") as started:
         yield started
 
 
 def lines_about_redis(world: World) -> list[dict[str, Any]]:
-    """What Celery logged about its connection, as warnings and errors."""
+    """Return what Celery logged about its connection, as warnings and errors."""
     found = [line for line in world.log_lines() if line["level"] in ("WARNING", "ERROR", "CRITICAL")]
     return [line for line in found if line["module"].startswith(("celery", "kombu", "scheduler"))]
 
 
 def unsent(world: World) -> list[dict[str, Any]]:
-    """The lines of a scheduler that could not send."""
+    """Return the lines of a scheduler that could not send."""
     return [line for line in world.log_lines() if line["message"].startswith("scheduled task not sent")]
 
 
 def is_ready(world: World) -> bool:
-    """Whether a worker serves the queue."""
+    """Return whether a worker serves the queue."""
     return any(line["message"].endswith(" ready.") for line in world.log_lines())
 
 
@@ -71,6 +71,7 @@ def test_a_worker_with_a_message_in_hand_outlives_a_failover(
     signs = ("slot not given back", "run waits", "next message not sent", "Connection to broker lost")
     eventually(lambda: any(line["message"].startswith(signs) for line in world.log_lines()))
     mend()
+    world.hurry()
     eventually(lambda: world.rows("select state, error from runs") == [("completed", None)], 90)
     assert worker.poll() is None
 
@@ -129,7 +130,7 @@ def test_the_documented_redis_login_may_do_all_that_is_needed(
 
 
 def well(world: World) -> list[str]:
-    """What check found in order; it must find nothing bad, and nothing that the Redis login may not use."""
+    """Return what check found in order; it must find nothing bad, and nothing that the Redis login may not use."""
     checked = world.run("check", "--format", "json")
     lines = json.loads(checked.stdout)
     assert (checked.returncode, [line for line in lines if line["state"] == "bad"]) == (0, [])

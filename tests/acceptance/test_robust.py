@@ -25,6 +25,7 @@ def test_a_worker_killed_in_the_middle_of_a_fetch_is_made_good_by_the_next(make_
     os.killpg(worker.pid, signal.SIGKILL)
     worker.wait()
     assert world.rows("select state from runs") == [("running",)]
+    world.hurry()
     world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
     world.start("beat")
     eventually(lambda: world.rows("select state from runs") == [("completed",)], 90)
@@ -80,7 +81,7 @@ def kill_while_at(world: World, step: str) -> None:
 
 
 def is_writing(world: World) -> bool:
-    """Whether a transaction that writes is open, now and a moment later."""
+    """Return whether a transaction that writes is open, now and a moment later."""
     time.sleep(0.05)
     connection = sqlite3.connect(world.folder / "flowbeat.db", timeout=0, isolation_level=None)
     try:
@@ -102,6 +103,7 @@ def test_a_worker_survives_a_restart_of_redis_with_a_message_in_hand(make_world:
     eventually(lambda: world.has("issues"))
     os.kill(server_pid(world.folder), signal.SIGKILL)
     world.run("refresh", "--no-wait")  # any command that needs the queue starts the server again, with its data
+    world.hurry()
     world.start("beat")
     # One run, or two: the worker too brings the server back, and may end its run before the second is asked for.
     eventually(lambda: set(world.rows("select state from runs")) == {("completed",)}, 90)
@@ -146,10 +148,9 @@ def test_two_waiting_refreshes_share_one_run(make_world: Callable[..., World]) -
     assert len(world.rows("select * from latest_results")) == 9
 
 
-def test_a_step_message_of_an_older_attempt_does_nothing(make_world: Callable[..., World]) -> None:
+def test_a_step_message_of_an_older_attempt_does_nothing(refreshed_copy: World) -> None:
     """The fence: a run that has ended takes no message again."""
-    world = make_world()
-    world.run("refresh")
+    world = refreshed_copy
     before = world.rows("select * from metric_results order by 1, 2, 3, 4")
     script = (
         "from worker.app import app; from tasks import steps; import sys; steps.enqueue(app, sys.argv[1], 1, 'facts')"
@@ -170,6 +171,7 @@ def test_ctrl_c_leaves_the_run_for_later_and_says_so(make_world: Callable[..., W
     said = world.folder / "refresh.out"
     eventually(lambda: "Ctrl-C again leaves at once\n" in said.read_text() and waiting.poll() is None, 1.5)
     assert waiting.wait(60) == 130
+    world.hurry()
     assert "flowbeat status" in said.read_text()
     # Left for the next to go on with, or brought to its end by the worker before it saw that it is alone.
     assert world.rows("select state from runs where state = 'failed'") == []
@@ -178,7 +180,7 @@ def test_ctrl_c_leaves_the_run_for_later_and_says_so(make_world: Callable[..., W
 
 
 def server_pid(folder: Path) -> int:
-    """The embedded server of a folder, by the file it keeps open."""
+    """Return the embedded server of a folder, by the file it keeps open."""
     data = str(folder / ".flowbeat" / "redis")
     for process in Path("/proc").iterdir():
         if process.name.isdigit() and _cwd(process) == data and "valkey" in (process / "cmdline").read_text():
@@ -202,6 +204,7 @@ def test_a_wait_goes_on_with_a_worker_of_its_own_when_the_other_leaves(make_worl
     eventually(lambda: world.has("issues"))
     os.killpg(worker.pid, signal.SIGKILL)
     worker.wait()
+    world.hurry()
     assert waiting.wait(120) == 0
     assert world.rows("select state from runs") == [("completed",)]
 
@@ -226,6 +229,7 @@ def test_a_second_ctrl_c_leaves_at_once(make_world: Callable[..., World]) -> Non
     waiting.send_signal(signal.SIGINT)
     assert waiting.wait(5) == 130
     assert left(world.folder) != []
+    world.hurry()
     eventually(lambda: left(world.folder) == [], 90)
 
 
@@ -261,7 +265,7 @@ def test_a_command_that_redis_refuses_leaves_no_run(make_world: Callable[..., Wo
 
 
 def left(folder: Path) -> list[str]:
-    """What still runs of a world: processes in its folder, and the server on its data."""
+    """Return what still runs of a world: processes in its folder, and the server on its data."""
     folders = (str(folder), str(folder / ".flowbeat" / "redis"))
     found = [process for process in Path("/proc").iterdir() if process.name.isdigit() and _cwd(process) in folders]
     return [(process / "cmdline").read_text().replace("\0", " ") for process in found]

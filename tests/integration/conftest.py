@@ -20,7 +20,7 @@ from worker import embedded
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL, as redis-py takes it, of an embedded server that lives as long as this test process."""
+    """Yield the URL, as redis-py takes it, of an embedded server that lives as long as this test process."""
     handle = embedded.ensure(tmp_path_factory.mktemp("state"))
     yield handle.client_url
     handle.close()
@@ -28,7 +28,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def redis_client(redis_url: str) -> Iterator[Redis]:
-    """A client of that server, its database emptied before the test."""
+    """Yield a client of that server, its database emptied before the test."""
     with Redis.from_url(redis_url) as client:
         client.flushall()
         yield client
@@ -36,6 +36,6 @@ def redis_client(redis_url: str) -> Iterator[Redis]:
 
 @pytest.fixture(params=["cloud", "datacenter"])
 def flavour(request: pytest.FixtureRequest) -> Flavour:
-    """Both kinds of Jira."""
+    """Return both kinds of Jira."""
     found: Flavour = request.param
     return found

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from benchmarks import bench_metrics, big_copy
 from benchmarks.copies import PROFILE
-from models import store
 from models.records import Issue
+from models.store import issues
 
 
 def test_a_copy_made_by_inserts_gives_the_values_of_the_reference(tmp_path: Path) -> None:
@@ -30,4 +30,4 @@ def _issues(folder: Path, seed: int) -> list[Issue]:
     folder.mkdir()
     big_copy.fill(folder, 40, seed)
     with bench_metrics.calculating(folder) as current, current.reads() as session:
-        return store.load_issues(session, PROFILE, sorted(store.issue_hashes(session, PROFILE)))
+        return issues.load(session, PROFILE, sorted(issues.hashes(session, PROFILE)))

@@ -24,7 +24,7 @@ NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 @pytest.fixture(scope="module", params=["", "/jira", "/ex/jira/0f0f0f0f-1111-2222-3333-444455556666"])
 def served(request: pytest.FixtureRequest) -> Iterator[tuple[Jira, str]]:
-    """A Jira on loopback, with a context path or without, or behind the gateway of scoped tokens, and its URL."""
+    """Yield a Jira on loopback, with a context path or without, or behind the gateway of scoped tokens, and its URL."""
     jira = build(Options(issues=30, context=request.param), NOW)
     with running(jira) as url:
         yield jira, url
@@ -32,7 +32,7 @@ def served(request: pytest.FixtureRequest) -> Iterator[tuple[Jira, str]]:
 
 @pytest.fixture
 def jira(served: tuple[Jira, str]) -> Iterator[Jira]:
-    """That Jira, without faults and with an empty log."""
+    """Return that Jira, without faults and with an empty log."""
     jira, _ = served
     jira.log.clear()
     yield jira
@@ -41,12 +41,12 @@ def jira(served: tuple[Jira, str]) -> Iterator[Jira]:
 
 @pytest.fixture
 def connection(served: tuple[Jira, str]) -> Connection:
-    """A connection to it that waits a second for an answer."""
+    """Return a connection to it that waits a second for an answer."""
     return Connection("acme", served[1], email=EMAIL, concurrency=8, timeout_seconds=1.0)
 
 
 def _client(connection: Connection, token: str = TOKEN) -> Client:
-    """A client of a run that this Jira has answered before: one that never did is not waited for in place."""
+    """Return a client of a run that this Jira has answered before: one that never did is not waited for in place."""
     return Client(connection, token, Gate(), sleep=lambda _: None, heard=True)
 
 

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("redis_client")
 
 
 def crowd(jira: Jira, redis_url: str, quota: tuple[int, float], *, processes: int, seconds: float) -> list[datetime]:
-    """When requests of so many processes arrived, all asking as often as their limiter lets them."""
+    """Return when requests of so many processes arrived, all asking as often as their limiter lets them."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with running(jira) as base_url:

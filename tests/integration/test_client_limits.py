@@ -11,8 +11,8 @@ from typing import ClassVar
 import pytest
 from fetch_world import World, open_world
 
-from models import store
 from models.records import Run
+from models.store import operations, runs
 from sandbox.faults import Fault, Limit, failing, too_many
 from sandbox.server import Options, build, running
 from sandbox.wire import Response
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("redis_client")
 
 @pytest.fixture
 def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Cloud site and a runtime that is this process's."""
+    """Yield a Cloud site and a runtime that is this process's."""
     with open_world(tmp_path, database_url, redis_url) as opened:
         runtime.adopt(opened.current)
         yield opened
@@ -37,7 +37,7 @@ def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
 
 
 def limiter_of(world: World) -> Limiter:
-    """The limiter all workers of this connection share."""
+    """Return the limiter all workers of this connection share."""
     connection = world.current.settings.connections["sandbox"]
     return world.current.limiter(connection, connection.token({}))
 
@@ -48,7 +48,7 @@ A_SECOND_LATER = "Mon, 02 Mar 2026 09:30:01 GMT"  # than the world's clock
 
 
 def saying(status: int, **headers: str) -> Fault:
-    """A refusal with these headers and no body."""
+    """Return a refusal with these headers and no body."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Fault("serverInfo", instead=Response(status, b"", named))
 
@@ -93,7 +93,7 @@ def test_the_bucket_of_data_center_is_never_emptied_twice(tmp_path: Path, databa
 
 
 def slices(world: World, run: Run, many: int) -> list[str]:
-    """The state of the run after each of so many slices; the pauses between them are over at once."""
+    """Return the state of the run after each of so many slices; the pauses between them are over at once."""
     states = []
     for _ in range(many):
         world.current.redis.flushall()
@@ -114,7 +114,7 @@ def test_a_jira_that_stays_closed_fails_the_fetch_after_eight_tries(world: World
     run = world.request()
     assert slices(world, run, MAX_TRIES) == ["paused"] * (MAX_TRIES - 1) + ["failed"]
     with world.current.reads() as session:
-        operation = store.fetch_of(session, run.run_id)
+        operation = operations.fetch_of(session, run.run_id)
     assert operation is not None
     assert (operation.state, operation.api_calls_made) == ("failed", MAX_TRIES)
     assert operation.rate_limit_delays == MAX_TRIES
@@ -137,10 +137,10 @@ def test_tries_are_counted_since_the_last_progress(world: World) -> None:
 
 
 def in_trouble(world: World, run: Run, tried: int) -> None:
-    """The run tried in vain before."""
+    """Make the run one that tried in vain before."""
     with world.current.sessions.begin() as session:
         cursor = {**world.latest(run).cursor, "trouble": {"tries": tried, "seconds": 0.0}}
-        store.beat_run(session, run.run_id, 1, world.clock(), cursor=cursor)
+        runs.heartbeat(session, run.run_id, 1, world.clock(), cursor=cursor)
 
 
 @on_sqlite

@@ -25,20 +25,20 @@ Lines = list[tuple[str, str, str]]
 
 @pytest.fixture(scope="module")
 def jira() -> Iterator[str]:
-    """The URL of a made-up team's Jira Cloud."""
+    """Yield the URL of a made-up team's Jira Cloud."""
     with running(build(Options(issues=60), datetime.now(UTC))) as url:
         yield url
 
 
 @pytest.fixture
 def folder(jira: str, tmp_path: Path) -> Path:
-    """A configured folder with a schema, and a schedule nobody serves."""
+    """Return a configured folder with a schema, and a schedule nobody serves."""
     return _folder(tmp_path, jira)
 
 
 @pytest.fixture
 def queue(redis_url: str) -> str:
-    """The server's URL in the form that Celery takes too."""
+    """Return the server's URL in the form that Celery takes too."""
     return redis_url.replace("unix://", "redis+socket://")
 
 
@@ -332,7 +332,7 @@ def _celery(folder: Path, environ: Mapping[str, str], *words: str) -> Iterator[N
 
 
 def _until(folder: Path, queue: str, wanted: tuple[str, str]) -> Lines:
-    """The lines once the wanted one is among them: processes take a moment to start."""
+    """Return the lines once the wanted one is among them: processes take a moment to start."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
         told = _lines(folder, queue, code=0)

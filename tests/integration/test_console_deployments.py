@@ -28,19 +28,19 @@ class Folder:
         self.path = path
 
     def say(self, *words: str) -> str:
-        """What a command prints, which must not fail."""
+        """Return what a command prints, which must not fail."""
         said = world.say(self.path, *words, columns=200)
         assert (said.code, said.err) == (0, "")
         return said.out
 
     def explain(self, metric: str) -> dict[str, Any]:
-        """The explanation of a metric's period as data."""
+        """Return the explanation of a metric's period as data."""
         told = world.say(self.path, "explain", "payments", metric, "--format", "json")
         assert told.code == 0
         return dict(told.json)
 
     def value(self, metric: str) -> Any:
-        """The stored value of a metric's period."""
+        """Return the stored value of a metric's period."""
         (row,) = world.say(self.path, "results", "--metric", metric, "--format", "json").json
         return row["value"]
 

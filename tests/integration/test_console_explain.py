@@ -14,8 +14,8 @@ from metric_rows import STATUSES, issue, time
 from reference.teams import Team
 from stored_team import stored
 
-from models import store
 from models.records import METRIC_TYPES, Rules
+from models.store import quality
 
 Parts = Sequence[dict[str, Any]]
 DAYS = 30
@@ -31,6 +31,14 @@ BY_HAND: dict[str, Callable[[Parts], float]] = {
     "flow_efficiency": lambda parts: (
         100 * sum(part["contribution"] for part in parts) / sum(part["out_of"] for part in parts)
     ),
+    "rework_rate": lambda parts: 100 * sum(part["contribution"] for part in parts) / len(parts),
+    "recovery_time": lambda parts: statistics.median(part["contribution"] for part in parts),
+    "service_level": lambda parts: 100 * sum(part["contribution"] for part in parts) / len(parts),
+    "flow_blocked": lambda parts: (
+        100 * sum(part["contribution"] for part in parts) / sum(part["out_of"] for part in parts)
+    ),
+    "flow_age": lambda parts: statistics.median(part["contribution"] for part in parts),
+    "net_flow": lambda parts: sum(part["contribution"] for part in parts),
     "flow_load": lambda parts: sum(part["contribution"] for part in parts),
     "flow_distribution": lambda parts: 100 * sum(part["contribution"] for part in parts) / len(parts),
 }
@@ -38,14 +46,16 @@ BY_HAND: dict[str, Callable[[Parts], float]] = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A refreshed profile that counts duplicates and even plain Done as no delivery in its neighbour ``strict``."""
+    """Yield a refreshed profile that counts duplicates and even plain Done as no delivery in its neighbour
+    ``strict``.
+    """
     with world.refreshed(tmp_path_factory.mktemp("explain")) as place:
         yield place
 
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The same team, where the resolution Done delivers nothing."""
+    """Yield the same team, where the resolution Done delivers nothing."""
     with world.refreshed(tmp_path_factory.mktemp("strict"), keys='excluded_resolutions = ["Done"]') as place:
         yield place
 
@@ -317,7 +327,7 @@ def test_what_the_copy_cannot_know_is_noted(tmp_path: Path, migrated_file: Path)
     item = issue(1, "10-14 → 2", "10-20 → 4")
     team = Team((item,), STATUSES)
     with stored(tmp_path, migrated_file, team, Rules(), time("11-01")) as current, current.sessions.begin() as session:
-        store.save_findings(session, "payments", "changelog", {"77": {"unreadable_issue": 1}})
+        quality.save_findings(session, "payments", "changelog", {"77": {"unreadable_issue": 1}})
     words = ("explain", "payments", "flow_velocity")
     said = " ".join(world.say(tmp_path, *words).out.split())
     assert "The first stored issue was created on 2026-10-14. The copy has no data about earlier days." in said

@@ -13,7 +13,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A refreshed profile with twelve weeks of results, the last of which runs."""
+    """Yield a refreshed profile with twelve weeks of results, the last of which runs."""
     with world.refreshed(tmp_path_factory.mktemp("forecast")) as place:
         yield place
 

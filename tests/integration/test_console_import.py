@@ -11,8 +11,8 @@ from pathlib import Path
 import console_world as world
 import pytest
 
-from models import store
 from models.records import TableDeployment
+from models.store import deployments
 
 PERIOD_DAYS = 30  # 2026-09-14 to 2026-10-13 in Zagreb
 DAY = 86_400
@@ -31,19 +31,19 @@ def _import(folder: Path, text: str, *words: str) -> world.Said:
 
 def _stored(folder: Path) -> dict[str, TableDeployment]:
     with world.world(folder, issues=1) as current, current.reads() as session:
-        return store.load_table_deployments(session, "payments")
+        return deployments.load_table(session, "payments")
 
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Path:
-    """A configured folder without a database."""
+    """Return a configured folder without a database."""
     _configure(tmp_path)
     return tmp_path
 
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A refreshed profile whose three deployments were then imported, and counted by a calculation."""
+    """Yield a refreshed profile whose three deployments were then imported, and counted by a calculation."""
     place = tmp_path_factory.mktemp("import")
     _configure(place)
     with world.world(place, issues=200) as current:

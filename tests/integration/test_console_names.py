@@ -16,7 +16,7 @@ NOTE = "1 issue was in the status 'Ghost', which Jira no longer lists; it counts
 
 
 def _haunted() -> Team:
-    """An issue that passed through a status which Jira no longer lists."""
+    """Return an issue that passed through a status which Jira no longer lists."""
     item = issue(1, "10-01 → 1", "10-05 → 2", "10-07 → 4")
     ghost = item.transitions[0]._replace(to_id="66", to_name="Ghost")
     return Team((replace(item, transitions=(ghost, *item.transitions[1:])),), STATUSES)
@@ -24,7 +24,7 @@ def _haunted() -> Team:
 
 @pytest.fixture
 def folder(tmp_path: Path, migrated_file: Path) -> Path:
-    """A folder whose profile leaves the status alone."""
+    """Return a folder whose profile leaves the status alone."""
     with stored(tmp_path, migrated_file, _haunted(), Rules(), time("11-01")):
         pass
     return tmp_path

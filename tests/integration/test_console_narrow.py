@@ -23,7 +23,7 @@ COMMANDS = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A profile with so many issues that keys have four digits and hours a comma."""
+    """Yield a profile with so many issues that keys have four digits and hours a comma."""
     with world.refreshed(tmp_path_factory.mktemp("narrow"), issues=1100) as place:
         yield place
 
@@ -40,7 +40,7 @@ def test_every_figure_and_key_is_whole_however_narrow_the_terminal(
 
 
 def _told(said: str) -> Counter[str]:
-    """The words with a digit in them, less the ``(3)`` that ends a made-up summary, for those are clipped."""
+    """Return the words with a digit in them, less the ``(3)`` that ends a made-up summary, for those are clipped."""
     return Counter(word for word in re.sub(r"\(\d+\)", "", said).split() if any(map(str.isdigit, word)))
 
 

@@ -14,8 +14,8 @@ from metric_rows import STATUSES, issue, time
 from reference.teams import Team
 from stored_team import calculated, stored
 
-from models import store
 from models.records import METRIC_TYPES, MetricResult, Rules
+from models.store import runs
 from report.selection import newest
 from worker import settings
 
@@ -26,7 +26,7 @@ WEEKS = 14  # the twelve before NOW, and the two that only the earlier as-of loo
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A profile without incidents: refreshed at NOW, then calculated for the end of an earlier day."""
+    """Yield a profile without incidents: refreshed at NOW, then calculated for the end of an earlier day."""
     place = tmp_path_factory.mktemp("results")
     world.configure(place, incidents="")
     with world.world(place) as current:
@@ -75,7 +75,7 @@ def test_a_refresh_that_failed_since_is_told_until_one_ends_well(tmp_path: Path)
         for hours, kind, error in ((1, "refresh", "Jira refused it."), (2, "calculate", None), (3, "refresh", None)):
             run = world.request(current, kind)
             with current.sessions.begin() as session:
-                store.end_run(session, run.run_id, 1, current.now() + timedelta(hours=hours), error=error)
+                runs.end(session, run.run_id, 1, current.now() + timedelta(hours=hours), error=error)
             said = " ".join(world.say(tmp_path, "results").out.split())
             told.append("Note: the refresh that ended 2026-10-14 15:00 failed: Jira refused it." in said)
     assert told == [True, True, False]

@@ -8,7 +8,7 @@ import console_world as world
 import pytest
 
 from console.refresh import command
-from models import store
+from models.store import operations
 from report import staleness
 from worker import settings
 
@@ -32,12 +32,12 @@ def test_that_all_issues_will_be_read_again_is_foretold(
     with world.world(tmp_path, issues=30) as current:
         world.refresh(current)
         with current.reads() as session:
-            cache = store.find_cache(session, "payments")
+            cache = operations.find_cache(session, "payments")
         other = world.InProcess(settings.load(file, change), current.now, jira=current.jira)
         said = staleness.full_refetch_reason(other, "payments", cache)
         run = world.refresh(other)
         with other.reads() as session:
-            operation = store.fetch_of(session, run.run_id)
+            operation = operations.fetch_of(session, run.run_id)
         other.close()
     assert operation is not None
     assert (operation.kind == "full") is bool(said)
@@ -71,7 +71,7 @@ def test_a_live_run_of_other_rules_does_not_stand_for_a_calculation(tmp_path: Pa
         told.append(command._stands_for(current, replace(run, requested_rules_hash=None), wish))
         for made_by in (current, other):
             with made_by.reads() as session:
-                known = store.find_cache(session, "payments")
+                known = operations.find_cache(session, "payments")
             made = replace(run, rules_hash=staleness.hash_of_now(made_by, "payments", known))
             told += [command._stands_for(current, made, wish)]
         other.close()

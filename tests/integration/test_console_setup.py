@@ -15,15 +15,15 @@ from worker.settings import PLACEHOLDER, load
 def test_init_names_the_variable_that_points_to_another_folder(tmp_path: Path) -> None:
     """After the demo's hint FLOWBEAT_CONFIG is set, and init would otherwise only say that the file exists."""
     config = world.configure(tmp_path)
-    said = world.say_apart(tmp_path, "init", FLOWBEAT_CONFIG=str(config))
+    said = world.say(tmp_path, "init", FLOWBEAT_CONFIG=str(config))
     assert said.code == 1
     assert "unset FLOWBEAT_CONFIG" in said.err
-    assert "unset" not in world.say_apart(tmp_path, "init", FLOWBEAT_CONFIG="").err
+    assert "unset" not in world.say(tmp_path, "init", FLOWBEAT_CONFIG="").err
 
 
 def test_init_writes_a_configuration_that_loads(tmp_path: Path) -> None:
     """As written it is complete; it says what to fill in and what to run."""
-    said = world.say_apart(tmp_path, "init")
+    said = world.say(tmp_path, "init")
     assert said.code == 0
     assert load(tmp_path / "flowbeat.toml", {}).profiles.keys() == {"team"}
     assert "flowbeat check" in said.out
@@ -32,10 +32,10 @@ def test_init_writes_a_configuration_that_loads(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", [("refresh",), ("calculate", "team", "--no-wait")])
 def test_an_unedited_configuration_is_told_before_anything_is_made(tmp_path: Path, words: tuple[str, ...]) -> None:
     """The placeholder, with file and line; whoever may answer at that host is not asked."""
-    world.say_apart(tmp_path, "init")
+    world.say(tmp_path, "init")
     lines = (tmp_path / "flowbeat.toml").read_text(encoding="utf-8").splitlines()
     (line,) = [number for number, line in enumerate(lines, 1) if PLACEHOLDER in line]
-    said = world.say_apart(tmp_path, *words)
+    said = world.say(tmp_path, *words)
     assert said.code == 2
     assert f"{tmp_path / 'flowbeat.toml'}, line {line}: connections.jira.base_url is still the placeholder" in said.err
     assert [file.name for file in tmp_path.iterdir()] == ["flowbeat.toml"]
@@ -43,7 +43,7 @@ def test_an_unedited_configuration_is_told_before_anything_is_made(tmp_path: Pat
 
 def test_check_tells_of_the_placeholder_in_the_same_words(tmp_path: Path) -> None:
     """In its line about that Jira, which is not looked for."""
-    world.say_apart(tmp_path, "init")
+    world.say(tmp_path, "init")
     found = {line["what"]: line for line in world.say_apart(tmp_path, "check", "--format", "json").json}
     assert found["Jira jira"]["state"] == "bad"
     assert f"base_url is still the placeholder https://{PLACEHOLDER}" in found["Jira jira"]["message"]
@@ -53,21 +53,21 @@ def test_init_never_overwrites(tmp_path: Path) -> None:
     """The file keeps every byte; the sentence says so."""
     file = tmp_path / "flowbeat.toml"
     file.write_text("# mine", encoding="utf-8")
-    said = world.say_apart(tmp_path, "init")
+    said = world.say(tmp_path, "init")
     assert (said.code, file.read_text(encoding="utf-8")) == (1, "# mine")
-    assert "was left as it is" in said.err
+    assert "was not changed" in said.err
 
 
 def test_init_says_where_it_cannot_write(tmp_path: Path) -> None:
     """A folder that is not there."""
-    said = world.say_apart(tmp_path, "init", FLOWBEAT_CONFIG=str(tmp_path / "none" / "flowbeat.toml"))
+    said = world.say(tmp_path, "init", FLOWBEAT_CONFIG=str(tmp_path / "none" / "flowbeat.toml"))
     assert said.code == 1
     assert "cannot be written: No such file or directory" in said.err
 
 
 def test_init_without_a_named_file_writes_into_this_folder(tmp_path: Path) -> None:
     """FLOWBEAT_CONFIG empty counts as not set."""
-    assert world.say_apart(tmp_path, "init", FLOWBEAT_CONFIG="").code == 0
+    assert world.say(tmp_path, "init", FLOWBEAT_CONFIG="").code == 0
     assert (tmp_path / "flowbeat.toml").exists()
 
 
@@ -108,7 +108,7 @@ def test_a_schema_of_another_program_is_told_before_anything_is_read(tmp_path: P
 )
 def test_a_wrong_folder_is_named_and_left_as_it_was(tmp_path: Path, words: str) -> None:
     """Which file was looked for and where, what to do, exit code 2; no database, no logs, no queue in that folder."""
-    said = world.say_apart(tmp_path, *words.split(), FLOWBEAT_CONFIG="")
+    said = world.say(tmp_path, *words.split(), FLOWBEAT_CONFIG="")
     assert said.code == 2
     assert f"no flowbeat.toml exists in {tmp_path}, and FLOWBEAT_CONFIG names none" in said.err
     assert said.err.rstrip().endswith("write one here: flowbeat init")
@@ -149,6 +149,6 @@ def test_celery_by_hand_says_it_in_one_sentence_too(tmp_path: Path, config: str 
 def test_an_unknown_profile_is_told_with_the_file_that_was_read(tmp_path: Path) -> None:
     """The wrong folder may hold a configuration, only another one."""
     file = world.configure(tmp_path)
-    said = world.say_apart(tmp_path, "refresh", "paymets")
+    said = world.say(tmp_path, "refresh", "paymets")
     assert said.code == 2
     assert f"{file} has no profile 'paymets'; did you mean 'payments'?" in said.err

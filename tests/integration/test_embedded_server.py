@@ -21,14 +21,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def info(handle: embedded.Handle) -> dict[str, str | int]:
-    """What the server says of itself."""
+    """Return what the server says of itself."""
     with Redis.from_url(handle.client_url) as client:
         found: dict[str, str | int] = client.info()
     return found
 
 
 def answers(handle: embedded.Handle) -> bool:
-    """Whether the server is there."""
+    """Return whether the server is there."""
     with Redis.from_url(handle.client_url) as client:
         try:
             return bool(client.ping())
@@ -46,13 +46,13 @@ def kill(handle: embedded.Handle) -> None:
 
 
 def socket_of(handle: embedded.Handle) -> Path:
-    """The file of the server's socket."""
+    """Return the file of the server's socket."""
     return Path(handle.client_url.removeprefix("unix://"))
 
 
 @pytest.fixture
 def handle(tmp_path: Path) -> Iterator[embedded.Handle]:
-    """A running server on a fresh state folder."""
+    """Yield a running server on a fresh state folder."""
     made = embedded.ensure(tmp_path)
     yield made
     made.close()

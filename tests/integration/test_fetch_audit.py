@@ -9,7 +9,8 @@ import pytest
 from fetch_world import NAME, KilledError, World, open_world
 from sqlalchemy import text
 
-from models import store
+from models.store import catalogue, census
+from models.store import issues as stored_issues
 from sandbox import living
 from sandbox.shapes import Flavour
 from sandbox.site import Issue
@@ -20,7 +21,7 @@ from worker.settings import ChangelogAudit
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira of some sixty issues, a copy of which was fetched."""
+    """Yield a Jira of some sixty issues, a copy of which was fetched."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
         found.fetch()
         yield found
@@ -45,7 +46,7 @@ def _open_issue(world: World) -> Issue:
 
 
 def _migrate(world: World, *issues: Issue) -> None:
-    """A new workflow sends issues to Done, and ``updated`` stays."""
+    """Send issues to Done by a new workflow; ``updated`` stays."""
     names = {issue.fields["status"]["name"] for issue in issues}
     living.migrate(world.jira.site, issues, world.clock(), dict.fromkeys(names, "Done"))
     world.shown()
@@ -53,11 +54,11 @@ def _migrate(world: World, *issues: Issue) -> None:
 
 def _stored(world: World, issue: Issue) -> str:
     with world.current.reads() as session:
-        return str(store.load_issues(session, NAME, [str(issue.id)])[0].status_id)
+        return str(stored_issues.load(session, NAME, [str(issue.id)])[0].status_id)
 
 
 def _asked(world: World) -> list[str]:
-    """The ids whose histories were asked for, in order."""
+    """Return the ids whose histories were asked for, in order."""
     if world.jira.site.flavour == "cloud":
         return [
             each
@@ -87,7 +88,7 @@ def test_a_turn_reads_every_open_and_lately_updated_history_once(world: World) -
     _turn(world, every_days=1, issues_per_run=10)
     with world.current.reads() as session:
         late = world.clock() - timedelta(days=RECENT_DAYS - 1)
-        due = store.due_histories(session, NAME, world.clock() + timedelta(days=1), late, 1000)
+        due = census.due_histories(session, NAME, world.clock() + timedelta(days=1), late, 1000)
     assert 20 < len(due) < len(world.shown())
     _freeze(world)
     world.clock.advance(timedelta(days=1, minutes=1))
@@ -111,9 +112,9 @@ def test_done_work_of_long_ago_is_not_swept(world: World) -> None:
     with world.current.engine.begin() as connection:
         connection.execute(text("UPDATE issues SET updated = '2020-01-01 00:00:00.000000'"))
     with world.current.reads() as session:
-        done = {one.status_id for one in store.load_statuses(session, NAME) if one.category == "done"}
+        done = {one.status_id for one in catalogue.load_statuses(session, NAME) if one.category == "done"}
         issues = world.copy()["issues"]
-        due = store.due_histories(session, NAME, world.clock(), world.clock() - timedelta(days=30), 1000)
+        due = census.due_histories(session, NAME, world.clock(), world.clock() - timedelta(days=30), 1000)
     assert set(due) == {issue.issue_id for issue in issues if issue.status_id not in done}
     assert 0 < len(due) < len(issues)
 

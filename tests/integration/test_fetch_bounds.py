@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fetch_world import World, open_world
 
-from models import store
+from models.store import issues as stored_issues
 from sandbox.shapes import Flavour, millis
 from sandbox.site import Event, Issue
 from tasks.fetch.task import work
@@ -20,7 +20,7 @@ NUMBER = 1_300
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira of 1,300 issues, a copy of which was fetched; nothing happens any more but what the test does."""
+    """Yield a Jira of 1,300 issues, a copy of which was fetched; nothing happens any more but what the test does."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour, issues=NUMBER) as found:
         found.connection(concurrency=8, overlap_minutes=1)
         found.shown()
@@ -109,6 +109,6 @@ def test_changed_issues_that_wait_for_a_batch_are_read_once_however_short_the_sl
         while work(world.current, world.latest(run), seconds=0) == "fetch":
             with world.current.reads() as session:
                 assert len(world.latest(run).cursor.get("pending_ids", ())) <= 400
-                assert store.count_issues(session, run.profile) == len(world.shown())
+                assert stored_issues.count(session, run.profile) == len(world.shown())
         operation = world.end(run)
         assert (operation.data_volume_fetched, operation.issues_changed) == (650, 650)

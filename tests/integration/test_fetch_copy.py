@@ -11,8 +11,8 @@ import pytest
 from fetch_world import NAME, KilledError, World, fresh_copy, open_world
 from sqlalchemy import text
 
-from models import store
 from models.records import iso
+from models.store import operations, runs
 from sandbox.faults import Fault, failing
 from sandbox.shapes import Flavour, millis
 from sandbox.team import EMAIL
@@ -31,7 +31,7 @@ DEAD = {"token": "a token of long ago", "seen": [], "empty": 0, "count": 0, "is_
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira of some sixty issues and an empty copy."""
+    """Yield a Jira of some sixty issues and an empty copy."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
         yield found
 
@@ -126,7 +126,7 @@ def test_a_fetch_whose_run_was_taken_over_stops_and_writes_nothing(world: World)
     run = world.request()
     work(world.current, run, seconds=0)
     with world.current.sessions.begin() as session:
-        store.requeue_run(session, world.latest(run), world.clock())
+        runs.requeue(session, world.latest(run), world.clock())
     stale = world.latest(run)
     with pytest.raises(StaleAttemptError):
         work(world.current, replace(stale, attempt=1))
@@ -139,7 +139,7 @@ def test_the_watermark_is_the_newest_change_seen_and_never_later_than_the_beginn
     world.fetch()
     newest = max(issue.updated for issue in world.copy()["issues"])
     with world.current.reads() as session:
-        cache = store.find_cache(session, NAME)
+        cache = operations.find_cache(session, NAME)
     assert cache is not None
     assert cache.cursor["watermark"] == iso(newest)
     assert cache.data_as_of == world.clock()
@@ -181,7 +181,7 @@ def test_a_change_seen_while_reading_does_not_move_the_watermark_beyond_the_begi
         world.fetch()
         assert max(issue.updated for issue in world.copy()["issues"]) > began
         with world.current.reads() as session:
-            cache = store.find_cache(session, NAME)
+            cache = operations.find_cache(session, NAME)
     assert cache is not None
     assert cache.cursor["watermark"] == iso(began)
     assert cache.data_as_of == began
@@ -301,7 +301,7 @@ def test_a_list_whose_page_token_has_died_is_begun_again(tmp_path: Path, databas
             "position": DEAD,
         }
         with world.current.sessions.begin() as session:
-            store.beat_run(session, run.run_id, 1, world.clock(), cursor=cursor)
+            runs.heartbeat(session, run.run_id, 1, world.clock(), cursor=cursor)
         assert work(world.current, world.latest(run)) == "facts"
         world.end(run)
         assert [seen.status for seen in world.jira.log].count(400) == 1
@@ -321,7 +321,7 @@ def test_a_list_that_is_refused_from_its_beginning_is_an_error(
             "position": DEAD,
         }
         with world.current.sessions.begin() as session:
-            store.beat_run(session, run.run_id, 1, world.clock(), cursor=cursor)
+            runs.heartbeat(session, run.run_id, 1, world.clock(), cursor=cursor)
         world.jira.faults.append(failing(400, endpoint="search/jql", times=9))
         with pytest.raises(RefusedError):
             work(world.current, world.latest(run))

@@ -27,7 +27,7 @@ SIX = {
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira of some sixty issues and an empty copy."""
+    """Yield a Jira of some sixty issues and an empty copy."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
         yield opened
 

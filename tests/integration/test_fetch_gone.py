@@ -21,7 +21,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira of some sixty issues, a copy of which was fetched."""
+    """Yield a Jira of some sixty issues, a copy of which was fetched."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
         found.profile(jql="issuetype is not EMPTY OR project is EMPTY ORDER BY created DESC")
         found.fetch()
@@ -123,7 +123,7 @@ def test_an_issue_the_list_only_missed_is_read_and_stays(world: World) -> None:
 
 
 def _leaving_out(number: int, flavour: str) -> Fault:
-    """The census leaves one issue out, once."""
+    """Return a fault that omits one issue from the census, once."""
 
     def damage(answer: Response) -> Response:
         body = json.loads(answer.body)

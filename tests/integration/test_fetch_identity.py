@@ -7,7 +7,7 @@ import pytest
 from fetch_world import NAME, World, fresh_copy, open_world
 from sqlalchemy import text
 
-from models import store
+from models.store import issues
 from sandbox import living
 from sandbox.shapes import Flavour
 from tasks.fetch.task import work
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira of some sixty issues, a copy of which was fetched."""
+    """Yield a Jira of some sixty issues, a copy of which was fetched."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
         opened.fetch()
         yield opened
@@ -58,7 +58,7 @@ def test_the_versions_of_a_renamed_project_are_stored_once_though_an_issue_has_t
     with world.current.sessions.begin() as session:  # as if Jira could not answer for this one issue
         some = "SELECT max(issue_id) FROM issues WHERE project = 'BILL'"
         session.execute(text(f"UPDATE issues SET key = 'PAY-1', project = 'PAY' WHERE issue_id = ({some})"))  # noqa: S608 - constant
-        assert store.known_projects(session, NAME)["10000"] == "BILL"
+        assert issues.known_projects(session, NAME)["10000"] == "BILL"
     assert work(world.current, world.latest(run)) == "facts"
     world.end(run)
     assert len(_of_project(world, "PAY")) == 1
@@ -92,6 +92,6 @@ def test_the_key_that_most_issues_of_a_project_have_is_its_key(world: World) -> 
     with world.current.sessions.begin() as session:
         session.execute(text("UPDATE issues SET project = 'OLD' WHERE key = 'PAY-1'"))
         session.execute(text("UPDATE issues SET project_id = NULL WHERE key = 'PAY-2'"))
-        assert store.known_projects(session, NAME) == {"10000": "PAY", "10001": "OPS"}
+        assert issues.known_projects(session, NAME) == {"10000": "PAY", "10001": "OPS"}
         session.execute(text("UPDATE issues SET project_id = NULL WHERE project = 'OPS'"))
-        assert store.known_projects(session, NAME) == {"10000": "PAY", "OPS": "OPS"}
+        assert issues.known_projects(session, NAME) == {"10000": "PAY", "OPS": "OPS"}

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from fetch_world import NAME, World, open_world
 
-from models import store
 from models.records import Run
+from models.store import catalogue as stored_catalogue
+from models.store import operations
 from sandbox import catalogue, living
 from sandbox.shapes import Flavour, millis
 from tasks import calculate
@@ -19,14 +20,14 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira of some sixty issues, a copy of which was fetched, and the facts computed."""
+    """Yield a Jira of some sixty issues, a copy of which was fetched, and the facts computed."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
         _refreshed(found)
         yield found
 
 
 def _refreshed(world: World) -> Run:
-    """A refresh up to the facts; its cursor counts how many were computed."""
+    """Return a refresh up to the facts; its cursor counts how many were computed."""
     run = world.request()
     assert work(world.current, run) == "facts"
     calculate.work(world.current, world.latest(run))
@@ -41,7 +42,7 @@ def _recomputed(world: World) -> int:
 def _name(world: World, status: str) -> str:
     number = next(one["id"] for one in world.jira.site.catalogue.statuses if one["name"] == status)
     with world.current.reads() as session:
-        return next(one.name for one in store.load_statuses(session, NAME) if one.status_id == number)
+        return next(one.name for one in stored_catalogue.load_statuses(session, NAME) if one.status_id == number)
 
 
 def test_nothing_changed_recomputes_nothing(world: World) -> None:
@@ -93,6 +94,6 @@ def test_a_renamed_field_that_is_mapped_by_its_id_changes_nothing(world: World) 
     run = _refreshed(world)
     assert (int(run.cursor["misses"]), int(run.cursor.get("read", 0))) == (0, 0)
     with world.current.reads() as session:
-        cache = store.find_cache(session, NAME)
+        cache = operations.find_cache(session, NAME)
     assert cache is not None
     assert cache.cursor["mapped"][catalogue.POINTS] == "Size"

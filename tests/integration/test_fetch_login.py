@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from fetch_world import BASE_URL, NAME, NOW, World, open_world
 
-from models import store
 from models.records import CacheMetadata
+from models.store import operations
 from sandbox.api import Jira
 from sandbox.faults import Fault, captcha, failing, login_page, redirect
 from sandbox.shapes import Flavour
@@ -43,7 +43,7 @@ class Proxied(Jira):
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A site that publishes all its projects except one, read with a login; nothing is stored yet."""
+    """Yield a site that publishes all its projects except one, read with a login; nothing is stored yet."""
     with _opened(flavour, tmp_path, database_url, redis_url) as opened:
         yield opened
 
@@ -68,7 +68,7 @@ def _token(world: World, token: str) -> None:
 
 
 def _refusal(world: World, kind: type[FatalError], words: str, **options: bool) -> None:
-    """The fetch is refused in these words, and leaves the copy as it was."""
+    """Assert that the fetch is refused in these words and that the copy is unchanged."""
     before = world.copy()
     run = world.request("refresh", **options)
     with pytest.raises(kind, match=words):
@@ -79,7 +79,7 @@ def _refusal(world: World, kind: type[FatalError], words: str, **options: bool) 
 
 def _cache(world: World) -> CacheMetadata | None:
     with world.current.reads() as session:
-        return store.find_cache(session, NAME)
+        return operations.find_cache(session, NAME)
 
 
 # --- a login that is lost -------------------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from sqlalchemy import event
 
-from models import store
 from models.records import Run
+from models.store import operations, runs
 from sandbox import catalogue, faults, living
 from sandbox.api import Jira
 from sandbox.shapes import Flavour, millis
@@ -110,7 +110,7 @@ class LivingCopy(RuleBasedStateMachine):
     template: Path
 
     def __init__(self) -> None:
-        """An empty folder; ``begin`` fills it."""
+        """Make an empty folder; ``begin`` fills it."""
         super().__init__()
         self.stack = ExitStack()
         self.folder = Path(tempfile.mkdtemp(prefix="flowbeat-machine-"))
@@ -120,7 +120,7 @@ class LivingCopy(RuleBasedStateMachine):
 
     @initialize(zone=st.sampled_from(ZONES), start=st.sampled_from(STARTS), epoch=st.booleans(), lags=st.booleans())
     def begin(self, zone: str, start: datetime, *, epoch: bool, lags: bool) -> None:
-        """A Jira of some fourteen issues, small pages, and a first copy."""
+        """Start a Jira of some fourteen issues with small pages, and make a first copy."""
         born = start - timedelta(weeks=2)
         site = generate(5, 24, born, flavour=self.flavour, per_week=7, account_zone=zone)
         site.takes_epoch = epoch
@@ -158,7 +158,7 @@ class LivingCopy(RuleBasedStateMachine):
         return found[number % len(found)]
 
     def _now(self) -> datetime:
-        """A moment later: no two things happen at one instant."""
+        """Return a moment later: no two things happen at one instant."""
         self.world.clock.advance(timedelta(seconds=7))
         return self.world.clock()
 
@@ -167,13 +167,13 @@ class LivingCopy(RuleBasedStateMachine):
 
     @rule(project=st.sampled_from(["PAY", "OPS"]), kind=st.sampled_from(["Story", "Bug"]))
     def create(self, project: str, kind: str) -> None:
-        """Some are no concern of the JQL."""
+        """Create an issue, in the JQL or outside it."""
         living.create(self.site, self._now(), project=project, kind=kind)
         self._happens()
 
     @rule(number=pick, points=st.one_of(st.none(), st.integers(0, 9).map(float)))
     def estimate(self, number: int, points: float | None) -> None:
-        """A tracked field."""
+        """Change a tracked field."""
         living.edit(self.site, self._some(number), catalogue.POINTS, points, self._now())
         self._happens()
 
@@ -193,7 +193,7 @@ class LivingCopy(RuleBasedStateMachine):
 
     @rule(number=pick)
     def comment(self, number: int) -> None:
-        """``updated`` moves, nothing else."""
+        """Move ``updated`` and nothing else."""
         living.comment(self.site, self._some(number), self._now())
         self._happens()
 
@@ -220,14 +220,14 @@ class LivingCopy(RuleBasedStateMachine):
 
     @rule(key=st.sampled_from(["PAY", "BILL", "CASH"]))
     def rename_project(self, key: str) -> None:
-        """A project's key changes; no issue's ``updated`` does."""
+        """Change a project's key; no issue's ``updated`` moves."""
         now = next(project["key"] for project in self.site.catalogue.projects if project["id"] == catalogue.PAY["id"])
         if key != now:
             living.rename_project(self.site, now, key)
 
     @rule(number=pick)
     def migrate_silently(self, number: int) -> None:
-        """An open issue gets another status and a history, and ``updated`` stays."""
+        """Give an open issue another status and a history; ``updated`` stays."""
         issue = self._some(number)
         if issue.fields["status"]["statusCategory"]["key"] != "done":
             living.migrate(self.site, [issue], self._now(), self._next_status(issue))
@@ -242,7 +242,7 @@ class LivingCopy(RuleBasedStateMachine):
 
     @rule(number=pick, day=st.sampled_from([None, "2026-02-27", "2026-03-01"]))
     def plan_and_release(self, number: int, day: str | None) -> None:
-        """An open issue joins a version silently, as in a merge, and the version is released: no ``updated`` moves."""
+        """Add an open issue to a version silently, as a merge does, and release it: no ``updated`` moves."""
         issue = self._some(number)
         version = living.plan_version(self.site, issue.fields["project"]["key"], f"v{number}", self._now())
         self._happens()
@@ -253,7 +253,7 @@ class LivingCopy(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(["Under way", "Doing"]), category=st.sampled_from([catalogue.NEW, catalogue.MOVING]))
     def rename_and_recategorise(self, name: str, category: Any) -> None:
-        """A definition changes, no issue does."""
+        """Change a definition, but no issue."""
         number = catalogue.STATUSES["In Progress"]["id"]
         living.rename_status(self.site, number, name)
         living.recategorise_status(self.site, number, category)
@@ -274,7 +274,7 @@ class LivingCopy(RuleBasedStateMachine):
 
     @rule(places=st.integers(1, 60), slices=st.booleans())
     def die(self, places: int, *, slices: bool) -> None:
-        """A process is killed at some place of a fetch, which another may take up later."""
+        """Kill a process at some place of a fetch, which another may continue later."""
         run = self._live()
         with self.trap.armed(places):
             try:
@@ -285,12 +285,12 @@ class LivingCopy(RuleBasedStateMachine):
 
     @rule(steps=st.lists(st.booleans(), min_size=1, max_size=6))
     def alternate(self, steps: list[bool]) -> None:
-        """The run is given to another process while the first still works: the first one writes nothing any more."""
+        """Give the run to another process while the first still works, which then writes nothing."""
         first = self._live()
         if not self._slice(first):
             return
         with self.world.current.sessions.begin() as session:
-            store.requeue_run(session, self.world.latest(first), self.world.clock())
+            runs.requeue(session, self.world.latest(first), self.world.clock())
         for mine in steps:
             if mine and not self._slice(self.world.latest(first)):
                 return
@@ -327,11 +327,11 @@ class LivingCopy(RuleBasedStateMachine):
 
     @rule()
     def give_up(self) -> None:
-        """An unfinished run fails; the next one begins where the last complete one ended."""
+        """Fail an unfinished run; the next one begins where the last complete one ended."""
         run = self._live()
         with self.world.current.sessions.begin() as session:
-            store.fail_fetch_of(session, run.run_id, self.world.clock(), "given up")
-            store.end_run(session, run.run_id, run.attempt, self.world.clock(), error="given up")
+            operations.fail_fetch_of(session, run.run_id, self.world.clock(), "given up")
+            runs.end(session, run.run_id, run.attempt, self.world.clock(), error="given up")
         self.run = None
 
     def _slice(self, run: Run) -> bool:
@@ -365,7 +365,7 @@ class LivingCopy(RuleBasedStateMachine):
         raise AssertionError("the fetch does not come to an end")
 
     def _confirm_loss(self, error: FatalError) -> None:
-        """A project of which nothing is left is refused as a lost permission, until ``--full`` says otherwise."""
+        """Assert that an empty project is refused as a lost permission until ``--full``."""
         self._give_up_at_loss(error)
         self.run = self.world.request(full=True)
 
@@ -406,7 +406,7 @@ class LivingCopy(RuleBasedStateMachine):
         assert self._refresh(verify=True).cursor["differ"] == 0
 
     def teardown(self) -> None:
-        """The last word is always a comparison."""
+        """End with a comparison."""
         try:
             if hasattr(self, "world"):
                 self.compare()

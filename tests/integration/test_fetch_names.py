@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from fetch_world import NAME, RULES, World, open_world
 
-from models import store
 from models.records import FetchOperation, IncidentRules, Rules
+from models.store import operations
 from sandbox.faults import Fault
 from sandbox.shapes import Flavour
 from sandbox.wire import refusal
@@ -26,14 +26,14 @@ NAMED = replace(
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira nothing of which was fetched yet."""
+    """Yield a Jira nothing of which was fetched yet."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour, issues=10) as found:
         yield found
 
 
 def _listed(world: World) -> dict[str, list[str]]:
     with world.current.reads() as session:
-        cache = store.find_cache(session, NAME)
+        cache = operations.find_cache(session, NAME)
     assert cache is not None
     kept: dict[str, Any] = cache.cursor["listed"]
     return {kind: one["names"] for kind, one in kept.items()}
@@ -96,8 +96,8 @@ def test_lists_of_another_jira_are_not_kept(world: World) -> None:
     world.profile(rules=NAMED)
     world.fetch()
     with world.current.sessions.begin() as session:
-        cache = store.find_cache(session, NAME)
+        cache = operations.find_cache(session, NAME)
         assert cache is not None
-        store.save_cache(session, replace(cache, cursor={**cache.cursor, "base_url": "https://other.example"}))
+        operations.save_cache(session, replace(cache, cursor={**cache.cursor, "base_url": "https://other.example"}))
     world.fetch()
     assert set(_listed(world)) == {"issue type", "priority"}

@@ -46,7 +46,7 @@ class QuickRuntime(TimedRuntime):
     """A runtime whose client sleeps no wait."""
 
     def client(self, connection: Connection, *more: Any, **past: Any) -> Client:
-        """The client, awake."""
+        """Return the client, awake."""
         made = super().client(connection, *more, **past)
         made._sleep = lambda _: None
         return made
@@ -54,13 +54,13 @@ class QuickRuntime(TimedRuntime):
 
 @pytest.fixture
 def way() -> Way:
-    """An open way."""
+    """Return an open way."""
     return Way()
 
 
 @pytest.fixture
 def world(way: Way, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Cloud site at the end of it."""
+    """Yield a Cloud site at the end of it."""
     with open_world(tmp_path, database_url, redis_url, before=way) as opened:
         way.world, old = opened, opened.current
         opened.current = QuickRuntime(old.settings, old.now, old.open_session)
@@ -71,7 +71,7 @@ def world(way: Way, tmp_path: Path, database_url: str, redis_url: str) -> Iterat
 
 
 def _run_to_its_end(world: World) -> tuple[Run, float, int]:
-    """The run as it ended, the seconds it took by its own clock, and its slices: no pause is waited for."""
+    """Return the run as it ended, the seconds it took by its own clock, and its slices: no pause is waited for."""
     run, started, slices = world.request(), world.clock(), 0
     while (latest := world.latest(run)).state not in ("failed", "completed"):
         if latest.wait_until is not None and latest.state == "paused":

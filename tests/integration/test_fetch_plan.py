@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from fetch_world import NAME, PROFILE, RULES, World, open_world
 
-from models import store
 from models.records import CacheMetadata, FetchOperation, Run
+from models.store import operations, runs
 from sandbox.faults import failing
 from sandbox.shapes import Flavour
 from sandbox.team import TOKEN
@@ -26,14 +26,14 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira of some sixty issues and an empty copy."""
+    """Yield a Jira of some sixty issues and an empty copy."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
         yield found
 
 
 def _cache(world: World) -> CacheMetadata:
     with world.current.reads() as session:
-        found = store.find_cache(session, NAME)
+        found = operations.find_cache(session, NAME)
     assert found is not None
     return found
 
@@ -115,7 +115,7 @@ def test_a_change_that_needs_more_than_is_stored_is_a_miss(world: World, change:
     world.fetch()
     if change == "version":
         with world.current.sessions.begin() as session:
-            store.save_cache(session, replace(_cache(world), version_identifier="0"))
+            operations.save_cache(session, replace(_cache(world), version_identifier="0"))
     else:
         fields = {**RULES.fields, "detected_at": "Detected at"}
         changed = {"jql": {"jql": "project = PAY"}, "summaries": {"store_summaries": False}}
@@ -165,7 +165,7 @@ def test_the_key_of_the_cache_is_that_of_connection_jql_fields_and_period(world:
 
 
 def _bound(world: World, changed: int, gone: int = 0) -> int:
-    """The design's bound: ≤ 6 + P + ⌈N/5000⌉ + 2⌈Δ/100⌉ + ⌈G/100⌉, on Data Center ⌈N/1000⌉."""
+    """Return the design's bound: ≤ 6 + P + ⌈N/5000⌉ + 2⌈Δ/100⌉ + ⌈G/100⌉, on Data Center ⌈N/1000⌉."""
     page = 5000 if world.jira.site.flavour == "cloud" else 1000
     issues = len(world.shown())
     return 6 + 2 + ceil(issues / page) + 2 * ceil(changed / 100) + ceil(gone / 100)
@@ -212,7 +212,7 @@ def test_only_mapped_and_needed_fields_are_asked_for(world: World) -> None:
 
 
 def _failed(world: World) -> tuple[Run, FetchOperation]:
-    """The run and its Fetch Operation after the task itself has run into the error."""
+    """Return the run and its Fetch Operation after the task itself has run into the error."""
     run = world.request()
     runtime.adopt(world.current)
     try:
@@ -220,7 +220,7 @@ def _failed(world: World) -> tuple[Run, FetchOperation]:
     finally:
         runtime.forget()
     with world.current.reads() as session:
-        operation = store.fetch_of(session, run.run_id)
+        operation = operations.fetch_of(session, run.run_id)
     assert operation is not None
     return world.latest(run), operation
 
@@ -282,7 +282,7 @@ def test_a_first_fetch_that_is_refused_leaves_no_copy_to_calculate_from(world: W
     world.profile(jql="project = NOPE")
     _failed(world)
     with world.current.reads() as session:
-        assert store.find_cache(session, NAME) is None
+        assert operations.find_cache(session, NAME) is None
 
 
 def test_requests_of_a_stage_that_has_to_wait_are_counted_once(world: World) -> None:
@@ -306,7 +306,7 @@ def test_a_wait_does_not_make_the_count_of_troubles_begin_anew(world: World) -> 
     with pytest.raises(RetryableError):
         work(world.current, run)
     with world.current.sessions.begin() as session:
-        store.beat_run(session, run.run_id, 1, world.clock(), cursor={**world.latest(run).cursor, "trouble": TROUBLE})
+        runs.heartbeat(session, run.run_id, 1, world.clock(), cursor={**world.latest(run).cursor, "trouble": TROUBLE})
     world.current.redis.flushall()
     with pytest.raises(RetryableError):
         work(world.current, world.latest(run))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fetch_world import NAME, World, fresh_copy, open_world
 
-from models import store
+from models.store import operations, quality
 from sandbox import faults
 from sandbox.faults import Fault
 from sandbox.shapes import Flavour
@@ -26,7 +26,7 @@ BATCHES = {"cloud": "issue/bulkfetch", "datacenter": "search"}
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira of some sixty issues, nothing of it fetched; nothing happens any more but what the test does."""
+    """Yield a Jira of some sixty issues, nothing of it fetched; nothing happens any more but what the test does."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
         opened.hurry()
         opened.shown()
@@ -51,11 +51,11 @@ def _bad(world: World, *places: int) -> list[int]:
 
 def _findings(world: World) -> dict[str, list[str]]:
     with world.current.reads() as session:
-        return store.keys_with_findings(session, NAME)
+        return quality.keys_with_findings(session, NAME)
 
 
 def _sizes(world: World, endpoint: str) -> list[int]:
-    """How many issues each batch named, the control question aside."""
+    """Return how many issues each batch named, the control question aside."""
     named = [faults.asked_ids(seen.asked) for seen in world.jira.log if endpoint in seen.endpoint]
     return [len(ids) for ids in named if ids and ids != ["0"]]
 
@@ -248,7 +248,7 @@ def test_a_size_that_is_too_large_is_found_remembered_and_grows_again(
         refused = [seen for seen in world.jira.log if seen.status == status]
         assert bool(refused) == (largest > 10)
     with world.current.reads() as session:
-        cache = store.find_cache(session, NAME)
+        cache = operations.find_cache(session, NAME)
     assert cache is not None
     assert 5 < cache.cursor["sizes"][part]["size"] <= 10
 
@@ -258,7 +258,7 @@ def test_one_unreadable_issue_makes_no_size_smaller(world: World) -> None:
     world.jira.faults.append(faults.poisoned(*_bad(world, 40)))
     world.fetch()
     with world.current.reads() as session:
-        cache = store.find_cache(session, NAME)
+        cache = operations.find_cache(session, NAME)
     assert cache is not None
     assert cache.cursor["sizes"] == {}
 
@@ -391,7 +391,7 @@ def test_a_token_behind_the_last_issue_is_the_end_when_all_that_jira_counts_came
 
 
 def _first_page(world: World) -> Callable[[Response], Response]:
-    """Every page is the first one again, and says so."""
+    """Return a fault that answers every page with the first one."""
     issues = [{"id": str(issue.id), "key": issue.key} for issue in world.shown()]
     body = json.dumps({"issues": issues, "isLast": False, "nextPageToken": "again"}).encode()
     return lambda answer: replace(answer, status=200, body=body)
@@ -421,7 +421,7 @@ def test_a_total_that_counts_what_is_never_shown_ends_with_a_note(
         world.fetch()
         assert set(world.copy()["hashes"]) == _others(world, *world.jira.site.veiled)
         with world.current.reads() as session:
-            cache = store.find_cache(session, NAME)
+            cache = operations.find_cache(session, NAME)
         assert cache is not None
         if places == (-3, None):
             assert cache.cursor["unshown"] == 3

@@ -9,8 +9,8 @@ from fetch_world import NAME, KilledError, World, open_world
 from sqlalchemy import text
 
 from console.refresh.command import outcome
-from models import store
 from models.records import Run
+from models.store import operations, quality
 from sandbox import living
 from sandbox.shapes import Flavour
 from tasks.fetch.task import work
@@ -18,7 +18,7 @@ from tasks.fetch.task import work
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira of some sixty issues, a copy of which was fetched."""
+    """Yield a Jira of some sixty issues, a copy of which was fetched."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
         found.fetch()
         yield found
@@ -28,7 +28,7 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def _verified(world: World) -> Run:
-    """The run of a verification, ended."""
+    """Return the run of a verification, ended."""
     run = world.request(verify=True)
     assert work(world.current, run) == "facts"
     world.end(run)
@@ -50,7 +50,7 @@ def test_a_copy_that_is_as_jira_is_verifies_without_a_difference(world: World) -
     """All are read, none is changed, and the Fetch Operation says what it was."""
     run = _verified(world)
     with world.current.reads() as session:
-        operation = store.fetch_of(session, run.run_id)
+        operation = operations.fetch_of(session, run.run_id)
     assert operation is not None
     assert (operation.kind, operation.state, operation.issues_changed) == ("verify", "completed", 0)
     assert operation.data_volume_fetched == len(world.shown())
@@ -190,7 +190,7 @@ def test_without_a_copy_there_is_nothing_to_verify(
         run = _verified(world)
         assert "verified" not in outcome(world.current, run)
         with world.current.reads() as session:
-            operation = store.fetch_of(session, run.run_id)
-            assert store.count_findings(session, NAME) == world.copy()["findings"]
+            operation = operations.fetch_of(session, run.run_id)
+            assert quality.count_findings(session, NAME) == world.copy()["findings"]
         assert operation is not None
         assert operation.kind == "full"

@@ -10,8 +10,8 @@ import pytest
 from fetch_world import NAME, World, fresh_copy, open_world
 
 from console.check import versions
-from models import store
 from models.records import Rules
+from models.store import operations, quality
 from sandbox import faults
 from sandbox.server import Options, build, running
 from sandbox.shapes import Flavour
@@ -25,7 +25,7 @@ PAY = "10000"
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira of some sixty issues in two projects, a copy of which was fetched."""
+    """Yield a Jira of some sixty issues in two projects, a copy of which was fetched."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
         opened.hurry()
         opened.fetch()
@@ -38,7 +38,7 @@ def _of(world: World, project: str) -> list[str]:
 
 def _findings(world: World) -> dict[str, str]:
     with world.current.reads() as session:
-        return store.project_findings(session, NAME)
+        return quality.project_findings(session, NAME)
 
 
 @on_sqlite
@@ -54,7 +54,7 @@ def test_closed_versions_are_a_finding_and_dropped_as_a_full_fetch_would(
     operation = world.fetch()
     assert (operation.state, operation.issues_gone) == ("completed", 0)
     assert (_of(world, "PAY"), _of(world, "OPS")) == ([], others)
-    assert _findings(world) == {"PAY": store.VERSIONS_REFUSED}
+    assert _findings(world) == {"PAY": quality.VERSIONS_REFUSED}
     assert len(world.jira.log) == requests + 1
     assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
     world.jira.faults.clear()
@@ -71,7 +71,7 @@ def test_versions_without_an_answer_stay_as_they_were_read(world: World) -> None
     world.jira.faults.append(fault)
     assert world.fetch().state == "completed"
     assert _of(world, "PAY") == before
-    assert _findings(world) == {"PAY": store.VERSIONS_UNANSWERED}
+    assert _findings(world) == {"PAY": quality.VERSIONS_UNANSWERED}
     assert fault.hits == 2
     world.jira.faults.clear()
     world.fetch()
@@ -96,8 +96,8 @@ def test_findings_about_projects_are_not_counted_as_findings_about_issues(world:
     world.jira.faults.append(faults.closed_versions(PAY))
     world.fetch()
     with world.current.reads() as session:
-        assert store.count_findings(session, NAME) == {}
-        assert store.keys_with_findings(session, NAME) == {}
+        assert quality.count_findings(session, NAME) == {}
+        assert quality.keys_with_findings(session, NAME) == {}
 
 
 def test_results_and_explain_say_whose_versions_are_not_counted(tmp_path: Path) -> None:
@@ -162,9 +162,9 @@ def test_results_say_how_many_issues_were_counted_and_not_shown(tmp_path: Path) 
         console_world.refresh(current)
         assert "did not show" not in console_world.say(tmp_path, "results", "payments", columns=200).out
         with current.sessions.begin() as session:
-            cache = store.find_cache(session, "payments")
+            cache = operations.find_cache(session, "payments")
             assert cache is not None
             assert cache.cursor["unshown"] == 0
-            store.save_cache(session, replace(cache, cursor={**cache.cursor, "unshown": 3}))
+            operations.save_cache(session, replace(cache, cursor={**cache.cursor, "unshown": 3}))
     said = console_world.say(tmp_path, "results", "payments", columns=200).out
     assert "Jira counted 3 issues of the JQL that it did not show to this account; none is in a number." in said

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from fetch_world import NAME, World, open_world
 
-from models import store
 from models.records import CacheMetadata
+from models.store import operations, runs
 from sandbox.api import Jira
 from sandbox.faults import failing
 from sandbox.shapes import Flavour
@@ -35,7 +35,7 @@ def _literals(world: World) -> list[str]:
 
 def _cache(world: World) -> CacheMetadata:
     with world.current.reads() as session:
-        found = store.find_cache(session, NAME)
+        found = operations.find_cache(session, NAME)
     assert found is not None
     return found
 
@@ -112,7 +112,7 @@ def test_the_windows_below_the_wall_are_cut_by_literals_too(tmp_path: Path, data
         beyond = {"since": shown[19].born}  # as if the wall had been met there
         with world.current.sessions.begin() as session:
             cursor = {**world.latest(run).cursor, "position": beyond}
-            store.beat_run(session, run.run_id, 1, world.clock(), cursor=cursor)
+            runs.heartbeat(session, run.run_id, 1, world.clock(), cursor=cursor)
         assert work(world.current, world.latest(run)) == "facts"
         assert {issue.key for issue in shown[19:]} <= world.issue_keys()
         since = datetime.fromtimestamp(shown[19].born / 1000, ZoneInfo("Asia/Kathmandu"))

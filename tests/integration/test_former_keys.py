@@ -9,9 +9,10 @@ import pytest
 from fetch_world import NAME, RULES, World, open_world
 from metric_rows import issue, time
 
-from models import store
 from models.database import Sessions
 from models.records import METRIC_TYPES, DeploymentRules, Issue, TableDeployment, WindowKind
+from models.store import census, dataset, deployments, results
+from models.store import issues as stored_issues
 from models.store.catalogue import ids_of_keys
 from sandbox import living
 from tasks import calculate
@@ -23,7 +24,9 @@ Values = dict[tuple[str, str, object], tuple[object, ...]]
 
 @pytest.fixture
 def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A copy of a Jira, whose deployments are rows of the table, one a day, each with three issues of PAY by key."""
+    """Yield a copy of a Jira, whose deployments are rows of the table, one a day, each with three issues of PAY
+    by key.
+    """
     with open_world(tmp_path, database_url, redis_url) as opened:
         opened.profile(rules=replace(RULES, deployments=DeploymentRules("table")))
         opened.fetch()
@@ -34,14 +37,14 @@ def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
             for day, issues in enumerate(triples)
         ]
         with opened.current.sessions.begin() as session:
-            store.save_table_deployments(session, NAME, rows)
+            deployments.save_table(session, NAME, rows)
         yield opened
 
 
 def _carried(world: World) -> dict[str, tuple[str, ...]]:
     """Return deployment → ids of the issues that it carries."""
     with world.current.reads() as session:
-        return {row.deployment_id: row.issue_ids for row in store.load_dataset(session, NAME, "table").deployments}
+        return {row.deployment_id: row.issue_ids for row in dataset.load(session, NAME, "table").deployments}
 
 
 def _values(world: World) -> Values:
@@ -53,7 +56,7 @@ def _values(world: World) -> Values:
         calculate.metric_step(world.current, world.latest(run))
     calculate.finish_step(world.current, world.latest(run))
     with world.current.reads() as session:
-        rows = [row for kind in WINDOW_KINDS for row in store.load_results(session, kind=kind)]
+        rows = [row for kind in WINDOW_KINDS for row in results.load(session, kind=kind)]
     return {(row.metric_type, row.window_kind, row.window_start): (row.value, row.state, row.n_used) for row in rows}
 
 
@@ -69,7 +72,7 @@ def test_a_renamed_project_keeps_the_issues_of_its_deployments(world: World) -> 
     assert world.fetch(full=True).kind == "full"
     assert (_carried(world), _values(world)) == incremental == before
     with world.current.reads() as session:
-        assert store.unknown_keys(session, NAME, ["PAY-1", "pay-1", "BILL-1", "PAY-999"]) == ["PAY-999"]
+        assert deployments.unknown_keys(session, NAME, ["PAY-1", "pay-1", "BILL-1", "PAY-999"]) == ["PAY-999"]
 
 
 MOVED = issue(1, "10-01 → 1")
@@ -82,7 +85,7 @@ def _named(sessions: Sessions, *keys: str) -> dict[str, str]:
 
 def _save(sessions: Sessions, *issues: Issue) -> None:
     with sessions.begin() as session:
-        store.save_issues(session, NAME, issues)
+        stored_issues.save(session, NAME, issues)
 
 
 def test_every_former_key_leads_to_its_issue(sessions: Sessions) -> None:
@@ -106,9 +109,9 @@ def test_a_gone_issue_is_not_present_under_its_former_key_either(sessions: Sessi
     _save(sessions, replace(MOVED, key="PAY-1"))
     _save(sessions, replace(MOVED, key="BILL-1"))
     with sessions.begin() as session:
-        store.mark_issues(session, NAME, ["1"], "hidden")
-        store.mark_gone(session, NAME, "hidden", "hidden", time("11-01"))
-        assert store.unknown_keys(session, NAME, ["PAY-1"]) == ["PAY-1"]
+        census.mark(session, NAME, ["1"], "hidden")
+        census.mark_gone(session, NAME, "hidden", "hidden", time("11-01"))
+        assert deployments.unknown_keys(session, NAME, ["PAY-1"]) == ["PAY-1"]
 
 
 def test_the_ids_of_another_jira_lead_from_no_former_key(sessions: Sessions) -> None:

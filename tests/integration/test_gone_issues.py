@@ -12,9 +12,10 @@ from metric_rows import STATUSES, issue, time, version
 from reference.teams import Team
 from stored_team import calculated, stored
 
-from models import store
 from models.metrics.rules import rules_hash
 from models.records import DeploymentRules, IncidentRules, Issue, Rules
+from models.store import census, departures, results
+from models.store import issues as stored_issues
 
 HIDDEN, MOVED = "deleted or no longer visible", "moved out of the JQL"
 AS_OF = time("11-01")
@@ -41,21 +42,21 @@ STAYS = (issue(9, "10-01 → 1", "10-06 → 2", "10-21 → 4", cf=2, fixVersions
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder of its own for each copy."""
+    """Return a folder of its own for each copy."""
     return tmp_path
 
 
 def _rows(current: InProcess) -> list[tuple[Any, ...]]:
-    """What the present rules say, without what names them."""
+    """Return what the present rules say, without what names them."""
     named = rules_hash(current.settings.profiles["payments"].rules)
     with current.reads() as session:
-        rows = [row for row in store.load_results(session, profile="payments") if row.rules_hash == named]
+        rows = [row for row in results.load(session, profile="payments") if row.rules_hash == named]
     latest = {(row.metric_type, row.window_kind, row.window_start): row for row in rows}
     return [(*key, row.value, row.state, row.n_used, row.exclusions, row.details) for key, row in latest.items()]
 
 
 def _numbers(folder: Path, schema: Path, issues: tuple[Issue, ...]) -> list[tuple[Any, ...]]:
-    """The results of a copy that never had any other issue."""
+    """Return the results of a copy that never had any other issue."""
     folder.mkdir()
     team = Team(issues, STATUSES, (version("9", None),))
     with stored(folder, schema, team, RULES, AS_OF) as current:
@@ -64,8 +65,8 @@ def _numbers(folder: Path, schema: Path, issues: tuple[Issue, ...]) -> list[tupl
 
 def _lose(current: InProcess, ids: tuple[str, ...], reason: str = HIDDEN) -> None:
     with current.sessions.begin() as session:
-        store.mark_issues(session, "payments", ids, reason)
-        store.mark_gone(session, "payments", reason, reason, current.now())
+        census.mark(session, "payments", ids, reason)
+        census.mark_gone(session, "payments", reason, reason, current.now())
 
 
 def _keep(current: InProcess, word: Any) -> None:
@@ -76,7 +77,7 @@ def _keep(current: InProcess, word: Any) -> None:
 
 @pytest.fixture
 def whole(place: Path, migrated_file: Path) -> Iterator[InProcess]:
-    """A copy of all the issues, calculated."""
+    """Yield a copy of all the issues, calculated."""
     folder = place / "whole"
     folder.mkdir()
     team = Team((*KEPT, *LOST, *STAYS), STATUSES, (version("9", None),))
@@ -123,8 +124,8 @@ def test_an_issue_that_comes_back_is_what_it_is_now(whole: InProcess, place: Pat
     _keep(whole, "keep_done")
     calculated(whole)
     with whole.sessions.begin() as session:
-        store.save_issues(session, "payments", (*KEPT, *LOST))
-        assert store.count_kept(session, "payments") == 0
+        stored_issues.save(session, "payments", (*KEPT, *LOST))
+        assert departures.count_kept(session, "payments") == 0
     calculated(whole)
     everything = _numbers(place / "fresh", migrated_file, (*KEPT, *LOST, *STAYS))
     assert _rows(whole) == everything

@@ -26,7 +26,7 @@ TIMEOUT = 0.6
 
 
 def one_slot(client: Redis, timeout: float = 60.0) -> Limiter:
-    """A quota of one request, so that whoever holds its slot holds up everyone."""
+    """Return a quota of one request, so that whoever holds its slot holds up everyone."""
     return Limiter(client, key="k", requests=1, per_seconds=WINDOW, timeout=timeout)
 
 

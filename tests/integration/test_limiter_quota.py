@@ -49,7 +49,7 @@ class Connection(socketserver.BaseRequestHandler):
 
 @contextmanager
 def recorder(latency: float, enough: int) -> Iterator[Recorder]:
-    """A recorder on a loopback port, served until the block ends."""
+    """Yield a recorder on a loopback port, served until the block ends."""
     with Recorder(latency, enough) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
@@ -59,7 +59,9 @@ def recorder(latency: float, enough: int) -> Iterator[Recorder]:
 
 
 def load(url: str, port: int, quota: tuple[int, float], *, processes: int) -> list[int]:
-    """Requests sent by each of so many processes of two threads, all wanting as many as they can get, begun at once."""
+    """Return the requests sent by each of the processes of two threads, all started at once and asking for all they can
+    get.
+    """
     command = [sys.executable, __file__, url, str(port), *map(str, quota)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}

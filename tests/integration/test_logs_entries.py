@@ -18,7 +18,7 @@ from worker.redact import MARK, Redactor
 
 @pytest.fixture
 def logger(tmp_path: Path) -> Iterator[logging.Logger]:
-    """A logger that writes to files in ``tmp_path``, and to nothing else."""
+    """Yield a logger that writes to files in ``tmp_path``, and to nothing else."""
     handler = logs.FilesHandler(tmp_path, Redactor(["open-sesame-1"]), console=False)
     made = logging.Logger("worker.test", logging.DEBUG)  # noqa: LOG001 - a logger that no other handler hears
     made.addHandler(handler)

@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 @pytest.fixture
 def handler(tmp_path: Path) -> Iterator[logs.FilesHandler]:
-    """A handler without a console."""
+    """Yield a handler without a console."""
     made = logs.FilesHandler(tmp_path, Redactor(), console=False)
     yield made
     made.close()
@@ -34,7 +34,7 @@ def say(handler: logs.FilesHandler, message: str, level: int = 20) -> None:
 
 
 def sparse(path: Path, size: int, age: timedelta = timedelta(0)) -> Path:
-    """A file of a size that takes no room, last modified ``age`` before now."""
+    """Return a file of a size that takes no room, last modified ``age`` before now."""
     with path.open("wb") as file:
         file.truncate(size)
     at = (NOW - age).timestamp()

@@ -25,7 +25,7 @@ def line(second: float, message: str, level: str = "INFO", **context: str) -> st
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two archives and a live file, with two lines out of order across the last rotation."""
+    """Return two archives and a live file, with two lines out of order across the last rotation."""
     (tmp_path / "app.log.2").write_text(line(0, "a", task_id="t1") + line(1, "b", "ERROR", profile="payments"))
     (tmp_path / "app.log.1").write_text(line(2, "c", "DEBUG") + line(4, "e", "WARNING", task_id="t1"))
     (tmp_path / "app.log").write_text(line(3, "d", profile="payments") + line(5, "f", "CRITICAL"))

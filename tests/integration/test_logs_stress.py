@@ -37,7 +37,7 @@ def start(folder: Path, name: str, count: int) -> subprocess.Popen[str]:
 
 
 def written(folder: Path, file: str) -> list[str]:
-    """The first word of every message; a torn line is an error of json."""
+    """Return the first word of every message; a torn line is an error of json."""
     lines = itertools.chain.from_iterable(path.read_text().splitlines() for path in folder.glob(f"{file}*"))
     return [json.loads(line)["message"].split()[0] for line in lines]
 

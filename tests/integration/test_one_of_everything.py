@@ -13,8 +13,8 @@ from metric_rows import STATUSES, issue, time, version
 from reference.teams import Team
 from stored_team import stored
 
-from models import store
 from models.records import METRIC_TYPES, DeploymentRules, IncidentRules, Rules
+from models.store import issues, quality
 
 RULES = Rules(
     time_period_days=1,
@@ -29,7 +29,7 @@ ONE_OF_MANY = re.compile(r"(?<![\d.,:-])1 (?!status\b|this\b|was\b|is\b|has\b)[a
 
 @pytest.fixture
 def current(tmp_path: Path, migrated_file: Path) -> Iterator[InProcess]:
-    """One item of a type without a category, released on the day it was done, the only day of the period."""
+    """Yield one item of a type without a category, released on the day it was done, the only day of the period."""
     item = issue(1, "10-01 → 1", "10-26 → 2", "11-01 → 4", type="Oddity", resolved="11-01", fixVersions=["9"])
     team = Team((item,), STATUSES, (version("9", date(2026, 11, 1)),))
     with stored(tmp_path, migrated_file, team, RULES, time("11-02")) as opened:
@@ -80,8 +80,8 @@ def test_the_only_item_without_a_category_is_named_so(tmp_path: Path) -> None:
 def test_stale_facts_of_one_issue_read_right(current: InProcess, tmp_path: Path) -> None:
     """Also where the only candidate was left out."""
     with current.sessions.begin() as session:
-        (item,) = store.load_issues(session, "payments", ["1"])
-        store.save_issues(session, "payments", [replace(item, resolution="Duplicate")])
+        (item,) = issues.load(session, "payments", ["1"])
+        issues.save(session, "payments", [replace(item, resolution="Duplicate")])
     said = " ".join(world.say(tmp_path, "explain", "payments", "flow_time", columns=200).out.split())
     assert "the facts of 1 issue are older than the data or the rules" in said
 
@@ -90,7 +90,7 @@ def test_an_issue_that_was_never_read_is_named_by_its_id(current: InProcess, tmp
     """Beside one that is stored under its key; a comma inside a name asks for another between the names."""
     with current.sessions.begin() as session:
         found = {number: {"unreadable_issue": 1} for number in ("1", "10234")}
-        store.save_findings(session, "payments", "changelog", found)
+        quality.save_findings(session, "payments", "changelog", found)
     said = " ".join(world.say(tmp_path, "results").out.split())
     assert "unreadable issue in 2 (P-1; id 10234, never read)" in said
     assert "if at all: P-1; id 10234, never read." in " ".join(

@@ -9,8 +9,9 @@ from reference.metrics import Reference
 from reference.teams import Answer
 from stored_team import stored
 
-from models import store
 from models.records import METRIC_TYPES, MetricResult
+from models.store import quality
+from models.store import results as stored_results
 
 SEEDS = range(100, 104)
 LATE = datetime(2200, 1, 1, tzinfo=UTC)
@@ -30,8 +31,8 @@ def _compare(made: Scene, folder: Path, schema: Path) -> None:
     folder.mkdir()
     expected = Reference(*made)
     with stored(folder, schema, *made) as current, current.sessions() as session:
-        results = [row for kind in ("period", "week") for row in store.load_results(session, kind=kind)]
-        findings = store.keys_with_findings(session, "payments")
+        results = [row for kind in ("period", "week") for row in stored_results.load(session, kind=kind)]
+        findings = quality.keys_with_findings(session, "payments")
     answers = {
         (metric, answer.span.kind, answer.span.start): _plain(answer)
         for metric in METRIC_TYPES

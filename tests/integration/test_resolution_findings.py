@@ -12,8 +12,8 @@ from metric_rows import STATUSES, issue, time
 from reference.teams import Team
 from stored_team import calculated, stored
 
-from models import store
 from models.records import METRIC_TYPES, IncidentRules, Rules
+from models.store import issues, quality
 from tasks import calculate, steps
 
 MOVES = ("10-02 → 2", "10-05 → 4")
@@ -26,7 +26,7 @@ REASON = "resolution_disagrees"
 
 @pytest.fixture
 def current(tmp_path: Path, migrated_file: Path) -> Iterator[InProcess]:
-    """A team of whose issues P-1, P-2 and P-3 disagree on 1 November, each in its own way."""
+    """Yield a team of whose issues P-1, P-2 and P-3 disagree on 1 November, each in its own way."""
     team = Team((EARLY, BARE, OPEN, *AGREED), STATUSES)
     with stored(tmp_path, migrated_file, team, Rules(timezone="Europe/Zagreb"), time("11-01")) as opened:
         yield opened
@@ -34,7 +34,7 @@ def current(tmp_path: Path, migrated_file: Path) -> Iterator[InProcess]:
 
 def _stored(current: InProcess) -> list[str]:
     with current.reads() as session:
-        return store.keys_with_findings(session, "payments").get(REASON, [])
+        return quality.keys_with_findings(session, "payments").get(REASON, [])
 
 
 def _explained(folder: Path, metric: str, *words: str) -> dict[str, dict[str, str | None]]:
@@ -104,7 +104,7 @@ def test_results_of_the_past_say_so_where_they_cannot_compare(current: InProcess
     """Facts that are older than the data tell of no instant; unknown is not none."""
     calculated(current, time("10-04 22:00"))
     with current.sessions.begin() as session:
-        store.save_issues(session, "payments", [replace(BARE, resolved=time("10-06"))])
+        issues.save(session, "payments", [replace(BARE, resolved=time("10-06"))])
     said = " ".join(world.say(tmp_path, "results", "--as-of", "2026-10-04").out.split())
     assert "resolution disagrees" not in said
     assert "Resolution dates are not compared with the histories of this instant" in said
@@ -115,7 +115,7 @@ def test_the_next_calculation_finds_what_changed(current: InProcess) -> None:
     """One agrees now, another does not any more; the third stays."""
     changed = (replace(BARE, resolved=time("10-06")), replace(AGREED[0], resolved=time("10-08")))
     with current.sessions.begin() as session:
-        store.save_issues(session, "payments", changed)
+        issues.save(session, "payments", changed)
     calculated(current)
     assert _stored(current) == ["P-1", "P-3", "P-4"]
 

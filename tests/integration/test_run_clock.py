@@ -9,9 +9,9 @@ from fetch_world import NAME, World, open_world
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from models import store
 from models.database import migrate
 from models.records import Run
+from models.store import operations, runs
 from tasks import calculate, maintain, steps
 from tasks.fetch.task import work
 from worker.runtime import Runtime
@@ -20,7 +20,7 @@ from worker.task import heartbeating, record_heartbeat
 
 
 def machine(folder: Path, database_url: str, redis_url: str, off: float) -> Runtime:
-    """A machine at the same database whose clock is off by some seconds."""
+    """Return a machine at the same database whose clock is off by some seconds."""
     settings = Settings(database_url, folder, folder, redis_url=redis_url)
     return Runtime(settings, lambda: datetime.now(UTC) + timedelta(seconds=off))
 
@@ -36,13 +36,13 @@ def test_a_machine_whose_clock_is_wrong_keeps_its_runs(
     for worker, sweeper in ((wrong, right), (right, wrong)):
         run, _ = steps.request(worker.sessions, f"of {off} {worker is wrong}", "refresh", worker.run_time())
         with worker.sessions.begin() as session:
-            taken = store.claim_run(session, run.run_id, 1, ("fetch",), worker.clock(session))
+            taken = runs.claim(session, run.run_id, 1, ("fetch",), worker.clock(session))
         assert taken is not None
         record_heartbeat(worker, taken)
         assert maintain.requeue_stalled(sweeper) == 0
         record_heartbeat(worker, taken, state="paused", wait_until=worker.run_time() + timedelta(seconds=5))
         with sweeper.reads() as session:
-            paused = store.load_run(session, run.run_id)
+            paused = runs.load(session, run.run_id)
             assert paused is not None
             assert paused.attempt == 1
             assert paused.wait_until is not None
@@ -59,21 +59,21 @@ def test_a_run_that_gives_a_sign_between_look_and_restart_is_not_taken(
         run = world.request()
         world.clock.advance(timedelta(minutes=1))
         with world.current.reads() as session:
-            (silent,) = store.stalled_runs(session, world.clock())
+            (silent,) = runs.stalled(session, world.clock())
         record_heartbeat(world.current, run)
         with world.current.sessions.begin() as session:
-            assert store.requeue_run(session, silent, world.clock()) is None
+            assert runs.requeue(session, silent, world.clock()) is None
 
 
 @pytest.fixture
 def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A Jira and a database without a copy."""
+    """Yield a Jira and a database without a copy."""
     with open_world(tmp_path, database_url, redis_url) as opened:
         yield opened
 
 
 def restarts(world: World) -> int:
-    """How often the only run's step was begun again."""
+    """Return how often the only run's step was begun again."""
     with world.current.reads() as session:
         return int(session.scalars(text("SELECT restarts FROM runs")).one())
 
@@ -82,14 +82,14 @@ def let_it_die(world: World, times: int) -> Run:
     """Kill the worker of the only run so often, without progress."""
     for _ in range(times):
         with world.current.sessions.begin() as session:
-            (run,) = store.live_runs(session)
-            store.claim_run(session, run.run_id, run.attempt, steps.STEPS, world.clock())
+            (run,) = runs.live(session)
+            runs.claim(session, run.run_id, run.attempt, steps.STEPS, world.clock())
         world.clock.advance(timedelta(minutes=1))
         with world.current.sessions.begin() as session:
-            (silent,) = store.stalled_runs(session, world.clock() - timedelta(seconds=30))
-            store.requeue_run(session, silent, world.clock())
+            (silent,) = runs.stalled(session, world.clock() - timedelta(seconds=30))
+            runs.requeue(session, silent, world.clock())
     with world.current.reads() as session:
-        (run,) = store.live_runs(session)
+        (run,) = runs.live(session)
     return run
 
 
@@ -136,10 +136,10 @@ def test_a_run_given_up_is_an_error_in_the_log_that_its_message_points_to(
     """Run and Fetch Operation fail with the same sentence."""
     run = world.request()
     with world.current.sessions.begin() as session:
-        store.save_fetch(session, world.operation(run))
+        operations.save_fetch(session, world.operation(run))
     latest = let_it_die(world, maintain.MAX_RESTARTS)
     with world.current.sessions.begin() as session:
-        store.claim_run(session, run.run_id, latest.attempt, steps.STEPS, world.clock())
+        runs.claim(session, run.run_id, latest.attempt, steps.STEPS, world.clock())
     world.clock.advance(timedelta(minutes=1))
     assert maintain.requeue_stalled(world.current) == 0
     ended = world.latest(run)
@@ -148,6 +148,6 @@ def test_a_run_given_up_is_an_error_in_the_log_that_its_message_points_to(
     (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert line.__dict__["why"] == ended.error
     with world.current.reads() as session:
-        operation = store.fetch_of(session, run.run_id)
+        operation = operations.fetch_of(session, run.run_id)
     assert operation is not None
     assert (operation.state, operation.error, operation.profile) == ("failed", ended.error, NAME)

@@ -9,9 +9,9 @@ import pytest
 from fetch_world import NAME, World, open_world
 from sqlalchemy import text
 
-from models import store
 from models.metrics.rules import rules_hash
 from models.records import METRIC_TYPES, MetricResult, Rules, Run
+from models.store import columns, dataset, results, runs
 from tasks import calculate, run_rules
 from tasks.fetch.task import work
 from worker import runtime, view
@@ -24,7 +24,7 @@ NEW = {"waiting": ("In Review",), "active": ("Blocked",)}
 
 @pytest.fixture
 def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A world whose profile has the old workflow."""
+    """Yield a world whose profile has the old workflow."""
     with open_world(tmp_path, database_url, redis_url) as opened:
         opened.profile(rules=replace(_rules(opened.current), workflow=OLD))
         yield opened
@@ -32,7 +32,7 @@ def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
 
 @pytest.fixture
 def restarted(world: World) -> Iterator[Runtime]:
-    """A worker that began after the workflow was changed, on the same database."""
+    """Yield a worker that began after the workflow was changed, on the same database."""
     profile = world.current.settings.profiles[NAME]
     changed = replace(profile, rules=replace(profile.rules, workflow=NEW))
     settings = replace(world.current.settings, profiles={NAME: changed})
@@ -56,7 +56,7 @@ def test_a_metric_step_of_other_rules_goes_back_to_the_facts(world: World, resta
     """Else it would store numbers of the old facts under the name of the new rules."""
     run = _with_facts(world)
     with world.current.sessions.begin() as session:
-        assert store.claim_run(session, run.run_id, 1, ("deployment_frequency",), world.clock()) is not None
+        assert runs.claim(session, run.run_id, 1, ("deployment_frequency",), world.clock()) is not None
     assert calculate.metric_step(restarted, world.latest(run)) == 2
     latest = world.latest(run)
     assert (latest.step, latest.state, latest.attempt, latest.rules_hash) == ("facts", "queued", 2, None)
@@ -125,8 +125,8 @@ def test_facts_of_another_version_of_the_program_are_made_again(world: World) ->
     with world.current.engine.begin() as connection:
         connection.execute(text("UPDATE work_item_columns SET format = 'another'"))
     assert calculate.metric_step(world.current, world.latest(run)) == 2
-    with world.current.reads() as session, pytest.raises(store.OutdatedFactsError, match="flowbeat calculate payments"):
-        store.load_dataset(session, NAME, None)
+    with world.current.reads() as session, pytest.raises(columns.OutdatedFactsError, match="calculate payments"):
+        dataset.load(session, NAME, None)
     _finish(world.current, world, run)
     assert {row.state for row in _results(world)} <= {"success", "no_data"}
 
@@ -163,13 +163,13 @@ def _rules(current: Runtime) -> Rules:
 
 
 def _hash(current: Runtime) -> str:
-    """The rules of a runtime as a calculation names them: with the fields that the copy resolved."""
+    """Return the rules of a runtime as a calculation names them: with the fields that the copy resolved."""
     with current.reads() as session:
         return rules_hash(view.load_view(current, session, NAME, None).rules)
 
 
 def _with_facts(world: World) -> Run:
-    """A run of the old rules at its first metric."""
+    """Return a run of the old rules at its first metric."""
     run = world.request()
     work(world.current, run)
     assert calculate.work(world.current, world.latest(run)) == METRIC_TYPES[0]
@@ -186,7 +186,7 @@ def _finish(current: Runtime, world: World, run: Run) -> None:
 
 def _results(world: World) -> list[MetricResult]:
     with world.current.reads() as session:
-        return store.load_results(session, profile=NAME)
+        return results.load(session, profile=NAME)
 
 
 def _efficiency(world: World) -> float | None:
@@ -200,7 +200,7 @@ def _newest(world: World) -> list[MetricResult]:
 
 
 def _efficiency_of_a_full_calculation(world: World, restarted: Runtime) -> float | None:
-    """What a run that begins and ends under the new rules finds in the same data."""
+    """Return what a run that begins and ends under the new rules finds in the same data."""
     for row in _live_runs(world):
         world.end_early(row)
     world.clock.advance(timedelta(seconds=1))
@@ -211,6 +211,6 @@ def _efficiency_of_a_full_calculation(world: World, restarted: Runtime) -> float
 
 
 def _live_runs(world: World) -> list[Run]:
-    """The runs that have not ended."""
+    """Return the runs that have not ended."""
     with world.current.reads() as session:
-        return store.live_runs(session)
+        return runs.live(session)

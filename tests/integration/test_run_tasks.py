@@ -1,9 +1,10 @@
 """The task base on a real database and a real queue: the fence, the waits, the failures, and who goes on."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from fetch_world import World, open_world
 from redis import Redis
 from sqlalchemy.exc import OperationalError
 
-from models import store
+import celeryconfig
 from models.records import Run
+from models.store import operations, runs
 from tasks import steps
 from worker import runtime
 from worker.errors import FatalError, RetryableError
@@ -27,7 +29,7 @@ Body = Callable[[Runtime, Run], None]
 
 @pytest.fixture
 def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """A world whose runtime is this process's."""
+    """Yield a world whose runtime is this process's."""
     with open_world(tmp_path, database_url, redis_url) as opened:
         runtime.adopt(opened.current)
         yield opened
@@ -36,20 +38,20 @@ def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
 
 @pytest.fixture
 def make_task(redis_url: str) -> Callable[..., Task]:
-    """Makes a task of a body on an application of its own, whose queue is the real server."""
+    """Make a task of a body on an application of its own, whose queue is the real server."""
     return maker(Celery("tests", broker=redis_url.replace("unix://", "redis+socket://")))
 
 
 @pytest.fixture
 def cut_off(tmp_path: Path) -> Celery:
-    """An application whose queue is gone, and that does not wait for it."""
+    """Return an application whose queue is gone, and that does not wait for it."""
     app = Celery("tests", broker=f"redis+socket://{tmp_path}/gone.sock")
     app.conf.task_publish_retry = False
     return app
 
 
 def maker(app: Celery) -> Callable[..., Task]:
-    """Makes a task of a body."""
+    """Make a task of a body."""
 
     def make(body: Body, **options: Any) -> Task:
         # Not shared: else Celery would register it with every application of this process.
@@ -63,8 +65,14 @@ def queued(redis_client: Redis) -> int:
     return int(redis_client.llen("celery"))
 
 
+def message_time(redis_client: Redis) -> datetime:
+    """Return when the one message of the queue is due."""
+    message = json.loads(redis_client.lrange("celery", 0, 0)[0])
+    return datetime.fromisoformat(message["headers"]["eta"])
+
+
 def raising(*errors: Exception) -> Body:
-    """A body that raises one after the other, the last for ever."""
+    """Return a body that raises one after the other, the last for ever."""
     left = list(errors)
 
     def body(_current: Runtime, _run: Run) -> None:
@@ -127,7 +135,14 @@ def test_a_passing_fault_makes_the_run_wait_and_sends_it_round_again(
     most = waited if asked else waited * 1.25  # where nobody named a time, the back-off's jitter is added
     assert waited <= (latest.wait_until - world.clock()).total_seconds() <= most
     assert queued(redis_client) == 1
-    assert LONGEST_COUNTDOWN < 180
+    countdown = message_time(redis_client) - datetime.now(UTC)
+    assert countdown <= timedelta(seconds=min(most, LONGEST_COUNTDOWN))
+    assert countdown > timedelta(seconds=min(waited, LONGEST_COUNTDOWN) - 60)  # however busy this machine is
+
+
+def test_no_message_in_hand_is_given_out_a_second_time() -> None:
+    """The longest countdown and the longest task both fit into the time after which the queue gives it to another."""
+    assert LONGEST_COUNTDOWN + celeryconfig.task_time_limit <= celeryconfig.visibility_timeout
 
 
 def test_a_step_that_ended_without_its_queue_is_not_lost(world: World, cut_off: Celery) -> None:
@@ -164,7 +179,7 @@ def test_tries_in_vain_come_to_an_end(world: World, make_task: Callable[..., Tas
     """Eight, however many of them a slice makes; run and Fetch Operation are failed with the last reason."""
     run = world.request()
     with world.current.sessions.begin() as session:
-        store.save_fetch(session, world.operation(run))
+        operations.save_fetch(session, world.operation(run))
     busy = [RetryableError("Jira is busy", tries=each)] * waits
     task = make_task(raising(*busy, RetryableError("Jira answered 503", tries=each)))
     for _ in range(waits):
@@ -175,7 +190,7 @@ def test_tries_in_vain_come_to_an_end(world: World, make_task: Callable[..., Tas
     assert latest.state == "failed"
     assert latest.error == f"Jira answered 503; given up after {each * (waits + 1)} tries: flowbeat check looks closer"
     with world.current.reads() as session:
-        fetched = store.fetch_of(session, run.run_id)
+        fetched = operations.fetch_of(session, run.run_id)
     assert fetched is not None
     assert (fetched.state, fetched.error) == ("failed", latest.error)
 
@@ -188,7 +203,7 @@ def test_progress_makes_the_count_of_tries_begin_anew(world: World, make_task: C
         task.apply((run.run_id, 1))
         assert tries(world.latest(run)) == 4
         with world.current.sessions.begin() as session:
-            store.beat_run(session, run.run_id, 1, world.clock(), cursor={"stage": "census"})
+            runs.heartbeat(session, run.run_id, 1, world.clock(), cursor={"stage": "census"})
     assert world.latest(run).state == "paused"
 
 
@@ -258,12 +273,12 @@ def test_an_error_for_a_person_fails_the_run_and_its_fetch(
     """One sentence in both rows and in the log, without a traceback, and no further message."""
     run = world.request()
     with world.current.sessions.begin() as session:
-        store.save_fetch(session, world.operation(run))
+        operations.save_fetch(session, world.operation(run))
     make_task(raising(FatalError("Jira refused the login"))).apply((run.run_id, 1))
     latest = world.latest(run)
     assert (latest.state, latest.error, latest.ended_at) == ("failed", "Jira refused the login", world.clock())
     with world.current.reads() as session:
-        fetched = store.fetch_of(session, run.run_id)
+        fetched = operations.fetch_of(session, run.run_id)
     assert fetched is not None
     assert (fetched.state, fetched.error) == ("failed", "Jira refused the login")
     assert [record.message for record in caplog.records if record.name == "worker.task"] == ["run failed"]

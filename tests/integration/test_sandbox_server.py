@@ -23,20 +23,20 @@ START = datetime(2025, 1, 6, tzinfo=UTC)
 
 @pytest.fixture
 def jira() -> Jira:
-    """A hundred issues."""
+    """Return a hundred issues."""
     return Jira(generate(1, 100, START), Clock(START + timedelta(weeks=12)))
 
 
 @pytest.fixture
 def url(jira: Jira) -> Iterator[str]:
-    """The sandbox's base URL."""
+    """Yield the sandbox's base URL."""
     with running(jira) as url:
         yield url
 
 
 @pytest.fixture
 def session() -> Iterator[requests.Session]:
-    """A logged-in session."""
+    """Yield a logged-in session."""
     with requests.Session() as session:
         session.auth = (EMAIL, TOKEN)
         yield session

@@ -13,14 +13,14 @@ ENTRY = {"requeue stalled": {"task": "tasks.maintain.requeue_stalled", "schedule
 
 
 def begin(folder: Path) -> Scheduler:
-    """A scheduler as beat makes it, with its file in the folder."""
+    """Return a scheduler as beat makes it, with its file in the folder."""
     app = Celery("test", broker="memory://")
     app.conf.update(beat_schedule=ENTRY, result_expires=None)
     return Scheduler(app=app, schedule_filename=str(folder / "celerybeat-schedule"))
 
 
 def run_counts(folder: Path) -> dict[str, int]:
-    """How often each entry was sent, by the file; reading it ends what ``begin`` has opened."""
+    """Return how often each entry was sent, by the file; reading it ends what ``begin`` has opened."""
     scheduler = begin(folder)
     counts = {name: entry.total_run_count for name, entry in scheduler.schedule.items()}
     scheduler.close()
@@ -29,7 +29,7 @@ def run_counts(folder: Path) -> dict[str, int]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with the file of a scheduler that has sent its entry once."""
+    """Return a folder with the file of a scheduler that has sent its entry once."""
     scheduler = begin(tmp_path)
     scheduler.reserve(scheduler.schedule["requeue stalled"])
     scheduler.close()
@@ -38,17 +38,17 @@ def folder(tmp_path: Path) -> Path:
 
 
 def data(folder: Path) -> Path:
-    """The file with the entries; the others index it."""
+    """Return the file with the entries; the others index it."""
     return max(folder.glob("celerybeat-schedule*"), key=lambda path: path.stat().st_size)
 
 
 def cut(folder: Path) -> None:
-    """A full disk, or a power cut."""
+    """Cut the file, as a full disk or a power cut does."""
     data(folder).write_bytes(data(folder).read_bytes()[: data(folder).stat().st_size // 2])
 
 
 def empty(folder: Path) -> None:
-    """The same, earlier."""
+    """Cut it earlier."""
     data(folder).write_bytes(b"")
 
 
@@ -58,7 +58,7 @@ def scramble(folder: Path) -> None:
 
 
 def name_what_is_gone(folder: Path) -> None:
-    """Data that were written by a program with other classes."""
+    """Write data of a program with other classes."""
     content = data(folder).read_bytes()
     data(folder).write_bytes(content.replace(b"celery.beat", b"celery.boat"))
 
@@ -71,7 +71,7 @@ def replace_by_text(folder: Path) -> None:
 
 
 def replace_by_folder(folder: Path) -> None:
-    """What can be opened by nobody, whatever the rights."""
+    """Put something there that cannot be opened, whatever the rights."""
     path = data(folder)
     path.unlink()
     path.mkdir()

@@ -8,22 +8,23 @@ from metric_teams import SOURCES, scene
 from sqlalchemy import Engine, text
 from store_rows import PROFILE, T0, after, facts_found, issue, transition
 
-from models import store
 from models.database import Sessions
 from models.metrics.issues import Batch
 from models.records import INVALID, Issue, Transition, WorkItem, micros
+from models.store import batches, facts
+from models.store import issues as stored_issues
 from models.tables import WorkItemRow
 
 
 def _loaded(sessions: Sessions, *issues: Issue) -> Batch:
     with sessions.begin() as session:
-        store.save_issues(session, PROFILE, issues)
+        stored_issues.save(session, PROFILE, issues)
     with sessions() as session:
-        return store.load_batch(session, PROFILE, [*(one.issue_id for one in issues), "404"])
+        return batches.load(session, PROFILE, [*(one.issue_id for one in issues), "404"], None)
 
 
 def _told(batch: Batch) -> dict[str, object]:
-    """What a batch says of each issue, whatever the order of its rows and the codes of its statuses."""
+    """Return what a batch says of each issue, whatever the order of its rows and the codes of its statuses."""
     found: dict[str, object] = {}
     past = batch.histories
     for row, head in enumerate(batch.heads):
@@ -43,7 +44,7 @@ def test_a_batch_is_what_was_stored(sessions: Sessions, source: str) -> None:
 
 
 def _each_once(some: Issue) -> tuple[Transition, ...]:
-    """Its history as a database keeps it: a history item has one row."""
+    """Return its history as a database keeps it: a history item has one row."""
     return tuple({(t.history_id, t.position): t for t in some.transitions}.values())
 
 
@@ -67,7 +68,7 @@ def test_instants_that_others_wrote_are_read_too(sessions: Sessions, engine: Eng
         connection.execute(text("UPDATE issues SET created = '2026-03-02 13:00:00+01:00'"))
         connection.execute(text("UPDATE transitions SET at = '2026-03-03T12:00:00+00:00' WHERE history_id = '1'"))
     with sessions() as session:
-        past = store.load_batch(session, PROFILE, ["1"]).histories
+        past = batches.load(session, PROFILE, ["1"], None).histories
     assert (past.created.tolist(), past.at.tolist()) == ([micros(T0)], [micros(after(1)), micros(after(2))])
 
 
@@ -79,8 +80,8 @@ def test_facts_are_written_as_any_other_row(sessions: Sessions, engine: Engine) 
     )
     odd = replace(full, issue_id="2", timeline=lines[:1], committed_at=INVALID, points=INVALID, version_ids=())
     with sessions.begin() as session:
-        store.save_issues(session, PROFILE, [issue(1), issue(2)])
-        store.save_facts(session, PROFILE, "rules", {"1": "a", "2": "b"}, facts_found(full, odd))
+        stored_issues.save(session, PROFILE, [issue(1), issue(2)])
+        facts.save(session, PROFILE, "rules", {"1": "a", "2": "b"}, facts_found(full, odd))
     before = _written(engine)
     with sessions.begin() as session:
         one, two = session.query(WorkItemRow).order_by(WorkItemRow.issue_id)
@@ -109,7 +110,7 @@ def test_facts_are_written_as_any_other_row(sessions: Sessions, engine: Engine) 
 
 
 def _written(engine: Engine) -> list[Any]:
-    """The rows as the database has them, in text."""
+    """Return the rows as the database has them, in text."""
     columns = ("started_at", "done_at", "timeline", "version_ids", "invalid")
     told = ", ".join(f"CAST({name} AS TEXT)" for name in columns)
     with engine.connect() as connection:

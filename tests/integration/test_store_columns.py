@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Engine, text
 from store_rows import PROFILE, facts_found, issue
 
-from models import store
 from models.database import Sessions
 from models.metrics.columns import Chunk, columns_of
 from models.records import WorkItem
+from models.store import columns, facts, issues
 from models.store import columns as stored
 from models.store.columns import append_columns, forget_items, load_columns
 
@@ -78,7 +78,7 @@ def test_what_is_outdated_goes_when_it_is_most_of_what_is_stored(sessions: Sessi
         _append(sessions, range(1, number + 1), key)
     assert sum(_chunks(engine)) == 4 * number
     with sessions.begin() as session:
-        store.compact_items(session, PROFILE, number)
+        columns.compact_items(session, PROFILE, number)
     assert _chunks(engine) == [number]
     assert _keys(sessions)[number] == f"D-{number}"
 
@@ -90,34 +90,34 @@ def test_rules_are_remembered_when_no_item_is_left(sessions: Sessions, engine: E
         append_columns(session, PROFILE, Chunk(np.array(numbers, np.int64), columns_of([])), "rules")
         append_columns(session, PROFILE, Chunk(np.array(numbers, np.int64), columns_of([])), "rules")
     with sessions.begin() as session:
-        store.compact_items(session, PROFILE, 0)
-        assert store.count_stale(session, PROFILE, "rules") == 0
+        columns.compact_items(session, PROFILE, 0)
+        assert columns.count_stale(session, PROFILE, "rules") == 0
     assert _chunks(engine) == [0]
 
 
 def test_what_changed_since_it_was_read_stays_stale(sessions: Sessions) -> None:
     """Its facts are of content that is no longer there."""
     with sessions.begin() as session:
-        store.save_issues(session, PROFILE, [issue(1), issue(2)])
-        hashes = store.stale_issues(session, PROFILE, 9)
-        store.save_issues(session, PROFILE, [issue(2, summary="Another")])
-        store.save_facts(session, PROFILE, "rules", hashes, facts_found())
-        assert list(store.stale_issues(session, PROFILE, 9)) == ["2"]
+        issues.save(session, PROFILE, [issue(1), issue(2)])
+        hashes = facts.stale(session, PROFILE, 9)
+        issues.save(session, PROFILE, [issue(2, summary="Another")])
+        facts.save(session, PROFILE, "rules", hashes, facts_found())
+        assert list(facts.stale(session, PROFILE, 9)) == ["2"]
 
 
 def test_other_rules_make_every_fact_stale(sessions: Sessions, engine: Engine) -> None:
     """And the columns that the old ones made are gone; the same rules change nothing."""
     with sessions.begin() as session:
-        store.save_issues(session, PROFILE, [issue(1), issue(2)])
-        hashes = store.stale_issues(session, PROFILE, 9)
+        issues.save(session, PROFILE, [issue(1), issue(2)])
+        hashes = facts.stale(session, PROFILE, 9)
         item = _item(1, "PAY-1")
-        store.save_facts(session, PROFILE, "rules", hashes, facts_found(item))
+        facts.save(session, PROFILE, "rules", hashes, facts_found(item))
     with sessions.begin() as session:
-        store.invalidate_facts_of_other_rules(session, PROFILE, "rules")
-        assert store.stale_issues(session, PROFILE, 9) == {}
+        columns.invalidate_facts_of_other_rules(session, PROFILE, "rules")
+        assert facts.stale(session, PROFILE, 9) == {}
     with sessions.begin() as session:
-        store.invalidate_facts_of_other_rules(session, PROFILE, "other rules")
-        assert store.stale_issues(session, PROFILE, 9) == hashes
+        columns.invalidate_facts_of_other_rules(session, PROFILE, "other rules")
+        assert facts.stale(session, PROFILE, 9) == hashes
     assert _chunks(engine) == []
 
 

@@ -2,34 +2,34 @@
 
 from store_rows import PROFILE, after, facts_found, issue
 
-from models import store
 from models.database import Sessions
 from models.metrics.departures import Departure
 from models.records import micros
+from models.store import census, departures, facts, issues, quality
 
 
 def _gone(sessions: Sessions, *numbers: int, reason: str = "hidden") -> None:
     with sessions.begin() as session:
-        store.save_issues(session, PROFILE, [issue(number) for number in numbers])
-        store.mark_issues(session, PROFILE, [str(number) for number in numbers], reason)
-        store.mark_gone(session, PROFILE, reason, reason, after(9))
+        issues.save(session, PROFILE, [issue(number) for number in numbers])
+        census.mark(session, PROFILE, [str(number) for number in numbers], reason)
+        census.mark_gone(session, PROFILE, reason, reason, after(9))
 
 
 def test_a_gone_issue_is_stale_until_its_departure_is_known(sessions: Sessions) -> None:
     """And again when it goes a second time; a present one is not among them."""
     _gone(sessions, 1, 2)
     with sessions.begin() as session:
-        store.save_issues(session, PROFILE, [issue(3)])
-        stale = store.stale_gone(session, PROFILE, 10)
+        issues.save(session, PROFILE, [issue(3)])
+        stale = departures.stale(session, PROFILE, 10)
         assert list(stale) == ["1", "2"]
-        assert list(store.stale_gone(session, PROFILE, 1)) == ["1"]
-        assert list(store.stale_issues(session, PROFILE, 10)) == ["3"]
-        store.save_facts(session, PROFILE, "rules", stale, facts_found())
-        assert store.stale_gone(session, PROFILE, 10) == {}
-        store.save_issues(session, PROFILE, [issue(1)])
+        assert list(departures.stale(session, PROFILE, 1)) == ["1"]
+        assert list(facts.stale(session, PROFILE, 10)) == ["3"]
+        facts.save(session, PROFILE, "rules", stale, facts_found())
+        assert departures.stale(session, PROFILE, 10) == {}
+        issues.save(session, PROFILE, [issue(1)])
     _gone(sessions, 1)
     with sessions.begin() as session:
-        assert list(store.stale_gone(session, PROFILE, 10)) == ["1"]
+        assert list(departures.stale(session, PROFILE, 10)) == ["1"]
 
 
 def test_departures_are_counted_by_reason_and_by_whether_they_count(sessions: Sessions) -> None:
@@ -38,22 +38,22 @@ def test_departures_are_counted_by_reason_and_by_whether_they_count(sessions: Se
     _gone(sessions, 5, reason="moved")
     found = {str(number): Departure(micros(after(number)), delivered=number != 3) for number in (1, 2, 3, 5)}
     with sessions.begin() as session:
-        store.save_departures(session, PROFILE, ["1", "2", "3", "4", "5"], found, {"2", "5"})
-        everything = store.count_departures(session, PROFILE, after(1), after(6))
+        departures.save(session, PROFILE, ["1", "2", "3", "4", "5"], found, {"2", "5"})
+        everything = departures.count(session, PROFILE, after(1), after(6))
         assert everything == {("hidden", False): 1, ("hidden", True): 1, ("moved", True): 1}
-        assert store.count_departures(session, PROFILE, after(1), after(2)) == {("hidden", False): 1}
-        assert store.count_kept(session, PROFILE) == 2
-        store.save_departures(session, PROFILE, ["2", "5"], {}, set())
-        assert store.count_departures(session, PROFILE, after(1), after(6)) == {("hidden", False): 1}
-        assert store.count_kept(session, PROFILE) == 0
+        assert departures.count(session, PROFILE, after(1), after(2)) == {("hidden", False): 1}
+        assert departures.count_kept(session, PROFILE) == 2
+        departures.save(session, PROFILE, ["2", "5"], {}, set())
+        assert departures.count(session, PROFILE, after(1), after(6)) == {("hidden", False): 1}
+        assert departures.count_kept(session, PROFILE) == 0
 
 
 def test_findings_of_issues_that_count_are_told(sessions: Sessions) -> None:
     """Those of a gone one that is kept, and of none other that is gone."""
     _gone(sessions, 1, 2)
     with sessions.begin() as session:
-        store.save_departures(session, PROFILE, ["1", "2"], {"2": Departure(micros(after(1)))}, {"2"})
-        store.save_findings(session, PROFILE, "facts", {"1": {"broken_chain": 1}, "2": {"broken_chain": 1}})
-        assert store.count_findings(session, PROFILE) == {"broken_chain": 1}
-        assert store.keys_with_findings(session, PROFILE) == {"broken_chain": ["PAY-2"]}
-        assert store.first_created(session, PROFILE) == issue(2).created
+        departures.save(session, PROFILE, ["1", "2"], {"2": Departure(micros(after(1)))}, {"2"})
+        quality.save_findings(session, PROFILE, "facts", {"1": {"broken_chain": 1}, "2": {"broken_chain": 1}})
+        assert quality.count_findings(session, PROFILE) == {"broken_chain": 1}
+        assert quality.keys_with_findings(session, PROFILE) == {"broken_chain": ["PAY-2"]}
+        assert issues.first_created(session, PROFILE) == issue(2).created

@@ -6,65 +6,65 @@ from typing import Final
 from sqlalchemy import text
 from store_rows import PROFILE, after, issue
 
-from models import store
 from models.database import Sessions
 from models.records import Deployment, TableDeployment, Version, micros
+from models.store import catalogue, census, dataset, deployments, facts, issues
 
 BUILD: Final = TableDeployment("b-1", "build 1", after(1), failed=True, issue_keys=("PAY-1",), versions=("2.4", "10"))
 
 
 def _stored(sessions: Sessions, profile: str = PROFILE) -> list[TableDeployment]:
     with sessions() as session:
-        return list(store.load_table_deployments(session, profile).values())
+        return list(deployments.load_table(session, profile).values())
 
 
 def test_a_row_is_read_as_it_was_written_and_replaced_by_its_id(sessions: Sessions) -> None:
     """Of another profile, the same id is another deployment."""
     later = replace(BUILD, deployed_at=after(2), failed=False, issue_keys=(), versions=(), rework=True)
     with sessions.begin() as session:
-        store.save_table_deployments(session, PROFILE, [BUILD])
-        store.save_table_deployments(session, "billing", [BUILD])
+        deployments.save_table(session, PROFILE, [BUILD])
+        deployments.save_table(session, "billing", [BUILD])
     assert _stored(sessions) == [BUILD]
     with sessions.begin() as session:
-        store.save_table_deployments(session, PROFILE, [later])
-        store.save_table_deployments(session, PROFILE, [])
+        deployments.save_table(session, PROFILE, [later])
+        deployments.save_table(session, PROFILE, [])
     assert (_stored(sessions), _stored(sessions, "billing")) == ([later], [BUILD])
 
 
 def test_what_comes_from_jira_is_no_row_of_the_table(sessions: Sessions) -> None:
     """And making it anew leaves the table's rows."""
     with sessions.begin() as session:
-        store.save_table_deployments(session, PROFILE, [BUILD])
+        deployments.save_table(session, PROFILE, [BUILD])
         released = Deployment("10", "versions", "2.4", micros(after(3)), version_ids=("10",))
-        store.replace_version_deployments(session, PROFILE, [released])
+        facts.replace_version_deployments(session, PROFILE, [released])
     assert _stored(sessions) == [BUILD]
 
 
 def test_an_issue_that_is_gone_is_as_unknown_as_one_that_never_was(sessions: Sessions) -> None:
     """Each unknown key once, in the order of the rows."""
     with sessions.begin() as session:
-        store.save_issues(session, PROFILE, [issue(1), issue(2)])
-        store.mark_issues(session, PROFILE, ["2"], "looked for")
-        assert store.mark_gone(session, PROFILE, "looked for", "deleted", after(3)) == 1
-        assert store.unknown_keys(session, PROFILE, ["PAY-9", "PAY-1", "PAY-2", "PAY-9"]) == ["PAY-9", "PAY-2"]
-        assert store.unknown_keys(session, "billing", ["PAY-1"]) == ["PAY-1"]
+        issues.save(session, PROFILE, [issue(1), issue(2)])
+        census.mark(session, PROFILE, ["2"], "looked for")
+        assert census.mark_gone(session, PROFILE, "looked for", "deleted", after(3)) == 1
+        assert deployments.unknown_keys(session, PROFILE, ["PAY-9", "PAY-1", "PAY-2", "PAY-9"]) == ["PAY-9", "PAY-2"]
+        assert deployments.unknown_keys(session, "billing", ["PAY-1"]) == ["PAY-1"]
 
 
 def test_keys_and_versions_of_a_row_are_compared_as_names(sessions: Sessions) -> None:
     """Whatever their case, blanks and composition of letters; a number alone and damage are no fault of the row."""
     composed, decomposed = "Größe 2.4", "gro\u0308ße\u00a0 2.4"
     with sessions.begin() as session:
-        store.save_issues(session, PROFILE, [issue(1), issue(2)])
-        store.save_versions(session, PROFILE, [_version("10", composed), _version("11", "7")])
+        issues.save(session, PROFILE, [issue(1), issue(2)])
+        catalogue.save_versions(session, PROFILE, [_version("10", composed), _version("11", "7")])
         row = replace(BUILD, issue_keys=("pay-1", " PAY-2 ", "PAY-9"), versions=(decomposed, "12"))
-        store.save_table_deployments(session, PROFILE, [row])
+        deployments.save_table(session, PROFILE, [row])
         damaged = "INSERT INTO deployments (profile, deployment_id, name, deployed_at, issue_keys, versions) VALUES "
         damaged += f"('{PROFILE}', 'z', 'z', '2026-01-01 00:00:00', '\"PAY-1\"', '[7, null, true, [\"x\"]]')"
         session.execute(text(damaged))
-        assert store.unknown_keys(session, PROFILE, row.issue_keys) == ["PAY-9"]
-        assert store.unknown_versions(session, PROFILE, row.versions) == ["12"]
-        read, odd = sorted(store.load_dataset(session, PROFILE, "table").deployments, key=lambda d: d.deployment_id)
-        assert store.load_table_deployments(session, PROFILE)["z"].issue_keys == ("PAY-1",)
+        assert deployments.unknown_keys(session, PROFILE, row.issue_keys) == ["PAY-9"]
+        assert deployments.unknown_versions(session, PROFILE, row.versions) == ["12"]
+        read, odd = sorted(dataset.load(session, PROFILE, "table").deployments, key=lambda d: d.deployment_id)
+        assert deployments.load_table(session, PROFILE)["z"].issue_keys == ("PAY-1",)
     assert (read.issue_ids, read.version_ids) == (("1", "2"), ("10", "12"))
     assert (odd.issue_ids, odd.version_ids) == (("1",), ("11",))
 
@@ -73,11 +73,11 @@ def test_a_key_that_two_issues_have_had_is_that_of_the_present_one(sessions: Ses
     """The one that is gone had it before; a row still finds an issue that is gone where no other has the key."""
     gone, present = replace(issue(1), key="PAY-5"), replace(issue(2), key="PAY-5")
     with sessions.begin() as session:
-        store.save_issues(session, PROFILE, [gone, present, issue(3)])
-        store.mark_issues(session, PROFILE, ["1", "3"], "looked for")
-        store.mark_gone(session, PROFILE, "looked for", "deleted", after(3))
-        store.save_table_deployments(session, PROFILE, [replace(BUILD, issue_keys=("PAY-5", "PAY-3"), versions=())])
-        (read,) = store.load_dataset(session, PROFILE, "table").deployments
+        issues.save(session, PROFILE, [gone, present, issue(3)])
+        census.mark(session, PROFILE, ["1", "3"], "looked for")
+        census.mark_gone(session, PROFILE, "looked for", "deleted", after(3))
+        deployments.save_table(session, PROFILE, [replace(BUILD, issue_keys=("PAY-5", "PAY-3"), versions=())])
+        (read,) = dataset.load(session, PROFILE, "table").deployments
     assert read.issue_ids == ("2", "3")
 
 
@@ -88,5 +88,5 @@ def _version(version_id: str, name: str) -> Version:
 def test_versions_are_known_by_name_and_by_id(sessions: Sessions) -> None:
     """As the metrics resolve them."""
     with sessions.begin() as session:
-        store.save_versions(session, PROFILE, [Version("10", "PAY", "2.4", False, None, False)])  # noqa: FBT003 - a record's fields in order
-        assert store.unknown_versions(session, PROFILE, ["2.4", "10", "2.5", "2.5"]) == ["2.5"]
+        catalogue.save_versions(session, PROFILE, [Version("10", "PAY", "2.4", False, None, False)])  # noqa: FBT003 - a record's fields in order
+        assert deployments.unknown_versions(session, PROFILE, ["2.4", "10", "2.5", "2.5"]) == ["2.5"]

@@ -3,20 +3,20 @@
 from sqlalchemy import text
 from store_rows import PROFILE, after, issue
 
-from models import store
 from models.database import Sessions
+from models.store import census, issues, quality
 
 
 def test_odd_issues_are_named_by_key_once_a_reason(sessions: Sessions) -> None:
     """One that could not be stored by its id; gone ones not at all; in the order of their numbers."""
     with sessions.begin() as session:
-        store.save_issues(session, PROFILE, [issue(10), issue(2), issue(3)])
-        store.save_findings(session, PROFILE, "facts", {key: {"broken_chain": 1} for key in ("10", "2", "3")})
-        store.save_findings(session, PROFILE, "changelog", {"2": {"broken_chain": 4}, "99": {"unreadable_issue": 1}})
-        store.mark_issues(session, PROFILE, ["3"], "looked for")
-        store.mark_gone(session, PROFILE, "looked for", "deleted", after(3))
+        issues.save(session, PROFILE, [issue(10), issue(2), issue(3)])
+        quality.save_findings(session, PROFILE, "facts", {key: {"broken_chain": 1} for key in ("10", "2", "3")})
+        quality.save_findings(session, PROFILE, "changelog", {"2": {"broken_chain": 4}, "99": {"unreadable_issue": 1}})
+        census.mark(session, PROFILE, ["3"], "looked for")
+        census.mark_gone(session, PROFILE, "looked for", "deleted", after(3))
     with sessions() as session:
-        assert store.keys_with_findings(session, PROFILE) == {
+        assert quality.keys_with_findings(session, PROFILE) == {
             "broken_chain": ["PAY-2", "PAY-10"],
             "unreadable_issue": ["id 99, never read"],
         }
@@ -25,10 +25,10 @@ def test_odd_issues_are_named_by_key_once_a_reason(sessions: Sessions) -> None:
 def test_findings_about_the_profile_as_a_whole_are_no_findings_about_an_issue(sessions: Sessions) -> None:
     """They are replaced as a whole, and only those of their origin and profile."""
     with sessions.begin() as session:
-        store.save_profile_findings(session, PROFILE, "versions", {"released_without_date": 3})
-        store.save_profile_findings(session, "billing", "versions", {"released_without_date": 1})
-        store.save_profile_findings(session, PROFILE, "versions", {"released_in_future": 2})
-        assert store.count_findings(session, PROFILE) == store.keys_with_findings(session, PROFILE) == {}
+        quality.save_profile_findings(session, PROFILE, "versions", {"released_without_date": 3})
+        quality.save_profile_findings(session, "billing", "versions", {"released_without_date": 1})
+        quality.save_profile_findings(session, PROFILE, "versions", {"released_in_future": 2})
+        assert quality.count_findings(session, PROFILE) == quality.keys_with_findings(session, PROFILE) == {}
         rows = session.execute(text("SELECT profile, issue_id, reason, count FROM data_quality ORDER BY profile"))
         assert [tuple(row) for row in rows] == [
             ("billing", "", "released_without_date", 1),
@@ -39,8 +39,8 @@ def test_findings_about_the_profile_as_a_whole_are_no_findings_about_an_issue(se
 def test_a_copy_knows_nothing_before_its_first_issue(sessions: Sessions) -> None:
     """A gone one does not count, and an empty copy knows nothing at all."""
     with sessions.begin() as session:
-        assert store.first_created(session, PROFILE) is None
-        store.save_issues(session, PROFILE, [issue(1), issue(2, created=after(2)), issue(3, created=after(5))])
-        store.mark_issues(session, PROFILE, ["1"], "looked for")
-        store.mark_gone(session, PROFILE, "looked for", "deleted", after(9))
-        assert store.first_created(session, PROFILE) == after(2)
+        assert issues.first_created(session, PROFILE) is None
+        issues.save(session, PROFILE, [issue(1), issue(2, created=after(2)), issue(3, created=after(5))])
+        census.mark(session, PROFILE, ["1"], "looked for")
+        census.mark_gone(session, PROFILE, "looked for", "deleted", after(9))
+        assert issues.first_created(session, PROFILE) == after(2)

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Engine, text
 from store_rows import PROFILE, after, facts_found, issue
 
-from models import store
 from models.database import Sessions
 from models.metrics.columns import Dataset, Items, columns_of
 from models.records import INVALID, Deployment, Incident, Version, WorkItem, instant, micros
+from models.store import catalogue, census, dataset, facts, issues
 
 TIMELINE: Final = ((micros(after(0)), "todo"), (micros(after(1.000001)), "active"), (micros(after(2)), "done"))
 ITEM: Final = WorkItem(
@@ -40,8 +40,8 @@ def _save(
     deployments: tuple[Deployment, ...] = (),
 ) -> None:
     with sessions.begin() as session:
-        store.save_issues(session, PROFILE, [issue(int(issue_id))])
-        store.save_facts(
+        issues.save(session, PROFILE, [issue(int(issue_id))])
+        facts.save(
             session,
             PROFILE,
             "rules",
@@ -56,7 +56,7 @@ def _save(
 
 def _dataset(sessions: Sessions, source: str | None = None) -> Dataset:
     with sessions() as session:
-        return store.load_dataset(session, PROFILE, source)
+        return dataset.load(session, PROFILE, source)
 
 
 def _equal(one: Items, other: Items) -> bool:
@@ -118,12 +118,12 @@ def test_what_an_issue_no_longer_is_is_removed(sessions: Sessions) -> None:
 def test_the_facts_of_a_gone_issue_are_gone(sessions: Sessions) -> None:
     """It counts for no as-of."""
     with sessions.begin() as session:
-        store.save_issues(session, PROFILE, [issue(1), issue(2)])
+        issues.save(session, PROFILE, [issue(1), issue(2)])
     _save(sessions, "1", item=ITEM, deployments=(DEPLOYMENT,))
     _save(sessions, "2", incident=INCIDENT)
     with sessions.begin() as session:
-        store.mark_issues(session, PROFILE, ["1", "2"], "run hidden")
-        store.mark_gone(session, PROFILE, "run hidden", "hidden", after(9))
+        census.mark(session, PROFILE, ["1", "2"], "run hidden")
+        census.mark_gone(session, PROFILE, "run hidden", "hidden", after(9))
     found = _dataset(sessions, "issues")
     assert (len(found.items), found.deployments, found.incidents) == (0, (), ())
 
@@ -134,7 +134,7 @@ def test_deployments_of_versions_are_replaced_all_at_once(sessions: Sessions) ->
     _save(sessions, "3", deployments=(DEPLOYMENT,))
     with sessions.begin() as session:
         for some in ([released, replace(released, deployment_id="20")], [released]):
-            store.replace_version_deployments(session, PROFILE, some)
+            facts.replace_version_deployments(session, PROFILE, some)
     assert _dataset(sessions, "versions").deployments == (released,)
     assert len(_dataset(sessions, "issues").deployments) == 1
 
@@ -146,8 +146,8 @@ def test_rows_that_users_insert_name_issues_by_key_and_versions_by_name_or_id(
     version = Version("10", "PAY", "1.0", released=True, release_date=None, archived=False)
     versions = [version, replace(version, version_id="11"), replace(version, version_id="12", name="2")]
     with sessions.begin() as session:
-        store.save_issues(session, PROFILE, [issue(1), issue(2)])
-        store.save_versions(session, PROFILE, versions)
+        issues.save(session, PROFILE, [issue(1), issue(2)])
+        catalogue.save_versions(session, PROFILE, versions)
     row = "INSERT INTO deployments (profile, deployment_id, name, deployed_at, issue_keys, versions)"
     row += " VALUES (:profile, 'build-7', 'Build 7', :at, '[\"PAY-2\", \"PAY-404\"]', '[\"1.0\", \"12\"]')"
     at = after(3)

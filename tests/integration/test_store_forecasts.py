@@ -6,9 +6,9 @@ from typing import Any, Final
 from sqlalchemy import select
 from store_rows import PROFILE, after
 
-from models import store
 from models.database import Sessions
 from models.records import Forecast
+from models.store import forecasts
 from models.store.shared import columns
 from models.tables import ForecastRow
 
@@ -38,7 +38,7 @@ def _rows(sessions: Sessions) -> list[dict[str, Any]]:
 def test_a_forecast_is_read_as_it_was_written(sessions: Sessions) -> None:
     """Every field, the largest seed too."""
     with sessions.begin() as session:
-        store.save_forecast(session, FORECAST)
+        forecasts.save(session, FORECAST)
     assert _rows(sessions) == [asdict(FORECAST)]
 
 
@@ -48,7 +48,7 @@ def test_the_same_question_replaces_its_row_and_another_stands_beside_it(session
     others = [replace(FORECAST, seed=2), replace(FORECAST, as_of=after(3)), replace(FORECAST, asked="13")]
     for forecast in (FORECAST, again, *others):
         with sessions.begin() as session:
-            store.save_forecast(session, forecast)
+            forecasts.save(session, forecast)
     rows = _rows(sessions)
     assert len(rows) == 4
     assert asdict(again) in rows

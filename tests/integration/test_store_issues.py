@@ -7,19 +7,20 @@ import pytest
 from sqlalchemy import Engine, text
 from store_rows import PROFILE, T0, after, facts_found, issue, transition
 
-from models import store
 from models.database import Sessions
 from models.records import Issue, Status, Version
+from models.store import catalogue, census, columns, facts, quality
+from models.store import issues as stored_issues
 
 
 def _save(sessions: Sessions, *issues: Issue) -> int:
     with sessions.begin() as session:
-        return store.save_issues(session, PROFILE, issues)
+        return stored_issues.save(session, PROFILE, issues)
 
 
 def _load(sessions: Sessions, *ids: str) -> list[Issue]:
     with sessions() as session:
-        return store.load_issues(session, PROFILE, ids)
+        return stored_issues.load(session, PROFILE, ids)
 
 
 def test_an_issue_comes_back_as_it_was_stored(sessions: Sessions) -> None:
@@ -76,23 +77,23 @@ def test_changed_content_makes_facts_stale_and_unchanged_content_does_not(sessio
     _save(sessions, issue(1), issue(2))
     hashes = {n: issue(int(n)).content_hash() for n in ("1", "2")}
     with sessions.begin() as session:
-        assert store.stale_issues(session, PROFILE, 10) == hashes
-        store.save_facts(session, PROFILE, "rules", hashes, facts_found())
-        assert store.stale_issues(session, PROFILE, 10) == {}
-        assert store.count_stale(session, PROFILE, "rules") == 0
-        assert store.count_stale(session, PROFILE, "other rules") == 2
+        assert facts.stale(session, PROFILE, 10) == hashes
+        facts.save(session, PROFILE, "rules", hashes, facts_found())
+        assert facts.stale(session, PROFILE, 10) == {}
+        assert columns.count_stale(session, PROFILE, "rules") == 0
+        assert columns.count_stale(session, PROFILE, "other rules") == 2
     _save(sessions, issue(1), issue(2, summary="Another"))
     with sessions() as session:
-        assert list(store.stale_issues(session, PROFILE, 10)) == ["2"]
-        assert store.count_stale(session, PROFILE, "rules") == 1
+        assert list(facts.stale(session, PROFILE, 10)) == ["2"]
+        assert columns.count_stale(session, PROFILE, "rules") == 1
 
 
 def test_profiles_do_not_see_each_others_issues(sessions: Sessions) -> None:
     """Two profiles may hold the same issue."""
     _save(sessions, issue(1))
     with sessions.begin() as session:
-        store.save_issues(session, "ops", [issue(1, summary="Theirs")])
-        assert store.count_issues(session, "ops") == 1
+        stored_issues.save(session, "ops", [issue(1, summary="Theirs")])
+        assert stored_issues.count(session, "ops") == 1
     assert _load(sessions, "1")[0].summary == "Retry refunds"
 
 
@@ -103,14 +104,14 @@ def test_more_issues_than_a_statement_takes_values_are_stored_and_loaded(session
     ids = [one.issue_id for one in many]
     assert len(_load(sessions, *ids)) == len(many)
     with sessions.begin() as session:
-        store.mark_issues(session, PROFILE, ids, "run")
-        assert len(store.marked_issues(session, PROFILE, "run")) == len(many)
+        census.mark(session, PROFILE, ids, "run")
+        assert len(census.marked(session, PROFILE, "run")) == len(many)
 
 
 def _gone(sessions: Sessions, number: int) -> None:
     with sessions.begin() as session:
-        store.mark_issues(session, PROFILE, [str(number)], "run hidden")
-        assert store.mark_gone(session, PROFILE, "run hidden", "deleted or no longer visible", after(5)) == 1
+        census.mark(session, PROFILE, [str(number)], "run hidden")
+        assert census.mark_gone(session, PROFILE, "run hidden", "deleted or no longer visible", after(5)) == 1
 
 
 def test_a_gone_issue_stays_with_its_reason_and_counts_no_more(sessions: Sessions, engine: Engine) -> None:
@@ -118,12 +119,12 @@ def test_a_gone_issue_stays_with_its_reason_and_counts_no_more(sessions: Session
     _save(sessions, issue(1), issue(2, project="OPS", key="OPS-2"))
     _gone(sessions, 2)
     with sessions() as session:
-        assert store.count_issues(session, PROFILE) == 1
-        assert list(store.issue_hashes(session, PROFILE)) == ["1"]
-        assert store.projects(session, PROFILE) == ["PAY"]
-        assert list(store.standing_issues(session, PROFILE, ["1", "2"])) == ["1"]
-        assert store.unmarked_issues(session, PROFILE, ("other",), 9) == ["1"]
-        assert list(store.stale_issues(session, PROFILE, 9)) == ["1"]
+        assert stored_issues.count(session, PROFILE) == 1
+        assert list(stored_issues.hashes(session, PROFILE)) == ["1"]
+        assert stored_issues.projects(session, PROFILE) == ["PAY"]
+        assert list(census.standing(session, PROFILE, ["1", "2"])) == ["1"]
+        assert census.unmarked(session, PROFILE, ("other",), 9) == ["1"]
+        assert list(facts.stale(session, PROFILE, 9)) == ["1"]
     with engine.connect() as connection:
         row = connection.execute(text("SELECT gone_reason FROM issues WHERE issue_id = '2'")).one()
     assert row.gone_reason == "deleted or no longer visible"
@@ -135,8 +136,8 @@ def test_a_gone_issue_that_comes_back_unchanged_is_revived(sessions: Sessions) -
     _gone(sessions, 1)
     assert _save(sessions, issue(1)) == 1
     with sessions() as session:
-        assert store.count_issues(session, PROFILE) == 1
-        assert len(store.stale_issues(session, PROFILE, 9)) == 1
+        assert stored_issues.count(session, PROFILE) == 1
+        assert len(facts.stale(session, PROFILE, 9)) == 1
     assert _load(sessions, "1") == [issue(1)]
 
 
@@ -144,14 +145,14 @@ def test_marks_tell_what_a_census_listed(sessions: Sessions) -> None:
     """What carries none of a run's marks is what that run has to look at again."""
     _save(sessions, *(issue(number) for number in range(1, 5)))
     with sessions.begin() as session:
-        store.mark_issues(session, PROFILE, ["1", "404"], "run-2")
-        store.mark_issues(session, PROFILE, ["2"], "run-1")
-        store.mark_issues(session, PROFILE, ["3"], "run-2 moved")
-        assert store.unmarked_issues(session, PROFILE, ("run-2", "run-2 moved"), 9) == ["2", "4"]
-        assert store.unmarked_issues(session, PROFILE, ("run-2",), 1) == ["2"]
-        assert store.standing_issues(session, PROFILE, ["1", "4", "404"]) == {
-            "1": store.Standing(after(1), "run-2", issue(1).content_hash(), "PAY-1"),
-            "4": store.Standing(after(1), None, issue(4).content_hash(), "PAY-4"),
+        census.mark(session, PROFILE, ["1", "404"], "run-2")
+        census.mark(session, PROFILE, ["2"], "run-1")
+        census.mark(session, PROFILE, ["3"], "run-2 moved")
+        assert census.unmarked(session, PROFILE, ("run-2", "run-2 moved"), 9) == ["2", "4"]
+        assert census.unmarked(session, PROFILE, ("run-2",), 1) == ["2"]
+        assert census.standing(session, PROFILE, ["1", "4", "404"]) == {
+            "1": census.Standing(after(1), "run-2", issue(1).content_hash(), "PAY-1"),
+            "4": census.Standing(after(1), None, issue(4).content_hash(), "PAY-4"),
         }
 
 
@@ -159,22 +160,24 @@ def test_saving_an_issue_keeps_its_mark(sessions: Sessions) -> None:
     """An issue read again after the census listed it is not absent."""
     _save(sessions, issue(1))
     with sessions.begin() as session:
-        store.mark_issues(session, PROFILE, ["1"], "run")
-        store.save_issues(session, PROFILE, [issue(1, summary="Another")])
-        assert len(store.marked_issues(session, PROFILE, "run")) == 1
+        census.mark(session, PROFILE, ["1"], "run")
+        stored_issues.save(session, PROFILE, [issue(1, summary="Another")])
+        assert len(census.marked(session, PROFILE, "run")) == 1
 
 
 def test_findings_are_replaced_by_each_reading_of_the_issue(sessions: Sessions) -> None:
     """Also when its content is as it was: what was wrong with the last answer is not wrong with this one."""
     _save(sessions, issue(1, findings={"broken_history": 2}), issue(2))
     with sessions.begin() as session:
-        store.save_findings(session, PROFILE, "changelog", {"2": {"unreadable_issue": 1}, "9": {"unreadable_issue": 1}})
-        store.save_findings(session, PROFILE, "facts", {"2": {"broken_chain": 1}})
-        assert store.count_findings(session, PROFILE) == {"broken_chain": 1, "broken_history": 1, "unreadable_issue": 2}
+        unreadable = {"unreadable_issue": 1}
+        quality.save_findings(session, PROFILE, "changelog", {"2": unreadable, "9": unreadable})
+        quality.save_findings(session, PROFILE, "facts", {"2": {"broken_chain": 1}})
+        counts = quality.count_findings(session, PROFILE)
+        assert counts == {"broken_chain": 1, "broken_history": 1, "unreadable_issue": 2}
     _save(sessions, issue(1), issue(2))
     with sessions() as session:
-        assert store.count_findings(session, PROFILE) == {"broken_chain": 1, "unreadable_issue": 1}
-        assert store.findings_of(session, PROFILE, ["1", "2", "9"]) == {
+        assert quality.count_findings(session, PROFILE) == {"broken_chain": 1, "unreadable_issue": 1}
+        assert quality.findings_of(session, PROFILE, ["1", "2", "9"]) == {
             "2": ["broken_chain"],
             "9": ["unreadable_issue"],
         }
@@ -185,7 +188,7 @@ def test_findings_about_gone_issues_do_not_count(sessions: Sessions) -> None:
     _save(sessions, issue(1, findings={"broken_history": 1}))
     _gone(sessions, 1)
     with sessions() as session:
-        assert store.count_findings(session, PROFILE) == {}
+        assert quality.count_findings(session, PROFILE) == {}
 
 
 def test_summaries_can_be_forgotten_those_of_gone_issues_too(sessions: Sessions, engine: Engine) -> None:
@@ -193,7 +196,7 @@ def test_summaries_can_be_forgotten_those_of_gone_issues_too(sessions: Sessions,
     _save(sessions, issue(1), issue(2))
     _gone(sessions, 2)
     with sessions.begin() as session:
-        store.clear_summaries(session, PROFILE)
+        stored_issues.clear_summaries(session, PROFILE)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM issues WHERE summary IS NOT NULL")).scalar() == 0
 
@@ -202,25 +205,25 @@ def test_the_size_of_a_copy_is_the_text_it_holds(sessions: Sessions) -> None:
     """Summaries and fields, in characters."""
     _save(sessions, issue(1, summary="four", fields={"a": "b"}))
     with sessions() as session:
-        assert store.data_size(session, PROFILE) == len("four") + len('{"a":"b"}')
+        assert stored_issues.data_size(session, PROFILE) == len("four") + len('{"a":"b"}')
 
 
 def test_statuses_and_versions_are_replaced_as_lists(sessions: Sessions) -> None:
     """What the site lists no longer is forgotten; another profile's stay."""
     version = Version("1", "PAY", "1.0", released=True, release_date=T0.date(), archived=False)
     with sessions.begin() as session:
-        store.save_statuses(session, "ops", [Status("9", "Offen", "new")])
+        catalogue.save_statuses(session, "ops", [Status("9", "Offen", "new")])
         for statuses in (
             [Status("1", "To Do", "new"), Status("3", "Doing", "indeterminate")],
             [Status("3", "打开", "new")],
         ):
-            store.save_statuses(session, PROFILE, statuses)
-        store.save_versions(session, PROFILE, [version, replace(version, version_id="2", release_date=None)])
-        store.save_versions(session, PROFILE, [version])
+            catalogue.save_statuses(session, PROFILE, statuses)
+        catalogue.save_versions(session, PROFILE, [version, replace(version, version_id="2", release_date=None)])
+        catalogue.save_versions(session, PROFILE, [version])
     with sessions() as session:
-        assert store.load_statuses(session, PROFILE) == [Status("3", "打开", "new")]
-        assert store.load_statuses(session, "ops") == [Status("9", "Offen", "new")]
-        assert store.load_versions(session, PROFILE) == [version]
+        assert catalogue.load_statuses(session, PROFILE) == [Status("3", "打开", "new")]
+        assert catalogue.load_statuses(session, "ops") == [Status("9", "Offen", "new")]
+        assert catalogue.load_versions(session, PROFILE) == [version]
 
 
 def test_a_naive_instant_in_an_issue_is_refused(sessions: Sessions) -> None:

@@ -9,21 +9,21 @@ import pytest
 from sqlalchemy import Engine, text
 from store_rows import PROFILE, after, result
 
-from models import store
 from models.database import Sessions
 from models.records import MetricResult
+from models.store import results as stored_results
 from report.selection import newest, week_of
 
 
 def _save(sessions: Sessions, *results: MetricResult) -> int:
     with sessions.begin() as session:
-        return store.save_results(session, results)
+        return stored_results.save(session, results)
 
 
 def _spans(sessions: Sessions, kind: str = "week") -> list[tuple[float | None, float, float]]:
-    """(value, as_of, confirmed_as_of) in days after T0, oldest first."""
+    """Return (value, as_of, confirmed_as_of) in days after T0, oldest first."""
     with sessions() as session:
-        rows = store.load_results(session, kind=kind)
+        rows = stored_results.load(session, kind=kind)
     days = [
         (row.value, *((each - after(0)) / timedelta(days=1) for each in (row.as_of, row.confirmed_as_of)))
         for row in rows
@@ -36,7 +36,7 @@ def test_a_result_comes_back_as_it_was_stored(sessions: Sessions) -> None:
     wanted = result(1, 0.1 + 0.2, details={"mean": 1 / 3, "by_category": {"feature": 5}, "oldest": None})
     assert _save(sessions, wanted) == 1
     with sessions() as session:
-        assert store.load_results(session, kind="week") == [wanted]
+        assert stored_results.load(session, kind="week") == [wanted]
 
 
 def test_the_same_value_later_only_moves_the_confirmation(sessions: Sessions) -> None:
@@ -168,7 +168,7 @@ def test_results_are_loaded_by_profile_metric_and_kind_newest_first(sessions: Se
     _save(sessions, result(3, metric_type="flow_time", unit="days"))
     _save(sessions, result(4, profile="ops"))
     with sessions() as session:
-        found = store.load_results(session, profile=PROFILE, metric="flow_velocity", kind="week")
+        found = stored_results.load(session, profile=PROFILE, metric="flow_velocity", kind="week")
     assert [row.value for row in found] == [6.0, 5.0]
 
 
@@ -246,7 +246,7 @@ def test_a_week_is_one_row_whatever_its_zone(sessions: Sessions, engine: Engine,
         shown = connection.execute(text("SELECT rules_hash FROM weekly_results ORDER BY window_start")).scalars().all()
     assert shown == ["b" * 32, utc.rules_hash]
     with sessions() as session:
-        found = newest(store.load_results(session, kind="week"))
+        found = newest(stored_results.load(session, kind="week"))
     assert [row.rules_hash for row in found] == shown
     zone = ZoneInfo("Europe/Zagreb")
     assert [week_of(row, zone) for row in found] == ["2026-W10", "2026-W11"]
@@ -258,5 +258,5 @@ def test_a_later_result_of_other_rules_alone_is_a_rival(sessions: Sessions) -> N
     _save(sessions, result(2, rules_hash="a" * 32))
     _save(sessions, result(2, rules_hash="a" * 32, calculated_at=after(7)))
     with sessions() as session:
-        times = {row.rules_hash[0]: row.calculated_at for row in store.load_results(session, kind="week")}
+        times = {row.rules_hash[0]: row.calculated_at for row in stored_results.load(session, kind="week")}
     assert times == {"a": after(2), "b": after(1)}

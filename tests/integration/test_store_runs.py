@@ -5,20 +5,20 @@ from datetime import timedelta
 import pytest
 from store_rows import T0, after, run
 
-from models import store
 from models.database import Sessions
 from models.records import Run
+from models.store import runs
 
 
 def _requested(sessions: Sessions, **changes: object) -> Run:
     with sessions.begin() as session:
-        found, _ = store.request_run(session, run(**changes))
+        found, _ = runs.request(session, run(**changes))
     return found
 
 
 def _loaded(sessions: Sessions, wanted: Run) -> Run:
     with sessions() as session:
-        found = store.load_run(session, wanted.run_id)
+        found = runs.load(session, wanted.run_id)
     assert found is not None
     return found
 
@@ -27,7 +27,7 @@ def test_a_second_request_finds_the_live_run(sessions: Sessions) -> None:
     """One live run per profile: the newcomer waits for the one that is there."""
     first = _requested(sessions)
     with sessions.begin() as session:
-        found, is_new = store.request_run(session, run())
+        found, is_new = runs.request(session, run())
     assert (found.run_id, is_new) == (first.run_id, False)
 
 
@@ -35,17 +35,17 @@ def test_another_profile_has_a_live_run_of_its_own(sessions: Sessions) -> None:
     """Profiles do not wait for each other."""
     _requested(sessions)
     with sessions.begin() as session:
-        assert store.request_run(session, run(profile="ops"))[1] is True
+        assert runs.request(session, run(profile="ops"))[1] is True
 
 
 def test_a_run_is_withdrawn_only_before_a_worker_has_begun_it(sessions: Sessions) -> None:
     """Even where it is queued again, between two slices of its work."""
     untouched, begun = _requested(sessions), _requested(sessions, profile="ops")
     with sessions.begin() as session:
-        store.claim_run(session, begun.run_id, 1, ("fetch",), after(1))
-        store.beat_run(session, begun.run_id, 1, after(2), state="queued")
-        assert [store.withdraw_run(session, each.run_id) for each in (untouched, begun)] == [True, False]
-        assert [each.run_id for each in store.list_runs(session, 5)] == [begun.run_id]
+        runs.claim(session, begun.run_id, 1, ("fetch",), after(1))
+        runs.heartbeat(session, begun.run_id, 1, after(2), state="queued")
+        assert [runs.withdraw(session, each.run_id) for each in (untouched, begun)] == [True, False]
+        assert [each.run_id for each in runs.load_newest(session, 5)] == [begun.run_id]
 
 
 @pytest.mark.parametrize("error", [None, "Jira refused the login"])
@@ -53,8 +53,8 @@ def test_an_ended_run_makes_room_for_the_next(sessions: Sessions, error: str | N
     """Completed or failed, it is no longer live."""
     first = _requested(sessions)
     with sessions.begin() as session:
-        assert store.end_run(session, first.run_id, 1, after(1), error=error)
-        assert store.request_run(session, run())[1] is True
+        assert runs.end(session, first.run_id, 1, after(1), error=error)
+        assert runs.request(session, run())[1] is True
     ended = _loaded(sessions, first)
     assert (ended.state, ended.error, ended.ended_at) == ("failed" if error else "completed", error, after(1))
 
@@ -63,35 +63,35 @@ def test_the_id_of_an_ended_run_cannot_be_used_again(sessions: Sessions) -> None
     """It would be neither new nor live, and asking again would never end."""
     first = _requested(sessions)
     with sessions.begin() as session:
-        store.end_run(session, first.run_id, 1, T0)
+        runs.end(session, first.run_id, 1, T0)
     with pytest.raises(ValueError, match="exists already"), sessions.begin() as session:
-        store.request_run(session, first)
+        runs.request(session, first)
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id(sessions: Sessions) -> None:
     """As people type it; what fits two or none is none."""
     with sessions.begin() as session:
         for profile, run_id in (("a", "1111-a"), ("b", "1111-b"), ("c", "22%2")):
-            store.request_run(session, run(profile=profile, run_id=run_id))
-        found = [store.find_run(session, text) for text in ("1111-a", "1111", "22", "9", "1%", "22%", "____-a")]
+            runs.request(session, run(profile=profile, run_id=run_id))
+        found = [runs.find(session, text) for text in ("1111-a", "1111", "22", "9", "1%", "22%", "____-a")]
     assert [one and one.profile for one in found] == ["a", None, "c", None, None, "c", None]
 
 
 def test_only_the_whole_id_loads_a_run(sessions: Sessions) -> None:
     """Messages name a run exactly."""
     with sessions.begin() as session:
-        store.request_run(session, run(run_id="1111-a"))
-        assert store.load_run(session, "1111") is None
+        runs.request(session, run(run_id="1111-a"))
+        assert runs.load(session, "1111") is None
 
 
 def test_taking_a_run_marks_it_running_and_keeps_the_first_start(sessions: Sessions) -> None:
     """A wait and its reason end there; when the work first began stays."""
     wanted = _requested(sessions)
     with sessions.begin() as session:
-        store.claim_run(session, wanted.run_id, 1, ("fetch",), after(1))
-        store.beat_run(session, wanted.run_id, 1, after(1), state="paused", wait_until=after(2), error="busy")
+        runs.claim(session, wanted.run_id, 1, ("fetch",), after(1))
+        runs.heartbeat(session, wanted.run_id, 1, after(1), state="paused", wait_until=after(2), error="busy")
     with sessions.begin() as session:
-        taken = store.claim_run(session, wanted.run_id, 1, ("fetch",), after(2))
+        taken = runs.claim(session, wanted.run_id, 1, ("fetch",), after(2))
     assert taken is not None
     assert (taken.state, taken.wait_until, taken.error) == ("running", None, None)
     assert (taken.started_at, taken.heartbeat_at) == (after(1), after(2))
@@ -108,9 +108,9 @@ def test_a_message_of_another_attempt_step_or_life_takes_nothing(
     wanted = _requested(sessions)
     with sessions.begin() as session:
         if state == "ended":
-            store.end_run(session, wanted.run_id, 1, T0)
-        before = store.load_run(session, wanted.run_id)
-        assert store.claim_run(session, wanted.run_id, attempt, (steps,), after(1)) is None
+            runs.end(session, wanted.run_id, 1, T0)
+        before = runs.load(session, wanted.run_id)
+        assert runs.claim(session, wanted.run_id, attempt, (steps,), after(1)) is None
     assert _loaded(sessions, wanted) == before
 
 
@@ -118,10 +118,10 @@ def test_a_beat_writes_its_changes_only_for_its_own_attempt(sessions: Sessions) 
     """An older attempt that still works writes nothing, and is told so."""
     wanted = _requested(sessions)
     with sessions.begin() as session:
-        assert store.requeue_run(session, wanted, after(1)) == 0
+        assert runs.requeue(session, wanted, after(1)) == 0
     with sessions.begin() as session:
-        assert store.beat_run(session, wanted.run_id, 1, after(2), cursor={"stage": "old"}) is False
-        assert store.beat_run(session, wanted.run_id, 2, after(3), cursor={"stage": "new"}) is True
+        assert runs.heartbeat(session, wanted.run_id, 1, after(2), cursor={"stage": "old"}) is False
+        assert runs.heartbeat(session, wanted.run_id, 2, after(3), cursor={"stage": "new"}) is True
     found = _loaded(sessions, wanted)
     assert (found.cursor, found.heartbeat_at, found.attempt) == ({"stage": "new"}, after(3), 2)
 
@@ -130,8 +130,8 @@ def test_only_one_of_two_sweeps_restarts_a_run(sessions: Sessions) -> None:
     """Both saw it silent; the second one's attempt is no longer the run's."""
     wanted = _requested(sessions)
     with sessions.begin() as session:
-        assert store.requeue_run(session, wanted, after(1)) is not None
-        assert store.requeue_run(session, wanted, after(1)) is None
+        assert runs.requeue(session, wanted, after(1)) is not None
+        assert runs.requeue(session, wanted, after(1)) is None
 
 
 def test_falls_of_a_running_step_are_counted_until_it_ends(sessions: Sessions) -> None:
@@ -140,13 +140,13 @@ def test_falls_of_a_running_step_are_counted_until_it_ends(sessions: Sessions) -
 
     def fall(attempt: int) -> int | None:
         with sessions.begin() as session:
-            taken = store.claim_run(session, wanted.run_id, attempt, ("fetch", "facts"), T0)
+            taken = runs.claim(session, wanted.run_id, attempt, ("fetch", "facts"), T0)
             assert taken is not None
-            return store.requeue_run(session, taken, T0)
+            return runs.requeue(session, taken, T0)
 
     assert [fall(attempt) for attempt in (1, 2, 3)] == [1, 2, 3]
     with sessions.begin() as session:
-        store.beat_run(session, wanted.run_id, 4, T0, step="facts", restarts=0)
+        runs.heartbeat(session, wanted.run_id, 4, T0, step="facts", restarts=0)
     assert fall(4) == 1
 
 
@@ -154,10 +154,10 @@ def test_a_run_that_waits_long_for_a_worker_has_not_fallen(sessions: Sessions) -
     """Its message is sent again, as often as it takes; after a fall it waits again."""
     wanted = _requested(sessions)
     with sessions.begin() as session:
-        assert [store.requeue_run(session, run(run_id=wanted.run_id, attempt=n), T0) for n in (1, 2)] == [0, 0]
-        store.claim_run(session, wanted.run_id, 3, ("fetch",), T0)
-        assert store.requeue_run(session, run(run_id=wanted.run_id, attempt=3), T0) == 1
-        assert store.requeue_run(session, run(run_id=wanted.run_id, attempt=4), T0) == 1
+        assert [runs.requeue(session, run(run_id=wanted.run_id, attempt=n), T0) for n in (1, 2)] == [0, 0]
+        runs.claim(session, wanted.run_id, 3, ("fetch",), T0)
+        assert runs.requeue(session, run(run_id=wanted.run_id, attempt=3), T0) == 1
+        assert runs.requeue(session, run(run_id=wanted.run_id, attempt=4), T0) == 1
     assert _loaded(sessions, wanted).state == "queued"
 
 
@@ -179,8 +179,8 @@ def test_a_run_is_silent_without_a_beat_unless_it_pauses(
     pause = None if wait_until is None else T0 + timedelta(seconds=wait_until)
     wanted = run(state=state, heartbeat_at=T0 + timedelta(seconds=heartbeat), wait_until=pause)
     with sessions.begin() as session:
-        store.request_run(session, wanted)
-        silent = store.stalled_runs(session, T0 - timedelta(seconds=30))
+        runs.request(session, wanted)
+        silent = runs.stalled(session, T0 - timedelta(seconds=30))
     assert [one.run_id for one in silent] == [wanted.run_id] * found
 
 
@@ -188,6 +188,6 @@ def test_runs_are_listed_live_first_then_newest(sessions: Sessions) -> None:
     """As ``flowbeat status`` shows them."""
     with sessions.begin() as session:
         for day, state in ((1, "running"), (2, "completed"), (3, "failed")):
-            store.request_run(session, run(profile=state, state=state, requested_at=after(day)))
-        assert [one.state for one in store.list_runs(session, 9)] == ["running", "failed", "completed"]
-        assert len(store.list_runs(session, 2)) == 2
+            runs.request(session, run(profile=state, state=state, requested_at=after(day)))
+        assert [one.state for one in runs.load_newest(session, 9)] == ["running", "failed", "completed"]
+        assert len(runs.load_newest(session, 2)) == 2

@@ -7,14 +7,14 @@ import pytest
 from sqlalchemy import Engine, text
 from store_rows import PROFILE, T0, after, operation, run
 
-from models import store
 from models.database import Sessions
 from models.records import CacheMetadata, CalculationPerformance, FetchOperation, PerformanceThreshold
+from models.store import operations, runs
 
 
 def _found(sessions: Sessions, wanted: FetchOperation) -> FetchOperation:
     with sessions() as session:
-        found = store.find_fetch(session, wanted.request_id)
+        found = operations.find_fetch(session, wanted.request_id)
     assert found is not None
     return found
 
@@ -23,9 +23,9 @@ def test_counts_add_up_and_put_the_fetch_in_progress(sessions: Sessions) -> None
     """Each page adds what it brought."""
     wanted = operation()
     with sessions.begin() as session:
-        store.save_fetch(session, wanted)
-        store.count_fetch(session, wanted.request_id, {"api_calls_made": 3, "issues_changed": 100})
-        store.count_fetch(session, wanted.request_id, {"api_calls_made": 2, "issues_gone": 1})
+        operations.save_fetch(session, wanted)
+        operations.count_fetch(session, wanted.request_id, {"api_calls_made": 3, "issues_changed": 100})
+        operations.count_fetch(session, wanted.request_id, {"api_calls_made": 2, "issues_gone": 1})
     found = _found(sessions, wanted)
     assert found == replace(wanted, state="in_progress", api_calls_made=5, issues_changed=100, issues_gone=1)
 
@@ -34,9 +34,9 @@ def test_a_completed_fetch_has_its_end_and_duration_and_keeps_its_counts(session
     """The last page is counted in the transaction that completes."""
     wanted = operation()
     with sessions.begin() as session:
-        store.save_fetch(session, wanted)
-        store.complete_fetch(session, wanted.request_id, after(0.5))
-        store.count_fetch(session, wanted.request_id, {"api_calls_made": 1})
+        operations.save_fetch(session, wanted)
+        operations.complete_fetch(session, wanted.request_id, after(0.5))
+        operations.count_fetch(session, wanted.request_id, {"api_calls_made": 1})
     found = _found(sessions, wanted)
     assert (found.state, found.end_time, found.duration_seconds) == ("completed", after(0.5), 43_200.0)
     assert found.api_calls_made == 1
@@ -47,11 +47,11 @@ def test_a_failed_fetch_has_its_reason(sessions: Sessions) -> None:
     done = operation(state="completed", end_time=T0, duration_seconds=0.0)
     wanted = operation(start_time=after(1))
     with sessions.begin() as session:
-        store.save_fetch(session, done)
-        store.save_fetch(session, wanted)
-        store.fail_fetch_of(session, "r", after(2), "Jira refused the login")
-        store.fail_fetch_of(session, "r", after(3), "again")
-        store.fail_fetch_of(session, "another run", after(3), "nothing to fail")
+        operations.save_fetch(session, done)
+        operations.save_fetch(session, wanted)
+        operations.fail_fetch_of(session, "r", after(2), "Jira refused the login")
+        operations.fail_fetch_of(session, "r", after(3), "again")
+        operations.fail_fetch_of(session, "another run", after(3), "nothing to fail")
     assert _found(sessions, done) == done
     assert (_found(sessions, wanted).error, _found(sessions, wanted).end_time) == ("Jira refused the login", after(2))
 
@@ -60,8 +60,8 @@ def test_a_clock_that_was_set_back_makes_no_negative_duration(sessions: Sessions
     """The end is never before the start."""
     wanted = operation()
     with sessions.begin() as session:
-        store.save_fetch(session, wanted)
-        store.complete_fetch(session, wanted.request_id, after(-1))
+        operations.save_fetch(session, wanted)
+        operations.complete_fetch(session, wanted.request_id, after(-1))
     assert _found(sessions, wanted).duration_seconds == 0.0
 
 
@@ -69,12 +69,12 @@ def test_fetches_are_listed_newest_first(sessions: Sessions) -> None:
     """And the newest of a run is found by the run."""
     with sessions.begin() as session:
         for day in (2, 3, 1):
-            store.save_fetch(session, operation(start_time=after(day)))
-        assert [one.start_time for one in store.list_fetches(session, 2)] == [after(3), after(2)]
-        newest = store.fetch_of(session, "r")
+            operations.save_fetch(session, operation(start_time=after(day)))
+        assert [one.start_time for one in operations.list_fetches(session, 2)] == [after(3), after(2)]
+        newest = operations.fetch_of(session, "r")
         assert newest is not None
         assert newest.start_time == after(3)
-        assert store.fetch_of(session, "another") is None
+        assert operations.fetch_of(session, "another") is None
 
 
 def test_cache_metadata_is_one_row_per_profile(sessions: Sessions) -> None:
@@ -83,10 +83,10 @@ def test_cache_metadata_is_one_row_per_profile(sessions: Sessions) -> None:
         "a" * 32, T0, after(1), 10, "1", "a" * 32, 5, "project = PAY", PROFILE, T0, {"watermark": "2026"}
     )
     with sessions.begin() as session:
-        assert store.find_cache(session, PROFILE) is None
-        store.save_cache(session, cache)
-        store.save_cache(session, replace(cache, issue_count=6, data_as_of=None))
-        assert store.find_cache(session, PROFILE) == replace(cache, issue_count=6, data_as_of=None)
+        assert operations.find_cache(session, PROFILE) is None
+        operations.save_cache(session, cache)
+        operations.save_cache(session, replace(cache, issue_count=6, data_as_of=None))
+        assert operations.find_cache(session, PROFILE) == replace(cache, issue_count=6, data_as_of=None)
 
 
 def _performance(
@@ -101,9 +101,9 @@ def test_a_repeated_task_replaces_its_own_performance_row(sessions: Sessions, en
     """A redelivered message measures again; its threshold goes with it."""
     with sessions.begin() as session:
         for metric, seconds in (("flow_time", 0.5), ("flow_load", 0.1), ("flow_time", 0.7)):
-            store.save_performance(session, *_performance(metric, seconds))
+            operations.save_performance(session, *_performance(metric, seconds))
     with sessions() as session:
-        found = {one.metric_type: one.duration_seconds for one, _ in store.load_performance(session, 9)}
+        found = {one.metric_type: one.duration_seconds for one, _ in operations.load_performance(session, 9)}
     assert found == {"flow_time": 0.7, "flow_load": 0.1}
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM performance_thresholds")).scalar() == 2
@@ -114,29 +114,29 @@ def test_only_missed_targets_are_loaded_when_asked_for(sessions: Sessions) -> No
     rows = [_performance("flow_time", 2.0), _performance("flow_load", 2.3), _performance("cfr", 2.5)]
     with sessions.begin() as session:
         for taken, threshold in rows:
-            store.save_performance(session, taken, threshold)
-        assert store.load_performance(session, 9, failed=True) == [rows[2]]
-        assert len(store.load_performance(session, 9)) == 3
+            operations.save_performance(session, taken, threshold)
+        assert operations.load_performance(session, 9, failed=True) == [rows[2]]
+        assert len(operations.load_performance(session, 9)) == 3
 
 
 @pytest.mark.parametrize("kind", ["runs", "fetch_operations", "performance"])
 def test_rows_older_than_their_retention_are_deleted_live_runs_never(sessions: Sessions, kind: str) -> None:
     """Each kind by itself; thresholds go with their performance rows."""
     with sessions.begin() as session:
-        store.request_run(session, run(profile="old", state="completed", requested_at=after(-10)))
-        store.request_run(session, run(profile="live", requested_at=after(-10)))
-        store.request_run(session, run(profile="new", state="failed"))
+        runs.request(session, run(profile="old", state="completed", requested_at=after(-10)))
+        runs.request(session, run(profile="live", requested_at=after(-10)))
+        runs.request(session, run(profile="new", state="failed"))
         for start in (after(-10), T0):
-            store.save_fetch(session, operation(start_time=start))
-        store.save_performance(session, *_performance("flow_time", 1.0, after(-10)))
-        store.save_performance(session, *_performance("cfr", 1.0))
+            operations.save_fetch(session, operation(start_time=start))
+        operations.save_performance(session, *_performance("flow_time", 1.0, after(-10)))
+        operations.save_performance(session, *_performance("cfr", 1.0))
     with sessions.begin() as session:
-        assert store.delete_before(session, kind, after(-5)) == 1
+        assert operations.delete_before(session, kind, after(-5)) == 1
     with sessions() as session:
         left = {
-            "runs": len(store.list_runs(session, 9)),
-            "fetch_operations": len(store.list_fetches(session, 9)),
-            "performance": len(store.load_performance(session, 9)),
+            "runs": len(runs.load_newest(session, 9)),
+            "fetch_operations": len(operations.list_fetches(session, 9)),
+            "performance": len(operations.load_performance(session, 9)),
         }
     assert left == {"runs": 3, "fetch_operations": 2, "performance": 2} | {kind: left[kind]}
     assert left[kind] == {"runs": 2, "fetch_operations": 1, "performance": 1}[kind]

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 from store_rows import PROFILE, T0, after, issue, transition
 
-from models import store
 from models.database import Sessions
 from models.metrics.rules import Context
 from models.metrics.waiting import Waiting
 from models.records import Issue, Rules, Status, micros
+from models.store import census, quality, visits
+from models.store import issues as stored_issues
 
 SHIPPED = ("910", "Shipped")
 
@@ -20,15 +21,15 @@ def retired(sessions: Sessions) -> Sessions:
     _save(sessions, _shipped(1), _shipped(2, again=True), _shipped(3), issue(4))
     with sessions.begin() as session:
         found = {str(number): {"unmapped_status": 1} for number in (1, 2, 3)}
-        store.save_findings(session, PROFILE, "facts", found)
-        store.mark_issues(session, PROFILE, ["3"], "lost")
-        store.mark_gone(session, PROFILE, "lost", "deleted", T0)
+        quality.save_findings(session, PROFILE, "facts", found)
+        census.mark(session, PROFILE, ["3"], "lost")
+        census.mark_gone(session, PROFILE, "lost", "deleted", T0)
     return sessions
 
 
 def _save(sessions: Sessions, *issues: Issue) -> None:
     with sessions.begin() as session:
-        store.save_issues(session, PROFILE, issues)
+        stored_issues.save(session, PROFILE, issues)
 
 
 def _shipped(number: int, *, again: bool = False) -> Issue:
@@ -41,8 +42,8 @@ def _shipped(number: int, *, again: bool = False) -> Issue:
 def test_a_status_that_nobody_can_place_is_counted_by_present_issues(retired: Sessions) -> None:
     """Each once, however often it was there; what else they went through is known."""
     with retired() as session:
-        counts = store.unmapped_statuses(session, PROFILE)
-        other = store.unmapped_statuses(session, "another")
+        counts = visits.unmapped_statuses(session, PROFILE)
+        other = visits.unmapped_statuses(session, "another")
     assert counts[SHIPPED] == 2
     assert counts["10000", "To Do"] == 2
     assert other == {}
@@ -51,7 +52,7 @@ def test_a_status_that_nobody_can_place_is_counted_by_present_issues(retired: Se
 def test_every_side_of_a_change_was_visited(retired: Sessions) -> None:
     """Also the one an issue was born in."""
     with retired() as session:
-        visited = store.visited_statuses(session, PROFILE)
+        visited = visits.visited_statuses(session, PROFILE)
     assert {SHIPPED, ("10000", "To Do"), ("3", "In Progress")} <= visited
 
 
@@ -60,7 +61,7 @@ def test_what_waits_is_asked_of_histories_only_where_the_list_says_nothing(retir
     listed = (Status("10000", "To Do", "new"), Status("3", "In Progress", "indeterminate"))
     with retired() as session:
         by_list, by_history, nothing = (
-            store.load_waiting(
+            visits.load_waiting(
                 session, PROFILE, Context.of(Rules(workflow={"waiting": names}), listed), micros(after(9))
             )
             for names in (("In Progress",), ("Shipped",), ())
@@ -74,6 +75,6 @@ def test_the_history_of_an_issue_that_is_gone_is_not_asked_what_waits(sessions: 
     _save(sessions, _shipped(1), issue(4))
     context = Context.of(Rules(workflow={"waiting": ("Shipped",)}), (Status("3", "In Progress", "indeterminate"),))
     with sessions.begin() as session:
-        store.mark_issues(session, PROFILE, ["1"], "lost")
-        store.mark_gone(session, PROFILE, "lost", "deleted", T0)
-        assert not store.load_waiting(session, PROFILE, context, micros(after(9))).is_mapped
+        census.mark(session, PROFILE, ["1"], "lost")
+        census.mark_gone(session, PROFILE, "lost", "deleted", T0)
+        assert not visits.load_waiting(session, PROFILE, context, micros(after(9))).is_mapped

@@ -7,15 +7,15 @@ from functools import partial
 from sqlalchemy import text
 from store_rows import PROFILE, T0, after, issue, operation, run
 
-from models import store
 from models.database import Sessions, open_engine, open_sessions
+from models.store import issues, operations, runs
 
 PROCESSES = 4
 ROUNDS = 40
 
 
 def _spread(work: object, url: str) -> list[object]:
-    """What so many fresh processes return, all at work at once."""
+    """Return what so many fresh processes return, all at work at once."""
     with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
         return list(pool.map(partial(work, url), range(PROCESSES)))  # type: ignore[arg-type]  # a module's function
 
@@ -26,9 +26,9 @@ def _read_then_write(url: str, number: int) -> int:
     sessions = open_sessions(engine)
     for turn in range(ROUNDS):
         with sessions.begin() as session:
-            known = store.count_issues(session, PROFILE)
-            store.save_issues(session, PROFILE, [issue(number * 1000 + turn, summary=f"{known}")])
-            store.count_fetch(session, "6f1c0e0a-0000-4000-8000-000000000000", {"issues_changed": 1})
+            known = issues.count(session, PROFILE)
+            issues.save(session, PROFILE, [issue(number * 1000 + turn, summary=f"{known}")])
+            operations.count_fetch(session, "6f1c0e0a-0000-4000-8000-000000000000", {"issues_changed": 1})
     engine.dispose()
     return ROUNDS
 
@@ -40,11 +40,11 @@ def _request(url: str, _number: int) -> list[str]:
     mine = []
     for _ in range(ROUNDS):
         with sessions.begin() as session:
-            found, is_new = store.request_run(session, run())
+            found, is_new = runs.request(session, run())
         if is_new:
             mine.append(found.run_id)
             with sessions.begin() as session:
-                assert store.end_run(session, found.run_id, 1, after(1))
+                assert runs.end(session, found.run_id, 1, after(1))
     engine.dispose()
     return mine
 
@@ -53,8 +53,8 @@ def _restart(url: str, _number: int) -> int:
     """Requeue the only stalled run."""
     engine = open_engine(url)
     with open_sessions(engine).begin() as session:
-        (silent,) = store.stalled_runs(session, after(1)) or [run(run_id="gone")]
-        restarted = store.requeue_run(session, silent, after(2))
+        (silent,) = runs.stalled(session, after(1)) or [run(run_id="gone")]
+        restarted = runs.requeue(session, silent, after(2))
     engine.dispose()
     return int(restarted is not None)
 
@@ -62,11 +62,11 @@ def _restart(url: str, _number: int) -> int:
 def test_writers_wait_for_each_other_and_lose_nothing(sessions: Sessions, database_url: str) -> None:
     """Every transaction counts, in the rows and in a counter all of them add to."""
     with sessions.begin() as session:
-        store.save_fetch(session, operation(request_id="6f1c0e0a-0000-4000-8000-000000000000"))
+        operations.save_fetch(session, operation(request_id="6f1c0e0a-0000-4000-8000-000000000000"))
     assert _spread(_read_then_write, database_url) == [ROUNDS] * PROCESSES
     with sessions() as session:
-        assert store.count_issues(session, PROFILE) == PROCESSES * ROUNDS
-        found = store.find_fetch(session, "6f1c0e0a-0000-4000-8000-000000000000")
+        assert issues.count(session, PROFILE) == PROCESSES * ROUNDS
+        found = operations.find_fetch(session, "6f1c0e0a-0000-4000-8000-000000000000")
     assert found is not None
     assert found.issues_changed == PROCESSES * ROUNDS
 
@@ -76,12 +76,12 @@ def test_a_reader_waits_for_no_writer(sessions: Sessions, database_url: str) -> 
     engine = open_engine(database_url)
     reads = open_sessions(engine.execution_options(readonly=True))
     with sessions.begin() as session:
-        store.save_issues(session, PROFILE, [issue(1)])
+        issues.save(session, PROFILE, [issue(1)])
         session.flush()
         with reads() as other:
-            assert store.count_issues(other, PROFILE) == 0
+            assert issues.count(other, PROFILE) == 0
     with reads() as other:
-        assert store.count_issues(other, PROFILE) == 1
+        assert issues.count(other, PROFILE) == 1
     engine.dispose()
 
 
@@ -90,7 +90,7 @@ def test_processes_that_request_at_once_have_one_live_run_between_them(sessions:
     found = _spread(_request, database_url)
     mine = [run_id for some in found for run_id in some]  # type: ignore[attr-defined]  # lists of ids
     with sessions() as session:
-        stored = store.list_runs(session, 10_000)
+        stored = runs.load_newest(session, 10_000)
     assert sorted(one.run_id for one in stored) == sorted(mine)
     assert {one.state for one in stored} == {"completed"}
 
@@ -98,8 +98,8 @@ def test_processes_that_request_at_once_have_one_live_run_between_them(sessions:
 def test_of_several_sweeps_one_picks_up_a_silent_run(sessions: Sessions, database_url: str) -> None:
     """Its attempt is raised once."""
     with sessions.begin() as session:
-        store.request_run(session, run(state="running", heartbeat_at=T0))
+        runs.request(session, run(state="running", heartbeat_at=T0))
     assert sum(map(int, _spread(_restart, database_url))) == 1  # type: ignore[call-overload]  # ones and zeros
     with sessions() as session:
-        assert [one.attempt for one in store.list_runs(session, 9)] == [2]
+        assert [one.attempt for one in runs.load_newest(session, 9)] == [2]
         assert session.scalar(text("SELECT restarts FROM runs")) == 1

@@ -63,24 +63,24 @@ class Measures:
         return [release for release in self.releases.all if span.holds(release.at)]
 
     def deployment_frequency(self, span: Span) -> Measured:
-        """Each deployment."""
+        """Return each deployment."""
         parts = [Part(release.number, "deployed") for release in self.deployed(span)]
         return parts, {"count": len(parts), "per_week": float(len(parts) / (span.days / 7))}
 
     def cfr(self, span: Span) -> Measured:
-        """Each deployment: one if it failed."""
+        """Return each deployment: one if it failed."""
         failed = [(release, self.releases.failed(release)) for release in self.deployed(span)]
         parts = [Part(release.number, "deployed", Fraction(has_failed)) for release, has_failed in failed]
         return parts, {"failed": sum(has_failed for _, has_failed in failed), "total": len(failed)}
 
     def rework_rate(self, span: Span) -> Measured:
-        """Each deployment: one if it is rework."""
+        """Return each deployment: one if it is rework."""
         rework = [(release, self.recoveries.is_rework(release)) for release in self.deployed(span)]
         parts = [Part(release.number, "deployed", Fraction(is_rework)) for release, is_rework in rework]
         return parts, {"rework": sum(is_rework for _, is_rework in rework), "total": len(rework)}
 
     def lead_time(self, span: Span) -> Measured:
-        """Each deployed item: days from commit to deployment."""
+        """Return each deployed item: days from commit to deployment."""
         parts = []
         for item in self.profile.items:
             release, is_late = self.releases.of_items.get(item.issue_id, (None, False))
@@ -98,7 +98,7 @@ class Measures:
         return parts, summary(parts)
 
     def mttr(self, span: Span) -> Measured:
-        """Each restored incident: hours from detection to restoration."""
+        """Return each restored incident: hours from detection to restoration."""
         parts, still_open = [], 0
         for incident in self.profile.incidents:
             detected = self.profile.moment(incident, "detected_at") or self.profile.life(incident).birth
@@ -115,7 +115,7 @@ class Measures:
         return parts, {**summary(parts), "open": still_open}
 
     def recovery_time(self, span: Span) -> Measured:
-        """Each recovered deployment: hours from its instant to its recovery."""
+        """Return each recovered deployment: hours from its instant to its recovery."""
         parts = []
         for recovery in self.recoveries.all:
             if recovery.at is not None and span.holds(recovery.at):
@@ -144,7 +144,7 @@ class Measures:
         return begun, [*parts, *(unstarted(item) for item in items if item not in begun)]
 
     def flow_velocity(self, span: Span) -> Measured:
-        """Each delivered item."""
+        """Return each delivered item."""
         items, lost = self.finished(span)
         points = [self.profile.points(item) for item in items]
         numbers = [Fraction(number) for number in points if number is not None and not isinstance(number, str)]
@@ -163,7 +163,7 @@ class Measures:
         return {kind: kinds.count(kind) for kind in (*KINDS, "unmapped")}
 
     def flow_distribution(self, span: Span) -> Measured:
-        """Each delivered item: one if it is a feature."""
+        """Return each delivered item: one if it is a feature."""
         items, lost = self.finished(span)
         counts = self.by_category(items)
         shares = {kind: 100 * count / len(items) if items else None for kind, count in counts.items()}
@@ -179,13 +179,13 @@ class Measures:
         return done - started
 
     def flow_time(self, span: Span) -> Measured:
-        """Each item that was started and delivered: days from start to done."""
+        """Return each item that was started and delivered: days from start to done."""
         items, lost = self.begun(span)
         parts = [Part(item.issue_id, "done", ratio(self.flow_length(item), DAY)) for item in items]
         return [*parts, *lost], summary(parts)
 
     def flow_efficiency(self, span: Span) -> Measured:
-        """Each item as in flow_time: its active time, of its active and waiting time."""
+        """Return each item as in flow_time: its active time, of its active and waiting time."""
         items, lost = self.begun(span)
         parts = [Part(item.issue_id, "done", self.spent(item, "active"), self.in_flow(item)) for item in items]
         shares = [100 * part.value / part.base for part in parts if part.base]
@@ -201,7 +201,7 @@ class Measures:
         return self.spent(item, "active") + self.spent(item, "waiting")
 
     def flow_blocked(self, span: Span) -> Measured:
-        """Each item as in flow_time: its blocked time, of its active and waiting time."""
+        """Return each item as in flow_time: its blocked time, of its active and waiting time."""
         items, lost = self.begun(span)
         blocked = [self.blocking(item).blocked(self.profile.as_of) for item in items]
         parts = [
@@ -221,7 +221,7 @@ class Measures:
         return None if level is None else round(Fraction(level.days) * (DAY // MICRO)) * MICRO
 
     def service_level(self, span: Span) -> Measured:
-        """Each item as in flow_time: one if it kept the promise."""
+        """Return each item as in flow_time: one if it kept the promise."""
         level, promise = self.rules.service_level, self.promise()
         assert level is not None
         assert promise is not None
@@ -232,7 +232,7 @@ class Measures:
         return [*parts, *lost], details
 
     def net_flow(self, span: Span) -> Measured:
-        """Each item that started counts one, each that was done takes one away."""
+        """Return each item that started counts one, each that was done takes one away."""
         begun = [item for item in self.profile.items if self.profile.started(item) is not None]
         arrivals = [item for item in begun if span.holds(self.profile.started(item))]
         departures = [item for item in begun if span.holds(self.profile.done(item))]
@@ -255,7 +255,7 @@ class Measures:
         return rows
 
     def flow_load(self, span: Span) -> Measured:
-        """Each item in progress."""
+        """Return each item in progress."""
         rows = self.in_progress(span)
         names = [stage for _, stage, _ in rows]
         details = {
@@ -266,7 +266,7 @@ class Measures:
         return [Part(item.issue_id, "started") for item, _, _ in rows], details
 
     def flow_age(self, span: Span) -> Measured:
-        """Each item in progress: its age in days."""
+        """Return each item in progress: its age in days."""
         rows = self.in_progress(span)
         parts = [Part(item.issue_id, "started", ratio(age, DAY)) for item, _, age in rows]
         return parts, {**summary(parts), "oldest_age_days": oldest([age for _, _, age in rows])}

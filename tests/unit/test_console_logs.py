@@ -17,7 +17,7 @@ LATE = "2026-10-14T13:00:00.000000Z"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two entries an hour apart."""
+    """Return two entries an hour apart."""
     world.configure(tmp_path)
     (tmp_path / "logs").mkdir()
     _write(tmp_path, _entry(EARLY, "INFO", "jira request", profile="payments", task_id="t1", status=200))

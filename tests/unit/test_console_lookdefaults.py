@@ -9,6 +9,7 @@ from fakeredis import FakeRedis
 from console.check.defaults import defaults, reads_cancelled
 from console.check.local import Line
 from console.check.names import Lists
+from models.configured import name_lists
 from models.records import IncidentRules, Rules
 from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira
@@ -45,7 +46,7 @@ ENGLISH = replace(
 
 
 def lines(catalogue: Catalogue, rules: Rules | None = None, flavour: Flavour = "cloud") -> list[Line]:
-    """What is said of a profile on a site that has these lists; every clause of JQL finds seven issues."""
+    """Return what is said of a profile on a site that has these lists; every clause of JQL finds seven issues."""
     site = Site(flavour, ZoneInfo("UTC"), catalogue, accounts=[Account(EMAIL, TOKEN, "UTC", {})])
     session = open_session(1)
     session.mount("https://acme.example", SandboxAdapter(Jira(site)))
@@ -56,7 +57,7 @@ def lines(catalogue: Catalogue, rules: Rules | None = None, flavour: Flavour = "
 
 
 def told(found: list[Line], words: str) -> Line:
-    """The one line whose message holds these words."""
+    """Return the one line whose message holds these words."""
     (line,) = [line for line in found if words in line.message]
     return line
 
@@ -123,7 +124,7 @@ def test_where_no_level_is_told_epics_are_known_by_their_name(flavour: Flavour) 
 
 @pytest.fixture
 def rejecting() -> Catalogue:
-    """A site with done statuses in which nothing is delivered."""
+    """Return a site with done statuses in which nothing is delivered."""
     ends = (
         status("7", "Rejected", FINISHED),
         status("8", "Won\u2019t  do", FINISHED),
@@ -186,3 +187,20 @@ def test_a_list_that_is_closed_is_told_once_and_the_others_are_compared(rejectin
     found = list(defaults(Lists(client, "/rest/api/3"), Profile("team", "acme", "project = X"), lambda _: None))
     assert [line.state for line in found] == ["warning"] * 3
     assert all("cannot be read" in line.message for line in found)
+
+
+def test_a_blocked_status_in_which_no_time_counts_is_warned_of() -> None:
+    """One whose stage is todo or done, by name or id and by the profile's own workflow; one in progress is not."""
+    rules = Rules(workflow={"waiting": ("Erledigt",)}, blocked_statuses=("zu ERLEDIGEN", "2", "Erledigt"))
+    (line,) = [line for line in lines(GERMAN, rules) if "blocked" in line.message]
+    assert line.state == "warning"
+    assert line.message == "time in the blocked status 'Zu erledigen' does not count, because its stage is todo"
+    assert line.advice.endswith('under [profiles.team.workflow]: waiting = ["Zu erledigen"]')
+    ended = [line for line in lines(GERMAN, Rules(blocked_statuses=("3",))) if "blocked" in line.message]
+    assert [line.message.rpartition(" ")[2] for line in ended] == ["done"]
+
+
+def test_the_blocked_statuses_are_among_the_names_that_are_compared_with_jira() -> None:
+    """So a name that this Jira does not have is warned of."""
+    (names,) = [names for names in name_lists(Rules(blocked_statuses=("On Hold",))) if names.own == ("On Hold",)]
+    assert (names.key, names.kind) == ("blocked.statuses", "status")

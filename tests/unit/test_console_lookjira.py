@@ -30,7 +30,7 @@ class Failing(HTTPAdapter):
 
 
 def asked(error: requests.RequestException) -> tuple[Client, Connection, Failing]:
-    """A client of a Jira that cannot be reached, as the check command makes it."""
+    """Return a client of a Jira that cannot be reached, as the check command makes it."""
     found, way, session = Connection("acme", "https://jira.acme.example"), Failing(error), requests.Session()
     session.mount("https://", way)
     limiter = Limiter(FakeRedis(), key="check", requests=100, per_seconds=1.0, timeout=10.0)

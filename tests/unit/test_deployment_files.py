@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def compose() -> Any:
-    """The compose file as Docker reads it."""
+    """Return the compose file as Docker reads it."""
     return yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 
 

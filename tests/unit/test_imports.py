@@ -14,6 +14,24 @@ def refuse(event, args):
     if event == "open" and args[1] and any(mode in str(args[1]) for mode in "wax+") :
         raise RuntimeError(f"{args[0]} opened for writing at import")
 
+READS_THE_TIME = ("time", "time_ns", "now", "utcnow", "today")
+
+def refuse_clock(frame, event, function):
+    # Only where a module of ours is on the way to it: other libraries may read the time.
+    if event == "c_call" and function.__name__ in READS_THE_TIME and of_ours(frame):
+        raise RuntimeError(f"{function.__name__} called at import of {frame.f_code.co_filename}")
+
+def of_ours(frame):
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return False
+        if frame.f_code.co_filename.startswith(ROOT) and "/.venv/" not in frame.f_code.co_filename:
+            return True
+        frame = frame.f_back
+    return False
+
+ROOT = os.getcwd() + os.sep
+
 class Closed(dict):
     def __getitem__(self, name):
         if name.startswith("FLOWBEAT"):
@@ -25,6 +43,7 @@ class Closed(dict):
 sys.dont_write_bytecode = True
 sys.addaudithook(refuse)
 os.environ = Closed(os.environ)
+sys.setprofile(refuse_clock)
 count = 0
 for room in ("models", "worker", "tasks", "report", "scheduler", "sandbox", "console"):
     package = importlib.import_module(room)
@@ -34,12 +53,13 @@ for room in ("models", "worker", "tasks", "report", "scheduler", "sandbox", "con
         importlib.import_module(found.name)
         count += 1
 import celeryconfig
+sys.setprofile(None)
 print(count)
 """
 
 
 def test_importing_every_module_touches_nothing() -> None:
-    """In a process of its own, with an audit hook that refuses files, sockets, databases and processes."""
+    """In a process of its own, whose hooks refuse files, sockets, databases, processes and the time of day."""
     done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 40

@@ -58,7 +58,7 @@ class Wire(BaseAdapter):
         self.timeouts: list[tuple[float, float]] = []
 
     def send(self, request: requests.PreparedRequest, *_args: Any, **kwargs: Any) -> requests.Response:
-        """The next answer."""
+        """Return the next answer."""
         self.seen.append(request)
         self.timeouts.append(kwargs["timeout"])
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -88,7 +88,7 @@ class Setting:
 def setting(
     *answers: Answer, token: str | None = TOKEN, email: str | None = EMAIL, context: str = "", **past: Any
 ) -> Setting:
-    """A client whose answers are these; ``past``: what its run went through before."""
+    """Return a client whose answers are these; ``past``: what its run went through before."""
     connection = Connection("acme", f"https://acme.example{context}", email=email)
     wire, gate, naps = Wire(*answers), Gate(), []
     session = open_session(1)
@@ -97,12 +97,12 @@ def setting(
 
 
 def ask(found: Setting) -> Any:
-    """The request all tests make."""
+    """Return the request all tests make."""
     return found.client.post(PATH, BODY)
 
 
 def error_of(found: Setting) -> FatalError | RetryableError:
-    """The error of that request; whatever it is, it tells no secret and is one line."""
+    """Return the error of that request; whatever it is, it tells no secret and is one line."""
     with pytest.raises((FatalError, RetryableError)) as caught:
         ask(found)
     message = str(caught.value)
@@ -428,7 +428,7 @@ def test_the_backoff_doubles_up_to_its_cap_and_jitter_only_adds() -> None:
 
 
 def jira_says(*messages: str, **errors: str) -> str:
-    """A refusal's body."""
+    """Return a refusal's body."""
     return json.dumps({"errorMessages": list(messages), "errors": errors})
 
 
@@ -550,7 +550,7 @@ def test_a_context_path_is_part_of_the_place() -> None:
 
 
 def requests_told(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    """What the log says of each request, after a look that no line of it tells a secret."""
+    """Return what the log says of each request, after a look that no line of it tells a secret."""
     told = [vars(record) for record in caplog.records]
     assert not [line for line in told for secret in SECRETS if secret in str(line)]
     return [line for line in told if line["msg"] == "jira request"]

@@ -50,7 +50,7 @@ class Site(BaseAdapter):
         """Nothing is held."""
 
     def client(self, **past: Any) -> Client:
-        """A client whose only way leads here."""
+        """Return a client whose only way leads here."""
         session = open_session(1)
         session.mount("https://acme.example", self)
         connection = Connection("acme", "https://acme.example", email="bot@acme.example")
@@ -58,7 +58,7 @@ class Site(BaseAdapter):
 
 
 def poisoned(status: int = 500, text: str = "") -> Site:
-    """A Jira that cannot answer the question and answers all others."""
+    """Return a Jira that cannot answer the question and answers all others."""
     return Site(lambda _, body: (status, text) if body == QUESTION else GOOD)
 
 

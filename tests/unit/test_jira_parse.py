@@ -134,7 +134,7 @@ def test_a_version_has_a_day_and_an_unreadable_day_is_none() -> None:
 
 
 def raw_issue(**fields: Any) -> dict[str, Any]:
-    """An issue as Cloud sends it."""
+    """Return an issue as Cloud sends it."""
     plain = {
         "project": {"id": "1", "key": "PAY"},
         "issuetype": {"name": "Story"},
@@ -282,12 +282,12 @@ def test_the_history_of_the_flag_goes_before_that_of_every_other_field() -> None
 
 
 def history(number: int, minute: int, *items: object, **more: Any) -> dict[str, Any]:
-    """A history entry of a minute of that day."""
+    """Return a history entry of a minute of that day."""
     return {"id": str(number), "created": f"2026-03-02T10:{minute:02}:00.000+0000", "items": list(items), **more}
 
 
 def item(to: str, was: str = "1", **more: Any) -> dict[str, Any]:
-    """A status change."""
+    """Return a status change."""
     return {"field": "status", "fieldId": "status", "from": was, "fromString": "A", "to": to, "toString": "B", **more}
 
 

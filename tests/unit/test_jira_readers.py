@@ -33,7 +33,7 @@ STATUS = Item("status", "jira", "status", "10000", "To Do", "3", "In Progress")
 
 
 def jira_of(flavour: Flavour, issues: int = 150, **more: Any) -> Jira:
-    """A team's site, so many issues old at NOW."""
+    """Return a team's site, so many issues old at NOW."""
     site = generate(3, issues, NOW - timedelta(weeks=20), flavour=flavour, per_week=issues / 20)
     jira = Jira(site, Clock(NOW), **more)
     site.advance(millis(NOW))
@@ -41,7 +41,7 @@ def jira_of(flavour: Flavour, issues: int = 150, **more: Any) -> Jira:
 
 
 def client_of(jira: Jira, *, token: str | None = TOKEN, flavour: Flavour | None = None) -> Client:
-    """A client that ends in this process and sleeps no wait."""
+    """Return a client that ends in this process and sleeps no wait."""
     base = f"https://acme.example{jira.context}"
     session = open_session(4)
     session.mount("https://acme.example", SandboxAdapter(jira))
@@ -51,24 +51,24 @@ def client_of(jira: Jira, *, token: str | None = TOKEN, flavour: Flavour | None 
 
 @pytest.fixture(params=["cloud", "datacenter"])
 def flavour(request: pytest.FixtureRequest) -> Flavour:
-    """Both kinds of Jira."""
+    """Return both kinds of Jira."""
     found: Flavour = request.param
     return found
 
 
 @pytest.fixture
 def jira(flavour: Flavour) -> Jira:
-    """A site of 150 issues."""
+    """Return a site of 150 issues."""
     return jira_of(flavour)
 
 
 def reader_of(jira: Jira, **more: Any) -> Reader:
-    """The reader of its flavour."""
+    """Return the reader of its flavour."""
     return reader(client_of(jira, **more), jira.site.flavour, WANTED)
 
 
 def listed(found: Reader, jql: str = JQL) -> list[Listing]:
-    """All pages of a census."""
+    """Return all pages of a census."""
     pages = [found.census(jql, None)]
     while pages[-1].after is not None:
         pages.append(found.census(jql, pages[-1].after))
@@ -76,12 +76,12 @@ def listed(found: Reader, jql: str = JQL) -> list[Listing]:
 
 
 def ids(pages: Iterable[Listing]) -> list[str]:
-    """Ids of pages, in their order."""
+    """Return ids of pages, in their order."""
     return [issue_id for page in pages for issue_id in page.updates]
 
 
 def shown(jira: Jira) -> list[Issue]:
-    """What Jira shows now."""
+    """Return what Jira shows now."""
     return jira.site.indexed
 
 
@@ -124,7 +124,7 @@ def test_a_server_that_tells_no_type_is_read_as_data_center() -> None:
 
 
 def answering(endpoint: str, body: object, times: int = 1, ids: Sequence[str] = ()) -> Fault:
-    """An answer of ours; with ``ids`` only to a question for exactly these issues."""
+    """Return an answer of ours; with ``ids`` only to a question for exactly these issues."""
     when = (lambda asked: asked_ids(asked) == list(ids)) if ids else None
     return Fault(endpoint, times, instead=Response(200, json_bytes(body)), when=when)
 

@@ -37,7 +37,7 @@ class World:
         return self.script(keys=self.keys, args=[verb, *limits, token, int(span * 1e6)])
 
     def take(self, token: str, span: float = 0.0) -> float:
-        """Seconds the script asks to wait; 0.0 is a slot."""
+        """Return the seconds that the script asks to wait; 0.0 is a slot."""
         wait: int = self.call("take", token, span)[0]
         return wait / 1e6
 
@@ -59,13 +59,13 @@ class World:
 
 
 def about(seconds: float) -> Any:
-    """The figure, give or take the time a test may take."""
+    """Return the figure, give or take the time a test may take."""
     return pytest.approx(seconds, abs=3.0)
 
 
 @pytest.fixture
 def world() -> World:
-    """A quota of two requests in a window."""
+    """Return a quota of two requests in a window."""
     return World(requests=2)
 
 
@@ -261,7 +261,7 @@ def test_the_script_decides_as_the_rules_say(requests: int, steps: list[tuple[st
 
 
 def make(world: World, requests: int = 2, per_seconds: float = WINDOW) -> Limiter:
-    """A Limiter on that world's Redis, under the same keys."""
+    """Return a Limiter on that world's Redis, under the same keys."""
     return Limiter(world.client, key="k", requests=requests, per_seconds=per_seconds, timeout=TIMEOUT)
 
 

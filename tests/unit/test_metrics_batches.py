@@ -18,7 +18,7 @@ from models.records import DeploymentRules, IncidentRules, Issue, Rules, Transit
 
 
 def one_by_one(issues: Sequence[Issue], context: Context) -> BatchFacts:
-    """The same, by reading each issue as a batch of its own."""
+    """Return the same, by reading each issue as a batch of its own."""
     read = [batches.read(Batch.of([issue]), context) for issue in issues]
     whole = merged([Chunk.of(facts.columns, facts.others) for facts in read])
     return BatchFacts(

@@ -40,7 +40,7 @@ def _row(items: Items, row: int) -> tuple[object, ...]:
 
 
 def item(number: int, seed: int = 0) -> WorkItem:
-    """An item of that id whose content depends on the seed."""
+    """Return an item of that id whose content depends on the seed."""
     dice = random.Random(f"{number} {seed}")
     instants = sorted(dice.sample(range(1000), dice.randint(1, 5)))
     return replace(

@@ -19,7 +19,7 @@ RULES = Rules(
 
 
 def left(*gone: Issue, rules: Rules = RULES) -> dict[str, Departure]:
-    """The departures of these issues."""
+    """Return the departures of these issues."""
     return departures(issues.read(Batch.of(gone), Context.of(rules, STATUSES)))
 
 

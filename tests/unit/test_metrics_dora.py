@@ -30,13 +30,13 @@ TWO = version("2", date(2026, 10, 20))
 
 
 def deployed(some: Rules, *issues: Issue, as_of: str = "11-01", **rows: Any) -> list[tuple[str, int, bool]]:
-    """The deployments that have happened: name, instant, failed."""
+    """Return the deployments that have happened: name, instant, failed."""
     found = ready(some, *issues, as_of=as_of, **rows).deployments
     return [(deployment.name, deployment.at, deployment.failed) for deployment in found]
 
 
 def ready(some: Rules, *issues: Issue, as_of: str = "11-01", **rows: Any) -> Snapshot:
-    """What the metrics see of some issues."""
+    """Return what the metrics see of some issues."""
     return snapshot_of(Team(issues, STATUSES, **rows), some, time(as_of))
 
 

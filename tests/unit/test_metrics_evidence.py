@@ -19,7 +19,7 @@ INCIDENTS = IncidentRules(("Incident",))
 
 
 def set_by(metric: str, item: Issue, **rules: Any) -> dict[str, Evidence]:
-    """What set the instants of the one part that an issue is to a metric."""
+    """Return what set the instants of the one part that an issue is to a metric."""
     profile = Rules(workflow=REVIEW_WAITS, **rules)
     ready = snapshot_of(Team((item,), STATUSES), profile, time(AS_OF))
     found = explain(metric, ready, ready.windows[0])
@@ -28,7 +28,7 @@ def set_by(metric: str, item: Issue, **rules: Any) -> dict[str, Evidence]:
 
 
 def moves(found: Evidence) -> tuple[str, str | None, Any, str]:
-    """A change of status in short."""
+    """Return a change of status in short."""
     return found.source, found.before, found.after, found.history_id
 
 

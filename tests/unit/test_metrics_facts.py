@@ -33,7 +33,7 @@ CONTEXT = Context.of(RULES, STATUSES)
 
 
 def item(context: Context = CONTEXT, **more: Any) -> ItemHead:
-    """The work item of an open story."""
+    """Return the work item of an open story."""
     found = read_one(issue(1, "10-01 → 1", **more), context).item
     assert found is not None
     return found

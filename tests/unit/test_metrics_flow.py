@@ -12,7 +12,7 @@ NONE = {"feature": 0, "defect": 0, "risk": 0, "debt": 0, "unmapped": 0}
 
 
 def done(number: int, *moves: str, **more: object) -> Issue:
-    """A story started on the 5th and done on the 7th, unless told otherwise."""
+    """Return a story started on the 5th and done on the 7th, unless told otherwise."""
     return issue(number, "10-01 → 1", *(moves or ("10-05 → 2", "10-07 → 4")), **more)
 
 

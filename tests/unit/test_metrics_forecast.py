@@ -208,7 +208,7 @@ def test_what_is_in_progress_is_what_flow_load_counts() -> None:
 
 
 def _chance(throughput: list[int], items: int, weeks: int) -> float:
-    """How likely so many weeks bring at least the items; sums above are kept together."""
+    """Return how likely so many weeks bring at least the items; sums above are kept together."""
     ways = Counter({0: 1.0})
     for _ in range(weeks):
         after: Counter[int] = Counter()

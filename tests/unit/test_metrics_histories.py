@@ -14,17 +14,17 @@ CONTEXT = Context.of(Rules(workflow=REVIEW_WAITS), STATUSES)
 
 
 def line(some: Issue) -> Timeline:
-    """The timeline of an issue."""
+    """Return the timeline of an issue."""
     return line_of(some, CONTEXT.stages)
 
 
 def reasons(some: Issue) -> list[tuple[str, str]]:
-    """What is odd about an issue's history."""
+    """Return what is odd about an issue's history."""
     return read_one(some, CONTEXT).findings
 
 
 def entered(some: Issue) -> list[str | None]:
-    """The ids of the statuses that an issue's changes lead to, in their order."""
+    """Return the ids of the statuses that an issue's changes lead to, in their order."""
     past = Batch.of([some]).histories
     return [past.refs[code].status_id for code in past.entered]
 

@@ -30,7 +30,7 @@ HISTORY_REASONS: Final = {"broken_chain", "unmapped_status"}
 
 
 def answer(measurement: Measurement) -> Answer:
-    """A measurement in the reference's own form."""
+    """Return a measurement in the reference's own form."""
     window = measurement.window
     span = Span(window.kind, instant(window.start), instant(window.end), instant(window.effective_end))
     exclusions, details = dict(measurement.exclusions), dict(measurement.details)

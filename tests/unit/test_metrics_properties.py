@@ -22,13 +22,13 @@ EXAMPLES: Final = settings(max_examples=60, deadline=None)
 
 
 def measured(scene: Scene) -> dict[str, tuple[Measurement, ...]]:
-    """All metrics of a scene."""
+    """Return all metrics of a scene."""
     ready = snapshot_of(*scene)
     return {metric: calculate(metric, ready) for metric in METRIC_TYPES}
 
 
 def explained(scene: Scene) -> list[Explanation]:
-    """All metrics of a scene with all that stands behind them."""
+    """Return all metrics of a scene with all that stands behind them."""
     ready = snapshot_of(*scene)
     return [explain(metric, ready, window) for metric in METRIC_TYPES for window in ready.windows]
 
@@ -71,7 +71,9 @@ def test_a_past_as_of_says_what_was_said_on_that_day(source: str, seed: int) -> 
 
 
 def _resolved_early(issue: Issue) -> Issue:
-    """The issue less a resolution date after its first change, which a number reads only where that change is cut."""
+    """Return the issue less a resolution date after its first change, which a number reads only where that change is
+    cut.
+    """
     first = min((t.at for t in issue.transitions), default=issue.resolved)
     return replace(issue, resolved=None) if first and issue.resolved and issue.resolved > first else issue
 
@@ -92,7 +94,7 @@ def _as_stored(issue: Issue, as_of: datetime) -> Issue:
 @pytest.mark.parametrize("source", SOURCES)
 @given(seed=st.integers(0, 2**64))
 @EXAMPLES
-def test_the_explained_parts_add_up_to_the_number_for_all_nine(source: str, seed: int) -> None:
+def test_the_explained_parts_add_up_to_the_number_for_every_metric(source: str, seed: int) -> None:
     """What explain shows is all there is: the used parts give the value, the parts left out give the exclusions."""
     ready = snapshot_of(*scene(source, seed))
     for metric in METRIC_TYPES:
@@ -107,7 +109,7 @@ def test_the_explained_parts_add_up_to_the_number_for_all_nine(source: str, seed
 
 
 def _recomputed(found: Measurement, used: tuple[Contribution, ...]) -> Fraction:
-    """The value of a metric from nothing but the contributions that explain shows."""
+    """Return the value of a metric from nothing but the contributions that explain shows."""
     width = found.window.effective_end - found.window.start
     total, base = sum(part.value for part in used), sum(part.base for part in used)
     match found.metric_type:
@@ -115,11 +117,11 @@ def _recomputed(found: Measurement, used: tuple[Contribution, ...]) -> Fraction:
             return Fraction(total * DAY, width)
         case "flow_velocity":
             return Fraction(total * WEEK, width)
-        case "lead_time" | "flow_time":
+        case "lead_time" | "flow_time" | "flow_age":
             return median(Fraction(part.value, DAY) for part in used)
-        case "mttr":
+        case "mttr" | "recovery_time":
             return median(Fraction(part.value, HOUR) for part in used)
-        case "cfr" | "flow_efficiency" | "flow_distribution":
+        case "cfr" | "rework_rate" | "service_level" | "flow_efficiency" | "flow_blocked" | "flow_distribution":
             return Fraction(100 * total, base)
     return Fraction(total)
 

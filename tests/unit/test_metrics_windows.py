@@ -24,7 +24,7 @@ ZAGREB = ZoneInfo("Europe/Zagreb")
 
 
 def shown(at: int) -> str:
-    """An instant without its seconds, in UTC."""
+    """Return an instant without its seconds, in UTC."""
     return iso(instant(at))[:16]
 
 

@@ -11,7 +11,7 @@ from worker.recovery_log import QUIET_SECONDS, RecoveryFilter
 def record(
     name: str, message: str, *args: object | Mapping[str, object], error: Exception | None = None
 ) -> logging.LogRecord:
-    """An ERROR record, with the traceback of an error if one is given."""
+    """Return an ERROR record, with the traceback of an error if one is given."""
     trace = None if error is None else (type(error), error, None)
     return logging.LogRecord(name, logging.ERROR, __file__, 1, message, args, trace)
 

@@ -30,7 +30,7 @@ def jira() -> Jira:
 
 @pytest.fixture
 def session(jira: Jira) -> Iterator[requests.Session]:
-    """A logged-in session whose site is the sandbox."""
+    """Yield a logged-in session whose site is the sandbox."""
     with requests.Session() as session:
         session.auth = (EMAIL, TOKEN)
         session.mount("https://acme.example", SandboxAdapter(jira))
@@ -39,14 +39,14 @@ def session(jira: Jira) -> Iterator[requests.Session]:
 
 
 def search(session: requests.Session, **body: Any) -> Any:
-    """One page of search/jql."""
+    """Return one page of search/jql."""
     answer = session.post(f"{BASE}/search/jql", json=body)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
 def pages(session: requests.Session, endpoint: str, **body: Any) -> list[Any]:
-    """Every page of an endpoint that pages by token."""
+    """Return every page of an endpoint that pages by token."""
     found = [session.post(f"{BASE}/{endpoint}", json=body).json()]
     while token := found[-1].get("nextPageToken"):
         found.append(session.post(f"{BASE}/{endpoint}", json={**body, "nextPageToken": token}).json())

@@ -26,7 +26,7 @@ def jira() -> Jira:
 
 @pytest.fixture
 def session(jira: Jira) -> Iterator[requests.Session]:
-    """A logged-in session whose site is the sandbox."""
+    """Yield a logged-in session whose site is the sandbox."""
     with requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {TOKEN}"
         session.mount("https://acme.example", SandboxAdapter(jira))
@@ -34,7 +34,7 @@ def session(jira: Jira) -> Iterator[requests.Session]:
 
 
 def search(session: requests.Session, **query: Any) -> Any:
-    """One page of the search."""
+    """Return one page of the search."""
     answer = session.get(f"{BASE}/search", params=query)
     assert answer.status_code == 200, answer.text
     return answer.json()

@@ -24,13 +24,13 @@ def a_jira(flavour: Flavour = "cloud") -> Jira:
 
 @pytest.fixture
 def jira() -> Jira:
-    """A Cloud site."""
+    """Return a Cloud site."""
     return a_jira()
 
 
 @pytest.fixture
 def session(jira: Jira) -> Iterator[requests.Session]:
-    """A logged-in session whose site is the sandbox."""
+    """Yield a logged-in session whose site is the sandbox."""
     with requests.Session() as session:
         session.auth = (EMAIL, TOKEN)
         session.mount("https://acme.example", SandboxAdapter(jira))
@@ -38,7 +38,7 @@ def session(jira: Jira) -> Iterator[requests.Session]:
 
 
 def ask(session: requests.Session, **more: object) -> requests.Response:
-    """One search of five issues."""
+    """Return one search of five issues."""
     return session.post(SEARCH, json={"jql": "id > 0 ORDER BY id", "maxResults": 5, **more}, timeout=5)
 
 
@@ -172,12 +172,12 @@ BULK = "https://acme.example/rest/api/3/issue/bulkfetch"
 
 
 def read(session: requests.Session, *numbers: int) -> requests.Response:
-    """One bulk fetch of these issues."""
+    """Return one bulk fetch of these issues."""
     return session.post(BULK, json={"issueIdsOrKeys": list(map(str, numbers)), "fields": ["key"]}, timeout=5)
 
 
 def a_few(jira: Jira, session: requests.Session) -> list[int]:
-    """Ids of issues that are there."""
+    """Return ids of issues that are there."""
     ask(session)
     return [issue.id for issue in jira.site.indexed[:4]]
 

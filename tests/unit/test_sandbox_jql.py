@@ -23,7 +23,7 @@ def at(*parts: int) -> int:
 
 
 def an_issue(number: int, key: str, updated: int, **fields: Any) -> Issue:
-    """An issue that came into being as it is."""
+    """Return an issue that came into being as it is."""
     project = c.PAY if key.startswith("PAY") else c.OPS
     created = at(2026, 1, number - 100, 10)
     shown = {
@@ -66,7 +66,7 @@ def a_site() -> Site:
 
 
 def found(jql: str, zone: ZoneInfo = NEW_YORK) -> list[str]:
-    """The keys a JQL finds, in order."""
+    """Return the keys a JQL finds, in order."""
     return [issue.key for issue in search(a_site(), jql, Asker(zone, NOW, ANA)).issues]
 
 

@@ -35,17 +35,17 @@ def advance(site: Site, to: datetime) -> None:
 
 
 def find(site: Site, jql: str) -> list[int]:
-    """The ids a JQL finds."""
+    """Return the ids a JQL finds."""
     return [issue.id for issue in search(site, jql, Asker(ZoneInfo("UTC"), site.now, None)).issues]
 
 
 def items(issue: Issue) -> tuple[Item, ...]:
-    """The items of the newest history."""
+    """Return the items of the newest history."""
     return issue.histories()[-1].items
 
 
 def field(issue: Issue, name: str) -> Any:
-    """A field as shown now."""
+    """Return a field as shown now."""
     return issue.fields.get(name)
 
 

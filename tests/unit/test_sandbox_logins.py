@@ -21,7 +21,7 @@ GATEWAY = "/ex/jira/0f0f0f0f-1111-2222-3333-444455556666"
 
 
 def basic(user: str, secret: str) -> str:
-    """An `Authorization` header of Basic."""
+    """Return an `Authorization` header of Basic."""
     return "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode()
 
 
@@ -31,7 +31,7 @@ def jira(flavour: Flavour = "cloud", **more: Any) -> Jira:
 
 
 def ask(site: Jira, path: str, authorization: str | None = None, **headers: str) -> requests.Response:
-    """A GET, or the POST that a search and a bulk changelog are."""
+    """Return a GET, or the POST that a search and a bulk changelog are."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     given |= {"Authorization": authorization} if authorization else {}
     bodies = {"search": {"jql": "id > 0", "maxResults": 100}, "bulkfetch": {"issueIdsOrKeys": ["10001"]}}
@@ -148,7 +148,7 @@ def test_names_of_jiras_own_lists_are_in_the_accounts_language_unless_english_is
 
 
 def _untranslated(node: Any) -> Any:
-    """The node with the original names put back."""
+    """Return the node with the original names put back."""
     if isinstance(node, list):
         return [_untranslated(each) for each in node]
     if not isinstance(node, dict):

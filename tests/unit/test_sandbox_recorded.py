@@ -47,7 +47,7 @@ BARE = {"id": "13002", "key": "EE-2", "fields": {**ISSUE["fields"], "updated": "
 
 
 def write(folder: Path) -> Path:
-    """A folder of small recordings."""
+    """Return a folder of small recordings."""
     contents: dict[str, Any] = {
         "issues_cloud.json": {"startAt": 0, "total": 2, "issues": [ISSUE, BARE]},
         "statuses.json": [{"id": "1", "name": "打开", "statusCategory": {"id": 2, "key": "new", "name": "新建"}}],
@@ -66,7 +66,7 @@ def write(folder: Path) -> Path:
 
 
 def session_on(folder: Path, flavour: Flavour = "cloud") -> requests.Session:
-    """A logged-in session on a recorded site."""
+    """Return a logged-in session on a recorded site."""
     session = requests.Session()
     session.auth = (EMAIL, TOKEN)
     session.mount("https://acme.example", SandboxAdapter(Jira(load(write(folder), flavour))))

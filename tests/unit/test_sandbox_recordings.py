@@ -19,13 +19,13 @@ POINTS = "customfield_10016"
 
 
 def change(number: int, field: str, fieldtype: str = "jira", **more: Any) -> dict[str, Any]:
-    """A history as Jira 7 sent it: the field named in words only."""
+    """Return a history as Jira 7 sent it: the field named in words only."""
     item = {"field": field, "fieldtype": fieldtype, "from": "1", "fromString": "a", "to": "3", "toString": "b"}
     return {"id": str(number), "created": f"2026-11-{number:02}T08:00:00.000+0000", "items": [{**item, **more}]}
 
 
 def recorded(number: int = 10001, histories: object = (), **fields: Any) -> dict[str, Any]:
-    """An issue as `issue/{key}?expand=changelog` gives one."""
+    """Return an issue as `issue/{key}?expand=changelog` gives one."""
     usual = {
         "project": {"id": "1", "key": "ZED", "name": "Zed"},
         "issuetype": {"id": "3", "name": "Task", "subtask": False},
@@ -38,7 +38,7 @@ def recorded(number: int = 10001, histories: object = (), **fields: Any) -> dict
 
 
 def site(folder: Path, **contents: Any) -> Site:
-    """The Cloud site of a folder with these files."""
+    """Return the Cloud site of a folder with these files."""
     for name, body in contents.items():
         (folder / f"{name}.json").write_text(json.dumps(body), "utf-8")
     served = load(folder, "cloud")
@@ -47,7 +47,7 @@ def site(folder: Path, **contents: Any) -> Site:
 
 
 def bulk(served: Site, *fields: str) -> list[dict[str, Any]]:
-    """The histories of issue 10001 as the bulk changelog gives them."""
+    """Return the histories of issue 10001 as the bulk changelog gives them."""
     with requests.Session() as session:
         session.auth = (EMAIL, TOKEN)
         session.mount("https://acme.example", SandboxAdapter(Jira(served)))

@@ -16,14 +16,14 @@ START = datetime(2025, 1, 6, tzinfo=UTC)
 
 
 def shown(site: Site, issue: Issue) -> bytes:
-    """Everything an issue shows, as bytes."""
+    """Return everything an issue shows, as bytes."""
     fields = tuple(field["id"] for field in site.catalogue.fields)
     histories = [render.history(site, event) for event in issue.histories()]
     return render.issue(site, issue, fields, render.EXPANDS) + render.dumps(histories)
 
 
 def lived(site: Site, weeks: float) -> Site:
-    """The site some weeks after the start."""
+    """Return the site some weeks after the start."""
     site.advance(millis(START + timedelta(weeks=weeks)))
     return site
 

@@ -63,7 +63,7 @@ timezone = "Asia/Tokyo"
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """The full example in a folder of its own."""
+    """Return the full example in a folder of its own."""
     path = tmp_path / "flowbeat.toml"
     path.write_text(FULL, encoding="utf-8")
     return path

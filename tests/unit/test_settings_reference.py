@@ -34,7 +34,7 @@ CHOICES = {
 
 
 def _places(section: Schema, place: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Every key of the schema as its path, ``*`` for a name."""
+    """Yield every key of the schema as its path, ``*`` for a name."""
     for name, expected in section.items():
         if isinstance(expected, Key):
             yield (*place, name)
@@ -43,7 +43,7 @@ def _places(section: Schema, place: tuple[str, ...] = ()) -> Iterator[tuple[str,
 
 
 def _switched_on(source: str) -> str:
-    """The template with every line in use but those the source cannot have."""
+    """Return the template with every line in use but those the source cannot have."""
     text = LINES.sub(r"\1", TEMPLATE).replace('source = "versions"\n', f'source = "{source}"\n')
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith(CHOICES[source]))
 
@@ -148,7 +148,7 @@ def test_the_keys_of_a_section_are_the_fields_it_becomes(place: tuple[str, ...],
 
 
 def _documented() -> dict[tuple[str, ...], tuple[str, str]]:
-    """Each row of the tables: the key's path → its default and its variable, as written."""
+    """Return each row of the tables: the key's path → its default and its variable, as written."""
     found = {}
     place: tuple[str, ...] = ()
     for line in DOCS.read_text(encoding="utf-8").splitlines():
@@ -160,7 +160,7 @@ def _documented() -> dict[tuple[str, ...], tuple[str, str]]:
 
 
 def _default(place: tuple[str, ...]) -> object:
-    """The default of a key as TOML would hold it: "required", "none", or its value."""
+    """Return the default of a key as TOML would hold it: "required", "none", or its value."""
     key = _key(place)
     if key.required:
         return "required"
@@ -197,7 +197,7 @@ def _key(place: tuple[str, ...]) -> Key:
 
 
 def _written(text: str) -> object:
-    """A default as the docs write it: TOML where it is a value, else the word."""
+    """Return a default as the docs write it: TOML where it is a value, else the word."""
     if text in {"none", "required", "the general one"}:
         return text
     value = tomllib.loads(f"value = {text}")["value"]

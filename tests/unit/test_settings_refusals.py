@@ -12,7 +12,7 @@ PROFILE = CONNECTION + '[profiles.team]\nconnection = "acme"\njql = "project = P
 
 
 def _refusal(tmp_path: Path, text: str, **environ: str) -> str:
-    """The message without the folder, which is another in every run."""
+    """Return the message without the folder, which is another in every run."""
     path = tmp_path / "flowbeat.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:

@@ -183,7 +183,7 @@ class Client:
         return self._call("POST", path, read, control, json=body)
 
     def _call(self, method: str, path: str, read: Callable[[Any], T], control: Control | None, **content: Any) -> T:
-        """Each back-off is twice the one before, so it is not long until the worker is given back."""
+        """Return the next back-off, twice the one before, so that the worker is soon free."""
         before = self.tried
 
         def ask() -> T:
@@ -229,13 +229,13 @@ class Client:
         raise first
 
     def _is_final(self, error: RetryableError, path: str) -> bool:
-        """Whether a pause has changed nothing about the answer, and Jira answers another question meanwhile."""
+        """Return whether a pause has changed nothing about the answer, and Jira answers another question meanwhile."""
         is_same = isinstance(error, AnswerError) and str(error) == self._fault
         other = _WHO_AM_I if path == SERVER_INFO else SERVER_INFO
         return is_same and self._answers(path, Control(path=other), is_refusal_one=True)
 
     def _answers(self, path: str, control: Control, *, is_refusal_one: bool = False) -> bool:
-        """Whether Jira answers a control now."""
+        """Return whether Jira answers a control now."""
         method, content = ("GET", {}) if control.body is None else ("POST", {"json": control.body})
         try:
             self._send(method, control.path or path, **content)
@@ -248,7 +248,7 @@ class Client:
         return True
 
     def _wait_after(self, error: RetryableError, tried: int) -> float:
-        """Seconds until the next try; everyone waits that long where Jira's answer was meant for everyone."""
+        """Return seconds until the next try; everyone waits that long where Jira's answer was meant for everyone."""
         wait = max(error.retry_after or 0.0, backoff(tried))
         if isinstance(error, BusyError | AnswerError) and error.reason:
             self.traffic.add(delays=1)
@@ -309,7 +309,7 @@ class Client:
         return answer
 
     def _untrusted(self, error: requests.exceptions.SSLError) -> RetryableError | FatalError:
-        """A certificate that is not trusted stays so however often it is asked; a broken handshake passes."""
+        """Return a certificate that is not trusted stays so however often it is asked; a broken handshake passes."""
         if any(lasting in str(error) for lasting in _LASTING_TLS_FAULTS):
             return FatalError(
                 f"{self._site} offers no encryption that this machine trusts; check base_url of connection"
@@ -318,7 +318,7 @@ class Client:
         return NoAnswerError(f"{self._site} cannot be reached ({type(error).__name__})")
 
     def _read(self, path: str, answer: requests.Response) -> Any:
-        """The JSON of a good answer; every other status in the error of its consequence."""
+        """Return the JSON of a good answer; every other status in the error of its consequence."""
         status = answer.status_code
         where = f"{self._site}{path}"
         if status in _BUSY or status == _TOO_LARGE or status >= _SERVER_ERRORS:
@@ -339,7 +339,7 @@ class Client:
         return Redactor(self._private).text
 
     def _busy(self, status: int, where: str, answer: requests.Response) -> BusyError | AnswerError:
-        """A server error that names no wait is that request's own; all else is said to everyone."""
+        """Return a server error that names no wait is that request's own; all else is said to everyone."""
         wait = waits.asked(answer.headers, self.now())
         reason = answer.headers.get("RateLimit-Reason")
         is_own = not wait and (status >= _SERVER_ERRORS or status == _TOO_LARGE)
@@ -351,7 +351,7 @@ class Client:
 
 
 def open_session(connections: int) -> requests.Session:
-    """A session whose pool holds one connection per parallel reader."""
+    """Return a session whose pool holds one connection per parallel reader."""
     session = requests.Session()
     for prefix in ("https://", "http://"):
         session.mount(prefix, HTTPAdapter(pool_connections=1, pool_maxsize=connections))
@@ -359,13 +359,15 @@ def open_session(connections: int) -> requests.Session:
 
 
 def backoff(tried: int) -> float:
-    """Seconds before the next try: doubled each time up to a cap, with jitter that only adds."""
+    """Return seconds before the next try: doubled each time up to a cap, with jitter that only adds."""
     base: float = min(FIRST_BACKOFF * 2 ** (tried - 1), LAST_BACKOFF)
     return base + random.uniform(0, base / 4)
 
 
 def slot_wait(connection: Connection) -> float:
-    """Seconds a request may wait for its slot: a whole window and a little more, or much of the quota is never used."""
+    """Return the seconds a request may wait for its slot: a whole window and a little more, or much of the quota is
+    never used.
+    """
     return min(max(SHORT_WAIT, connection.per_seconds * 1.25), LONGEST_SLOT_WAIT)
 
 
@@ -374,10 +376,10 @@ def _each_time(error: Exception) -> str:
 
 
 def _word(reason: str) -> str:
-    """Jira's name for a limit: any word it may come to use, and nothing a proxy may put in its place."""
+    """Return Jira's name for a limit: any word it may come to use, and nothing a proxy may put in its place."""
     return reason if re.fullmatch(r"[\w.-]{1,80}", reason, re.ASCII) else "unnamed limit"
 
 
 def _jql(body: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The only part of a body that is logged."""
+    """Return the only part of a body that is logged."""
     return {"jql": body["jql"]} if body and "jql" in body else {}

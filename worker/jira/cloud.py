@@ -151,7 +151,9 @@ class Cloud:
             return Listing({}, None)
 
     def _has_ended(self, jql: str, position: Mapping[str, Any], error: FatalError) -> bool:
-        """Whether nothing can follow a token that leads nowhere: the page said so, or all that Jira counts has come."""
+        """Return whether nothing can follow a token that leads nowhere: the page said so, or all that Jira counts has
+        come.
+        """
         if position["is_last"] and isinstance(error, RefusedError):
             return True
         try:
@@ -296,7 +298,7 @@ def read_versions(client: Client, api: str, project: str, key: str) -> list[Vers
 
 
 def read_zone(client: Client, api: str) -> str:
-    """The account's time zone, empty where Jira does not tell it to this login."""
+    """Return the account's time zone, empty where Jira does not tell it to this login."""
     if client.anonymous:
         return ""
     try:
@@ -313,7 +315,7 @@ def build(
     wanted: parse.Wanted,
     histories: Mapping[str, Iterable[Any]],
 ) -> Batch:
-    """Issues from what Jira sent; one that cannot be read is named and costs only itself."""
+    """Return issues from what Jira sent; one that cannot be read is named and costs only itself."""
     issues: list[Issue] = []
     broken: dict[str, str] = {}
     for issue_id, each in raw.items():
@@ -329,7 +331,7 @@ def build(
 
 
 def read_update(raw: Mapping[str, Any]) -> tuple[str, datetime | None]:
-    """(id, ``updated``) of a listed issue; an instant that cannot be read costs only itself."""
+    """Return (id, ``updated``) of a listed issue; an instant that cannot be read costs only itself."""
     value = (raw.get("fields") or {}).get("updated")
     try:
         return str(raw["id"]), None if value is None else parse.moment(value)

@@ -125,14 +125,14 @@ def _refused_login(connection: Connection, what: str, login_fault: str, words: s
 
 
 def took_long(error: RequestException) -> bool:
-    """Whether nobody was there, or no answer came in time; a reset comes at once, from somebody."""
+    """Return whether nobody was there, or no answer came in time; a reset comes at once, from somebody."""
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     below = reason.original_error if isinstance(reason, ProxyError) else reason
     return isinstance(error, Timeout) or isinstance(below, NewConnectionError)
 
 
 def system_reason(error: BaseException) -> str:
-    """The system's own word for it, from the bottom of the chain (Connection refused), else the error's name."""
+    """Return the system's own word for it, from the bottom of the chain (Connection refused), else the error's name."""
     below: BaseException | None = error
     while below is not None:
         if isinstance(below, OSError) and below.strerror:

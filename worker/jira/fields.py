@@ -13,13 +13,15 @@ _PEOPLE: Final = frozenset({"user", "users"})
 
 
 def resolved(rules: Rules, fields: Iterable[Field], profile: str) -> Rules:
-    """The rules with every mapping as ``id`` or ``id.path``; raises FatalError for a name the site does not know."""
+    """Return the rules with every mapping as ``id`` or ``id.path``; raises FatalError for a name the site does not
+    know.
+    """
     known = list(fields)
     return replace(rules, fields={role: _resolved(known, rules, profile, role) for role in rules.fields})
 
 
 def roots(rules: Rules) -> tuple[str, ...]:
-    """The field ids that resolved mappings read, each once, in order."""
+    """Return the field ids that resolved mappings read, each once, in order."""
     return tuple(sorted({path.partition(".")[0] for role in rules.fields for path in rules.paths(role)}))
 
 
@@ -29,13 +31,13 @@ def flag(rules: Rules) -> str | None:
 
 
 def _resolved(known: list[Field], rules: Rules, profile: str, role: str) -> FieldMapping:
-    """One path for one, several for several; a field named twice, by its name and its id, is asked once."""
+    """Return one path for one, several for several; a field named twice, by its name and its id, is asked once."""
     paths = tuple(dict.fromkeys(_resolve(known, text, profile, role) for text in rules.paths(role)))
     return paths[0] if len(paths) == 1 else paths
 
 
 def _resolve(known: list[Field], text: str, profile: str, role: str) -> str:
-    """The longest head of the text that is a field, id before name, and the rest as a path below it."""
+    """Return the longest head of the text that is a field, id before name, and the rest as a path below it."""
     parts = text.split(".")
     for length in range(len(parts), 0, -1):
         head, path = ".".join(parts[:length]), parts[length:]

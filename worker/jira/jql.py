@@ -13,7 +13,7 @@ _TOKEN: Final = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\s+|[^\s"'()
 
 
 def without_order(jql: str) -> str:
-    """The query less its ORDER BY; the words inside quotes and parentheses are no ORDER BY."""
+    """Return the query less its ORDER BY; the words inside quotes and parentheses are no ORDER BY."""
     tokens = list(_tokens(jql))
     depth = 0
     for index, piece in enumerate(tokens):
@@ -24,7 +24,7 @@ def without_order(jql: str) -> str:
 
 
 def combined(jql: str, clause: str = "", order: str = "key ASC") -> str:
-    """The user's query and our clause, whatever OR the query has at its top level, in our order.
+    """Return the user's query and our clause, whatever OR the query has at its top level, in our order.
 
     >>> combined("project = A OR project = B ORDER BY key", "updated >= 5")
     '(project = A OR project = B) AND updated >= 5 ORDER BY key ASC'
@@ -40,14 +40,14 @@ def normalised(jql: str) -> str:
 
 
 def instant(at: datetime, zone: str | None = None) -> str:
-    """An instant as JQL takes it, never later than meant: epoch milliseconds, or where a site refuses them a literal.
+    """Return an instant as JQL takes it, never later than meant: epoch milliseconds, or where a site refuses them a
+    literal.
 
     A literal has minutes, no offset, and is read in the account's zone (IANA). A local time that comes twice, as clocks
     go back, is replaced by the last minute before it that comes once. Where the zone is not known (empty, or missing in
     the IANA list), a day earlier in UTC is before the instant in every zone.
 
-    >>> instant(datetime(2026, 3, 2, 9, 30, 59, tzinfo=UTC), "Europe/Zagreb")
-    '"2026-03-02 10:30"'
+    >>> instant(datetime(2026, 3, 2, 9, 30, 59, tzinfo=UTC), "Europe/Zagreb") '"2026-03-02 10:30"'
     """
     if zone is None:
         return str(micros(at) // 1000)

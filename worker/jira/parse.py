@@ -74,7 +74,9 @@ class Wanted:
 
 
 def moment(value: object) -> datetime:
-    """An instant of Jira: ISO 8601 with an offset, colon or not, or epoch seconds or milliseconds as an integer."""
+    """Return an instant of Jira: ISO 8601 with an offset, colon or not, or epoch seconds or milliseconds as an
+    integer.
+    """
     if isinstance(value, str) and value.lstrip("-").isdigit():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -91,7 +93,7 @@ def moment(value: object) -> datetime:
 
 
 def text(value: object) -> str | None:
-    """A value as clean text; None stays None."""
+    """Return a value as clean text; None stays None."""
     return None if value is None else clean(str(value))
 
 
@@ -103,7 +105,7 @@ def clean(value: str) -> str:
 
 
 def status(raw: Mapping[str, Any]) -> Status:
-    """A status of the list endpoint; a category Jira does not send counts as undefined."""
+    """Return a status of the list endpoint; a category Jira does not send counts as undefined."""
     category = raw.get("statusCategory") or {}
     name = text(raw.get("name")) or str(raw["id"])
     return Status(status_id=str(raw["id"]), name=name, category=str(category.get("key") or "undefined"))
@@ -115,7 +117,7 @@ def name(raw: Mapping[str, Any]) -> str:
 
 
 def field(raw: Mapping[str, Any]) -> Field:
-    """A field of the list endpoint; some have no schema."""
+    """Return a field of the list endpoint; some have no schema."""
     schema = raw.get("schema") or {}
     return Field(
         field_id=str(raw["id"]),
@@ -126,7 +128,7 @@ def field(raw: Mapping[str, Any]) -> Field:
 
 
 def version(raw: Mapping[str, Any], project: str) -> Version:
-    """A version of a project; its release date is a day, and an unreadable day is none."""
+    """Return a version of a project; its release date is a day, and an unreadable day is none."""
     return Version(
         version_id=str(raw["id"]),
         project=project,
@@ -145,7 +147,7 @@ def type_level(raw: Mapping[str, Any]) -> tuple[int | None, bool | None]:
 
 
 def issue(raw: Mapping[str, Any], wanted: Wanted, histories: Iterable[Any]) -> Issue:
-    """An issue with its whole history.
+    """Return an issue with its whole history.
 
     Raises ValueError or KeyError where the issue lacks what makes it one (id, key, type, status, created, updated).
     """
@@ -176,7 +178,7 @@ def issue(raw: Mapping[str, Any], wanted: Wanted, histories: Iterable[Any]) -> I
 
 
 def transitions(histories: Iterable[Any], wanted: Wanted) -> tuple[tuple[Transition, ...], dict[str, int]]:
-    """The tracked items of histories in their true order, each once, and what was wrong (reason → count)."""
+    """Return the tracked items of histories in their true order, each once, and what was wrong (reason → count)."""
     tracked = set(wanted.tracked)
     names = _field_names(wanted.mapped)
     found: dict[tuple[str, str, int], Transition] = {}
@@ -222,7 +224,7 @@ def _field_id(item: Mapping[str, Any], names: FieldNames) -> str:
 
 
 def _items(history: Mapping[str, Any], tracked: set[str], names: FieldNames) -> tuple[list[Transition], int]:
-    """The tracked items and how many cannot be read.
+    """Return the tracked items and how many cannot be read.
 
     Positions count a history's items of one field, so that asking for fewer fields changes no position.
     """
@@ -264,7 +266,7 @@ def _kept(found: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
 
 
 def without_people(value: Any) -> Any:
-    """A JSON value less every user object in it, and as every database takes it: clean text, finite numbers."""
+    """Return a JSON value less every user object in it, and as every database takes it: clean text, finite numbers."""
     if isinstance(value, Mapping):
         if _PEOPLE & value.keys():
             return None
@@ -290,7 +292,7 @@ def _name(value: Any) -> str | None:
 
 
 def _identity(value: Any) -> str:
-    """Jira's numeric id, as it writes it; what no column of ids can hold is none."""
+    """Return Jira's numeric id, as it writes it; what no column of ids can hold is none."""
     number = int(value)
     if not 0 <= number <= _LARGEST_ID:
         raise ValueError("an id that is not a number")

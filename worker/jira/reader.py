@@ -98,19 +98,19 @@ class Reader(Protocol):
     """How many are asked for at a time where that is fewer than usual, by ``Part``; a list page that fails shrinks."""
 
     def fields(self) -> list[Field]:
-        """The fields the site lists."""
+        """Return the fields the site lists."""
 
     def statuses(self) -> list[Status]:
-        """The statuses the site lists."""
+        """Return the statuses the site lists."""
 
     def names(self, kind: Kind) -> list[str]:
         """Return the names of a kind that the site lists."""
 
     def census(self, jql: str, position: Any | None) -> Listing:
-        """A page of all ids of the JQL, in whatever order, from the position the last page named."""
+        """Return a page of all ids of the JQL, in whatever order, from the position the last page named."""
 
     def changed(self, jql: str, since: datetime, position: Any | None) -> Listing:
-        """A page of what changed at or after an instant."""
+        """Return a page of what changed at or after an instant."""
 
     def issues(self, *groups: Sequence[str]) -> Batch:
         """Return the issues of these ids, whole; those that are not visible are missing.
@@ -134,11 +134,11 @@ class Reader(Protocol):
         """Return the versions of a project, asked for by its id (or key); they are those of ``key``."""
 
     def zone(self) -> str:
-        """The account's time zone, in which JQL's dates are read; empty where it cannot be known."""
+        """Return the account's time zone, in which JQL's dates are read; empty where it cannot be known."""
 
 
 def parallel(work: Callable[[A], B], inputs: Iterable[A], workers: int) -> list[B]:
-    """``work`` of every input, in the order of the inputs, several at a time; the log context goes along."""
+    """Return ``work`` of every input, in the order of the inputs, several at a time; the log context goes along."""
     waiting = list(inputs)
     if len(waiting) < 2 or workers < 2:  # noqa: PLR2004 - one alone needs no thread
         return [work(each) for each in waiting]
@@ -148,7 +148,7 @@ def parallel(work: Callable[[A], B], inputs: Iterable[A], workers: int) -> list[
 
 
 def chunks(values: Sequence[A], size: int) -> list[Sequence[A]]:
-    """The values in runs of at most ``size``."""
+    """Return the values in runs of at most ``size``."""
     return [values[start : start + size] for start in range(0, len(values), size)]
 
 

@@ -19,7 +19,7 @@ class Traffic:
             self.delays += delays
 
     def take(self) -> tuple[int, int]:
-        """(calls, delays) since the last take."""
+        """Return (calls, delays) since the last take."""
         with self.lock:
             taken = (self.calls, self.delays)
             self.calls = self.delays = 0

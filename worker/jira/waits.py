@@ -13,7 +13,7 @@ _SECONDS: Final = re.compile(r"\d{1,9}(\.\d+)?", re.ASCII)
 
 
 def asked(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds a refusal asks for, at most a day: Retry-After as seconds or date, else X-RateLimit-Reset.
+    """Return the seconds a refusal asks for, at most a day: Retry-After as seconds or date, else X-RateLimit-Reset.
 
     None where it names none that can be read, as a gateway's 429. A date is measured against the answer's own ``Date``,
     for the clock that set it is Jira's; ``now`` stands in for one that is missing.
@@ -29,7 +29,7 @@ def asked(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def slowing(headers: Mapping[str, str]) -> float:
-    """Seconds to hold back after an answer that was given, 0.0 mostly.
+    """Return seconds to hold back after an answer that was given, 0.0 mostly.
 
     - Data Center's bucket is empty (X-RateLimit-Remaining 0): until it gets tokens, by its Retry-After, else a whole
       interval. A Retry-After of 0 is on every other answer and no wait.
@@ -73,7 +73,7 @@ def _left(until: datetime | None, now: datetime) -> float | None:
 
 
 def _iso(value: str) -> datetime | None:
-    """An instant as Jira writes it, also without seconds: ``2026-03-26T16:00Z``."""
+    """Return an instant as Jira writes it, also without seconds: ``2026-03-26T16:00Z``."""
     try:
         return _aware(datetime.fromisoformat(value.strip()))
     except ValueError:

@@ -36,7 +36,7 @@ def bind(**fields: Any) -> Iterator[None]:
 
 
 def context() -> dict[str, Any]:
-    """A copy of the fields bound here and now."""
+    """Return a copy of the fields bound here and now."""
     return dict(_BOUND.get())
 
 
@@ -49,15 +49,15 @@ class EntryFormatter(JsonFormatter):
         self._redact = redactor
 
     def format(self, record: logging.LogRecord) -> str:
-        """The entry of a record as a line without its newline; the record stays as it was."""
+        """Return the entry of a record as a line without its newline; the record stays as it was."""
         return self.line(self.entry(record))
 
     def line(self, entry: LogEntry) -> str:
-        """An entry as one line of JSON; absent parts are left out."""
+        """Return an entry as one line of JSON; absent parts are left out."""
         return str(self.serialize_log_record(_fields(entry)))
 
     def entry(self, record: logging.LogRecord) -> LogEntry:
-        """The Log Entry of a record, redacted."""
+        """Return the Log Entry of a record, redacted."""
         return LogEntry(
             timestamp=format_timestamp(record.created),
             level=_level(record.levelno),
@@ -127,13 +127,13 @@ class _Argument:
 
 
 def _level(number: int) -> str:
-    """The standard level at or below a level's number; what is below DEBUG counts as DEBUG."""
+    """Return the standard level at or below a level's number; what is below DEBUG counts as DEBUG."""
     return LOG_LEVELS[min(max(number // 10, 1), len(LOG_LEVELS)) - 1]
 
 
 @functools.lru_cache(maxsize=1024)
 def _module(name: str, pathname: str) -> str:
-    """The dotted name of where a record was made: its logger's when dotted, else found from the file's path."""
+    """Return the dotted name of where a record was made: its logger's when dotted, else found from the file's path."""
     if "." not in name:
         roots = sorted((root for root in sys.path if root and pathname.startswith(root + os.sep)), key=len)
         inner = Path(pathname[len(roots[-1]) + 1 :] if roots else Path(pathname).name)
@@ -159,7 +159,7 @@ def _fields(entry: LogEntry) -> dict[str, Any]:
 
 
 def _jsonable(value: Any) -> Any:
-    """A redacted value as JSON can hold it: text keys, lists, no NaN; anything else as its text."""
+    """Return a redacted value as JSON can hold it: text keys, lists, no NaN; anything else as its text."""
     if type(value) is str:
         return value
     if isinstance(value, dict):

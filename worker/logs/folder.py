@@ -28,7 +28,9 @@ _ARCHIVE: Final = re.compile(r"(.+\.log)\.(\d{1,9})")
 
 
 def files(log_dir: str | Path) -> tuple[LogFile, ...]:
-    """The log files of a folder, live ones first, then their archives from newest to oldest; () without a folder."""
+    """Return the log files of a folder, live ones first, then their archives from newest to oldest; () without a
+    folder.
+    """
     found = [(path, sequence) for path, sequence in _listing(Path(log_dir)) if sequence <= MAX_LOG_BACKUPS]
     described = (_described(path, sequence) for path, sequence in found)
     return tuple(
@@ -47,7 +49,7 @@ def locked_folder(folder: Path) -> Iterator[None]:
 
 
 def _listing(folder: Path) -> Iterator[tuple[Path, int]]:
-    """Each log file of the folder with its rotation sequence, 0 for a live one."""
+    """Yield each log file of the folder with its rotation sequence, 0 for a live one."""
     for path in folder.iterdir() if folder.is_dir() else ():
         archive = _ARCHIVE.fullmatch(path.name)
         if archive:
@@ -73,7 +75,7 @@ def _described(path: Path, sequence: int) -> LogFile | None:
 
 
 def first_entry_at(path: Path) -> datetime:
-    """When the first entry of a file was made; a file without a readable one began when it was last modified."""
+    """Return when the first entry of a file was made; a file without a readable one began when it was last modified."""
     with path.open("rb") as file:
         first = parse_line(file.readline(MAX_LOG_BYTES))
     try:

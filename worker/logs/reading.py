@@ -69,7 +69,9 @@ def follow(
 
 
 def _open_newest_first(live: Path) -> list[IO[bytes]]:
-    """The live file and its archives, opened from newest to oldest: a rotation meanwhile can repeat, never skip one."""
+    """Return the live file and its archives, opened from newest to oldest: a rotation meanwhile can repeat, never skip
+    one.
+    """
     opened: dict[tuple[int, int], IO[bytes]] = {}
     for path in (live, *(live.with_name(f"{live.name}.{number}") for number in range(1, MAX_LOG_BACKUPS + 1))):
         try:
@@ -87,7 +89,7 @@ def _identity(file: IO[bytes]) -> tuple[int, int]:
 
 
 def _entries(file: IO[bytes]) -> Iterator[dict[str, Any]]:
-    """The entries from where a file stands to its last whole line."""
+    """Yield the entries from where a file stands to its last whole line."""
     while True:
         start = file.tell()
         line = file.readline()
@@ -152,7 +154,7 @@ def _grown(file: IO[bytes]) -> bool:
 
 
 def _moved_on(live: Path, opened: list[IO[bytes]]) -> list[IO[bytes]]:
-    """What to read next: the file read last while it is the live one, else all that are newer, oldest first."""
+    """Return what to read next: the file read last while it is the live one, else all that are newer, oldest first."""
     known = _identity(opened[-1]) if opened else None
     files = _open_newest_first(live)
     newer = list(itertools.takewhile(lambda file: _identity(file) != known, files))

@@ -80,7 +80,7 @@ class Connection:
             ) from error
 
     def _one_word(self, text: str, source: str) -> str:
-        """The token without the line end that editors add; nothing of it is ever shown."""
+        """Return the token without the line end that editors add; nothing of it is ever shown."""
         words = text.split()
         if len(words) == 1:
             return words[0]
@@ -125,7 +125,7 @@ def reason(error: OSError | UnicodeDecodeError) -> str:
 
 
 def passwords(url: str) -> Iterator[str]:
-    """The passwords in a URL, as written and decoded."""
+    """Yield the passwords in a URL, as written and decoded."""
     parts = urlsplit(url)
     if parts.password:
         yield from (parts.password, unquote(parts.password))

@@ -61,7 +61,7 @@ def _check_deployments(walk: Validator, place: KeyPath, section: Mapping[str, An
 def _check_lists(
     walk: Validator, place: KeyPath, lists: Mapping[str, tuple[str, ...]], defaults: Mapping[str, tuple[str, ...]]
 ) -> None:
-    """A status has one stage and a type one category, the lists that stay at their default included."""
+    """Refuse a status of two stages and a type of two categories, default lists included."""
     standing = {name: words for name, words in defaults.items() if name not in lists}
     owners = {fold_name(word): name for name, words in standing.items() for word in words}
     for name, words in lists.items():

@@ -115,7 +115,7 @@ def _profile(name: str, table: Mapping[str, Any], zone: str | None) -> Profile:
 
 
 def _whole_database_url(url: str, folder: Path) -> str:
-    """A SQLite file with its whole path, so that every process opens the same one."""
+    """Return a SQLite file with its whole path, so that every process opens the same one."""
     start = "sqlite:///"
     if not url.startswith(start):
         return url

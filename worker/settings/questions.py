@@ -30,7 +30,9 @@ def require_address(found: Settings, connection: Connection) -> None:
 
 
 def fingerprint(found: Settings) -> str:
-    """Names what decides about work and numbers: equal on two machines whose places for files and secrets differ."""
+    """Return names what decides about work and numbers: equal on two machines whose places for files and secrets
+    differ.
+    """
     told = (
         found.timezone,
         found.max_age_hours,
@@ -43,7 +45,7 @@ def fingerprint(found: Settings) -> str:
 
 
 def secrets(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Every configured secret that is present: tokens, and the passwords in the database's and Redis' URLs.
+    """Return every configured secret that is present: tokens, and the passwords in the database's and Redis' URLs.
 
     A token that cannot be read is left out here; ``Connection.token`` raises for it.
     """
@@ -54,7 +56,9 @@ def secrets(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _line_of_placeholder(path: Path | None, connection: str) -> str:
-    """The file and the line a person has to edit; without the line where it is not found below its own heading."""
+    """Return the file and the line a person has to edit; without the line where it is not found below its own
+    heading.
+    """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines() if path else []
     except OSError:  # removed or closed since it was read

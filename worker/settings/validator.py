@@ -25,7 +25,7 @@ class Validator:
         self.wrong.add(place)
 
     def _tell(self, line: str) -> None:
-        """A name may hold a line end or a terminal's escape code; the message shows it escaped."""
+        """Add a problem; a line end or a terminal's escape code in a name is shown escaped."""
         self.problems.append("".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line))
 
     def overlay(self, tree: dict[str, Any], environ: Mapping[str, str]) -> None:
@@ -45,7 +45,7 @@ class Validator:
                 self._tell(f"environment variable {name}: no setting has this name{guess or '; unset it'}")
 
     def table(self, raw: object, section: Schema, place: KeyPath) -> dict[str, Any]:
-        """The checked values of one section; what is wrong or unknown is reported and left out."""
+        """Return the checked values of one section; what is wrong or unknown is reported and left out."""
         if not isinstance(raw, dict):
             self.problem(place, f"must be a section with its own keys, not {_described(raw)}")
             return {}
@@ -58,7 +58,7 @@ class Validator:
         return {name: value for name, value in checked.items() if value is not None}
 
     def _named(self, raw: dict[str, Any], section: "Key | Schema", place: KeyPath) -> dict[str, Any]:
-        """A section of sections whose names the user chooses; variables must be able to name them."""
+        """Return a section of sections whose names the user chooses; variables must be able to name them."""
         twice = repeated(_normal(name) for name in raw)
         if twice:
             self.problem(place, f"has two sections named {twice} (case, - and _ make no difference)")
@@ -85,7 +85,7 @@ class Validator:
 
 
 def _leaves(section: Schema, tree: object, place: KeyPath) -> Iterator[tuple[KeyPath, Key]]:
-    """Every key that can be set, with the names of connections and profiles taken from the file."""
+    """Yield every key that can be set, with the names of connections and profiles taken from the file."""
     inner = tree if isinstance(tree, dict) else {}
     for name, expected in section.items():
         for known in inner if name == "*" else (name,):
@@ -119,7 +119,7 @@ def _from_text(kind: Kind, text: str) -> object:
 
 
 def _token_variables(tree: Mapping[str, Any]) -> set[str]:
-    """The names given as token_env: such a variable may begin with FLOWBEAT_ without being a setting."""
+    """Return the names given as token_env: such a variable may begin with FLOWBEAT_ without being a setting."""
     connections = tree.get("connections")
     tables = connections.values() if isinstance(connections, dict) else ()
     return {str(table.get("token_env")) for table in tables if isinstance(table, dict)}

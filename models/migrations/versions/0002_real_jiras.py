@@ -21,8 +21,12 @@ def upgrade() -> None:
     op.add_column("issues", sa.Column("project_id", sa.Text(), nullable=True))
     op.add_column("issues", sa.Column("parent", sa.Text(), nullable=True))
     op.add_column("deployments", sa.Column("rework", sa.Boolean(), nullable=True))
-    op.add_column("statuses", sa.Column("stage", sa.Text(), nullable=True))
-    op.add_column("statuses", sa.Column("listed", sa.Boolean(), server_default=sa.text("true"), nullable=False))
+    # Histories name one id in several ways, and each way may be of another stage.
+    with op.batch_alter_table("statuses", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("stage", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("listed", sa.Boolean(), server_default=sa.text("true"), nullable=False))
+        batch_op.drop_constraint("pk_statuses", type_="primary")
+        batch_op.create_primary_key("pk_statuses", ["profile", "status_id", "name"])
     op.add_column("issues", sa.Column("gone_done_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("issues", sa.Column("gone_delivered", sa.Boolean(), nullable=True))
     op.add_column("issues", sa.Column("gone_counts", sa.Boolean(), nullable=True))
@@ -64,9 +68,13 @@ def downgrade() -> None:
     op.drop_index("ix_issues_stale_gone", "issues")
     for name in ("gone_counts", "gone_delivered", "gone_done_at"):
         op.drop_column("issues", name)
+    op.execute("DROP VIEW IF EXISTS status_times")
     op.execute("DELETE FROM statuses WHERE NOT listed")
-    for name in ("listed", "stage"):
-        op.drop_column("statuses", name)
+    with op.batch_alter_table("statuses", schema=None) as batch_op:
+        batch_op.drop_column("listed")
+        batch_op.drop_column("stage")
+        batch_op.drop_constraint("pk_statuses", type_="primary")
+        batch_op.create_primary_key("pk_statuses", ["profile", "status_id"])
     op.drop_column("deployments", "rework")
     op.drop_column("issues", "parent")
     op.drop_column("issues", "project_id")
