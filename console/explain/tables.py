@@ -346,7 +346,7 @@ def _why(row: Row) -> str:
 
 
 def _rework(row: Row) -> str:
-    """What says whether a deployment was rework: its own mark, or the items that it carried by category."""
+    """Return what says whether a deployment was rework: its own mark, or the items that it carried by category."""
     marks = [found for found in row["rework_by"] if found["source"] != "item"]
     if marks:
         return "; ".join(f"{found['field']}: {clipped(str(found.get('value')))}" for found in marks)

@@ -24,7 +24,7 @@ MOVES = ("10-01 → 2", "10-05 → 3", "10-07 → 2", "10-11 → 4")
 
 
 def flagged(some: Issue, *changes: tuple[str, tuple[str | None, str | None], tuple[str | None, str | None]]) -> Issue:
-    """The issue with changes of its flag: when, from what, to what."""
+    """Return the issue with changes of its flag: when, from what, to what."""
     history = [
         Transition(time(when), 9000 + n, 0, FLAG, str(9000 + n), *before, *after)
         for n, (when, before, after) in enumerate(changes)
@@ -33,7 +33,7 @@ def flagged(some: Issue, *changes: tuple[str, tuple[str | None, str | None], tup
 
 
 def item(*moves: str, **fields: Any) -> Issue:
-    """An issue that starts in progress on 1 October."""
+    """Return an issue that starts in progress on 1 October."""
     return issue(1, *(moves or MOVES), **fields)
 
 

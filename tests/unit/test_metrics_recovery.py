@@ -18,7 +18,7 @@ INCIDENTS = IncidentRules(("Incident",))
 
 
 def rules(source: Any, **more: Any) -> Rules:
-    """Rules whose period is October."""
+    """Return rules whose period is October."""
     return Rules(time_period_days=31, deployments=source, incidents=INCIDENTS, **more)
 
 
@@ -26,7 +26,7 @@ def rules(source: Any, **more: Any) -> Rules:
 
 
 def release(mark: Any, *kinds: str) -> tuple[Issue, ...]:
-    """A release with a mark, and delivered items of these types that share its version."""
+    """Return a release with a mark, and delivered items of these types that share its version."""
     items = [
         issue(number, "10-01 → 1", "10-04 → 4", type=kind, fixVersions=["7"]) for number, kind in enumerate(kinds, 2)
     ]
@@ -129,7 +129,7 @@ ONE, TWO = version("1", date(2026, 10, 10)), version("2", date(2026, 10, 20))
 
 
 def incident(number: int, born: str, *moves: str, **more: Any) -> Issue:
-    """An incident."""
+    """Return an incident."""
     return issue(number, born, *moves, type="Incident", **more)
 
 
@@ -154,7 +154,7 @@ def test_one_incident_that_is_not_restored_keeps_it_open() -> None:
 
 
 def test_an_incident_counts_for_the_last_deployment_before_its_birth() -> None:
-    """It names both versions; born on the 15th, it is the first one's, and the second is neither a candidate nor open."""
+    """It names both versions; born on the 15th, it is the first one's; the second is neither a candidate nor open."""
     some = incident(9, "10-15 → 1", "10-16 → 4", versions=["1", "2"])
     found = measure("recovery_time", rules(VERSIONS), issue(1, "10-01 → 1"), some, versions=(ONE, TWO))
     assert found.value == (5 * 86_400 + 1) / 3600
