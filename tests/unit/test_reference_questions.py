@@ -5,7 +5,7 @@ from datetime import timedelta
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from metric_rows import issue, time
 from metric_teams import SOURCES, scene
@@ -125,6 +125,7 @@ def test_a_missing_value_has_no_difference() -> None:
 
 @pytest.mark.parametrize("source", SOURCES)
 @given(seed=st.integers(0, 2**64), shift=st.integers(-20, 0))
+@settings(max_examples=10)
 def test_the_parts_of_any_pair_add_up_exactly(source: str, seed: int, shift: int) -> None:
     """Two weeks of two instants: as fractions the parts are the difference, for every metric that adds up."""
     team, rules, as_of = scene(source, seed)
