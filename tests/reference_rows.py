@@ -33,7 +33,7 @@ RULES: Final = Rules(
 
 
 def flag(when: str, number: int, before: Side, after: Side) -> Transition:
-    """A change of the flag."""
+    """Return a change of the flag."""
     return Transition(time(when), number, 0, FLAG, str(number), *before, *after)
 
 
@@ -44,7 +44,7 @@ def reference(
     versions: tuple[Version, ...] = (),
     table: tuple[Row, ...] = (),
 ) -> Reference:
-    """The reference of some issues."""
+    """Return the reference of some issues."""
     return Reference(Team(issues, STATUSES, versions, table), rules, time(as_of) if isinstance(as_of, str) else as_of)
 
 
@@ -56,5 +56,5 @@ def ask(
     versions: tuple[Version, ...] = (),
     table: tuple[Row, ...] = (),
 ) -> Answer:
-    """What the reference says of some issues in the period."""
+    """Return what the reference says of some issues in the period."""
     return reference(rules, *issues, as_of=as_of, versions=versions, table=table).answers(metric)[0]

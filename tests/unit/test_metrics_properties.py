@@ -72,7 +72,7 @@ def test_a_past_as_of_says_what_was_said_on_that_day(source: str, seed: int) -> 
 
 
 def _resolved_early(issue: Issue) -> Issue:
-    """The issue less a resolution date after its first change, which a number reads only where that change is cut."""
+    """Return the issue less a resolution date after its first change: a number reads it where that change is cut."""
     first = min((t.at for t in _moves(issue)), default=issue.resolved)
     return replace(issue, resolved=None) if first and issue.resolved and issue.resolved > first else issue
 
@@ -88,7 +88,7 @@ def _moves(issue: Issue, field: str = "status") -> list[Transition]:
 
 
 def _as_stored(issue: Issue, as_of: datetime) -> Issue:
-    """The issue with the history and the flag that it had."""
+    """Return the issue with the history and the flag that it had."""
     flags = _moves(issue, FLAG)
     if flags and flags[0].at >= as_of:
         was_set = not {flags[0].from_id, flags[0].from_name} <= {None, "", "[]"}

@@ -91,7 +91,7 @@ def test_blocked_time_does_not_begin_before_the_item_is_in_progress() -> None:
 
 
 def compared(metric: str, *issues: Issue, rules: Rules = WEEKS) -> Against:
-    """The last week before 11-01, 10-26 to 11-01, against the week before it."""
+    """Compare the last week before 11-01, 10-26 to 11-01, with the week before it."""
     made = reference(rules, *issues)
     span = made.spans()[-1]
     return Against(Side(metric, made, span), Side(metric, made, previous(made, span)))

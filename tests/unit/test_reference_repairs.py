@@ -19,12 +19,12 @@ TABLE = replace(RULES, deployments=DeploymentRules("table"))
 
 
 def release(number: int, at: str, **fields: Any) -> Issue:
-    """A deploying issue, deployed when it was done."""
+    """Return a deploying issue, deployed when it was done."""
     return issue(number, f"{at} → 1", f"{at} → 4", type="Release", **fields)
 
 
 def incident(number: int, born: str, restored: str | None = None, **fields: Any) -> Issue:
-    """An incident, restored when it was done."""
+    """Return an incident, restored when it was done."""
     moves = [] if restored is None else [f"{restored} → 4"]
     return issue(number, f"{born} → 2", *moves, type="Incident", **fields)
 
@@ -63,7 +63,7 @@ def test_a_deploying_issue_has_a_mark_or_none(value: Any, *, is_rework: bool | N
 
 
 def bug(number: int, **fields: Any) -> Issue:
-    """A delivered defect."""
+    """Return a delivered defect."""
     return issue(number, "10-01 → 1", *DONE, type="Bug", **fields)
 
 
