@@ -34,9 +34,16 @@ jql = "project = PAY"
 
 [profiles.{profile}.fields]
 points = "Story point estimate"
+flagged = "Flagged"
 
 [profiles.{profile}.workflow]
 waiting = ["In Review", "Blocked"]
+
+[profiles.{profile}.blocked]
+statuses = ["Blocked"]
+
+[profiles.{profile}.service_level]
+days = 10
 
 [profiles.{profile}.deployments]
 source = "versions"

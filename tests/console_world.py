@@ -49,6 +49,9 @@ history_weeks = 12
 {keys}
 [profiles.payments.fields]
 points = "Story point estimate"
+flagged = "Flagged"
+[profiles.payments.service_level]
+days = 10
 [profiles.payments.workflow]
 waiting = ["In Review", "Blocked"]
 [profiles.payments.deployments]

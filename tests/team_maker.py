@@ -8,6 +8,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from reference.teams import Row, Team
+from team_extras import Extras
 
 from models.records import (
     DEFAULT_CATEGORIES,
@@ -290,15 +291,19 @@ def scene(source: str, seed: int, visited: Sequence[tuple[str | None, str | None
     present, gone = dice.choice([3, 12, 30]), dice.choice([0, 0, 4])
     numbers = tuple(str(number) for number in range(1, present + gone + 1))
     maker = Maker(dice, zone, _clock(dice, zone, monday), visited, dice.random() < 0.7, numbers)
-    issues = [maker.issue(int(number)) for number in dice.sample(numbers, len(numbers))]
+    more = Random(f"extras {seed}")
+    extras = Extras(more, maker.clock, VERSIONS, more.random() < 0.5)
+    issues = [extras.of_issue(maker.issue(int(number))) for number in dice.sample(numbers, len(numbers))]
+    rows = [maker.row(number) for number in dice.sample(range(1, 13), 5)] if source == "table" else []
     team = Team(
         issues=tuple(issues[:present]),
         statuses=STATUSES,
         versions=tuple(maker.version(number) for number in VERSIONS) if source == "versions" else (),
-        table=tuple(maker.row(number) for number in dice.sample(range(1, 13), 5)) if source == "table" else (),
+        table=tuple(extras.of_row(row) for row in rows),
         gone=tuple(issues[present:]),
     )
-    return team, maker.rules(SOURCES[source]), max(maker.moment() for _ in range(dice.choice([1, 4, 40])))
+    rules = extras.of_rules(maker.rules(SOURCES[source]))
+    return team, rules, max(maker.moment() for _ in range(dice.choice([1, 4, 40])))
 
 
 def _clock(dice: Random, zone: str, monday: date) -> tuple[datetime, ...]:

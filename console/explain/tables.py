@@ -1,5 +1,6 @@
 """The parts of one number, as rows and sheets: each part in the metric's unit, and how they add up to it."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -46,6 +47,8 @@ _NAMES: Final = (
     "deployment_id",
     "set_by",
     "stays",
+    "blocked",
+    "rework_by",
     "failed_by",
     "data_quality",
 )
@@ -154,6 +157,11 @@ def _row(view: View, part: Contribution, traced: Traced) -> dict[str, Any]:
         "deployment_id": part.via_id or None,
         "set_by": {name: _told(found) for name, found in traced.set_by.items()},
         "stays": [{**asdict(stay), "at": instant(stay.at), "until": instant(stay.until)} for stay in traced.stays],
+        "blocked": [
+            {"at": instant(span.at), "until": instant(span.until), "set_by": [_told(by) for by in span.by]}
+            for span in traced.blocked
+        ],
+        "rework_by": [_told(found) for found in traced.rework_by],
         "failed_by": [_told(found) for found in traced.failed_by],
         "data_quality": _findings(traced),
     }
@@ -298,6 +306,8 @@ def _columns(view: View, rows: Sequence[Row]) -> tuple[Column, ...]:
     columns += [_optional(name, _BELOW.get(name)) for name in names if any(row[name] for row in rows)]
     if any(row["reason"] for row in rows):
         columns.append(_optional("reason", _why))
+    if any(row["rework_by"] for row in rows):
+        columns.append(Column("says", _rework))
     if any(row["failed_by"] for row in rows):
         columns.append(Column("failed by", lambda row: "; ".join(_named(view, one) for one in row["failed_by"])))
     if any(row["summary"] for row in rows):
@@ -333,6 +343,15 @@ def _why(row: Row) -> str:
         if found is not None and name not in row["instants"]:
             return clipped(str(found.get("to", found.get("value"))))
     return ""
+
+
+def _rework(row: Row) -> str:
+    """Return what says whether a deployment was rework: its own mark, or the items that it carried by category."""
+    marks = [found for found in row["rework_by"] if found["source"] != "item"]
+    if marks:
+        return "; ".join(f"{found['field']}: {clipped(str(found.get('value')))}" for found in marks)
+    kinds = Counter(str(found["value"]) for found in row["rework_by"])
+    return ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
 
 
 def _named(view: View, found: Mapping[str, Any]) -> str:

@@ -10,11 +10,12 @@ from models.metrics import evidence
 from models.metrics.catalogue import METRICS
 from models.metrics.contributions import Contribution
 from models.metrics.deployments import GROUP, Deployed, Mark
-from models.metrics.evidence import Evidence, Stay, Trail
+from models.metrics.evidence import Blocked, Evidence, Stay, Trail
+from models.metrics.recoveries import Recovery
 from models.metrics.resolutions import RESOLUTION_DISAGREES, Disagreement, disagreements
 from models.metrics.rules import Context
 from models.metrics.snapshot import Snapshot
-from models.records import Deployment, Incident, Issue, Micros, Version
+from models.records import CATEGORIES, Deployment, Incident, Issue, Micros, Version
 from models.store import catalogue, issues, quality
 
 
@@ -43,7 +44,9 @@ class Traced:
     issue: Issue | None
     set_by: Mapping[str, Evidence]
     stays: Sequence[Stay] = ()
+    blocked: Sequence[Blocked] = ()
     failed_by: Sequence[Evidence] = ()
+    rework_by: Sequence[Evidence] = ()
     findings: Mapping[str, Sequence[str]] | None = None
     disagreement: Disagreement | None = None
 
@@ -87,6 +90,7 @@ def _stored(session: Session, question: Question, parts: Sequence[Contribution])
     deployments = _deployments(question, parts)
     if question.context.source == "issues":
         about += [member.deployment_id for deployed in deployments.values() for member in deployed.members]
+    about += [incident_id for r in _recoveries(question, parts) for incident_id in r.incident_ids]
     about = list(dict.fromkeys(about))
     versions = catalogue.load_versions(session, question.profile) if deployments else []
     return _Stored(
@@ -106,6 +110,14 @@ def _deployments(question: Question, parts: Sequence[Contribution]) -> dict[str,
         return {}
     wanted = {part.via_id or part.subject_id for part in parts}
     return {one.deployment_id: one for one in question.snapshot.deployments if one.deployment_id in wanted}
+
+
+def _recoveries(question: Question, parts: Sequence[Contribution]) -> list[Recovery]:
+    """Return the recoveries that the parts are."""
+    if "recovery" not in METRICS[question.metric].beside:
+        return []
+    wanted = {part.subject_id for part in parts}
+    return [r for r in question.snapshot.recoveries if r.deployed.deployment_id in wanted]
 
 
 def _disagreements(snapshot: Snapshot) -> dict[str, Disagreement]:
@@ -134,19 +146,55 @@ def _traced(question: Question, stored: _Stored, part: Contribution) -> Traced:
     if part.via_id:
         set_by |= _deployed(question, stored, part.via_id)
     stays = evidence.stays(stored.trail, issue.issue_id) if "stays" in METRICS[question.metric].beside else ()
+    blocked = evidence.blocked(stored.trail, issue.issue_id) if "blocked" in METRICS[question.metric].beside else ()
     odd = stored.disagreements.get(issue.issue_id)
-    return Traced(issue, set_by, stays, findings=_findings(stored, issue.issue_id), disagreement=odd)
+    return Traced(issue, set_by, stays, blocked, findings=_findings(stored, issue.issue_id), disagreement=odd)
 
 
 def _deployment(question: Question, stored: _Stored, part: Contribution) -> Traced:
     issue = stored.trail.issues.get(issue_id(question, part) or "")
-    failed_by = (
-        _failed_by(question, stored, part) if "failures" in METRICS[question.metric].beside and part.value else ()
-    )
+    beside = METRICS[question.metric].beside
+    is_failure = "recovery" in beside or ("failures" in beside and bool(part.value))
+    failed_by = _failed_by(question, stored, part) if is_failure else ()
     findings = _findings(stored, issue.issue_id) if issue else None
     odd = stored.disagreements.get(issue.issue_id) if issue else None
-    deployed = _deployed(question, stored, part.subject_id)
-    return Traced(issue, deployed, failed_by=failed_by, findings=findings, disagreement=odd)
+    set_by = _deployed(question, stored, part.subject_id)
+    set_by |= _recovered(question, stored, part) if "recovery" in beside else {}
+    rework_by = _rework_by(question, stored, part) if "rework" in beside else ()
+    return Traced(issue, set_by, failed_by=failed_by, rework_by=rework_by, findings=findings, disagreement=odd)
+
+
+def _recovered(question: Question, stored: _Stored, part: Contribution) -> dict[str, Evidence]:
+    """Return what recovered a failed deployment: the last of its incidents to be restored, or another deployment."""
+    recovery = next(r for r in question.snapshot.recoveries if r.deployed.deployment_id == part.subject_id)
+    if recovery.next_id:
+        following = next(d for d in question.snapshot.deployments if d.deployment_id == recovery.next_id)
+        return {"recovered": Evidence("deployment", following.at, following.name, "deployed_at", after="did not fail")}
+    for incident_id in recovery.incident_ids:
+        found = evidence.restored(stored.trail, incident_id)
+        if found is not None and found[0] == recovery.at:
+            return {"recovered": found[1]}
+    return {}
+
+
+def _rework_by(question: Question, stored: _Stored, part: Contribution) -> list[Evidence]:
+    """Return what says whether a deployment was rework: its own marks, else the categories of what it carried."""
+    snapshot = question.snapshot
+    places = (place for place, d in enumerate(snapshot.deployments) if d.deployment_id == part.subject_id)
+    place = next(places)
+    rework, deployed = snapshot.reworks[place], snapshot.deployments[place]
+    if rework.by_mark:
+        return [_rework_mark(question, stored, member) for member in deployed.members if member.rework is not None]
+    items = snapshot.dataset.items
+    kinds = ((items.key(row), CATEGORIES[items.categories[row]]) for row in rework.rows)
+    return [Evidence("item", None, key, "category", after=category) for key, category in kinds]
+
+
+def _rework_mark(question: Question, stored: _Stored, member: Deployment) -> Evidence:
+    issue = stored.trail.issues.get(member.deployment_id)
+    if issue is None or question.context.source == "table":
+        return Evidence("table", None, member.name, "rework", after=member.rework)
+    return evidence.mapped(stored.trail, issue.issue_id, "rework")
 
 
 def _findings(stored: _Stored, issue_id: str) -> dict[str, list[str]]:

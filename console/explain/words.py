@@ -15,7 +15,12 @@ def entries_of(row: Row) -> list[Row]:
 
     The part's name is beside the first.
     """
-    setters = [*row["set_by"].items(), *(("failed", mark) for mark in row["failed_by"])]
+    setters = [
+        *row["set_by"].items(),
+        *(("blocked", by | {"at": span["at"]}) for span in row["blocked"] for by in span["set_by"]),
+        *(("rework", mark) for mark in row["rework_by"]),
+        *(("failed", mark) for mark in row["failed_by"]),
+    ]
     return [
         {
             "key": "" if index else row["key"],
@@ -75,7 +80,13 @@ def set_by_in_short(setter: Mapping[str, Any] | None) -> str:
         return f"created {setter['to']}" if "to" in setter else "created"
     if setter["source"] == "field":
         return f"field {setter['field']}"
-    return "release date" if setter["source"] == "version" else "row of the table"
+    words = {
+        "version": "release date",
+        "table": "row of the table",
+        "deployment": f"deployment {setter['key']}",
+        "item": f"category {setter.get('value')}",
+    }
+    return words[setter["source"]]
 
 
 def _change(before: str | None, after: str | None) -> str:

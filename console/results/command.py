@@ -7,6 +7,7 @@ from datetime import datetime
 import click
 from sqlalchemy.orm import Session
 
+from console.results.groups import group_rows
 from console.results.sheets import build_sheet, list_weeks, summarise_weeks
 from console.shared import database
 from console.shared.output import Format, Sheet, format_option, show
@@ -108,9 +109,11 @@ def _show(form: Format, sheets: Mapping[str, Sheet], told: Mapping[str, "About"]
     if form == "table":
         weekly = {name: sheet for name, sheet in sheets.items() if _is_weekly(sheet)}
         by_week = {
-            name: list_weeks(sheet) if metric else summarise_weeks(told[name], sheet) for name, sheet in weekly.items()
+            name: list_weeks(sheet) if metric else group_rows(summarise_weeks(told[name], sheet), "metric")
+            for name, sheet in weekly.items()
         }
-        show(form, {**sheets, **by_week})
+        periods = {name: group_rows(sheet, "metric_type") for name, sheet in sheets.items() if name not in weekly}
+        show(form, {**sheets, **periods, **by_week})
         return
     first, *_ = sheets.values()
     show(form, replace(first, rows=[row for sheet in sheets.values() for row in sheet.rows]))

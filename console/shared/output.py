@@ -234,4 +234,4 @@ def _text(column: Column, row: Row) -> Text:
         return Text("\n".join(shown[start : start + column.fold] for start in range(0, len(shown), column.fold)))
     if column.clip:  # not said of the column, for rich would then narrow all others first
         return Text(shown, no_wrap=True, overflow="ellipsis")
-    return Text(shown, style=_STYLES.get(shown, ""))
+    return Text(shown, style=_STYLES.get(shown, "bold" if row.get("heading") else ""))

@@ -195,7 +195,7 @@ def recovery_contributions(snapshot: Snapshot) -> Contributions:
     """Return one contribution per recovered failed deployment, at its recovery; its value is microseconds since it
     happened.
 
-    - Recovered before it happened: ``negative_duration``. One that is not recovered is no candidate of any window.
+    - Recovered before it happened: ``negative_duration``. One that is not recovered is in no window.
     """
     zone = ZoneInfo(snapshot.rules.timezone)
     return contributions_of(_recovered(r, r.at, zone) for r in snapshot.recoveries if r.at is not None)
@@ -209,7 +209,7 @@ def _recovered(recovery: Recovery, at: Micros, zone: ZoneInfo) -> Contribution:
 
 
 def recovery_time(used: Contributions, window: Window, snapshot: Snapshot) -> Figures:
-    """Return the median time from a failed deployment to its recovery, in hours; nothing left to measure is no value.
+    """Return the median time from a failed deployment to its recovery, in hours; None where none was recovered.
 
     - Open: failed before the window's effective end, and recovered at or after it or not at all.
     """

@@ -9,13 +9,14 @@ import numpy as np
 
 from models.metrics import histories, issues, mapped_fields
 from models.metrics.arrays import NONE
+from models.metrics.blocking import BlockedSpans, is_empty_side, is_flag_empty
 from models.metrics.contributions import INVALID_VALUE, NOT_AN_INCIDENT, NOT_DELIVERED, Contribution
 from models.metrics.histories import RESOLUTION, SetBy, StatusVisits
 from models.metrics.issues import Batch, BatchFacts
 from models.metrics.rules import Context
 from models.records import STAGES, Issue, MappedInstant, Micros, Stage, Transition, instant, iso, micros, transition_key
 
-Source = Literal["history", "field", "created", "version", "table", "incident"]
+Source = Literal["history", "field", "created", "version", "table", "incident", "deployment", "item"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,15 @@ class Stay:
     stage: Stage
     at: Micros
     until: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A span in which an issue was in progress and blocked, and what blocked it when the span began."""
+
+    at: Micros
+    until: Micros
+    by: tuple[Evidence, ...]
 
 
 # The start of a span by its end: the mapped field that is not a moment, where one was left out because of it.
@@ -82,6 +92,11 @@ class Trail:
     def set_by(self) -> SetBy:
         """The visits that set the facts of the issues."""
         return histories.set_by(self.visits, self.as_of)
+
+    @cached_property
+    def blocked(self) -> BlockedSpans:
+        """The spans in which the issues were in progress and blocked."""
+        return issues.blocked_of(self.batch, self.visits, self.context)
 
     @cached_property
     def facts(self) -> BatchFacts:
@@ -142,6 +157,51 @@ def stays(trail: Trail, issue_id: str) -> list[Stay]:
     ]
 
 
+def blocked(trail: Trail, issue_id: str) -> list[Blocked]:
+    """Return the spans up to the as-of in which an issue was in progress and blocked, with what blocked it.
+
+    What blocked it: the change into the blocked status, or the flag as it was when the span began.
+    """
+    row, spans = trail.rows[issue_id], trail.blocked
+    at = spans.at[spans.offsets[row] : spans.offsets[row + 1]]
+    ends = np.append(at[1::2], trail.as_of)[: len(at[::2])].tolist()
+    begins = at[::2].tolist()
+    return [
+        Blocked(begin, min(end, trail.as_of), _blocked_by(trail, row, begin))
+        for begin, end in zip(begins, ends, strict=True)
+        if begin < trail.as_of
+    ]
+
+
+def _blocked_by(trail: Trail, row: int, at: Micros) -> tuple[Evidence, ...]:
+    """Return what blocked an issue at an instant: its status, its flag, or both."""
+    visits = trail.visits
+    begin, end = int(visits.offsets[row]), int(visits.offsets[row + 1])
+    visit = begin + int(np.searchsorted(visits.at[begin:end], at, side="right")) - 1
+    ref = trail.batch.histories.refs[visits.refs[visit]]
+    is_status = trail.context.stages.is_among(ref, trail.context.blocked_statuses)
+    flag = _flag_at(trail, row, at)
+    return (*((_at_visit(trail, row, visit),) if is_status else ()), *((flag,) if flag else ()))
+
+
+def _flag_at(trail: Trail, row: int, at: Micros) -> Evidence | None:
+    """Return what says that the flag was set at an instant: its last change, its first one, or its present value."""
+    field = trail.context.flagged
+    if field is None:
+        return None
+    head = trail.batch.heads[row]
+    issue = trail.issues[head.issue_id]
+    changes = sorted({c[2:5]: c for c in issue.transitions if c.field == field}.values(), key=transition_key)
+    past = [change for change in changes if micros(change.at) <= at]
+    if past:
+        change = past[-1]
+        return None if is_empty_side(change.to_id, change.to_name) else _change(issue, change)
+    if changes:
+        return None if is_empty_side(changes[0].from_id, changes[0].from_name) else _change(issue, changes[0])
+    value = head.fields.get(field)
+    return None if is_flag_empty(value) else Evidence("field", None, head.key, "flagged", after=value, mapped_to=field)
+
+
 def resolution(issue: Issue) -> Evidence:
     """Return the entry that set the present resolution, else the field alone."""
     changes = (change for change in issue.transitions if change.field == "resolution")
@@ -179,6 +239,11 @@ def deployed(trail: Trail, issue_id: str) -> tuple[Micros, Evidence] | None:
         return None
     happened = _mapped_or_done(trail, issue_id, "deployed_at")
     return None if happened is None or happened[0] >= trail.as_of else happened
+
+
+def restored(trail: Trail, issue_id: str) -> tuple[Micros, Evidence] | None:
+    """Return when an incident was restored, and what says so; None where it is not."""
+    return _mapped_or_done(trail, issue_id, "restored_at") if issue_id in trail.rows else None
 
 
 # --- the instants -----------------------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def service_contributions(snapshot: Snapshot) -> Contributions:
 
 
 def service_level(used: Contributions, _window: Window, snapshot: Snapshot) -> Figures:
-    """Return the percentage of items whose flow time kept the promise; no item is no value, never 0."""
+    """Return the percentage of items whose flow time kept the promise; None without any item, never 0."""
     promise, within, number = snapshot.rules.service_level, total(used.value), len(used)
     details = {
         "n": number,

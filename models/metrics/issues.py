@@ -119,11 +119,11 @@ def _lives(batch: Batch, visits: StatusVisits, context: Context) -> Lives:
     """Return what the histories of the issues say, of each stage and of the excluded statuses."""
     is_excluded = [context.stages.is_among(ref, context.excluded_statuses) for ref in batch.histories.refs]
     exclusions = histories.toggles(visits, is_excluded)
-    blocked = _blocked(batch, visits, context)
+    blocked = blocked_of(batch, visits, context)
     return Lives(histories.timelines_of(visits), batch.histories.resolved, *exclusions, blocked)
 
 
-def _blocked(batch: Batch, visits: StatusVisits, context: Context) -> BlockedSpans:
+def blocked_of(batch: Batch, visits: StatusVisits, context: Context) -> BlockedSpans:
     """Return when the issues were in progress and blocked, by their statuses or by the mapped flag."""
     is_blocked = [context.stages.is_among(ref, context.blocked_statuses) for ref in batch.histories.refs]
     changes, flags = FlagChanges.of(()), None

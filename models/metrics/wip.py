@@ -90,9 +90,7 @@ def age_contributions(snapshot: Snapshot, windows: Sequence[Window]) -> list[Con
 
 
 def flow_age(used: Contributions, window: Window, _snapshot: Snapshot) -> Figures:
-    """Return the median age of the items in progress just before the window's effective end, in days; none is
-    no value.
-    """
+    """Return the median age in days of the items in progress just before the window's effective end; None without."""
     value, details = durations(used, DAY)
     return value, {**details, "oldest_age_days": _oldest_age(used, window)}
 

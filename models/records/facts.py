@@ -55,7 +55,7 @@ class WorkItem:
 class Deployment:
     """One candidate deployment, before grouping and before an ``as_of``.
 
-    ``at`` is the known instant (``invalid``: a mapped field that is no moment); None with a ``timeline`` means "when
+    ``at`` is the known instant (``invalid``: a mapped field that is not a time); None with a ``timeline`` means "when
     the deploying issue was done". ``failed`` and ``rework`` are its own marks, None where it has none.
     ``issue_ids``: the items it names itself. ``linked_ids``: issues linked to its work item (source ``status``), where
     an incident may be among them.

@@ -33,11 +33,11 @@ def test_a_refresh_without_a_worker_runs_one_and_stores_nine_metrics(make_world:
     assert {row[0] for row in performance} == set(METRIC_TYPES)
     issues = world.rows("select count(*) from issues")[0][0]
     assert {row[1:] for row in performance} == {(0, issues)}
-    assert len(world.rows("select * from performance_thresholds where threshold_status = 'pass'")) == 9
+    assert len(world.rows("select * from performance_thresholds where threshold_status = 'pass'")) == len(METRIC_TYPES)
     (fetch,) = world.rows("select kind, state, cache_hit, data_volume_fetched, api_calls_made from fetch_operations")
     assert fetch == ("full", "completed", 0, issues, len(world.jira.log))
-    assert len(world.rows("select * from latest_results")) == 9
-    assert len(world.rows("select * from weekly_results")) == 9 * 52
+    assert len(world.rows("select * from latest_results")) == len(METRIC_TYPES)
+    assert len(world.rows("select * from weekly_results")) == len(METRIC_TYPES) * 52
 
 
 def test_a_second_refresh_asks_little_and_a_calculation_nothing(refreshed_copy: World) -> None:

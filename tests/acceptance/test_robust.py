@@ -122,7 +122,7 @@ def test_a_wait_outlives_its_server(make_world: Callable[..., World]) -> None:
     os.kill(server_pid(world.folder), signal.SIGKILL)
     assert waiting.wait(120) == 0
     assert world.rows("select state from runs") == [("completed",)]
-    assert len(world.rows("select * from latest_results")) == 9
+    assert len(world.rows("select * from latest_results")) == len(METRIC_TYPES)
 
 
 def test_a_lone_worker_brings_its_server_back(make_world: Callable[..., World]) -> None:
@@ -145,7 +145,7 @@ def test_two_waiting_refreshes_share_one_run(make_world: Callable[..., World]) -
     assert (first.wait(90), second.wait(90)) == (0, 0)
     states = world.rows("select state from runs")
     assert set(states) == {("completed",)}
-    assert len(world.rows("select * from latest_results")) == 9
+    assert len(world.rows("select * from latest_results")) == len(METRIC_TYPES)
 
 
 def test_a_step_message_of_an_older_attempt_does_nothing(refreshed_copy: World) -> None:

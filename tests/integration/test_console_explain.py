@@ -3,13 +3,13 @@
 import re
 import shutil
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import console_world as world
 import pytest
+from explained_parts import value_of_explained
 from metric_rows import STATUSES, issue, time
 from reference.teams import Team
 from stored_team import stored
@@ -17,31 +17,7 @@ from stored_team import stored
 from models.records import METRIC_TYPES, Rules
 from models.store import quality
 
-Parts = Sequence[dict[str, Any]]
 DAYS = 30
-
-# What each metric is, from the contributions alone; the third column of a part is what it is held against.
-BY_HAND: dict[str, Callable[[Parts], float]] = {
-    "deployment_frequency": lambda parts: sum(part["contribution"] for part in parts) / DAYS,
-    "lead_time": lambda parts: statistics.median(part["contribution"] for part in parts),
-    "cfr": lambda parts: 100 * sum(part["contribution"] for part in parts) / len(parts),
-    "mttr": lambda parts: statistics.median(part["contribution"] for part in parts),
-    "flow_velocity": lambda parts: sum(part["contribution"] for part in parts) / (DAYS / 7),
-    "flow_time": lambda parts: statistics.median(part["contribution"] for part in parts),
-    "flow_efficiency": lambda parts: (
-        100 * sum(part["contribution"] for part in parts) / sum(part["out_of"] for part in parts)
-    ),
-    "rework_rate": lambda parts: 100 * sum(part["contribution"] for part in parts) / len(parts),
-    "recovery_time": lambda parts: statistics.median(part["contribution"] for part in parts),
-    "service_level": lambda parts: 100 * sum(part["contribution"] for part in parts) / len(parts),
-    "flow_blocked": lambda parts: (
-        100 * sum(part["contribution"] for part in parts) / sum(part["out_of"] for part in parts)
-    ),
-    "flow_age": lambda parts: statistics.median(part["contribution"] for part in parts),
-    "net_flow": lambda parts: sum(part["contribution"] for part in parts),
-    "flow_load": lambda parts: sum(part["contribution"] for part in parts),
-    "flow_distribution": lambda parts: 100 * sum(part["contribution"] for part in parts) / len(parts),
-}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +42,9 @@ def test_the_parts_add_up_to_the_stored_number(folder: Path, metric: str) -> Non
     (stored,) = world.say(folder, "results", "--metric", metric, "--format", "json").json
     told = world.say(folder, "explain", "payments", metric, "--format", "json").json
     (result,) = told["result"]
-    assert result["value"] == stored["value"] == pytest.approx(BY_HAND[metric](told["used"]), rel=1e-12)
+    assert (
+        result["value"] == stored["value"] == pytest.approx(value_of_explained(metric, told["used"], DAYS), rel=1e-12)
+    )
     assert len(told["used"]) == stored["n_used"] > 0
     assert len(told["left_out"]) == stored["n_excluded"]
     assert result["warning"] is None

@@ -1,40 +1,21 @@
 """Explaining generated teams of every kind: the parts add up to the number, and each instant stands on what set it."""
 
-import statistics
 from collections import Counter
-from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import console_world as world
 import pytest
+from explained_parts import value_of_explained
 from metric_teams import SOURCES, scene
 from reference.teams import Team
 from stored_team import stored
 
 from models.records import METRIC_TYPES, Issue
 
-Parts = Sequence[dict[str, Any]]
 SEEDS = range(3)
 DAY = 86_400.0
-
-# What each metric is, from the contributions alone and the length of the window in days.
-BY_HAND: dict[str, Callable[[Parts, float], float]] = {
-    "deployment_frequency": lambda parts, days: _sum(parts) / days,
-    "lead_time": lambda parts, _: statistics.median(part["contribution"] for part in parts),
-    "cfr": lambda parts, _: 100 * _sum(parts) / len(parts),
-    "mttr": lambda parts, _: statistics.median(part["contribution"] for part in parts),
-    "flow_velocity": lambda parts, days: _sum(parts) / (days / 7),
-    "flow_time": lambda parts, _: statistics.median(part["contribution"] for part in parts),
-    "flow_efficiency": lambda parts, _: 100 * _sum(parts) / sum(part["out_of"] for part in parts),
-    "flow_load": lambda parts, _: _sum(parts),
-    "flow_distribution": lambda parts, _: 100 * _sum(parts) / len(parts),
-}
-
-
-def _sum(parts: Parts) -> float:
-    return sum(part["contribution"] for part in parts)
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -68,7 +49,7 @@ def _check(folder: Path, team: Team, metric: str, week: tuple[str, ...]) -> Coun
     assert result["warning"] is None  # the stored result says the same
     assert (result["n_used"], result["n_excluded"]) == (len(told["used"]), len(told["left_out"]))
     if result["state"] == "success":
-        expected = BY_HAND[metric](told["used"], _days(result))
+        expected = value_of_explained(metric, told["used"], _days(result))
         assert result["value"] == result["stored_value"] == pytest.approx(expected, rel=1e-9)
     issues = {issue.issue_id: issue for issue in (*team.issues, *team.gone)}
     for part in (*told["used"], *told["left_out"]):

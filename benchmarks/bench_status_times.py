@@ -1,0 +1,49 @@
+"""The reading of the view ``status_times``, beside a plain scan of the transitions that it is made from.
+
+Run: ``python benchmarks/bench_status_times.py [ISSUES]``. The copy is made up, on SQLite, and read by one process.
+"""
+
+import sqlite3
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from benchmarks.big_copy import fill
+from benchmarks.measuring import heading, in_child, show, timed
+
+ISSUES: Final = 100_000
+ROUNDS: Final = 3
+SCAN: Final = "SELECT * FROM transitions"
+QUERIES: Final = {
+    "all transitions": SCAN,
+    "all stays": "SELECT * FROM status_times",
+    "time by status": "SELECT status_id, stage, sum(seconds) FROM status_times GROUP BY status_id, stage",
+}
+
+
+def main() -> None:
+    """Print the table."""
+    issues = int(sys.argv[1]) if len(sys.argv) > 1 else ISSUES
+    heading("bench_status_times")
+    with tempfile.TemporaryDirectory(prefix="flowbeat-bench-") as scratch:
+        in_child(fill, Path(scratch), issues)
+        seconds = {name: in_child(best, Path(scratch), query)[0] for name, query in QUERIES.items()}
+    scan = seconds["all transitions"]
+    rows = [(name, f"{value:.2f}", f"{value / scan:.1f}") for name, value in seconds.items()]
+    show(
+        f"How long does it take to read the stays of {issues:,} issues?",
+        "Seconds of the best round, and times a plain scan of all transitions.",
+        ("read", "seconds", "times the scan"),
+        rows,
+    )
+
+
+def best(folder: Path, query: str) -> float:
+    """Return the seconds of the best round of reading every row of a query."""
+    connection = sqlite3.connect(folder / "flowbeat.db")
+    return min(timed(lambda: sum(1 for _ in connection.execute(query))) for _ in range(ROUNDS))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""The metrics of a table in their groups: DORA, flow, work in progress, each below its heading."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from console.shared.output import Column, Row, Sheet
+from models.metrics.catalogue import METRICS
+from models.metrics.metric import GROUPS
+
+_HEADING = "heading"
+
+
+def group_rows(sheet: Sheet, name: str) -> Sheet:
+    """Return a sheet with a heading above the rows of each group; ``name`` is where a row has its metric.
+
+    Rows of one group only need no heading.
+    """
+    rows = {group: [row for row in sheet.rows if METRICS[row[name]].group == group] for group in GROUPS}
+    filled = {group: found for group, found in rows.items() if found}
+    if len(filled) < 2:  # noqa: PLR2004 - one group
+        return sheet
+    headed: list[Row] = []
+    for group, found in filled.items():
+        headed += [{_HEADING: ""}] if headed else []
+        headed += [{_HEADING: group[:1].upper() + group[1:]}, *found]
+    first, *others = sheet.columns
+    columns = (_with_headings(first, lambda row: str(row[_HEADING])), *(_with_headings(c, _nothing) for c in others))
+    return replace(sheet, rows=headed, columns=columns)
+
+
+def _with_headings(column: Column, heading: Callable[[Row], str]) -> Column:
+    """Return the column that shows ``heading`` of the rows that are headings."""
+    return replace(
+        column,
+        cell=lambda row: heading(row) if _HEADING in row else column.cell(row),
+        below=lambda row: "" if _HEADING in row else column.below(row),
+    )
+
+
+def _nothing(_row: Row) -> str:
+    return ""

@@ -1,0 +1,18 @@
+"""The value of a metric from what ``flowbeat explain --format json`` lists as used."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from reference.formulas import Part, value_of
+
+
+def value_of_explained(metric: str, used: Sequence[dict[str, Any]], days: float) -> float:
+    """Return the value that the parts make in a window of so many days."""
+    bases = [1 if part["out_of"] is None else part["out_of"] for part in used]
+    parts = [
+        Part("", "", Fraction(part["contribution"]), Fraction(base)) for part, base in zip(used, bases, strict=True)
+    ]
+    value = value_of(metric, parts, Fraction(days))
+    assert value is not None
+    return float(value)
