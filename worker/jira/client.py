@@ -26,6 +26,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from importlib import metadata
 from typing import Any, Final, TypeVar, overload
 from urllib.parse import urlsplit
 
@@ -65,7 +66,6 @@ HEADERS: Final = {
     "Accept": "application/json",
     "Accept-Language": "en",
     "X-Force-Accept-Language": "true",
-    "User-Agent": "flowbeat/0.1",
 }
 _WHO_AM_I: Final = f"/rest/api/2{faults.WHO_AM_I}"
 SERVER_INFO: Final = "/rest/api/2/serverInfo"  # a question that both flavours answer, to anybody
@@ -353,6 +353,7 @@ class Client:
 def open_session(connections: int) -> requests.Session:
     """Return a session whose pool holds one connection per parallel reader."""
     session = requests.Session()
+    session.headers["User-Agent"] = f"flowbeat/{metadata.version('flowbeat')}"
     for prefix in ("https://", "http://"):
         session.mount(prefix, HTTPAdapter(pool_connections=1, pool_maxsize=connections))
     return session
