@@ -35,15 +35,20 @@ def main() -> None:
             print_size(items, entries, [answer(python, "engines.py", name, folder, ROUNDS) for name in ENGINES])
 
 
-def print_size(items: int, entries: int, told: Sequence[dict[str, Any]]) -> None:
+def print_size(items: int, entries: int, value: Sequence[dict[str, Any]]) -> None:
     """Print the engines side by side, and whether they agree."""
     rows = []
-    reference = min(cpu for _, cpu in told[0]["rounds"])
-    for name, each in zip(ENGINES, told, strict=True):
-        seconds, cpu = min(each["rounds"])
-        times = (f"{seconds * 1000:.0f}", f"{cpu * 1000:.0f}", f"{reference / cpu:.1f}", f"{each['import'] * 1000:.0f}")
-        rows.append((name, *times, f"{each['before']:.0f}", f"{each['peak']:.0f}"))
-    same = "yes" if len({_plain(each) for each in told}) == 1 else "NO"
+    reference = min(cpu for _, cpu in value[0]["rounds"])
+    for name, entry in zip(ENGINES, value, strict=True):
+        seconds, cpu = min(entry["rounds"])
+        times = (
+            f"{seconds * 1000:.0f}",
+            f"{cpu * 1000:.0f}",
+            f"{reference / cpu:.1f}",
+            f"{entry['import'] * 1000:.0f}",
+        )
+        rows.append((name, *times, f"{entry['before']:.0f}", f"{entry['peak']:.0f}"))
+    same = "yes" if len({_plain(item) for item in value}) == 1 else "NO"
     show(
         f"Facts of {items:,} items from {entries:,} entries, then count and median by week: which engine?",
         f"Milliseconds of the best of {ROUNDS} rounds; MB with the columns loaded, and at the peak. All say the same:"
@@ -53,9 +58,9 @@ def print_size(items: int, entries: int, told: Sequence[dict[str, Any]]) -> None
     )
 
 
-def _plain(told: dict[str, Any]) -> str:
+def _plain(value: dict[str, Any]) -> str:
     """Return an answer as text; a median that is a whole number is 5 here and 5.0 there."""
-    weeks, *sums = told["answer"]
+    weeks, *sums = value["answer"]
     return json.dumps([[[count, median and float(median)] for count, median in weeks], sums])
 
 

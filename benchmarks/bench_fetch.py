@@ -55,13 +55,13 @@ def print_full() -> None:
         ("over HTTP, SQLite", full_over_http),
         ("over HTTP, PostgreSQL", full_into_postgres),
     ):
-        found, _ = in_child(case)
-        best, bare = min(found.seconds), min(found.bare)
-        median = statistics.median(found.seconds)
-        asked = f"{found.operation.api_calls_made:,}"
+        result, _ = in_child(case)
+        best, bare = min(result.seconds), min(result.bare)
+        median = statistics.median(result.seconds)
+        asked = f"{result.operation.api_calls_made:,}"
         rows.append((name, asked, f"{bare:.2f}", f"{best:.2f}", f"{median:.2f}", f"{best / bare:.1f}"))
     show(
-        f"What does a faithful copy of {found.operation.data_volume_fetched:,} issues cost?",
+        f"What does a faithful copy of {result.operation.data_volume_fetched:,} issues cost?",
         f"Seconds, best of {ROUNDS}. Reference (bare): the very same requests sent one after the other by a plain"
         " requests.Session, each answer read as JSON, nothing kept.",
         ("full fetch", "requests", "bare", "fetch", "median", "ratio"),
@@ -118,8 +118,8 @@ def _full(site: Site, database: str = SQLITE, before: Callable[[], None] = lambd
     for _ in range(ROUNDS):
         bare.extend(timed(lambda: _send(site, sent)) for _ in range(BARE_ROUNDS))
         before()
-        one, operation = _fresh_fetch(site, database)
-        seconds.append(one)
+        result, operation = _fresh_fetch(site, database)
+        seconds.append(result)
     return Full(tuple(seconds), tuple(bare), operation)
 
 

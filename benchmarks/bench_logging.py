@@ -33,8 +33,8 @@ def main() -> None:
     }
     print(f"{'handler':28}{'1 process':>12}{f'{PROCESSES} processes':>14}   lines/s")
     for name, make in kinds.items():
-        one, several = rate(make, 1), rate(make, PROCESSES)
-        print(f"{name:28}{one:12,.0f}{several:14,.0f}")
+        result, several = rate(make, 1), rate(make, PROCESSES)
+        print(f"{name:28}{result:12,.0f}{several:14,.0f}")
     print(f"configure with clean-up of full folder: {start_up() * 1000:.0f} ms")
 
 

@@ -130,8 +130,8 @@ def print_growth(sizes: Sizes) -> None:
         for name, kind in kinds.items():
             best, aim = kind.best, AIMS.get((issues, name))
             growth = best.cpu / sizes[SMALL][name].best.cpu
-            told = (f"{best.total:.3f}", f"{kind.median:.3f}", f"{best.cpu:.3f}", f"{growth:.1f}")
-            rows.append((f"{issues:,} {name}", *told, f"{aim:.1f}" if aim else ""))
+            texts = (f"{best.total:.3f}", f"{kind.median:.3f}", f"{best.cpu:.3f}", f"{growth:.1f}")
+            rows.append((f"{issues:,} {name}", *texts, f"{aim:.1f}" if aim else ""))
     show(
         "How does the time grow with the number of issues?",
         "Seconds of the best round; CPU: the processor's seconds in it, which other work on the machine stretches less."
@@ -159,15 +159,15 @@ def print_memory(sizes: Sizes) -> None:
 def print_steps(sizes: Sizes) -> None:
     """Where the time goes in the second and the largest size."""
     few = sorted({MEDIUM if MEDIUM in sizes else SMALL, max(sizes)})
-    shown = [(sizes[n][kind].best, f"{name} {_thousands(n)}") for n in few for kind, name in STEPS_OF]
-    rows = [(step, *(f"{1000 * best.seconds[step]:.0f}" for best, _ in shown)) for step in shown[0][0].seconds]
-    rows.append(("all", *(f"{1000 * best.total:.0f}" for best, _ in shown)))
+    bests = [(sizes[n][kind].best, f"{name} {_thousands(n)}") for n in few for kind, name in STEPS_OF]
+    rows = [(step, *(f"{1000 * best.seconds[step]:.0f}" for best, _ in bests)) for step in bests[0][0].seconds]
+    rows.append(("all", *(f"{1000 * best.total:.0f}" for best, _ in bests)))
     show(
         "Where does the time go?",
         "Milliseconds of the best round, cold (C), with one issue in a hundred (1 %) and with one (1) changed. The"
         " first metric that needs something shared (the load, the windows, facts at the as-of) pays for it. Reference:"
         " the last row.",
-        ("step", *(head for _, head in shown)),
+        ("step", *(head for _, head in bests)),
         rows,
     )
 
@@ -180,11 +180,11 @@ def measured(folder: Path, issues: int) -> dict[str, Kind]:
     """Fill a copy in one process; each kind of calculation in another, the last three on the last cold one's copy."""
     folder.mkdir()
     in_child(fill if issues <= MEDIUM else big_copy.fill, folder, issues)
-    found = {}
+    values = {}
     for name in KINDS:
         kind, peak = in_child(rounds, folder, name, issues)
-        found[name] = replace(kind, peak=peak)
-    return found
+        values[name] = replace(kind, peak=peak)
+    return values
 
 
 def fill(folder: Path, issues: int) -> None:
@@ -261,10 +261,10 @@ def change(current: Runtime, issues: int) -> None:
     """Give so many issues one more entry in their history, as a fetch would have found it."""
     scattered = select(IssueRow.issue_id).where(IssueRow.profile == PROFILE).order_by(IssueRow.content_hash)
     with current.reads() as session:
-        found = session.scalars(scattered.limit(issues)).all()
+        rows = session.scalars(scattered.limit(issues)).all()
     for start in range(0, issues, CHANGED_AT_ONCE):
         with current.sessions.begin() as session:
-            stored = stored_issues.load(session, PROFILE, found[start : start + CHANGED_AT_ONCE])
+            stored = stored_issues.load(session, PROFILE, rows[start : start + CHANGED_AT_ONCE])
             stored_issues.save(session, PROFILE, [_longer(issue) for issue in stored])
 
 
@@ -299,9 +299,11 @@ def naive(folder: Path) -> tuple[float, int, int]:
     started = time.perf_counter()
     answers = {metric: plain.answers(metric) for metric in METRIC_TYPES}
     seconds = time.perf_counter() - started
-    told: Values = {(m, one.span.kind, one.span.start): one.value for m, found in answers.items() for one in found}
+    values: Values = {
+        (m, item.span.kind, item.span.start): item.value for m, answer in answers.items() for item in answer
+    }
     ours: Values = {(row.metric_type, row.window_kind, row.window_start): row.value for row in rows}
-    return seconds, len(told | ours), sum(told.get(key) != ours.get(key) for key in told | ours)
+    return seconds, len(values | ours), sum(values.get(key) != ours.get(key) for key in values | ours)
 
 
 if __name__ == "__main__":

@@ -37,22 +37,22 @@ def main() -> None:
     """Print a table for each size."""
     heading("bench_refresh")
     for issues in (FEW, MANY) if "--all" in sys.argv[1:] else (FEW,):
-        found, peak = in_child(refreshes, issues)
-        print_refreshes(found, peak)
+        result, peak = in_child(refreshes, issues)
+        print_refreshes(result, peak)
 
 
-def print_refreshes(found: list[dict[str, Cell]], peak: float) -> None:
+def print_refreshes(value: list[dict[str, Cell]], peak: float) -> None:
     """Print a row for each kind of refresh, a column of seconds for each latency and limit."""
     settings = [_said(latency, quota) for quota in QUOTAS for latency in LATENCIES]
     rows = []
     for kind in KINDS:
-        cells = [cells[kind] for cells in found]
-        fewer = 1 - cells[0].requests / found[0]["full"].requests
+        cells = [cells[kind] for cells in value]
+        fewer = 1 - cells[0].requests / value[0]["full"].requests
         counts = (f"{cells[0].requests:,}", f"{fewer:.0%}", f"{cells[0].issues:,}")
         rows.append((kind, *counts, *(f"{cell.seconds:.2f}" for cell in cells)))
-    turned_away = sum(cell.refused for cells in found for cell in cells.values())
+    turned_away = sum(cell.refused for cells in value for cell in cells.values())
     show(
-        f"What does a refresh of {found[0]['full'].issues:,} issues cost?",
+        f"What does a refresh of {value[0]['full'].issues:,} issues cost?",
         "Seconds, each once, over HTTP into SQLite, by latency of an answer. *: under 100 requests in 10 s, of which"
         f" {turned_away} were refused. Fewer: requests saved beside the full refresh. Peak memory of the process that"
         f" made them all: {peak:.0f} MB.",

@@ -77,9 +77,9 @@ def print_readings(readings: dict[str, list[Reading]]) -> None:
     rows = []
     for number, change in enumerate(CHANGES):
         for name, every in readings.items():
-            one = every[number]
-            stale = "-" if one.held is None else f"{one.held - one.there:,}"
-            rows.append((change, name, f"{one.requests:,}", f"{one.seconds:.2f}", f"{one.issues:,}", stale))
+            result = every[number]
+            stale = "-" if result.held is None else f"{result.held - result.there:,}"
+            rows.append((change, name, f"{result.requests:,}", f"{result.seconds:.2f}", f"{result.issues:,}", stale))
     show(
         f"What does it take to read {readings['Flowbeat'][0].issues:,} issues with their histories, and to keep up?",
         "Over HTTP without latency, limit off. The time to start a program is left out for all three. Stale: issues in"
@@ -93,7 +93,7 @@ def print_missed() -> None:
     """How much of the histories lies beyond what the search embeds, which is all that the others read."""
     jira = made_up(ISSUES)
     jira.site.advance(millis(now(jira)))
-    histories = [len(one.histories()) for one in jira.site.indexed]
+    histories = [len(entry.histories()) for entry in jira.site.indexed]
     cut = [count - EMBEDDED for count in histories if count > EMBEDDED]
     print(
         f"\n{len(cut):,} issues have more than the {EMBEDDED} histories that a search embeds. Who reads only\n"
@@ -145,13 +145,13 @@ def _run(words: list[str]) -> tuple[float, int, int | None]:
 
 
 def _readings(site: Site, read: Read) -> list[Reading]:
-    found = []
+    collected = []
     for change in CHANGES.values():
         site.order(change)
         site.order(asked)
         seconds, issues, held = read()
-        found.append(Reading(seconds, site.order(asked), issues, held, site.order(_there)))
-    return found
+        collected.append(Reading(seconds, site.order(asked), issues, held, site.order(_there)))
+    return collected
 
 
 def _there(jira: Jira) -> int:

@@ -72,10 +72,10 @@ def main() -> None:
     heading("bench_seeds")
     with tempfile.TemporaryDirectory(prefix="flowbeat-bench-") as scratch:
         in_child(filled, Path(scratch), issues)
-        found, _ = in_child(seeds, Path(scratch))
+        result, _ = in_child(seeds, Path(scratch))
     rows = [
-        (each.name, f"{each.on:.1f}", f"{each.off:.1f}", f"{each.off / each.on:.1f}", "yes" if each.used else "no")
-        for each in found
+        (item.name, f"{item.on:.1f}", f"{item.off:.1f}", f"{item.off / item.on:.1f}", "yes" if item.used else "no")
+        for item in result
     ]
     show(
         f"What does each seed of speed bring, over {issues:,} issues?",
@@ -104,13 +104,13 @@ def _of_the_fetch(current: Runtime) -> Iterator[Seed]:
         ids = sorted(stored_issues.hashes(session, PROFILE))[:SOME]
         issues = stored_issues.load(session, PROFILE, ids)
     # As Jira sends them: an instant for the issue's own dates, and one for each item of its history.
-    texts = [iso(at) for one in issues for at in (one.created, one.updated, *(t.at for t in one.transitions))]
+    texts = [iso(at) for item in issues for at in (item.created, item.updated, *(t.at for t in item.transitions))]
     cached = _best(lambda: _dates(lru_cache(4096)(parse.moment), texts))
     yield Seed("cache of parsed dates", used=False, on=cached, off=_best(lambda: _dates(parse.moment, texts)))
     known = [Field(f"customfield_{n}", f"Field {n}", "number", "") for n in range(10_000, 10_000 + FIELDS_OF_A_SITE)]
     rules = replace(current.profile(PROFILE).rules, fields={"points": known[-1].name})
     once = _best(lambda: _values(issues, fields.resolved(rules, known, PROFILE)))
-    always = _best(lambda: [_values([one], fields.resolved(rules, known, PROFILE)) for one in issues])
+    always = _best(lambda: [_values([issue], fields.resolved(rules, known, PROFILE)) for issue in issues])
     yield Seed("index of fields", used=True, on=once, off=always)
 
 
@@ -118,8 +118,8 @@ def _of_the_calculation(current: Runtime) -> Iterator[Seed]:
     with current.reads() as session:
         view = _loaded(current, session)
         shared = _best(lambda: _nine(_loaded(current, session).snapshot()))
-        each = _best(lambda: [calculate(metric, _loaded(current, session).snapshot()) for metric in METRIC_TYPES])
-        yield Seed("shared dataset", used=True, on=shared, off=each)
+        best = _best(lambda: [calculate(metric, _loaded(current, session).snapshot()) for metric in METRIC_TYPES])
+        yield Seed("shared dataset", used=True, on=shared, off=best)
         rows, columns = _best(lambda: _from_rows(session)), _best(lambda: load_columns(session, PROFILE))
         yield Seed("columns, not rows", used=True, on=columns, off=rows)
     together = _best(lambda: _nine(view.snapshot()))
@@ -163,19 +163,19 @@ def _from_rows(session: Session) -> Items:
     """Return the columns made from the rows that people read, as if there were nothing else."""
     row = WorkItemRow
     wanted = (row.issue_id, row.key, row.type, row.category, row.excluded, row.timeline, row.points, row.version_ids)
-    found = session.execute(select(*wanted).where(row.profile == PROFILE).execution_options(yield_per=2_000))
+    answer = session.execute(select(*wanted).where(row.profile == PROFILE).execution_options(yield_per=2_000))
     return columns_of(
         WorkItem(
-            one.issue_id,
-            one.key,
-            one.type,
-            one.category,
-            one.excluded,
-            _timeline(one.timeline),
-            points=one.points,
-            version_ids=tuple(one.version_ids),
+            item.issue_id,
+            item.key,
+            item.type,
+            item.category,
+            item.excluded,
+            _timeline(item.timeline),
+            points=item.points,
+            version_ids=tuple(item.version_ids),
         )
-        for one in found
+        for item in answer
     )
 
 

@@ -43,12 +43,12 @@ def print_day(answers: list[Answer]) -> None:
     """Print the questions of the day, and how many of them were sent to Jira."""
     rows = []
     for name, some in (
-        ("calculate", [one for one in answers if one.kind == "calculate"]),
-        ("refresh", [one for one in answers if one.kind == "refresh"]),
+        ("calculate", [member for member in answers if member.kind == "calculate"]),
+        ("refresh", [answer for answer in answers if answer.kind == "refresh"]),
         ("all", answers),
     ):
-        hits = sum(one.operation.cache_hit for one in some)
-        requests = sum(one.operation.api_calls_made for one in some)
+        hits = sum(item.operation.cache_hit for item in some)
+        requests = sum(entry.operation.api_calls_made for entry in some)
         rows.append((name, f"{len(some)}", f"{hits}", f"{hits / len(some):.0%}", f"{requests:,}"))
     show(
         f"How many questions of a working day does the copy of {ISSUES:,} issues answer?",
@@ -62,13 +62,13 @@ def print_day(answers: list[Answer]) -> None:
 def print_saved(full: Answer, answers: list[Answer]) -> None:
     """Print the day's fetches beside as many full ones."""
     rows = []
-    fetches = [one for one in answers if not one.operation.cache_hit]
+    fetches = [answer for answer in answers if not answer.operation.cache_hit]
     for name, seconds, requests in (
         ("as they were", sum(x.seconds for x in fetches), sum(x.operation.api_calls_made for x in fetches)),
         ("all full", full.seconds * len(fetches), full.operation.api_calls_made * len(fetches)),
     ):
         rows.append((name, f"{len(fetches)}", f"{requests:,}", f"{seconds:.2f}"))
-    saved = 1 - sum(one.seconds for one in fetches) / (full.seconds * len(fetches))
+    saved = 1 - sum(fetch.seconds for fetch in fetches) / (full.seconds * len(fetches))
     show(
         "What does it save to fetch only what changed?",
         f"In one process, SQLite, no latency. Reference: a full fetch each time. Saved: {saved:.0%} of the time.",

@@ -121,11 +121,11 @@ def fill(folder: Path, issues: int, seed: int = 1, database: str = SQLITE, *, se
 def _save_part(current: Runtime, plan: Plan, start: int, end: int) -> int:
     dice = Random(f"{plan.seed}:{start}")
     drawn = [made_up(plan, number, dice) for number in range(start, end)]
-    changes = [change for one in drawn for change in one.changes()]
+    changes = [change for entry in drawn for change in entry.changes()]
     with current.engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SET LOCAL TIME ZONE 'UTC'")
-        _insert(connection, "issues", ISSUE, [one.row() for one in drawn])
+        _insert(connection, "issues", ISSUE, [item.row() for item in drawn])
         _insert(connection, "transitions", CHANGE, changes)
     return len(changes)
 

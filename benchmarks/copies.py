@@ -215,9 +215,9 @@ def flowbeat(site: Site, folder: Path, database: str = SQLITE, quota: Quota | No
 def fresh(site: Site, database: str = SQLITE, quota: Quota | None = None) -> Iterator[Runtime]:
     """Yield the same in a new folder, which is removed afterwards."""
     made = tempfile.TemporaryDirectory(prefix="flowbeat-bench-")
-    with made as folder, flowbeat(site, Path(folder), database, quota) as one:
-        one.redis.ping()  # starting the embedded server belongs to no measurement
-        yield one
+    with made as folder, flowbeat(site, Path(folder), database, quota) as runtime:
+        runtime.redis.ping()  # starting the embedded server belongs to no measurement
+        yield runtime
 
 
 @contextmanager

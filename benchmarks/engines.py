@@ -110,8 +110,8 @@ def numpy(folder: Path) -> Callable[[], Answer]:
         order = np.lexsort((length, week))
         edges = np.searchsorted(week[order], np.arange(WEEKS + 1))
         parts = np.split(length[order], edges[1:-1])
-        told = [[len(part), float(np.median(part)) if len(part) else None] for part in parts]
-        return [told, int(active.sum()), int(waiting.sum())]
+        counts = [[len(part), float(np.median(part)) if len(part) else None] for part in parts]
+        return [counts, int(active.sum()), int(waiting.sum())]
 
     return ask
 
@@ -134,11 +134,11 @@ def polars(folder: Path) -> Callable[[], Answer]:
             entered=pl.col("at").last(),
             last=pl.col("stage").last(),
         )
-        found = facts.collect()
-        done = found.lazy().filter(pl.col("last") == 3, pl.col("started").is_not_null())
+        result = facts.collect()
+        done = result.lazy().filter(pl.col("last") == 3, pl.col("started").is_not_null())
         length = pl.col("entered") - pl.col("started")
         weeks = done.group_by(week=pl.col("entered") // WEEK).agg(count=pl.len(), median=length.median()).collect()
-        return [_weeks(weeks.rows()), found["active"].sum(), found["waiting"].sum()]
+        return [_weeks(weeks.rows()), result["active"].sum(), result["waiting"].sum()]
 
     return ask
 
@@ -188,8 +188,8 @@ def _long(np: Any, folder: Path) -> dict[str, Any]:
 
 
 def _weeks(rows: list[tuple[int, int, float]]) -> Answer:
-    found = {week: [count, median] for week, count, median in rows}
-    return [found.get(week, [0, None]) for week in range(WEEKS)]
+    result = {week: [count, median] for week, count, median in rows}
+    return [result.get(week, [0, None]) for week in range(WEEKS)]
 
 
 # --- the measurement --------------------------------------------------------------------------------------------------
@@ -210,8 +210,8 @@ def main() -> None:
     before = _megabytes()
     rounds = [_timed(ask) for _ in range(number)]
     answer = ask()
-    told = {"import": imported, "rounds": rounds, "before": before, "peak": _megabytes(), "answer": answer}
-    print(json.dumps(told))
+    values = {"import": imported, "rounds": rounds, "before": before, "peak": _megabytes(), "answer": answer}
+    print(json.dumps(values))
 
 
 def _timed(ask: Callable[[], Answer]) -> tuple[float, float]:

@@ -335,7 +335,7 @@ def ordinary(count: int, seed: int = 5) -> list[str]:
     return [_ORDINARY[number % len(_ORDINARY)](rng) for number in range(count)]
 
 
-def leaks(needle: str, shown: str) -> bool:
+def leaks(needle: str, text: str) -> bool:
     """Return whether a redacted text still shows the needle, or a telling part of it."""
     part = max(6, len(needle) // 3) if len(needle) > 6 else len(needle)
-    return any(needle[at : at + part] in shown for at in range(len(needle) - part + 1))
+    return any(needle[at : at + part] in text for at in range(len(needle) - part + 1))

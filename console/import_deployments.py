@@ -124,19 +124,19 @@ def _profile(current: Stored, name: str | None) -> str:
     return database.one_of("profile", next(iter(configured)) if name is None else name, configured)
 
 
-def _store(current: Stored, profile: str, found: Sequence[TableDeployment], *, dry_run: bool) -> Imported:
+def _store(current: Stored, profile: str, table_deployments: Sequence[TableDeployment], *, dry_run: bool) -> Imported:
     """Store what is new or changed as one transaction; a dry run writes nothing, and makes no database either."""
     if not dry_run:
         migrate(current.engine)
         with current.sessions.begin() as session:
-            imported, fresh = _compare(session, profile, found)
+            imported, fresh = _compare(session, profile, table_deployments)
             stored_deployments.save_table(session, profile, fresh)
         return imported
     if database.missing_file(current) is not None or database.schema_of(current) is None:
-        return Imported(len(found), 0, 0)
+        return Imported(len(table_deployments), 0, 0)
     database.require_schema(current)
     with current.reads() as session:
-        return _compare(session, profile, found)[0]
+        return _compare(session, profile, table_deployments)[0]
 
 
 def _compare(

@@ -47,15 +47,15 @@ def logs_command(**chosen: Any) -> None:
     form: Format = chosen.pop("form")
     follow: bool = chosen.pop("follow")
     run: str = chosen.pop("run") or ""
-    found = settings.load(None, os.environ)
+    configured = settings.load(None, os.environ)
     chosen["since"] = _since(chosen["since"], datetime.now(UTC))
-    if not (found.log_dir / files.APP).exists() and not follow:
-        settings.require_file(found)
-        raise FatalError(f"no log exists yet in {found.log_dir}; to create one, run: flowbeat refresh")
-    entries = (files.follow if follow else files.read)(found.log_dir, **chosen)
-    shown = _print((entry for entry in entries if _of_run(entry, run)), form)
-    if not shown:
-        click.echo(f"No entry in {found.log_dir} matches{_near(chosen['profile'], found.profiles)}", err=True)
+    if not (configured.log_dir / files.APP).exists() and not follow:
+        settings.require_file(configured)
+        raise FatalError(f"no log exists yet in {configured.log_dir}; to create one, run: flowbeat refresh")
+    entries = (files.follow if follow else files.read)(configured.log_dir, **chosen)
+    result = _print((entry for entry in entries if _of_run(entry, run)), form)
+    if not result:
+        click.echo(f"No entry in {configured.log_dir} matches{_near(chosen['profile'], configured.profiles)}", err=True)
 
 
 COMMANDS: tuple[click.Command, ...] = (logs_command,)
@@ -74,13 +74,13 @@ def line(entry: dict[str, Any]) -> str:
     trace = str(entry.get("exception") or "").rstrip().splitlines()
     if trace and _tells_of_a_loss(entry, trace[-1]):
         return text + click.style("  (traceback: --format json)", dim=True)
-    return "\n".join([text, *(f"    {clean(each)}" for each in trace)])
+    return "\n".join([text, *(f"    {clean(item)}" for item in trace)])
 
 
 def _tells_of_a_loss(entry: dict[str, Any], raised: str) -> bool:
     """Return whether Celery reports a lost connection to Redis, from which it recovers without help."""
-    told = f"{entry.get('module')} {entry.get('message')}"
-    return told.startswith(_OF_RESTART) or bool(_OF_CONNECTION.match(told) and _LOST.match(raised))
+    text = f"{entry.get('module')} {entry.get('message')}"
+    return text.startswith(_OF_RESTART) or bool(_OF_CONNECTION.match(text) and _LOST.match(raised))
 
 
 def _near(profile: str | None, known: Mapping[str, object]) -> str:

@@ -29,7 +29,7 @@ def performance(*, failed: bool, limit: int, form: Format) -> None:
     with database.open_for_reading() as (_, session):
         measured = operations.load_performance(session, limit, failed=failed)
         unknown = operations.unknown_performance(session)
-        fetched = [one for one in operations.list_fetches(session, limit) if not failed or one.state == "failed"]
+        fetched = [fetch for fetch in operations.list_fetches(session, limit) if not failed or fetch.state == "failed"]
     sheet = calculations(measured, unknown, failed=failed)
     show(form, {"calculations": sheet, "fetches": fetches(fetched, failed=failed)})
     if failed and measured:
@@ -46,7 +46,7 @@ def calculations(
     failed: bool = False,
 ) -> Sheet:
     """Return each calculation beside its target; ``unknown``: the metrics of those that this program cannot show."""
-    rows = [{**asdict(threshold), **asdict(one)} for one, threshold in measured]
+    rows = [{**asdict(threshold), **asdict(item)} for item, threshold in measured]
     empty = "No calculation missed its target." if failed else "No calculation yet."
     notes = ("New: issues whose facts were computed in this calculation. All others were stored.",) if rows else ()
     if unknown:
@@ -56,9 +56,9 @@ def calculations(
 
 def fetches(fetched: Sequence[FetchOperation], *, failed: bool = False) -> Sheet:
     """Return each fetch with what it brought and cost."""
-    notes = tuple(f"{one.request_id[:8]} failed: {one.error}" for one in fetched if one.error)
+    notes = tuple(f"{entry.request_id[:8]} failed: {entry.error}" for entry in fetched if entry.error)
     empty = "No fetch failed." if failed else "No fetch yet."
-    return Sheet(_FETCH, [asdict(one) for one in fetched], _FETCH_COLUMNS, "Fetches", notes, empty)
+    return Sheet(_FETCH, [asdict(item) for item in fetched], _FETCH_COLUMNS, "Fetches", notes, empty)
 
 
 def _run(row: Row) -> str:

@@ -93,9 +93,9 @@ def _path(context: str) -> str:
 
 def _become_celery(*args: str) -> None:
     """Replace this process: signals reach Celery directly."""
-    found = settings.load(None, os.environ)  # a wrong configuration is reported before Celery starts
-    settings.require_file(found)
-    found.state_dir.mkdir(parents=True, exist_ok=True)  # beat keeps its schedule there
+    configured = settings.load(None, os.environ)  # a wrong configuration is reported before Celery starts
+    settings.require_file(configured)
+    configured.state_dir.mkdir(parents=True, exist_ok=True)  # beat keeps its schedule there
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # with Celery's soft shutdown: running slices get their time
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "celery", "-A", "worker.app", *args])  # noqa: S606 - our own arguments
@@ -132,12 +132,12 @@ def _require_free_port(args: tuple[str, ...]) -> None:
     except OSError as error:
         sentence = f"--port {port} at {address}: {error.strerror}; choose another, or 0 for any free"
         raise ConfigError(sentence) from error
-    for one in listening:
-        one.close()
+    for item in listening:
+        item.close()
 
 
 def _value(args: tuple[str, ...], name: str) -> str | None:
-    return next((each.partition("=")[2] for each in reversed(args) if each.startswith(f"{name}=")), None)
+    return next((arg.partition("=")[2] for arg in reversed(args) if arg.startswith(f"{name}=")), None)
 
 
 def _logs_in(args: tuple[str, ...]) -> bool:
@@ -145,4 +145,4 @@ def _logs_in(args: tuple[str, ...]) -> bool:
 
 
 def _says(args: tuple[str, ...], name: str) -> bool:
-    return any(each == name or each.startswith(f"{name}=") for each in args)
+    return any(arg == name or arg.startswith(f"{name}=") for arg in args)

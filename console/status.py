@@ -47,10 +47,10 @@ COMMANDS: tuple[click.Command, ...] = (status,)
 
 
 def _found(session: Session, run_id: str) -> Run:
-    found = stored_runs.find(session, run_id)
-    if found is None:
+    result = stored_runs.find(session, run_id)
+    if result is None:
         raise FatalError(f"no run, or more than one, has an id that begins with {run_id!r}; flowbeat status lists them")
-    return found
+    return result
 
 
 def _runs(runs: Sequence[Run], now: datetime, reasons: Mapping[str, str]) -> Sheet:
@@ -109,9 +109,9 @@ def _one(current: Stored, run: Run, now: datetime) -> Sheet:
         "ended": run.ended_at,
         "calculated as of": run.as_of,
     }
-    told = [f"{what} {format_time(at, zone)}" for what, at in moments.items() if at is not None]
+    texts = [f"{what} {format_time(at, zone)}" for what, at in moments.items() if at is not None]
     lines = (
-        f"{'; '.join(told)} ({zone.key}).",
+        f"{'; '.join(texts)} ({zone.key}).",
         f"At step {run.step} in attempt {run.attempt}{_options(run)}.",
         *(() if run.error is None else (f"Error: {run.error}",)),
         *(() if reason is None else (f"Still queued: {reason}.",)),

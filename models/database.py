@@ -78,8 +78,8 @@ def revision(engine: Engine) -> str | None:
     with engine.execution_options(readonly=True).connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
-        found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return found
+        result: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return result
 
 
 def alembic_config() -> "Config":

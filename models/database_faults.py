@@ -31,9 +31,9 @@ def name_faults(engine: Engine) -> None:
 
 def damaged(where: str, why: str) -> UnusableDatabaseError:
     """Return the error of a file that SQLite cannot trust; ``why`` is what SQLite found."""
-    found = "" if "malformed" in why else f" ({why})"
+    text = "" if "malformed" in why else f" ({why})"
     return UnusableDatabaseError(
-        f"{where} is malformed{found}. Move it away with its -wal and -shm files, or restore a backup. "
+        f"{where} is malformed{text}. Move it away with its -wal and -shm files, or restore a backup. "
         "Then make a new copy: flowbeat refresh"
     )
 

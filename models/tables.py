@@ -103,8 +103,8 @@ def from_sqlite(value: str | None) -> datetime | None:
     if len(value) == SQLITE_INSTANT:
         return datetime.fromisoformat(value + "+00:00")
     # Somebody else wrote it: without an offset it is UTC like all others, and one with an offset means what it says.
-    found = datetime.fromisoformat(value)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    at = datetime.fromisoformat(value)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _to_postgresql(value: datetime | None) -> datetime | None:

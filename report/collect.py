@@ -146,7 +146,7 @@ def _before(snapshot: Snapshot, period: Window, zone: ZoneInfo) -> dict[str, Exp
 
 
 def _issue_ids(*explained: Mapping[str, Explanation]) -> list[str]:
-    parts = (part for each in explained for found in each.values() for part in (*found.used, *found.left_out))
+    parts = (part for item in explained for entry in item.values() for part in (*entry.used, *entry.left_out))
     return sorted({part.subject_id for part in parts})
 
 

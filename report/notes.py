@@ -109,15 +109,15 @@ def list_version_notes(current: Stored, session: Session, profile: str, asked: d
 
 def list_unknown_names(current: Stored, session: Session, profile: str) -> list[str]:
     """Return what configuration and Jira do not have in common, with what to write."""
-    found = current.settings.profiles.get(profile)
-    unplaced = staleness.unplaced(session, profile, found.rules) if found else []
+    result = current.settings.profiles.get(profile)
+    unplaced = staleness.unplaced(session, profile, result.rules) if result else []
     return [
         *staleness.unknown_statuses(current, session, profile, operations.find_cache(session, profile)),
         *(f"Note: {message}; {advice}." for message, advice in unplaced),
     ]
 
 
-def format_notes(about: About, rows: Sequence[MetricResult], told: Sequence[MetricResult]) -> tuple[str, ...]:
+def format_notes(about: About, rows: Sequence[MetricResult], metric_results: Sequence[MetricResult]) -> tuple[str, ...]:
     """Return the sentences below the table; ``told`` are the rows whose messages are worth saying."""
     hashes = [row.rules_hash for row in rows]
     drift = staleness.rules_changed(about.current, about.profile, about.cache, hashes, about.update)
@@ -128,7 +128,7 @@ def format_notes(about: About, rows: Sequence[MetricResult], told: Sequence[Metr
         *about.copy,
         *about.strangers,
         *about.gone,
-        *_messages(about, told),
+        *_messages(about, metric_results),
         *(about.versions if any(METRICS[row.metric_type].of_deployments for row in rows) else ()),
         *_unmapped(about, rows),
         *_unknown(about, rows),
@@ -141,12 +141,12 @@ def format_notes(about: About, rows: Sequence[MetricResult], told: Sequence[Metr
 
 def _messages(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
     """Return each message once, with the metrics it is about."""
-    found: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     for row in rows:
         message = for_profile(row.message or "", about.profile)
-        if message and row.metric_type not in found.setdefault(message, []):
-            found[message].append(row.metric_type)
-    return tuple(f"{', '.join(metrics)}: {message}" for message, metrics in found.items())
+        if message and row.metric_type not in values.setdefault(message, []):
+            values[message].append(row.metric_type)
+    return tuple(f"{', '.join(metrics)}: {message}" for message, metrics in values.items())
 
 
 def _unmapped(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
@@ -177,9 +177,9 @@ def _findings(about: About) -> tuple[str, ...]:
     """Return the issues that have something odd about them, by what it is."""
     if not about.findings:
         return ()
-    found = [f"{reason.replace('_', ' ')} in {len(keys):,} ({few(keys)})" for reason, keys in about.findings.items()]
+    texts = [f"{reason.replace('_', ' ')} in {len(keys):,} ({few(keys)})" for reason, keys in about.findings.items()]
     which = "flowbeat explain says which of them are behind a number, and what was found."
-    return (f"Data quality, by issues: {', '.join(found)}. {which}",)
+    return (f"Data quality, by issues: {', '.join(texts)}. {which}",)
 
 
 def _unshown(about: About) -> tuple[str, ...]:

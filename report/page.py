@@ -108,17 +108,17 @@ def _legend(chart: Chart) -> str:
     return f'<ul class="legend">{names}</ul>'
 
 
-def _table(table: Table, shown: int = 0, empty: str = "") -> str:
+def _table(table: Table, number: int = 0, empty: str = "") -> str:
     """Return a table; of more rows than ``shown`` the others unfold."""
     if not table.rows:
         return f"<p>{escape(empty)}</p>" if empty else ""
     note = f'<p class="soft small">{escape(table.note)}</p>' if table.note else ""
-    if not shown or len(table.rows) <= shown:
+    if not number or len(table.rows) <= number:
         return _scrolled(table, range(len(table.rows))) + note
-    rest = len(table.rows) - shown
-    others = _scrolled(table, range(shown, len(table.rows)))
+    rest = len(table.rows) - number
+    others = _scrolled(table, range(number, len(table.rows)))
     more = f'<details class="screen"><summary>{rest:,} more</summary>{others}{note}</details>'
-    return _scrolled(table, range(shown)) + more
+    return _scrolled(table, range(number)) + more
 
 
 def _scrolled(table: Table, rows: Iterable[int]) -> str:

@@ -45,8 +45,8 @@ def hash_of_now(current: Stored, profile: str, cache: CacheMetadata | None) -> s
     """Return the hash of the rules of flowbeat.toml; None without the profile, a copy, or a field in it."""
     if cache is None or profile not in current.settings.profiles:
         return None
-    found = present(current, profile, cache)
-    return None if found is None else rules_hash(found)
+    result = present(current, profile, cache)
+    return None if result is None else rules_hash(result)
 
 
 def is_of_now(current: Stored, session: Session, run: Run) -> bool:
@@ -86,13 +86,13 @@ def rules_changed(
     """
     if cache is None or profile not in current.settings.profiles:
         return None
-    now, found = hash_of_now(current, profile, cache), list(hashes)
+    now, result = hash_of_now(current, profile, cache), list(hashes)
     if now is None:
         return never_fetched(cache, update)
-    other = sum(name != now for name in found)
+    other = sum(name != now for name in result)
     if not other:
         return None
-    which = _which(other, len(found))
+    which = _which(other, len(result))
     return f"{which} calculated with an older configuration. To update, {update}"
 
 
@@ -100,11 +100,11 @@ def source_changed(current: Stored, profile: str, cache: CacheMetadata | None, u
     """Return a sentence where flowbeat.toml asks for other issues than those of the copy; None where it asks for the
     same.
     """
-    found = current.settings.profiles.get(profile)
-    if cache is None or found is None or "source" not in cache.cursor:
+    result = current.settings.profiles.get(profile)
+    if cache is None or result is None or "source" not in cache.cursor:
         return None
-    connection = current.settings.connections[found.connection]
-    if cache.cursor["source"] == source(connection, found):
+    connection = current.settings.connections[result.connection]
+    if cache.cursor["source"] == source(connection, result):
         return None
     what = "JQL or login" if cache.cursor["base_url"] == connection.base_url else "Jira"
     return f"flowbeat.toml names another {what} than these issues were fetched with. To update, {update}"
@@ -114,13 +114,13 @@ def full_refetch_reason(current: Stored, profile: str, cache: CacheMetadata | No
     """Return why the next fetch reads every issue again, as a sentence; None if it builds on the copy or has none."""
     if cache is None:
         return None
-    found, held = current.settings.profiles[profile], cache.cursor
-    address = current.settings.connections[found.connection].base_url
+    result, held = current.settings.profiles[profile], cache.cursor
+    address = current.settings.connections[result.connection].base_url
     is_known = present(current, profile, cache) is not None
     reasons = {
         "this version of Flowbeat keeps more of each issue, so": cache.version_identifier != CACHE_VERSION,
         "the copy is of another Jira, so": held.get("base_url") != address,
-        "store_summaries was changed, so": held.get("summaries") != found.store_summaries,
+        "store_summaries was changed, so": held.get("summaries") != result.store_summaries,
         "flowbeat.toml maps a field never fetched by that name; unless it was renamed,": not is_known,
     }
     why = next((words for words, holds in reasons.items() if holds), None)
@@ -166,8 +166,8 @@ def unknown_statuses(current: Stored, session: Session, profile: str, cache: Cac
     Statuses are those of the last fetch; a list of types, priorities or resolutions is of one of the last fetches. A
     status that histories have is a retired one, and no slip.
     """
-    found = current.settings.profiles.get(profile)
-    if found is None or cache is None:
+    result = current.settings.profiles.get(profile)
+    if result is None or cache is None:
         return []
     statuses = catalogue.load_statuses(session, profile)
     known: dict[str, list[str]] = {kind: kept["names"] for kind, kept in cache.cursor.get("listed", {}).items()}
@@ -175,10 +175,10 @@ def unknown_statuses(current: Stored, session: Session, profile: str, cache: Cac
     return [
         f"Note: {names.key} names {word!r}, and Jira lists no such {names.kind}. {_COUNTS[names.kind]}"
         f"{did_you_mean(word, known[names.kind])[1:].replace('did', 'Did', 1)}"
-        for names in name_lists(found.rules)
+        for names in name_lists(result.rules)
         for word in names.own
         if known.get(names.kind)
-        and fold_name(word) not in {fold_name(one) for one in known[names.kind]}
+        and fold_name(word) not in {fold_name(item) for item in known[names.kind]}
         and not (names.kind == "status" and was_visited(session, profile, word))
     ]
 

@@ -65,7 +65,7 @@ class Jira:
         now = self.clock()
         self.site.advance(millis(now))
         template, endpoint, path = self._endpoint(request)
-        fault = next((one for one in self.faults if one.strikes(template, lambda: _wanted(request, path))), None)
+        fault = next((item for item in self.faults if item.strikes(template, lambda: _wanted(request, path))), None)
         refused = self.limit.refusal() if self.limit else None
         instead = refused or (fault.instead if fault else None)
         asked, answer = self._answer(request, template, endpoint, path, instead)
@@ -117,8 +117,8 @@ class Jira:
         path = request.path.removeprefix(self.context)
         known = self.context == "" or request.path.startswith(f"{self.context}/")
         for (method, template), endpoint in endpoints.items():
-            if known and method == request.method and (found := _pattern(template).fullmatch(path)):
-                return template, endpoint, {name: unquote(value) for name, value in found.groupdict().items()}
+            if known and method == request.method and (match := _pattern(template).fullmatch(path)):
+                return template, endpoint, {name: unquote(value) for name, value in match.groupdict().items()}
         return request.path, _no_endpoint, {"path": request.path}
 
 

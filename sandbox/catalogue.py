@@ -11,8 +11,8 @@ MOVING: Final[Json] = {"id": 4, "key": "indeterminate", "name": "In Progress", "
 FINISHED: Final[Json] = {"id": 3, "key": "done", "name": "Done", "colorName": "green"}
 
 STATUSES: Final = {
-    shown["name"]: shown
-    for shown in (
+    item["name"]: item
+    for item in (
         status("10000", "To Do", NEW),
         status("3", "In Progress", MOVING),
         status("10011", "In Review", MOVING),
@@ -136,16 +136,16 @@ def type_of(name: str, flavour: Flavour) -> Json:
 
 
 def _fields(flavour: Flavour) -> list[Json]:
-    shown = [_system(*row) for row in _SYSTEM]
+    field = [_system(*row) for row in _SYSTEM]
     if flavour == "cloud":
-        shown.append(_system("statuscategorychangedate", "Status Category Changed", "datetime", ()))
-        shown.append(_system("parent", "Parent", "issuelink", ("parent",)))
+        field.append(_system("statuscategorychangedate", "Status Category Changed", "datetime", ()))
+        field.append(_system("parent", "Parent", "issuelink", ("parent",)))
     # A real list has fields without a schema too.
-    shown.append(_field("issuekey", "Key", ("id", "issue", "issuekey", "key"), None))
+    field.append(_field("issuekey", "Key", ("id", "issue", "issuekey", "key"), None))
     # Jira lets a custom field have the name of one of its own; JQL's word of that name means Jira's.
     light = _custom(LIGHT, "Status", "option", "com.atlassian.jira.plugin.system.customfieldtypes:select")
     light["clauseNames"] = light["clauseNames"][:1]
-    return [*shown, *(_custom(*row) for row in _CUSTOM), light]
+    return [*field, *(_custom(*row) for row in _CUSTOM), light]
 
 
 def _system(number: str, name: str, kind: str, clauses: tuple[str, ...]) -> Json:
@@ -164,7 +164,7 @@ def _kind(kind: str) -> Json:
 
 
 def _field(number: str, name: str, clauses: tuple[str, ...], schema: Json | None) -> Json:
-    shown: dict[str, Any] = {
+    values: dict[str, Any] = {
         "id": number,
         "key": number,
         "name": name,
@@ -174,4 +174,4 @@ def _field(number: str, name: str, clauses: tuple[str, ...], schema: Json | None
         "searchable": bool(clauses),
         "clauseNames": list(clauses),
     }
-    return shown if schema is None else {**shown, "schema": schema}
+    return values if schema is None else {**values, "schema": schema}

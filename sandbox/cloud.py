@@ -35,32 +35,32 @@ class _Reading:
 
 def search(call: Call) -> Response:
     """`search/jql`: pages by token, up to 5,000 of ids alone, 100 as soon as a field is asked for; no total."""
-    found = call.search(must_be_bounded=True)
+    match = call.search(must_be_bounded=True)
     fields = common.asked_fields(call, call.args.get("fields", "id"))
     bounds = call.site.bounds
     most = bounds.page_with_fields if fields or common.expanded(call) else bounds.page_of_ids
     size = min(max(call.number("maxResults", 50), 1), most)
-    start = _after(call, found)
-    shown = found.issues[start : start + size]
-    is_last = start + size >= len(found.issues)
-    parts = common.rendered(call, shown, fields)
-    token = b"" if is_last else b',"nextPageToken":' + dumps(_mark(call, found, start + size))
-    return page(b'{"issues":[' + parts + b'],"isLast":' + dumps(is_last) + token + b"}", len(shown))
+    start = _after(call, match)
+    issues = match.issues[start : start + size]
+    is_last = start + size >= len(match.issues)
+    parts = common.rendered(call, issues, fields)
+    token = b"" if is_last else b',"nextPageToken":' + dumps(_mark(call, match, start + size))
+    return page(b'{"issues":[' + parts + b'],"isLast":' + dumps(is_last) + token + b"}", len(issues))
 
 
-def _after(call: Call, found: query.Found) -> int:
+def _after(call: Call, value: query.Found) -> int:
     """Return where the next page begins: behind the last issue seen, wherever it would stand now."""
     if "nextPageToken" not in call.args:
         return 0
     jql, last = call.pages.at(call.text("nextPageToken"))
     if jql != call.text("jql"):
         raise Refused(400, "The provided next page token is invalid or expired.")
-    return bisect_right(found.issues, last, key=found.key)
+    return bisect_right(value.issues, last, key=value.key)
 
 
-def _mark(call: Call, found: query.Found, stop: int) -> str:
-    last = found.issues[stop - 1]
-    return call.pages.mark((call.text("jql"), found.key(last)), call.text("jql"), last.id, call.site.revision)
+def _mark(call: Call, value: query.Found, stop: int) -> str:
+    last = value.issues[stop - 1]
+    return call.pages.mark((call.text("jql"), value.key(last)), call.text("jql"), last.id, call.site.revision)
 
 
 def approximate_count(call: Call) -> Response:
@@ -76,9 +76,9 @@ def bulk_fetch(call: Call) -> Response:
     if isinstance(call.args.get("expand", []), str):
         raise Refused(400, "Invalid request payload: 'expand' must be an array of strings.")
     fields = common.asked_fields(call, call.args.get("fields", ["*navigable"]))
-    found = {issue.id: issue for name in names if (issue := call.site.find(name))}
-    parts = common.rendered(call, [found[number] for number in sorted(found)], fields)
-    return page(b'{"issues":[' + parts + b'],"issueErrors":[]}', len(found))
+    issues = {issue.id: issue for name in names if (issue := call.site.find(name))}
+    parts = common.rendered(call, [issues[number] for number in sorted(issues)], fields)
+    return page(b'{"issues":[' + parts + b'],"issueErrors":[]}', len(issues))
 
 
 def bulk_changelogs(call: Call) -> Response:
@@ -132,9 +132,9 @@ def changelog(call: Call) -> Response:
         raise common.no_issue()
     start, size = call.number("startAt", 0), min(call.number("maxResults", 100), 100)
     histories = issue.histories()
-    shown = [render.history(call.site, event) for event in histories[start : start + size]]
+    result = [render.history(call.site, event) for event in histories[start : start + size]]
     path = f"{call.site.base_url}/rest/api/3/issue/{issue.id}/changelog?maxResults={size}&startAt="
-    is_last = start + len(shown) >= len(histories)
+    is_last = start + len(result) >= len(histories)
     body: Json = {
         "self": f"{path}{start}",
         **({} if is_last else {"nextPage": f"{path}{start + size}"}),
@@ -142,9 +142,9 @@ def changelog(call: Call) -> Response:
         "startAt": start,
         "total": len(histories),
         "isLast": is_last,
-        "values": shown,
+        "values": result,
     }
-    return page(body, len(shown))
+    return page(body, len(result))
 
 
 def field_search(call: Call) -> Response:

@@ -46,15 +46,15 @@ def server_info(call: Call) -> Response:
     """Flavour and clock; works without a login too, but then Data Center tells no time."""
     site = call.site
     is_cloud = site.flavour == "cloud"
-    told = {
+    values = {
         "baseUrl": site.base_url,
         "version": "1001.0.0-SNAPSHOT" if is_cloud else "10.3.2",
         "deploymentType": "Cloud" if is_cloud else "DataCenter",
         "serverTitle": "Jira",
     }
     if is_cloud or call.account is not None:
-        told |= {"serverTime": stamp(site.now, site.zone), "serverTimeZone": site.zone.key}
-    return page(told)
+        values |= {"serverTime": stamp(site.now, site.zone), "serverTimeZone": site.zone.key}
+    return page(values)
 
 
 def versions(call: Call) -> Response:
@@ -71,22 +71,22 @@ def version_page(call: Call) -> Response:
 
 def project(call: Call) -> Json:
     """Return the project the path names; 404 if the site has none of that name."""
-    if found := call.site.project(call.path["project"]):
-        return found
+    if result := call.site.project(call.path["project"]):
+        return result
     raise Refused(404, f"No project could be found with key '{call.path['project']}'.")
 
 
 def issue(call: Call) -> Response:
     """Return one issue by id or key (a former key too)."""
-    found = one_issue(call)
+    result = one_issue(call)
     names = asked_fields(call, call.args.get("fields", "*all"))
-    return page(render.issue(call.site, found, names, expanded(call)), 1)
+    return page(render.issue(call.site, result, names, expanded(call)), 1)
 
 
 def one_issue(call: Call) -> Issue:
     """Return the issue the path names; 404 if it is gone or hidden."""
-    if found := call.site.find(call.path["issue"]):
-        return found
+    if result := call.site.find(call.path["issue"]):
+        return result
     raise no_issue()
 
 
@@ -95,31 +95,31 @@ def no_issue() -> Refused:
     return Refused(404, "Issue does not exist or you do not have permission to see it.")
 
 
-def rendered(call: Call, found: list[Issue], names: tuple[str, ...]) -> bytes:
+def rendered(call: Call, issues: list[Issue], names: tuple[str, ...]) -> bytes:
     """Return the issues of a page. The index may be late, the database never is: who is gone by now is left out.
 
     Where neither a field nor the key is asked for, the id is all there is.
     """
-    live = (call.site.issues[issue.id] for issue in found)
+    live = (call.site.issues[issue.id] for issue in issues)
     more = expanded(call)
     is_bare = not names and not more and "key" not in call.args.get("fields", "id")
-    shown = (
-        b'{"id":"%d"}' % one.id if is_bare else render.issue(call.site, one, names, more)
-        for one in live
-        if call.site.is_shown(one)
+    result = (
+        b'{"id":"%d"}' % item.id if is_bare else render.issue(call.site, item, names, more)
+        for item in live
+        if call.site.is_shown(item)
     )
-    return b",".join(shown)
+    return b",".join(result)
 
 
 def paged(values: list[Json], start: int, size: int) -> Json:
     """Return Jira's page by offset of a list."""
-    shown = values[start : start + size]
+    result = values[start : start + size]
     return {
         "maxResults": size,
         "startAt": start,
         "total": len(values),
-        "isLast": start + len(shown) >= len(values),
-        "values": shown,
+        "isLast": start + len(result) >= len(values),
+        "values": result,
     }
 
 

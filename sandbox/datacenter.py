@@ -15,10 +15,10 @@ def search(call: Call) -> Response:
         raise Refused(500, f"Search limit exceeded. The requested startAt {start} must be lower than {bounds.wall}.")
     issues = call.search(is_strict=call.args.get("validateQuery", True) is not False).issues
     fields = common.asked_fields(call, call.args.get("fields", "*navigable"))
-    shown = issues[start : start + size]
-    parts = common.rendered(call, shown, fields)
+    result = issues[start : start + size]
+    parts = common.rendered(call, result, fields)
     head = dumps({"expand": "schema,names", "startAt": start, "maxResults": size, "total": len(issues)})
-    return page(head[:-1] + b',"issues":[' + parts + b"]}", len(shown))
+    return page(head[:-1] + b',"issues":[' + parts + b"]}", len(result))
 
 
 _V2: Final[Endpoints] = {

@@ -26,9 +26,9 @@ def instant(field: str, value: Value, asker: Asker) -> int:
         return _of_call(value, asker)
     if asker.takes_epoch and _EPOCH.fullmatch(value.text) and not value.is_quoted:
         return int(value.text)
-    if found := _RELATIVE.fullmatch(value.text):
-        return _shifted(asker, found[2], -1 if found[1] == "-" else 1)
-    if (found := _DATE.fullmatch(value.text)) and (read := _local(found, asker.zone)) is not None:
+    if match := _RELATIVE.fullmatch(value.text):
+        return _shifted(asker, match[2], -1 if match[1] == "-" else 1)
+    if (match := _DATE.fullmatch(value.text)) and (read := _local(match, asker.zone)) is not None:
         return read
     raise JqlError(
         f"Date value '{value.text}' for field '{field}' is invalid. Valid formats include: 'yyyy/MM/dd HH:mm', "
@@ -41,8 +41,8 @@ def unknown_function(call: Call) -> JqlError:
     return JqlError(f"Unable to find JQL function '{call.name}({', '.join(call.args)})'.")
 
 
-def _local(found: re.Match[str], zone: ZoneInfo) -> int | None:
-    year, month, day, hour, minute = (int(part or 0) for part in found.groups())
+def _local(value: re.Match[str], zone: ZoneInfo) -> int | None:
+    year, month, day, hour, minute = (int(part or 0) for part in value.groups())
     try:
         return millis(datetime(year, month, day, hour, minute, tzinfo=zone))
     except ValueError:
@@ -52,13 +52,13 @@ def _local(found: re.Match[str], zone: ZoneInfo) -> int | None:
 def _of_call(call: Call, asker: Asker) -> int:
     if call.name.lower() == "now" and not call.args:
         return asker.now
-    if not (found := _EDGE.fullmatch(call.name)):
+    if not (match := _EDGE.fullmatch(call.name)):
         raise unknown_function(call)
-    unit = found[2].capitalize()
+    unit = match[2].capitalize()
     edge = _start(moment(asker.now, asker.zone), unit)
     if call.args:
         edge = _plus(edge, *_increment(call, _UNITS[unit]))
-    if found[1].lower() == "startof":
+    if match[1].lower() == "startof":
         return millis(edge)
     return millis(_plus(edge, 1, _UNITS[unit])) - 1
 
@@ -72,9 +72,9 @@ def _shifted(asker: Asker, periods: str, sign: int) -> int:
 
 def _increment(call: Call, usual: str) -> tuple[int, str]:
     """Return how many of which unit `startOfWeek(-1)` or `endOfDay("-4w")` is moved by."""
-    if not (found := _INCREMENT.fullmatch(call.args[0])):
+    if not (match := _INCREMENT.fullmatch(call.args[0])):
         raise JqlError(f"The date increment '{call.args[0]}' of function '{call.name}' is invalid.")
-    return int(found[2]) * (-1 if found[1] == "-" else 1), found[3] or usual
+    return int(match[2]) * (-1 if match[1] == "-" else 1), match[3] or usual
 
 
 def _start(local: datetime, unit: str) -> datetime:

@@ -160,8 +160,8 @@ def asked_ids(asked: Json) -> list[str]:
         return [str(number) for number in asked["issueIdsOrKeys"]]
     if "issue" in asked:
         return [str(asked["issue"])]
-    found = _IDS.search(str(asked.get("jql", "")))
-    return found[1].split(",") if found else []
+    match = _IDS.search(str(asked.get("jql", "")))
+    return match[1].split(",") if match else []
 
 
 def poisoned(*numbers: int, status: int = 500, endpoint: str = "", times: int = EVERY_TIME) -> Fault:

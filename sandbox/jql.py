@@ -137,16 +137,16 @@ def parse(text: str) -> Parsed:
 def _tokens(text: str) -> Iterator[Token]:
     at = 0
     while at < len(text):
-        found = _TOKEN.match(text, at)
-        if not found or not found.group():
+        match = _TOKEN.match(text, at)
+        if not match or not match.group():
             raise JqlError(_bad_character(text, at))
-        kind = str(found.lastgroup)
-        if kind == "word" and found.group()[:2].lower() == "cf" and "[" in found.group():
-            yield Token(kind, "".join(found.group().split()), at)
+        kind = str(match.lastgroup)
+        if kind == "word" and match.group()[:2].lower() == "cf" and "[" in match.group():
+            yield Token(kind, "".join(match.group().split()), at)
         elif kind != "space":
-            inside = found.group()[1:-1] if kind == "quoted" else found.group()
+            inside = match.group()[1:-1] if kind == "quoted" else match.group()
             yield Token(kind, _unescape(inside, _place(text, at)), at)
-        at = found.end()
+        at = match.end()
     yield Token("end", "", at)
 
 
@@ -162,13 +162,13 @@ def _bad_character(text: str, at: int) -> str:
 
 
 def _unescape(text: str, place: str) -> str:
-    def plain(found: re.Match[str]) -> str:
-        if found[1]:
-            return chr(int(found[1], 16))
-        if found[2] in _ESCAPES:
-            return _ESCAPES[found[2]]
+    def plain(value: re.Match[str]) -> str:
+        if value[1]:
+            return chr(int(value[1], 16))
+        if value[2] in _ESCAPES:
+            return _ESCAPES[value[2]]
         raise JqlError(
-            f"Error in the JQL Query: '{found[0]}' is an illegal JQL escape sequence. The valid escape sequences are "
+            f"Error in the JQL Query: '{value[0]}' is an illegal JQL escape sequence. The valid escape sequences are "
             f"\\', \\\", \\t, \\n, \\r, \\\\, '\\ ' and \\uXXXX. {place}"
         )
 
@@ -322,10 +322,10 @@ class _Parser:
         self._take()
 
     def _skip_word(self, word: str) -> bool:
-        found = self._peek().is_word(word)
-        if found:
+        result = self._peek().is_word(word)
+        if result:
             self._take()
-        return found
+        return result
 
     def _peek(self) -> Token:
         return self._tokens[self._next]

@@ -55,10 +55,10 @@ def _insists_on_english(request: Request) -> bool:
 def _walk(node: Any, words: Mapping[str, str], *, named: bool) -> Any:
     """Return the node with the names of Jira's lists translated, the untranslated one beside each."""
     if isinstance(node, list):
-        return [_walk(each, words, named=named) for each in node]
+        return [_walk(item, words, named=named) for item in node]
     if not isinstance(node, dict):
         return node
-    shown = {key: _walk(value, words, named=key in _LISTED) for key, value in node.items()}
+    walked = {key: _walk(value, words, named=key in _LISTED) for key, value in node.items()}
     if named and node.get("name") in words:
-        shown |= {"name": words[node["name"]], "untranslatedName": node["name"]}
-    return shown
+        walked |= {"name": words[node["name"]], "untranslatedName": node["name"]}
+    return walked

@@ -420,8 +420,8 @@ def _plan_sprint(life: Life, at: int, state: dict[str, str], _n: int) -> None:
         return
     item = Item("Sprint", "custom", c.SPRINT, state["sprint"], state["sprint"], text, text)
     state["sprint"] = text
-    shown = [{"id": int(n), "name": f"Sprint {n}", "state": "active", "boardId": 1} for n in text.split(", ")]
-    life.note(at, ((c.SPRINT, shown),), item, by=life.someone())
+    values = [{"id": int(n), "name": f"Sprint {n}", "state": "active", "boardId": 1} for n in text.split(", ")]
+    life.note(at, ((c.SPRINT, values),), item, by=life.someone())
 
 
 _EDITS: Final = (_rank, _comment, _summarise, _relabel, _plan_sprint)

@@ -21,15 +21,15 @@ def create(site: Site, at: datetime, *, project: str, kind: str = "Story", **fie
     number = max(site.issues, default=10_000) + 1
     home = _known(site, project)
     key = _free_key(site, home["key"])
-    shown = {
+    values = {
         "summary": f"{kind} {number}",
-        "issuetype": next(one for one in site.catalogue.types if one["name"] == kind),
+        "issuetype": next(item for item in site.catalogue.types if item["name"] == kind),
         "project": home,
         "status": _status(site, "To Do"),
         "created": stamp(millis(at), site.zone),
         **{name: [] for name in ("labels", "components", "fixVersions", "versions", "issuelinks")},
     }
-    issue = Issue(number, key, millis(at), shown | fields)
+    issue = Issue(number, key, millis(at), values | fields)
     site.keys[key] = number
     site.add([issue])
     return issue
@@ -51,7 +51,7 @@ def transition(
 
 def edit(site: Site, issue: Issue, field: str, value: Any, at: datetime, *, silent: bool = False) -> None:
     """Set a field by id to a value in Jira's shape."""
-    known = next(one for one in site.catalogue.fields if one["id"] == field)
+    known = next(entry for entry in site.catalogue.fields if entry["id"] == field)
     old, new = _text(_latest(site, issue, field)), _text(value)
     item = Item(known["name"], "custom" if known["custom"] else "jira", field, old, old, new, new)
     _note(site, issue, at, ((field, value),), item, silent=silent)
@@ -99,7 +99,7 @@ def migrate(site: Site, issues: Iterable[Issue], at: datetime, statuses: Mapping
 
 def plan_version(site: Site, project: str, name: str, at: datetime) -> Version:
     """Return a new version, not released."""
-    number = max((int(one.body["id"]) for one in site.versions), default=0) + 1
+    number = max((int(version.body["id"]) for version in site.versions), default=0) + 1
     home = _known(site, project)
     made = Version(home["key"], millis(at), a_version(number, name, home))
     site.add(versions=[made])
@@ -122,11 +122,11 @@ def link(site: Site, cause: Issue, incident: Issue, at: datetime) -> None:
     """Link an incident to the issue that caused it: a link and a history on both sides."""
     kind = {"id": "10003", "name": "Problem/Incident", "inward": "is caused by", "outward": "causes"}
     number = str(site.next_number())
-    for one, side, other in ((cause, "outwardIssue", incident), (incident, "inwardIssue", cause)):
-        shown = {"id": number, "type": kind, side: {"id": str(other.id), "key": other.key}}
+    for entry, side, other in ((cause, "outwardIssue", incident), (incident, "inwardIssue", cause)):
+        values = {"id": number, "type": kind, side: {"id": str(other.id), "key": other.key}}
         words = f"This issue {kind[side.removesuffix('Issue')]} {other.key}"
         item = Item("Link", "jira", None, None, None, other.key, words)
-        _note(site, one, at, (("issuelinks", [*_latest(site, one, "issuelinks"), shown]),), item)
+        _note(site, entry, at, (("issuelinks", [*_latest(site, entry, "issuelinks"), values]),), item)
 
 
 def rename_status(site: Site, status: str, name: str) -> None:
@@ -143,7 +143,7 @@ def recategorise_status(site: Site, status: str, category: Json) -> None:
 
 def rename_field(site: Site, field: str, name: str) -> None:
     """Rename a field at once."""
-    known = next(one for one in site.catalogue.fields if one["id"] == field)
+    known = next(item for item in site.catalogue.fields if item["id"] == field)
     known.update(name=name, clauseNames=[*known["clauseNames"][:1], name])
     site.renew()
 
@@ -189,13 +189,13 @@ def _latest(site: Site, issue: Issue, name: str) -> Any:
 
 
 def _status(site: Site, name: str) -> Json:
-    return next(one for one in site.catalogue.statuses if name in (one["id"], one["name"]))
+    return next(status for status in site.catalogue.statuses if name in (status["id"], status["name"]))
 
 
 def _known(site: Site, project: str) -> Json:
     """Return the project of a key, a former one too, whether its readers may see it or not."""
     number = site.former_projects.get(project)
-    return next(one for one in site.catalogue.projects if one["key"] == project or one["id"] == number)
+    return next(item for item in site.catalogue.projects if item["key"] == project or item["id"] == number)
 
 
 def _free_key(site: Site, project: str) -> str:
@@ -212,5 +212,5 @@ def _text(value: Any) -> str | None:
     if isinstance(value, dict):
         return str(value.get("name") or value.get("value") or value.get("displayName"))
     if isinstance(value, list):
-        return " ".join(str(_text(one)) for one in value)
+        return " ".join(str(_text(item)) for item in value)
     return None if value is None else str(value)

@@ -52,7 +52,7 @@ def log_in(request: Request, accounts: list[Account], flavour: Flavour, context:
     """Return who asks, or the answer that refuses the login."""
     given = {name.lower(): value for name, value in request.headers.items()}.get("authorization", "")
     credential = _read(given)
-    account = next((each for each in accounts if credential.names(each)), None)
+    account = next((item for item in accounts if credential.names(item)), None)
     if context.startswith(GATEWAY_PATH):
         return _at_gateway(request, account)
     if flavour == "cloud":

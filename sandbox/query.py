@@ -52,9 +52,9 @@ def search(site: Site, text: str, asker: Asker, *, must_be_bounded: bool = False
     key = _sort_key(terms, parsed.order)
     pool = site.indexed if parsed.where is None else _pool(terms, parsed.where)
     test = None if parsed.where is None else terms.test(parsed.where)
-    found = list(pool) if test is None else [issue for issue in pool if test(issue)]
-    found.sort(key=key)
-    return Found(found, key)
+    matching = list(pool) if test is None else [issue for issue in pool if test(issue)]
+    matching.sort(key=key)
+    return Found(matching, key)
 
 
 def _pool(terms: "_Terms", where: Node) -> Iterable[Issue]:
@@ -148,13 +148,13 @@ class _Terms:
         """Return the visible issues a key clause names; a lenient asker's unknown ones name none."""
         if self.asker.is_strict:
             return {self.issue(clause, value).id for value in clause.values}
-        return {found.id for value in clause.values if (found := self.site.find(_plain(value)))}
+        return {result.id for value in clause.values if (result := self.site.find(_plain(value)))}
 
     def issue(self, clause: Clause, value: Value) -> Issue:
         """Return the visible issue a key clause names."""
         text = _plain(value)
-        if found := self.site.find(text):
-            return found
+        if result := self.site.find(text):
+            return result
         if text.isdecimal():
             raise JqlError(f"A value with ID '{text}' does not exist for the field '{clause.field}'.")
         if clause.field.lower() == "id" or "-" in text:
@@ -336,8 +336,8 @@ class _Terms:
             return value.text.lower()
         if value.name.lower() != "currentuser":
             raise unknown_function(value)
-        shown = self.asker.user or {}
-        return str(shown.get("accountId") or shown.get("key") or "").lower()
+        matches = self.asker.user or {}
+        return str(matches.get("accountId") or matches.get("key") or "").lower()
 
 
 def _allow(clause: Clause, operators: frozenset[str]) -> None:

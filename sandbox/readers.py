@@ -33,11 +33,11 @@ def names(field: str) -> Read:
     def read(issue: Issue) -> list[Any]:
         value = issue.fields.get(field)
         values = value if isinstance(value, list) else [] if value is None else [value]
-        found: list[str] = []
-        for one in values:
-            known = [one[name] for name in _NAMES if one.get(name)] if isinstance(one, dict) else [one]
-            found.extend(f"{name:g}" if isinstance(name, float) else str(name).lower() for name in known)
-        return found
+        texts: list[str] = []
+        for item in values:
+            known = [item[name] for name in _NAMES if item.get(name)] if isinstance(item, dict) else [item]
+            texts.extend(f"{name:g}" if isinstance(name, float) else str(name).lower() for name in known)
+        return texts
 
     return read
 
@@ -49,8 +49,8 @@ def category_of(issue: Issue) -> list[Any]:
 
 def category(status: Json) -> Json:
     """Return a status's category, identified by its key: recorded ones carry ids of other sites."""
-    shown = status.get("statusCategory") or {}
-    return {"id": shown.get("key", "undefined"), "name": shown.get("name", "No Category")}
+    result = status.get("statusCategory") or {}
+    return {"id": result.get("key", "undefined"), "name": result.get("name", "No Category")}
 
 
 def instants(field: str, zone: ZoneInfo) -> Callable[[Issue], int | None]:

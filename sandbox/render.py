@@ -20,24 +20,24 @@ def dumps(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def issue(site: Site, one: Issue, fields: Fields, expanded: frozenset[str] = frozenset()) -> bytes:
+def issue(site: Site, value: Issue, fields: Fields, expanded: frozenset[str] = frozenset()) -> bytes:
     """Return an issue as search and bulk fetch give it; `expanded` are some of EXPANDS."""
     key = (fields, expanded)
-    if (ready := one.cache.get(key)) is None:
-        ready = one.cache[key] = dumps(_issue(site, one, fields, expanded))
+    if (ready := value.cache.get(key)) is None:
+        ready = value.cache[key] = dumps(_issue(site, value, fields, expanded))
     return bytes(ready)
 
 
-def changelog_rows(site: Site, one: Issue, fields: Fields) -> Sequence[tuple[int, int, int, bytes]]:
+def changelog_rows(site: Site, value: Issue, fields: Fields) -> Sequence[tuple[int, int, int, bytes]]:
     """Yield `(created ms, issue id, place, history)` of an issue for the bulk changelog, items of `fields` only
     if any.
     """
     key = ("bulk", fields)
-    if (ready := one.cache.get(key)) is None:
-        ready = one.cache[key] = [
-            (event.at, one.id, place, dumps(shown | _created(event)))
-            for place, event in enumerate(one.histories())
-            if (shown := _of_fields(site, event, fields))
+    if (ready := value.cache.get(key)) is None:
+        ready = value.cache[key] = [
+            (event.at, value.id, place, dumps(result | _created(event)))
+            for place, event in enumerate(value.histories())
+            if (result := _of_fields(site, event, fields))
         ]
     rows: Sequence[tuple[int, int, int, bytes]] = ready
     return rows
@@ -79,38 +79,38 @@ def _may_mean(site: Site, item: Any, fields: Fields) -> bool:
     return any(number in fields for kind in kinds for number in site.history_fields.get((kind, name), ()))
 
 
-def _issue(site: Site, one: Issue, fields: Fields, expanded: frozenset[str]) -> Json:
-    shown: Json = {
+def _issue(site: Site, value: Issue, fields: Fields, expanded: frozenset[str]) -> Json:
+    result: Json = {
         "expand": "operations,versionedRepresentations,editmeta,changelog,renderedFields",
-        "id": str(one.id),
-        "self": f"{site.base_url}/rest/api/{3 if site.flavour == 'cloud' else 2}/issue/{one.id}",
-        "key": one.key,
+        "id": str(value.id),
+        "self": f"{site.base_url}/rest/api/{3 if site.flavour == 'cloud' else 2}/issue/{value.id}",
+        "key": value.key,
     }
     if fields:
-        shown["fields"] = {name: one.fields.get(name) for name in fields}
+        result["fields"] = {name: value.fields.get(name) for name in fields}
     if "comment" in fields:
-        shown["fields"]["comment"] = one.fields.get("comment") or _NO_COMMENTS
+        result["fields"]["comment"] = value.fields.get("comment") or _NO_COMMENTS
     if "changelog" in expanded:
-        shown["changelog"] = _changelog(site, one)
+        result["changelog"] = _changelog(site, value)
     if "transitions" in expanded:
-        shown["transitions"] = []
-    return shown
+        result["transitions"] = []
+    return result
 
 
-def _changelog(site: Site, one: Issue) -> Json:
-    events = one.histories()
-    shown = list(reversed(events))[:EMBEDDED] if site.flavour == "cloud" else events
+def _changelog(site: Site, value: Issue) -> Json:
+    events = value.histories()
+    result = list(reversed(events))[:EMBEDDED] if site.flavour == "cloud" else events
     return {
         "startAt": 0,
-        "maxResults": len(shown),
+        "maxResults": len(result),
         "total": len(events),
-        "histories": [history(site, event) for event in shown],
+        "histories": [history(site, event) for event in result],
     }
 
 
 def _item(site: Site, item: Item) -> Json:
-    shown = {"field": item.field, "fieldtype": item.kind}
+    result = {"field": item.field, "fieldtype": item.kind}
     if site.flavour == "cloud" and item.field_id:
-        shown["fieldId"] = item.field_id
+        result["fieldId"] = item.field_id
     values = {"from": item.old, "fromString": item.old_text, "to": item.new, "toString": item.new_text}
-    return {**shown, **values}
+    return {**result, **values}

@@ -33,9 +33,9 @@ def stamp(at: int, zone: tzinfo) -> str:
 
 def parse_stamp(text: str) -> int | None:
     """Epoch milliseconds of a recorded time stamp, with or without seconds; None where it is not one."""
-    if not (found := _STAMP.fullmatch(text)):
+    if not (match := _STAMP.fullmatch(text)):
         return None
-    return millis(datetime.fromisoformat("".join(part or "" for part in found.groups())))
+    return millis(datetime.fromisoformat("".join(part or "" for part in match.groups())))
 
 
 def user(flavour: Flavour, name: str, number: int, zone: str = "Etc/UTC") -> Json:
@@ -43,15 +43,15 @@ def user(flavour: Flavour, name: str, number: int, zone: str = "Etc/UTC") -> Jso
     domain.
     """
     handle = name.lower().replace(" ", ".")
-    shown = {
+    values = {
         "emailAddress": f"{handle}@acme.example",
         "displayName": name,
         "active": True,
         "timeZone": zone,
     }
     if flavour == "cloud":
-        return {"accountId": f"557058:{number:08d}", "accountType": "atlassian", **shown}
-    return {"name": handle, "key": f"JIRAUSER{number}", **shown}
+        return {"accountId": f"557058:{number:08d}", "accountType": "atlassian", **values}
+    return {"name": handle, "key": f"JIRAUSER{number}", **values}
 
 
 def prose(flavour: Flavour, text: str) -> Json | str:

@@ -217,7 +217,9 @@ class Site:
     def renew(self) -> None:
         """Sort the index again and drop what was found in it; for every change `advance` does not see itself."""
         self.revision += 1
-        self.indexed = sorted((one for one in self._index.values() if self._is_indexed(one)), key=attrgetter("id"))
+        self.indexed = sorted(
+            (index for index in self._index.values() if self._is_indexed(index)), key=attrgetter("id")
+        )
         self.by_updated = sorted(self.indexed, key=attrgetter("updated", "id"))
 
     def forget(self) -> None:
@@ -389,5 +391,5 @@ def _rename(issue: Issue, old: str, project: Json) -> None:
 
 
 def _mentions(issue: Issue, version: Version) -> bool:
-    shown = (*(issue.fields.get("fixVersions") or ()), *(issue.fields.get("versions") or ()))
-    return any(body["id"] == version.body["id"] for body in shown)
+    fields = (*(issue.fields.get("fixVersions") or ()), *(issue.fields.get("versions") or ()))
+    return any(body["id"] == version.body["id"] for body in fields)

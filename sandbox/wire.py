@@ -138,9 +138,9 @@ class Call:
     def texts(self, name: str) -> list[str]:
         """Return a list argument of a body: an array of strings."""
         value = self.args.get(name, [])
-        if not isinstance(value, list) or not all(isinstance(one, str | int) for one in value):
+        if not isinstance(value, list) or not all(isinstance(entry, str | int) for entry in value):
             raise Refused(400, f"Invalid request payload: '{name}' must be an array of strings.")
-        return [str(one) for one in value]
+        return [str(item) for item in value]
 
     def search(self, *, must_be_bounded: bool = False, is_strict: bool = True) -> query.Found:
         """Return what the JQL finds; refused in Jira's words."""

@@ -110,8 +110,8 @@ def _set_up_logging(**_: Any) -> None:
     _configure_logs(runtime.current().settings)
 
 
-def _configure_logs(found: settings.Settings) -> None:
-    runtime.configure_logs(found)
+def _configure_logs(value: settings.Settings) -> None:
+    runtime.configure_logs(value)
     for handler in logging.getLogger().handlers:
         handler.addFilter(RecoveryFilter())
 

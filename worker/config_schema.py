@@ -111,7 +111,7 @@ def _profile_keys() -> dict[str, "Key | Schema"]:
 
 
 def _profile_sections() -> dict[str, "Key | Schema"]:
-    some = Key("texts", _some_words)
+    key = Key("texts", _some_words)
     return {
         "fields": {
             **dict.fromkeys(FIELD_ROLES, Key("text", _filled)),
@@ -123,13 +123,13 @@ def _profile_sections() -> dict[str, "Key | Schema"]:
         "levels": {metric: Key("numbers", _bounds(default)) for metric, default in DEFAULT_LEVELS.items()},
         "deployments": {
             "source": Key("text", _one_of(DEPLOYMENT_SOURCES), required=True),
-            "types": some,
+            "types": key,
             "group_by": Key("text", _one_of(("fixVersions",))),
-            "statuses": some,
+            "statuses": key,
         },
         "incidents": {
             "types": Key("texts", _some_words, required=True),
-            "priorities": some,
+            "priorities": key,
             "excluded_resolutions": Key("texts", _words),
         },
         "blocked": {"statuses": Key("texts", _words, required=True)},

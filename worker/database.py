@@ -47,10 +47,10 @@ class Stored:
 
     def profile(self, name: str) -> Profile:
         """Return the configured profile; a run of one that is no longer configured is an error."""
-        found = self.settings.profiles.get(name)
-        if found is None:
+        profile = self.settings.profiles.get(name)
+        if profile is None:
             raise ConfigError(f"profile {name!r} is not in {self.settings.path or 'the configuration'}")
-        return found
+        return profile
 
     def close(self) -> None:
         """Give the database back, if it was opened."""

@@ -124,10 +124,10 @@ def ensure(state_dir: Path) -> Handle:
         with contextlib.ExitStack() as given_back:  # unless all went well
             given_back.callback(os.close, users_lock)
             fcntl.flock(users_lock, fcntl.LOCK_SH)
-            found = _find(data)
-            socket = found or _start(data)
+            result = _find(data)
+            socket = result or _start(data)
             given_back.pop_all()
-    return Handle(data, socket, users_lock, is_new=found is None)
+    return Handle(data, socket, users_lock, is_new=result is None)
 
 
 def is_running(state_dir: Path) -> bool:
@@ -141,8 +141,8 @@ def server_binary() -> Path:
 
     Raises ConfigError naming what to install.
     """
-    found = [shutil.which("valkey-server"), shutil.which("redis-server")]
-    for candidate in (_packaged_binary(), *(Path(path) for path in found if path)):
+    path = [shutil.which("valkey-server"), shutil.which("redis-server")]
+    for candidate in (_packaged_binary(), *(Path(path) for path in path if path)):
         if candidate is not None and _version(candidate) >= _OLDEST_VERSION:
             return candidate
     raise ConfigError(
@@ -237,12 +237,12 @@ def _launch(program: Path, data: Path, socket: Path, server_lock: int) -> None:
 
 def _revive_until(data: Path, socket: Path, left: threading.Event) -> None:
     """Look after the server until the hold on it is given up; each fault is reported once."""
-    told = ""
+    text = ""
     while not left.wait(_WATCH_SECONDS):
         trouble = _revive(data) if _is_gone(socket) else ""
-        if trouble and trouble != told:
+        if trouble and trouble != text:
             log.error("embedded server is gone and cannot be started again", extra={"why": trouble})
-        told = trouble
+        text = trouble
 
 
 def _is_gone(socket: Path) -> bool:
@@ -336,8 +336,8 @@ def _make_private(folder: Path) -> None:
     """Create the folder for this user alone; one that somebody else made could hand us a foreign server."""
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise ConfigError(f"{folder} is not a folder of this user alone (mode 0700): remove it or set TMPDIR")
 
 

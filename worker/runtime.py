@@ -113,8 +113,8 @@ def forget() -> None:
     _current.clear()
 
 
-def configure_logs(found: Settings, *, console: bool = True) -> None:
+def configure_logs(configured: Settings, *, console: bool = True) -> None:
     """Attach the one handler set, with every configured secret known to it."""
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells what it found at every start
-    secrets = settings.secrets(found, os.environ)
-    logs.configure(found.log_dir, found.log_level, secrets=secrets, console=console)
+    secrets = settings.secrets(configured, os.environ)
+    logs.configure(configured.log_dir, configured.log_level, secrets=secrets, console=console)

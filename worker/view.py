@@ -73,5 +73,5 @@ def _as_of(profile: str, wanted: datetime | None, data_as_of: datetime) -> datet
 
 def zone_of(current: Stored, profile: str) -> ZoneInfo:
     """Return the zone of a profile's days; of one that is no longer configured, that of the file."""
-    found = current.settings.profiles.get(profile)
-    return ZoneInfo(found.rules.timezone if found else current.settings.timezone)
+    result = current.settings.profiles.get(profile)
+    return ZoneInfo(result.rules.timezone if result else current.settings.timezone)

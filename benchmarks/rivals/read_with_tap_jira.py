@@ -47,11 +47,11 @@ def _catalog() -> dict[str, Any]:
     """Return every field of the streams that are wanted."""
     tap_jira.Context.client = tap_jira.Client.__new__(tap_jira.Client)
     tap_jira.Context.client.is_on_prem_instance = False
-    found: dict[str, Any] = tap_jira.discover().to_dict()
-    for stream in found["streams"]:
-        for each in stream["metadata"]:
-            each["metadata"]["selected"] = stream["tap_stream_id"] in STREAMS
-    return found
+    result: dict[str, Any] = tap_jira.discover().to_dict()
+    for stream in result["streams"]:
+        for metadata in stream["metadata"]:
+            metadata["metadata"]["selected"] = stream["tap_stream_id"] in STREAMS
+    return result
 
 
 if __name__ == "__main__":

@@ -63,10 +63,10 @@ def _lines(current: Runtime) -> list[Line]:
     if current.settings.path is None:  # the other checks would create files in a wrong folder
         return list(local.configuration(current))
     closed = writable.closed(current.settings)
-    names = {name for each in closed for name in each.settings}
+    names = {name for item in closed for name in item.settings}
     return [
         *_careful("configuration", lambda: local.configuration(current)),
-        *(Line(_PLACES[each.settings[0]], "bad", each.message, each.advice) for each in closed),
+        *(Line(_PLACES[entry.settings[0]], "bad", entry.message, entry.advice) for entry in closed),
         *(() if "database_url" in names else _careful("database", lambda: stored.look(current))),
         *(_NO_QUEUE if "state_dir" in names else _behind_the_queue(current)),
         *(() if "log_dir" in names else _careful("log files", lambda: local.log_files(current))),
@@ -82,8 +82,8 @@ def _behind_the_queue(current: Runtime) -> list[Line]:
         *_careful("workers", lambda: local.workers(current)),
         *(line for name in connections for line in _careful(f"Jira {name}", _jira(current, name))),
     ]
-    told = {line.message for line in redis if line.state == "bad"}
-    return [*redis, *(_not_looked_at(line) if line.message in told else line for line in others)]
+    messages = {line.message for line in redis if line.state == "bad"}
+    return [*redis, *(_not_looked_at(line) if line.message in messages else line for line in others)]
 
 
 def _redis(current: Runtime) -> Iterator[Line]:
@@ -106,12 +106,12 @@ def _data(current: Runtime, name: str) -> Callable[[], Iterable[Line]]:
 
 def _careful(what: str, look: Callable[[], Iterable[Line]]) -> list[Line]:
     """Return the lines of a look, up to the error that ended it."""
-    found: list[Line] = []
+    lines: list[Line] = []
     try:
-        found.extend(look())
+        lines.extend(look())
     except errors.EXPECTED as error:
-        found.append(Line(what, "bad", errors.sentence(error)))
-    return found
+        lines.append(Line(what, "bad", errors.sentence(error)))
+    return lines
 
 
 def _print(lines: Sequence[Line]) -> None:

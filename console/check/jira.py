@@ -36,16 +36,16 @@ _MOVING: Final = re.compile(
 )
 
 
-def connection(current: Runtime, found: Connection) -> Iterator[Line]:
+def connection(current: Runtime, value: Connection) -> Iterator[Line]:
     """Yield one Jira, and the profiles that use it; raises where it cannot be reached or refuses the login."""
-    what = f"Jira {found.name}"
-    client = current.client(replace(found, timeout_seconds=min(found.timeout_seconds, LONGEST_ANSWER)), IMPATIENT)
-    _reach(found)
+    what = f"Jira {value.name}"
+    client = current.client(replace(value, timeout_seconds=min(value.timeout_seconds, LONGEST_ANSWER)), IMPATIENT)
+    _reach(value)
     current.redis.ping()  # no request is sent without the limiter, and the client would wait for it
-    before, site = current.now(), _identify(client, found)
-    host = urlsplit(found.base_url).netloc
+    before, site = current.now(), _identify(client, value)
+    host = urlsplit(value.base_url).netloc
     if site.told and site.told != site.flavour:  # asked in the wrong way, all that follows would blame something else
-        advice = f"leave out connections.{found.name}.flavour"
+        advice = f"leave out connections.{value.name}.flavour"
         yield Line(what, "bad", f"{host} says it is {site.told}, and flavour says {site.flavour}", advice)
         return
     yield Line(what, "ok", f"{host} answers ({site.flavour})")
@@ -53,24 +53,24 @@ def connection(current: Runtime, found: Connection) -> Iterator[Line]:
     yield from _login(client, what, site.flavour)
     lists = names.Lists(client, _api(site.flavour))
     for profile in current.settings.profiles.values():
-        if profile.connection == found.name:
+        if profile.connection == value.name:
             yield from _profile(current, client, site.flavour, profile, lists)
 
 
 def moving(jql: str) -> str | None:
     """Return the first part of a JQL whose meaning moves with time; None where there is none."""
-    found = _MOVING.search(jql)
-    return found.group().rstrip("( ") if found else None
+    match = _MOVING.search(jql)
+    return match.group().rstrip("( ") if match else None
 
 
-def _reach(found: Connection) -> None:
+def _reach(value: Connection) -> None:
     """Check the address and TLS; raise FatalError if the port is closed or the server does not use TLS."""
-    if get_environ_proxies(found.base_url):
+    if get_environ_proxies(value.base_url):
         return  # it is the proxy that reaches it
-    parts = urlsplit(found.base_url)
+    parts = urlsplit(value.base_url)
     is_tls = parts.scheme == "https"
     port = parts.port or (443 if is_tls else 80)
-    advice = f"check base_url of connection {found.name!r}"
+    advice = f"check base_url of connection {value.name!r}"
     try:
         with socket.create_connection((parts.hostname or "", port), timeout=CONNECT_SECONDS) as plain:
             if is_tls and not _uses_tls(plain, str(parts.hostname)):
@@ -91,7 +91,7 @@ def _uses_tls(plain: socket.socket, host: str) -> bool:
     return True
 
 
-def _identify(client: Client, found: Connection) -> Site:
+def _identify(client: Client, value: Connection) -> Site:
     """Connect as the client does; report an untrusted certificate at once, because a retry changes nothing."""
     try:
         return identify(client)
@@ -99,7 +99,7 @@ def _identify(client: Client, found: Connection) -> Site:
         if not isinstance(error.__cause__, SSLError):
             raise
         raise FatalError(
-            f"{urlsplit(found.base_url).netloc} shows a certificate that is not trusted here; name your company's "
+            f"{urlsplit(value.base_url).netloc} shows a certificate that is not trusted here; name your company's "
             "authorities with REQUESTS_CA_BUNDLE=file"
         ) from error
 
@@ -118,20 +118,20 @@ def _login(client: Client, what: str, flavour: str) -> Iterator[Line]:
 
 
 def _profile(current: Runtime, client: Client, flavour: str, profile: Profile, lists: names.Lists) -> Iterator[Line]:
-    found = yield from _jql(client, flavour, profile)
+    result = yield from _jql(client, flavour, profile)
     yield from _fields(client, flavour, profile)
     yield from names.unknown(lists, profile, lambda word: histories.is_in_histories(current, profile.name, word))
 
     def count(clause: str) -> int | None:
         try:
-            return _count(client, flavour, combined(profile.jql, clause)) if found else None
+            return _count(client, flavour, combined(profile.jql, clause)) if result else None
         except FatalError:  # the other lines are shown all the same
             return None
 
     yield from defaults.defaults(lists, profile, count)
-    if found:
+    if result:
         yield from versions.closed_versions(client, flavour, profile)
-    if found and profile.rules.ignored_types is not None:  # Jira's own hierarchy decides
+    if result and profile.rules.ignored_types is not None:  # Jira's own hierarchy decides
         yield from _subtasks(client, flavour, profile, lists)
 
 
@@ -159,8 +159,8 @@ def _count(client: Client, flavour: str, jql: str) -> int:
     plain = without_order(jql)
     if flavour == "cloud":
         return int(required(client.post("/rest/api/3/search/approximate-count", {"jql": plain}), "count", int))
-    found = client.post("/rest/api/2/search", {"jql": plain, "maxResults": 0, "fields": ["id"]})
-    return int(required(found, "total", int))
+    response = client.post("/rest/api/2/search", {"jql": plain, "maxResults": 0, "fields": ["id"]})
+    return int(required(response, "total", int))
 
 
 def _subtasks(client: Client, flavour: str, profile: Profile, lists: names.Lists) -> Iterator[Line]:
@@ -168,14 +168,14 @@ def _subtasks(client: Client, flavour: str, profile: Profile, lists: names.Lists
     what = f"profile {profile.name}"
     try:
         types = names.uncounted_subtasks(lists, profile.rules)
-        numbers = ", ".join(each.number for each in types)
+        numbers = ", ".join(entry.number for entry in types)
         count = _count(client, flavour, combined(profile.jql, f"issuetype in ({numbers})")) if types else 0
     except FatalError as error:
         yield Line(what, "warning", f"whether sub-tasks count twice cannot be seen: {error}")
         return
     if not count:
         return
-    type_names = [each.name for each in types]
+    type_names = [item.name for item in types]
     line = json.dumps([*(profile.rules.ignored_types or ()), *type_names], ensure_ascii=False)
     yield Line(
         what,
@@ -191,8 +191,8 @@ def _fields(client: Client, flavour: str, profile: Profile) -> Iterator[Line]:
     what = f"profile {profile.name}"
     known = reader(client, flavour, parse.Wanted({}, summaries=False)).fields()
     try:
-        found = fields.resolved(profile.rules, known, profile.name).fields
+        resolved = fields.resolved(profile.rules, known, profile.name).fields
     except FatalError as error:
         yield Line(what, "bad", str(error))
         return
-    yield Line(what, "ok", f"fields found: {', '.join(f'{role} is {path}' for role, path in found.items())}")
+    yield Line(what, "ok", f"fields found: {', '.join(f'{role} is {path}' for role, path in resolved.items())}")

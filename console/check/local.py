@@ -38,14 +38,14 @@ class Line:
 
 def configuration(current: Runtime) -> Iterator[Line]:
     """Check that the file exists and has a profile; its keys were checked when it was read."""
-    found = current.settings
-    if found.path is None:
+    configured = current.settings
+    if configured.path is None:
         where = f"no {settings.CONFIG_NAME} exists in {Path.cwd()}, and {settings.CONFIG_VARIABLE} names none"
         yield Line("configuration", "bad", where, "go to the folder that has one, or write one here: flowbeat init")
-    elif not found.profiles:
-        yield Line("configuration", "warning", f"{found.path} has no profile", "add a section [profiles.<name>]")
+    elif not configured.profiles:
+        yield Line("configuration", "warning", f"{configured.path} has no profile", "add a section [profiles.<name>]")
     else:
-        yield Line("configuration", "ok", f"{found.path}: {', '.join(found.profiles)}")
+        yield Line("configuration", "ok", f"{configured.path}: {', '.join(configured.profiles)}")
 
 
 def redis(current: Runtime) -> Iterator[Line]:
@@ -84,12 +84,12 @@ def workers(current: Runtime) -> Iterator[Line]:
     from console.shared import nodes  # noqa: PLC0415 - Celery's own Redis connection is only wanted behind the ping
 
     current.redis.ping()  # without a broker the ping below would try again for ever
-    found = nodes.answering(current)
-    beats = found.schedulers
+    answering = nodes.answering(current)
+    beats = answering.schedulers
     scheduled = [name for name, profile in current.settings.profiles.items() if profile.schedule]
-    if found.workers:
-        yield Line("workers", "ok", f"{len(found.workers)} answer: {', '.join(found.workers)}")
-    elif not found.foreign and not found.elsewhere:
+    if answering.workers:
+        yield Line("workers", "ok", f"{len(answering.workers)} answer: {', '.join(answering.workers)}")
+    elif not answering.foreign and not answering.elsewhere:
         advice = "start one: flowbeat worker (without it, refresh and calculate start a temporary one)"
         yield Line("workers", "warning", "none answers", advice)
     if len(beats) > 1:
@@ -100,11 +100,11 @@ def workers(current: Runtime) -> Iterator[Line]:
     elif scheduled:
         wanted = f"{', '.join(scheduled)} has a schedule, and no scheduler answers"
         yield Line("scheduler", "warning", wanted, "start one: flowbeat beat")
-    for name in found.foreign:
+    for name in answering.foreign:
         yield Line("workers", "bad", nodes.other_database(name), nodes.SEPARATE)
-    for name in found.elsewhere:
+    for name in answering.elsewhere:
         yield Line("workers", "warning", nodes.other_queue(name), nodes.WITHOUT_QUEUES)
-    for name in found.outdated:
+    for name in answering.outdated:
         message = nodes.other_configuration(current, name)
         yield Line("scheduler" if name in beats else "workers", "warning", message, nodes.RESTART)
 
@@ -116,9 +116,9 @@ def log_files(current: Runtime) -> Iterator[Line]:
     if why:
         yield Line("log files", "bad", f"{folder} cannot be written ({why})", "make it writable, or set log_dir")
         return
-    found = logs.files(folder)
-    size = sum(file.size_bytes for file in found)
-    yield Line("log files", "ok", f"{len(found)} in {folder}, {size / 1_000_000:.1f} of at most 100 MB")
+    files = logs.files(folder)
+    size = sum(file.size_bytes for file in files)
+    yield Line("log files", "ok", f"{len(files)} in {folder}, {size / 1_000_000:.1f} of at most 100 MB")
 
 
 def trouble(folder: Path) -> str:
@@ -144,7 +144,7 @@ def data(current: Runtime, profile: str) -> Iterator[Line]:
     what = f"data {profile}"
     with current.reads() as session:
         cache = operations.find_cache(session, profile)
-        last = next((one for one in operations.list_fetches(session, _RECENT) if one.profile == profile), None)
+        last = next((fetch for fetch in operations.list_fetches(session, _RECENT) if fetch.profile == profile), None)
         yield _age(current, what, profile, cache)
         yield from _last_fetch(what, profile, last)
         yield from _quality(session, what, profile)
@@ -175,7 +175,7 @@ def _last_fetch(what: str, profile: str, last: FetchOperation | None) -> Iterato
 
 
 def _quality(session: Session, what: str, profile: str) -> Iterator[Line]:
-    found = quality.count_findings(session, profile)
-    if found:
-        counts = ", ".join(f"{reason.replace('_', ' ')} in {count:,}" for reason, count in found.items())
+    findings = quality.count_findings(session, profile)
+    if findings:
+        counts = ", ".join(f"{reason.replace('_', ' ')} in {count:,}" for reason, count in findings.items())
         yield Line(what, "warning", f"odd histories, by issues: {counts}", "flowbeat explain names them")

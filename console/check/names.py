@@ -101,12 +101,12 @@ def uncounted_subtasks(lists: Lists, rules: Rules) -> list[Named]:
 def is_known(word: str, kind: Kind, known: Sequence[Named]) -> bool:
     """Return whether a word names one of them: by name, a status also by id."""
     folded = fold_name(word)
-    return any(folded == fold_name(one.name) or (kind == "status" and folded == one.number) for one in known)
+    return any(folded == fold_name(item.name) or (kind == "status" and folded == item.number) for item in known)
 
 
 def listed_names(known: Sequence[Named]) -> str:
     """Return the first names of a list in their order, each once, and how many more there are."""
-    names = list({fold_name(one.name): one.name for one in known}.values())
+    names = list({fold_name(item.name): item.name for item in known}.values())
     more = f" and {len(names) - _LISTED_NAMES} more" if len(names) > _LISTED_NAMES else ""
     return f"{', '.join(names[:_LISTED_NAMES])}{more}"
 
@@ -119,7 +119,7 @@ def _missing(profile: Profile, names: NameList, word: str, known: Sequence[Named
 
 
 def _advice(word: str, known: Sequence[Named]) -> str:
-    by_fold = {fold_name(one.name): one.name for one in known}
+    by_fold = {fold_name(item.name): item.name for item in known}
     near = get_close_matches(fold_name(word), by_fold, n=1)
     if near:
         return f"did you mean {by_fold[near[0]]!r}?"

@@ -28,15 +28,15 @@ def look(current: Runtime) -> Iterator[Line]:
             "database", "warning", f"{missing} does not exist yet", "to create and fill it, run: flowbeat refresh"
         )
         return
-    found, newest = database.schema_of(current), newest_revision()
+    revision, newest = database.schema_of(current), newest_revision()
     where = make_url(current.settings.database_url).render_as_string(hide_password=True)
-    if found is None:
+    if revision is None:
         yield Line("database", "warning", f"{where} is empty", "flowbeat refresh fills it")
-    elif found != newest:
-        yield Line("database", "bad", f"{where} has schema {found}, not {newest}", "flowbeat migrate")
+    elif revision != newest:
+        yield Line("database", "bad", f"{where} has schema {revision}, not {newest}", "flowbeat migrate")
     else:
         _require_whole(current)
-        yield Line("database", "ok", f"{where}, schema {found}")
+        yield Line("database", "ok", f"{where}, schema {revision}")
     yield from _disk(writable.database_file(current.settings))
     yield from clocks.of_database(current)
 

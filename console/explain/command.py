@@ -76,18 +76,18 @@ def _view(current: Stored, session: Session, profile: str, metric: str, *, week:
     looked = views.load_view(current, session, profile, database.as_of_option(as_of, zone))
     snapshot = views.load_snapshot(session, profile, looked)
     window = _window(snapshot, week, looked)
-    found = metrics.explain(metric, snapshot, window)
+    result = metrics.explain(metric, snapshot, window)
     # Work in progress is that of the window's end; all other facts are those of the as-of.
     until = window.effective_end if METRICS[metric].at_end else snapshot.as_of
     question = Question(profile, metric, looked.context, until, snapshot)
-    stored = _stored(session, profile, found.measurement, rules_hash(looked.rules), looked.as_of)
+    stored = _stored(session, profile, result.measurement, rules_hash(looked.rules), looked.as_of)
     update = staleness.how_to_update(current, session, profile, f" --as-of {as_of}" if as_of else "")
     warning = _mapped_otherwise(current, session, profile, looked, update)
     if warning is None:
         stale = columns.count_stale(session, profile, looked.context.facts_rules_hash)
-        warning = _warning(found.measurement, stored, stale, update)
+        warning = _warning(result.measurement, stored, stale, update)
     notes = (*_versions(session, profile, metric, looked), *_notes(session, profile, window, zone))
-    return View(question, zone, looked.as_of, found, stored, warning, notes)
+    return View(question, zone, looked.as_of, result, stored, warning, notes)
 
 
 def _window(snapshot: Snapshot, week: str | None, looked: views.View) -> Window:
@@ -109,8 +109,8 @@ def _stored(session: Session, profile: str, measured: Measurement, named: str, a
         for row in rows
         if row.rules_hash == named and (micros(row.window_start), micros(row.window_end)) == (window.start, window.end)
     ]
-    found = newest(at(mine, as_of))
-    return found[0] if found else None
+    result = newest(at(mine, as_of))
+    return result[0] if result else None
 
 
 def _versions(session: Session, profile: str, metric: str, looked: views.View) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ class _Stored:
 
 
 def _stored(session: Session, question: Question, parts: Sequence[Contribution]) -> _Stored:
-    about = [found for found in (issue_id(question, part) for part in parts) if found is not None]
+    about = [item for item in (issue_id(question, part) for part in parts) if item is not None]
     deployments = _deployments(question, parts)
     if question.context.source == "issues":
         about += [member.deployment_id for deployed in deployments.values() for member in deployed.members]
@@ -109,7 +109,11 @@ def _deployments(question: Question, parts: Sequence[Contribution]) -> dict[str,
     if not METRICS[question.metric].of_deployments:
         return {}
     wanted = {part.via_id or part.subject_id for part in parts}
-    return {one.deployment_id: one for one in question.snapshot.deployments if one.deployment_id in wanted}
+    return {
+        deployment.deployment_id: deployment
+        for deployment in question.snapshot.deployments
+        if deployment.deployment_id in wanted
+    }
 
 
 def _recoveries(question: Question, parts: Sequence[Contribution]) -> list[Recovery]:
@@ -255,6 +259,6 @@ def _own_mark(question: Question, stored: _Stored, member: Deployment, part: Con
 def _incident_mark(stored: _Stored, mark: Mark) -> Evidence:
     """Return the incident, with the names of the versions it affects or the keys of the issues it is linked to."""
     incident = stored.incidents[mark.incident_id]
-    names = stored.keys if mark.by == "links" else {number: one.name for number, one in stored.versions.items()}
+    names = stored.keys if mark.by == "links" else {number: version.name for number, version in stored.versions.items()}
     shared = ", ".join(names.get(number, number) for number in mark.shared)
     return Evidence("incident", incident.created, incident.key, mark.by, after=shared)

@@ -73,31 +73,31 @@ def prepare_run(profiles: Sequence[str] = ()) -> tuple[Runtime, tuple[str, ...]]
 
     Report mistakes that a person must fix before anything is created.
     """
-    found = settings.load(None, os.environ)
-    settings.require_file(found)
-    names = _known(found, profiles)
+    configured = settings.load(None, os.environ)
+    settings.require_file(configured)
+    names = _known(configured, profiles)
     for name in names:
-        settings.require_address(found, found.connections[found.profiles[name].connection])
-    writable.require(found, "database_url", "state_dir")  # without log files the work continues
-    current = Runtime(found)
+        settings.require_address(configured, configured.connections[configured.profiles[name].connection])
+    writable.require(configured, "database_url", "state_dir")  # without log files the work continues
+    current = Runtime(configured)
     runtime.adopt(current)
-    runtime.configure_logs(found, console=False)
+    runtime.configure_logs(configured, console=False)
     migrate(current.engine)
     return current, names
 
 
-def _known(found: Settings, names: Sequence[str]) -> tuple[str, ...]:
+def _known(value: Settings, names: Sequence[str]) -> tuple[str, ...]:
     """Return the profiles asked for, else all of them; raises ConfigError for a name nobody configured, or for none at
     all.
     """
-    configured = found.profiles
+    configured = value.profiles
     if not configured:
-        raise ConfigError(f"{found.path} has no profile; add a section [profiles.<name>]")
+        raise ConfigError(f"{value.path} has no profile; add a section [profiles.<name>]")
     for name in names:
         if name not in configured:
             near = get_close_matches(name, configured, n=1)
             advice = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(configured)}"
-            raise ConfigError(f"{found.path} has no profile {name!r}; {advice}")
+            raise ConfigError(f"{value.path} has no profile {name!r}; {advice}")
     return tuple(dict.fromkeys(names)) or tuple(configured)
 
 

@@ -35,13 +35,13 @@ def until_ended(
 
     A run that stays queued for ``queued_seconds`` while workers answer is explained.
     """
-    shown = _Bars(console) if console.is_terminal else _Lines(console)
+    bars = _Bars(console) if console.is_terminal else _Lines(console)
     requeued, queue = time.monotonic(), _QueueWatch(current, console, queued_seconds)
-    with shown:
+    with bars:
         while True:
             runs, now = _look(current, run_ids)
             for run in runs:
-                shown.show(run, now)
+                bars.show(run, now)
             if not any(run.live for run in runs):
                 return runs
             keep()
@@ -63,12 +63,12 @@ def _requeue_stalled(current: Runtime, console: Console) -> None:
 def _look(current: Runtime, run_ids: Sequence[str]) -> tuple[list[Run], datetime]:
     """Return the runs as they are, and the time by which they are timed."""
     with current.reads() as session:
-        found = {run_id: stored_runs.load(session, run_id) for run_id in run_ids}
+        result = {run_id: stored_runs.load(session, run_id) for run_id in run_ids}
         now = current.clock(session)
-    for run_id, run in found.items():
+    for run_id, run in result.items():
         if run is None:
             raise FatalError(f"run {run_id[:8]} was withdrawn by the command that requested it; run the command again")
-    return [run for run in found.values() if run is not None], now
+    return [run for run in result.values() if run is not None], now
 
 
 class _QueueWatch:

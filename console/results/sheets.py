@@ -56,7 +56,7 @@ def summarise_weeks(about: About, sheet: Sheet) -> Sheet:
     weeks = sorted({row["week"] for row in sheet.rows})
     unknown = len({row["week"] for row in sheet.rows if about.is_unknown(row)})
     series = {metric: _series(sheet.rows, metric, weeks) for metric in METRIC_TYPES}
-    rows = [{"metric": metric, "weeks": found} for metric, found in series.items() if any(found)]
+    rows = [{"metric": metric, "weeks": row} for metric, row in series.items() if any(row)]
     total = _weeks_between(weeks[0], weeks[-1]) + 2  # with the two themselves
     of_all = "" if total == len(weeks) else f"{len(weeks):,} of "
     title = f"{about.profile}: {weeks[0]} to {weeks[-1]}, {of_all}{format_count(total, 'week')}"
@@ -81,7 +81,7 @@ def _overview_columns(places: Sequence[str], unknown: int) -> tuple[Column, ...]
     lines = -(-len(places) // room)
     size = -(-len(places) // lines)
     spans = [list(filter(None, places[start : start + size])) for start in range(0, len(places), size)]
-    title = "\n".join(f"{some[0]} – {some[-1]}" for some in spans) if lines > 1 else ""
+    title = "\n".join(f"{span[0]} – {span[-1]}" for span in spans) if lines > 1 else ""
     return (
         Column("metric", lambda row: row["metric"], keep=True),
         Column(title, lambda row: _line(row, places, unknown), fold=size),
@@ -97,8 +97,8 @@ def _line(row: Row, places: Sequence[str], unknown: int) -> str:
 
 
 def _series(rows: Sequence[Row], metric: str, weeks: Sequence[str]) -> list[Row | None]:
-    found = {row["week"]: row for row in rows if row["metric_type"] == metric}
-    return [found.get(week) for week in weeks]
+    stored = {row["week"]: row for row in rows if row["metric_type"] == metric}
+    return [stored.get(week) for week in weeks]
 
 
 def _period_title(about: About, rows: Sequence[MetricResult]) -> str:

@@ -42,12 +42,12 @@ def require_schema(current: Stored) -> None:
     if missing is not None:
         settings.require_file(current.settings)
         raise FatalError(f"no database exists yet at {missing}; to create and fill it, run: flowbeat refresh")
-    found = schema_of(current)
-    if found is None:
+    result = schema_of(current)
+    if result is None:
         raise FatalError("the database is empty; to fill it, run: flowbeat refresh")
-    if found != newest_revision():
+    if result != newest_revision():
         raise FatalError(
-            f"the database's schema is {found}, and this program needs {newest_revision()}: flowbeat migrate"
+            f"the database's schema is {result}, and this program needs {newest_revision()}: flowbeat migrate"
         )
 
 

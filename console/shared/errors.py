@@ -38,14 +38,14 @@ def sentence(error: BaseException) -> str:
 def unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Say one sentence, and put the traceback into the log; for ``sys.excepthook``."""
     try:
-        found = settings.load(None, os.environ)
+        configured = settings.load(None, os.environ)
     except ConfigError:
         sys.__excepthook__(kind, error, trace)  # nobody knows where the log would be
         return
-    runtime.configure_logs(found, console=False)
+    runtime.configure_logs(configured, console=False)
     logging.getLogger(__name__).critical("unexpected error", exc_info=(kind, error, trace))
     print(  # noqa: T201 - after a failed command there is nothing left that could print
-        f"flowbeat: unexpected error ({kind.__name__}). Details are in {found.log_dir / logs.APP}",
+        f"flowbeat: unexpected error ({kind.__name__}). Details are in {configured.log_dir / logs.APP}",
         file=sys.stderr,
     )
 
@@ -65,10 +65,10 @@ def _words(error: BaseException) -> str:
 def _look_at() -> str:
     """Return where a fault of Redis can be seen: somebody's server has an address, our own one a log."""
     try:
-        found = settings.load(None, os.environ)
+        configured = settings.load(None, os.environ)
     except ConfigError:
         return "check redis_url"
-    return "check redis_url" if found.redis_url else f"see {found.state_dir / 'redis' / 'server.log'}"
+    return "check redis_url" if configured.redis_url else f"see {configured.state_dir / 'redis' / 'server.log'}"
 
 
 def _first_line(error: BaseException | None) -> str:

@@ -60,27 +60,27 @@ def other_queue(name: str) -> str:
     return f"{name} does not consume the queue {app.conf.task_default_queue}"
 
 
-def must_restart(current: Runtime, found: Answering) -> list[str]:
+def must_restart(current: Runtime, value: Answering) -> list[str]:
     """Return a sentence for each node that must be restarted."""
     return [
-        *(f"{other_database(name)}; {SEPARATE}" for name in found.foreign),
-        *(f"{other_configuration(current, name)}; {RESTART}" for name in found.outdated),
-        *(f"{other_queue(name)}; {WITHOUT_QUEUES}" for name in found.elsewhere),
+        *(f"{other_database(name)}; {SEPARATE}" for name in value.foreign),
+        *(f"{other_configuration(current, name)}; {RESTART}" for name in value.outdated),
+        *(f"{other_queue(name)}; {WITHOUT_QUEUES}" for name in value.elsewhere),
     ]
 
 
 def why_queued(current: Runtime, run: Run) -> str:
     """Return why a run stays queued although workers answer; empty where none answers."""
-    found = answering(current)
+    result = answering(current)
     stranger = nodes.who_did_not_know(current.redis, run.run_id)
-    if stranger is not None and stranger not in found.foreign:
+    if stranger is not None and stranger not in result.foreign:
         return f"{stranger} received its message and has no such run in its database; {SEPARATE}"
-    if not found.workers:
-        return "; ".join(must_restart(current, replace(found, outdated=())))
-    busy = _busy(found.workers)
-    if len(busy) == len(found.workers):
+    if not result.workers:
+        return "; ".join(must_restart(current, replace(result, outdated=())))
+    busy = _busy(result.workers)
+    if len(busy) == len(result.workers):
         return f"all workers are busy ({', '.join(busy)}); start another one: flowbeat worker"
-    return f"workers answer ({', '.join(found.workers)}), but none took it; see flowbeat logs --level WARNING"
+    return f"workers answer ({', '.join(result.workers)}), but none took it; see flowbeat logs --level WARNING"
 
 
 def _installation(current: Runtime) -> str | None:

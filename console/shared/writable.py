@@ -21,37 +21,37 @@ class Closed:
     advice: str
 
 
-def closed(found: Settings) -> list[Closed]:
+def closed(settings: Settings) -> list[Closed]:
     """Return the places that cannot be written, one for each reason; none is made."""
     by_reason: dict[tuple[Path, str], dict[str, Path]] = {}
-    for name, path in _places(found):
+    for name, path in _places(settings):
         trouble = _trouble(path, is_file=name == "database_url")
         if trouble is not None:
             by_reason.setdefault(trouble, {})[name] = path
     return [_told(where, why, held) for (where, why), held in by_reason.items()]
 
 
-def require(found: Settings, *names: str) -> None:
+def require(settings: Settings, *names: str) -> None:
     """Raise FatalError where one of the named settings leads to a place that cannot be written."""
-    told = [each for each in closed(found) if not set(names).isdisjoint(each.settings)]
-    if told:
-        raise FatalError("\n".join(f"{each.message}; {each.advice}" for each in told))
+    entries = [entry for entry in closed(settings) if not set(names).isdisjoint(entry.settings)]
+    if entries:
+        raise FatalError("\n".join(f"{item.message}; {item.advice}" for item in entries))
 
 
-def database_file(found: Settings) -> Path | None:
+def database_file(settings: Settings) -> Path | None:
     """Return the file of a SQLite database; None for a database behind a server."""
-    url = make_url(found.database_url)
+    url = make_url(settings.database_url)
     is_file = url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:"
     return Path(str(url.database)) if is_file else None
 
 
-def _places(found: Settings) -> Iterator[tuple[str, Path]]:
-    file = database_file(found)
+def _places(settings: Settings) -> Iterator[tuple[str, Path]]:
+    file = database_file(settings)
     if file is not None:
         yield "database_url", file
-    if found.redis_url is None:
-        yield "state_dir", found.state_dir
-    yield "log_dir", found.log_dir
+    if settings.redis_url is None:
+        yield "state_dir", settings.state_dir
+    yield "log_dir", settings.log_dir
 
 
 def _trouble(path: Path, *, is_file: bool) -> tuple[Path, str] | None:

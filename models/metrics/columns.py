@@ -113,8 +113,8 @@ class Items:
         places = np.searchsorted(self.ids, ids, sorter=order)
         inside = np.flatnonzero(places < len(order))
         rows = order[places[inside]]
-        found = self.ids[rows] == ids[inside]
-        return rows[found], inside[found]
+        result = self.ids[rows] == ids[inside]
+        return rows[result], inside[result]
 
     def take(self, rows: Ints) -> "Items":
         """Return these rows, in this order."""

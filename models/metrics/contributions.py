@@ -97,8 +97,8 @@ class Contributions:
 
     def to_records(self) -> list[Contribution]:
         """Return each as a record, by instant and then by id: the order in which a person sees them."""
-        found = [self.make_record(self, index) for index in range(len(self))]
-        return sorted(found, key=lambda part: (part.at, part.subject_id))
+        records = [self.make_record(self, index) for index in range(len(self))]
+        return sorted(records, key=lambda part: (part.at, part.subject_id))
 
     def exclusions(self) -> dict[str, int]:
         """Return how many are left out for which reason, by name."""
@@ -108,18 +108,18 @@ class Contributions:
 
 def contributions_of(contributions: Iterable[Contribution]) -> Contributions:
     """Columns of records made one by one: of deployments and incidents, of which there are few."""
-    told = sorted(contributions, key=lambda part: (part.at, part.subject_id))
-    number = len(told)
+    result = sorted(contributions, key=lambda part: (part.at, part.subject_id))
+    number = len(result)
     return Contributions(
-        at=np.array([part.at for part in told], np.int64),
-        value=np.array([part.value for part in told], np.int64),
-        base=np.array([part.base for part in told], np.int64),
-        reason=np.array([CODE_OF_REASON[part.reason or ""] for part in told], np.int8),
+        at=np.array([part.at for part in result], np.int64),
+        value=np.array([part.value for part in result], np.int64),
+        base=np.array([part.base for part in result], np.int64),
+        reason=np.array([CODE_OF_REASON[part.reason or ""] for part in result], np.int8),
         category=np.zeros(number, np.int8),
         stage=np.zeros(number, np.int8),
         points=np.full(number, np.nan),
         rows=np.arange(number),
-        make_record=lambda parts, index: told[parts.rows[index]],
+        make_record=lambda parts, index: result[parts.rows[index]],
     )
 
 

@@ -16,19 +16,19 @@ class Departure:
     delivered: bool = False
 
 
-def departures(found: BatchFacts) -> dict[str, Departure]:
+def departures(batch_facts: BatchFacts) -> dict[str, Departure]:
     """Return issue id → its departure, of those issues of a batch that are done at the end of their history."""
-    done = facts_at(found.columns.timelines, None).done
-    excluded = found.columns.is_excluded(None)
+    done = facts_at(batch_facts.columns.timelines, None).done
+    excluded = batch_facts.columns.is_excluded(None)
     items = {
         item.issue_id: Departure(int(done[row]), delivered=not excluded[row])
-        for row, item in enumerate(found.items)
+        for row, item in enumerate(batch_facts.items)
         if done[row] != NO_INSTANT
     }
-    done = facts_at(found.others.timelines, None).done
+    done = facts_at(batch_facts.others.timelines, None).done
     others = {
         str(issue_id): Departure(int(at))
-        for issue_id, at in zip(found.others.ids.tolist(), done.tolist(), strict=True)
+        for issue_id, at in zip(batch_facts.others.ids.tolist(), done.tolist(), strict=True)
         if at != NO_INSTANT
     }
     return {**others, **items}

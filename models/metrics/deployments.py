@@ -178,8 +178,8 @@ def version_findings(
             findings[UNDATED_RELEASE].append(version)
         elif windows.last_second(day, zone) >= as_of:
             findings[FUTURE_RELEASE].append(version)
-    ordered = {reason: sorted(found, key=lambda v: id_order(v.version_id)) for reason, found in findings.items()}
-    return {reason: found for reason, found in ordered.items() if found}
+    ordered = {reason: sorted(finding, key=lambda v: id_order(v.version_id)) for reason, finding in findings.items()}
+    return {reason: item for reason, item in ordered.items() if item}
 
 
 def _released(versions: Iterable[Version], projects: Collection[str]) -> list[tuple[Version, date | None]]:

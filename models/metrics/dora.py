@@ -154,8 +154,8 @@ def durations(used: Contributions, unit: Micros) -> Figures:
     if not len(used):
         return None, {"n": 0, "mean": None, "p75": None, "p85": None, "p95": None}
     spans = np.sort(used.value)
-    shown = {f"p{percent}": float(percentile(spans, percent) / unit) for percent in (75, 85, 95)}
-    return float(median(spans) / unit), {"n": len(spans), "mean": float(mean(spans) / unit), **shown}
+    values = {f"p{percent}": float(percentile(spans, percent) / unit) for percent in (75, 85, 95)}
+    return float(median(spans) / unit), {"n": len(spans), "mean": float(mean(spans) / unit), **values}
 
 
 def _deployment(deployed: Deployed, value: int) -> Contribution:

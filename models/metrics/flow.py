@@ -125,8 +125,8 @@ def flow_efficiency(used: Contributions, _window: Window, _prepared: Snapshot) -
     - No second in either stage: no value. The median of the items' own shares leaves out an item without one.
     """
     active, both = total(used.value), total(used.base)
-    some = used.base > 0
-    share = median_share(used.value[some], used.base[some]) if some.any() else None
+    result = used.base > 0
+    share = median_share(used.value[result], used.base[result]) if result.any() else None
     details = {"n": len(used), "median_share": None if share is None else float(100 * share)}
     return (100 * active / both if both else None), details
 

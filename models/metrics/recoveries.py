@@ -43,22 +43,22 @@ def recoveries(deployments: Sequence[Deployed], incidents: Iterable[Known], as_o
     own = _incidents_by_place(deployments, known)
     sound = [place for place, deployed in enumerate(deployments) if not deployed.failed]
     sound_at = [deployments[place].at for place in sound]
-    found = []
+    collected = []
     for place, deployed in enumerate(deployments):
         if own.get(place):
             ends = [restored_at(known[incident_id], as_of) for incident_id in own[place]]
-            found.append(Recovery(deployed, _last(ends), tuple(own[place])))
+            collected.append(Recovery(deployed, _last(ends), tuple(own[place])))
         elif deployed.own_mark:
             after = bisect_right(sound_at, deployed.at)
             following = [deployments[later] for later in sound[after : after + 1]]
-            found += [Recovery(deployed, later.at, next_id=later.deployment_id) for later in following]
-            found += [] if following else [Recovery(deployed, None)]
-    return tuple(found)
+            collected += [Recovery(deployed, later.at, next_id=later.deployment_id) for later in following]
+            collected += [] if following else [Recovery(deployed, None)]
+    return tuple(collected)
 
 
-def open_spans(found: Iterable[Recovery]) -> tuple[list[Micros], list[float]]:
+def open_spans(value: Iterable[Recovery]) -> tuple[list[Micros], list[float]]:
     """Return when failed deployments began to be open and when they ceased to be, each ascending; infinity if not."""
-    spans = [(recovery.deployed.at, math.inf if recovery.at is None else recovery.at) for recovery in found]
+    spans = [(recovery.deployed.at, math.inf if recovery.at is None else recovery.at) for recovery in value]
     return sorted(begin for begin, _ in spans), sorted(max(span) for span in spans)
 
 

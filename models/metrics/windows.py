@@ -32,8 +32,8 @@ def windows(as_of: Micros, rules: Rules) -> tuple[Window, ...]:
     period = Window("period", start_of_day(today - rules.time_period_days * _ONE_DAY, zone), midnight, midnight)
     monday = today - today.weekday() * _ONE_DAY
     mondays = [monday - back * _ONE_WEEK for back in range(rules.history_weeks - 1, -1, -1)]
-    found = (period, *(_week(day, as_of, zone) for day in mondays))
-    return tuple(window for window in found if window.effective_end > window.start)
+    periods = (period, *(_week(day, as_of, zone) for day in mondays))
+    return tuple(window for window in periods if window.effective_end > window.start)
 
 
 def local_day(at: Micros, zone: ZoneInfo) -> date:

@@ -29,9 +29,9 @@ def load_contributions(snapshot: Snapshot, windows: Sequence[Window]) -> list[Co
     # A stay counts at the ends behind its begin, up to its own end; most begin and end between two Mondays.
     first = np.searchsorted(ends, items.at[stays], side="right")
     last = np.searchsorted(ends, _stay_ends(snapshot, stays), side="right")
-    found = stays[last > first]
+    stay = stays[last > first]
     first, last = first[last > first], last[last > first]
-    by_end = {int(end): found[(first <= place) & (place < last)] for place, end in enumerate(ends)}
+    by_end = {int(end): stay[(first <= place) & (place < last)] for place, end in enumerate(ends)}
     return [_load(snapshot, by_end[window.effective_end]) for window in windows]
 
 

@@ -22,7 +22,7 @@ LARGEST: Final = 32_768
 # Raise it where a column changes its meaning under its old name, or where facts are worked out differently from the
 # same issue and rules. Names of columns, and what codes mean, need no number.
 FACTS_VERSION: Final = 3
-FORMAT: Final = digest([FACTS_VERSION, [each.name for each in fields(Items)], list(STAGES), list(CATEGORIES)])
+FORMAT: Final = digest([FACTS_VERSION, [field.name for field in fields(Items)], list(STAGES), list(CATEGORIES)])
 
 
 class OutdatedFactsError(Exception):
@@ -104,7 +104,7 @@ def _append(session: Session, profile: str, chunk: Chunk, rules: str) -> None:
     whole = merged([*_read(session, profile, swallowed[::-1]), chunk])
     if not chunks:
         whole = Chunk.of(whole.items, whole.others)  # nothing older is left that would have to be contradicted
-    numbers = [each for each, _ in swallowed]
+    numbers = [item for item, _ in swallowed]
     of_profile = (WorkItemColumnsRow.profile == profile, WorkItemColumnsRow.chunk.in_(numbers))
     change(session, delete(WorkItemColumnsRow).where(*of_profile))
     _insert(session, profile, number, whole, rules)
@@ -125,11 +125,11 @@ def _chunks(session: Session, profile: str) -> list[tuple[int, int]]:
 
 
 def _read(session: Session, profile: str, chunks: Sequence[tuple[int, int]]) -> list[Chunk]:
-    table, found = WorkItemColumnsRow, []
+    table, collected = WorkItemColumnsRow, []
     for number, _ in chunks:
         archive = session.scalar(select(table.archive).where(table.profile == profile, table.chunk == number))
-        found.append(unpacked(archive or b""))
-    return found
+        collected.append(unpacked(archive or b""))
+    return collected
 
 
 def _merged(session: Session, profile: str, chunks: Sequence[tuple[int, int]]) -> Chunk:

@@ -29,14 +29,14 @@ def save(
     session: Session,
     profile: str,
     ids: Collection[str],
-    found: Mapping[str, Departure],
+    value: Mapping[str, Departure],
     kept: Collection[str],
 ) -> None:
     """Store what these gone issues were when they left; ``kept`` are those that still count."""
     nothing = {"gone_done_at": None, "gone_delivered": False, "gone_counts": False}
     chosen = (IssueRow.profile == profile, IssueRow.gone_at.is_not(None))
     change(session, update(IssueRow).where(*chosen, among(session, IssueRow.issue_id, list(ids))).values(nothing))
-    for issue_id, departure in found.items():
+    for issue_id, departure in value.items():
         values = {
             "gone_done_at": instant(departure.done_at),
             "gone_delivered": departure.delivered,

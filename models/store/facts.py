@@ -43,7 +43,7 @@ def save(
     profile: str,
     rules: str,
     hashes: Mapping[str, str],
-    found: BatchFacts,
+    batch_facts: BatchFacts,
 ) -> None:
     """Replace the facts of the issues in ``hashes`` (id → content hash); what they no longer are is removed.
 
@@ -51,12 +51,14 @@ def save(
     """
     ids = list(hashes)
     _delete_rows(session, profile, ids)
-    append_columns(session, profile, Chunk(np.array(ids, np.int64), found.columns, found.others), rules)
-    insert_columns(session, WorkItemRow, _item_columns(session, profile, rules, hashes, found))
-    insert_rows(session, IncidentRow, [_incident_row(profile, incident) for incident in found.incidents])
-    insert_rows(session, DeploymentRow, [_deployment_row(profile, issue, one) for issue, one in found.deployments])
+    append_columns(session, profile, Chunk(np.array(ids, np.int64), batch_facts.columns, batch_facts.others), rules)
+    insert_columns(session, WorkItemRow, _item_columns(session, profile, rules, hashes, batch_facts))
+    insert_rows(session, IncidentRow, [_incident_row(profile, incident) for incident in batch_facts.incidents])
+    insert_rows(
+        session, DeploymentRow, [_deployment_row(profile, issue, item) for issue, item in batch_facts.deployments]
+    )
     counts = {
-        issue_id: {reason: len(details) for reason, details in found.findings.get(issue_id, {}).items()}
+        issue_id: {reason: len(details) for reason, details in batch_facts.findings.get(issue_id, {}).items()}
         for issue_id in ids
     }
     save_findings(session, profile, "facts", counts)
@@ -71,10 +73,10 @@ def replace_version_deployments(session: Session, profile: str, deployments: Seq
     table = DeploymentRow.__table__.c
     of_versions = (table.profile == profile, table.source == "versions")
     standing = session.execute(select(table.deployment_id, table.name, table.deployed_at).where(*of_versions)).all()
-    if {tuple(row) for row in standing} == {(each.deployment_id, each.name, _moment(each.at)) for each in deployments}:
+    if {tuple(row) for row in standing} == {(item.deployment_id, item.name, _moment(item.at)) for item in deployments}:
         return
     change(session, delete(DeploymentRow).where(*of_versions))
-    insert_rows(session, DeploymentRow, [_deployment_row(profile, None, found) for found in deployments])
+    insert_rows(session, DeploymentRow, [_deployment_row(profile, None, deployment) for deployment in deployments])
 
 
 def delete_facts(session: Session, profile: str, ids: Sequence[str]) -> None:
@@ -89,10 +91,10 @@ def _delete_rows(session: Session, profile: str, ids: Sequence[str]) -> None:
 
 
 def _item_columns(
-    session: Session, profile: str, rules: str, hashes: Mapping[str, str], found: BatchFacts
+    session: Session, profile: str, rules: str, hashes: Mapping[str, str], batch_facts: BatchFacts
 ) -> dict[str, list[Any]]:
     """Work items with their facts up to the last change: what is still open has no later time in it."""
-    facts, items, columns = facts_at(found.columns.timelines, None), found.items, found.columns
+    facts, items, columns = facts_at(batch_facts.columns.timelines, None), batch_facts.items, batch_facts.columns
     is_done, excluded = facts.done != NO_INSTANT, columns.is_excluded(None)
     committed = np.where(columns.committed == INVALID_INSTANT, NO_INSTANT, columns.committed)
     return {
@@ -107,7 +109,7 @@ def _item_columns(
         "waiting_seconds": [waiting / 1_000_000 for waiting in facts.waiting.tolist()],
         "category": [item.category for item in items],
         "delivered": (is_done & ~excluded).tolist(),
-        "reason": [NOT_DELIVERED if one else None for one in (is_done & excluded).tolist()],
+        "reason": [NOT_DELIVERED if value else None for value in (is_done & excluded).tolist()],
         "timeline": _timelines(columns),
         "committed_at": written_instants(session, committed),
         "points": [None if item.points == INVALID else item.points for item in items],
@@ -131,22 +133,22 @@ def _written(texts: tuple[str, ...]) -> str:
     return to_json(texts) if texts else "[]"
 
 
-def _deployment_row(profile: str, issue_id: str | None, found: Deployment) -> Row:
+def _deployment_row(profile: str, issue_id: str | None, deployment: Deployment) -> Row:
     return {
         "profile": profile,
-        "source": found.source,
-        "deployment_id": found.deployment_id,
-        "name": found.name,
-        "deployed_at": _moment(found.at),
-        "failed": found.failed,
-        "rework": found.rework,
-        "invalid": found.at == INVALID,
-        "created": None if found.created is None else instant(found.created),
+        "source": deployment.source,
+        "deployment_id": deployment.deployment_id,
+        "name": deployment.name,
+        "deployed_at": _moment(deployment.at),
+        "failed": deployment.failed,
+        "rework": deployment.rework,
+        "invalid": deployment.at == INVALID,
+        "created": None if deployment.created is None else instant(deployment.created),
         "issue_id": issue_id,
-        "timeline": _timeline_json(found.timeline),
-        "version_ids": list(found.version_ids),
-        "issue_ids": list(found.issue_ids),
-        "linked_ids": list(found.linked_ids),
+        "timeline": _timeline_json(deployment.timeline),
+        "version_ids": list(deployment.version_ids),
+        "issue_ids": list(deployment.issue_ids),
+        "linked_ids": list(deployment.linked_ids),
         "issue_keys": None,
         "versions": None,
     }

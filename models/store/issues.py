@@ -53,7 +53,7 @@ def save(session: Session, profile: str, issues: Sequence[Issue]) -> int:
         if number not in stored or stored[number].content_hash != hashes[number]
     ]
     remember_keys(session, profile, changed, stored)
-    delete_of(session, TransitionRow, profile, [one.issue_id for one in changed if one.issue_id in stored])
+    delete_of(session, TransitionRow, profile, [item.issue_id for item in changed if item.issue_id in stored])
     upsert(session, IssueRow, [_issue_row(profile, issue, hashes[issue.issue_id]) for issue in changed])
     insert_rows(session, TransitionRow, [row for issue in changed for row in _transition_rows(profile, issue)])
     save_findings(session, profile, "changelog", {issue.issue_id: issue.findings for issue in latest.values()})
@@ -104,21 +104,21 @@ def load(session: Session, profile: str, ids: Sequence[str]) -> list[Issue]:
     """Return issues with their histories, in the order of the ids; ids that are not stored are left out."""
     histories = load_histories(session, profile, ids)
     query = select(*_ISSUE).where(_ISSUES.profile == profile, among(session, _ISSUES.issue_id, ids))
-    found: dict[str, Issue] = {}
+    result: dict[str, Issue] = {}
     for row in session.execute(query).all():
         values: tuple[Any, ...] = (*row[: -len(_LATER)], histories.get(row[0], ()), {}, *row[-len(_LATER) :])
-        found[row[0]] = Issue(*values)
-    return [found[issue_id] for issue_id in ids if issue_id in found]
+        result[row[0]] = Issue(*values)
+    return [result[issue_id] for issue_id in ids if issue_id in result]
 
 
 def load_histories(session: Session, profile: str, ids: Sequence[str]) -> dict[str, tuple[Transition, ...]]:
     """Issue id → its history in order, for those of the ids that have one."""
     query = select(_CHANGES.issue_id, *_CHANGE)
     query = query.where(_CHANGES.profile == profile, among(session, _CHANGES.issue_id, ids))
-    found: dict[str, list[Transition]] = {}
+    values: dict[str, list[Transition]] = {}
     for issue_id, at, history_id, *others in session.execute(query).all():
-        found.setdefault(issue_id, []).append(Transition(at, int(history_id), *others))
-    return {issue_id: tuple(sorted(changes, key=_IN_ORDER)) for issue_id, changes in found.items()}
+        values.setdefault(issue_id, []).append(Transition(at, int(history_id), *others))
+    return {issue_id: tuple(sorted(changes, key=_IN_ORDER)) for issue_id, changes in values.items()}
 
 
 def hashes(session: Session, profile: str) -> dict[str, str]:

@@ -55,7 +55,7 @@ def load_performance(
     if failed:
         query = query.where(PerformanceThresholdRow.threshold_status == "fail")
     rows = session.execute(query.order_by(CalculationPerformanceRow.start_time.desc()).limit(limit))
-    return [(record(CalculationPerformance, one), record(PerformanceThreshold, two)) for one, two in rows]
+    return [(record(CalculationPerformance, item), record(PerformanceThreshold, two)) for item, two in rows]
 
 
 def unknown_performance(session: Session) -> list[str]:

@@ -21,17 +21,17 @@ _IS_ABOUT_AN_ISSUE: Final = and_(DataQualityRow.issue_id != WHOLE_PROFILE, DataQ
 UNREAD: Final = ("unreadable_issue", "incomplete_history")
 
 
-def save_findings(session: Session, profile: str, origin: str, found: Mapping[str, Mapping[str, int]]) -> None:
+def save_findings(session: Session, profile: str, origin: str, value: Mapping[str, Mapping[str, int]]) -> None:
     """Replace what one origin (changelog, facts, verify) found about these issues."""
     before = delete(DataQualityRow).where(
         DataQualityRow.profile == profile,
         DataQualityRow.origin == origin,
-        among(session, DataQualityRow.issue_id, list(found)),
+        among(session, DataQualityRow.issue_id, list(value)),
     )
     change(session, before)
     rows = [
         {"profile": profile, "issue_id": issue_id, "origin": origin, "reason": reason, "count": count}
-        for issue_id, reasons in found.items()
+        for issue_id, reasons in value.items()
         for reason, count in reasons.items()
     ]
     insert_rows(session, DataQualityRow, rows)
@@ -48,12 +48,12 @@ def replace_finding(session: Session, profile: str, origin: str, reason: str, id
     insert_rows(session, DataQualityRow, [{**row, "issue_id": issue_id} for issue_id in sorted(wanted - stored)])
 
 
-def save_profile_findings(session: Session, profile: str, origin: str, found: Mapping[str, int]) -> None:
+def save_profile_findings(session: Session, profile: str, origin: str, value: Mapping[str, int]) -> None:
     """Replace what one origin found about a profile as a whole: reason → how often."""
     clear_findings(session, profile, origin)
     rows = [
         {"profile": profile, "issue_id": WHOLE_PROFILE, "origin": origin, "reason": reason, "count": count}
-        for reason, count in found.items()
+        for reason, count in value.items()
     ]
     insert_rows(session, DataQualityRow, rows)
 
@@ -124,18 +124,18 @@ def keys_with_findings(session: Session, profile: str) -> dict[str, list[str]]:
         .group_by(DataQualityRow.reason, key, IssueRow.key.is_(None))
         .order_by(DataQualityRow.reason, func.length(key), key)
     )
-    found: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     for reason, name, is_unread in session.execute(query):
-        found.setdefault(reason, []).append(f"id {name}, never read" if is_unread else name)
-    return found
+        values.setdefault(reason, []).append(f"id {name}, never read" if is_unread else name)
+    return values
 
 
 def findings_of(session: Session, profile: str, ids: Sequence[str]) -> dict[str, list[str]]:
     """Issue id → reasons found about it, for those of the ids that have any."""
-    found: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     query = select(DataQualityRow.issue_id, DataQualityRow.reason).where(
         DataQualityRow.profile == profile, among(session, DataQualityRow.issue_id, ids)
     )
     for issue_id, reason in session.execute(query.order_by(DataQualityRow.reason)):
-        found.setdefault(issue_id, []).append(reason)
-    return found
+        values.setdefault(issue_id, []).append(reason)
+    return values

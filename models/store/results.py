@@ -95,7 +95,7 @@ def _standing(session: Session, results: Sequence[MetricResult]) -> dict[tuple[A
 
 def _same(row: Mapping[Any, Any], result: MetricResult) -> bool:
     pairs = ((row[name], getattr(result, name)) for name in _COMPARED)
-    return all(stored == found or _plain(stored) == _plain(found) for stored, found in pairs)
+    return all(stored == item or _plain(stored) == _plain(item) for stored, item in pairs)
 
 
 def _confirm(session: Session, kept: Sequence[tuple[Mapping[Any, Any], MetricResult]]) -> None:

@@ -36,7 +36,7 @@ def record(kind: Callable[..., T], row: object) -> T:
 
 
 def _names(kind: Any) -> list[str]:
-    return [each.name for each in fields(kind)]
+    return [field.name for field in fields(kind)]
 
 
 def row_of(record: Any) -> Row:
@@ -57,8 +57,8 @@ def among(session: Session, column: Any, values: Sequence[str]) -> ColumnElement
     Of an ``IN`` with thousands the compiling takes longer than the answer, and there is an end to how many may be.
     """
     if session.get_bind().dialect.name == "postgresql":
-        found: ColumnElement[bool] = column == any_(literal(list(values), ARRAY(Text)))
-        return found
+        result: ColumnElement[bool] = column == any_(literal(list(values), ARRAY(Text)))
+        return result
     listed = func.json_each(json.dumps(list(values))).table_valued("value")
     inside: ColumnElement[bool] = column.in_(select(listed.c.value))
     return inside

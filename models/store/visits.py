@@ -20,14 +20,14 @@ RECENT: Final = 2_000  # issues that say where active time is spent: enough for 
 
 def visited_statuses(session: Session, profile: str) -> set[Visited]:
     """Return (status id, name) of every side of a status change; reads all of a profile's changes."""
-    found: set[Visited] = set()
+    visits: set[Visited] = set()
     for status_id, name in (
         (TransitionRow.from_id, TransitionRow.from_name),
         (TransitionRow.to_id, TransitionRow.to_name),
     ):
         query = select(status_id, name).where(TransitionRow.profile == profile, TransitionRow.field == "status")
-        found.update((row[0], row[1]) for row in session.execute(query.distinct()))
-    return found
+        visits.update((row[0], row[1]) for row in session.execute(query.distinct()))
+    return visits
 
 
 def present_statuses(session: Session, profile: str) -> set[Visited]:

@@ -93,11 +93,11 @@ class Cloud:
         """Return issues: 100 a request, several requests at a time, then the histories of each group."""
         size = size_of(self.sizes, "issues", ISSUES_PAGE)
         pages = parallel(self._page, [page for group in groups for page in chunks(group, size)], self._workers)
-        raw = {issue_id: each for page, _ in pages for issue_id, each in page.items()}
+        raw = {issue_id: entry for page, _ in pages for issue_id, entry in page.items()}
         present = [[issue_id for issue_id in group if issue_id in raw] for group in groups]
         histories, failed = self._histories([group for group in present if group])
         lost = {issue_id for failure in failed for issue_id in failure.ids}
-        batch = build({key: each for key, each in raw.items() if key in histories}, self._wanted, histories)
+        batch = build({key: item for key, item in raw.items() if key in histories}, self._wanted, histories)
         incomplete = dict.fromkeys(raw.keys() - histories.keys() - lost, INCOMPLETE)
         whole = Batch(batch.issues, {**batch.broken, **incomplete})
         return settled(whole, [*(failure for _, failure in pages if failure), *failed])
@@ -114,12 +114,12 @@ class Cloud:
 
     def visible(self, ids: Sequence[str]) -> set[str]:
         """Return those a bulk fetch returns or fails to load; it reads the database, not the search index."""
-        pages = parallel(lambda some: self._bulk(some, ["updated"]), chunks(ids, ISSUES_PAGE), self._workers)
+        pages = parallel(lambda value: self._bulk(value, ["updated"]), chunks(ids, ISSUES_PAGE), self._workers)
         return {issue_id for came, named in pages for issue_id in (*came, *named)}
 
     def matching(self, jql: str, ids: Sequence[str]) -> set[str]:
         """Return those that are found, of up to 500 ids a request."""
-        pages = parallel(lambda some: self._matching(jql, some), chunks(ids, MATCHING_IDS), self._workers)
+        pages = parallel(lambda value: self._matching(jql, value), chunks(ids, MATCHING_IDS), self._workers)
         return {issue_id for page in pages for issue_id in page}
 
     def versions(self, project: str, key: str) -> list[Version]:
@@ -181,9 +181,9 @@ class Cloud:
         """Return (id → issue, ids that Jira could not load), both only of those asked for, whatever comes."""
 
         def read(page: Any) -> tuple[dict[str, dict[str, Any]], list[str]]:
-            issues = dict(rows(required(page, "issues", list), lambda each: (str(each["id"]), each), "issues"))
-            came = {issue_id: each for issue_id, each in issues.items() if issue_id in ids}
-            errors = rows(page.get("issueErrors") or [], lambda each: str(each["id"]), "issue errors")
+            issues = dict(rows(required(page, "issues", list), lambda item: (str(item["id"]), item), "issues"))
+            came = {issue_id: issue for issue_id, issue in issues.items() if issue_id in ids}
+            errors = rows(page.get("issueErrors") or [], lambda value: str(value["id"]), "issue errors")
             missing = [issue_id for issue_id in ids if issue_id not in came]
             named = [issue_id for issue_id in missing if issue_id in errors] or missing if errors else []
             if named and len(ids) == 1:
@@ -274,7 +274,7 @@ def _read_count(page: Any) -> int:
 def _read_logs(page: Any, position: Any | None) -> tuple[list[tuple[str, list[Any]]], Any | None]:
     """Return ((id, histories) of each issue of a page of the bulk changelog, where the next page is)."""
     logs = required(page, "issueChangeLogs", list)
-    read = rows(logs, lambda each: (str(each["issueId"]), required(each, "changeHistories", list)), "logs")
+    read = rows(logs, lambda value: (str(value["issueId"]), required(value, "changeHistories", list)), "logs")
     return read, next_position(page, position, len(logs))
 
 
@@ -292,7 +292,7 @@ def read_versions(client: Client, api: str, project: str, key: str) -> list[Vers
     path = f"{api}/project/{quote(project, safe='')}/versions"
     return client.get(
         path,
-        read=lambda body: rows(body, lambda each: parse.version(each, key), "versions"),
+        read=lambda body: rows(body, lambda value: parse.version(value, key), "versions"),
         control=Control(path=SERVER_INFO),
     )
 
@@ -318,15 +318,15 @@ def build(
     """Return issues from what Jira sent; one that cannot be read is named and costs only itself."""
     issues: list[Issue] = []
     broken: dict[str, str] = {}
-    for issue_id, each in raw.items():
+    for issue_id, item in raw.items():
         try:
-            issues.append(parse.issue(each, wanted, histories.get(issue_id, ())))
+            issues.append(parse.issue(item, wanted, histories.get(issue_id, ())))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             broken[issue_id] = f"{type(error).__name__}: {error}"
             log.warning("issue cannot be read", extra={"issue_id": issue_id, "why": broken[issue_id]})
-    for found in issues:
-        if found.findings:
-            log.warning("history is damaged", extra={"key": found.key, "found": dict(found.findings)})
+    for issue in issues:
+        if issue.findings:
+            log.warning("history is damaged", extra={"key": issue.key, "found": dict(issue.findings)})
     return Batch(tuple(issues), broken)
 
 

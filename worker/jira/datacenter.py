@@ -109,10 +109,10 @@ class DataCenter:
         """Return issues with their whole histories: 50 a request, several requests at a time."""
         size = size_of(self.sizes, "issues", ISSUES_PAGE)
         pages = parallel(self._attempt, [page for group in groups for page in chunks(group, size)], self._workers)
-        raw = {issue_id: each for page, _ in pages for issue_id, each in page.items()}
+        raw = {issue_id: member for page, _ in pages for issue_id, member in page.items()}
         histories = {issue_id: each["changelog"]["histories"] for issue_id, each in raw.items()}
-        batch = build({key: each for key, each in raw.items() if _is_whole(each)}, self._wanted, histories)
-        cut = {key: INCOMPLETE for key, each in raw.items() if not _is_whole(each)}
+        batch = build({key: item for key, item in raw.items() if _is_whole(item)}, self._wanted, histories)
+        cut = {key: INCOMPLETE for key, entry in raw.items() if not _is_whole(entry)}
         for issue_id in cut:
             log.warning("history is incomplete", extra={"issue_id": issue_id})
         whole = Batch(batch.issues, {**batch.broken, **cut})
@@ -121,10 +121,10 @@ class DataCenter:
     def histories(self, ids: Sequence[str]) -> dict[str, tuple[Transition, ...]]:
         """Return histories, 50 issues a request; an issue that is gone, or whose history came cut, has none."""
         size = size_of(self.sizes, "issues", ISSUES_PAGE)
-        pages = parallel(lambda some: self._attempt(some, ["updated"]), chunks(ids, size), self._workers)
-        whole = {issue_id: each for page, _ in pages for issue_id, each in page.items() if _is_whole(each)}
+        pages = parallel(lambda value: self._attempt(value, ["updated"]), chunks(ids, size), self._workers)
+        whole = {issue_id: entry for page, _ in pages for issue_id, entry in page.items() if _is_whole(entry)}
         lost = {issue_id for _, failure in pages if failure for issue_id in failure.ids}
-        entries = {issue_id: each["changelog"]["histories"] for issue_id, each in whole.items()}
+        entries = {issue_id: item["changelog"]["histories"] for issue_id, item in whole.items()}
         return {
             issue_id: parse.transitions(entries.get(issue_id, ()), self._wanted)[0]
             for issue_id in ids
@@ -133,12 +133,12 @@ class DataCenter:
 
     def visible(self, ids: Sequence[str]) -> set[str]:
         """Return those an unvalidated search by id still finds; a validated one refuses ids that are gone."""
-        pages = parallel(lambda some: self._by_id(some, ["updated"]), chunks(ids, LOOK_PAGE), self._workers)
+        pages = parallel(lambda value: self._by_id(value, ["updated"]), chunks(ids, LOOK_PAGE), self._workers)
         return {issue_id for page in pages for issue_id in page}
 
     def matching(self, jql: str, ids: Sequence[str]) -> set[str]:
         """Return those that the same search finds with the JQL beside the ids."""
-        pages = parallel(lambda some: self._by_id(some, ["updated"], jql=jql), chunks(ids, LOOK_PAGE), self._workers)
+        pages = parallel(lambda value: self._by_id(value, ["updated"], jql=jql), chunks(ids, LOOK_PAGE), self._workers)
         return {issue_id for page in pages for issue_id in page}
 
     def versions(self, project: str, key: str) -> list[Version]:
@@ -194,7 +194,7 @@ class DataCenter:
             read = partial(_read_offsets, start=place.start, size=len(ids), looked=place.looked, whole=bool(expand))
             body = {**question, "startAt": place.start}
             listed, place = self._client.post(f"{API}/search", body, read=read, control=control)
-            issues |= {str(each["id"]): each for each in listed}
+            issues |= {str(item["id"]): item for item in listed}
         return {issue_id: issues[issue_id] for issue_id in ids if issue_id in issues}
 
 
@@ -216,9 +216,9 @@ def _read_offsets(
 ) -> tuple[list[dict[str, Any]], Offset]:
     """Return (issues of a page by offset, where the next one is); ``whole``: each has to hold its changelog."""
     listed = required(page, "issues", list)
-    rows(listed, lambda each: each["id"], "issues")
-    for each in listed if whole else ():
-        changelog = required(each, "changelog", dict)
+    rows(listed, lambda value: value["id"], "issues")
+    for item in listed if whole else ():
+        changelog = required(item, "changelog", dict)
         required(changelog, "histories", list)
         required(changelog, "total", int)
     most = page.get("maxResults")

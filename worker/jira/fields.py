@@ -41,24 +41,24 @@ def _resolve(known: list[Field], text: str, profile: str, role: str) -> str:
     parts = text.split(".")
     for length in range(len(parts), 0, -1):
         head, path = ".".join(parts[:length]), parts[length:]
-        found = _named(known, head)
-        if len(found) > 1:
-            ids = ", ".join(each.field_id for each in found)
+        named = _named(known, head)
+        if len(named) > 1:
+            ids = ", ".join(entry.field_id for entry in named)
             raise FatalError(
-                f"profiles.{profile}.fields.{role}: {len(found)} fields are called {head!r}; use one id: {ids}"
+                f"profiles.{profile}.fields.{role}: {len(named)} fields are called {head!r}; use one id: {ids}"
             )
-        if found:
-            _refuse_path_of_flag(path, found[0], profile, role)
-            return ".".join([_not_a_person(found[0], profile, role), *path])
-    near = get_close_matches(text, [each.name for each in known], n=1)
+        if named:
+            _refuse_path_of_flag(path, named[0], profile, role)
+            return ".".join([_not_a_person(named[0], profile, role), *path])
+    near = get_close_matches(text, [item.name for item in known], n=1)
     advice = f"did you mean {near[0]!r}?" if near else "see the names in Jira's field list"
     raise FatalError(f"profiles.{profile}.fields.{role}: this Jira has no field {text!r}; {advice}")
 
 
 def _named(known: list[Field], head: str) -> list[Field]:
     wanted = fold_name(head)
-    by_id = [each for each in known if fold_name(each.field_id) == wanted]
-    return by_id or [each for each in known if fold_name(each.name) == wanted]
+    by_id = [entry for entry in known if fold_name(entry.field_id) == wanted]
+    return by_id or [item for item in known if fold_name(item.name) == wanted]
 
 
 def _refuse_path_of_flag(path: list[str], field: Field, profile: str, role: str) -> None:
@@ -70,7 +70,7 @@ def _refuse_path_of_flag(path: list[str], field: Field, profile: str, role: str)
         )
 
 
-def _not_a_person(found: Field, profile: str, role: str) -> str:
-    if found.schema in _PEOPLE or found.items in _PEOPLE:
-        raise FatalError(f"profiles.{profile}.fields.{role}: {found.name!r} holds people, and people are not stored")
-    return found.field_id
+def _not_a_person(field: Field, profile: str, role: str) -> str:
+    if field.schema in _PEOPLE or field.items in _PEOPLE:
+        raise FatalError(f"profiles.{profile}.fields.{role}: {field.name!r} holds people, and people are not stored")
+    return field.field_id

@@ -32,7 +32,7 @@ def rows(listed: object, read: Callable[[Any], T], what: str) -> list[T]:
     if not isinstance(listed, list):
         raise PageError(f"Jira sent no list of {what}")
     try:
-        return [read(each) for each in listed]
+        return [read(item) for item in listed]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise PageError(f"Jira sent a list of {what} with a member that lacks what it must hold") from error
 

@@ -151,29 +151,29 @@ def issue(raw: Mapping[str, Any], wanted: Wanted, histories: Iterable[Any]) -> I
 
     Raises ValueError or KeyError where the issue lacks what makes it one (id, key, type, status, created, updated).
     """
-    found = raw["fields"]
+    fields = raw["fields"]
     changes, findings = transitions(histories, wanted)
-    resolved = found.get("resolutiondate")
-    key, project = _required(raw["key"]), found.get("project") or {}
-    level, subtask = type_level(found["issuetype"])
+    resolved = fields.get("resolutiondate")
+    key, project = _required(raw["key"]), fields.get("project") or {}
+    level, subtask = type_level(fields["issuetype"])
     return Issue(
         issue_id=_identity(raw["id"]),
         key=key,
         project=text(project.get("key")) or key.rpartition("-")[0],
-        type=_required(found["issuetype"]["name"]),
-        status_id=str(found["status"]["id"]),
-        created=moment(found["created"]),
-        updated=moment(found["updated"]),
-        resolution=_name(found.get("resolution")),
+        type=_required(fields["issuetype"]["name"]),
+        status_id=str(fields["status"]["id"]),
+        created=moment(fields["created"]),
+        updated=moment(fields["updated"]),
+        resolution=_name(fields.get("resolution")),
         resolved=moment(resolved) if resolved else None,
-        summary=text(found.get("summary")) if wanted.summaries else None,
-        fields=_kept(found, wanted),
+        summary=text(fields.get("summary")) if wanted.summaries else None,
+        fields=_kept(fields, wanted),
         transitions=changes,
         findings=findings,
         hierarchy_level=level if wanted.levels else None,
         subtask=subtask,
         project_id=text(project.get("id")),
-        parent=_parent(found.get("parent")),
+        parent=_parent(fields.get("parent")),
     )
 
 
@@ -181,16 +181,16 @@ def transitions(histories: Iterable[Any], wanted: Wanted) -> tuple[tuple[Transit
     """Return the tracked items of histories in their true order, each once, and what was wrong (reason → count)."""
     tracked = set(wanted.tracked)
     names = _field_names(wanted.mapped)
-    found: dict[tuple[str, str, int], Transition] = {}
+    values: dict[tuple[str, str, int], Transition] = {}
     broken = 0
     for history in histories:
         try:
             read, bad = _items(history, tracked, names)
         except (ValueError, KeyError, TypeError, AttributeError):
             read, bad = [], 1
-        found.update({(t.history_id, t.field, t.position): t for t in read})
+        values.update({(t.history_id, t.field, t.position): t for t in read})
         broken += bad
-    return tuple(sorted(found.values())), {"broken_history": broken} if broken else {}
+    return tuple(sorted(values.values())), {"broken_history": broken} if broken else {}
 
 
 def _from_epoch(value: int) -> datetime:
@@ -229,7 +229,7 @@ def _items(history: Mapping[str, Any], tracked: set[str], names: FieldNames) -> 
     Positions count a history's items of one field, so that asking for fewer fields changes no position.
     """
     seen: dict[str, int] = {}
-    found: list[Transition] = []
+    result: list[Transition] = []
     items = history.get("items") or ()
     whole = [item for item in items if isinstance(item, Mapping)]
     for item in whole:
@@ -237,8 +237,8 @@ def _items(history: Mapping[str, Any], tracked: set[str], names: FieldNames) -> 
         if field_id not in tracked:
             continue
         seen[field_id] = position = seen.get(field_id, -1) + 1
-        found.append(_transition(history, item, field_id, position))
-    return found, len(items) - len(whole)
+        result.append(_transition(history, item, field_id, position))
+    return result, len(items) - len(whole)
 
 
 def _transition(history: Mapping[str, Any], item: Mapping[str, Any], field_id: str, position: int) -> Transition:
@@ -255,14 +255,14 @@ def _transition(history: Mapping[str, Any], item: Mapping[str, Any], field_id: s
     )
 
 
-def _kept(found: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
+def _kept(value: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
     kept: dict[str, Any] = {
-        "priority": _name(found.get("priority")),
-        "fixVersions": _ids(found.get("fixVersions")),
-        "versions": _ids(found.get("versions")),
-        "links": _linked(found.get("issuelinks")),
+        "priority": _name(value.get("priority")),
+        "fixVersions": _ids(value.get("fixVersions")),
+        "versions": _ids(value.get("versions")),
+        "links": _linked(value.get("issuelinks")),
     }
-    return kept | {name: without_people(found.get(name)) for name in wanted.mapped if name not in kept}
+    return kept | {name: without_people(value.get(name)) for name in wanted.mapped if name not in kept}
 
 
 def without_people(value: Any) -> Any:
@@ -304,10 +304,10 @@ def _parent(value: Any) -> str | None:
 
 
 def _required(value: Any) -> str:
-    found = text(value)
-    if not found:
+    result = text(value)
+    if not result:
         raise ValueError("a name or key that is empty")
-    return found
+    return result
 
 
 def _day(value: Any) -> date | None:

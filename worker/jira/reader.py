@@ -141,9 +141,9 @@ def parallel(work: Callable[[A], B], inputs: Iterable[A], workers: int) -> list[
     """Return ``work`` of every input, in the order of the inputs, several at a time; the log context goes along."""
     waiting = list(inputs)
     if len(waiting) < 2 or workers < 2:  # noqa: PLR2004 - one alone needs no thread
-        return [work(each) for each in waiting]
+        return [work(item) for item in waiting]
     with ThreadPoolExecutor(min(workers, len(waiting))) as pool:
-        futures = [pool.submit(contextvars.copy_context().run, work, each) for each in waiting]
+        futures = [pool.submit(contextvars.copy_context().run, work, entry) for entry in waiting]
         return [future.result() for future in futures]
 
 

@@ -71,8 +71,8 @@ def is_page(headers: Mapping[str, str], content: bytes) -> bool:
 
 def title(headers: Mapping[str, str], content: bytes, clean: Clean) -> str:
     """Return the title of a page, cleaned and shortened; empty where it has none."""
-    found = _TITLE.search(_text(headers, content))
-    cleaned = _on_one_line(clean(html.unescape(found[1]))) if found else ""
+    match = _TITLE.search(_text(headers, content))
+    cleaned = _on_one_line(clean(html.unescape(match[1]))) if match else ""
     return cleaned if len(cleaned) <= LONGEST_TITLE else f"{cleaned[: LONGEST_TITLE - 1]}…"
 
 
@@ -87,15 +87,15 @@ def redirect_host(url: str, headers: Mapping[str, str]) -> str:
     except ValueError:
         return ""
     host = parts.hostname or ""
-    shown = f"[{host}]" if ":" in host else host
-    return f"{shown}{port}" if re.fullmatch(r"[\w.:-]{1,253}", host) else ""
+    text = f"[{host}]" if ":" in host else host
+    return f"{text}{port}" if re.fullmatch(r"[\w.:-]{1,253}", host) else ""
 
 
 def _words(headers: Mapping[str, str], content: bytes) -> Iterator[str]:
     text = _text(headers, content).strip("\ufeff \t\r\n")
     if is_page(headers, content):
-        found = _TITLE.search(text)
-        yield "" if found is None or _STATUS.fullmatch(found[1][:200]) else html.unescape(found[1])
+        match = _TITLE.search(text)
+        yield "" if match is None or _STATUS.fullmatch(match[1][:200]) else html.unescape(match[1])
         return
     try:
         yield from _messages(json.loads(text))
@@ -110,8 +110,8 @@ def _messages(body: Any) -> Iterator[str]:
     if not isinstance(body, dict):
         return
     general, named = body.get("errorMessages"), body.get("errors")
-    yield from (str(each) for each in (general if isinstance(general, list) else ()))
-    yield from (str(each) for each in (named.values() if isinstance(named, dict) else ()))
+    yield from (str(item) for item in (general if isinstance(general, list) else ()))
+    yield from (str(entry) for entry in (named.values() if isinstance(named, dict) else ()))
     for key in _MESSAGE_KEYS:
         value = body.get(key)
         yield from (_messages(value) if isinstance(value, dict) else [value] if isinstance(value, str) else ())

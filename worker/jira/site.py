@@ -38,9 +38,9 @@ def identify(client: Client) -> Site:
             raise
         return _unidentified(client, error)
     deployment = str(info.get("deploymentType") or "")
-    told = ("cloud" if deployment == "Cloud" else "datacenter") if deployment else None
-    flavour = client.connection.flavour or told or "datacenter"
-    return Site(flavour, _clock(client, info.get("serverTime")), told, _address(client.connection, info.get("baseUrl")))
+    text = ("cloud" if deployment == "Cloud" else "datacenter") if deployment else None
+    flavour = client.connection.flavour or text or "datacenter"
+    return Site(flavour, _clock(client, info.get("serverTime")), text, _address(client.connection, info.get("baseUrl")))
 
 
 def _read_info(page: Any) -> Mapping[str, Any]:
@@ -95,10 +95,10 @@ def _plain_flavour(connection: Connection) -> str | None:
     return "cloud" if is_cloud else None
 
 
-def _clock(client: Client, told: Any) -> datetime:
+def _clock(client: Client, value: Any) -> datetime:
     """Return Jira's clock: as ``serverInfo`` tells it, else by the ``Date`` of its last answer, else this machine's."""
     try:
-        return parse.moment(told)
+        return parse.moment(value)
     except ValueError:
         if client.jira_time is not None:
             return client.jira_time
@@ -106,12 +106,12 @@ def _clock(client: Client, told: Any) -> datetime:
     return client.now()
 
 
-def _address(connection: Connection, told: Any) -> str:
+def _address(connection: Connection, value: Any) -> str:
     """Return the address of the site's pages: the configured one, but that a gateway has none, so the site's own there.
 
     A Data Center behind a proxy often names an address that is known inside only.
     """
-    if not urlsplit(connection.base_url).path.startswith(_GATEWAY_PATH) or not isinstance(told, str):
+    if not urlsplit(connection.base_url).path.startswith(_GATEWAY_PATH) or not isinstance(value, str):
         return connection.base_url
-    is_plain = re.fullmatch(r"https?://[\w.-]+(:\d+)?(/[\w./-]*)?", told) is not None
-    return told.rstrip("/") if is_plain else connection.base_url
+    is_plain = re.fullmatch(r"https?://[\w.-]+(:\d+)?(/[\w./-]*)?", value) is not None
+    return value.rstrip("/") if is_plain else connection.base_url

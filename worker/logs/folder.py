@@ -31,8 +31,8 @@ def files(log_dir: str | Path) -> tuple[LogFile, ...]:
     """Return the log files of a folder, live ones first, then their archives from newest to oldest; () without a
     folder.
     """
-    found = [(path, sequence) for path, sequence in _listing(Path(log_dir)) if sequence <= MAX_LOG_BACKUPS]
-    described = (_described(path, sequence) for path, sequence in found)
+    paths = [(path, sequence) for path, sequence in _listing(Path(log_dir)) if sequence <= MAX_LOG_BACKUPS]
+    described = (_described(path, sequence) for path, sequence in paths)
     return tuple(
         sorted((f for f in described if f), key=lambda f: (f.rotation_sequence, f.file_path)),
     )
@@ -60,16 +60,16 @@ def _listing(folder: Path) -> Iterator[tuple[Path, int]]:
 
 def _described(path: Path, sequence: int) -> LogFile | None:
     try:
-        found = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         return None
     live = path.name if sequence == 0 else path.stem
     return LogFile(
         file_path=str(path),
-        size_bytes=found.st_size,
+        size_bytes=status.st_size,
         creation_date=first_entry_at(path),
         rotation_sequence=sequence,
-        last_modified=datetime.fromtimestamp(found.st_mtime, UTC),
+        last_modified=datetime.fromtimestamp(status.st_mtime, UTC),
         log_level_filter="ERROR" if live == ERRORS else None,
     )
 
@@ -105,8 +105,8 @@ def shift(live: Path) -> None:
 def delete_stale(folder: Path, limit: datetime) -> tuple[str, ...]:
     stale = [
         path
-        for path, sequence, found in _sizes(folder)
-        if sequence > MAX_LOG_BACKUPS or (sequence and found.st_mtime < limit.timestamp())
+        for path, sequence, item in _sizes(folder)
+        if sequence > MAX_LOG_BACKUPS or (sequence and item.st_mtime < limit.timestamp())
     ]
     return tuple(_delete(path) for path in stale)
 
@@ -114,24 +114,24 @@ def delete_stale(folder: Path, limit: datetime) -> tuple[str, ...]:
 def make_room(folder: Path, coming: int) -> tuple[str, ...]:
     """Delete the oldest archives until the folder holds what may come before the next look; the deleted paths."""
     sizes = _sizes(folder)
-    total = sum(found.st_size for _, _, found in sizes)
+    total = sum(entry.st_size for _, _, entry in sizes)
     archives = [item for item in sizes if item[1]]
     removed = []
-    for path, _, found in sorted(archives, key=lambda item: (item[2].st_mtime_ns, -item[1])):
+    for path, _, member in sorted(archives, key=lambda item: (item[2].st_mtime_ns, -item[1])):
         if total + coming + len(LIVE) * STEP <= MAX_FOLDER_BYTES:
             break
         removed.append(_delete(path))
-        total -= found.st_size
+        total -= member.st_size
     return tuple(removed)
 
 
 def _sizes(folder: Path) -> list[tuple[Path, int, os.stat_result]]:
     """Path, rotation sequence and stat of each log file that is still there when looked at."""
-    found = []
+    collected = []
     for path, sequence in _listing(folder):
         with contextlib.suppress(FileNotFoundError):
-            found.append((path, sequence, path.stat()))
-    return found
+            collected.append((path, sequence, path.stat()))
+    return collected
 
 
 def _delete(path: Path) -> str:

@@ -84,8 +84,10 @@ class Connection:
         words = text.split()
         if len(words) == 1:
             return words[0]
-        found = "holds more than one word" if words else "is not set or empty"
-        raise MissingTokenError(f"connections.{self.name}: {source} {found}; put the Jira token there and nothing else")
+        result = "holds more than one word" if words else "is not set or empty"
+        raise MissingTokenError(
+            f"connections.{self.name}: {source} {result}; put the Jira token there and nothing else"
+        )
 
 
 @dataclass(frozen=True, slots=True)

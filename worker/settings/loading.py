@@ -37,15 +37,15 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     paths count from the file's folder, from the current folder without a file. Raises ConfigError; its message has one
     sentence a line, each naming the file or the variable, the dotted key and what would be right.
     """
-    found = _find(path, environ)
-    tree = _parse(found) if found else {}
-    walk = Validator(str(found or CONFIG_NAME))
+    result = _find(path, environ)
+    tree = _parse(result) if result else {}
+    walk = Validator(str(result or CONFIG_NAME))
     walk.overlay(tree, environ)
     values = walk.table(tree, schema(), ())
     cross_check(walk, values)
     if walk.problems:
         raise ConfigError("\n".join(walk.problems))
-    return _settings(values, found)
+    return _settings(values, result)
 
 
 def _find(path: Path | None, environ: Mapping[str, str]) -> Path | None:

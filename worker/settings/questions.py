@@ -10,38 +10,40 @@ from worker.errors import ConfigError
 from worker.settings.configured import CONFIG_NAME, CONFIG_VARIABLE, PLACEHOLDER, Connection, Settings, passwords
 
 
-def require_file(found: Settings) -> None:
+def require_file(settings: Settings) -> None:
     """Raise ConfigError where no file was found: otherwise files would be created in a wrong folder."""
-    if found.path is None:
+    if settings.path is None:
         raise ConfigError(
             f"no {CONFIG_NAME} exists in {Path.cwd()}, and {CONFIG_VARIABLE} names none; go to the folder that has "
             "one, or write one here: flowbeat init"
         )
 
 
-def require_address(found: Settings, connection: Connection) -> None:
+def require_address(settings: Settings, connection: Connection) -> None:
     """Raise ConfigError where base_url is still the template's: the site there is not the team's."""
     if urlsplit(connection.base_url).hostname == PLACEHOLDER:
-        where = _line_of_placeholder(found.path, connection.name)
+        where = _line_of_placeholder(settings.path, connection.name)
         raise ConfigError(
             f"{where}: connections.{connection.name}.base_url is still the placeholder"
             f" https://{PLACEHOLDER}; write your Jira's address in its place"
         )
 
 
-def fingerprint(found: Settings) -> str:
+def fingerprint(settings: Settings) -> str:
     """Return names what decides about work and numbers: equal on two machines whose places for files and secrets
     differ.
     """
-    told = (
-        found.timezone,
-        found.max_age_hours,
-        asdict(found.retention),
-        asdict(found.stalled_runs),
-        asdict(found.changelog_audit),
+    names = (
+        settings.timezone,
+        settings.max_age_hours,
+        asdict(settings.retention),
+        asdict(settings.stalled_runs),
+        asdict(settings.changelog_audit),
     )
-    connections = [asdict(replace(each, token_env=None, token_file=None)) for each in found.connections.values()]
-    return digest([told, connections, [asdict(each) for each in found.profiles.values()]])
+    connections = [
+        asdict(replace(connection, token_env=None, token_file=None)) for connection in settings.connections.values()
+    ]
+    return digest([names, connections, [asdict(profile) for profile in settings.profiles.values()]])
 
 
 def secrets(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -49,10 +51,10 @@ def secrets(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
 
     A token that cannot be read is left out here; ``Connection.token`` raises for it.
     """
-    found = [_token_or_none(connection, environ) for connection in settings.connections.values()]
+    tokens = [_token_or_none(connection, environ) for connection in settings.connections.values()]
     for url in (settings.database_url, settings.redis_url):
-        found.extend(passwords(url or ""))
-    return tuple(dict.fromkeys(secret for secret in found if secret))
+        tokens.extend(passwords(url or ""))
+    return tuple(dict.fromkeys(secret for secret in tokens if secret))
 
 
 def _line_of_placeholder(path: Path | None, connection: str) -> str:
