@@ -222,8 +222,8 @@ def _versions(current: Runtime, run: Run, view: View, cursor: dict[str, Any]) ->
         catalogue.stage_statuses(session, run.profile, view.context.stages)
         if run.as_of is None:  # a finding is about now, not about the past that somebody asked for
             _save_version_findings(session, run.profile, view, versions, present)
-        moved = {"step": steps.after("facts"), "cursor": cursor, "restarts": 0, "state": "queued", "as_of": view.as_of}
-        if not runs.heartbeat(session, run.run_id, run.attempt, current.clock(session), **moved):
+        now, to = current.clock(session), steps.after("facts")
+        if not runs.advance(session, run.run_id, run.attempt, now, to=to, cursor=cursor, as_of=view.as_of):
             raise StaleAttemptError
 
 
@@ -336,8 +336,8 @@ def _advance(
         results.save(session, rows)
         if performance is not None:
             _save_performance(session, performance)
-        moved = {"step": steps.after(run.step), "restarts": 0, "state": "queued", "progress": progress}
-        if not runs.heartbeat(session, run.run_id, run.attempt, current.clock(session), **moved, **changes):
+        now, to = current.clock(session), steps.after(run.step)
+        if not runs.advance(session, run.run_id, run.attempt, now, to=to, progress=progress, **changes):
             raise StaleAttemptError
 
 

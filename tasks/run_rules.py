@@ -15,7 +15,7 @@ from models.records import Run
 from models.store import columns, runs
 from worker.errors import MixedConfigurationsError
 from worker.runtime import Runtime
-from worker.task import StaleAttemptError, record_heartbeat
+from worker.task import StaleAttemptError
 from worker.view import View
 
 log = logging.getLogger(__name__)
@@ -56,8 +56,10 @@ def return_to_facts(current: Runtime, run: Run) -> int:
     Raises MixedConfigurationsError where the rules of the run changed too often.
     """
     cursor, attempt = _with_another_change(current, run), run.attempt + 1
-    changes = {"attempt": attempt, "step": "facts", "state": "queued", "restarts": 0, "rules_hash": None}
-    record_heartbeat(current, run, cursor=cursor, progress={}, **changes)
+    changes = {"attempt": attempt, "cursor": cursor, "progress": {}, "rules_hash": None}
+    with current.sessions.begin() as session:
+        if not runs.advance(session, run.run_id, run.attempt, current.clock(session), to="facts", **changes):
+            raise StaleAttemptError
     log.warning("facts are of other rules; the run returns to them", extra={"facts_by": run.worker})
     return attempt
 

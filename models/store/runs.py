@@ -1,6 +1,6 @@
 """Runs: asking for one, the fence around the one live run of a profile, signs of life, the end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -80,7 +80,21 @@ def claim(session: Session, run_id: str, attempt: int, steps: Sequence[str], now
 
 
 def heartbeat(session: Session, run_id: str, attempt: int, now: datetime, /, **changes: Any) -> bool:
-    """Record a sign of life and whatever changed; False where the run has moved on, and then nothing is written."""
+    """Record a sign of life and whatever changed; False where the run has moved on, and then nothing is written.
+
+    Raises TypeError for another step or attempt: ``advance`` is the only way to these.
+    """
+    if not changes.keys().isdisjoint(("step", "attempt")):
+        raise TypeError("a heartbeat changes neither the step nor the attempt of a run; use advance")
+    return _change(session, run_id, attempt, now, changes)
+
+
+def advance(session: Session, run_id: str, attempt: int, now: datetime, /, *, to: str, **changes: Any) -> bool:
+    """Queue the run at another step, its count of restarts at zero; False where the run has moved on."""
+    return _change(session, run_id, attempt, now, {**changes, "step": to, "state": "queued", "restarts": 0})
+
+
+def _change(session: Session, run_id: str, attempt: int, now: datetime, changes: Mapping[str, Any]) -> bool:
     return bool(change(session, _fenced(run_id, attempt).values(heartbeat_at=now, **changes)))
 
 

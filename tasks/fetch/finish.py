@@ -38,7 +38,7 @@ def refresh_catalogue(fetch: Fetch, _until: float) -> None:
         return Fetched()
 
     # The count of issues read is none of issues worked out.
-    fetch.commit({"stage": "end"}, rows, step="facts", restarts=0, state="queued", progress={})
+    fetch.commit({"stage": "end"}, rows, to="facts", progress={})
     with fetch.current.reads() as session:
         operation = operations.find_fetch(session, request_id)
     if operation is not None:

@@ -102,7 +102,7 @@ def _hit(fetch: Fetch, cache: CacheMetadata) -> None:
         operations.save_cache(session, cache)
         return Fetched()
 
-    fetch.commit({"stage": "end"}, rows, step="facts", restarts=0, state="queued")
+    fetch.commit({"stage": "end"}, rows, to="facts")
     log_fetch(operation)
 
 

@@ -104,16 +104,23 @@ class Fetch:
         self,
         moved: Mapping[str, Any],
         store_rows: "Callable[[Session], Fetched]" = lambda _: Fetched(),
+        to: str | None = None,
         **changes: Any,
     ) -> None:
-        """Store rows, the Fetch Operation's counts and the cursor in one transaction, if the run is still ours."""
+        """Store rows, the Fetch Operation's counts and the cursor in one transaction, if the run is still ours.
+
+        ``to`` is the run's next step, where this is the end of the fetch.
+        """
         cursor = {**self.cursor, **moved}
         if self._reader is not None:
             cursor["sizes"] = dict(self._reader.sizes)
         with self.current.sessions.begin() as session:
             self._count(session, cursor, store_rows(session))
             progress = {"restarts": 0} if cursor != self.cursor else {}
-            self._beat(session, cursor=cursor, **{**progress, **changes})
+            if to is None:
+                self._beat(session, cursor=cursor, **progress, **changes)
+            else:
+                self._advance(session, to, cursor=cursor, **changes)
         self.cursor = cursor
         if self._client is not None:
             self._client.tried = 0  # there was progress
@@ -156,6 +163,11 @@ class Fetch:
 
     def _beat(self, session: Session, **changes: Any) -> None:
         if not runs.heartbeat(session, self.run.run_id, self.run.attempt, self.current.clock(session), **changes):
+            raise StaleAttemptError
+
+    def _advance(self, session: Session, to: str, **changes: Any) -> None:
+        now = self.current.clock(session)
+        if not runs.advance(session, self.run.run_id, self.run.attempt, now, to=to, **changes):
             raise StaleAttemptError
 
 

@@ -21,7 +21,7 @@ from tasks import steps
 from worker import runtime
 from worker.errors import FatalError, RetryableError
 from worker.runtime import Runtime
-from worker.task import LONGEST_COUNTDOWN, RunTask, heartbeating, record_heartbeat, tries
+from worker.task import LONGEST_COUNTDOWN, RunTask, heartbeating, tries
 
 pytestmark = pytest.mark.usefixtures("redis_client")
 Body = Callable[[Runtime, Run], None]
@@ -149,7 +149,8 @@ def test_a_step_that_ended_without_its_queue_is_not_lost(world: World, cut_off: 
     """Redis went away before the next message was sent: the run stands queued at its next step, and nothing failed."""
 
     def body(current: Runtime, given: Run) -> None:
-        record_heartbeat(current, given, step="facts", state="queued")
+        with current.sessions.begin() as session:
+            assert runs.advance(session, given.run_id, given.attempt, current.clock(session), to="facts")
         steps.enqueue(cut_off, given.run_id, given.attempt, "facts")
 
     run = world.request()

@@ -1,6 +1,7 @@
 """Runs: one live run per profile, the fence of attempts, silence and restarts."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from store_rows import T0, after, run
@@ -146,8 +147,15 @@ def test_falls_of_a_running_step_are_counted_until_it_ends(sessions: Sessions) -
 
     assert [fall(attempt) for attempt in (1, 2, 3)] == [1, 2, 3]
     with sessions.begin() as session:
-        runs.heartbeat(session, wanted.run_id, 4, T0, step="facts", restarts=0)
+        assert runs.advance(session, wanted.run_id, 4, T0, to="facts")
     assert fall(4) == 1
+
+
+@pytest.mark.parametrize("changes", [{"step": "facts"}, {"attempt": 2}])
+def test_a_heartbeat_changes_neither_step_nor_attempt(sessions: Sessions, changes: dict[str, Any]) -> None:
+    """Only ``advance`` leads to another step, because it also queues the run and forgets its restarts."""
+    with sessions.begin() as session, pytest.raises(TypeError, match="use advance"):
+        runs.heartbeat(session, "any", 1, T0, **changes)
 
 
 def test_a_run_that_waits_long_for_a_worker_has_not_fallen(sessions: Sessions) -> None:
