@@ -7,6 +7,7 @@ from typing import Final
 
 from models.metrics.catalogue import METRICS
 from models.metrics.contributions import Contribution, Contributions
+from models.metrics.identities import broken_identity
 from models.metrics.metric import Levels, Metric
 from models.metrics.snapshot import Snapshot
 from models.records import Measurement, Rules, Window, instant, iso
@@ -21,6 +22,9 @@ class Explanation:
     left_out: tuple[Contribution, ...]
 
 
+_BROKEN: Final = (
+    "The self-check of this calculation failed: {broken}. Report it with the output of: flowbeat explain --format json."
+)
 _LEVELS: Final = ("elite", "high", "medium")
 _REACHES: Final[Mapping[Levels, Callable[[float, float], bool]]] = {"at_least": ge, "at_most": le, "below": lt}
 
@@ -82,6 +86,9 @@ def _measure(metric: Metric, window: Window, parts: Contributions, snapshot: Sna
     """Return the measurement of one window from exactly its contributions."""
     used, exclusions = parts.used, parts.exclusions()
     value, details = metric.figures(used, window, snapshot)
+    broken = broken_identity(parts, details, window, snapshot, at_end=metric.at_end)
+    if broken is not None:
+        return without_value(metric.name, window, "calculation_error", _BROKEN.format(broken=broken))
     return Measurement(
         metric_type=metric.name,
         window=window,
