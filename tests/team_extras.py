@@ -87,7 +87,7 @@ class Extras:
         """Return an issue with a flag, a mark of rework, and perhaps more affected versions."""
         dice = self.dice
         fields: dict[str, Any] = {**issue.fields, FLAG: dice.choice(FLAG_VALUES), "cf_rework": dice.choice(MARKS)}
-        affected = dice.sample(list(self.versions), dice.choice([0, 1, 1, 2]))
+        affected = dice.sample(list(self.versions), dice.choice([0, 1, 2, 3]))
         if self.is_troubled:
             fields["versions"] = affected
         return replace(issue, fields=fields, transitions=(*issue.transitions, *self.flags(issue)))
