@@ -86,7 +86,8 @@ def _measure(metric: Metric, window: Window, parts: Contributions, snapshot: Sna
     """Return the measurement of one window from exactly its contributions."""
     used, exclusions = parts.used, parts.exclusions()
     value, details = metric.figures(used, window, snapshot)
-    broken = broken_identity(parts, details, window, snapshot, at_end=metric.at_end)
+    is_load = metric.at_end and metric.adds_up.how == "sum"
+    broken = broken_identity(parts, details, window, snapshot, is_load=is_load)
     if broken is not None:
         return without_value(metric.name, window, "calculation_error", _BROKEN.format(broken=broken))
     return Measurement(

@@ -16,7 +16,7 @@ from models.metrics.incidents import Known, known_incidents, open_spans
 from models.metrics.recoveries import Recovery, recoveries
 from models.metrics.recoveries import open_spans as unrecovered
 from models.metrics.rework import Rework, reworks
-from models.metrics.timelines import Facts, facts_at, first_done
+from models.metrics.timelines import Facts, Stays, facts_at, first_done, stays_of
 from models.metrics.waiting import Waiting
 from models.metrics.windows import windows
 from models.records import Micros, Rules, Window
@@ -40,6 +40,11 @@ class Snapshot:
     def facts(self) -> Facts:
         """The facts of the work items."""
         return facts_at(self.dataset.items.timelines, self.as_of)
+
+    @cached_property
+    def stays(self) -> Stays:
+        """The stays in progress of the work items, whenever they were."""
+        return stays_of(self.dataset.items.timelines)
 
     @cached_property
     def blocked(self) -> Ints:

@@ -65,6 +65,25 @@ class Facts:
     waiting: Ints
 
 
+@dataclass(frozen=True, slots=True)
+class Stays:
+    """Stays in progress: when each began and ended (behind every instant if it goes on), and both in order of time."""
+
+    begins: Ints
+    ends: Ints
+    rises: Ints
+    falls: Ints
+
+
+def stays_of(timelines: Timelines) -> Stays:
+    """Return the stays in progress of all rows."""
+    until = np.append(timelines.at, 0)[1:]
+    until[timelines.offsets[1:] - 1] = np.iinfo(np.int64).max
+    is_stay = in_progress(timelines.stages)
+    begins, ends = timelines.at[is_stay], until[is_stay]
+    return Stays(begins, ends, np.sort(begins), np.sort(ends))
+
+
 def facts_at(timelines: Timelines, as_of: Micros | None) -> Facts:
     """Return the facts at ``as_of`` (None: just after the last change of each row).
 

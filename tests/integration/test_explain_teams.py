@@ -1,6 +1,7 @@
 """Explaining generated teams of every kind: the parts add up to the number, and each instant stands on what set it."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,13 @@ def _check_part(part: dict[str, Any], issues: dict[str, Issue]) -> None:
         assert at == found["at"]
     if part["metric_type"] == "cfr":
         assert bool(part["contribution"]) is bool(part["failed_by"])
+    if part["metric_type"] == "recovery_time":
+        assert part["failed_by"]
+    if part["metric_type"] == "rework_rate" and part["contribution"]:
+        assert part["rework_by"]
+    if part["metric_type"] == "flow_blocked" and part["reason"] is None:
+        assert _length(part["blocked"]) == pytest.approx(part["contribution"], abs=1e-9)
+        assert all(span["set_by"] for span in part["blocked"])
     if part["metric_type"] == "flow_efficiency" and part["reason"] is None:
         assert _hours(part, "active") == pytest.approx(part["contribution"], abs=1e-9)
         assert _hours(part, "active") + _hours(part, "waiting") == pytest.approx(part["out_of"], abs=1e-9)
@@ -82,9 +90,10 @@ def _check_part(part: dict[str, Any], issues: dict[str, Issue]) -> None:
 
 
 def _hours(part: dict[str, Any], stage: str) -> float:
-    spans = [
-        datetime.fromisoformat(stay["until"]) - datetime.fromisoformat(stay["at"])
-        for stay in part["stays"]
-        if stay["stage"] == stage
-    ]
-    return sum(span.total_seconds() for span in spans) / 3_600
+    return _length([stay for stay in part["stays"] if stay["stage"] == stage])
+
+
+def _length(spans: Sequence[dict[str, Any]]) -> float:
+    """Return how many hours the spans last together."""
+    lengths = [datetime.fromisoformat(span["until"]) - datetime.fromisoformat(span["at"]) for span in spans]
+    return sum(length.total_seconds() for length in lengths) / 3_600
