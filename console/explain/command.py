@@ -4,34 +4,17 @@ The number is computed again from the stored facts, by the functions that comput
 is what was counted, and where the stored result says something else, the command says so.
 """
 
-from collections.abc import Iterator
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
 import click
-from sqlalchemy.orm import Session
 
-from console.explain.tables import View, everything, rows_of, sheets
-from console.explain.trace import Question
+from console.explain import against as comparing
+from console.explain import differences
+from console.explain.loading import load
+from console.explain.order import SORTS, Order, Sort
+from console.explain.rows import rows_of
+from console.explain.tables import everything, sheets
 from console.shared import database
 from console.shared.output import Format, format_option, show
-from models.metrics import calculate as metrics
-from models.metrics.catalogue import METRICS
-from models.metrics.rules import rules_hash
-from models.metrics.snapshot import Snapshot
-from models.metrics.windows import week_name
-from models.records import METRIC_TYPES, Measurement, MetricResult, Window, instant, micros
-from models.store import columns, operations, quality, results
-from models.store import issues as stored_issues
-from models.wording import format_count
-from report import staleness, version_notes
-from report.gone_notes import gone_notes
-from report.notes import few
-from report.selection import at, newest
-from report.words import format_number
-from worker import view as views
-from worker.database import Stored
-from worker.view import zone_of
+from models.records import METRIC_TYPES
 
 
 @click.command(epilog=f"The metrics: {', '.join(METRIC_TYPES)}.")
@@ -39,7 +22,12 @@ from worker.view import zone_of
 @click.argument("metric")
 @click.option("--week", metavar="W", help="An ISO week (2026-W40), instead of the period.")
 @click.option("--as-of", metavar="T", help="As of a past day (2026-10-31: its end) or instant, instead of the newest.")
-@click.option("--limit", type=click.IntRange(1), help="Maximum rows per table (default: all).")
+@click.option("--against", metavar="W2", help="Compare with another week, or with the window before: previous.")
+@click.option("--against-as-of", metavar="T", help="Compare with the same window as it was at a past day or instant.")
+@click.option(
+    "--sort", type=click.Choice(SORTS), help="Largest contribution first, or newest first; else oldest first."
+)
+@click.option("--top", type=click.IntRange(1), metavar="N", help="The first N of each list (default: all).")
 @click.option("--history", is_flag=True, help="Show which history entry, field or release set each instant.")
 @format_option
 def explain(
@@ -48,7 +36,10 @@ def explain(
     *,
     week: str | None,
     as_of: str | None,
-    limit: int | None,
+    against: str | None,
+    against_as_of: str | None,
+    sort: Sort | None,
+    top: int | None,
     history: bool,
     form: Format,
 ) -> None:
@@ -57,97 +48,23 @@ def explain(
     Computed from the stored copy, without a request to Jira. CSV contains the issues only, JSON the number too. Both
     contain the history entries.
     """
+    if against and against_as_of:
+        raise click.UsageError("--against and --against-as-of cannot be combined; use one of them")
+    order = Order(sort, top)
     with database.open_for_reading() as (current, session):
         database.one_of("profile", profile, current.settings.profiles)
         database.one_of("metric", metric, METRIC_TYPES)
-        view = _view(current, session, profile, metric, week=week, as_of=as_of)
+        view = load(current, session, profile, metric, week=week, as_of=as_of)
+        if against or against_as_of:
+            texts = {"against": against, "against_as_of": against_as_of, "as_of": as_of}
+            other = comparing.load_other(current, session, view, **texts)
+            compared = differences.Compared.of(session, view, other)
+            show(
+                form, differences.everything(compared, order) if form == "csv" else differences.sheets(compared, order)
+            )
+            return
         rows = rows_of(session, view)
-    if form == "table":
-        show(form, sheets(view, rows, limit, history=history))
-    else:
-        show(form, everything(rows) if form == "csv" else sheets(view, rows, None))
+    show(form, everything(rows, order) if form == "csv" else sheets(view, rows, order, history=history))
 
 
 COMMANDS: tuple[click.Command, ...] = (explain,)
-
-
-def _view(current: Stored, session: Session, profile: str, metric: str, *, week: str | None, as_of: str | None) -> View:
-    zone = zone_of(current, profile)
-    looked = views.load_view(current, session, profile, database.as_of_option(as_of, zone))
-    snapshot = views.load_snapshot(session, profile, looked)
-    window = _window(snapshot, week, looked)
-    result = metrics.explain(metric, snapshot, window)
-    # Work in progress is that of the window's end; all other facts are those of the as-of.
-    until = window.effective_end if METRICS[metric].at_end else snapshot.as_of
-    question = Question(profile, metric, looked.context, until, snapshot)
-    stored = _stored(session, profile, result.measurement, rules_hash(looked.rules), looked.as_of)
-    update = staleness.how_to_update(current, session, profile, f" --as-of {as_of}" if as_of else "")
-    warning = _mapped_otherwise(current, session, profile, looked, update)
-    if warning is None:
-        stale = columns.count_stale(session, profile, looked.context.facts_rules_hash)
-        warning = _warning(result.measurement, stored, stale, update)
-    notes = (*_versions(session, profile, metric, looked), *_notes(session, profile, window, zone))
-    return View(question, zone, looked.as_of, result, stored, warning, notes)
-
-
-def _window(snapshot: Snapshot, week: str | None, looked: views.View) -> Window:
-    if week is None:
-        return next(window for window in snapshot.windows if window.kind == "period")
-    weeks = {week_name(window, looked.context.zone): window for window in snapshot.windows if window.kind == "week"}
-    if week.upper() in weeks:
-        return weeks[week.upper()]
-    known = f"{min(weeks)} to {max(weeks)}" if weeks else "none, for history_weeks is 0"
-    raise click.UsageError(f"There is no week {week!r} in this calculation; it has {known}")
-
-
-def _stored(session: Session, profile: str, measured: Measurement, named: str, as_of: datetime) -> MetricResult | None:
-    """Return the row that results shows for the same window, rules and instant."""
-    window = measured.window
-    rows = results.load(session, profile=profile, metric=measured.metric_type, kind=window.kind)
-    mine = [
-        row
-        for row in rows
-        if row.rules_hash == named and (micros(row.window_start), micros(row.window_end)) == (window.start, window.end)
-    ]
-    result = newest(at(mine, as_of))
-    return result[0] if result else None
-
-
-def _versions(session: Session, profile: str, metric: str, looked: views.View) -> tuple[str, ...]:
-    """Return a note for each kind of released version that does not count as a deployment."""
-    if not METRICS[metric].of_deployments:
-        return ()
-    notes = version_notes.version_notes(session, profile, looked.rules, looked.as_of)
-    return tuple(note.sentences for note in notes)
-
-
-def _notes(session: Session, profile: str, window: Window, zone: ZoneInfo) -> Iterator[str]:
-    """Yield what no number contains because the copy does not have it."""
-    first = stored_issues.first_created(session, profile)
-    if first is not None and window.start < micros(first):
-        day = first.astimezone(zone).date()
-        yield f"The first stored issue was created on {day}. The copy has no data about earlier days."
-    unread = quality.keys_with_findings(session, profile).get("unreadable_issue", [])
-    if unread:
-        yield f"Not readable when last fetched, and as it was before, if at all: {few(unread)}."
-    yield from gone_notes(session, profile, instant(window.start), instant(window.effective_end))
-
-
-def _mapped_otherwise(current: Stored, session: Session, profile: str, looked: views.View, update: str) -> str | None:
-    """Return where flowbeat.toml names other issues or fields than this number was computed of: what to run."""
-    cache = operations.find_cache(session, profile)
-    moved = staleness.source_changed(current, profile, cache, update)
-    return moved or staleness.rules_changed(current, profile, cache, [rules_hash(looked.rules)], update)
-
-
-def _warning(measured: Measurement, stored: MetricResult | None, stale: int, update: str) -> str | None:
-    """Why this is perhaps not what results shows, and what to do; None where the two agree."""
-    if stale:
-        issues = format_count(stale, "issue")
-        return f"the facts of {issues} are older than the data or the rules; to update them, {update}"
-    if stored is None:
-        return f"no result is stored for this instant under the present rules; to store one, {update}"
-    if (stored.value, stored.state, stored.n_used) != (measured.value, measured.state, measured.n_used):
-        said = format_number(stored.value) if stored.value is not None else stored.state
-        return f"the stored result says {said}, because the data was different then; to update it, {update}"
-    return None

@@ -2,113 +2,35 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
-from sqlalchemy.orm import Session
-
-from console.explain import trace
-from console.explain.trace import Question, Traced
-from console.explain.words import clipped, entries_of, format_finding, set_by_in_short
+from console.explain.order import Order
+from console.explain.rows import NAMES, View, has_points
+from console.explain.words import clipped, entries_of, format_finding, format_times, set_by_in_short
 from console.shared.output import Column, Row, Sheet
-from models.metrics.calculate import Explanation
-from models.metrics.catalogue import METRICS
-from models.metrics.contributions import Contribution
-from models.metrics.evidence import Evidence
 from models.metrics.issues import UNMAPPED
-from models.metrics.metric import Metric
-from models.metrics.resolutions import RESOLUTION_DISAGREES
 from models.metrics.sums import Addends
-from models.records import Measurement, MetricResult, instant
+from models.records import instant
 from models.wording import format_count, format_exact
 from report.notes import few
 from report.words import NOTHING, for_profile, format_number, format_time, unit
 
-_NAMES: Final = (
-    "profile",
-    "metric_type",
-    "used",
-    "reason",
-    "subject_id",
-    "key",
-    "type",
-    "summary",
-    "contribution",
-    "out_of",
-    "counted_in",
-    "at",
-    "instants",
-    "category",
-    "stage",
-    "points",
-    "deployment",
-    "deployment_id",
-    "set_by",
-    "stays",
-    "blocked",
-    "rework_by",
-    "failed_by",
-    "data_quality",
-)
+
+def everything(rows: Sequence[Row], order: Order) -> Sheet:
+    """Return all parts as one list, for CSV: those used, then those left out."""
+    lists = [[row for row in rows if row["used"] is is_used] for is_used in (True, False)]
+    return Sheet(NAMES, [row for part in lists for row in order.cut(part)], ())
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """One number taken apart: its profile, window and as-of, its parts, and what results shows.
-
-    ``warning`` says why the stored result may differ, and what to run; ``notes`` what the copy cannot know.
-    """
-
-    question: Question
-    zone: ZoneInfo
-    as_of: datetime
-    found: Explanation
-    stored: MetricResult | None
-    warning: str | None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def profile(self) -> str:
-        """Whose number it is."""
-        return self.question.profile
-
-    @property
-    def measured(self) -> Measurement:
-        """The number itself."""
-        return self.found.measurement
-
-    @property
-    def metric(self) -> str:
-        """Which metric it is of."""
-        return self.measured.metric_type
-
-    @property
-    def kind(self) -> Metric:
-        """What is known of that metric."""
-        return METRICS[self.metric]
-
-
-def rows_of(session: Session, view: View) -> list[dict[str, Any]]:
-    """Return a row for each part used, then for each left out, in the order of their instants."""
-    parts = [*view.found.used, *view.found.left_out]
-    traced = trace.trace(session, view.question, parts)
-    return [_row(view, part, behind) for part, behind in zip(parts, traced, strict=True)]
-
-
-def everything(rows: Sequence[Row]) -> Sheet:
-    """Return all parts as one list, for CSV."""
-    return Sheet(_NAMES, rows, ())
-
-
-def sheets(view: View, rows: Sequence[Row], limit: int | None, *, history: bool = False) -> dict[str, Sheet]:
-    """Return the number, what was used, and what was left out; ``limit`` cuts the two lists.
+def sheets(view: View, rows: Sequence[Row], order: Order, *, history: bool = False) -> dict[str, Sheet]:
+    """Return the number, what was used, and what was left out; ``order`` sorts and cuts the two lists.
 
     With ``history`` the lists name, a line each, what set their instants, in place of what each part adds.
     """
-    used = _list(view, [row for row in rows if row["used"]], limit, "Behind it", ())
-    left_out = _list(view, [row for row in rows if not row["used"]], limit, "Left out", _quality(view, rows))
+    used = _list(view, [row for row in rows if row["used"]], order, "Behind it", ())
+    left_out = _list(view, [row for row in rows if not row["used"]], order, "Left out", _quality(view, rows))
     if history:
         used, left_out = _entries(view, used), _entries(view, left_out)
     return {"result": _result(view), "used": used, "left_out": left_out}
@@ -128,74 +50,6 @@ def adds_up(view: View) -> str:
         details=measured.details,
     )
     return f"{view.kind.adds_up.words(addends)} = {format_exact(measured.value)} {unit(view.metric)}"
-
-
-# --- rows -----------------------------------------------------------------------------------------------------------
-
-
-def _row(view: View, part: Contribution, traced: Traced) -> dict[str, Any]:
-    size, beside = view.kind.part_unit.size, view.kind.beside
-    counts = part.reason is None or part.value < 0
-    return {
-        "profile": view.profile,
-        "metric_type": view.metric,
-        "used": part.reason is None,
-        "reason": part.reason,
-        "subject_id": part.subject_id,
-        "key": part.key,
-        "type": traced.issue.type if traced.issue else None,
-        "summary": traced.issue.summary if traced.issue else None,
-        "contribution": part.value / size if counts else None,
-        "out_of": part.base / size if counts and "base" in beside else None,
-        "counted_in": view.kind.part_unit.heading,
-        "at": instant(part.at),
-        "instants": {name: instant(at) for name, at in part.instants},
-        "category": part.category or None,
-        "stage": part.stage or None,
-        "points": part.points if _has_points(view) else None,
-        "deployment": part.via or None,
-        "deployment_id": part.via_id or None,
-        "set_by": {name: _told(found) for name, found in traced.set_by.items()},
-        "stays": [{**asdict(stay), "at": instant(stay.at), "until": instant(stay.until)} for stay in traced.stays],
-        "blocked": [
-            {"at": instant(span.at), "until": instant(span.until), "set_by": [_told(by) for by in span.by]}
-            for span in traced.blocked
-        ],
-        "rework_by": [_told(found) for found in traced.rework_by],
-        "failed_by": [_told(found) for found in traced.failed_by],
-        "data_quality": _findings(traced),
-    }
-
-
-def _findings(traced: Traced) -> list[dict[str, Any]]:
-    """Return the findings about the issue of a part; where its resolution disagrees with both instants, null where
-    missing.
-    """
-    findings = [{"reason": reason, "details": details} for reason, details in (traced.findings or {}).items()]
-    odd = traced.disagreement
-    if odd is None:
-        return findings
-    instants = {"resolved": odd.resolved, "done_at": odd.done}
-    both = {name: None if at is None else instant(at) for name, at in instants.items()}
-    return [row | both if row["reason"] == RESOLUTION_DISAGREES else row for row in findings]
-
-
-def _told(found: Evidence) -> dict[str, Any]:
-    """Return what set an instant, with the names the history has; what does not apply is left out, a null status is
-    not.
-    """
-    told = {
-        "source": found.source,
-        "key": found.key,
-        "field": found.field,
-        "mapped_to": found.mapped_to or None,
-        "history_id": found.history_id or None,
-        "at": None if found.at is None else instant(found.at),
-        "from": found.before,
-        "to" if found.field == "status" else "value": found.after,
-    }
-    nulls = ("from", "to") if found.source == "history" else ()
-    return {name: value for name, value in told.items() if value is not None or name in nulls}
 
 
 # --- sheets ---------------------------------------------------------------------------------------------------------
@@ -256,31 +110,27 @@ def _lines(view: View) -> tuple[str, ...]:
     )
 
 
-def _has_points(view: View) -> bool:
-    return "points" in view.kind.beside and "points" in view.question.context.rules.fields
-
-
 def _without_points(view: View) -> tuple[str, ...]:
     """Return a sentence that names the items which add no points, where the profile maps some."""
-    keys = [part.key for part in view.found.used if part.points is None] if _has_points(view) else []
+    keys = [part.key for part in view.found.used if part.points is None] if has_points(view) else []
     if not keys:
         return ()
     delivered, have = format_count(len(view.found.used), "delivered item"), "has" if len(keys) == 1 else "have"
     return (f"{len(keys):,} of {delivered} {have} no points: {few(keys)}.",)
 
 
-def _list(view: View, rows: Sequence[Row], limit: int | None, what: str, notes: tuple[str, ...]) -> Sheet:
-    shown = rows if limit is None else rows[:limit]
-    more = f", the first {len(shown):,} of them" if len(shown) < len(rows) else ""
+def _list(view: View, rows: Sequence[Row], order: Order, what: str, notes: tuple[str, ...]) -> Sheet:
+    first = order.cut(rows)
+    more = f", the first {len(first):,} of them" if len(first) < len(rows) else ""
     title = f"{what}: {len(rows):,}{more}" if rows else ""
-    return Sheet(_NAMES, shown, _columns(view, rows), title, notes, empty=f"{what}: none.")
+    return Sheet(NAMES, first, _columns(view, rows), title, notes, empty=f"{what}: none.")
 
 
 def _entries(view: View, parts: Sheet) -> Sheet:
     """Return a line for each history entry, field or release behind the parts of a list."""
     rows = [entry for row in parts.rows for entry in entries_of(row)]
     columns = (
-        Column("name" if view.kind.about == "deployment" else "issue", lambda row: row["key"], keep=True),
+        key_column(view),
         Column("what", lambda row: row["what"]),
         Column("when", lambda row: format_time(row["at"], view.zone), keep=True),
         Column("history", lambda row: row["history_id"], right=True, keep=True),
@@ -292,7 +142,7 @@ def _entries(view: View, parts: Sheet) -> Sheet:
 def _columns(view: View, rows: Sequence[Row]) -> tuple[Column, ...]:
     """Return what these parts have to show; what none of them has, or what does not bear on the metric, is left out."""
     instants = list(dict.fromkeys(name for row in rows for name in row["instants"]))
-    columns = [Column("name" if view.kind.about == "deployment" else "issue", lambda row: row["key"], keep=True)]
+    columns = [key_column(view)]
     columns += [_instant(view, name) for name in instants]
     columns.append(
         Column(view.kind.part_unit.heading, lambda row: format_number(row["contribution"]), right=True, keep=True)
@@ -300,7 +150,7 @@ def _columns(view: View, rows: Sequence[Row]) -> tuple[Column, ...]:
     if "base" in view.kind.beside:
         heading = view.kind.part_unit.base_heading
         columns.append(Column(heading, lambda row: format_number(row["out_of"]), right=True, keep=True))
-    if _has_points(view):
+    if has_points(view):
         columns.append(Column("points", lambda row: format_number(row["points"]), right=True, keep=True))
     names = [name for name in ("category", "stage") if name in view.kind.beside]
     columns += [_optional(name, _BELOW.get(name)) for name in names if any(row[name] for row in rows)]
@@ -310,9 +160,17 @@ def _columns(view: View, rows: Sequence[Row]) -> tuple[Column, ...]:
         columns.append(Column("says", _rework))
     if any(row["failed_by"] for row in rows):
         columns.append(Column("failed by", lambda row: "; ".join(_named(view, one) for one in row["failed_by"])))
+    if any(row["time_in_statuses"] for row in rows):
+        columns.append(Column("days in status", lambda row: format_times(row["time_in_statuses"])))
     if any(row["summary"] for row in rows):
         columns.append(Column("summary", lambda row: row["summary"] or "", clip=True))
     return tuple(columns)
+
+
+def key_column(view: View) -> Column:
+    """Return the column of the issues or deployments; an issue's key leads to Jira where the terminal can follow it."""
+    heading = "name" if view.kind.about == "deployment" else "issue"
+    return Column(heading, lambda row: row["key"], keep=True, link=lambda row: row.get("url") or "")
 
 
 def _instant(view: View, name: str) -> Column:

@@ -1,11 +1,11 @@
 """In words, what set an instant or marked a deployment as failed: short for a cell, in full for a line of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from console.shared.output import Row
-from report.words import NOTHING, format_time
+from report.words import NOTHING, format_number, format_time
 
 _ROOM: Final = 20  # letters under an instant
 
@@ -93,6 +93,11 @@ def _change(before: str | None, after: str | None) -> str:
     """Return from and to where there is room for both, else to."""
     whole = f"{before or 'nothing'} → {after or 'nothing'}"
     return whole if len(whole) <= _ROOM else clipped(f"→ {after or 'nothing'}")
+
+
+def format_times(times: Sequence[Mapping[str, Any]]) -> str:
+    """Return the days in statuses in few words, as in ``In Progress 2.1, In Review 0.5``."""
+    return ", ".join(f"{clipped(time['status'] or 'unknown')} {format_number(time['days'])}" for time in times)
 
 
 def clipped(text: str) -> str:

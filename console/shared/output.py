@@ -13,6 +13,7 @@ from rich import box
 from rich.cells import cell_len
 from rich.console import Console
 from rich.segment import Segment, SegmentLines
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -46,6 +47,8 @@ class Column:
     clip: bool = False  # on one line, cut where the room ends
     below: Callable[[Row], str] = lambda _row: ""  # on a line of its own under the cell
     fold: int = 0  # letters on a line, the rest below; 0: as many as fit
+    link: Callable[[Row], str] = lambda _row: ""  # the address that the cell leads to, where a terminal can follow it
+    style: Callable[[Row], str] = lambda _row: ""  # how rich shows the cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +230,16 @@ def _has_something(column: Column, rows: Sequence[Row]) -> bool:
 
 
 def _text(column: Column, row: Row) -> Text:
+    text = _plain_text(column, row)
+    style, url = column.style(row), clean(column.link(row))
+    if style:
+        text.stylize(style)
+    if url:
+        text.stylize(Style(link=url))
+    return text
+
+
+def _plain_text(column: Column, row: Row) -> Text:
     shown, below = clean(column.cell(row)), clean(column.below(row))
     if below:
         return Text.assemble(shown, "\n", (below, "dim"))

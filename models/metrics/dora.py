@@ -249,7 +249,7 @@ METRICS: Final = (
         figures=lead_time,
         part_unit=PartUnit("days", DAY),
         adds_up=sums.median(),
-        beside=frozenset(),
+        beside=frozenset({"stays"}),
         no_data="No work item went out with a deployment here; check [deployments] in flowbeat.toml and the items' "
         "fix versions, or look at a longer window.",
         missing_mapping=mappings.deployments,

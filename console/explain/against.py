@@ -1,0 +1,49 @@
+"""What a number is compared with: another week, the window before, or the same window at an earlier instant."""
+
+from zoneinfo import ZoneInfo
+
+import click
+from sqlalchemy.orm import Session
+
+from console.explain.loading import load_window, window_of
+from console.explain.rows import View
+from console.shared import database
+from models.metrics.against import previous_window, seen_at
+from models.records import micros
+from worker import view as views
+from worker.database import Stored
+
+PREVIOUS = "previous"
+
+
+def load_other(
+    current: Stored,
+    session: Session,
+    view: View,
+    *,
+    against: str | None,
+    against_as_of: str | None,
+    as_of: str | None,
+) -> View:
+    """Return the second number; raise click's usage error where there is none to compare with."""
+    profile, metric, snapshot = view.profile, view.metric, view.question.snapshot
+    if against_as_of is not None:
+        return _at_instant(current, session, view, against_as_of)
+    looked = views.load_view(current, session, profile, view.as_of)
+    if (against or "").casefold() == PREVIOUS:
+        window = previous_window(view.measured.window, snapshot.rules)
+    else:
+        window = window_of(snapshot, against)
+    return load_window(current, session, looked, snapshot, window, profile=profile, metric=metric, as_of=as_of)
+
+
+def _at_instant(current: Stored, session: Session, view: View, text: str) -> View:
+    """Return the same window as an earlier or a later instant shows it."""
+    moment = database.as_of_option(text, ZoneInfo(view.zone.key))
+    looked = views.load_view(current, session, view.profile, moment)
+    window = seen_at(view.measured.window, micros(looked.as_of))
+    if window is None:
+        raise click.UsageError(f"--against-as-of {text} is not after the window's start; name a later day or instant")
+    snapshot = views.load_snapshot(session, view.profile, looked)
+    profile, metric = view.profile, view.metric
+    return load_window(current, session, looked, snapshot, window, profile=profile, metric=metric, as_of=text)
