@@ -1,5 +1,6 @@
 """What a number is compared with: another week, the window before, or the same window at an earlier instant."""
 
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -34,7 +35,8 @@ def load_other(
         window = previous_window(view.measured.window, snapshot.rules)
     else:
         window = window_of(snapshot, against)
-    return load_window(current, session, looked, snapshot, window, profile=profile, metric=metric, as_of=as_of)
+    names: Any = {"profile": profile, "metric": metric, "as_of": as_of}
+    return load_window(current, session, looked, snapshot, window, **names, must_be_stored=False)
 
 
 def _at_instant(current: Stored, session: Session, view: View, text: str) -> View:
@@ -45,5 +47,5 @@ def _at_instant(current: Stored, session: Session, view: View, text: str) -> Vie
     if window is None:
         raise click.UsageError(f"--against-as-of {text} is not after the window's start; name a later day or instant")
     snapshot = views.load_snapshot(session, view.profile, looked)
-    profile, metric = view.profile, view.metric
-    return load_window(current, session, looked, snapshot, window, profile=profile, metric=metric, as_of=text)
+    names: Any = {"profile": view.profile, "metric": view.metric, "as_of": text}
+    return load_window(current, session, looked, snapshot, window, **names, must_be_stored=False)

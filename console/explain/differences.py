@@ -155,7 +155,7 @@ def _lines(compared: Compared) -> tuple[str, ...]:
     first, second, difference = compared.first, compared.second, compared.comparison.difference
     values = f"{_value(first)}, against {_value(second)}"
     if difference is None:
-        values += "; without both values there is no difference"
+        values += "; a difference needs both values"
     else:
         values += f"; the difference is {signed(difference)} {unit(first.metric)}"
     warnings = dict.fromkeys(view.warning for view in (first, second) if view.warning)
@@ -186,7 +186,8 @@ def _sums(compared: Compared) -> tuple[str, ...]:
     words = [
         f"{_TITLES[kind].lower()} {signed(total)}" for kind, total in totals.items() if total or compared.of_kind(kind)
     ]
-    return (f"{'; '.join(words)}." if words else "Neither side has a part.", f"{_as_of(compared)}.")
+    sums = "; ".join(words) or "neither side has a part"
+    return (f"{sums[0].upper()}{sums[1:]}.", f"{_as_of(compared)}.")
 
 
 def _as_of(compared: Compared) -> str:
@@ -204,11 +205,14 @@ def signed(value: Fraction | float | None) -> str:
 
 def _list(compared: Compared, kind: Kind, order: Order) -> Sheet:
     rows = compared.of_kind(kind)
+    # Of parts that are alike a person wants the number only; programs have all of them.
+    if kind == "same":
+        title = f"{_TITLES[kind]}: {len(rows):,}" if rows else ""
+        return Sheet(_NAMES, order.cut(rows, "part"), (), title, empty=f"{_TITLES[kind]}: none.")
     first = order.cut(rows, "part")
     more = f", the first {len(first):,} of them" if len(first) < len(rows) else ""
     title = f"{_TITLES[kind]}: {len(rows):,}{more}" if rows else ""
-    # Of parts that are alike a person wants the number only; programs have all of them.
-    columns = () if kind == "same" else _columns(compared, kind, rows)
+    columns = _columns(compared, kind, rows)
     return Sheet(_NAMES, first, columns, title, empty=f"{_TITLES[kind]}: none.")
 
 

@@ -49,8 +49,9 @@ def load_window(
     profile: str,
     metric: str,
     as_of: str | None,
+    must_be_stored: bool = True,
 ) -> View:
-    """Return a number taken apart over any window."""
+    """Return a number taken apart over any window; one that no calculation has need not be stored."""
     zone = zone_of(current, profile)
     explanation = metrics.explain(metric, snapshot, window)
     # Work in progress is that of the window's end; all other facts are those of the as-of.
@@ -62,7 +63,7 @@ def load_window(
     warning = _mapped_otherwise(current, session, profile, looked, update)
     if warning is None:
         stale = columns.count_stale(session, profile, looked.context.facts_rules_hash)
-        warning = _warning(measured, stored, stale, update)
+        warning = _warning(measured, stored, stale, update) if stale or stored or must_be_stored else None
     notes = (*_versions(session, profile, metric, looked), *_notes(session, profile, window, zone))
     jira = jira_of(current, profile)
     return View(question, zone, looked.as_of, explanation, stored, warning, notes, jira)
@@ -77,7 +78,7 @@ def window_of(snapshot: Snapshot, week: str | None) -> Window:
     if week.upper() in weeks:
         return weeks[week.upper()]
     known = f"{min(weeks)} to {max(weeks)}" if weeks else "none, because history_weeks is 0"
-    raise click.UsageError(f"There is no week {week!r} in this calculation; it has {known}")
+    raise click.UsageError(f"This calculation has no week {week!r}; it has {known}")
 
 
 def _stored(session: Session, profile: str, measured: Measurement, named: str, as_of: datetime) -> MetricResult | None:

@@ -5,6 +5,7 @@ import shutil
 import statistics
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import console_world as world
@@ -128,14 +129,59 @@ def test_csv_holds_used_and_left_out(strict: Path) -> None:
     assert [row["reason"] for row in rows if row["used"] == "true"] == [""] * len(told["used"])
 
 
-def test_limit_cuts_the_tables_only(folder: Path) -> None:
-    """And says how many there are."""
-    told = world.say(folder, "explain", "payments", "flow_velocity", "--limit", "2", "--format", "json").json
-    said = world.say(folder, "explain", "payments", "flow_velocity", "--limit", "2").out
-    assert f"Behind it: {len(told['used'])}, the first 2 of them" in said
+def test_top_cuts_each_list_and_says_how_many_there_are(folder: Path) -> None:
+    """In every format; the result still counts all of them."""
+    words = ("explain", "payments", "flow_velocity")
+    whole = world.say(folder, *words, "--format", "json").json
+    cut = world.say(folder, *words, "--top", "2", "--format", "json").json
+    assert cut["used"] == whole["used"][:2]
+    assert cut["result"] == whole["result"]
+    rows = world.say(folder, *words, "--top", "2", "--format", "csv").csv
+    assert [row["key"] for row in rows if row["used"] == "true"] == [part["key"] for part in cut["used"]]
+    said = world.say(folder, *words, "--top", "2").out
+    assert f"Behind it: {len(whole['used'])}, the first 2 of them" in said
     behind, _, left_out = said[said.index("Behind it") :].partition("Left out")
     assert sum(line.startswith("PAY-") for line in behind.splitlines()) == 2
-    assert sum(line.startswith("PAY-") for line in left_out.splitlines()) == min(2, len(told["left_out"]))
+    assert sum(line.startswith("PAY-") for line in left_out.splitlines()) == min(2, len(whole["left_out"]))
+
+
+def test_the_largest_or_the_newest_come_first(folder: Path) -> None:
+    """In the order asked for, without a sort the oldest first."""
+    words = ("explain", "payments", "flow_time", "--format", "json")
+    rows = world.say(folder, *words).json["used"]
+    assert [row["at"] for row in rows] == sorted(row["at"] for row in rows)
+    largest = world.say(folder, *words, "--sort", "contribution").json["used"]
+    lengths = [row["contribution"] for row in rows]
+    assert [row["contribution"] for row in largest] == sorted(lengths, reverse=True) != lengths
+    newest = world.say(folder, *words, "--sort", "date", "--top", "1").json["used"]
+    assert [row["at"] for row in newest] == [rows[-1]["at"]]
+
+
+@pytest.mark.parametrize("metric", ["flow_time", "lead_time", "flow_efficiency"])
+def test_the_time_in_each_status_adds_up_to_the_duration(folder: Path, metric: str) -> None:
+    """From the first instant to the last one, and the table names the statuses."""
+    rows = world.say(folder, "explain", "payments", metric, "--format", "json").json["used"]
+    assert rows
+    for row in rows:
+        start, *_ = row["instants"].values()
+        length = datetime.fromisoformat(row["at"]) - datetime.fromisoformat(start)
+        days = sum(time["days"] for time in row["time_in_statuses"])
+        assert days == pytest.approx(length / timedelta(days=1))
+        assert metric != "flow_time" or days == pytest.approx(row["contribution"])
+    assert "In Progress" in world.say(folder, "explain", "payments", metric, columns=160).out
+
+
+def test_an_issue_leads_to_its_page_in_jira(folder: Path) -> None:
+    """By its address in JSON and CSV; in a table only where the terminal can follow it."""
+    words = ("explain", "payments", "flow_time")
+    (row, *_) = world.say(folder, *words, "--format", "json").json["used"]
+    assert row["url"] == f"https://sandbox.example/browse/{row['key']}"
+    assert world.say(folder, *words, "--format", "csv").csv[0]["url"] == row["url"]
+    assert "\x1b" not in world.say(folder, *words).out
+    terminal = world.say(folder, *words, FORCE_COLOR="1", TERM="xterm-256color").out
+    assert re.search(rf"\x1b\]8;id=\d+;{re.escape(row['url'])}\x1b\\", terminal)
+    releases = world.say(folder, "explain", "payments", "deployment_frequency", "--format", "json").json["used"]
+    assert {release["url"] for release in releases} == {None}
 
 
 def test_a_week_is_explained_by_its_name(folder: Path) -> None:
