@@ -55,7 +55,7 @@ class Compared:
     @classmethod
     def of(cls, session: Session, first: View, second: View) -> "Compared":
         """Return two numbers of one metric compared."""
-        comparison = compare(first.found, second.found)
+        comparison = compare(first.explanation, second.explanation)
         mine, others = _described(session, first), _described(session, second)
         rows = [_row(pair, mine, others, first.kind.part_unit.size) for pair in comparison.pairs]
         return cls(first, second, comparison, rows)
@@ -80,7 +80,7 @@ def sheets(compared: Compared, order: Order) -> dict[str, Sheet]:
 
 
 def _described(session: Session, view: View) -> dict[Contribution, Row]:
-    parts = (*view.found.used, *view.found.left_out)
+    parts = (*view.explanation.used, *view.explanation.left_out)
     return dict(zip(parts, rows_of(session, view), strict=True))
 
 

@@ -63,7 +63,7 @@ class View:
     question: Question
     zone: ZoneInfo
     as_of: datetime
-    found: Explanation
+    explanation: Explanation
     stored: MetricResult | None
     warning: str | None
     notes: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ class View:
     @property
     def measured(self) -> Measurement:
         """The number itself."""
-        return self.found.measurement
+        return self.explanation.measurement
 
     @property
     def metric(self) -> str:
@@ -92,7 +92,7 @@ class View:
 
 def rows_of(session: Session, view: View) -> list[dict[str, Any]]:
     """Return a row for each part used, then for each left out, in the order of their instants."""
-    parts = [*view.found.used, *view.found.left_out]
+    parts = [*view.explanation.used, *view.explanation.left_out]
     traced = trace.trace(session, view.question, parts)
     return [_row(view, part, behind) for part, behind in zip(parts, traced, strict=True)]
 
@@ -120,15 +120,15 @@ def _row(view: View, part: Contribution, traced: Traced) -> dict[str, Any]:
         "points": part.points if has_points(view) else None,
         "deployment": part.via or None,
         "deployment_id": part.via_id or None,
-        "set_by": {name: _told(found) for name, found in traced.set_by.items()},
+        "set_by": {name: _evidence(setter) for name, setter in traced.set_by.items()},
         "stays": [{**asdict(stay), "at": instant(stay.at), "until": instant(stay.until)} for stay in traced.stays],
         "blocked": [
-            {"at": instant(span.at), "until": instant(span.until), "set_by": [_told(by) for by in span.by]}
+            {"at": instant(span.at), "until": instant(span.until), "set_by": [_evidence(by) for by in span.by]}
             for span in traced.blocked
         ],
-        "rework_by": [_told(found) for found in traced.rework_by],
+        "rework_by": [_evidence(setter) for setter in traced.rework_by],
         "time_in_statuses": _times(part, traced),
-        "failed_by": [_told(found) for found in traced.failed_by],
+        "failed_by": [_evidence(setter) for setter in traced.failed_by],
         "data_quality": _findings(traced),
     }
 
@@ -154,22 +154,22 @@ def _findings(traced: Traced) -> list[dict[str, Any]]:
     return [row | both if row["reason"] == RESOLUTION_DISAGREES else row for row in findings]
 
 
-def _told(found: Evidence) -> dict[str, Any]:
+def _evidence(setter: Evidence) -> dict[str, Any]:
     """Return what set an instant, with the names the history has; what does not apply is left out, a null status is
     not.
     """
-    told = {
-        "source": found.source,
-        "key": found.key,
-        "field": found.field,
-        "mapped_to": found.mapped_to or None,
-        "history_id": found.history_id or None,
-        "at": None if found.at is None else instant(found.at),
-        "from": found.before,
-        "to" if found.field == "status" else "value": found.after,
+    fields = {
+        "source": setter.source,
+        "key": setter.key,
+        "field": setter.field,
+        "mapped_to": setter.mapped_to or None,
+        "history_id": setter.history_id or None,
+        "at": None if setter.at is None else instant(setter.at),
+        "from": setter.before,
+        "to" if setter.field == "status" else "value": setter.after,
     }
-    nulls = ("from", "to") if found.source == "history" else ()
-    return {name: value for name, value in told.items() if value is not None or name in nulls}
+    nulls = ("from", "to") if setter.source == "history" else ()
+    return {name: value for name, value in fields.items() if value is not None or name in nulls}
 
 
 def has_points(view: View) -> bool:

@@ -38,7 +38,7 @@ def sheets(view: View, rows: Sequence[Row], order: Order, *, history: bool = Fal
 
 def adds_up(view: View) -> str:
     """Return how the parts give the value, with the figures a person can check."""
-    used, measured, window = view.found.used, view.measured, view.measured.window
+    used, measured, window = view.explanation.used, view.measured, view.measured.window
     if measured.value is None:
         return for_profile(str(measured.message), view.profile)
     addends = Addends(
@@ -112,10 +112,10 @@ def _lines(view: View) -> tuple[str, ...]:
 
 def _without_points(view: View) -> tuple[str, ...]:
     """Return a sentence that names the items which add no points, where the profile maps some."""
-    keys = [part.key for part in view.found.used if part.points is None] if has_points(view) else []
+    keys = [part.key for part in view.explanation.used if part.points is None] if has_points(view) else []
     if not keys:
         return ()
-    delivered, have = format_count(len(view.found.used), "delivered item"), "has" if len(keys) == 1 else "have"
+    delivered, have = format_count(len(view.explanation.used), "delivered item"), "has" if len(keys) == 1 else "have"
     return (f"{len(keys):,} of {delivered} {have} no points: {few(keys)}.",)
 
 
@@ -159,7 +159,7 @@ def _columns(view: View, rows: Sequence[Row]) -> tuple[Column, ...]:
     if any(row["rework_by"] for row in rows):
         columns.append(Column("says", _rework))
     if any(row["failed_by"] for row in rows):
-        columns.append(Column("failed by", lambda row: "; ".join(_named(view, one) for one in row["failed_by"])))
+        columns.append(Column("failed by", lambda row: "; ".join(_named(view, setter) for setter in row["failed_by"])))
     if any(row["time_in_statuses"] for row in rows):
         columns.append(Column("days in status", lambda row: format_times(row["time_in_statuses"])))
     if any(row["summary"] for row in rows):
@@ -197,28 +197,28 @@ def _status(row: Row) -> str:
 def _why(row: Row) -> str:
     """Return the resolution that delivers nothing, or the value that is not a time."""
     for name in ("status", "resolution", "committed", "detected"):
-        found = row["set_by"].get(name)
-        if found is not None and name not in row["instants"]:
-            return clipped(str(found.get("to", found.get("value"))))
+        setter = row["set_by"].get(name)
+        if setter is not None and name not in row["instants"]:
+            return clipped(str(setter.get("to", setter.get("value"))))
     return ""
 
 
 def _rework(row: Row) -> str:
     """Return what says whether a deployment was rework: its own mark, or the items that it carried by category."""
-    marks = [found for found in row["rework_by"] if found["source"] != "item"]
+    marks = [setter for setter in row["rework_by"] if setter["source"] != "item"]
     if marks:
-        return "; ".join(f"{found['field']}: {clipped(str(found.get('value')))}" for found in marks)
-    kinds = Counter(str(found["value"]) for found in row["rework_by"])
+        return "; ".join(f"{setter['field']}: {clipped(str(setter.get('value')))}" for setter in marks)
+    kinds = Counter(str(setter["value"]) for setter in row["rework_by"])
     return ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
 
 
-def _named(view: View, found: Mapping[str, Any]) -> str:
+def _named(view: View, setter: Mapping[str, Any]) -> str:
     """Return what marked a deployment as failed: an incident with the instant it was created at, or a field's value."""
-    if found["source"] == "incident":
-        return f"{found['key']} {format_time(found['at'], view.zone)}"
-    if found["source"] == "table":
+    if setter["source"] == "incident":
+        return f"{setter['key']} {format_time(setter['at'], view.zone)}"
+    if setter["source"] == "table":
         return "its own column"
-    return f"{found['field']}: {clipped(str(found.get('value')))}"
+    return f"{setter['field']}: {clipped(str(setter.get('value')))}"
 
 
 def _type(row: Row) -> str:
@@ -232,7 +232,7 @@ _BELOW: Final[Mapping[str, Callable[[Row], str]]] = {"stage": _status, "category
 def _quality(view: View, rows: Sequence[Row]) -> tuple[str, ...]:
     """Return the findings about these issues, each with what it was found in: ``PAY-3 unmapped status (Ghost)``."""
     odd = {row["key"]: row["data_quality"] for row in rows if row["data_quality"]}
-    issues = [f"{key} {', '.join(format_finding(one, view.zone) for one in odd[key])}" for key in odd]
+    issues = [f"{key} {', '.join(format_finding(finding, view.zone) for finding in odd[key])}" for key in odd]
     return (f"Data quality: {'; '.join(issues)}.",) if issues else ()
 
 
