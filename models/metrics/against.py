@@ -106,7 +106,7 @@ def seen_at(window: Window, as_of: Micros) -> Window | None:
 class _Weights:
     """What one unit of a part's value adds to the value of a window."""
 
-    each: Fraction
+    unit: Fraction
 
     @classmethod
     def of(cls, explanation: Explanation) -> "_Weights":
@@ -121,7 +121,7 @@ class _Weights:
 
     def added(self, part: Contribution | None) -> Fraction:
         """Return what a part adds; one that is left out adds nothing."""
-        return _ZERO if part is None or part.reason is not None else part.value * self.each
+        return _ZERO if part is None or part.reason is not None else part.value * self.unit
 
 
 def _by_key(explanation: Explanation) -> dict[_Key, Contribution]:
