@@ -34,7 +34,7 @@ def test_a_database_of_the_first_schema_serves_every_command(refreshed_copy: Wor
     assert [row["value"] for row in numbers(world)] == [
         row["value"] if row["value"] is None else row["value"] + WRONG for row in fresh
     ]
-    assert "calculated with other rules" in " ".join(run(world, "results").stdout.split())
+    assert "calculated with an older configuration" in " ".join(run(world, "results").stdout.split())
     assert run(world, "status").returncode == 0
     refused = world.run("explain", "payments", "flow_time")
     assert refused.returncode == 1
@@ -100,6 +100,8 @@ def numbers(world: World) -> list[dict[str, Any]]:
     for row in rows:
         for name in () if row["complete"] else ("effective_end", "oldest_age_days"):
             row["details"].pop(name, None)
+        if row["metric_type"] == "flow_age" and not row["complete"]:  # every figure of it is an age at that instant
+            row["value"], row["details"] = None, {}
     return [{name: row[name] for name in SAME} for row in rows]
 
 
