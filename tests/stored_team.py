@@ -37,13 +37,17 @@ excluded_statuses = {excluded_statuses}
 
 
 @contextmanager
-def stored(folder: Path, schema: Path, team: Team, rules: Rules, as_of: datetime) -> Iterator[InProcess]:
+def stored(
+    folder: Path, schema: Path, team: Team, rules: Rules, as_of: datetime, url: str | None = None
+) -> Iterator[InProcess]:
     """Yield the team's issues, versions and deployments as rows of ``payments``, and the metrics calculated of them.
 
-    ``schema`` is a SQLite file with the newest schema and no row.
+    ``schema`` is a SQLite file with the newest schema and no row; ``url`` is that of another database, in its place.
     """
-    shutil.copy(schema, folder / "flowbeat.db")
-    (folder / "flowbeat.toml").write_text(configuration(rules), encoding="utf-8")
+    if url is None:
+        shutil.copy(schema, folder / "flowbeat.db")
+    place = "" if url is None else f"database_url = {_toml(url)}\n"
+    (folder / "flowbeat.toml").write_text(place + configuration(rules), encoding="utf-8")
     current = InProcess(settings.load(folder / "flowbeat.toml", {"FLOWBEAT_STATE_DIR": str(folder)}), lambda: as_of)
     try:
         save(current, team, rules, as_of)
