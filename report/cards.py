@@ -59,13 +59,12 @@ def _lines(source: Source, row: MetricResult) -> Iterator[str]:
         yield f"{_LEVELS[row.level]} {row.level}"
     spread = [f"{name}: {format_number(row.details[key])}" for key, name in _PERCENTILES if row.details.get(key)]
     if spread:
-        yield f"{' · '.join(spread)} {unit(row.metric_type)}"
-    yield _coverage(row)
+        yield " · ".join(spread)
+    few = row.n_used < _FEW and METRICS[row.metric_type].unit in ("days", "hours", "percent")
+    yield f"{_coverage(row)}{': read with care' if few and row.n_used else ''}"
     before = source.before[row.metric_type].measurement
     is_known = source.about.first is not None and before.window.end > micros(source.about.first)
-    yield f"Period before: {_earlier(before.value, before.state) if is_known else 'not known'}"
-    if 0 < row.n_used < _FEW and METRICS[row.metric_type].unit in ("days", "hours", "percent"):
-        yield "Few: read with care."
+    yield f"Before: {_earlier(before.value, before.state) if is_known else 'not known'}"
 
 
 def _earlier(value: float | None, state: str) -> str:
@@ -81,7 +80,9 @@ def _bar(source: Source, metric: str, window: Window) -> Bar:
     name = week_name(window, source.zone)
     row = source.weekly.get((metric, name))
     first = source.about.first
-    if first is not None and window.end <= micros(first):
+    if first is None:
+        return Bar("unknown", None, f"{name} · not known: the copy has no issue")
+    if window.end <= micros(first):
         return Bar("unknown", None, f"{name} · not known: the copy begins {source.about.first_day}")
     if row is None:
         return Bar("missing", None, f"{name} · not calculated")

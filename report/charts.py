@@ -97,7 +97,7 @@ def stacked(bands: Sequence[Band], words: Sequence[str]) -> str:
                 left, width = index * step + step * 0.12, step * 0.76
                 parts.append(_path(f"M{_n(left)} {_n(100 - base)}h{_n(width)}v-{_n(height)}h-{_n(width)}z", band.css))
             base += height
-        marks.append(_titled("".join(parts), words[index]))
+        marks.append(_titled("".join(parts), words[index]) if parts else "")
     return _box("", marks)
 
 
@@ -109,8 +109,12 @@ def areas(bands: Sequence[Band], top: float | None = None) -> str:
     lower, marks = [0.0] * count, []
     for band in bands:
         upper = [base + value for base, value in zip(lower, band.values, strict=True)]
-        there = "".join(f"V{_n(100 - 100 * value / highest)}h{_n(step)}" for value in upper)
-        back = "".join(f"V{_n(100 - 100 * value / highest)}h-{_n(step)}" for value in reversed(lower))
+        there = "".join(
+            f"V{_n(100 - 100 * value / highest)}H{_n((index + 1) * step)}" for index, value in enumerate(upper)
+        )
+        back = "".join(
+            f"V{_n(100 - 100 * lower[index] / highest)}H{_n(index * step)}" for index in reversed(range(count))
+        )
         start = _n(100 - 100 * lower[0] / highest) if count else "100"
         marks.append(_path(f"M0 {start}{there}{back}z", band.css))
         lower = upper
@@ -121,10 +125,17 @@ def dots(points: Sequence[Dot], lines: Sequence[Label] = (), rungs: Sequence[Lab
     """Return a mark for each point, above the lines that are drawn over the whole width."""
     grid = [_path(f"M0 {_n(100 - 100 * rung.at)}H100", "grid") for rung in rungs]
     across = [_path(f"M0 {_n(100 - 100 * line.at)}H100", "line") for line in lines]
-    return _box("", [*grid, *across, *map(_dot, points)])
+    kinds = dict.fromkeys(point.kind for point in points)
+    return _box("", [*grid, *across, *(_cloud([dot for dot in points if dot.kind == kind], kind) for kind in kinds)])
 
 
-def cells(points: Iterable[tuple[float, float]], columns: int, rows: int, lines: Sequence[Label] = ()) -> str:
+def cells(
+    points: Iterable[tuple[float, float]],
+    columns: int,
+    rows: int,
+    lines: Sequence[Label] = (),
+    rungs: Sequence[Label] = (),
+) -> str:
     """Return a cell for each place that holds points, the darker the more; for more points than one can see."""
     counts: dict[tuple[int, int], int] = {}
     for x, y in points:
@@ -137,8 +148,9 @@ def cells(points: Iterable[tuple[float, float]], columns: int, rows: int, lines:
         corner = f"M{_n(column * width)} {_n(100 - (row + 1) * height)}"
         mark = _path(f"{corner}h{_n(width)}v{_n(height)}h-{_n(width)}z", f"cell s{shade}")
         marks.append(_titled(mark, f"{count:,}"))
+    grid = [_path(f"M0 {_n(100 - 100 * rung.at)}H100", "grid") for rung in rungs]
     across = [_path(f"M0 {_n(100 - 100 * line.at)}H100", "line") for line in lines]
-    return _box("", [*marks, *across])
+    return _box("", [*grid, *marks, *across])
 
 
 def spans(rows: Sequence[tuple[float, float, str, str, str]], ticks: Sequence[Dot]) -> str:
@@ -177,14 +189,41 @@ def ceiling(value: float) -> float:
     return next(unit * step for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if unit * step >= value * (1 - 1e-9))
 
 
-def framed(drawing: str, says: str, *, x: Sequence[Label] = (), y: Sequence[Label] = (), css: str = "") -> str:
-    """Return a drawing with its labels; ``says`` is read to who cannot see it, so the marks inside are hidden."""
-    below = "".join(f'<span class="l{_m(label.at)}">{escape(label.words)}</span>' for label in x)
+def framed(
+    drawing: str,
+    says: str,
+    *,
+    x: Sequence[Label] = (),
+    y: Sequence[Label] = (),
+    right: Sequence[Label] = (),
+    unknown: float = 0.0,
+    css: str = "",
+) -> str:
+    """Return a drawing with its labels; ``says`` is read to who cannot see it, so the marks inside are hidden.
+
+    ``unknown`` is the share of the width, from the left, that nobody knows anything of.
+    """
+    below = "".join(f'<span class="{_end(label.at)}l{_m(label.at)}">{escape(label.words)}</span>' for label in x)
     beside = "".join(f'<span class="b{_m(label.at)}">{escape(label.words)}</span>' for label in y)
+    beside += "".join(f'<span class="r b{_m(label.at)}">{escape(label.words)}</span>' for label in spread(right))
+    hatched = f'<div class="hatched l0 w{_m(unknown)}"></div>' if _m(unknown) else ""
     return (
-        f'<div class="chart {css}" role="img" aria-label="{escape(says)}"><div class="plot">{drawing}'
+        f'<div class="chart {css}" role="img" aria-label="{escape(says)}"><div class="plot">{hatched}{drawing}'
         f'<div class="ys">{beside}</div></div><div class="xs">{below}</div></div>'
     )
+
+
+def spread(labels: Sequence[Label], gap: float = 0.065) -> list[Label]:
+    """Return labels moved apart so that none lies on another, and none leaves the drawing where there is room."""
+    places: list[float] = []
+    for label in sorted(labels, key=lambda label: label.at):
+        places.append(max(label.at, places[-1] + gap) if places else label.at)
+    highest = 1.0
+    for index in reversed(range(len(places))):
+        places[index] = highest = min(places[index], highest)
+        highest -= gap
+    ordered = sorted(labels, key=lambda label: label.at)
+    return [Label(max(0.0, place), label.words) for place, label in zip(places, ordered, strict=True)]
 
 
 def share_bar(share: float) -> str:
@@ -232,9 +271,21 @@ def _hatched(start: int, end: int, count: int) -> str:
     return f'<div class="hatched l{_m(start / count)} w{_m((end - start) / count)}"></div>'
 
 
-def _dot(point: Dot) -> str:
-    mark = _path(f"M{_n(100 * point.x)} {_n(100 - 100 * point.y)}h0", f"dot {point.kind}".strip())
-    return _linked(_titled(mark, point.words), point.url)
+def _cloud(points: Sequence[Dot], kind: str) -> str:
+    """Return the dots of a kind: those without an address as one path, which is small and fast to draw."""
+    plain = "".join(map(_at, (point for point in points if not point.url)))
+    drawn = f'<path d="{plain}"/>' if plain else ""
+    linked = "".join(map(_linked_dot, (point for point in points if point.url)))
+    return f'<g class="{f"dot {kind}".strip()}">{drawn}{linked}</g>'
+
+
+def _linked_dot(point: Dot) -> str:
+    mark = f'<path d="{_at(point)}"><title>{escape(point.words)}</title></path>'
+    return _linked(mark, point.url)
+
+
+def _at(point: Dot) -> str:
+    return f"M{_n(100 * point.x)} {_n(100 - 100 * point.y)}h0"
 
 
 def _path(d: str, css: str) -> str:
@@ -246,12 +297,17 @@ def _titled(marks: str, words: str) -> str:
 
 
 def _linked(mark: str, url: str) -> str:
-    return f'<a href="{escape(url)}" rel="noreferrer" tabindex="-1">{mark}</a>' if url else mark
+    return f'<a href="{escape(url)}" tabindex="-1">{mark}</a>' if url else mark
 
 
 def _n(value: float) -> str:
     """Return a coordinate with two decimals at most."""
     return f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")
+
+
+def _end(at: float) -> str:
+    """Return the class of a label near the right edge, which ends at its place in order not to leave the page."""
+    return "end " if at > 0.88 else ""  # noqa: PLR2004 - from there a label of some letters would not fit a phone
 
 
 def _m(share: float) -> int:

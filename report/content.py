@@ -57,6 +57,10 @@ class Chart:
     words: Sequence[str] = ()
     spans: Sequence[tuple[float, float, str, str, str]] = ()
     note: str = ""
+    unknown: float = 0.0
+    """The share of the width, from the left, that was over before the copy begins."""
+    is_crowded: bool = False
+    """Whether there are more dots than one can see, so that cells are drawn in their place."""
 
 
 @dataclass(frozen=True, slots=True)

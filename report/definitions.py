@@ -9,7 +9,7 @@ TITLES: Final[Mapping[str, tuple[str, str]]] = {
     "cfr": ("Change failure rate", "The share of deployments that an incident or a field marks as failed."),
     "mttr": ("Time to restore", "The median time from the detection of an incident to its end."),
     "rework_rate": ("Rework rate", "The share of deployments that were made to repair something users saw."),
-    "recovery_time": ("Failed deployment recovery time", "The median time from a failed deployment to its recovery."),
+    "recovery_time": ("Recovery time", "The median time from a failed deployment to its recovery."),
     "flow_velocity": ("Flow velocity", "Items delivered in the window, divided by its weeks."),
     "flow_time": ("Flow time", "The median time from the start of work on an item until it was done."),
     "flow_efficiency": ("Flow efficiency", "The share of active time in the active and waiting time of items done."),

@@ -45,16 +45,17 @@ def aged_table(source: Source, aged: Sequence[Aged], late_age: float | None) -> 
         ("older than, of finished", "n"),
     )
     late = frozenset(index for index, item in enumerate(aged) if late_age is not None and item.age > late_age)
-    return _without_titles(source, _cut(Table(columns, rows, "", late), f"flowbeat aging {source.profile}"))
+    return _without_titles(source, cut(Table(columns, rows, "", late), f"flowbeat aging {source.profile}"))
 
 
 def took_table(source: Source) -> Table:
     """Return how many finished items took how long."""
     counts = list(took(source))
-    total = sum(count for _, count in counts) or 1
+    total = sum(count for _, count in counts)
     rows = [
         [Cell(name), Cell(f"{count:,}"), Cell(f"{100 * count / total:.0f} %"), Cell("", share=count / total)]
         for name, count in counts
+        if total
     ]
     return Table((("flow time", ""), ("items", "n"), ("share", "n"), ("", "")), rows)
 
@@ -86,8 +87,8 @@ def behind_table(source: Source) -> Table:
         ("active", "n wide"),
         ("lead days", "n"),
     )
-    cut = _cut(Table(columns, rows), f"flowbeat explain {source.profile} flow_velocity --format csv")
-    return _without_titles(source, cut)
+    table = cut(Table(columns, rows), f"flowbeat explain {source.profile} flow_velocity --format csv")
+    return _without_titles(source, table)
 
 
 def left_out_table(source: Source) -> Table:
@@ -108,7 +109,7 @@ def left_out_table(source: Source) -> Table:
         for (subject, reason), metrics in sorted(reasons.items(), key=lambda item: (item[0][1], item[0][0]))
     ]
     table = Table((_KEY, _TITLE, ("reason", ""), ("left out of", "")), rows)
-    return _without_titles(source, _cut(table, f"flowbeat explain {source.profile} METRIC"))
+    return _without_titles(source, cut(table, f"flowbeat explain {source.profile} METRIC"))
 
 
 def quality_table(source: Source) -> Table:
@@ -136,7 +137,7 @@ def deployments_table(source: Source) -> Table:
         ]
         for part in reversed(source.explained["deployment_frequency"].used)
     ]
-    return _cut(
+    return cut(
         Table((("deployed", "k"), ("deployment", "t"), ("outcome", "")), rows),
         f"flowbeat explain {source.profile} deployment_frequency",
     )
@@ -154,7 +155,7 @@ def incidents_table(source: Source) -> Table:
         for part in reversed(source.explained["mttr"].used)
     ]
     table = Table((_KEY, _TITLE, ("restored", "k"), ("hours", "n")), rows)
-    return _without_titles(source, _cut(table, f"flowbeat explain {source.profile} mttr"))
+    return _without_titles(source, cut(table, f"flowbeat explain {source.profile} mttr"))
 
 
 def fetches_table(source: Source, session: Session) -> Table:
@@ -207,7 +208,8 @@ def _share(part: Contribution | None) -> str:
     return NOTHING if part is None or not part.base else f"{100 * part.value / part.base:.0f} %"
 
 
-def _cut(table: Table, command: str) -> Table:
+def cut(table: Table, command: str) -> Table:
+    """Return the first rows of a table, with a sentence about the others and the command that lists them."""
     more = len(table.rows) - MOST_ROWS
     if more <= 0:
         return table

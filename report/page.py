@@ -53,7 +53,7 @@ def _finished(html: str) -> str:
     sheet = (_FOLDER / "page.css").read_text(encoding="utf-8").strip() + rules
     digest = b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return html.replace(_POLICY, policy).replace(_STYLE, f"<style>{sheet}</style>")
+    return html.replace(_POLICY, policy, 1).replace(_STYLE, f"<style>{sheet}</style>", 1)
 
 
 @cache
@@ -75,10 +75,9 @@ def _chart(chart: Chart, kind: Kind) -> str:
         return heading
     note = f'<p class="soft small">{escape(chart.note)}</p>' if chart.note else ""
     css = "slant" if kind == "dots" and chart.bands == () and _is_named(chart.x) else "short" if kind == "spans" else ""
-    right = "".join(f'<span class="r b{round(1000 * line.at)}">{escape(line.words)}</span>' for line in chart.lines)
-    framed = charts.framed(drawn, f"{chart.title}. {chart.says}".lstrip(". "), x=chart.x, y=chart.y, css=css)
-    framed = framed.replace('<div class="ys">', f'<div class="ys">{right}', 1)
-    return heading + _legend(chart) + framed + note
+    says = f"{chart.title}. {chart.says}".lstrip(". ")
+    frame = charts.framed(drawn, says, x=chart.x, y=chart.y, right=chart.lines, unknown=chart.unknown, css=css)
+    return heading + _legend(chart) + frame + note
 
 
 def _is_named(labels: Sequence[Label]) -> bool:
@@ -95,8 +94,8 @@ def _drawing(chart: Chart, kind: Kind) -> str:
         return charts.spans(chart.spans, chart.dots) if chart.spans or chart.dots else ""
     if not chart.dots:
         return ""
-    if not chart.dots[0].words:
-        return charts.cells(((dot.x, dot.y) for dot in chart.dots), 52, 28, chart.lines)
+    if chart.is_crowded:
+        return charts.cells(((dot.x, dot.y) for dot in chart.dots), 52, 28, chart.lines, chart.y)
     return charts.dots(chart.dots, chart.lines, chart.y)
 
 
@@ -124,8 +123,9 @@ def _table(table: Table, number: int = 0, empty: str = "") -> str:
 def _scrolled(table: Table, rows: Iterable[int]) -> str:
     heads = "".join(f'<th scope="col" class="{css}">{escape(name)}</th>' for name, css in table.columns)
     lines = "".join(_row(table, index) for index in rows)
+    css = ' class="full"' if any(css == "t" for _, css in table.columns) else ""
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Table: {escape(_words(table))}"><table>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Table: {escape(_words(table))}"><table{css}>'
         f"<thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>"
     )
 

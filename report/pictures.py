@@ -13,17 +13,20 @@ from models.metrics.stage_counts import stage_counts
 from models.metrics.stats import DAY, percentile
 from models.metrics.windows import start_of_day, week_name
 from models.records import CATEGORIES, Micros, instant
-from report.charts import Band, Dot, Label, ceiling, ladder
+from models.wording import format_count
+from report.axes import MONTHS, Axis, of_weeks
+from report.cards import weekly
+from report.charts import Band, Bar, Dot, Label, ceiling, ladder
 from report.collect import Source, local_time
 from report.content import Chart
 from report.words import format_number
 
 SECOND: Final = 1_000_000
 MOST_DOTS: Final = 6_000
+MOST_LINKS: Final = 1_500  # of dots: beyond it only those above the 85 % line are links, which keeps a page small
 _LINES: Final = (50, 85, 95)
 _WIP_DAYS: Final = 365
 _FLOW_WEEKS: Final = 13
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _COLOURS: Final = "abcde"
 _SPANS: Final = (
     ("at most 1 day", 1),
@@ -65,6 +68,7 @@ def ageing_chart(source: Source, aged: Sequence[Aged]) -> Chart:
 
 def scatter_chart(source: Source) -> Chart:
     """Return a dot for each item done in the weeks of the page: when across, its flow time on a ladder."""
+    axis = of_weeks(source)
     parts = source.over_year["flow_time"].used
     title = "How long finished work took"
     if not parts:
@@ -72,56 +76,70 @@ def scatter_chart(source: Source) -> Chart:
     lines = _percentiles(sorted(part.value for part in parts))
     seconds = [part.value / SECOND for part in parts]
     place, rungs = ladder(max(1.0, min(seconds)), max(seconds))
-    many = len(parts) > MOST_DOTS
+    late = dict(lines)[85] if len(parts) > MOST_LINKS else 0
     return Chart(
         title,
         f"{len(parts):,} items were done. {_says(lines)}",
-        x=month_labels(source),
+        x=axis.months(),
         y=rungs,
-        dots=[_done_dot(source, part, place(part.value / SECOND), many=many) for part in parts],
+        dots=[
+            _done_dot(source, axis, part, place(part.value / SECOND), is_linked=part.value >= late) for part in parts
+        ],
         lines=[Label(place(value / SECOND), _line(percent, value)) for percent, value in lines],
-        note="Each step up is a longer unit."
-        + (" There are too many items to draw each: the darker a cell, the more." if many else ""),
+        note=f"Each step up is a longer unit. {_says_what_a_dot_is(len(parts))}",
+        unknown=axis.unknown(source),
+        is_crowded=len(parts) > MOST_DOTS,
     )
+
+
+def _says_what_a_dot_is(count: int) -> str:
+    if count > MOST_DOTS:
+        return "There are too many items to draw each: the darker a cell, the more."
+    if count > MOST_LINKS:
+        return "Each dot is an item; those above the 85 % line lead to Jira."
+    return "Each dot is an item and leads to Jira."
 
 
 def wip_chart(source: Source) -> Chart:
     """Return areas of the items that were active and waiting at the end of each day, for a year at most."""
-    counts, _ = _by_day(source, _WIP_DAYS)
+    counts, _, axis = _by_day(source, _WIP_DAYS)
     total = [active + waiting for active, waiting in zip(counts["active"], counts["waiting"], strict=True)]
     now, most = (total[-1], max(total)) if total else (0, 0)
     return Chart(
         "Work in progress, by day",
         f"{now:,.0f} items at the end, at most {most:,.0f} at the end of a day.",
-        x=month_labels(source),
+        x=axis.months(),
         y=_counts(most),
         bands=[Band("active", "a", counts["active"]), Band("waiting", "b", counts["waiting"])],
+        unknown=axis.unknown(source),
     )
 
 
 def cumulative_chart(source: Source) -> Chart:
     """Return a cumulative flow diagram of thirteen weeks; done begins at 0 at its left edge."""
-    counts, days = _by_day(source, 7 * _FLOW_WEEKS)
+    counts, days, axis = _by_day(source, 7 * _FLOW_WEEKS)
     done = [value - counts["done"][0] for value in counts["done"]] if days else []
     bands = [
-        Band("done in these weeks", "c", [max(0, value) for value in done]),
+        Band("done since the left edge", "c", [max(0, value) for value in done]),
         Band("waiting", "b", counts["waiting"]),
         Band("active", "a", counts["active"]),
         Band("to do", "e", counts["todo"]),
     ]
     most = max((sum(band.values[index] for band in bands) for index in range(len(days))), default=0)
-    labels = [Label(index / len(days), f"{day.day} {_MONTHS[day.month - 1]}") for index, day in enumerate(days)]
+    labels = [Label(index / len(days), f"{day.day} {MONTHS[day.month - 1]}") for index, day in enumerate(days)]
     return Chart(
         "Cumulative flow, thirteen weeks",
-        f"{done[-1] if done else 0:,.0f} items were done in these weeks.",
+        f"{format_count(int(done[-1]) if done else 0, 'more item')} done than at its left edge.",
         x=labels[::14],
         y=_counts(most),
         bands=bands,
+        unknown=axis.unknown(source),
     )
 
 
 def delivered_chart(source: Source) -> Chart:
     """Return the items delivered in each week, by category."""
+    axis = of_weeks(source)
     rows = [source.weekly.get(("flow_velocity", week_name(window, source.zone))) for window in source.weeks]
     counts = [row.details.get("by_category", {}) if row else {} for row in rows]
     bands = [
@@ -129,57 +147,54 @@ def delivered_chart(source: Source) -> Chart:
         for index, name in enumerate(CATEGORIES)
         if any(count.get(name) for count in counts)
     ]
-    words = [
-        f"{week_name(window, source.zone)} · " + (", ".join(f"{key} {n}" for key, n in count.items() if n) or "none")
-        for window, count in zip(source.weeks, counts, strict=True)
-    ]
+    words = [_delivered(bar, count) for bar, count in zip(weekly(source, "flow_velocity"), counts, strict=True)]
     most = max((sum(count.values()) for count in counts), default=0)
     total = sum(sum(count.values()) for count in counts)
     says = f"{total:,} items were delivered in {len(source.weeks)} weeks." if bands else "Nothing was delivered."
-    return Chart("Delivered per week, by category", says, month_labels(source), _counts(most), bands=bands, words=words)
+    return Chart(
+        "Delivered per week, by category",
+        says,
+        axis.months(),
+        _counts(most),
+        bands=bands,
+        words=words,
+        unknown=axis.unknown(source),
+    )
+
+
+def _delivered(week: Bar, count: Mapping[str, int]) -> str:
+    """Return what was delivered in a week, by category; of a week without a value, why there is none."""
+    if week.value is None:
+        return week.words
+    name = week.words.partition(" · ")[0]
+    return f"{name} · " + (", ".join(f"{key} {number}" for key, number in count.items() if number) or "none")
 
 
 def timeline_chart(source: Source) -> Chart:
     """Return deployments as ticks and incidents as bars, over the weeks of the page."""
+    axis = of_weeks(source)
     deployed = source.over_year["cfr"].used or source.over_year["deployment_frequency"].used
     is_known = bool(source.over_year["cfr"].used)
     ticks = []
     for part in deployed:
         failed = is_known and bool(part.value)
         words = f"{part.key} · {local_time(source, part.at):%Y-%m-%d}{' · failed ×' if failed else ''}"
-        ticks.append(Dot(share(source, part.at), 0.0, words, "", "failed" if failed else ""))
-    bars = [_incident(source, part) for part in source.over_year["mttr"].used]
+        ticks.append(Dot(axis.place(part.at), 0.0, words, "", "failed" if failed else ""))
+    bars = [_incident(source, axis, part) for part in source.over_year["mttr"].used]
     failures = sum(tick.kind == "failed" for tick in ticks)
     says = f"{len(ticks):,} deployments, {failures:,} of them failed; {len(bars):,} incidents restored."
     if not is_known and ticks:
         says = f"{len(ticks):,} deployments; nothing marks one as failed. {len(bars):,} incidents restored."
     note = "A thick line is a failed deployment; bars below are incidents, from detected to restored."
     return Chart(
-        "Deployments and incidents",
+        "",
         says,
-        month_labels(source),
+        axis.months(),
         dots=ticks,
         spans=[bar for bar in bars if bar],
         note=note,
+        unknown=axis.unknown(source),
     )
-
-
-def share(source: Source, at: Micros) -> float:
-    """Return where an instant lies on the axis of the page's weeks, from 0 to 1."""
-    start, end = source.weeks[0].start, source.weeks[-1].end
-    return min(1.0, max(0.0, (at - start) / (end - start)))
-
-
-def month_labels(source: Source) -> list[Label]:
-    """Return the months on the axis of the page's weeks, as many as fit a phone."""
-    first, last = local_time(source, source.weeks[0].start).date(), local_time(source, source.weeks[-1].end).date()
-    months: list[Label] = []
-    day = (first.replace(day=1) + timedelta(days=32)).replace(day=1)
-    while day < last:
-        label = f"{_MONTHS[day.month - 1]} {day.year}" if day.month == 1 or not months else _MONTHS[day.month - 1]
-        months.append(Label(share(source, start_of_day(day, source.zone)), label))
-        day = (day + timedelta(days=32)).replace(day=1)
-    return months[:: 1 + len(months) // 8]
 
 
 def _percentiles(times: Sequence[Micros]) -> list[tuple[int, int]]:
@@ -214,34 +229,37 @@ def _jitter(key: str) -> float:
     return (number * 0.618033988749895) % 1
 
 
-def _done_dot(source: Source, part: Contribution, height: float, *, many: bool) -> Dot:
-    if many:
-        return Dot(share(source, part.at), height, "")
+def _done_dot(source: Source, axis: Axis, part: Contribution, height: float, *, is_linked: bool) -> Dot:
+    if not is_linked:
+        return Dot(axis.place(part.at), height, "", "", "small")
     words = f"{part.key} · {format_number(part.value / DAY)} days · {local_time(source, part.at):%Y-%m-%d}"
-    return Dot(share(source, part.at), height, words, source.url(part.key), "small")
+    return Dot(axis.place(part.at), height, words, source.url(part.key), "small")
 
 
-def _by_day(source: Source, most: int) -> tuple[Mapping[str, list[float]], list[date]]:
-    """Return the count of each stage at the end of each day, and the days; the last ends at the as-of."""
+def _by_day(source: Source, most: int) -> tuple[Mapping[str, list[float]], list[date], Axis]:
+    """Return the count of each stage at the end of each day, the days, and their axis; the last ends at the as-of."""
     last = local_time(source, source.snapshot.as_of - 1).date()
-    first_week = local_time(source, source.weeks[0].start).date()
+    first_week = local_time(source, of_weeks(source).start).date()
     first = max(first_week, last - timedelta(days=most - 1))
     days = [first + timedelta(days=index) for index in range((last - first).days + 1)]
     ends = [start_of_day(day + timedelta(days=1), source.zone) for day in days[:-1]] + [source.snapshot.as_of]
     counts = stage_counts(source.snapshot.dataset.items, ends)
-    return {stage: [float(n) for n in values.tolist()] for stage, values in counts.items()}, days
+    axis = Axis(start_of_day(first, source.zone), start_of_day(last + timedelta(days=1), source.zone), source.zone)
+    return {stage: [float(n) for n in values.tolist()] for stage, values in counts.items()}, days, axis
 
 
 def _counts(most: float) -> list[Label]:
+    """Return the labels of an axis of whole numbers; the middle is one only where it is whole."""
     top = ceiling(most)
-    return [Label(0.0, "0"), Label(0.5, format_number(top / 2)), Label(1.0, format_number(top))] if most else []
+    middle = [Label(0.5, format_number(top / 2))] if top % 2 == 0 else []
+    return [Label(0.0, "0"), *middle, Label(1.0, format_number(top))] if most else []
 
 
-def _incident(source: Source, part: Contribution) -> tuple[float, float, str, str, str] | None:
+def _incident(source: Source, axis: Axis, part: Contribution) -> tuple[float, float, str, str, str] | None:
     instants = dict(part.instants)
     if "detected" not in instants:
         return None
-    start, end = share(source, instants["detected"]), share(source, part.at)
+    start, end = axis.place(instants["detected"]), axis.place(part.at)
     words = f"{part.key} · {format_number(part.value / DAY * 24)} hours, until {local_time(source, part.at):%Y-%m-%d}"
     return start, end, "down", words, source.url(part.key)
 

@@ -4,7 +4,8 @@ import shutil
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,19 @@ def migrated_postgres(postgres: Engine) -> str:
     url = _create(postgres, "template1")
     _migrated(url)
     return str(make_url(url).database)
+
+
+@pytest.fixture(scope="session")
+def new_postgres(postgres: Engine, migrated_postgres: str) -> Callable[[], AbstractContextManager[str]]:
+    """Return what opens a PostgreSQL database with the newest schema and no row, as its URL."""
+
+    @contextmanager
+    def opened() -> Iterator[str]:
+        url = _create(postgres, migrated_postgres)
+        yield url
+        _drop(postgres, url)
+
+    return opened
 
 
 @pytest.fixture(params=BOTH)

@@ -83,15 +83,20 @@ def make_team(variant: Variant) -> Team:
 
 
 def _item(number: int, born: datetime, dice: Random) -> Issue:
-    """Return an item that goes through the statuses as far as the time allows; some never begin."""
+    """Return an item that goes through the statuses as far as the time allows.
+
+    Some never begin, some are done without a start, and some deliver nothing.
+    """
     moves: list[tuple[datetime, str]] = []
     at = born
     if number % 17:
-        for status in ("2", *dice.sample(["3", "6", "2"], dice.randint(0, 2)), "3", "4"):
+        between = ("2", *dice.sample(["3", "6", "2"], dice.randint(0, 2)), "3")
+        for status in (*(between if number % 23 else ()), "4"):
             at += timedelta(days=dice.lognormvariate(0.6, 1.0))
             if not moves or moves[-1][1] != status:
                 moves.append((at, status))
-    return _issue(number, dice.choice(KINDS), born, [move for move in moves if move[0] < AS_OF])
+    made = _issue(number, dice.choice(KINDS), born, [move for move in moves if move[0] < AS_OF])
+    return replace(made, resolution="Won't Do") if made.resolution and number % 19 == 0 else made
 
 
 def _incident(number: int, row: Row, dice: Random) -> Issue:
@@ -104,9 +109,7 @@ def _incident(number: int, row: Row, dice: Random) -> Issue:
 def _row(number: int, at: datetime, issues: list[Issue], dice: Random) -> Row:
     """Return a deployment with the items that were done in the days before."""
     done = [
-        issue.issue_id
-        for issue in issues
-        if issue.status_id == "4" and at - 4 * DAY <= issue.transitions[-1].at < at
+        issue.issue_id for issue in issues if issue.status_id == "4" and at - 4 * DAY <= issue.transitions[-1].at < at
     ]
     return Row(f"r{number}", at, failed=dice.random() < 0.2, issue_ids=tuple(done[:20]), rework=dice.random() < 0.1)
 

@@ -38,7 +38,7 @@ excluded_statuses = {excluded_statuses}
 
 @contextmanager
 def stored(
-    folder: Path, schema: Path, team: Team, rules: Rules, as_of: datetime, url: str | None = None
+    folder: Path, schema: Path, team: Team, rules: Rules, as_of: datetime, *, url: str | None = None
 ) -> Iterator[InProcess]:
     """Yield the team's issues, versions and deployments as rows of ``payments``, and the metrics calculated of them.
 

@@ -9,6 +9,7 @@ from databases import (  # noqa: F401 - fixtures
     engine,
     migrated_file,
     migrated_postgres,
+    new_postgres,
     postgres,
     sessions,
 )

@@ -21,6 +21,7 @@ from report.charts import (
     framed,
     ladder,
     spans,
+    spread,
     stacked,
 )
 
@@ -117,8 +118,16 @@ def test_stacked_bars_and_areas_lie_on_each_other() -> None:
     assert "100h76v-40" in marks(drawing, "a")[0]
     assert "60h76v-60" in marks(drawing, "b")[0]
     drawn = areas(bands)
-    assert marks(drawn, "a") == ["M0 100V60h100V100h-100z"]
-    assert marks(drawn, "b") == ["M0 60V0h100V60h-100z"]
+    assert marks(drawn, "a") == ["M0 100V60H100V100H0z"]
+    assert marks(drawn, "b") == ["M0 60V0H100V60H0z"]
+
+
+def test_an_area_ends_at_the_right_edge_however_many_days_it_has() -> None:
+    """364 steps of 0.2747 %: rounded steps would add up to 101.6 %."""
+    (path,) = marks(areas([Band("one", "a", [1.0] * 364)]), "a")
+    across = [float(at) for at in re.findall(r"H([\d.]+)", path)]
+    assert (max(across), across[-1]) == (100, 0)
+    assert across[:364] == sorted(across[:364])
 
 
 def test_a_part_of_nothing_has_no_mark() -> None:
@@ -139,9 +148,35 @@ def test_a_cell_counts_its_points_and_is_darker_the_more_there_are() -> None:
 def test_a_dot_lies_at_its_shares_and_leads_to_its_issue_outside_the_tab_order() -> None:
     """A table beside the chart has the same links for the keyboard."""
     drawing = dots([Dot(0.25, 0.75, "P-1", "https://jira.example/browse/P-1", "active late")], [Label(0.5, "85 %")])
-    assert marks(drawing, "dot active late") == ["M25 25h0"]
+    assert '<g class="dot active late"><a href="https://jira.example/browse/P-1" tabindex="-1">' in drawing
+    assert '<path d="M25 25h0"><title>P-1</title></path>' in drawing
     assert marks(drawing, "line") == ["M0 50H100"]
-    assert '<a href="https://jira.example/browse/P-1" rel="noreferrer" tabindex="-1">' in drawing
+
+
+def test_dots_without_an_address_are_one_path_for_each_kind() -> None:
+    """Two small ones beside a link."""
+    drawing = dots([Dot(0.1, 0.1, "", "", "small"), Dot(0.5, 0, "P-1", "/P-1", "small"), Dot(1, 1, "", "", "small")])
+    assert drawing.count("<g ") == 1
+    assert '<path d="M10 90h0M100 0h0"/>' in drawing
+
+
+def test_labels_that_would_lie_on_each_other_are_moved_apart() -> None:
+    """Three at the top, in their order, inside the drawing."""
+    moved = spread([Label(0.97, "85"), Label(0.2, "50"), Label(0.98, "95")], 0.1)
+    assert [label.words for label in moved] == ["50", "85", "95"]
+    assert [round(label.at, 3) for label in moved] == [0.2, 0.9, 1.0]
+
+
+def test_what_nobody_knows_is_hatched_under_any_drawing() -> None:
+    """A quarter of the width from the left; nothing where all is known."""
+    assert 'class="hatched l0 w250"' in framed("", "", unknown=0.25)
+    assert "hatched" not in framed("", "", unknown=0.0)
+
+
+def test_a_label_at_the_right_edge_ends_there() -> None:
+    """It would else reach beyond a phone's screen."""
+    drawing = framed("", "", x=[Label(0.5, "Mar"), Label(0.97, "12 Oct")])
+    assert re.findall(r'<span class="([^"]*)">', drawing) == ["l500", "end l970"]
 
 
 def test_a_short_incident_is_still_seen_and_a_failed_deployment_stands_out() -> None:
