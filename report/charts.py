@@ -201,6 +201,7 @@ def framed(
 ) -> str:
     """Return a drawing with its labels; ``says`` is read to who cannot see it, so the marks inside are hidden.
 
+    It is a figure and not an image, because an image may hold no links.
     ``unknown`` is the share of the width, from the left, that nobody knows anything of.
     """
     below = "".join(f'<span class="{_end(label.at)}l{_m(label.at)}">{escape(label.words)}</span>' for label in x)
@@ -208,8 +209,8 @@ def framed(
     beside += "".join(f'<span class="r b{_m(label.at)}">{escape(label.words)}</span>' for label in spread(right))
     hatched = f'<div class="hatched l0 w{_m(unknown)}"></div>' if _m(unknown) else ""
     return (
-        f'<div class="chart {css}" role="img" aria-label="{escape(says)}"><div class="plot">{hatched}{drawing}'
-        f'<div class="ys">{beside}</div></div><div class="xs">{below}</div></div>'
+        f'<div class="chart {css}" role="figure" aria-label="{escape(says)}"><div class="plot">{hatched}{drawing}'
+        f'<div class="ys" aria-hidden="true">{beside}</div></div><div class="xs" aria-hidden="true">{below}</div></div>'
     )
 
 

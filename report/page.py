@@ -121,7 +121,9 @@ def _table(table: Table, number: int = 0, empty: str = "") -> str:
 
 
 def _scrolled(table: Table, rows: Iterable[int]) -> str:
-    heads = "".join(f'<th scope="col" class="{css}">{escape(name)}</th>' for name, css in table.columns)
+    heads = "".join(
+        f'<th scope="col" class="{css}">{escape(name)}</th>' if name else "<td></td>" for name, css in table.columns
+    )
     lines = "".join(_row(table, index) for index in rows)
     css = ' class="full"' if any(css == "t" for _, css in table.columns) else ""
     return (

@@ -27,6 +27,7 @@ MOST_LINKS: Final = 1_500  # of dots: beyond it only those above the 85 % line a
 _LINES: Final = (50, 85, 95)
 _WIP_DAYS: Final = 365
 _FLOW_WEEKS: Final = 13
+_DAYS_OF_A_LABEL: Final = 10  # the width of a label on a phone
 _COLOURS: Final = "abcde"
 _SPANS: Final = (
     ("at most 1 day", 1),
@@ -130,7 +131,7 @@ def cumulative_chart(source: Source) -> Chart:
     return Chart(
         "Cumulative flow, thirteen weeks",
         f"{format_count(int(done[-1]) if done else 0, 'more item')} done than at its left edge.",
-        x=labels[::14],
+        x=labels[:-_DAYS_OF_A_LABEL:14],
         y=_counts(most),
         bands=bands,
         unknown=axis.unknown(source),
