@@ -4,14 +4,13 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from models.metrics import evidence
 from models.metrics import forecast as chances
-from models.metrics.ageing import Aged, ageing, in_progress
 from models.metrics.rules import rules_hash
 from models.metrics.windows import local_day, week_name
 from models.store import issues as stored_issues
 from models.wording import format_count
 from report import lists, pictures
+from report.aged import load_aged
 from report.cards import cards
 from report.collect import Source, local_time
 from report.content import Cell, Page, Table
@@ -23,7 +22,7 @@ _SEED = 1
 
 def build(session: Session, source: Source) -> Page:
     """Return all that a profile's page shows."""
-    aged = _aged(session, source)
+    aged = load_aged(session, source.profile, source.view, source.snapshot)
     lines = sorted(part.value for part in source.over_year["flow_time"].used)
     forecast, says = _forecast(source)
     as_of = source.view.as_of
@@ -59,13 +58,6 @@ def build(session: Session, source: Source) -> Page:
             f"flowbeat explain {source.profile} flow_time",
         ),
     )
-
-
-def _aged(session: Session, source: Source) -> list[Aged]:
-    ids = [issue_id for issue_id, *_ in in_progress(source.snapshot)]
-    issues = stored_issues.load(session, source.profile, ids)
-    trail = evidence.Trail.of(issues, source.view.context, source.snapshot.as_of)
-    return ageing(source.snapshot, {issue.issue_id: evidence.stays(trail, issue.issue_id) for issue in issues})
 
 
 def _period(source: Source) -> str:

@@ -8,11 +8,14 @@ from typing import Final
 import numpy as np
 
 from models.metrics import flow, wip
+from models.metrics.arrays import segment_sums
 from models.metrics.contributions import within
 from models.metrics.evidence import Stay
 from models.metrics.snapshot import Snapshot
+from models.metrics.stats import percentile
 from models.records import Micros, Stage, Window
 
+LATE_PERCENT: Final = 85
 FEWEST_OLDER: Final = 5  # finished items that took longer than an item's age: from fewer a chance is a guess
 
 
@@ -21,6 +24,7 @@ class Aged:
     """An item in progress at the as-of.
 
     ``started``: its first instant in progress, from which ``age`` runs. ``entered``: when its present stay began.
+    ``blocked_since``: the start of the unbroken stretch up to the as-of in which it was in progress and blocked.
     ``pace``: the percentage of finished items that took less than its age; ``chance``: the percentage of those
     that took longer, but at most the promise. Both are None where they are unknown.
     """
@@ -31,6 +35,7 @@ class Aged:
     stage: Stage
     started: Micros
     entered: Micros
+    blocked_since: Micros | None
     age: Micros
     pace: float | None
     chance: float | None
@@ -54,9 +59,23 @@ def yardstick(snapshot: Snapshot) -> list[Micros]:
     return times
 
 
+def blocked_since(snapshot: Snapshot) -> dict[str, Micros]:
+    """Return item id → since when it has been in progress and blocked without a break, of those that are."""
+    items, spans = snapshot.dataset.items, snapshot.dataset.items.blocked
+    count = segment_sums(spans.at < snapshot.as_of, spans.offsets)
+    rows = np.flatnonzero(count % 2 == 1)  # a span that has begun and has not ended
+    begins = spans.at[spans.offsets[rows] + count[rows] - 1]
+    return {str(issue_id): at for issue_id, at in zip(items.ids[rows].tolist(), begins.tolist(), strict=True)}
+
+
+def late_line(times: Sequence[Micros]) -> float | None:
+    """Return the age that 85 % of these flow times do not exceed; None without any."""
+    return float(percentile(np.array(times, np.int64), LATE_PERCENT)) if times else None
+
+
 def ageing(snapshot: Snapshot, stays: Mapping[str, Sequence[Stay]], promise: Micros | None = None) -> list[Aged]:
     """Return the items in progress, oldest first; ``stays`` are theirs up to the as-of, by issue id."""
-    times = yardstick(snapshot)
+    times, blocked = yardstick(snapshot), blocked_since(snapshot)
     return [
         Aged(
             issue_id=issue_id,
@@ -65,6 +84,7 @@ def ageing(snapshot: Snapshot, stays: Mapping[str, Sequence[Stay]], promise: Mic
             stage=stage,
             started=started,
             entered=stays[issue_id][-1].at,
+            blocked_since=blocked.get(issue_id),
             age=snapshot.as_of - started,
             pace=pace(times, snapshot.as_of - started),
             chance=chance(times, snapshot.as_of - started, promise),

@@ -17,7 +17,7 @@ from models.metrics.item_parts import by_category, done_contributions
 from models.metrics.metric import COUNT, EVERY_WINDOW, Figures, Metric, PartUnit
 from models.metrics.snapshot import Snapshot
 from models.metrics.stats import DAY, HOUR, WEEK, median_share, total
-from models.records import CATEGORIES, Window
+from models.records import CATEGORIES, Micros, Rules, Window
 from models.wording import format_count, format_exact_count
 
 FEATURE = "feature"
@@ -82,9 +82,13 @@ def flow_time(used: Contributions, _window: Window, _prepared: Snapshot) -> Figu
 def service_contributions(snapshot: Snapshot) -> Contributions:
     """As flow_time; the value is 1 where the flow time kept the promise, to the microsecond."""
     times = time_contributions(snapshot)
-    promise = snapshot.rules.service_level
-    longest = 0 if promise is None else round(Fraction(promise.days) * DAY)
+    longest = promise_of(snapshot.rules) or 0
     return times.with_values((times.value <= longest).astype(np.int64))
+
+
+def promise_of(rules: Rules) -> Micros | None:
+    """Return the longest flow time that keeps the profile's promise, in microseconds; None without a promise."""
+    return None if rules.service_level is None else round(Fraction(rules.service_level.days) * DAY)
 
 
 def service_level(used: Contributions, _window: Window, snapshot: Snapshot) -> Figures:

@@ -19,6 +19,7 @@ from models.metrics import evidence
 from models.metrics.ageing import Aged, ageing, chance, pace, yardstick
 from models.metrics.calculate import calculate
 from models.metrics.evidence import Stay
+from models.metrics.flow import promise_of
 from models.metrics.rules import Context
 from models.metrics.snapshot import Snapshot
 from models.metrics.stage_counts import stage_counts
@@ -115,20 +116,22 @@ def test_both_readings_of_ageing_say_the_same_of_any_team(source: str, seed: int
     level = None if promised is None else ServiceLevelRules(days=promised)
     made: Scene = team, replace(rules, service_level=level), as_of
     snapshot = snapshot_of(*made)
-    promise = None if promised is None else int(promised * DAY)
-    items = ageing(snapshot, stays_of(made, snapshot), promise)
+    items = ageing(snapshot, stays_of(made, snapshot), promise_of(made[1]))
     expected = Ageing(Reference(*made)).items()
     assert [_own(item, snapshot) for item in items] == [_plain(item) for item in expected]
     assert yardstick(snapshot) == sorted(_micros(length) for length in Ageing(Reference(*made)).yardstick())
 
 
 def _own(item: Aged, snapshot: Snapshot) -> tuple[object, ...]:
-    return (item.issue_id, item.stage, item.age, snapshot.as_of - item.entered, item.pace, item.chance)
+    spans = (item.age, snapshot.as_of - item.entered, item.blocked_since)
+    return (item.issue_id, item.stage, *spans, item.pace, item.chance)
 
 
 def _plain(item: Expected) -> tuple[object, ...]:
     shares = (item.pace, item.chance)
-    return (item.issue_id, item.stage, _micros(item.age), _micros(item.in_status), *map(_percent, shares))
+    since = None if item.blocked_since is None else micros(item.blocked_since)
+    spans = (_micros(item.age), _micros(item.in_status), since)
+    return (item.issue_id, item.stage, *spans, *map(_percent, shares))
 
 
 def _micros(length: timedelta) -> int:

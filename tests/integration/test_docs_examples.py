@@ -1,0 +1,36 @@
+"""The examples of docs/questions.md are commands that work."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import console_world as world
+import pytest
+
+from console.cli import TABLE
+
+PAGE = (Path(__file__).parents[2] / "docs" / "questions.md").read_text()
+EXAMPLES = re.findall(r"^flowbeat .*$", PAGE, re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield a folder with a refreshed profile."""
+    with world.refreshed(tmp_path_factory.mktemp("examples")) as place:
+        yield place
+
+
+@pytest.mark.parametrize("line", EXAMPLES)
+def test_an_example_works_as_written(folder: Path, line: str) -> None:
+    """It exits with 0, prints something and no warning."""
+    done = world.say(folder, *shlex.split(line, comments=True)[1:])
+    assert (done.code, done.err) == (0, "")
+    assert done.out.strip()
+
+
+def test_the_page_has_examples_of_the_commands_it_is_about() -> None:
+    """The command of a question that has no example is one that nobody tries."""
+    named = {shlex.split(line)[1] for line in EXAMPLES}
+    assert named <= {name for group in TABLE.values() for name in group}
+    assert {"aging", "explain"} <= named
