@@ -21,7 +21,7 @@ from rich.progress import track
 from sqlalchemy import Connection
 
 from benchmarks.copies import IN_PROCESS, PROFILE, SUNDAY, Site, flowbeat
-from models.records import CACHE_VERSION, CacheMetadata, Status, Version, iso
+from models.records import CACHE_VERSION, CacheMetadata, CopyCursor, CopyIdentity, Status, Version, iso
 from models.store import catalogue, operations
 from models.store import issues as stored_issues
 from worker.identity import cache_key
@@ -155,14 +155,15 @@ def _save_rest(current: Runtime, plan: Plan) -> None:
             jql_query=profile.jql,
             profile=PROFILE,
             data_as_of=SUNDAY,
-            cursor={
-                "watermark": iso(SUNDAY),
-                "base_url": IN_PROCESS,
-                "summaries": True,
-                "zone": None,
-                "mapped": {POINTS: "Story point estimate"},
-                "resolved": {"points": POINTS},
-            },
+            cursor=CopyCursor(
+                CopyIdentity(
+                    base_url=IN_PROCESS,
+                    summaries=True,
+                    mapped={POINTS: "Story point estimate"},
+                    resolved={"points": POINTS},
+                ),
+                watermark=iso(SUNDAY),
+            ),
         )
         operations.save_cache(session, cache)
 

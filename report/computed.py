@@ -101,7 +101,7 @@ def copy_notes(session: Session, profile: str) -> tuple[str, ...]:
     notes = []
     cache = operations.find_cache(session, profile)
     is_fetched = cache is not None and cache.data_as_of is not None
-    is_hidden = cache is not None and bool(cache.cursor.get("unshown", 0))  # another note says so
+    is_hidden = cache is not None and cache.cursor.unshown > 0  # another note says so
     if is_fetched and not is_hidden and not issues.count(session, profile):
         notes.append(f"The JQL of {profile} finds no issue, so a 0 here means no data; check profiles.{profile}.jql.")
     unknown = results.unknown_metrics(session, profile)

@@ -184,7 +184,7 @@ def _findings(about: About) -> tuple[str, ...]:
 
 def _unshown(about: About) -> tuple[str, ...]:
     """Return issues that Jira counts and does not show: an index that is late, or a security level."""
-    count = about.cache.cursor.get("unshown", 0) if about.cache else 0
+    count = about.cache.cursor.unshown if about.cache else 0
     if not count:
         return ()
     which = "1 issue" if count == 1 else f"{count:,} issues"

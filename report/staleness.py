@@ -34,7 +34,7 @@ def present(current: Stored, profile: str, cache: CacheMetadata) -> Rules | None
     """Return the configured rules, their fields found among those of the copy; None where they name one never
     fetched.
     """
-    known = [Field(field_id, name, "", "") for field_id, name in cache.cursor.get("mapped", {}).items()]
+    known = [Field(field_id, name, "", "") for field_id, name in cache.cursor.identity.mapped.items()]
     try:
         return fields.resolved(current.settings.profiles[profile].rules, known, profile)
     except FatalError:
@@ -101,12 +101,12 @@ def source_changed(current: Stored, profile: str, cache: CacheMetadata | None, u
     same.
     """
     result = current.settings.profiles.get(profile)
-    if cache is None or result is None or "source" not in cache.cursor:
+    if cache is None or result is None or cache.cursor.identity.source is None:
         return None
     connection = current.settings.connections[result.connection]
-    if cache.cursor["source"] == source(connection, result):
+    if cache.cursor.identity.source == source(connection, result):
         return None
-    what = "JQL or login" if cache.cursor["base_url"] == connection.base_url else "Jira"
+    what = "JQL or login" if cache.cursor.identity.base_url == connection.base_url else "Jira"
     return f"flowbeat.toml names another {what} than these issues were fetched with. To update, {update}"
 
 
@@ -114,13 +114,13 @@ def full_refetch_reason(current: Stored, profile: str, cache: CacheMetadata | No
     """Return why the next fetch reads every issue again, as a sentence; None if it builds on the copy or has none."""
     if cache is None:
         return None
-    result, held = current.settings.profiles[profile], cache.cursor
+    result, held = current.settings.profiles[profile], cache.cursor.identity
     address = current.settings.connections[result.connection].base_url
     is_known = present(current, profile, cache) is not None
     reasons = {
         "this version of Flowbeat keeps more of each issue, so": cache.version_identifier != CACHE_VERSION,
-        "the copy is of another Jira, so": held.get("base_url") != address,
-        "store_summaries was changed, so": held.get("summaries") != result.store_summaries,
+        "the copy is of another Jira, so": held.base_url != address,
+        "store_summaries was changed, so": held.summaries != result.store_summaries,
         "flowbeat.toml maps a field never fetched by that name; unless it was renamed,": not is_known,
     }
     why = next((words for words, holds in reasons.items() if holds), None)
@@ -170,7 +170,7 @@ def unknown_statuses(current: Stored, session: Session, profile: str, cache: Cac
     if result is None or cache is None:
         return []
     statuses = catalogue.load_statuses(session, profile)
-    known: dict[str, list[str]] = {kind: kept["names"] for kind, kept in cache.cursor.get("listed", {}).items()}
+    known = {kind: list(listed.names) for kind, listed in cache.cursor.listed.items()}
     known["status"] = [text for status in statuses for text in (status.name, status.status_id)]
     return [
         f"Note: {names.key} names {word!r}, and Jira lists no such {names.kind}. {_COUNTS[names.kind]}"

@@ -13,7 +13,17 @@ import console_world
 from console_world import InProcess
 from reference.teams import Team
 
-from models.records import CACHE_VERSION, METRIC_TYPES, CacheMetadata, Issue, Rules, TableDeployment, digest
+from models.records import (
+    CACHE_VERSION,
+    METRIC_TYPES,
+    CacheMetadata,
+    CopyCursor,
+    CopyIdentity,
+    Issue,
+    Rules,
+    TableDeployment,
+    digest,
+)
 from models.store import catalogue, census, deployments, operations
 from models.store import issues as stored_issues
 from tasks import calculate, steps
@@ -93,7 +103,7 @@ def cache(team: Team, rules: Rules, as_of: datetime) -> CacheMetadata:
     """Cache Metadata whose fetch began at the as-of and resolved the fields to what the rules map."""
     key = digest("payments")
     fields = {path.partition(".")[0] for role in rules.fields for path in rules.paths(role)}
-    cursor = {"resolved": dict(rules.fields), "mapped": {field: field for field in fields}}
+    identity = CopyIdentity(resolved=dict(rules.fields), mapped={field: field for field in fields})
     return CacheMetadata(
         cache_key=key,
         creation_timestamp=as_of,
@@ -105,7 +115,7 @@ def cache(team: Team, rules: Rules, as_of: datetime) -> CacheMetadata:
         jql_query="project = PAY",
         profile="payments",
         data_as_of=as_of,
-        cursor=cursor,
+        cursor=CopyCursor(identity),
     )
 
 

@@ -56,9 +56,7 @@ def configured_rules_hash(current: Stored, profile: str) -> str | None:
 
 def _stored_rules(current: Stored, profile: str, cache: CacheMetadata) -> Rules:
     """Return the profile's rules with field names as the ids they were resolved to when the copy was made."""
-    resolved = cache.cursor.get("resolved", {})
-    paths = {role: path if isinstance(path, str) else tuple(path) for role, path in resolved.items()}
-    return replace(current.profile(profile).rules, fields=paths)
+    return replace(current.profile(profile).rules, fields=cache.cursor.identity.resolved)
 
 
 def _as_of(profile: str, wanted: datetime | None, data_as_of: datetime) -> datetime:

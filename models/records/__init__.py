@@ -5,6 +5,7 @@ that are calculated with are ``Micros``: whole microseconds since 1970-01-01T00:
 A record that breaks its own rules is refused with ``ValueError`` where it is made.
 """
 
+from models.records.cursors import CopyCursor, CopyIdentity, LearnedSize, ListedNames
 from models.records.facts import Deployment, Incident, ItemHead, TableDeployment, WorkItem
 from models.records.instants import (
     EPOCH,
@@ -97,6 +98,8 @@ __all__ = [
     "Backtest",
     "CacheMetadata",
     "CalculationPerformance",
+    "CopyCursor",
+    "CopyIdentity",
     "Deployment",
     "DeploymentRules",
     "FetchOperation",
@@ -109,6 +112,8 @@ __all__ = [
     "Issue",
     "IssueHead",
     "ItemHead",
+    "LearnedSize",
+    "ListedNames",
     "LogEntry",
     "LogFile",
     "MappedInstant",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from models.records.cursors import CopyCursor
 from models.records.instants import require, utc
 from models.records.results import METRIC_TYPES
 
@@ -68,7 +69,7 @@ class CacheMetadata:
     """How far the stored copy of a profile can be trusted: of which configuration, until when, up to which instant.
 
     ``cache_key`` is the MD5 of the normalised configuration; ``data_as_of`` the instant, by Jira's clock, at which the
-    last completed fetch began; ``cursor`` holds the ``updated`` watermark, Jira's own.
+    last completed fetch began; ``cursor`` what the copy is of, and what the next fetch begins with.
     """
 
     cache_key: str
@@ -81,7 +82,7 @@ class CacheMetadata:
     jql_query: str
     profile: str = ""
     data_as_of: datetime | None = None
-    cursor: Mapping[str, Any] = field(default_factory=dict)
+    cursor: CopyCursor = field(default_factory=CopyCursor)
     invalidated: bool = False
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ from models.records import (
     METRIC_TYPES,
     CacheMetadata,
     CalculationPerformance,
+    CopyCursor,
     FetchOperation,
     PerformanceThreshold,
 )
@@ -115,14 +116,14 @@ def list_fetches(session: Session, limit: int) -> list[FetchOperation]:
 
 def save_cache(session: Session, cache: CacheMetadata) -> None:
     """Store the profile's Cache Metadata in place of what was there."""
-    upsert(session, CacheMetadataRow, [row_of(cache)])
+    upsert(session, CacheMetadataRow, [row_of(cache) | {"cursor": cache.cursor.to_json()}])
 
 
 def find_cache(session: Session, profile: str) -> CacheMetadata | None:
     """Return the profile's Cache Metadata, None where it was never fetched."""
     query = select(*columns(CacheMetadataRow)).where(CacheMetadataRow.profile == profile)
     row = session.execute(query).mappings().first()
-    return None if row is None else CacheMetadata(**row)
+    return None if row is None else CacheMetadata(**{**row, "cursor": CopyCursor.from_json(row["cursor"])})
 
 
 def delete_before(session: Session, kind: str, before: datetime) -> int:

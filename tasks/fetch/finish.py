@@ -1,12 +1,12 @@
 """Completes a fetch: statuses and versions as they are now, and the Cache Metadata."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy.orm import Session
 
-from models.records import CACHE_VERSION, CacheMetadata
+from models.records import CACHE_VERSION, CacheMetadata, CopyCursor, CopyIdentity, LearnedSize, ListedNames
 from models.store import catalogue, issues, operations, quality
 from tasks.fetch import halving, named_lists, versions
 from tasks.fetch.state import Fetch, Fetched
@@ -45,21 +45,22 @@ def refresh_catalogue(fetch: Fetch, _until: float) -> None:
         log_fetch(operation)
 
 
-def _listed_names(fetch: Fetch) -> dict[str, Any]:
+def _listed_names(fetch: Fetch) -> dict[str, ListedNames]:
     """Return the lists of names to keep; a fetch that asks for no list of changed issues has a request to spare."""
     with fetch.current.reads() as session:
         cache = operations.find_cache(session, fetch.run.profile)
-    is_same = cache is not None and cache.cursor.get("base_url") == fetch.connection.base_url
-    kept = cache.cursor.get("listed", {}) if cache is not None and is_same else {}
+    is_same = cache is not None and cache.cursor.identity.base_url == fetch.connection.base_url
+    kept = cache.cursor.listed if cache is not None and is_same else {}
     most = 1 if fetch.cursor["kind"] == "incremental" else 2
     return named_lists.refreshed(fetch.reader, fetch.profile.rules, kept, fetch.cursor["jira_now"], most)
 
 
-def _cache(session: Session, fetch: Fetch, listed: Mapping[str, Any]) -> CacheMetadata:
+def _cache(session: Session, fetch: Fetch, listed: Mapping[str, ListedNames]) -> CacheMetadata:
     now, run = fetch.current.now(), fetch.run
     began = fetch.cursor["jira_now"]
     newest = max(fetch.cursor.get("newest", ""), fetch.cursor.get("watermark") or "")
     key = cache_key(fetch.connection, fetch.profile)
+    remembered = {part: LearnedSize.from_json(size) for part, size in fetch.cursor.get("remembered", {}).items()}
     return CacheMetadata(
         cache_key=key,
         creation_timestamp=now,
@@ -71,18 +72,21 @@ def _cache(session: Session, fetch: Fetch, listed: Mapping[str, Any]) -> CacheMe
         jql_query=str(redact(fetch.profile.jql)),
         profile=run.profile,
         data_as_of=datetime.fromisoformat(began),
-        cursor={
-            "watermark": min(newest, began) or None,  # an issue edited while we read must be seen again
-            "base_url": fetch.connection.base_url,
-            "address": fetch.cursor.get("address"),
-            "source": source(fetch.connection, fetch.profile),
-            "summaries": fetch.profile.store_summaries,
-            "zone": fetch.cursor.get("zone"),
-            "unshown": fetch.cursor.get("unshown", 0),
-            "sizes": halving.remember_sizes(fetch.cursor.get("remembered", {}), fetch.reader.sizes, now),
-            "mapped": fetch.cursor["mapped"],
-            "flagged": fetch.cursor.get("flagged"),
-            "resolved": fetch.cursor["resolved"],
-            "listed": dict(listed),
-        },
+        cursor=CopyCursor(
+            identity=_identity(fetch),
+            watermark=min(newest, began) or None,  # an issue edited while we read must be seen again
+            zone=fetch.cursor.get("zone"),
+            unshown=fetch.cursor.get("unshown", 0),
+            sizes=halving.remember_sizes(remembered, fetch.reader.sizes, now),
+            listed=listed,
+        ),
+    )
+
+
+def _identity(fetch: Fetch) -> CopyIdentity:
+    return replace(
+        CopyIdentity.from_json(fetch.cursor),
+        base_url=fetch.connection.base_url,
+        source=source(fetch.connection, fetch.profile),
+        summaries=fetch.profile.store_summaries,
     )

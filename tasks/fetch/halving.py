@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-from models.records import iso
+from models.records import LearnedSize
 from worker.jira.reader import Batch, Failed, Part
 
 Json = dict[str, Any]
@@ -54,16 +54,18 @@ def smaller(sizes: Mapping[str, int], learned: Mapping[str, int]) -> dict[str, i
     return {**sizes, **{part: min(size, sizes.get(part, size)) for part, size in learned.items()}}
 
 
-def starting_sizes(remembered: Mapping[str, Json], now: datetime) -> dict[str, int]:
+def starting_sizes(remembered: Mapping[str, LearnedSize], now: datetime) -> dict[str, int]:
     """Return the sizes a fetch begins with: each remembered one, doubled for every week since it was learned."""
-    grown = {part: each["size"] * 2 ** _weeks(each, now) for part, each in remembered.items()}
+    grown = {part: learned.size * 2 ** _weeks(learned, now) for part, learned in remembered.items()}
     return {part: size for part, size in grown.items() if size < _USUAL[part]}
 
 
-def remember_sizes(remembered: Mapping[str, Json], sizes: Mapping[str, int], now: datetime) -> dict[str, Json]:
+def remember_sizes(
+    remembered: Mapping[str, LearnedSize], sizes: Mapping[str, int], now: datetime
+) -> dict[str, LearnedSize]:
     """Return the sizes of this fetch for the next one."""
-    new = {part: {"size": size, "since": iso(now)} for part, size in sizes.items()}
-    known = {part: each for part, each in remembered.items() if sizes.get(part) == each["size"]}
+    new = {part: LearnedSize(size, now) for part, size in sizes.items()}
+    known = {part: learned for part, learned in remembered.items() if sizes.get(part) == learned.size}
     return {**new, **known}
 
 
@@ -71,5 +73,5 @@ def _half(failure: Failed) -> int:
     return (len(failure.ids) + 1) // 2
 
 
-def _weeks(remembered: Json, now: datetime) -> int:
-    return min(16, max(0, (now - datetime.fromisoformat(remembered["since"])) // GROWS_AFTER))
+def _weeks(remembered: LearnedSize, now: datetime) -> int:
+    return min(16, max(0, (now - remembered.since) // GROWS_AFTER))

@@ -7,37 +7,38 @@ costs nothing but itself.
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Final
 
 from models.configured import Kind, own_kinds
-from models.records import Rules
+from models.records import ListedNames, Rules
 from worker.errors import FatalError, RetryableError
 from worker.jira.reader import Reader
 
 log = logging.getLogger(__name__)
+NEVER: Final = ListedNames("", ())
 
-Kept = Mapping[str, Any]
 
-
-def refreshed(reader: Reader, rules: Rules, kept: Kept, at: str, most: int) -> dict[str, Any]:
-    """Return kind → ``asked_at`` and ``names``, with at most ``most`` lists asked again: those asked longest ago.
+def refreshed(
+    reader: Reader, rules: Rules, kept: Mapping[str, ListedNames], at: str, most: int
+) -> dict[str, ListedNames]:
+    """Return the lists by kind, with at most ``most`` lists asked again: those asked longest ago.
 
     ``kept`` are the lists of the last fetch of the same site; ``names`` is empty where this login may not see them.
     """
     kinds = [kind for kind in own_kinds(rules) if kind != "status"]
-    lists: dict[str, Any] = {kind: kept[kind] for kind in kinds if kind in kept}
-    for kind in sorted(kinds, key=lambda kind: str(lists.get(kind, {}).get("asked_at", "")))[:most]:
-        lists[kind] = {"asked_at": at, "names": _names(reader, kind, lists.get(kind, {}).get("names", []))}
+    lists: dict[str, ListedNames] = {kind: kept[kind] for kind in kinds if kind in kept}
+    for kind in sorted(kinds, key=lambda kind: lists.get(kind, NEVER).asked_at)[:most]:
+        lists[kind] = ListedNames(at, _names(reader, kind, lists.get(kind, NEVER).names))
     return lists
 
 
-def _names(reader: Reader, kind: Kind, known: list[str]) -> list[str]:
+def _names(reader: Reader, kind: Kind, known: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names that the site lists now; those known before where it cannot say just now."""
     try:
-        return reader.names(kind)
+        return tuple(reader.names(kind))
     except FatalError as error:
         log.warning("a list of names is closed", extra={"kind": kind, "why": str(error)})
-        return []
+        return ()
     except RetryableError as error:
         log.warning("a list of names was left as it was", extra={"kind": kind, "why": str(error)})
         return known

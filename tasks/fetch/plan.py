@@ -1,13 +1,12 @@
 """Begins a fetch: a cache hit ends it, else the site is asked who it is and what has to be read is planned."""
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from models.records import CACHE_VERSION, CacheMetadata, FetchOperation, FieldMapping, iso
+from models.records import CACHE_VERSION, CacheMetadata, CopyCursor, CopyIdentity, FetchOperation, FieldMapping, iso
 from models.store import operations, quality
 from tasks.fetch import halving, verify
 from tasks.fetch.state import Cursor, Fetch, Fetched
@@ -32,7 +31,7 @@ def begin(fetch: Fetch, _until: float) -> None:
         operation = _operation(fetch)
         fetch.commit({"request_id": operation.request_id}, lambda session: _saved(session, operation))
     site = identify(fetch.client)
-    is_same_source = cache is not None and cache.cursor.get("source") == source(fetch.connection, fetch.profile)
+    is_same_source = cache is not None and cache.cursor.identity.source == source(fetch.connection, fetch.profile)
     if not is_same_source or fetch.run.options.get("full"):
         confirm_login(fetch.client)  # a copy that is begun without a login looks like a small one
     plan = {
@@ -65,32 +64,33 @@ def _reusable_cache(fetch: Fetch, cache: CacheMetadata) -> CacheMetadata | None:
     past = fetch.run.as_of is not None  # a past instant needs no fresher data than there is
     if not past and cache.state(fetch.current.now()) == "expired":
         return None
-    if cache.cursor.get("summaries") != fetch.profile.store_summaries:
+    if cache.cursor.identity.summaries != fetch.profile.store_summaries:
         return None
     key = cache_key(fetch.connection, fetch.profile)
     if key == cache.cache_key:
         return cache
     mapped = _known_mapping(fetch.profile, cache)
-    if mapped is None or cache.cursor.get("source") != source(fetch.connection, fetch.profile):
+    if mapped is None or cache.cursor.identity.source != source(fetch.connection, fetch.profile):
         return None
-    return replace(cache, cache_key=key, config_hash=key, cursor={**cache.cursor, "resolved": mapped})
+    identity = replace(cache.cursor.identity, resolved=mapped)
+    return replace(cache, cache_key=key, config_hash=key, cursor=replace(cache.cursor, identity=identity))
 
 
 def _known_mapping(profile: Profile, cache: CacheMetadata) -> dict[str, FieldMapping] | None:
     """Return the profile's mapping resolved by the fields already stored; None where it names another, or another
     history.
     """
-    known = [parse.field({"id": key, "name": name}) for key, name in cache.cursor.get("mapped", {}).items()]
+    known = [parse.field({"id": key, "name": name}) for key, name in cache.cursor.identity.mapped.items()]
     try:
         rules = fields.resolved(profile.rules, known, profile.name)
     except FatalError:
         return None
-    return dict(rules.fields) if _has_history(cache.cursor, fields.flag(rules)) else None
+    return dict(rules.fields) if _has_history(cache.cursor.identity, fields.flag(rules)) else None
 
 
-def _has_history(old: Mapping[str, Any], flagged: str | None) -> bool:
+def _has_history(old: CopyIdentity, flagged: str | None) -> bool:
     """Return whether a copy holds the history of the flag: a field may be stored without its history."""
-    return flagged is None or flagged in parse.Wanted(old.get("mapped", {}), flagged=old.get("flagged")).tracked
+    return flagged is None or flagged in parse.Wanted(old.mapped, flagged=old.flagged).tracked
 
 
 def _hit(fetch: Fetch, cache: CacheMetadata) -> None:
@@ -112,20 +112,21 @@ def _plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> Cursor:
     rules = fields.resolved(fetch.profile.rules, known, fetch.profile.name)
     names = {each.field_id: each.name for each in known}
     mapped = {key: names[key] for key in fields.roots(rules)}
-    old = cache.cursor if cache is not None and cache.version_identifier == CACHE_VERSION else {}
-    same_site = old.get("base_url") == fetch.connection.base_url
+    old = cache.cursor if cache is not None and cache.version_identifier == CACHE_VERSION else CopyCursor()
+    identity = old.identity
+    same_site = identity.base_url == fetch.connection.base_url
     flagged = fields.flag(rules)
     same_fields = (
-        mapped.keys() <= old.get("mapped", {}).keys()
-        and _has_history(old, flagged)
-        and old.get("summaries") == fetch.profile.store_summaries
+        mapped.keys() <= identity.mapped.keys()
+        and _has_history(identity, flagged)
+        and identity.summaries == fetch.profile.store_summaries
     )
-    grown = bool(old) and same_site and same_fields and not fetch.run.options.get("full")
+    grown = same_site and same_fields and not fetch.run.options.get("full")
     kind = "full" if not grown else "verify" if fetch.run.options.get("verify") else "incremental"
     if grown:  # what is stored stays mapped, under the name the site has for it now
-        mapped = {key: names.get(key, name) for key, name in old["mapped"].items()}
-        flagged = old.get("flagged")  # the same histories are kept as before
-    watermark = old.get("watermark") if grown else None
+        mapped = {key: names.get(key, name) for key, name in identity.mapped.items()}
+        flagged = identity.flagged  # the same histories are kept as before
+    watermark = old.watermark if grown else None
     return {
         "kind": kind,
         "flavour": flavour,
@@ -143,14 +144,15 @@ def _plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> Cursor:
 
 def _sizes(fetch: Fetch, cache: CacheMetadata | None) -> Cursor:
     """Return how many to ask this site for at a time, as the last fetch learned it."""
-    known = cache.cursor if cache is not None else {}
-    remembered = known.get("sizes", {}) if known.get("base_url") == fetch.connection.base_url else {}
-    return {"remembered": remembered, "sizes": halving.starting_sizes(remembered, fetch.current.now())}
+    known = cache.cursor if cache is not None else CopyCursor()
+    remembered = known.sizes if known.identity.base_url == fetch.connection.base_url else {}
+    kept = {part: size.to_json() for part, size in remembered.items()}
+    return {"remembered": kept, "sizes": halving.starting_sizes(remembered, fetch.current.now())}
 
 
-def _zone(fetch: Fetch, flavour: str, old: Mapping[str, Any]) -> str | None:
+def _zone(fetch: Fetch, flavour: str, old: CopyCursor) -> str | None:
     """Return the account's zone as it is today, where this site has refused epoch milliseconds before."""
-    return None if old.get("zone") is None else reader(fetch.client, flavour, parse.Wanted()).zone()
+    return None if old.zone is None else reader(fetch.client, flavour, parse.Wanted()).zone()
 
 
 def fetch_fields(fetch: Fetch, flavour: str) -> list[Any]:

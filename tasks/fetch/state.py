@@ -142,7 +142,7 @@ class Fetch:
         names = [each.name for each in profiles if each.connection == self.connection.name]
         with self.current.reads() as session:
             caches = [operations.find_cache(session, name) for name in names]
-        addresses = {cache.cursor.get("base_url") for cache in caches if cache is not None}
+        addresses = {cache.cursor.identity.base_url for cache in caches if cache is not None}
         return self.connection.base_url in addresses
 
     def yield_slice(self) -> None:

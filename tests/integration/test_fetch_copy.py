@@ -141,7 +141,7 @@ def test_the_watermark_is_the_newest_change_seen_and_never_later_than_the_beginn
     with world.current.reads() as session:
         cache = operations.find_cache(session, NAME)
     assert cache is not None
-    assert cache.cursor["watermark"] == iso(newest)
+    assert cache.cursor.watermark == iso(newest)
     assert cache.data_as_of == world.clock()
 
 
@@ -183,7 +183,7 @@ def test_a_change_seen_while_reading_does_not_move_the_watermark_beyond_the_begi
         with world.current.reads() as session:
             cache = operations.find_cache(session, NAME)
     assert cache is not None
-    assert cache.cursor["watermark"] == iso(began)
+    assert cache.cursor.watermark == iso(began)
     assert cache.data_as_of == began
 
 

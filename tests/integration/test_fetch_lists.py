@@ -96,4 +96,4 @@ def test_a_renamed_field_that_is_mapped_by_its_id_changes_nothing(world: World) 
     with world.current.reads() as session:
         cache = operations.find_cache(session, NAME)
     assert cache is not None
-    assert cache.cursor["mapped"][catalogue.POINTS] == "Size"
+    assert cache.cursor.identity.mapped[catalogue.POINTS] == "Size"

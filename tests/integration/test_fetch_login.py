@@ -306,7 +306,10 @@ def test_a_scoped_token_reads_through_the_gateway(
         assert world.fetch().issues_changed == 1
         cache = _cache(world)
         assert cache is not None
-        assert (cache.cursor["base_url"], cache.cursor["address"]) == (f"{BASE_URL}{GATEWAY}", site.base_url)
+        assert (cache.cursor.identity.base_url, cache.cursor.identity.address) == (
+            f"{BASE_URL}{GATEWAY}",
+            site.base_url,
+        )
 
 
 @pytest.mark.parametrize("missing", ["read:jira-work", "read:jira-user"])

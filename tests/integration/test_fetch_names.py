@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fetch_world import NAME, RULES, World, open_world
@@ -35,8 +34,7 @@ def _listed(world: World) -> dict[str, list[str]]:
     with world.current.reads() as session:
         cache = operations.find_cache(session, NAME)
     assert cache is not None
-    kept: dict[str, Any] = cache.cursor["listed"]
-    return {kind: one["names"] for kind, one in kept.items()}
+    return {kind: list(listed.names) for kind, listed in cache.cursor.listed.items()}
 
 
 def _later(world: World) -> FetchOperation:
@@ -98,6 +96,7 @@ def test_lists_of_another_jira_are_not_kept(world: World) -> None:
     with world.current.sessions.begin() as session:
         cache = operations.find_cache(session, NAME)
         assert cache is not None
-        operations.save_cache(session, replace(cache, cursor={**cache.cursor, "base_url": "https://other.example"}))
+        elsewhere = replace(cache.cursor, identity=replace(cache.cursor.identity, base_url="https://other.example"))
+        operations.save_cache(session, replace(cache, cursor=elsewhere))
     world.fetch()
     assert set(_listed(world)) == {"issue type", "priority"}

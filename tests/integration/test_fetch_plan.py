@@ -104,7 +104,7 @@ def test_a_taken_over_mapping_is_resolved_by_the_names_of_the_site(world: World)
     world.fetch()
     world.profile(rules=replace(RULES, fields={"detected_at": "story POINT estimate"}))
     world.fetch("calculate")
-    assert _cache(world).cursor["resolved"] == {"detected_at": "customfield_10016"}
+    assert _cache(world).cursor.identity.resolved == {"detected_at": "customfield_10016"}
 
 
 @pytest.mark.parametrize(

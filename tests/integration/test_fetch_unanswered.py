@@ -250,7 +250,7 @@ def test_a_size_that_is_too_large_is_found_remembered_and_grows_again(
     with world.current.reads() as session:
         cache = operations.find_cache(session, NAME)
     assert cache is not None
-    assert 5 < cache.cursor["sizes"][part]["size"] <= 10
+    assert 5 < cache.cursor.sizes[part].size <= 10
 
 
 def test_one_unreadable_issue_makes_no_size_smaller(world: World) -> None:
@@ -260,7 +260,7 @@ def test_one_unreadable_issue_makes_no_size_smaller(world: World) -> None:
     with world.current.reads() as session:
         cache = operations.find_cache(session, NAME)
     assert cache is not None
-    assert cache.cursor["sizes"] == {}
+    assert cache.cursor.sizes == {}
 
 
 def test_a_list_page_that_is_too_large_is_asked_for_in_parts(world: World, tmp_path: Path, redis_url: str) -> None:
@@ -424,4 +424,4 @@ def test_a_total_that_counts_what_is_never_shown_ends_with_a_note(
             cache = operations.find_cache(session, NAME)
         assert cache is not None
         if places == (-3, None):
-            assert cache.cursor["unshown"] == 3
+            assert cache.cursor.unshown == 3

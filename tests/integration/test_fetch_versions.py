@@ -164,7 +164,7 @@ def test_results_say_how_many_issues_were_counted_and_not_shown(tmp_path: Path) 
         with current.sessions.begin() as session:
             cache = operations.find_cache(session, "payments")
             assert cache is not None
-            assert cache.cursor["unshown"] == 0
-            operations.save_cache(session, replace(cache, cursor={**cache.cursor, "unshown": 3}))
+            assert cache.cursor.unshown == 0
+            operations.save_cache(session, replace(cache, cursor=replace(cache.cursor, unshown=3)))
     said = console_world.say(tmp_path, "results", "payments", columns=200).out
     assert "Jira counted 3 issues of the JQL that it did not show to this account; none is in a number." in said

@@ -64,19 +64,19 @@ def test_a_refusal_is_met_once_and_remembered_with_the_zone_of_the_day(
     """The second run asks for the zone, for it may have changed, and is not refused again."""
     with open_world(tmp_path, database_url, redis_url, jira=_jira("Asia/Kathmandu")) as world:
         world.fetch()
-        assert _cache(world).cursor["zone"] is None
+        assert _cache(world).cursor.zone is None
         world.clock.advance(timedelta(minutes=1))
         world.fetch()
         assert [seen.status for seen in world.jira.log].count(400) == 1
-        assert _cache(world).cursor["zone"] == "Asia/Kathmandu"
+        assert _cache(world).cursor.zone == "Asia/Kathmandu"
         account = world.jira.site.accounts[0]
         world.jira.site.accounts[0] = type(account)(account.email, account.token, "America/New_York", account.profile)
         world.clock.advance(timedelta(minutes=1))
         world.fetch()
         assert all(seen.status == 200 for seen in world.jira.log)
         assert world.endpoints.count("myself") == 1
-        assert _cache(world).cursor["zone"] == "America/New_York"
-        since = datetime.fromisoformat(_cache(world).cursor["watermark"]) - timedelta(minutes=15)
+        assert _cache(world).cursor.zone == "America/New_York"
+        since = datetime.fromisoformat(_cache(world).cursor.watermark or "") - timedelta(minutes=15)
         assert _literals(world) == [f"{since.astimezone(ZoneInfo('America/New_York')):%Y-%m-%d %H:%M}"]
 
 
@@ -86,11 +86,11 @@ def test_a_zone_jira_does_not_tell_is_met_by_a_day_more(tmp_path: Path, database
         world.fetch()
         issue = world.shown()[0]
         world.happen(issue, ("summary", "Edited"))
-        since = datetime.fromisoformat(_cache(world).cursor["watermark"]) - timedelta(minutes=15, days=1)
+        since = datetime.fromisoformat(_cache(world).cursor.watermark or "") - timedelta(minutes=15, days=1)
         world.jira.faults.append(failing(404, endpoint="myself"))
         world.fetch()
         assert _literals(world) == [f"{since:%Y-%m-%d %H:%M}"]
-        assert _cache(world).cursor["zone"] == ""
+        assert _cache(world).cursor.zone == ""
         assert next(one for one in world.copy()["issues"] if one.key == issue.key).summary == "Edited"
 
 

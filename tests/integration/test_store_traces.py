@@ -8,7 +8,16 @@ from sqlalchemy import Engine, text
 from store_rows import PROFILE, T0, after, operation, run
 
 from models.database import Sessions
-from models.records import CacheMetadata, CalculationPerformance, FetchOperation, PerformanceThreshold
+from models.records import (
+    CacheMetadata,
+    CalculationPerformance,
+    CopyCursor,
+    CopyIdentity,
+    FetchOperation,
+    LearnedSize,
+    ListedNames,
+    PerformanceThreshold,
+)
 from models.store import operations, runs
 
 
@@ -79,9 +88,10 @@ def test_fetches_are_listed_newest_first(sessions: Sessions) -> None:
 
 def test_cache_metadata_is_one_row_per_profile(sessions: Sessions) -> None:
     """The new one stands in place of the old."""
-    cache = CacheMetadata(
-        "a" * 32, T0, after(1), 10, "1", "a" * 32, 5, "project = PAY", PROFILE, T0, {"watermark": "2026"}
-    )
+    identity = CopyIdentity(base_url="https://a.example", mapped={"f": "Points"}, resolved={"points": ("f", "g")})
+    lists = {"priority": ListedNames("2026", ("High",))}
+    cursor = CopyCursor(identity, "2026", unshown=2, sizes={"ids": LearnedSize(9, T0)}, listed=lists)
+    cache = CacheMetadata("a" * 32, T0, after(1), 10, "1", "a" * 32, 5, "project = PAY", PROFILE, T0, cursor)
     with sessions.begin() as session:
         assert operations.find_cache(session, PROFILE) is None
         operations.save_cache(session, cache)
