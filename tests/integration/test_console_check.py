@@ -58,7 +58,7 @@ def test_a_healthy_set_up_is_exit_code_0(folder: Path, queue: str) -> None:
     }
     messages = [line[2] for line in told]
     assert "logged in; the account's time zone is America/New_York" in messages
-    assert "fields found: points is customfield_10016" in messages
+    assert any(message.startswith("fields found: points is customfield_10016") for message in messages)
     assert any(message.startswith("its JQL finds about ") for message in messages)
 
 
@@ -284,7 +284,7 @@ def test_a_queue_that_may_forget_is_told(folder: Path, queue: str, redis_url: st
 def test_a_moving_jql_is_warned_of(folder: Path, queue: str) -> None:
     """It works today, and its past will shrink."""
     told = _lines(folder, queue, {"FLOWBEAT_PROFILES__PAYMENTS__JQL": "project = PAY AND created >= -90d"}, code=0)
-    assert ("profile payments", "warning", "jql holds -90d, which means something else every day") in told
+    assert ("profile payments", "warning", "jql contains the relative date -90d") in told
 
 
 def test_the_data_line_tells_age_failure_and_oddities(folder: Path, queue: str) -> None:
@@ -309,7 +309,7 @@ def test_a_folder_without_configuration_is_told_what_to_do(tmp_path: Path, queue
     assert said.code == 1
     (line,) = said.json
     assert (line["what"], line["state"]) == ("configuration", "bad")
-    assert f"no flowbeat.toml in {tmp_path}" in line["message"]
+    assert f"no flowbeat.toml exists in {tmp_path}" in line["message"]
     assert line["advice"].endswith("flowbeat init")
     assert list(tmp_path.iterdir()) == []
 
