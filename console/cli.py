@@ -31,8 +31,10 @@ TABLE: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     },
     "Read": {
         "results": ("results.command", "Show the metrics, for the period or by week."),
+        "overview": ("overview", "Show all profiles side by side, and what is wrong."),
         "explain": ("explain.command", "Show the issues behind a number, and those left out."),
         "aging": ("aging", "Show the items in progress, oldest first."),
+        "issue": ("issue.command", "Show the life of an issue, and the numbers it counts in."),
         "report": ("report", "Write a page with charts that one can send."),
         "forecast": ("forecast", "Show when work will be done, with its chances."),
         "performance": ("performance", "Show how long calculations and fetches took."),

@@ -31,6 +31,7 @@ token_env = "{variable}"
 [profiles.{profile}]
 connection = "sandbox"
 jql = "project = PAY"
+report = "{profile}.html"
 
 [profiles.{profile}.fields]
 points = "Story point estimate"
@@ -147,6 +148,8 @@ def _tell(folder: Path) -> None:
         f"  {program} init      write flowbeat.toml, then fill in your Jira and JQL",
         f"  {program} check     check each part of the installation",
         f"  {program} refresh   fetch and calculate",
+        "",
+        f"Page      {os.path.relpath(folder / f'{PROFILE}.html')}  (all of this as one file: open it in a browser)",
     )
     click.echo("\n".join(lines))
 

@@ -42,6 +42,7 @@ jql = "project = KEY"                         # the team's issues; with relative
 #schedule = "0 2 * * *"                       # minute, hour, day, month, weekday; without it, only by hand
 #timezone = "Europe/Zagreb"                   # where the team's days begin, if not in the time zone above
 #store_summaries = true                       # keep the issues' titles in the database
+#report = "reports/team.html"                  # write the report page to this file after each calculation
 #ignored_types = ["Epic", "Initiative"]       # types left out; without it, Jira's own hierarchy decides
 #excluded_statuses = ["Rejected"]             # what ends in one of these was done but not delivered
 #excluded_resolutions = [

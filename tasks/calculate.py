@@ -36,7 +36,7 @@ from models.records import (
 from models.store import batches, catalogue, columns, departures, operations, quality, results, runs
 from models.store import facts as stored_facts
 from models.store import issues as stored_issues
-from tasks import departed, run_rules, steps
+from tasks import departed, report_file, run_rules, steps
 from worker.app import app
 from worker.errors import CalculationError
 from worker.runtime import Runtime
@@ -122,6 +122,7 @@ def finish(current: Runtime, run: Run) -> None:
         steps.enqueue(app, run.run_id, attempt, "facts")
         raise StaleAttemptError
     log.info("run completed", extra={"kind": run.kind})
+    report_file.write(current, run.profile)
 
 
 def finish_step(current: Runtime, run: Run) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -19,9 +19,12 @@ ARGUMENTS: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-netwo
 def find_chromium() -> str:
     """Return the path of the system's Chromium; skip the test where there is none, and fail it under CI=true."""
     path = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if path is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(NO_BROWSER)
-    return path
+    return path or stop(NO_BROWSER)
+
+
+def stop(reason: str) -> NoReturn:
+    """Skip the test with a reason; fail it under CI=true."""
+    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
 
 
 @contextmanager

@@ -102,6 +102,7 @@ def _profile_keys() -> dict[str, "Key | Schema"]:
         "schedule": Key("text", _cron),
         "timezone": Key("text", _zone),
         "store_summaries": Key("flag"),
+        "report": Key("text", _path),
         "ignored_types": words,
         "excluded_statuses": words,
         "excluded_resolutions": words,

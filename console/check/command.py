@@ -9,7 +9,7 @@ from typing import Final
 import click
 from rich.text import Text
 
-from console.check import clocks, jira, local, redis_server, stored
+from console.check import clocks, jira, local, redis_server, reports, stored
 from console.check.local import Line
 from console.shared import errors, writable
 from console.shared.output import Format, Sheet, clean, format_option, show, terminal
@@ -71,6 +71,7 @@ def _lines(current: Runtime) -> list[Line]:
         *(_NO_QUEUE if "state_dir" in names else _behind_the_queue(current)),
         *(() if "log_dir" in names else _careful("log files", lambda: local.log_files(current))),
         *(line for name in current.settings.profiles for line in _careful(f"data {name}", _data(current, name))),
+        *(line for name in current.settings.profiles for line in _careful(f"report {name}", _report(current, name))),
     ]
 
 
@@ -102,6 +103,10 @@ def _jira(current: Runtime, name: str) -> Callable[[], Iterable[Line]]:
 
 def _data(current: Runtime, name: str) -> Callable[[], Iterable[Line]]:
     return lambda: local.data(current, name)
+
+
+def _report(current: Runtime, name: str) -> Callable[[], Iterable[Line]]:
+    return lambda: reports.page(current, name)
 
 
 def _careful(what: str, look: Callable[[], Iterable[Line]]) -> list[Line]:

@@ -120,16 +120,16 @@ def _row(view: View, part: Contribution, traced: Traced) -> dict[str, Any]:
         "points": part.points if has_points(view) else None,
         "deployment": part.via or None,
         "deployment_id": part.via_id or None,
-        "set_by": {name: _evidence(setter) for name, setter in traced.set_by.items()},
+        "set_by": {name: evidence_row(setter) for name, setter in traced.set_by.items()},
         "stays": [{**asdict(stay), "at": instant(stay.at), "until": instant(stay.until)} for stay in traced.stays],
         "blocked": [
-            {"at": instant(span.at), "until": instant(span.until), "set_by": [_evidence(by) for by in span.by]}
+            {"at": instant(span.at), "until": instant(span.until), "set_by": [evidence_row(by) for by in span.by]}
             for span in traced.blocked
         ],
-        "rework_by": [_evidence(setter) for setter in traced.rework_by],
+        "rework_by": [evidence_row(setter) for setter in traced.rework_by],
         "time_in_statuses": _times(part, traced),
-        "failed_by": [_evidence(setter) for setter in traced.failed_by],
-        "data_quality": _findings(traced),
+        "failed_by": [evidence_row(setter) for setter in traced.failed_by],
+        "data_quality": finding_rows(traced),
     }
 
 
@@ -141,7 +141,7 @@ def _times(part: Contribution, traced: Traced) -> list[dict[str, Any]]:
     return [{"status": time.status, "stage": time.stage, "days": time.length / DAY} for time in times]
 
 
-def _findings(traced: Traced) -> list[dict[str, Any]]:
+def finding_rows(traced: Traced) -> list[dict[str, Any]]:
     """Return the findings about the issue of a part; where its resolution disagrees with both instants, null where
     missing.
     """
@@ -154,7 +154,7 @@ def _findings(traced: Traced) -> list[dict[str, Any]]:
     return [row | both if row["reason"] == RESOLUTION_DISAGREES else row for row in findings]
 
 
-def _evidence(setter: Evidence) -> dict[str, Any]:
+def evidence_row(setter: Evidence) -> dict[str, Any]:
     """Return what set an instant, with the names the history has; what does not apply is left out, a null status is
     not.
     """

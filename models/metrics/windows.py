@@ -109,6 +109,12 @@ def week_name(window: Window, zone: ZoneInfo) -> str:
     return f"{year}-W{week:02}"
 
 
+def week_at(at: Micros, as_of: Micros, zone: ZoneInfo) -> Window:
+    """Return the ISO week that holds an instant before ``as_of``, as far as it has run."""
+    day = local_day(at, zone)
+    return _week(day - day.weekday() * _ONE_DAY, as_of, zone)
+
+
 def _week(monday: date, as_of: Micros, zone: ZoneInfo) -> Window:
     start, end = start_of_day(monday, zone), start_of_day(monday + _ONE_WEEK, zone)
     return Window("week", start, end, min(end, as_of))

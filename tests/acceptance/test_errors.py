@@ -16,7 +16,7 @@ def test_a_long_pause_gives_the_worker_back_and_the_run_goes_on(make_world: Call
     world.jira.faults.append(faults.too_many(retry_after=17, endpoint="search/jql"))
     world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
     run_id = world.run("refresh", "--no-wait").stdout.strip()
-    waiting = eventually(lambda: world.rows("select state, error, wait_until from runs where state = 'waiting'"))
+    waiting = eventually(lambda: world.rows("select state, error, wait_until from runs where state = 'paused'"))
     assert "429" in waiting[0][1]
     status = world.run("status", run_id[:8])
     assert status.returncode == 0
@@ -32,7 +32,7 @@ def test_a_jira_nobody_can_reach_is_told_at_once_and_who_leaves_leaves_the_run_q
     config.write_text(config.read_text().replace(world.url, "http://127.0.0.1:1"))
     refresh, said = world.start("refresh"), world.folder / "refresh.out"
     eventually(lambda: "127.0.0.1:1 cannot be reached (Connection refused)" in said.read_text())
-    eventually(lambda: "Ctrl-C leaves, and the run stays queued" in " ".join(said.read_text().split()))
+    eventually(lambda: "Ctrl-C stops waiting; the run stays queued" in " ".join(said.read_text().split()))
     assert re.search(r"paused for [23] s:", said.read_text())  # two and a bit, told in whole seconds
     refresh.send_signal(signal.SIGTERM)  # the same as Ctrl-C, which a test run in the background would ignore
     assert refresh.wait(30) == 130

@@ -35,9 +35,11 @@ def test_the_demo_shows_nine_metrics_and_what_to_do_next(make_world: Callable[..
         assert done.returncode == 0, done.stderr
         assert all(metric in done.stdout for metric in METRIC_TYPES)
         assert re.search(changed, done.stdout)
-        for word in ("Database", "Logs"):
+        for word in ("Database", "Logs", "Page"):
             (path,) = re.findall(rf"^{word}\s+(\S+)", done.stdout, re.MULTILINE)
             assert (world.folder / path).exists()
+        assert done.stdout.splitlines()[-1].startswith("Page")
+        assert "In progress now" in (world.folder / path).read_text(encoding="utf-8")
     (config,) = re.findall(r"export FLOWBEAT_CONFIG=(\S+)", done.stdout)
     assert config == str(world.folder / ".flowbeat" / "demo" / "flowbeat.toml")  # works from any folder
     with sqlite3.connect(world.folder / ".flowbeat" / "demo" / "flowbeat.db") as connection:

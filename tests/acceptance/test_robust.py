@@ -241,7 +241,7 @@ def test_a_killed_wait_leaves_no_worker_behind(make_world: Callable[..., World])
     waiting.kill()
     waiting.wait()
     eventually(lambda: left(world.folder) == [], 30)
-    assert world.rows("select state in ('queued', 'running', 'waiting') from runs") == [(1,)]
+    assert world.rows("select state in ('queued', 'running', 'paused') from runs") == [(1,)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -35,6 +35,7 @@ connection = "acme"
 jql = 'project = PAY AND "Team[Team]" = 7 ORDER BY Rank'
 schedule = " 0  2 * * *"
 store_summaries = false
+report = "reports/payments.html"
 ignored_types = []
 excluded_statuses = ["Rejected"]
 gone_issues = "keep_done"
@@ -79,6 +80,7 @@ def test_a_profile_arrives_with_its_rules_and_everything_else_at_its_default(con
         jql='project = PAY AND "Team[Team]" = 7 ORDER BY Rank',
         schedule="0 2 * * *",
         store_summaries=False,
+        report=config.parent / "reports" / "payments.html",
         rules=Rules(
             timezone="Europe/Zagreb",
             workflow={"waiting": ("In Review", "Blocked")},

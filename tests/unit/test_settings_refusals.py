@@ -42,6 +42,10 @@ def _refusal(tmp_path: Path, text: str, **environ: str) -> str:
         ("timezone = 1979-05-27", "timezone must be text in quotes, not a date or time"),
         ("retention = 3", "retention must be a section with its own keys, not a whole number"),
         ("[connections]\nacme = 1", "connections.acme must be a section with its own keys, not a whole number"),
+        (
+            PROFILE + 'report = "a.html"\n[profiles.b]\nconnection = "acme"\njql = "x = y"\nreport = "a.html"',
+            "profiles.b.report names the file of profiles.team.report; give each its own",
+        ),
         (PROFILE + "store_summaries = 1", "profiles.team.store_summaries must be true or false, not a whole number"),
         (
             PROFILE + 'ignored_types = "Epic"',

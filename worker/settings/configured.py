@@ -92,13 +92,17 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A team's issues: where they are, when they are refreshed, and the rules of their metrics."""
+    """A team's issues: where they are, when they are refreshed, and the rules of their metrics.
+
+    ``report``: the file that each calculation writes its page to.
+    """
 
     name: str
     connection: str
     jql: str
     schedule: str | None = None
     store_summaries: bool = True
+    report: Path | None = None
     rules: Rules = field(default_factory=Rules)
 
 

@@ -23,12 +23,24 @@ def cross_check(walk: Validator, values: Mapping[str, Any]) -> None:
     connections = values.get("connections", {})
     for name, connection in connections.items():
         _check_login(walk, ("connections", name), connection)
+    _check_reports(walk, values.get("profiles", {}))
     for name, profile in values.get("profiles", {}).items():
         place = ("profiles", name)
         _check_connection(walk, (*place, "connection"), profile.get("connection"), connections)
         _check_deployments(walk, (*place, "deployments"), profile.get("deployments", {}))
         _check_lists(walk, (*place, "workflow"), profile.get("workflow", {}), {})
         _check_lists(walk, (*place, "categories"), profile.get("categories", {}), DEFAULT_CATEGORIES)
+
+
+def _check_reports(walk: Validator, profiles: Mapping[str, Mapping[str, Any]]) -> None:
+    """Report pages that two profiles would write in turn."""
+    first: dict[Any, str] = {}
+    for name, profile in profiles.items():
+        file = profile.get("report")
+        if file is not None and first.setdefault(file, name) != name:
+            walk.problem(
+                ("profiles", name, "report"), f"names the file of profiles.{first[file]}.report; give each its own"
+            )
 
 
 def _check_login(walk: Validator, place: KeyPath, connection: Mapping[str, Any]) -> None:

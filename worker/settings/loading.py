@@ -85,7 +85,8 @@ def _settings(values: Mapping[str, Any], path: Path | None) -> Settings:
             name: _connection(name, table, folder) for name, table in values.get("connections", {}).items()
         },
         "profiles": {
-            name: _profile(name, table, values.get("timezone")) for name, table in values.get("profiles", {}).items()
+            name: _profile(name, table, values.get("timezone"), folder)
+            for name, table in values.get("profiles", {}).items()
         },
     }
     return Settings(**{**values, **built, "path": path})
@@ -97,9 +98,11 @@ def _connection(name: str, table: Mapping[str, Any], folder: Path) -> Connection
     return Connection(name=name, **table)
 
 
-def _profile(name: str, table: Mapping[str, Any], zone: str | None) -> Profile:
-    own = {key: table[key] for key in ("connection", "jql", "schedule", "store_summaries") if key in table}
+def _profile(name: str, table: Mapping[str, Any], zone: str | None, folder: Path) -> Profile:
+    own = {key: table[key] for key in ("connection", "jql", "schedule", "store_summaries", "report") if key in table}
     rules = {key: value for key, value in table.items() if key not in own}
+    if "report" in own:
+        own["report"] = folder / own["report"]
     if zone is not None:
         rules.setdefault("timezone", zone)
     if "deployments" in rules:

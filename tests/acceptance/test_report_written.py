@@ -1,0 +1,46 @@
+"""A worker writes the report page after each calculation, and a page that it cannot write fails no run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from world import World
+
+KEY = 'jql = "project = PAY"\nreport = "reports/payments.html"'
+
+
+def test_a_refresh_writes_the_page_and_survives_one_that_cannot_be_written(make_world: Callable[..., World]) -> None:
+    """First written, then replaced by a later calculation, then its folder is a file."""
+    world = make_world()
+    config = world.folder / "flowbeat.toml"
+    text = config.read_text(encoding="utf-8").replace('jql = "project = PAY"', KEY)
+    config.write_text(text, encoding="utf-8")
+    file = world.folder / "reports" / "payments.html"
+    assert world.run("refresh").returncode == 0
+    assert "In progress now" in file.read_text(encoding="utf-8")
+    assert _check(world)[0] == 0
+
+    file.write_text("old", encoding="utf-8")
+    assert world.run("calculate").returncode == 0
+    assert "In progress now" in file.read_text(encoding="utf-8")
+
+    _replace_by_file(file.parent)
+    done = world.run("calculate")
+    assert done.returncode == 0, done.stderr
+    assert [entry["level"] for entry in world.log_lines() if entry["message"] == "report page not written"] == [
+        "WARNING"
+    ]
+    code, said = _check(world)
+    assert code == 1
+    assert "profiles.payments.report" in said
+
+
+def _check(world: World) -> tuple[int, str]:
+    done = world.run("check")
+    return done.returncode, " ".join(done.stdout.split())
+
+
+def _replace_by_file(folder: Path) -> None:
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    folder.write_text("a file", encoding="utf-8")

@@ -1,0 +1,86 @@
+"""The page that a configuration asks for: written after a calculation, and what happens where it cannot be."""
+
+import logging
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import console_world as world
+import pytest
+
+from console.check import reports
+from console.check.local import Line
+from tasks import report_file
+from worker.errors import FatalError
+
+KEY = 'report = "reports/payments.html"'
+
+
+def lines(current: world.InProcess) -> list[Line]:
+    """Return what check says of the page of payments."""
+    return [*reports.page(current, "payments")]
+
+
+def test_a_profile_without_a_file_has_no_page(tmp_path: Path) -> None:
+    """Nothing is written, and check says nothing of it."""
+    world.configure(tmp_path)
+    with world.world(tmp_path, issues=30) as current:
+        world.refresh(current)
+        report_file.write(current, "payments")
+        assert lines(current) == []
+    assert not [*tmp_path.glob("**/*.html")]
+
+
+def test_the_page_is_that_of_the_report_command(tmp_path: Path) -> None:
+    """Beside the configuration, in a folder that is made; check says when it is missing, old, and up to date."""
+    world.configure(tmp_path, keys=KEY)
+    file = tmp_path / "reports" / "payments.html"
+    with world.world(tmp_path, issues=30) as current:
+        assert [line.state for line in lines(current)] == ["ok"]  # nothing was calculated yet
+        world.refresh(current)
+        (missing,) = lines(current)
+        assert (missing.state, missing.message) == ("warning", f"{file} does not exist")
+        assert f"flowbeat report payments -o {file}" in missing.advice
+        report_file.write(current, "payments")
+        assert [line.state for line in lines(current)] == ["ok"]
+        before = (world.NOW - timedelta(hours=1)).timestamp()
+        os.utime(file, (before, before))
+        (old,) = lines(current)
+        assert (old.state, old.message) == ("warning", f"{file} is older than the last calculation")
+    assert file.read_text(encoding="utf-8") == world.say(tmp_path, "report", "payments", "-o", "-").out
+
+
+@pytest.mark.parametrize("is_folder", [True, False], ids=["a folder in its place", "no folder to write to"])
+def test_a_page_that_cannot_be_written_is_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, *, is_folder: bool
+) -> None:
+    """In the log, with the file and the reason; check says what to do, and the results stand."""
+    world.configure(tmp_path, keys=KEY)
+    if is_folder:
+        (tmp_path / "reports" / "payments.html").mkdir(parents=True)
+    else:
+        (tmp_path / "reports").write_text("a file", encoding="utf-8")
+    with world.world(tmp_path, issues=30) as current:
+        run = world.refresh(current)
+        with caplog.at_level(logging.WARNING, "tasks.report_file"):
+            report_file.write(current, "payments")
+        assert run.state == "completed"
+        (line,) = lines(current)
+        assert (line.what, line.state) == ("report payments", "bad")
+        assert "profiles.payments.report" in line.advice
+    (entry,) = caplog.records
+    assert (entry.levelname, entry.message) == ("WARNING", "report page not written")
+    assert entry.__dict__["file"] == str(tmp_path / "reports" / "payments.html")
+    assert entry.__dict__["reason"]
+    assert world.say(tmp_path, "results").code == 0
+
+
+def test_a_page_without_results_is_a_warning_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever goes wrong while it is made: here the profile has no data."""
+    world.configure(tmp_path, keys=KEY)
+    with world.world(tmp_path, issues=30) as current:
+        world.request(current, "calculate")
+        report_file.write(current, "payments")
+    (entry,) = caplog.records
+    assert entry.__dict__["reason"] == FatalError.__name__
+    assert not [*tmp_path.glob("**/*.html")]
