@@ -37,15 +37,15 @@ class ExitWithParent(bootsteps.StartStopStep):
     Its start is the moment from which Celery heeds SIGTERM.
     """
 
-    def __init__(self, parent: Any, leave_with: int | None = None, **options: Any) -> None:
+    def __init__(self, parent: Any, exit_with_parent: int | None = None, **options: Any) -> None:
         """Take the process id of ``--exit-with-parent``; without one the worker stays."""
         super().__init__(parent, **options)
-        self._parent = leave_with
-        self.enabled = leave_with is not None
+        self._parent = exit_with_parent
+        self.enabled = exit_with_parent is not None
 
     def start(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
         """Begin to look; a thread ends with its process."""
-        threading.Thread(target=self._leave, name="leave-with", daemon=True).start()
+        threading.Thread(target=self._leave, name="exit-with-parent", daemon=True).start()
 
     def _leave(self) -> None:
         while os.getppid() == self._parent:
