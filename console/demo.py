@@ -13,6 +13,7 @@ from typing import Any, Final
 import click
 from rich.console import Console
 
+from models.records import RunOptions
 from worker.errors import FatalError
 
 FOLDER: Final = Path(".flowbeat") / "demo"
@@ -120,7 +121,9 @@ def _refresh() -> str | None:
     current, _ = command.prepare_run()
     try:
         click.echo(f"A made-up team's Jira runs at {current.settings.connections['sandbox'].base_url}; refreshing …")
-        with command.run_and_wait(current, command.RunRequest("refresh", (PROFILE,), {}, {}), Console()) as (run,):
+        with command.run_and_wait(current, command.RunRequest("refresh", (PROFILE,), {}, RunOptions()), Console()) as (
+            run,
+        ):
             click.echo(command.outcome(current, run))
         return run.error if run.state == "failed" else None
     finally:

@@ -66,7 +66,8 @@ def _row(run: Run, now: datetime) -> Row:
     """Return the run's own fields, and for the table what they mean at ``now``."""
     share = "" if run.state == "failed" else f"{format_bar(progress.percent(run) / 100)} {progress.percent(run):3.0f} %"
     silent = format_duration(max(0.0, (now - run.heartbeat_at).total_seconds()))
-    return {**asdict(run), "share": share, "doing": _doing(run, now), "silent": silent}
+    stored = {"progress": run.progress.to_json(), "options": run.options.to_json()}
+    return {**asdict(run), **stored, "share": share, "doing": _doing(run, now), "silent": silent}
 
 
 def _doing(run: Run, now: datetime) -> str:
@@ -120,5 +121,5 @@ def _one(current: Stored, run: Run, now: datetime) -> Sheet:
 
 
 def _options(run: Run) -> str:
-    chosen = [name for name, value in run.options.items() if value]
+    chosen = list(run.options.to_json())
     return f", with --{' --'.join(chosen)}" if chosen else ""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from sqlalchemy.orm import Session
 
@@ -24,18 +24,21 @@ from models.metrics.snapshot import Snapshot
 from models.metrics.windows import windows
 from models.records import (
     METRIC_TYPES,
+    CalculationCursor,
     CalculationPerformance,
     Deployment,
     Measurement,
     MetricResult,
     PerformanceThreshold,
     Run,
+    RunProgress,
     Version,
     micros,
 )
 from models.store import batches, catalogue, columns, departures, operations, quality, results, runs
 from models.store import facts as stored_facts
 from models.store import issues as stored_issues
+from models.store.runs import AdvanceChanges, HeartbeatChanges
 from tasks import departed, report_file, run_rules, steps
 from worker.app import app
 from worker.errors import CalculationError
@@ -79,8 +82,9 @@ def record_error(current: Runtime, run: Run, error: Exception) -> None:
         without_value(run.step, window, "calculation_error", message)
         for window in windows_of(run.step, windows(micros(view.as_of), view.rules))
     ]
-    failed = {**run.cursor, "failed": [*run.cursor.get("failed", ()), run.step]}
-    _advance(current, run, _results(current, run, view, found), cursor=failed)
+    before = CalculationCursor.from_json(run.cursor)
+    cursor = replace(before, failed=(*before.failed, run.step)).replaced_in(run.cursor)
+    _advance(current, run, _results(current, run, view, found), cursor=cursor)
 
 
 def metric(current: Runtime, run: Run) -> None:
@@ -115,7 +119,7 @@ METRIC_TASKS: Final = {name: _metric_task(name) for name in METRIC_TYPES}
 @app.task(base=RunTask, name="tasks.calculate.finish", steps=("finish",))
 def finish(current: Runtime, run: Run) -> None:
     """End the run: it has done all it was asked for, unless each of its metrics raised an error."""
-    if {*run.cursor.get("failed", ())} == {*METRIC_TYPES}:
+    if {*CalculationCursor.from_json(run.cursor).failed} == {*METRIC_TYPES}:
         raise CalculationError("every metric raised an error; flowbeat logs --level ERROR shows where")
     attempt = finish_step(current, run)
     if attempt is not None:
@@ -191,7 +195,7 @@ def _facts_of(current: Runtime, run: Run, view: View, stale: dict[str, str], cur
     with current.sessions.begin() as session:
         stored_facts.save(session, run.profile, view.context.facts_rules_hash, stale, found)
         catalogue.note_visited(session, run.profile, batch.histories.refs, view.context.stages)
-        moved = {"cursor": cursor, "progress": {"done": cursor["misses"], "total": None}, "restarts": 0}
+        moved: HeartbeatChanges = {"cursor": cursor, "progress": RunProgress(cursor["misses"]), "restarts": 0}
         if not runs.heartbeat(session, run.run_id, run.attempt, current.clock(session), **moved):
             raise StaleAttemptError
 
@@ -265,7 +269,7 @@ def measure(current: Runtime, run: Run, metric: str) -> Measured:
 @_uncollected()
 def _measure(current: Runtime, run: Run, metric: str) -> Measured:
     loaded = load(current, run.run_id, run.attempt)
-    misses = int(run.cursor.get("misses", 0))
+    misses = CalculationCursor.from_json(run.cursor).misses
     rows = _results(current, run, loaded.view, calculate(metric, loaded.snapshot))
     return Measured(rows, loaded.issues, max(0, loaded.issues - misses), misses)
 
@@ -328,17 +332,17 @@ def _advance(
     run: Run,
     rows: list[MetricResult],
     performance: CalculationPerformance | None = None,
-    **changes: Any,
+    **changes: Unpack[AdvanceChanges],
 ) -> None:
     """Store a metric's rows, its performance and the next step in one transaction."""
     done = METRIC_TYPES.index(run.step) + 1
-    progress = {"done": done, "total": len(METRIC_TYPES)}
+    changes["progress"] = RunProgress(done, len(METRIC_TYPES))
     with current.sessions.begin() as session:
         results.save(session, rows)
         if performance is not None:
             _save_performance(session, performance)
         now, to = current.clock(session), steps.after(run.step)
-        if not runs.advance(session, run.run_id, run.attempt, now, to=to, progress=progress, **changes):
+        if not runs.advance(session, run.run_id, run.attempt, now, to=to, **changes):
             raise StaleAttemptError
 
 

@@ -11,8 +11,9 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from models.metrics.rules import rules_hash
-from models.records import Run
+from models.records import CalculationCursor, Run, RunProgress, without_retries
 from models.store import columns, runs
+from models.store.runs import AdvanceChanges, HeartbeatChanges
 from worker.errors import MixedConfigurationsError
 from worker.runtime import Runtime
 from worker.task import StaleAttemptError
@@ -32,15 +33,15 @@ def bind(current: Runtime, run: Run, view: View) -> dict[str, Any]:
 
     Raises MixedConfigurationsError where the rules of the run changed too often.
     """
-    named, cursor = rules_hash(view.rules), {"misses": 0, **run.cursor}
+    named, cursor = rules_hash(view.rules), {**CalculationCursor().to_json(), **run.cursor}
     if run.rules_hash not in (None, named):
         cursor = _with_another_change(current, run)
-    changes = {"rules_hash": named, "worker": current.node, "cursor": cursor}
+    changes: HeartbeatChanges = {"rules_hash": named, "worker": current.node, "cursor": cursor}
     with current.sessions.begin() as session:
         if not runs.heartbeat(session, run.run_id, run.attempt, current.clock(session), **changes):
             raise StaleAttemptError
         columns.invalidate_facts_of_other_rules(session, run.profile, view.context.facts_rules_hash)
-    return {key: value for key, value in cursor.items() if key != "trouble"}
+    return without_retries(cursor)
 
 
 def require_same(session: Session, run: Run, view: View) -> None:
@@ -56,7 +57,7 @@ def return_to_facts(current: Runtime, run: Run) -> int:
     Raises MixedConfigurationsError where the rules of the run changed too often.
     """
     cursor, attempt = _with_another_change(current, run), run.attempt + 1
-    changes = {"attempt": attempt, "cursor": cursor, "progress": {}, "rules_hash": None}
+    changes: AdvanceChanges = {"attempt": attempt, "cursor": cursor, "progress": RunProgress(), "rules_hash": None}
     with current.sessions.begin() as session:
         if not runs.advance(session, run.run_id, run.attempt, current.clock(session), to="facts", **changes):
             raise StaleAttemptError
@@ -66,12 +67,11 @@ def return_to_facts(current: Runtime, run: Run) -> int:
 
 def _with_another_change(current: Runtime, run: Run) -> dict[str, Any]:
     """Return the run's cursor with one change of rules more, and without what the earlier rules left in it."""
-    changes = int(run.cursor.get("rules_changes", 0)) + 1
+    changes = CalculationCursor.from_json(run.cursor).rules_changes + 1
     if changes > MAX_CHANGES:
         nodes = " and ".join(sorted({name for name in (run.worker, current.node) if name}))
         raise MixedConfigurationsError(
             f"workers with different configurations took turns at this run{f' ({nodes})' if nodes else ''}; restart"
             f" those that flowbeat check names, then run: flowbeat calculate {run.profile}"
         )
-    kept = {key: value for key, value in run.cursor.items() if key != "failed"}
-    return {**kept, "misses": 0, "rules_changes": changes}
+    return CalculationCursor(rules_changes=changes).replaced_in(run.cursor)

@@ -7,10 +7,11 @@ from typing import Any, Final
 from celery import Celery, chain
 
 from models.database import Sessions
-from models.records import METRIC_TYPES, Run
+from models.records import METRIC_TYPES, Run, RunOptions
 from models.store import runs
 from worker import logs
 
+NO_OPTIONS: Final = RunOptions()
 STEPS: Final = ("fetch", "facts", *METRIC_TYPES, "finish")
 TASKS: Final[dict[str, str]] = {
     "fetch": "tasks.fetch.slice",
@@ -28,7 +29,7 @@ def request(
     *,
     as_of: datetime | None = None,
     rules: str | None = None,
-    **options: Any,
+    options: RunOptions = NO_OPTIONS,
 ) -> tuple[Run, bool]:
     """Ask for a run: returns (the run, whether it is new); a live run of the profile prevents another.
 

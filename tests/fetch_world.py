@@ -13,7 +13,7 @@ import requests
 from sqlalchemy.orm import Session
 
 from models.database import migrate
-from models.records import DeploymentRules, FetchOperation, IncidentRules, Rules, Run
+from models.records import DeploymentRules, FetchOperation, IncidentRules, Rules, Run, RunOptions
 from models.store import catalogue, operations, quality, runs
 from models.store import issues as stored_issues
 from sandbox.adapter import SandboxAdapter
@@ -105,10 +105,11 @@ class World:
         old = self.current.settings
         self.current.settings = replace(old, connections={"sandbox": replace(old.connections["sandbox"], **changes)})
 
-    def request(self, kind: str = "refresh", **options: Any) -> Run:
+    def request(self, kind: str = "refresh", *, full: bool = False, verify: bool = False, **more: Any) -> Run:
         """Ask for a run; what was asked of Jira before is forgotten."""
         self.jira.log.clear()
-        return steps.request(self.current.sessions, NAME, kind, self.current.now(), **options)[0]
+        options = RunOptions(full=full, verify=verify)
+        return steps.request(self.current.sessions, NAME, kind, self.current.now(), options=options, **more)[0]
 
     def fetch(self, kind: str = "refresh", **options: Any) -> FetchOperation:
         """Return a whole fetch, the run ended as if calculated."""

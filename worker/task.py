@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from celery import Task
 from celery.exceptions import SoftTimeLimitExceeded
@@ -20,8 +20,9 @@ from kombu.exceptions import OperationalError as QueueError
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from models.database_faults import UnusableDatabaseError
-from models.records import Run, iso
+from models.records import Retries, Run
 from models.store import operations, runs
+from models.store.runs import HeartbeatChanges
 from worker import logs, nodes, runtime
 from worker.errors import UNEXPECTED, FlowbeatError, RetryableError
 from worker.jira.client import backoff
@@ -131,26 +132,27 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
     def _wait(self, current: Runtime, run: Run, error: RetryableError) -> None:
         """Give the worker back: the run says why it waits and until when, and a message brings it back then.
 
-        Progress drops ``trouble`` from the cursor; without any the tries come to an end, and with them the run.
+        Progress drops the retries from the cursor; without any the tries come to an end, and with them the run.
         """
         self._stop_chain()
         with current.reads() as session:
             latest, now = runs.load(session, run.run_id) or run, current.clock(session)
         tried = tries(latest) + error.tries
-        before, at_work = latest.cursor.get("trouble", {}), _seconds_at_work(run, now)
-        spent = float(before.get("seconds", 0.0)) + at_work
-        since = before.get("since") or iso(now - timedelta(seconds=at_work))
+        before, at_work = Retries.from_json(latest.cursor), _seconds_at_work(run, now)
+        spent = before.seconds + at_work
+        since = before.since or now - timedelta(seconds=at_work)
         wait = max(error.retry_after or backoff(tried), LEAST_WAIT)
-        is_hopeless = tried > 1 and _would_outlast(error, now - datetime.fromisoformat(since), wait + at_work)
+        is_hopeless = tried > 1 and _would_outlast(error, now - since, wait + at_work)
         if is_hopeless or tried >= MAX_TRIES or spent >= LONGEST_TROUBLE:
             why = ", because nothing has ever answered there" if is_hopeless else ""
             sentences = f"{sentence(error)}; given up after {tried} tries{why}: flowbeat check looks closer"
             self._fail(current, run, sentences, error.kind)
             return
         until = now + timedelta(seconds=wait)
-        trouble = {"tries": tried, "seconds": spent, "since": since, "why": sentence(error)}
-        changes = {"state": "paused", "wait_until": until, "error": sentence(error), "error_kind": error.kind}
-        record_heartbeat(current, run, cursor={**latest.cursor, "trouble": trouble}, **changes)
+        cursor = {**latest.cursor, **Retries(tried, spent, since, sentence(error)).to_json()}
+        changes: HeartbeatChanges = {"state": "paused", "wait_until": until, "error": sentence(error)}
+        changes |= {"cursor": cursor, "error_kind": error.kind}
+        record_heartbeat(current, run, **changes)
         log.warning("run waits", extra={"until": until, "why": sentence(error)})
         self.app.send_task(RESUME, (run.run_id, run.attempt), countdown=min(wait, LONGEST_COUNTDOWN))
 
@@ -177,7 +179,7 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
         }
 
 
-def record_heartbeat(current: Runtime, run: Run, **changes: Any) -> datetime:
+def record_heartbeat(current: Runtime, run: Run, **changes: Unpack[HeartbeatChanges]) -> datetime:
     """Store a heartbeat and what changed, in one transaction; raise StaleAttemptError where the run is not ours."""
     with current.sessions.begin() as session:
         now = current.clock(session)
@@ -212,7 +214,7 @@ def _beat_until(over: threading.Event, current: Runtime, run: Run, every: float)
 
 def tries(run: Run) -> int:
     """Return how often the run tried in vain, over all its slices, since it last made progress."""
-    return int(run.cursor.get("trouble", {}).get("tries", 0))
+    return Retries.from_json(run.cursor).tries
 
 
 def _would_outlast(error: RetryableError, past: timedelta, ahead: float) -> bool:
@@ -222,7 +224,7 @@ def _would_outlast(error: RetryableError, past: timedelta, ahead: float) -> bool
 
 def last_fault(run: Run) -> str:
     """Return what was wrong the last time, while nothing has gone well since; empty where all went well."""
-    return str(run.cursor.get("trouble", {}).get("why", ""))
+    return Retries.from_json(run.cursor).why
 
 
 def _seconds_at_work(taken: Run, now: datetime) -> float:

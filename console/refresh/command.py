@@ -16,7 +16,7 @@ from console.refresh import withdrawal
 from console.shared import errors, writable
 from models.database import migrate
 from models.metrics.windows import parse_as_of
-from models.records import FetchOperation, Run, instant
+from models.records import CalculationCursor, FetchOperation, Run, RunOptions, Verification, instant
 from models.store import issues, operations
 from models.store import runs as stored_runs
 from models.wording import format_count
@@ -34,7 +34,7 @@ class RunRequest:
     kind: Literal["refresh", "calculate"]
     profiles: tuple[str, ...]
     as_of: dict[str, datetime]
-    options: dict[str, Any]
+    options: RunOptions
     as_of_text: str | None = None  # as the person wrote it
     asked: list[str] = field(default_factory=list)
     """The ids of the runs that this command has made."""
@@ -50,8 +50,7 @@ def refresh(profiles: tuple[str, ...], *, full: bool, verify: bool, no_wait: boo
     if full and verify:
         raise click.UsageError("--full and --verify cannot be combined; use one of them")
     current, names = prepare_run(profiles)
-    options = {name: True for name, wished in (("full", full), ("verify", verify)) if wished}
-    _carry_out(current, RunRequest("refresh", names, {}, options), no_wait=no_wait)
+    _carry_out(current, RunRequest("refresh", names, {}, RunOptions(full=full, verify=verify)), no_wait=no_wait)
 
 
 @click.command()
@@ -62,7 +61,7 @@ def calculate(profiles: tuple[str, ...], *, as_of: str | None, no_wait: bool) ->
     """Calculate from the stored data, asking Jira only if the data is too old."""
     current, names = prepare_run(profiles)
     moments = {name: _moment(current, name, as_of) for name in names} if as_of else {}
-    _carry_out(current, RunRequest("calculate", names, moments, {}, as_of), no_wait=no_wait)
+    _carry_out(current, RunRequest("calculate", names, moments, RunOptions(), as_of), no_wait=no_wait)
 
 
 COMMANDS: tuple[click.Command, ...] = (refresh, calculate)
@@ -153,7 +152,7 @@ def _carry_out(current: Runtime, wish: RunRequest, *, no_wait: bool) -> None:
 
 def _announce(current: Runtime, wish: RunRequest, console: Console) -> None:
     """Announce a refresh that costs more than usual, unless --full or --verify was given."""
-    if wish.options:
+    if wish.options != RunOptions():
         return
     with current.reads() as session:
         caches = {profile: operations.find_cache(session, profile) for profile in wish.profiles}
@@ -210,7 +209,9 @@ def _request(current: Runtime, wish: RunRequest, profile: str) -> tuple[Run, boo
     moment = wish.as_of.get(profile)
     current.redis.ping()  # a Redis that is away is reported at once
     configured, now = view.configured_rules_hash(current, profile), current.run_time()
-    run, new = steps.request(current.sessions, profile, wish.kind, now, as_of=moment, rules=configured, **wish.options)
+    run, new = steps.request(
+        current.sessions, profile, wish.kind, now, as_of=moment, rules=configured, options=wish.options
+    )
     if new:
         wish.asked.append(run.run_id)
         steps.enqueue(app, run.run_id, run.attempt, run.step)
@@ -261,7 +262,7 @@ def shortcomings(current: Runtime, run: Run) -> list[str]:
     if run.state != "completed":
         return []
     sentences = []
-    raised = ", ".join(run.cursor.get("failed", ()))
+    raised = ", ".join(CalculationCursor.from_json(run.cursor).failed)
     if raised:
         sentences.append(f"{run.profile}: these metrics raised an error: {raised}; see flowbeat logs --level ERROR")
     with current.reads() as session:
@@ -274,15 +275,16 @@ def shortcomings(current: Runtime, run: Run) -> list[str]:
 
 def _verified_words(run: Run) -> str:
     """Return what a verification found; empty for a run without one (without a copy)."""
-    if "verified" not in run.cursor:
+    verification = Verification.from_json(run.cursor)
+    if verification is None:
         return ""
-    differ, named = int(run.cursor["differ"]), run.cursor["differences"]
+    differ = verification.differ
     head = (
-        f"verified {format_count(run.cursor['verified'], 'issue')}: {differ:,} {'differs' if differ == 1 else 'differ'}"
+        f"verified {format_count(verification.verified, 'issue')}: {differ:,} {'differs' if differ == 1 else 'differ'}"
     )
     if not differ:
         return f"{head}. "
-    lines = [f"  {key}: {', '.join(what)}" for key, what in named]
+    lines = [f"  {key}: {', '.join(what)}" for key, what in verification.differences]
     more = [f"  … and {differ - len(lines):,} more, in the table data_quality"] if differ > len(lines) else []
     return "\n".join([f"{head}, and {'is' if differ == 1 else 'are'} repaired:", *lines, *more, ""])
 

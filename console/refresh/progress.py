@@ -1,11 +1,10 @@
 """How far a run is, as a share and in a few words: for those who wait for it and those who look in."""
 
 import math
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from models.records import METRIC_TYPES, Run
+from models.records import METRIC_TYPES, Run, RunProgress
 
 # The shares of the bar that the parts of a run take: fetch, facts, metrics.
 FETCH_SHARE: Final = 70
@@ -67,7 +66,7 @@ def part_of(run: Run) -> str:
 
 
 def _at_work(run: Run) -> str:
-    done, total = run.progress.get("done"), run.progress.get("total")
+    done, total = run.progress.done, run.progress.total
     if part_of(run) == "fetch":
         return f"fetching issues {_of(done, total)}".rstrip()
     if part_of(run) == "facts":
@@ -75,8 +74,8 @@ def _at_work(run: Run) -> str:
     return "finishing" if run.step == "finish" else f"calculating {run.step.replace('_', ' ')}"
 
 
-def _share(progress: Mapping[str, Any]) -> float:
-    done, total = progress.get("done"), progress.get("total")
+def _share(progress: RunProgress) -> float:
+    done, total = progress.done, progress.total
     return min(1.0, done / total) if done and total else 0.0
 
 
@@ -86,7 +85,7 @@ def _metric_share(run: Run) -> float:
     return METRIC_TYPES.index(run.step) / len(METRIC_TYPES)
 
 
-def _of(done: Any, total: Any) -> str:
+def _of(done: int | None, total: int | None) -> str:
     if done is None:
         return ""
     return f"{done:,} of {total:,}" if total else f"{done:,}"

@@ -68,6 +68,14 @@ from models.records.rules import (
     Rules,
     ServiceLevelRules,
 )
+from models.records.run_parts import (
+    CalculationCursor,
+    Retries,
+    RunOptions,
+    RunProgress,
+    Verification,
+    without_retries,
+)
 
 __all__ = [
     "CACHE_VERSION",
@@ -97,6 +105,7 @@ __all__ = [
     "WARNING_FACTOR",
     "Backtest",
     "CacheMetadata",
+    "CalculationCursor",
     "CalculationPerformance",
     "CopyCursor",
     "CopyIdentity",
@@ -122,8 +131,11 @@ __all__ = [
     "MetricType",
     "Micros",
     "PerformanceThreshold",
+    "Retries",
     "Rules",
     "Run",
+    "RunOptions",
+    "RunProgress",
     "ServiceLevelRules",
     "SizeCategory",
     "Stage",
@@ -132,6 +144,7 @@ __all__ = [
     "ThresholdStatus",
     "Timeline",
     "Transition",
+    "Verification",
     "Version",
     "Window",
     "WindowKind",
@@ -142,4 +155,5 @@ __all__ = [
     "micros",
     "transition_key",
     "utc",
+    "without_retries",
 ]

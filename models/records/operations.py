@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from models.records.cursors import CopyCursor
 from models.records.instants import require, utc
 from models.records.results import METRIC_TYPES
+from models.records.run_parts import RunOptions, RunProgress
 
 CACHE_VERSION: Final = "2"
 
@@ -24,7 +25,7 @@ class Run:
     """A refresh or calculation from request to end. ``attempt`` fences: a message of an older attempt ends at once.
 
     ``cursor`` is where the current step continues; ``progress`` is done and total of it; ``wait_until`` is set during a
-    pause; ``options`` are the words of the request (full, verify, as_of). ``rules_hash`` identifies the
+    pause; ``options`` are the words of the request (full, verify). ``rules_hash`` identifies the
     rules its facts were made with, by ``worker``; ``requested_rules_hash`` those configured where it was requested,
     their field names as written.
     """
@@ -39,8 +40,8 @@ class Run:
     heartbeat_at: datetime
     as_of: datetime | None = None
     cursor: Mapping[str, Any] = field(default_factory=dict)
-    progress: Mapping[str, Any] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
+    progress: RunProgress = field(default_factory=RunProgress)
+    options: RunOptions = field(default_factory=RunOptions)
     wait_until: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None

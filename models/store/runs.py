@@ -1,15 +1,41 @@
 """Runs: asking for one, the fence around the one live run of a profile, signs of life, the end."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import Select, Update, case, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from models.records import LIVE_STATES, Run
-from models.store.shared import change, columns, insert_new, record, row_of
+from models.records import LIVE_STATES, Run, RunOptions, RunProgress
+from models.store.shared import change, columns, insert_new, row_of
 from models.tables import RunRow
+
+
+class AdvanceChanges(TypedDict, total=False):
+    """What the end of a step may write; what is absent stays as it is."""
+
+    attempt: int
+    cursor: Mapping[str, Any]
+    progress: RunProgress
+    as_of: datetime | None
+    rules_hash: str | None
+
+
+class HeartbeatChanges(TypedDict, total=False):
+    """What a sign of life may write; what is absent stays as it is."""
+
+    state: str
+    cursor: Mapping[str, Any]
+    progress: RunProgress
+    restarts: int
+    wait_until: datetime | None
+    ended_at: datetime | None
+    error: str | None
+    error_kind: str | None
+    rules_hash: str | None
+    worker: str | None
 
 
 def clock(session: Session, own: datetime) -> datetime:
@@ -25,10 +51,11 @@ def clock(session: Session, own: datetime) -> datetime:
 
 def request(session: Session, run: Run) -> tuple[Run, bool]:
     """Insert the run, or find the live one of its profile: returns (the run that stands, whether it is the new one)."""
-    while not insert_new(session, RunRow, row_of(run) | {"restarts": 0}):
+    row = row_of(run) | {"restarts": 0, "progress": run.progress.to_json(), "options": run.options.to_json()}
+    while not insert_new(session, RunRow, row):
         live = session.execute(_live().where(RunRow.profile == run.profile)).first()
         if live is not None:
-            return record(Run, live), False
+            return _record(live), False
         if load(session, run.run_id) is not None:
             raise ValueError(f"run {run.run_id} exists already and has ended")
         # The live one ended between our insert and our look.
@@ -38,20 +65,20 @@ def request(session: Session, run: Run) -> tuple[Run, bool]:
 def load(session: Session, run_id: str) -> Run | None:
     """Return the run of that id, None where there is none."""
     row = session.execute(_all().where(RunRow.run_id == run_id)).first()
-    return None if row is None else record(Run, row)
+    return None if row is None else _record(row)
 
 
 def find(session: Session, run_id: str) -> Run | None:
     """Return the run of that id, or of the one id that begins with it; None where there is none or more than one."""
     rows = session.execute(_all().where(RunRow.run_id.startswith(run_id, autoescape=True)).limit(2)).all()
-    return record(Run, rows[0]) if len(rows) == 1 else None
+    return _record(rows[0]) if len(rows) == 1 else None
 
 
 def load_newest(session: Session, limit: int) -> list[Run]:
     """Return the newest runs, live ones first."""
     live_first = RunRow.state.in_(LIVE_STATES).desc()
     rows = session.execute(_all().order_by(live_first, RunRow.requested_at.desc()).limit(limit))
-    return [record(Run, row) for row in rows]
+    return [_record(row) for row in rows]
 
 
 def last_ended(session: Session, profile: str, kind: str | None = None) -> Run | None:
@@ -60,12 +87,12 @@ def last_ended(session: Session, profile: str, kind: str | None = None) -> Run |
     if kind is not None:
         ended.append(RunRow.kind == kind)
     row = session.execute(_all().where(*ended).order_by(RunRow.ended_at.desc()).limit(1)).first()
-    return None if row is None else record(Run, row)
+    return None if row is None else _record(row)
 
 
 def live(session: Session) -> list[Run]:
     """Return the runs that have not ended."""
-    return [record(Run, row) for row in session.execute(_live())]
+    return [_record(row) for row in session.execute(_live())]
 
 
 def claim(session: Session, run_id: str, attempt: int, steps: Sequence[str], now: datetime) -> Run | None:
@@ -79,7 +106,9 @@ def claim(session: Session, run_id: str, attempt: int, steps: Sequence[str], now
     return load(session, run_id) if change(session, mine.values(**fresh)) else None
 
 
-def heartbeat(session: Session, run_id: str, attempt: int, now: datetime, /, **changes: Any) -> bool:
+def heartbeat(
+    session: Session, run_id: str, attempt: int, now: datetime, /, **changes: Unpack[HeartbeatChanges]
+) -> bool:
     """Record a sign of life and whatever changed; False where the run has moved on, and then nothing is written.
 
     Raises TypeError for another step or attempt: ``advance`` is the only way to these.
@@ -89,13 +118,17 @@ def heartbeat(session: Session, run_id: str, attempt: int, now: datetime, /, **c
     return _change(session, run_id, attempt, now, changes)
 
 
-def advance(session: Session, run_id: str, attempt: int, now: datetime, /, *, to: str, **changes: Any) -> bool:
+def advance(
+    session: Session, run_id: str, attempt: int, now: datetime, /, *, to: str, **changes: Unpack[AdvanceChanges]
+) -> bool:
     """Queue the run at another step, its count of restarts at zero; False where the run has moved on."""
     return _change(session, run_id, attempt, now, {**changes, "step": to, "state": "queued", "restarts": 0})
 
 
 def _change(session: Session, run_id: str, attempt: int, now: datetime, changes: Mapping[str, Any]) -> bool:
-    return bool(change(session, _fenced(run_id, attempt).values(heartbeat_at=now, **changes)))
+    progress = {"progress": changes["progress"].to_json()} if "progress" in changes else {}
+    values = {**changes, **progress, "heartbeat_at": now}
+    return bool(change(session, _fenced(run_id, attempt).values(values)))
 
 
 def end(
@@ -109,7 +142,8 @@ def end(
 ) -> bool:
     """Complete the run, or fail it with one sentence and the kind of error that code may compare."""
     state = "completed" if error is None else "failed"
-    changes = {"state": state, "ended_at": now, "error": error, "error_kind": error_kind, "wait_until": None}
+    changes: HeartbeatChanges = {"state": state, "ended_at": now, "wait_until": None}
+    changes |= {"error": error, "error_kind": error_kind}
     return heartbeat(session, run_id, attempt, now, **changes)
 
 
@@ -123,7 +157,7 @@ def stalled(session: Session, before: datetime) -> list[Run]:
     """Live runs without a sign of life since ``before`` whose pause, if any, is over."""
     rested = or_(RunRow.wait_until.is_(None), RunRow.wait_until < before)
     rows = session.execute(_live().where(RunRow.heartbeat_at < before, rested).order_by(RunRow.requested_at))
-    return [record(Run, row) for row in rows]
+    return [_record(row) for row in rows]
 
 
 def requeue(session: Session, run: Run, now: datetime) -> int | None:
@@ -138,6 +172,12 @@ def requeue(session: Session, run: Run, now: datetime) -> int | None:
     if not change(session, still_silent.values(**changes)):
         return None
     return session.scalar(select(RunRow.restarts).where(RunRow.run_id == run.run_id))
+
+
+def _record(row: Any) -> Run:
+    values = {field.name: getattr(row, field.name) for field in fields(Run)}
+    typed = {"progress": RunProgress.from_json(row.progress), "options": RunOptions.from_json(row.options)}
+    return Run(**(values | typed))
 
 
 def _all() -> Select[Any]:

@@ -150,7 +150,7 @@ def _refuse_loss(fetch: Fetch, projects: Mapping[str, Presence]) -> None:
     """Raise where the login is lost, or where a permission seems to be and ``--full`` does not say otherwise."""
     confirm_login(fetch.client)
     loss = find_loss(projects, is_same_jql=bool(fetch.cursor.get("same_source")))
-    if loss is None or fetch.run.options.get("full"):
+    if loss is None or fetch.run.options.full:
         return
     raise FatalError(
         f"{loss}; the account may have lost a permission. Nothing was marked gone: check what the account may see in"

@@ -37,8 +37,7 @@ def refresh_catalogue(fetch: Fetch, _until: float) -> None:
         operations.complete_fetch(session, request_id, fetch.current.clock(session))
         return Fetched()
 
-    # The count of issues read is none of issues worked out.
-    fetch.commit({"stage": "end"}, rows, to="facts", progress={})
+    fetch.commit({"stage": "end"}, rows, to="facts")
     with fetch.current.reads() as session:
         operation = operations.find_fetch(session, request_id)
     if operation is not None:

@@ -32,7 +32,7 @@ def begin(fetch: Fetch, _until: float) -> None:
         fetch.commit({"request_id": operation.request_id}, lambda session: _saved(session, operation))
     site = identify(fetch.client)
     is_same_source = cache is not None and cache.cursor.identity.source == source(fetch.connection, fetch.profile)
-    if not is_same_source or fetch.run.options.get("full"):
+    if not is_same_source or fetch.run.options.full:
         confirm_login(fetch.client)  # a copy that is begun without a login looks like a small one
     plan = {
         **_plan(fetch, cache, site.flavour),
@@ -121,8 +121,8 @@ def _plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> Cursor:
         and _has_history(identity, flagged)
         and identity.summaries == fetch.profile.store_summaries
     )
-    grown = same_site and same_fields and not fetch.run.options.get("full")
-    kind = "full" if not grown else "verify" if fetch.run.options.get("verify") else "incremental"
+    grown = same_site and same_fields and not fetch.run.options.full
+    kind = "full" if not grown else "verify" if fetch.run.options.verify else "incremental"
     if grown:  # what is stored stays mapped, under the name the site has for it now
         mapped = {key: names.get(key, name) for key, name in identity.mapped.items()}
         flagged = identity.flagged  # the same histories are kept as before

@@ -4,12 +4,13 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from sqlalchemy.orm import Session
 
-from models.records import Run, iso
+from models.records import Run, RunProgress, iso, without_retries
 from models.store import census, operations, runs
+from models.store.runs import AdvanceChanges, HeartbeatChanges
 from worker.errors import FatalError, FlowbeatError
 from worker.jira import parse
 from worker.jira.client import Client
@@ -46,7 +47,7 @@ class Fetch:
         self.run = run
         self.profile: Profile = current.profile(run.profile)
         self.connection: Connection = current.settings.connections[self.profile.connection]
-        self.cursor: Cursor = {key: value for key, value in run.cursor.items() if key != "trouble"}
+        self.cursor: Cursor = without_retries(run.cursor)
         self._client: Client | None = None
         self._reader: Reader | None = None
 
@@ -105,7 +106,7 @@ class Fetch:
         moved: Mapping[str, Any],
         store_rows: "Callable[[Session], Fetched]" = lambda _: Fetched(),
         to: str | None = None,
-        **changes: Any,
+        progress: RunProgress | None = None,
     ) -> None:
         """Store rows, the Fetch Operation's counts and the cursor in one transaction, if the run is still ours.
 
@@ -116,14 +117,21 @@ class Fetch:
             cursor["sizes"] = dict(self._reader.sizes)
         with self.current.sessions.begin() as session:
             self._count(session, cursor, store_rows(session))
-            progress = {"restarts": 0} if cursor != self.cursor else {}
             if to is None:
-                self._beat(session, cursor=cursor, **progress, **changes)
+                self._beat(session, **self._changes(cursor, progress))
             else:
-                self._advance(session, to, cursor=cursor, **changes)
+                self._advance(session, to, cursor=cursor, progress=progress or RunProgress())
         self.cursor = cursor
         if self._client is not None:
             self._client.tried = 0  # there was progress
+
+    def _changes(self, cursor: Cursor, progress: RunProgress | None) -> HeartbeatChanges:
+        changes: HeartbeatChanges = {"cursor": cursor}
+        if cursor != self.cursor:
+            changes["restarts"] = 0
+        if progress is not None:
+            changes["progress"] = progress
+        return changes
 
     def record_requests(self) -> None:
         """Count what was asked since the last commit; the cursor stays where it is, so that the stage is done again."""
@@ -161,11 +169,11 @@ class Fetch:
         }
         operations.count_fetch(session, cursor.get("request_id", ""), added)
 
-    def _beat(self, session: Session, **changes: Any) -> None:
+    def _beat(self, session: Session, **changes: Unpack[HeartbeatChanges]) -> None:
         if not runs.heartbeat(session, self.run.run_id, self.run.attempt, self.current.clock(session), **changes):
             raise StaleAttemptError
 
-    def _advance(self, session: Session, to: str, **changes: Any) -> None:
+    def _advance(self, session: Session, to: str, **changes: Unpack[AdvanceChanges]) -> None:
         now = self.current.clock(session)
         if not runs.advance(session, self.run.run_id, self.run.attempt, now, to=to, **changes):
             raise StaleAttemptError
@@ -183,9 +191,9 @@ def mark_issues(session: Session, fetch: Fetch, marks: Mapping[str, Sequence[str
     return Fetched()
 
 
-def progress_of(fetch: Fetch, seen: int) -> dict[str, Any]:
+def progress_of(fetch: Fetch, seen: int) -> RunProgress:
     expected = fetch.cursor.get("expected")
-    return {"done": seen, "total": max(expected, seen) if expected else None, "read": fetch.cursor.get("read", 0)}
+    return RunProgress(seen, max(expected, seen) if expected else None, fetch.cursor.get("read", 0))
 
 
 def hidden_mark(run_id: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from models.records import Issue, iso
+from models.records import Issue, Verification, iso
 from models.store import census, quality
 from models.store import issues as stored_issues
 
@@ -88,12 +88,9 @@ def noted(cursor: Mapping[str, Any], verified: int, found: Sequence[Difference])
     """Return what the run's cursor says behind a page: issues verified, how many differed, and the first of these by
     name.
     """
-    named = [*cursor.get("differences", ()), *([each.key, list(each.what)] for each in found)]
-    return {
-        "verified": int(cursor.get("verified", 0)) + verified,
-        "differ": int(cursor.get("differ", 0)) + len(found),
-        "differences": named[:NAMED],
-    }
+    before = Verification.from_json(cursor) or Verification()
+    named = (*before.differences, *((difference.key, difference.what) for difference in found))
+    return Verification(before.verified + verified, before.differ + len(found), named[:NAMED]).to_json()
 
 
 def save(session: Session, profile: str, found: Sequence[Difference]) -> None:

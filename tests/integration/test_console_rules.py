@@ -8,6 +8,7 @@ import console_world as world
 import pytest
 
 from console.refresh import command
+from models.records import RunOptions
 from models.store import operations
 from report import staleness
 from worker import settings
@@ -62,7 +63,7 @@ def test_a_live_run_of_other_rules_does_not_stand_for_a_calculation(tmp_path: Pa
     """Whether it was requested before flowbeat.toml changed, or has made its facts before that, or does not say."""
     file = world.configure(tmp_path)
     change = {"FLOWBEAT_PROFILES__PAYMENTS__TIME_PERIOD_DAYS": "7"}
-    wish = command.RunRequest("calculate", ("payments",), {}, {})
+    wish = command.RunRequest("calculate", ("payments",), {}, RunOptions())
     with world.world(tmp_path, issues=30) as current:
         world.refresh(current)
         run = world.request(current, "refresh")

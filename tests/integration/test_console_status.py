@@ -17,7 +17,7 @@ from rich.console import Console
 from store_rows import run as new_run
 
 from console.refresh import progress, wait
-from models.records import METRIC_TYPES, CalculationPerformance, FetchOperation, PerformanceThreshold, Run
+from models.records import METRIC_TYPES, CalculationPerformance, FetchOperation, PerformanceThreshold, Run, RunProgress
 from models.store import operations, runs
 from tasks import calculate
 from tasks.fetch.task import work
@@ -238,7 +238,7 @@ def _waiting(done: Run) -> Run:
         profile="orders",
         state="paused",
         step="fetch",
-        progress={"done": 45, "total": 100},
+        progress=RunProgress(45, 100),
         wait_until=world.NOW + timedelta(minutes=5),
         ended_at=None,
         error="acme.example answered 429",
