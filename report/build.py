@@ -5,6 +5,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from models.metrics import forecast as chances
+from models.metrics.catalogue import METRICS
 from models.metrics.rules import rules_hash
 from models.metrics.windows import local_day, week_name
 from models.store import issues as stored_issues
@@ -14,7 +15,6 @@ from report.aged import load_aged
 from report.cards import cards
 from report.collect import Source, local_time
 from report.content import Cell, Page, Table
-from report.definitions import TITLES
 from report.words import format_backtest, format_time
 
 _SEED = 1
@@ -99,7 +99,7 @@ def _computed(source: Source) -> list[tuple[str, str]]:
     deployments, incidents = rules.deployments, rules.incidents
     stages = lists.stages(source)
     return [
-        *(TITLES[metric] for metric in source.results if metric in TITLES),
+        *((METRICS[metric].title, METRICS[metric].definition) for metric in source.results),
         *((f"Stage {stage}", names) for stage, names in stages.items()),
         ("Deployments", f"source {deployments.source}" if deployments else "not configured"),
         ("Incidents", f"types {', '.join(incidents.types)}" if incidents else "not configured"),

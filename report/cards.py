@@ -9,7 +9,6 @@ from models.records import MetricResult, Window, micros
 from report.charts import Bar
 from report.collect import Source
 from report.content import Card
-from report.definitions import TITLES
 from report.words import NOTHING, format_number, unit
 
 _STATES: Final = {
@@ -29,7 +28,7 @@ def cards(source: Source) -> list[Card]:
 
 def title(metric: str) -> str:
     """Return a metric's name as a person says it."""
-    return TITLES[metric][0] if metric in TITLES else metric.replace("_", " ").capitalize()
+    return METRICS[metric].title
 
 
 def weekly(source: Source, metric: str) -> list[Bar]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final, Literal
+from typing import Final, Literal, assert_never
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -112,12 +112,16 @@ class _Weights:
     def of(cls, explanation: Explanation) -> "_Weights":
         measured = explanation.measurement
         metric, window = METRICS[measured.metric_type], measured.window
-        if metric.adds_up.how == "rate":
-            return cls(Fraction(metric.adds_up.span, window.effective_end - window.start))
-        if metric.adds_up.how == "share":
-            base = sum(part.base for part in explanation.used)
-            return cls(Fraction(100, base) if base else _ZERO)
-        return cls(Fraction(1))
+        match metric.adds_up.how:
+            case "rate":
+                return cls(Fraction(metric.adds_up.span, window.effective_end - window.start))
+            case "share":
+                base = sum(part.base for part in explanation.used)
+                return cls(Fraction(100, base) if base else _ZERO)
+            case "sum" | "median":  # nothing asks what a part adds to a median
+                return cls(Fraction(1))
+            case _:  # mypy reports a kind of How that no case names
+                assert_never(metric.adds_up.how)
 
     def added(self, part: Contribution | None) -> Fraction:
         """Return what a part adds; one that is left out adds nothing."""

@@ -1,6 +1,6 @@
 """The one list of all metrics, in the order in which they are calculated and shown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -20,18 +20,33 @@ def in_groups() -> dict[Group, tuple[Metric, ...]]:
 def require_whole(metrics: tuple[Metric, ...], names: tuple[str, ...]) -> None:
     """Raise ValueError unless these are the named metrics, each once, with sentences, groups and levels that hold."""
     if tuple(metric.name for metric in metrics) != names:
-        message = f"METRICS and METRIC_TYPES differ: {[metric.name for metric in metrics]} and {list(names)}"
+        message = _difference([metric.name for metric in metrics], names)
         raise ValueError(message)
     if [metric.name for group in GROUPS for metric in metrics if metric.group == group] != list(names):
         message = "the metrics of a group do not follow each other"
         raise ValueError(message)
     if {metric.name for metric in metrics if metric.levels is not None} != {*DEFAULT_LEVELS}:
-        message = "DEFAULT_LEVELS has bounds for other metrics than those with levels"
+        message = (
+            "metrics with levels and metrics with bounds differ: set levels of the metric, and its bounds in "
+            "DEFAULT_LEVELS (models/records/rules.py), or neither"
+        )
         raise ValueError(message)
-    unfinished = [metric.name for metric in metrics if not (metric.no_data and metric.windows)]
-    if unfinished:
-        message = f"no sentence for a window without data, or no window: {unfinished}"
-        raise ValueError(message)
+    for part in ("title", "definition", "no_data", "windows"):
+        without = [metric.name for metric in metrics if not getattr(metric, part)]
+        if without:
+            message = f"{part} is empty: {without}"
+            raise ValueError(message)
+
+
+def _difference(metrics: Sequence[str], names: Sequence[str]) -> str:
+    """Return which names are in only one of the two lists, and where to add them."""
+    without = [name for name in names if name not in metrics]
+    if without:
+        return f"no Metric(…) in METRICS of dora.py, flow.py or wip.py: {without}"
+    unnamed = [name for name in metrics if name not in names]
+    if unnamed:
+        return f"not in MetricType of models/records/results.py: {unnamed}"
+    return f"METRICS and MetricType have different orders: {list(metrics)} and {list(names)}"
 
 
 require_whole(_ALL, METRIC_TYPES)

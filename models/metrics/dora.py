@@ -226,6 +226,8 @@ def _open_at(spans: tuple[list[Micros], list[float]], window: Window) -> int:
 METRICS: Final = (
     Metric(
         name="deployment_frequency",
+        title="Deployment frequency",
+        definition="Deployments in the window, divided by its days.",
         group="DORA",
         unit="per_day",
         contributions=sliced(deployment_contributions),
@@ -243,6 +245,8 @@ METRICS: Final = (
     ),
     Metric(
         name="lead_time",
+        title="Lead time for changes",
+        definition="The median time from the start of work on an item to its deployment.",
         group="DORA",
         unit="days",
         contributions=sliced(lead_time_contributions),
@@ -261,6 +265,8 @@ METRICS: Final = (
     ),
     Metric(
         name="cfr",
+        title="Change failure rate",
+        definition="The share of deployments that an incident or a field marks as failed.",
         group="DORA",
         unit="percent",
         contributions=sliced(failure_contributions),
@@ -278,6 +284,8 @@ METRICS: Final = (
     ),
     Metric(
         name="mttr",
+        title="Time to restore",
+        definition="The median time from the detection of an incident to its end.",
         group="DORA",
         unit="hours",
         contributions=sliced(restore_contributions),
@@ -295,6 +303,8 @@ METRICS: Final = (
     ),
     Metric(
         name="rework_rate",
+        title="Rework rate",
+        definition="The share of deployments that were made to repair something users saw.",
         group="DORA",
         unit="percent",
         contributions=sliced(rework_contributions),
@@ -312,6 +322,8 @@ METRICS: Final = (
     ),
     Metric(
         name="recovery_time",
+        title="Recovery time",
+        definition="The median time from a failed deployment to its recovery.",
         group="DORA",
         unit="hours",
         contributions=sliced(recovery_contributions),

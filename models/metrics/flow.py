@@ -147,6 +147,8 @@ def _feature_words(parts: sums.Addends) -> str:
 METRICS: Final = (
     Metric(
         name="flow_velocity",
+        title="Flow velocity",
+        definition="Items delivered in the window, divided by its weeks.",
         group="flow",
         unit="per_week",
         contributions=sliced(delivery_contributions),
@@ -164,6 +166,8 @@ METRICS: Final = (
     ),
     Metric(
         name="flow_time",
+        title="Flow time",
+        definition="The median time from the start of work on an item until it was done.",
         group="flow",
         unit="days",
         contributions=sliced(time_contributions),
@@ -181,6 +185,8 @@ METRICS: Final = (
     ),
     Metric(
         name="flow_efficiency",
+        title="Flow efficiency",
+        definition="The share of active time in the active and waiting time of items done.",
         group="flow",
         unit="percent",
         contributions=sliced(efficiency_contributions),
@@ -199,6 +205,8 @@ METRICS: Final = (
     ),
     Metric(
         name="flow_distribution",
+        title="Flow distribution",
+        definition="The share of features among the items delivered.",
         group="flow",
         unit="percent",
         contributions=sliced(feature_contributions),
@@ -217,6 +225,8 @@ METRICS: Final = (
     ),
     Metric(
         name="service_level",
+        title="Service level",
+        definition="The share of items done within the promised number of days.",
         group="flow",
         unit="percent",
         contributions=sliced(service_contributions),
@@ -234,6 +244,8 @@ METRICS: Final = (
     ),
     Metric(
         name="flow_blocked",
+        title="Blocked time",
+        definition="The share of the active and waiting time of items done that was blocked.",
         group="flow",
         unit="percent",
         contributions=sliced(blocked_contributions),

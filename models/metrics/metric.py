@@ -39,6 +39,7 @@ HOURS: Final = PartUnit("hours", HOUR)
 class Metric:
     """A metric as everything else reads it; no part has a default, so that none can be forgotten.
 
+    - ``title``: its name for a person. ``definition``: a sentence that says how it is computed.
     - ``contributions``: what counts in each window, used or left out. ``figures``: the value and details of those used.
     - ``part_unit``: what a part is counted in. ``adds_up``: how the parts give the value. ``beside``: what else is
       shown of a part.
@@ -50,6 +51,8 @@ class Metric:
     """
 
     name: MetricType
+    title: str
+    definition: str
     group: Group
     unit: Unit
     contributions: Callable[[Snapshot, Sequence[Window]], Sequence[Contributions]]

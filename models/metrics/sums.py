@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from models.metrics.stats import HOUR
 from models.records import Micros
 from models.wording import format_count, format_exact, format_exact_count, format_nth
 
-HOW: Final = ("rate", "share", "sum", "median")
 How = Literal["rate", "share", "sum", "median"]
 
 

@@ -147,6 +147,8 @@ _NOTHING_IN_PROGRESS: Final = (
 METRICS: Final = (
     Metric(
         name="flow_load",
+        title="Flow load",
+        definition="Items that were active or waiting just before the window ended.",
         group="work in progress",
         unit="items",
         contributions=load_contributions,
@@ -164,6 +166,8 @@ METRICS: Final = (
     ),
     Metric(
         name="flow_age",
+        title="Age of work",
+        definition="The median age of the items in progress.",
         group="work in progress",
         unit="days",
         contributions=age_contributions,
@@ -181,6 +185,8 @@ METRICS: Final = (
     ),
     Metric(
         name="net_flow",
+        title="Net flow",
+        definition="Items that started less items that were done in the window.",
         group="work in progress",
         unit="items",
         contributions=sliced(net_contributions),

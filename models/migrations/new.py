@@ -17,7 +17,7 @@ def write(message: str, folder: Path = VERSIONS) -> Path:
     number = f"{int(newest_revision()) + 1:04}"
     config = alembic_config()
     config.set_main_option("path_separator", "newline")
-    config.set_main_option("version_locations", f"{VERSIONS}\n{folder}")
+    config.set_main_option("version_locations", "\n".join(dict.fromkeys((str(VERSIONS), str(folder)))))
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     with tempfile.TemporaryDirectory() as scratch:
         engine = open_engine(f"sqlite:///{scratch}/empty.db")
@@ -36,5 +36,6 @@ def write(message: str, folder: Path = VERSIONS) -> Path:
 
 if __name__ == "__main__":
     sys.stdout.write(
-        f"Wrote {write(sys.argv[1])}. Read it, add what Alembic cannot see (views, data), then: make test\n"
+        f"Wrote {write(sys.argv[1])}. Read it and add what Alembic does not see (views, data). To check it, run: "
+        "python -m pytest tests/integration/test_migrations.py tests/unit/test_docs.py\n"
     )

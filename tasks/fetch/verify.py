@@ -6,6 +6,7 @@ Every issue is read again beside its copy (``tasks.fetch``) and compared by cont
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,21 +23,8 @@ NOT_STORED: Final = "not_stored"
 GONE: Final = "gone_from_jira"
 HISTORY: Final = "history"
 NAMED: Final = 50  # maximum number of differences named in the run's cursor; data_quality has them all
-_COLUMNS: Final = (
-    "key",
-    "project",
-    "type",
-    "hierarchy_level",
-    "subtask",
-    "project_id",
-    "parent",
-    "status_id",
-    "created",
-    "updated",
-    "resolution",
-    "resolved",
-    "summary",
-)
+_NOT_COLUMNS: Final = ("issue_id", "fields", "transitions", "findings")
+_COLUMNS: Final = tuple(field.name for field in dataclass_fields(Issue) if field.name not in _NOT_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)

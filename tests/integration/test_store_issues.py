@@ -1,6 +1,6 @@
 """Issues in the store: written when they differ, whole again when loaded, marked by a census, gone and revived."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -25,10 +25,12 @@ def _load(sessions: Sessions, *ids: str) -> list[Issue]:
 
 def test_an_issue_comes_back_as_it_was_stored(sessions: Sessions) -> None:
     """Text of any script, instants to the microsecond, JSON of any shape, the history in its order."""
-    fields = {"priority": None, "customfield_1": {"value": "Ja", "child": [1, 2.5, True, None]}, "links": ["2"]}
+    values = {"priority": None, "customfield_1": {"value": "Ja", "child": [1, 2.5, True, None]}, "links": ["2"]}
     histories = (transition(1), transition(2, at=after(1.000001), position=0), transition(2, position=1, at=after(2)))
-    wanted = issue(7, summary="退款 – naïve 🚀", fields=fields, transitions=histories, resolved=after(3.3))
-    wanted = replace(wanted, hierarchy_level=-1, subtask=True)
+    wanted = issue(7, summary="退款 – naïve 🚀", fields=values, transitions=histories, resolved=after(3.3))
+    wanted = replace(wanted, resolution="Done", hierarchy_level=-1, subtask=True, project_id="9", parent="8")
+    unset = [field.name for field in fields(Issue) if field.name != "findings" and not getattr(wanted, field.name)]
+    assert unset == [], f"give the issue of this test a value of {unset}"
     _save(sessions, wanted)
     assert _load(sessions, "7") == [wanted]
     assert _load(sessions, "7")[0].content_hash() == wanted.content_hash()

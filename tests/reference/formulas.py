@@ -10,6 +10,8 @@ RATES: Final = {"deployment_frequency": 1, "flow_velocity": 7}
 MEDIANS: Final = ("lead_time", "mttr", "flow_time", "flow_age", "recovery_time")
 SHARES: Final = ("cfr", "flow_efficiency", "flow_distribution", "flow_blocked", "service_level", "rework_rate")
 SUMS: Final = ("flow_load", "net_flow")
+# By the kind that a metric has in its record (How in models/metrics/sums.py).
+KINDS: Final = {"rate": tuple(RATES), "median": MEDIANS, "share": SHARES, "sum": SUMS}
 ONE: Final = Fraction(1)
 
 
@@ -58,5 +60,7 @@ def weight(metric: str, part: Part, parts: Sequence[Part], days: Fraction) -> Fr
         return part.value / (days / RATES[metric])
     if metric in SHARES:
         return 100 * part.value / sum((other.base for other in used(parts)), Fraction(0))
-    assert metric in SUMS
+    assert metric in SUMS, (
+        f"add {metric!r} to RATES, MEDIANS, SHARES or SUMS in tests/reference/formulas.py, or handle its kind"
+    )
     return part.value

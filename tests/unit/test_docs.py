@@ -21,7 +21,7 @@ def test_every_table_and_column_is_described(table: object) -> None:
     """A column nobody described is one nobody can read."""
     assert f"{table.name}" in TABLES
     for column in table.columns:
-        assert f"`{column.name}`" in TABLES, f"{table.name}.{column.name}"
+        assert f"`{column.name}`" in TABLES, f"add the column {table.name}.{column.name} to docs/tables.md"
 
 
 def test_the_tables_document_names_no_column_that_is_gone() -> None:
@@ -37,7 +37,9 @@ def test_every_metric_its_unit_and_every_state_is_defined() -> None:
     """docs/metrics.md is the definition that users read."""
     text = (ROOT / "docs" / "metrics.md").read_text()
     for metric in METRICS.values():
-        assert re.search(rf"^\| `{metric.name}` \|.*\| {metric.unit} \|", text, re.MULTILINE), metric.name
+        assert re.search(rf"^\| `{metric.name}` \|.*\| {metric.unit} \|", text, re.MULTILINE), (
+            f"add a row to the table in docs/metrics.md: | `{metric.name}` | … | {metric.unit} | … |"
+        )
     assert all(f"`{state}`" in text for state in STATES)
     folded = " ".join(text.split())
     assert all(resolution in folded for resolution in DEFAULT_EXCLUDED_RESOLUTIONS)

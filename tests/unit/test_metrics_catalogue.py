@@ -1,11 +1,16 @@
 """One record per metric: all of its parts, in one list that the names in the records agree with."""
 
+import re
 from dataclasses import asdict, replace
-from typing import Any
+from itertools import product
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from metric_rows import STATUSES, time
-from metric_teams import snapshot_of
+from metric_teams import SOURCES, scene, snapshot_of
+from reference.formulas import KINDS
+from reference.measures import Measures
 from reference.teams import Team
 
 from models.metrics.calculate import calculate
@@ -13,6 +18,7 @@ from models.metrics.catalogue import METRICS, in_groups, require_whole
 from models.metrics.metric import Metric
 from models.records import METRIC_TYPES, DeploymentRules, IncidentRules, Rules
 
+ROOT: Final = Path(__file__).parents[2]
 ALL = tuple(METRICS.values())
 
 
@@ -27,11 +33,13 @@ def test_a_metric_without_one_of_its_parts_is_an_error_at_once(part: str) -> Non
 @pytest.mark.parametrize(
     ("metrics", "names", "says"),
     [
-        (ALL[1:], METRIC_TYPES, "differ"),
-        (ALL, METRIC_TYPES[1:], "differ"),
-        ((*ALL, ALL[0]), METRIC_TYPES, "differ"),
-        ((replace(ALL[0], no_data=""), *ALL[1:]), METRIC_TYPES, "no sentence"),
-        ((replace(ALL[0], windows=()), *ALL[1:]), METRIC_TYPES, "no window"),
+        (ALL[1:], METRIC_TYPES, rf"no Metric.* in METRICS .*\['{ALL[0].name}'\]"),
+        (ALL, METRIC_TYPES[1:], rf"not in MetricType .*\['{ALL[0].name}'\]"),
+        ((*ALL, ALL[0]), METRIC_TYPES, "different orders"),
+        ((replace(ALL[0], title=""), *ALL[1:]), METRIC_TYPES, "title is empty"),
+        ((replace(ALL[0], definition=""), *ALL[1:]), METRIC_TYPES, "definition is empty"),
+        ((replace(ALL[0], no_data=""), *ALL[1:]), METRIC_TYPES, "no_data is empty"),
+        ((replace(ALL[0], windows=()), *ALL[1:]), METRIC_TYPES, "windows is empty"),
         ((replace(ALL[0], levels=None), *ALL[1:]), METRIC_TYPES, "bounds"),
         ((replace(ALL[0], group="flow"), *ALL[1:]), METRIC_TYPES, "group"),
     ],
@@ -48,6 +56,28 @@ def test_every_metric_is_in_one_group() -> None:
     """The groups together are the list, in its order."""
     assert [metric.name for group in in_groups().values() for metric in group] == list(METRIC_TYPES)
     assert all(in_groups().values())
+
+
+@pytest.mark.parametrize("metric", METRIC_TYPES)
+def test_the_reference_computes_every_metric(metric: str) -> None:
+    """A second reading of its parts, and how they make its value."""
+    assert hasattr(Measures, metric), f"write the method Measures.{metric} in tests/reference/measures.py"
+    how = METRICS[metric].adds_up.how
+    kinds = [kind for kind, metrics in KINDS.items() if metric in metrics]
+    assert kinds == [how], f"add {metric!r} to the metrics of KINDS[{how!r}] only, in tests/reference/formulas.py"
+
+
+def test_every_name_in_the_details_is_described() -> None:
+    """Readers of the column find its meaning in docs/tables.md."""
+    cell = re.search(r"^\| `details` \|(.*)\|$", (ROOT / "docs" / "tables.md").read_text(), re.MULTILINE)
+    assert cell is not None
+    described = set(re.findall(r"\w+", cell[1]))
+    for seed, source in product(range(20), SOURCES):
+        ready = snapshot_of(*scene(source, seed))
+        for metric in METRIC_TYPES:
+            for measured in calculate(metric, ready):
+                missing = {*measured.details} - described
+                assert not missing, f"add {sorted(missing)} of {metric} to the row `details` in docs/tables.md"
 
 
 @pytest.mark.parametrize("metric", METRIC_TYPES)

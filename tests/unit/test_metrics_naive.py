@@ -47,7 +47,8 @@ def test_both_implementations_say_exactly_the_same_of_any_team(source: str, seed
     team, rules, as_of = scene(source, seed)
     fast, plain = snapshot_of(team, rules, as_of), Reference(team, rules, as_of)
     for metric in METRIC_TYPES:
-        assert [answer(measured) for measured in calculate(metric, fast)] == plain.answers(metric)
+        for measured, expected in zip(calculate(metric, fast), plain.answers(metric), strict=True):
+            assert answer(measured) == expected, f"{metric}: models/metrics on the left, tests/reference on the right"
 
 
 @pytest.mark.parametrize("source", SOURCES)
