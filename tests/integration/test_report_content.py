@@ -15,9 +15,9 @@ import pytest
 from databases import BOTH
 from report_world import AS_OF, HOSTILE, VARIANTS, stored_variant
 
-from models import store
 from models.metrics.catalogue import METRICS
 from models.records import METRIC_TYPES
+from models.store import issues as stored_issues
 from report import lists
 from report.cards import title
 from report.content import Cell, Chart, Page, Table
@@ -290,7 +290,7 @@ def test_a_long_list_is_cut_with_a_sentence(tmp_path: Path, migrated_file: Path)
     """1,000 rows are shown, the others are counted, with the command that lists them."""
     with stored_variant(tmp_path, migrated_file, "ten times") as current, current.reads() as session:
         page = load_page(current, session, "payments")
-        count = store.count_issues(session, "payments")
+        count = stored_issues.count(session, "payments")
     assert count > 6_500
     assert not page.behind.note
     longer = lists.cut(replace(page.behind, rows=[*page.behind.rows] * 5), "flowbeat explain payments flow_velocity")
