@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUN    := $(CURDIR)/$(BIN)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cover check soak bench fix constraints migration clean
+.PHONY: help demo test cover check soak bench fix picture constraints migration clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,10 @@ soak: $(VENV)/installed-dev ## long random tests: a living Jira, thousands of st
 
 bench: $(VENV)/installed-dev ## the benchmarks: ratios against references measured in the same run
 	@for each in benchmarks/bench_*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
+
+picture: $(VENV)/installed-dev ## docs/report.png: a picture of the demo's report page, for the README
+	@$(BIN)/flowbeat demo
+	@$(BIN)/python tests/report_picture.py .flowbeat/demo/payments.html docs/report.png
 
 fix: $(VENV)/installed-dev ## format, and mend what the linter can
 	@$(BIN)/ruff format .

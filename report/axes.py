@@ -23,7 +23,7 @@ class Axis:
     zone: ZoneInfo
 
     def place(self, at: Micros) -> float:
-        """Return where an instant lies, from 0 to 1; what is outside lies at the nearer end."""
+        """Return where an instant lies, from 0 to 1; what is outside belongs to the nearer end."""
         return min(1.0, max(0.0, (at - self.start) / (self.end - self.start)))
 
     def months(self) -> list[Label]:

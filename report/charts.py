@@ -286,7 +286,8 @@ def _linked_dot(point: Dot) -> str:
 
 
 def _at(point: Dot) -> str:
-    return f"M{_n(100 * point.x)} {_n(100 - 100 * point.y)}h0"
+    """Return a dot's path; not quite of length zero, because a PDF shows no square end of such a one."""
+    return f"M{_n(100 * point.x)} {_n(100 - 100 * point.y)}h.01"
 
 
 def _path(d: str, css: str) -> str:

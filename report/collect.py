@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from models.metrics import calculate as metrics
+from models.metrics.ageing import in_progress
 from models.metrics.calculate import Explanation
 from models.metrics.catalogue import METRICS
 from models.metrics.rules import rules_hash
@@ -98,7 +99,7 @@ def read(
         before=_before(snapshot, period, zone),
         explained=explained,
         over_year=over_year,
-        titles=load_titles(session, profile, _issue_ids(explained, over_year)),
+        titles=load_titles(session, profile, _issue_ids(snapshot, explained, over_year)),
         with_titles=with_titles,
         notes=[note for note in format_notes(about, rows, rows) if not note.startswith("As of ")],
     )
@@ -145,14 +146,11 @@ def _before(snapshot: Snapshot, period: Window, zone: ZoneInfo) -> dict[str, Exp
     return {name: metrics.explain(name, snapshot, window) for name in METRICS}
 
 
-def _issue_ids(*explained: Mapping[str, Explanation]) -> list[str]:
+def _issue_ids(snapshot: Snapshot, *explained: Mapping[str, Explanation]) -> list[str]:
+    """Return the ids of all that a page may name: what is in progress now, and the parts of the explanations."""
+    now = {issue_id for issue_id, *_ in in_progress(snapshot)}
     parts = (part for item in explained for entry in item.values() for part in (*entry.used, *entry.left_out))
-    return sorted({part.subject_id for part in parts})
-
-
-def days_ago(source: Source, at: int) -> str:
-    """Return how many days before the as-of an instant lies, in words."""
-    return f"{(source.snapshot.as_of - at) / 86_400_000_000:,.1f}"
+    return sorted(now | {part.subject_id for part in parts})
 
 
 def local_time(source: Source, at: int) -> datetime:

@@ -149,6 +149,16 @@ def test_what_is_in_progress_is_the_flow_load_of_now(worlds: Worlds) -> None:
         assert sorted(page.aged.late) == late
 
 
+def test_every_issue_of_a_list_has_its_title(worlds: Worlds) -> None:
+    """Also what began after the period ended and is in no value of it."""
+    for name in ("one week", "year", "unknown weeks"):
+        _, page = worlds[name]
+        for table in (page.aged, page.behind, page.left_out):
+            keys = [row[0].words for row in table.rows if row[0].words.startswith("PAY-")]
+            titles = [row[1].words for row in table.rows if row[0].words.startswith("PAY-")]
+            assert titles == [f"Retry refunds, part {key.removeprefix('PAY-')}" for key in keys]
+
+
 def test_the_chart_of_deliveries_counts_what_the_weeks_count(worlds: Worlds) -> None:
     """Each week's bands add up to its flow_velocity; the week in which clocks change is an hour longer."""
     _, page = worlds["year"]

@@ -149,7 +149,7 @@ def test_a_dot_lies_at_its_shares_and_leads_to_its_issue_outside_the_tab_order()
     """A table beside the chart has the same links for the keyboard."""
     drawing = dots([Dot(0.25, 0.75, "P-1", "https://jira.example/browse/P-1", "active late")], [Label(0.5, "85 %")])
     assert '<g class="dot active late"><a href="https://jira.example/browse/P-1" tabindex="-1">' in drawing
-    assert '<path d="M25 25h0"><title>P-1</title></path>' in drawing
+    assert '<path d="M25 25h.01"><title>P-1</title></path>' in drawing
     assert marks(drawing, "line") == ["M0 50H100"]
 
 
@@ -157,7 +157,7 @@ def test_dots_without_an_address_are_one_path_for_each_kind() -> None:
     """Two small ones beside a link."""
     drawing = dots([Dot(0.1, 0.1, "", "", "small"), Dot(0.5, 0, "P-1", "/P-1", "small"), Dot(1, 1, "", "", "small")])
     assert drawing.count("<g ") == 1
-    assert '<path d="M10 90h0M100 0h0"/>' in drawing
+    assert '<path d="M10 90h.01M100 0h.01"/>' in drawing
 
 
 def test_labels_that_would_lie_on_each_other_are_moved_apart() -> None:
