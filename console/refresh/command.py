@@ -134,6 +134,7 @@ def _carry_out(current: Runtime, wish: RunRequest, *, no_wait: bool) -> None:
         with run_and_wait(current, wish, console) as runs:
             for run in runs:
                 click.echo(outcome(current, run, wish.as_of_text))
+            _show_results(runs, wish.as_of_text)
             short = [sentence for run in runs for sentence in shortcomings(current, run)]
             for sentence in short:
                 click.echo(sentence, err=True)
@@ -148,6 +149,15 @@ def _carry_out(current: Runtime, wish: RunRequest, *, no_wait: bool) -> None:
         raise click.exceptions.Exit(2 if all(run.error_kind == MissingTokenError.kind for run in failed) else 1)
     if short:
         raise click.exceptions.Exit(1)
+
+
+def _show_results(runs: Sequence[Run], as_of: str | None) -> None:
+    """Print the metrics of the runs that completed."""
+    from console.results.command import show_results  # noqa: PLC0415 - a command that does not wait needs none
+
+    completed = [run.profile for run in runs if run.state == "completed"]
+    if completed:
+        show_results(*completed, as_of=as_of)
 
 
 def _announce(current: Runtime, wish: RunRequest, console: Console) -> None:

@@ -1,7 +1,7 @@
 """The results command: stored values, for the period or by week, with how far each can be trusted."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import click
@@ -13,6 +13,7 @@ from console.shared import database
 from console.shared.output import Format, Sheet, format_option, show
 from models.records import METRIC_TYPES, MetricResult, WindowKind
 from models.store import results as stored_results
+from report.earlier import load_earlier
 from report.notes import About, load_about
 from report.selection import choose_rows
 from worker.database import Stored
@@ -21,60 +22,97 @@ from worker.view import zone_of
 
 
 @click.command(epilog=f"The metrics: {', '.join(METRIC_TYPES)}.")
-@click.argument("profile", required=False)
-@click.option("--metric", metavar="M", help="Only this one, such as lead_time.")
+@click.argument("profiles", nargs=-1, metavar="[PROFILE]...")
+@click.option("--metric", "metrics", metavar="M", multiple=True, help="Only this one, such as lead_time; repeatable.")
 @click.option("--window", type=click.Choice(["period", "weeks"]), default="period", show_default=True)
 @click.option("--as-of", metavar="T", help="The results of a past day (2026-10-31: its end) or instant.")
 @format_option
-def results(profile: str | None, *, metric: str | None, window: str, as_of: str | None, form: Format) -> None:
+def results(
+    profiles: tuple[str, ...], *, metrics: tuple[str, ...], window: str, as_of: str | None, form: Format
+) -> None:
     """Show the stored values of the metrics.
 
     Coverage: how many candidates were used for a value. flowbeat explain lists them, and the others with the reason.
     """
-    show_results(profile, metric=metric, window=window, as_of=as_of, form=form)
+    show_results(*profiles, metrics=metrics, window=window, as_of=as_of, form=form)
 
 
 COMMANDS: tuple[click.Command, ...] = (results,)
 
 
 def show_results(
-    profile: str | None,
-    *,
-    metric: str | None = None,
+    *profiles: str,
+    metrics: tuple[str, ...] = (),
     window: str = "period",
     as_of: str | None = None,
     form: Format = "table",
 ) -> None:
-    """Print the stored results of one profile, or of all; raises as ``reading.opened`` does."""
-    if metric is not None:
+    """Print the stored results of these profiles, or of all; raises as ``database.open_for_reading`` does."""
+    for metric in metrics:
         database.one_of("metric", metric, METRIC_TYPES)
     kind: WindowKind = "week" if window == "weeks" else "period"
     with database.open_for_reading() as (current, session):
-
-        def asked(name: str) -> datetime | None:
-            return database.as_of_option(as_of, zone_of(current, name))
-
-        if profile is not None:
+        for profile in profiles:
             _known_profile(current, session, profile)
-        stored = stored_results.load(session, profile=profile, metric=metric, kind=kind)
-        by_name = _by_profile(stored) if as_of is None else _with_unstored(current, profile, stored)
-        chosen = {
-            name: rows_shown
-            for name, rows in by_name.items()
-            if (
-                rows_shown := choose_rows(
-                    current, session, name, rows, text=as_of, as_of=asked(name), kind=kind, metric=metric
-                )
-            )
-        }
+        wanted = _Wanted(current, session, profiles, metrics, kind, as_of)
+        chosen = wanted.rows()
         if not chosen:
-            raise FatalError(_nothing(session, profile, kind))
-        told = {
-            name: load_about(current, session, name, rows, text=as_of, asked=asked(name))
+            raise FatalError(_nothing(session, profiles, kind))
+        abouts = {
+            name: load_about(current, session, name, rows, text=as_of, asked=wanted.asked(name))
             for name, rows in chosen.items()
         }
-        sheets = {name: build_sheet(told[name], rows, metric) for name, rows in chosen.items()}
-    _show(form, sheets, told, metric)
+        sheets = {
+            (name, metric): build_sheet(
+                abouts[name],
+                [row for row in rows if metric in (None, row.metric_type)],
+                metric,
+                load_earlier(current, session, name, rows, wanted.asked(name)),
+            )
+            for name, rows in chosen.items()
+            for metric in wanted.lists(rows)
+        }
+    _show(form, sheets, abouts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The rows that a person asks for: of these profiles and metrics, or of all where none is named."""
+
+    current: Stored
+    session: Session
+    profiles: tuple[str, ...]
+    metrics: tuple[str, ...]
+    kind: WindowKind
+    as_of: str | None
+
+    def asked(self, profile: str) -> datetime | None:
+        """Return the instant of the as-of in a profile's zone."""
+        return database.as_of_option(self.as_of, zone_of(self.current, profile))
+
+    def rows(self) -> dict[str, list[MetricResult]]:
+        """Return the rows of each profile that has some, in the order in which the profiles were named."""
+        only = self.metrics[0] if len(self.metrics) == 1 else None
+        stored = stored_results.load(self.session, metric=only, kind=self.kind)
+        by_name = _by_profile(stored) if self.as_of is None else _with_unstored(self.current, stored)
+        chosen = {}
+        for name in dict.fromkeys(self.profiles) or by_name:
+            rows = choose_rows(
+                *(self.current, self.session, name, by_name.get(name, [])),
+                text=self.as_of,
+                as_of=self.asked(name),
+                kind=self.kind,
+                metric=only,
+            )
+            chosen[name] = [row for row in rows if not self.metrics or row.metric_type in self.metrics]
+        return {name: rows for name, rows in chosen.items() if rows}
+
+    def lists(self, rows: list[MetricResult]) -> list[str | None]:
+        """Return the metrics that have a list of weeks each; None means one table of all."""
+        names = dict.fromkeys(row.metric_type for row in rows)
+        if self.kind == "week" and self.metrics:
+            return list(names)
+        return list(self.metrics) if len(self.metrics) == 1 else [None]
 
 
 def _known_profile(current: Stored, session: Session, profile: str) -> None:
@@ -90,33 +128,36 @@ def _by_profile(rows: Iterable[MetricResult]) -> dict[str, list[MetricResult]]:
     return found
 
 
-def _with_unstored(current: Stored, profile: str | None, rows: Iterable[MetricResult]) -> dict[str, list[MetricResult]]:
-    """Return the rows by profile, and nothing for the configured profiles that none is stored of."""
-    configured = [name for name in current.settings.profiles if profile in (None, name)]
-    by_name = {**{name: [] for name in configured}, **_by_profile(rows)}
+def _with_unstored(current: Stored, rows: Iterable[MetricResult]) -> dict[str, list[MetricResult]]:
+    """Return the rows by profile, and an empty list for each configured profile without a stored row."""
+    by_name = {**{name: [] for name in current.settings.profiles}, **_by_profile(rows)}
     return dict(sorted(by_name.items()))
 
 
-def _nothing(session: Session, profile: str | None, kind: str) -> str:
-    whose = f" of {profile!r}" if profile else ""
-    if kind == "week" and stored_results.load(session, profile=profile):
+def _nothing(session: Session, profiles: tuple[str, ...], kind: str) -> str:
+    whose = f" of {', '.join(map(repr, profiles))}" if profiles else ""
+    has_periods = any(stored_results.load(session, profile=profile) for profile in profiles or (None,))
+    if kind == "week" and has_periods:
         return f"no week{whose} is stored: history_weeks is 0 in flowbeat.toml, or the first week has just begun"
-    return f"no result{whose} is stored yet; flowbeat refresh{f' {profile}' if profile else ''} makes the first"
+    command = " ".join(("flowbeat refresh", *profiles))
+    return f"no result{whose} is stored yet; {command} makes the first"
 
 
-def _show(form: Format, sheets: Mapping[str, Sheet], told: Mapping[str, "About"], metric: str | None) -> None:
-    """For programs the rows of all profiles are one list, for each row names its own."""
+def _show(form: Format, sheets: Mapping[tuple[str, str | None], Sheet], abouts: Mapping[str, About]) -> None:
+    """Print a table for each profile, or list of weeks; for programs all rows are one list."""
     if form == "table":
-        weekly = {name: sheet for name, sheet in sheets.items() if _is_weekly(sheet)}
-        by_week = {
-            name: list_weeks(sheet) if metric else group_rows(summarise_weeks(told[name], sheet), "metric")
-            for name, sheet in weekly.items()
-        }
-        periods = {name: group_rows(sheet, "metric_type") for name, sheet in sheets.items() if name not in weekly}
-        show(form, {**sheets, **periods, **by_week})
+        show(
+            form, {f"{name} {metric}": _table(abouts[name], sheet, metric) for (name, metric), sheet in sheets.items()}
+        )
         return
     first, *_ = sheets.values()
     show(form, replace(first, rows=[row for sheet in sheets.values() for row in sheet.rows]))
+
+
+def _table(about: About, sheet: Sheet, metric: str | None) -> Sheet:
+    if not _is_weekly(sheet):
+        return group_rows(sheet, "metric_type")
+    return list_weeks(sheet) if metric else group_rows(summarise_weeks(about, sheet), "metric")
 
 
 def _is_weekly(sheet: Sheet) -> bool:

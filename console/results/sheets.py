@@ -1,13 +1,13 @@
 """Results as tables: the period, the weeks of a metric, and all metrics over the weeks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import date, timedelta
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 from console.shared.output import Column, Row, Sheet, sparkline, terminal
-from models.records import METRIC_TYPES, MetricResult
+from models.records import METRIC_TYPES, Measurement, MetricResult
 from models.wording import format_count
 from report.computed import with_mark
 from report.notes import About, format_notes
@@ -15,19 +15,31 @@ from report.selection import week_of
 from report.words import NOTHING, format_number, unit
 
 NAMES: Final = (*(field.name for field in fields(MetricResult)), "stored")
-_BESIDE_WEEKS: Final = 52  # what the other columns of the overview take
+_PERIOD_NAMES: Final = (*NAMES, "before_value", "before_state")
+_BESIDE_WEEKS: Final = 58  # what the other columns of the overview take
 _LEAST_WEEKS: Final = 20  # on a line, however narrow the terminal: its heading has as many letters
 
 
-def build_sheet(about: About, rows: Sequence[MetricResult], metric: str | None) -> Sheet:
+def build_sheet(
+    about: About, rows: Sequence[MetricResult], metric: str | None, earlier: Mapping[str, Measurement]
+) -> Sheet:
+    """Return the rows of a period, with the values of the period before where these are known, or of weeks."""
     by_week = rows[0].window_kind == "week"
     # In the overview one quiet week of fifty-two does not mean a mistake in the configuration.
     notes = format_notes(about, rows, [row for row in rows if metric or not by_week or row.state != "no_data"])
     if not by_week:
-        return Sheet(NAMES, [with_mark(row) for row in rows], _PERIOD, _period_title(about, rows), notes)
+        marked = [{**with_mark(row), **_before(earlier.get(row.metric_type))} for row in rows]
+        return Sheet(_PERIOD_NAMES, marked, _PERIOD, _period_title(about, rows), notes)
     weeks = [{**with_mark(row), "week": week_of(row, about.zone)} for row in rows]
     title = f"{about.profile}: {metric}, {unit(metric)}, by week" if metric else f"{about.profile}: by week"
     return Sheet((*NAMES, "week"), weeks, _weeks(about), f"{title} ({about.zone.key})", notes)
+
+
+def _before(measured: Measurement | None) -> dict[str, Any]:
+    """Return the value of the period before; a state of None is one that the copy cannot tell."""
+    if measured is None:
+        return {"before_value": None, "before_state": None}
+    return {"before_value": measured.value, "before_state": measured.state}
 
 
 def list_weeks(sheet: Sheet) -> Sheet:
@@ -85,7 +97,8 @@ def _overview_columns(places: Sequence[str], unknown: int) -> tuple[Column, ...]
     return (
         Column("metric", lambda row: row["metric"], keep=True),
         Column(title, lambda row: _line(row, places, unknown), fold=size),
-        Column("last week", lambda row: _last(row, complete=True), right=True),
+        Column("largest\nleast", lambda row: _edge(row, unknown, max), right=True, below=_least(unknown)),
+        Column("last\nweek", lambda row: _last(row, complete=True), right=True),
         Column("now", lambda row: _last(row, complete=False), right=True),
         Column("unit", lambda row: unit(row["metric"]), keep=True),
     )
@@ -94,6 +107,16 @@ def _overview_columns(places: Sequence[str], unknown: int) -> tuple[Column, ...]
 def _line(row: Row, places: Sequence[str], unknown: int) -> str:
     marks = iter(sparkline([week and week["value"] for week in row["weeks"]], unknown))
     return "".join(next(marks) if week else " " for week in places)
+
+
+def _edge(row: Row, unknown: int, choose: Callable[[list[float]], float]) -> str:
+    """Return the least or the largest value of a line, as the sparkline has it."""
+    values = [week["value"] for week in row["weeks"][unknown:] if week is not None and week["value"] is not None]
+    return format_number(choose(values)) if values else NOTHING
+
+
+def _least(unknown: int) -> Callable[[Row], str]:
+    return lambda row: _edge(row, unknown, min)
 
 
 def _series(rows: Sequence[Row], metric: str, weeks: Sequence[str]) -> list[Row | None]:
@@ -118,9 +141,21 @@ def _value(row: Row) -> str:
     return format_number(row["value"])
 
 
+def _p85(row: Row) -> str:
+    value = row["details"].get("p85")
+    return "" if value is None else format_number(value)
+
+
 def _state(row: Row) -> str:
-    state = str(row["state"]).replace("_", " ") if row["state"] != "success" else ""
-    return state if row["stored"] else ", ".join(filter(None, (state, "not stored")))
+    return str(row["state"]).replace("_", " ") if row["state"] != "success" else ""
+
+
+def _not_stored(row: Row) -> str:
+    return "" if row["stored"] else "not stored"
+
+
+def _state_or_not_stored(row: Row) -> str:
+    return ", ".join(filter(None, (_state(row), _not_stored(row))))
 
 
 def _last(row: Row, *, complete: bool) -> str:
@@ -135,10 +170,12 @@ _VALUE: Final = Column("value", _value, right=True, keep=True)
 _PERIOD: Final = (
     Column("metric", lambda row: row["metric_type"], keep=True),
     _VALUE,
+    Column("before", lambda row: format_number(row["before_value"]), right=True, keep=True),
+    Column("p85", _p85, right=True),
     Column("unit", lambda row: unit(row["metric_type"]), keep=True),
-    _LEVEL,
+    Column("level", lambda row: row["level"] or _state(row)),  # a metric without a value has no level
     _COVERAGE,
-    Column("", _state),
+    Column("", _not_stored),
 )
 
 
@@ -147,4 +184,4 @@ def _weeks(about: About) -> tuple[Column, ...]:
         running = "" if row["complete"] else " (running)"
         return f"{row['week']}{f' {NOTHING}' if about.is_unknown(row) else running}"
 
-    return Column("week", name, keep=True), _VALUE, _LEVEL, _COVERAGE, Column("", _state)
+    return Column("week", name, keep=True), _VALUE, _LEVEL, _COVERAGE, Column("", _state_or_not_stored)

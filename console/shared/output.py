@@ -108,15 +108,18 @@ def format_bar(done: float, width: int = 10) -> str:
 def sparkline(values: Sequence[float | None], unknown: int = 0) -> str:
     """Return a letter of growing height for each value, from zero to the largest; a dot for no value.
 
-    The first ``unknown`` of them are dashes, because the copy has no data about them.
+    Where a value is negative the lowest letter is the least one. The first ``unknown`` of them are dashes, because the
+    copy has no data about them.
     """
     known = values[unknown:]
-    largest = max((value for value in known if value is not None), default=0.0)
-    return NOTHING * unknown + "".join("·" if value is None else _spark(value, largest) for value in known)
+    present = [0.0, *(value for value in known if value is not None)]
+    least, largest = min(present), max(present)
+    marks = ("·" if value is None else _spark(value - least, largest - least) for value in known)
+    return NOTHING * unknown + "".join(marks)
 
 
-def _spark(value: float, largest: float) -> str:
-    share = value / largest if largest > 0 else 0.0
+def _spark(height: float, highest: float) -> str:
+    share = height / highest if highest > 0 else 0.0
     return _SPARKS[min(len(_SPARKS) - 1, int(share * len(_SPARKS)))]
 
 
