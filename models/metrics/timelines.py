@@ -67,7 +67,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Stays:
-    """Stays in progress: when each began and ended (behind every instant if it goes on), and both in order of time."""
+    """Stays in progress: when each began and ended (behind every instant without an end), and both in order of time."""
 
     begins: Ints
     ends: Ints

@@ -178,7 +178,7 @@ def test_full_and_verify_together_are_refused(tmp_path: Path) -> None:
     """The one believes Jira, the other holds the copy against it: wrong usage, before anything is opened."""
     said = say(tmp_path, "refresh", "--full", "--verify")
     assert said.code == 2
-    assert "take one of them" in said.err
+    assert "use one of them" in said.err
 
 
 @on_sqlite
