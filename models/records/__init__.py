@@ -7,6 +7,7 @@ A record that breaks its own rules is refused with ``ValueError`` where it is ma
 
 from models.records.cursors import CopyCursor, CopyIdentity, LearnedSize, ListedNames
 from models.records.facts import Deployment, Incident, ItemHead, TableDeployment, WorkItem
+from models.records.fetch_cursor import FailedGroup, FetchCursor, FetchKind
 from models.records.instants import (
     EPOCH,
     INVALID,
@@ -111,6 +112,9 @@ __all__ = [
     "CopyIdentity",
     "Deployment",
     "DeploymentRules",
+    "FailedGroup",
+    "FetchCursor",
+    "FetchKind",
     "FetchOperation",
     "Field",
     "FieldMapping",

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -80,12 +80,12 @@ def check_absent(fetch: Fetch, until: float) -> None:
     Where Jira cannot answer, fewer are looked at. A single issue without an answer stays as it was stored: it may be
     there.
     """
-    run_id, most = fetch.run.run_id, int(fetch.cursor.get("check_size", fetch.batch))
+    run_id, most = fetch.run.run_id, fetch.cursor.check_size or fetch.batch
     with fetch.current.reads() as session:
         marks = (run_id, hidden_mark(run_id), moved_mark(run_id))
         unlisted = census.unmarked(session, fetch.run.profile, marks, most)
     if not unlisted:
-        fetch.commit({"stage": "mark_gone"})
+        fetch.commit(replace(fetch.cursor, stage="mark_gone"))
         return
     try:
         visible = fetch.reader.visible(unlisted)
@@ -100,16 +100,17 @@ def check_absent(fetch: Fetch, until: float) -> None:
         hidden_mark(run_id): sorted(set(unlisted) - visible),
         moved_mark(run_id): sorted(visible - missed),
     }
-    fetch.commit({"check_size": min(2 * most, fetch.batch)}, lambda session: mark_issues(session, fetch, seen))
+    cursor = replace(fetch.cursor, check_size=min(2 * most, fetch.batch))
+    fetch.commit(cursor, lambda session: mark_issues(session, fetch, seen))
 
 
 def _look_at_fewer(fetch: Fetch, unlisted: Sequence[str], error: UnansweredError) -> None:
     if len(unlisted) > 1:
-        fetch.commit({"check_size": (len(unlisted) + 1) // 2})
+        fetch.commit(replace(fetch.cursor, check_size=(len(unlisted) + 1) // 2))
         return
     log.warning("issue cannot be looked at", extra={"issue_id": unlisted[0], "why": str(error)})
     store_batch(fetch, unlisted, Batch((), {unlisted[0]: str(error)}), failed=())
-    fetch.commit({"check_size": fetch.batch})
+    fetch.commit(replace(fetch.cursor, check_size=fetch.batch))
 
 
 def mark_gone(fetch: Fetch, _until: float) -> None:
@@ -131,9 +132,11 @@ def mark_gone(fetch: Fetch, _until: float) -> None:
         return Fetched(gone=hidden + census.mark_gone(session, profile, moved_mark(run_id), MOVED, now))
 
     if fetch.is_verify:
-        fetch.commit({"stage": "refresh_catalogue"} | verify.noted(fetch.cursor, len(lost), lost), rows)
+        verification = verify.noted(fetch.cursor.verification, len(lost), lost)
+        fetch.commit(replace(fetch.cursor, stage="refresh_catalogue", verification=verification), rows)
     else:
-        fetch.commit({"stage": "refresh_catalogue" if fetch.full else "audit_changelogs"}, rows)
+        stage = "refresh_catalogue" if fetch.full else "audit_changelogs"
+        fetch.commit(replace(fetch.cursor, stage=stage), rows)
     verify.log_differences(lost)
 
 
@@ -149,7 +152,7 @@ def _presence(counts: Mapping[tuple[str, str | None], int], run_id: str) -> dict
 def _refuse_loss(fetch: Fetch, projects: Mapping[str, Presence]) -> None:
     """Raise where the login is lost, or where a permission seems to be and ``--full`` does not say otherwise."""
     confirm_login(fetch.client)
-    loss = find_loss(projects, is_same_jql=bool(fetch.cursor.get("same_source")))
+    loss = find_loss(projects, is_same_jql=fetch.cursor.same_source)
     if loss is None or fetch.run.options.full:
         return
     raise FatalError(

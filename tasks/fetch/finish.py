@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from models.records import CACHE_VERSION, CacheMetadata, CopyCursor, CopyIdentity, LearnedSize, ListedNames
+from models.records import CACHE_VERSION, CacheMetadata, CopyCursor, CopyIdentity, ListedNames
 from models.store import catalogue, issues, operations, quality
 from tasks.fetch import halving, named_lists, versions
 from tasks.fetch.state import Fetch, Fetched
@@ -18,7 +18,7 @@ from worker.timing import log_fetch
 
 def refresh_catalogue(fetch: Fetch, _until: float) -> None:
     """Statuses and versions as they are now, and the Cache Metadata: with this the fetch is complete."""
-    profile, request_id = fetch.run.profile, fetch.cursor["request_id"]
+    profile, request_id = fetch.run.profile, fetch.cursor.request_id or ""
     with fetch.current.reads() as session:
         projects = issues.known_projects(session, profile) if versions.needs_versions(fetch.profile) else {}
     statuses = fetch.reader.statuses()
@@ -32,12 +32,12 @@ def refresh_catalogue(fetch: Fetch, _until: float) -> None:
         versions.save_versions(session, profile, answer)
         if not fetch.profile.store_summaries:
             issues.clear_summaries(session, profile)
-        quality.forget_unread(session, profile, fetch.cursor.get("unreadable", ()))
+        quality.forget_unread(session, profile, fetch.cursor.unreadable)
         operations.save_cache(session, _cache(session, fetch, listed))
         operations.complete_fetch(session, request_id, fetch.current.clock(session))
         return Fetched()
 
-    fetch.commit({"stage": "end"}, rows, to="facts")
+    fetch.commit(replace(fetch.cursor, stage="end"), rows, to="facts")
     with fetch.current.reads() as session:
         operation = operations.find_fetch(session, request_id)
     if operation is not None:
@@ -50,16 +50,15 @@ def _listed_names(fetch: Fetch) -> dict[str, ListedNames]:
         cache = operations.find_cache(session, fetch.run.profile)
     is_same = cache is not None and cache.cursor.identity.base_url == fetch.connection.base_url
     kept = cache.cursor.listed if cache is not None and is_same else {}
-    most = 1 if fetch.cursor["kind"] == "incremental" else 2
-    return named_lists.refreshed(fetch.reader, fetch.profile.rules, kept, fetch.cursor["jira_now"], most)
+    most = 1 if fetch.cursor.kind == "incremental" else 2
+    return named_lists.refreshed(fetch.reader, fetch.profile.rules, kept, fetch.cursor.jira_now, most)
 
 
 def _cache(session: Session, fetch: Fetch, listed: Mapping[str, ListedNames]) -> CacheMetadata:
     now, run = fetch.current.now(), fetch.run
-    began = fetch.cursor["jira_now"]
-    newest = max(fetch.cursor.get("newest", ""), fetch.cursor.get("watermark") or "")
+    began = fetch.cursor.jira_now
+    newest = max(fetch.cursor.newest, fetch.cursor.watermark or "")
     key = cache_key(fetch.connection, fetch.profile)
-    remembered = {part: LearnedSize.from_json(size) for part, size in fetch.cursor.get("remembered", {}).items()}
     return CacheMetadata(
         cache_key=key,
         creation_timestamp=now,
@@ -74,9 +73,9 @@ def _cache(session: Session, fetch: Fetch, listed: Mapping[str, ListedNames]) ->
         cursor=CopyCursor(
             identity=_identity(fetch),
             watermark=min(newest, began) or None,  # an issue edited while we read must be seen again
-            zone=fetch.cursor.get("zone"),
-            unshown=fetch.cursor.get("unshown", 0),
-            sizes=halving.remember_sizes(remembered, fetch.reader.sizes, now),
+            zone=fetch.cursor.zone,
+            unshown=fetch.cursor.unshown,
+            sizes=halving.remember_sizes(fetch.cursor.remembered, fetch.reader.sizes, now),
             listed=listed,
         ),
     )
@@ -84,7 +83,7 @@ def _cache(session: Session, fetch: Fetch, listed: Mapping[str, ListedNames]) ->
 
 def _identity(fetch: Fetch) -> CopyIdentity:
     return replace(
-        CopyIdentity.from_json(fetch.cursor),
+        fetch.cursor.identity,
         base_url=fetch.connection.base_url,
         source=source(fetch.connection, fetch.profile),
         summaries=fetch.profile.store_summaries,

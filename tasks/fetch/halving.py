@@ -6,28 +6,25 @@ issue that no answer can hold is found after some ten requests, and not after al
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Final, cast
 
-from models.records import LearnedSize
+from models.records import FailedGroup, LearnedSize
 from worker.jira.reader import Batch, Failed, Part
 
-Json = dict[str, Any]
 GROWS_AFTER: Final = timedelta(days=7)
 # The usual sizes, beyond which a remembered one is forgotten.
 _USUAL: Final[Mapping[str, int]] = {"ids": 5_000, "issues": 100, "histories": 1_000}
 
 
-def to_json(failed: Iterable[Failed]) -> list[Json]:
-    """Return failed groups as they stand in a cursor."""
-    return [{"part": failure.part, "ids": list(failure.ids), "whole": failure.whole} for failure in failed]
+def as_groups(failed: Iterable[Failed]) -> list[FailedGroup]:
+    """Return failed groups as a cursor holds them."""
+    return [FailedGroup(failure.part, failure.ids, failure.whole) for failure in failed]
 
 
-def take(waiting: Sequence[Json], most: int) -> tuple[list[Failed], list[Json]]:
+def take(waiting: Sequence[FailedGroup], most: int) -> tuple[list[Failed], list[FailedGroup]]:
     """Return (up to ``most`` of the failed groups that wait, the others)."""
     taken, others = waiting[-most:], waiting[:-most]
-    return [Failed(cast("Part", each["part"]), tuple(each["ids"]), "", whole=each["whole"]) for each in taken], [
-        *others
-    ]
+    return [Failed(cast("Part", group.part), group.ids, "", whole=group.whole) for group in taken], [*others]
 
 
 def halves(failed: Iterable[Failed]) -> list[Sequence[str]]:

@@ -1,15 +1,27 @@
 """Begins a fetch: a cache hit ends it, else the site is asked who it is and what has to be read is planned."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from models.records import CACHE_VERSION, CacheMetadata, CopyCursor, CopyIdentity, FetchOperation, FieldMapping, iso
+from models.records import (
+    CACHE_VERSION,
+    CacheMetadata,
+    CopyCursor,
+    CopyIdentity,
+    FetchCursor,
+    FetchKind,
+    FetchOperation,
+    FieldMapping,
+    LearnedSize,
+    iso,
+)
 from models.store import operations, quality
 from tasks.fetch import halving, verify
-from tasks.fetch.state import Cursor, Fetch, Fetched
+from tasks.fetch.state import Fetch, Fetched
 from worker.errors import FatalError
 from worker.identity import cache_key, source
 from worker.jira import fields, parse
@@ -23,24 +35,21 @@ def begin(fetch: Fetch, _until: float) -> None:
     """End the fetch on a cache hit; otherwise identify the site and plan the fetch."""
     with fetch.current.reads() as session:
         cache = operations.find_cache(session, fetch.run.profile)
-    if "request_id" not in fetch.cursor:
+    if fetch.cursor.request_id is None:
         kept = None if cache is None else _reusable_cache(fetch, cache)
         if kept is not None:
             _hit(fetch, kept)
             return
         operation = _operation(fetch)
-        fetch.commit({"request_id": operation.request_id}, lambda session: _saved(session, operation))
+        fetch.commit(replace(fetch.cursor, request_id=operation.request_id), lambda session: _saved(session, operation))
     site = identify(fetch.client)
     is_same_source = cache is not None and cache.cursor.identity.source == source(fetch.connection, fetch.profile)
     if not is_same_source or fetch.run.options.full:
         confirm_login(fetch.client)  # a copy that is begun without a login looks like a small one
-    plan = {
-        **_plan(fetch, cache, site.flavour),
-        "jira_now": iso(site.now),
-        "address": site.address,
-        "same_source": is_same_source,
-    }
-    fetch.commit(plan, lambda session: _planned(session, fetch, plan["kind"]))
+    plan = _plan(fetch, cache, site.flavour)
+    identity = replace(plan.identity, address=site.address)
+    plan = replace(plan, jira_now=iso(site.now), identity=identity, same_source=is_same_source)
+    fetch.commit(plan, lambda session: _planned(session, fetch, plan.kind))
 
 
 def _saved(session: Session, operation: FetchOperation) -> Fetched:
@@ -49,7 +58,7 @@ def _saved(session: Session, operation: FetchOperation) -> Fetched:
 
 
 def _planned(session: Session, fetch: Fetch, kind: Any) -> Fetched:
-    operation = operations.find_fetch(session, fetch.cursor["request_id"])
+    operation = operations.find_fetch(session, fetch.cursor.request_id or "")
     if kind == "verify":  # what the last one found has been repaired
         quality.clear_findings(session, fetch.run.profile, verify.ORIGIN)
     if operation is not None:
@@ -102,11 +111,11 @@ def _hit(fetch: Fetch, cache: CacheMetadata) -> None:
         operations.save_cache(session, cache)
         return Fetched()
 
-    fetch.commit({"stage": "end"}, rows, to="facts")
+    fetch.commit(replace(fetch.cursor, stage="end"), rows, to="facts")
     log_fetch(operation)
 
 
-def _plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> Cursor:
+def _plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> FetchCursor:
     """Return full if requested or without a usable copy (none, another site, a field never fetched)."""
     known = fetch_fields(fetch, flavour)
     rules = fields.resolved(fetch.profile.rules, known, fetch.profile.name)
@@ -122,32 +131,30 @@ def _plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> Cursor:
         and identity.summaries == fetch.profile.store_summaries
     )
     grown = same_site and same_fields and not fetch.run.options.full
-    kind = "full" if not grown else "verify" if fetch.run.options.verify else "incremental"
+    kind: FetchKind = "full" if not grown else "verify" if fetch.run.options.verify else "incremental"
     if grown:  # what is stored stays mapped, under the name the site has for it now
         mapped = {key: names.get(key, name) for key, name in identity.mapped.items()}
         flagged = identity.flagged  # the same histories are kept as before
     watermark = old.watermark if grown else None
-    return {
-        "kind": kind,
-        "flavour": flavour,
-        "zone": _zone(fetch, flavour, old) if grown else None,
-        "mapped": mapped,
-        "flagged": flagged,
-        "resolved": dict(rules.fields),
-        "watermark": watermark,
-        "stage": "list_changed" if kind == "incremental" and flavour == "cloud" and watermark else "census",
-        "seen": 0,
-        "expected": cache.issue_count if cache is not None else None,
-        **_sizes(fetch, cache),
-    }
+    remembered = _remembered(fetch, cache)
+    return replace(
+        fetch.cursor,
+        kind=kind,
+        flavour=flavour,
+        zone=_zone(fetch, flavour, old) if grown else None,
+        identity=CopyIdentity(mapped=mapped, flagged=flagged, resolved=dict(rules.fields)),
+        watermark=watermark,
+        stage="list_changed" if kind == "incremental" and flavour == "cloud" and watermark else "census",
+        expected=cache.issue_count if cache is not None else None,
+        remembered=remembered,
+        sizes=halving.starting_sizes(remembered, fetch.current.now()),
+    )
 
 
-def _sizes(fetch: Fetch, cache: CacheMetadata | None) -> Cursor:
+def _remembered(fetch: Fetch, cache: CacheMetadata | None) -> Mapping[str, LearnedSize]:
     """Return how many to ask this site for at a time, as the last fetch learned it."""
     known = cache.cursor if cache is not None else CopyCursor()
-    remembered = known.sizes if known.identity.base_url == fetch.connection.base_url else {}
-    kept = {part: size.to_json() for part, size in remembered.items()}
-    return {"remembered": kept, "sizes": halving.starting_sizes(remembered, fetch.current.now())}
+    return known.sizes if known.identity.base_url == fetch.connection.base_url else {}
 
 
 def _zone(fetch: Fetch, flavour: str, old: CopyCursor) -> str | None:

@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
+from models.records import FailedGroup, FetchCursor
 from models.store import census as stored_census
 from models.store import issues, quality
 from tasks.fetch import halving, verify
-from tasks.fetch.state import Cursor, Fetch, Fetched, log, mark_issues, newest_update, progress_of
+from tasks.fetch.state import Fetch, Fetched, log, mark_issues, newest_update, progress_of
 from worker.errors import FatalError, UnansweredError
 from worker.jira.faults import RefusedError
 from worker.jira.reader import INCOMPLETE, Batch, Listing
@@ -28,20 +30,21 @@ def list_changed(fetch: Fetch, until: float) -> None:
 
     What differs waits until there is a batch of it: the histories of a batch cost one request, however few they are.
     """
-    since = datetime.fromisoformat(fetch.cursor["watermark"]) - timedelta(minutes=fetch.connection.overlap_minutes)
+    since = datetime.fromisoformat(fetch.cursor.watermark or "") - timedelta(minutes=fetch.connection.overlap_minutes)
     page = _listed(fetch, lambda position: fetch.reader.changed(fetch.profile.jql, since, position), dated=True)
     stored = _standing(fetch, page)
     differing = [issue_id for issue_id in page.updates if _is_changed(issue_id, page, stored)]
-    pending = list(dict.fromkeys([*fetch.cursor.get("pending_ids", ()), *differing]))
-    moved = _next(page, "list_changed", "census") | newest_update(fetch, page.updates.values())
+    pending = list(dict.fromkeys([*fetch.cursor.pending_ids, *differing]))
+    newest = newest_update(fetch, page.updates.values())
     whole = len(pending) // fetch.batch * fetch.batch if page.after else len(pending)
     if read_issues(fetch, pending[:whole], until):
-        fetch.commit(moved | {"pending_ids": pending[whole:]})
+        following = _next(fetch, page, "census")
+        fetch.commit(replace(following, newest=newest, pending_ids=tuple(pending[whole:])))
 
 
 def census(fetch: Fetch, until: float) -> None:
     """Compare a page of ids with the stored ones: read new and differing issues, then mark all that Jira has."""
-    dated = fetch.reader.lists_updates and bool(fetch.cursor.get("position"))
+    dated = fetch.reader.lists_updates and bool(fetch.cursor.position)
     page = _listed(fetch, lambda position: fetch.reader.census(fetch.profile.jql, position), dated=dated)
     stored = _standing(fetch, page)
     with fetch.current.reads() as session:
@@ -49,11 +52,10 @@ def census(fetch: Fetch, until: float) -> None:
     wanted = [key for key in page.updates if key in unread or _is_wanted(fetch, key, page, stored)]
     if not read_issues(fetch, wanted, until):
         return
-    listed = [key for key in page.updates if key not in fetch.cursor.get("vanished", ())]
-    seen = int(fetch.cursor["seen"]) + len(page.updates)
+    listed = [key for key in page.updates if key not in fetch.cursor.vanished]
+    seen = fetch.cursor.seen + len(page.updates)
     fetch.commit(
-        _next(page, "census", "check_absent")
-        | {"seen": seen, "unshown": fetch.cursor.get("unshown", 0) + page.unshown},
+        replace(_next(fetch, page, "check_absent"), seen=seen, unshown=fetch.cursor.unshown + page.unshown),
         lambda session: mark_issues(session, fetch, {fetch.run.run_id: listed}),
         progress=progress_of(fetch, seen),
     )
@@ -66,7 +68,7 @@ def _listed(fetch: Fetch, ask: Callable[[Any], Listing], *, dated: bool) -> List
     try:
         return _asked(fetch, ask, dated=dated)
     except RefusedError as error:
-        if fetch.cursor.get("position"):  # the query was accepted for the first page
+        if fetch.cursor.position:  # the query was accepted for the first page
             raise
         raise RefusedError(f"{str(error).rstrip('.')}; correct profiles.{fetch.run.profile}.jql") from error
 
@@ -78,18 +80,18 @@ def _asked(fetch: Fetch, ask: Callable[[Any], Listing], *, dated: bool) -> Listi
     where it refuses a query with our instant in it, it is asked once more with the instant as a literal.
     """
     try:
-        return ask(fetch.cursor.get("position"))
+        return ask(fetch.cursor.position)
     except (RefusedError, UnansweredError) as error:
-        again = int(fetch.cursor.get("begun_again", 0))
-        if "token" in (fetch.cursor.get("position") or ()) and again < MAX_LIST_RESTARTS:
-            fetch.cursor |= {"position": None, "seen": 0, "unshown": 0, "begun_again": again + 1}
+        again = fetch.cursor.begun_again
+        if "token" in (fetch.cursor.position or ()) and again < MAX_LIST_RESTARTS:
+            fetch.cursor = replace(fetch.cursor, position=None, seen=0, unshown=0, begun_again=again + 1)
             log.warning("a list is begun again", extra={"stage": fetch.stage, "why": str(error)})
-        elif isinstance(error, RefusedError) and dated and fetch.cursor.get("zone") is None:
+        elif isinstance(error, RefusedError) and dated and fetch.cursor.zone is None:
             fetch.use_account_timezone()
-            log.warning("dates are asked in local time", extra={"zone": fetch.cursor["zone"], "why": str(error)})
+            log.warning("dates are asked in local time", extra={"zone": fetch.cursor.zone, "why": str(error)})
         else:
             raise
-    return ask(fetch.cursor.get("position"))
+    return ask(fetch.cursor.position)
 
 
 def _standing(fetch: Fetch, page: Listing) -> dict[str, stored_census.Standing]:
@@ -114,9 +116,10 @@ def _is_changed(issue_id: str, page: Listing, stored: Mapping[str, stored_census
     return page.keys.get(issue_id, known.key) != known.key
 
 
-def _next(page: Listing, stage: str, following: str) -> Cursor:
+def _next(fetch: Fetch, page: Listing, following: str) -> FetchCursor:
     """Return the cursor behind a page: at the next page of the stage, or at the stage that follows."""
-    return {"position": page.after, "stage": stage if page.after else following, "vanished": []}
+    stage = fetch.stage if page.after else following
+    return replace(fetch.cursor, position=page.after, stage=stage, vanished=())
 
 
 def read_issues(fetch: Fetch, ids: Sequence[str], until: float) -> bool:
@@ -127,7 +130,7 @@ def read_issues(fetch: Fetch, ids: Sequence[str], until: float) -> bool:
     """
     is_first = True
     while True:
-        failed, others = halving.take(fetch.cursor.get("failed", ()), max(1, fetch.connection.concurrency // 2))
+        failed, others = halving.take(fetch.cursor.failed, max(1, fetch.connection.concurrency // 2))
         groups = halving.halves(failed) or _next_group(fetch, ids)
         if not groups:
             return True
@@ -136,19 +139,19 @@ def read_issues(fetch: Fetch, ids: Sequence[str], until: float) -> bool:
         batch = fetch.reader.issues(*groups)
         fetch.reader.sizes.update(halving.smaller(fetch.reader.sizes, halving.learned_sizes(failed, batch)))
         read = [issue_id for group in groups for issue_id in group]
-        store_batch(fetch, read, batch, failed=[*others, *halving.to_json(batch.failed)])
+        store_batch(fetch, read, batch, failed=[*others, *halving.as_groups(batch.failed)])
         ids = [issue_id for issue_id in ids if issue_id not in set(read)]
         is_first = False
 
 
 def _next_group(fetch: Fetch, ids: Sequence[str]) -> list[Sequence[str]]:
     """Return the next issues to read, as one group; none where all were asked for."""
-    passed = {*fetch.cursor.get("vanished", ()), *fetch.cursor.get("unreadable", ())}
+    passed = {*fetch.cursor.vanished, *fetch.cursor.unreadable}
     group = [issue_id for issue_id in ids if issue_id not in passed][: fetch.batch]
     return [group] if group else []
 
 
-def store_batch(fetch: Fetch, asked: Sequence[str], batch: Batch, failed: Sequence[Cursor]) -> None:
+def store_batch(fetch: Fetch, asked: Sequence[str], batch: Batch, failed: Sequence[FailedGroup]) -> None:
     """Commit what was asked for; the mark says that this run has read it. ``failed`` waits to be asked for again."""
     read = [issue.issue_id for issue in batch.issues]
     pending = {issue_id for failure in batch.failed for issue_id in failure.ids}
@@ -165,27 +168,25 @@ def store_batch(fetch: Fetch, asked: Sequence[str], batch: Batch, failed: Sequen
         stored_census.note_histories(session, fetch.run.profile, [*read, *batch.broken], fetch.started_at)
         return Fetched(issues=len(read), changed=changed)
 
-    moved = {
-        "vanished": [*fetch.cursor.get("vanished", ()), *sorted(vanished)],
-        "unreadable": [*fetch.cursor.get("unreadable", ()), *sorted(batch.broken)],
-        "failed": [*failed],
-        "pending_ids": [issue_id for issue_id in fetch.cursor.get("pending_ids", ()) if issue_id not in set(done)],
-        "read": int(fetch.cursor.get("read", 0)) + len(done),
-    }
-    fetch.commit(
-        moved
-        | newest_update(fetch, [issue.updated for issue in batch.issues])
-        | (verify.noted(fetch.cursor, len(read), differing) if fetch.is_verify else {}),
-        rows,
-        progress=progress_of(fetch, int(fetch.cursor["seen"]) + len(done)),
+    before = fetch.cursor
+    cursor = replace(
+        before,
+        vanished=(*before.vanished, *sorted(vanished)),
+        unreadable=(*before.unreadable, *sorted(batch.broken)),
+        failed=tuple(failed),
+        pending_ids=tuple(issue_id for issue_id in before.pending_ids if issue_id not in set(done)),
+        read=before.read + len(done),
+        newest=newest_update(fetch, [issue.updated for issue in batch.issues]),
+        verification=verify.noted(before.verification, len(read), differing) if fetch.is_verify else None,
     )
+    fetch.commit(cursor, rows, progress=progress_of(fetch, before.seen + len(done)))
     verify.log_differences(differing)
     _refuse_unreadable(fetch, batch)
 
 
 def _refuse_unreadable(fetch: Fetch, batch: Batch) -> None:
     """Raise where Jira cannot answer for most of the issues: then not a single issue is at fault."""
-    count, asked = len(fetch.cursor["unreadable"]), int(fetch.cursor["read"])
+    count, asked = len(fetch.cursor.unreadable), fetch.cursor.read
     if count <= MANY_UNREADABLE or count * 2 <= asked or not batch.broken:
         return
     why = next(iter(batch.broken.values()))
@@ -203,7 +204,7 @@ def _differing(fetch: Fetch, batch: Batch) -> list[verify.Difference]:
     if not fetch.is_verify:
         return []
     with fetch.current.reads() as session:
-        return verify.differences(session, fetch.run.profile, batch.issues, fetch.cursor["watermark"] or "")
+        return verify.differences(session, fetch.run.profile, batch.issues, fetch.cursor.watermark or "")
 
 
 def audit_changelogs(fetch: Fetch, until: float) -> None:
@@ -211,21 +212,22 @@ def audit_changelogs(fetch: Fetch, until: float) -> None:
 
     What differs from the stored history is read whole. A turn takes ``every_days``, a run ``issues_per_run`` at most.
     """
-    audited, rules = int(fetch.cursor.get("audited", 0)), fetch.current.settings.changelog_audit
+    audited, rules = fetch.cursor.audited, fetch.current.settings.changelog_audit
     before, lately = (fetch.started_at - timedelta(days=days) for days in (rules.every_days, RECENT_DAYS))
     limit = min(rules.issues_per_run - audited, AUDIT_BATCH)
     with fetch.current.reads() as session:
         due = stored_census.due_histories(session, fetch.run.profile, before, lately, limit)
         stored = issues.load_histories(session, fetch.run.profile, due)
     if not due:
-        fetch.commit({"stage": "refresh_catalogue", "vanished": []})
+        fetch.commit(replace(fetch.cursor, stage="refresh_catalogue", vanished=()))
         return
     read = fetch.reader.histories(due)
     differing = [issue_id for issue_id in due if read.get(issue_id) != tuple(stored.get(issue_id, ()))]
     if differing:
         log.info("histories changed silently", extra={"issue_ids": differing})
     if read_issues(fetch, differing, until):
-        fetch.commit({"audited": audited + len(due)}, lambda session: _note_audited(session, fetch, due))
+        cursor = replace(fetch.cursor, audited=audited + len(due))
+        fetch.commit(cursor, lambda session: _note_audited(session, fetch, due))
 
 
 def _note_audited(session: Session, fetch: Fetch, ids: Sequence[str]) -> Fetched:

@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, Unpack
+from typing import Final, Unpack
 
 from sqlalchemy.orm import Session
 
-from models.records import Run, RunProgress, iso, without_retries
+from models.records import FetchCursor, Run, RunProgress, iso
 from models.store import census, operations, runs
 from models.store.runs import AdvanceChanges, HeartbeatChanges
 from worker.errors import FatalError, FlowbeatError
@@ -25,8 +25,6 @@ log = logging.getLogger(__name__)
 PAGE: Final = 100
 # A run gives up after this long where nothing has ever answered: a person waits who has just written the address.
 FIRST_CONTACT_SECONDS: Final = 60.0
-
-Cursor = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +45,14 @@ class Fetch:
         self.run = run
         self.profile: Profile = current.profile(run.profile)
         self.connection: Connection = current.settings.connections[self.profile.connection]
-        self.cursor: Cursor = without_retries(run.cursor)
+        self.cursor = FetchCursor.from_json(run.cursor)
         self._client: Client | None = None
         self._reader: Reader | None = None
 
     @property
     def stage(self) -> str:
         """The stage to continue with."""
-        return str(self.cursor.get("stage", "begin"))
+        return self.cursor.stage
 
     @property
     def client(self) -> Client:
@@ -69,32 +67,30 @@ class Fetch:
     def reader(self) -> Reader:
         """The reader that fits the site found in the stage ``begin``."""
         if self._reader is None:
-            wanted = parse.Wanted(
-                self.cursor["mapped"], self.profile.store_summaries, flagged=self.cursor.get("flagged")
-            )
-            sizes = self.cursor.get("sizes", {})
-            self._reader = reader(self.client, self.cursor["flavour"], wanted, self.cursor.get("zone"), sizes)
+            cursor, identity = self.cursor, self.cursor.identity
+            wanted = parse.Wanted(identity.mapped, self.profile.store_summaries, flagged=identity.flagged)
+            self._reader = reader(self.client, cursor.flavour, wanted, cursor.zone, cursor.sizes)
         return self._reader
 
     def use_account_timezone(self) -> None:
         """Write instants in the account's zone from now on; the next commit stores this."""
-        self.cursor["zone"] = self.reader.zone()
+        self.cursor = replace(self.cursor, zone=self.reader.zone())
         self._reader = None
 
     @property
     def full(self) -> bool:
         """Return whether every issue is read again."""
-        return bool(self.cursor["kind"] != "incremental")
+        return self.cursor.kind != "incremental"
 
     @property
     def is_verify(self) -> bool:
         """Return whether the issues that are read again are compared with the stored copy."""
-        return bool(self.cursor["kind"] == "verify")
+        return self.cursor.kind == "verify"
 
     @property
     def started_at(self) -> datetime:
         """When the fetch began, by Jira's clock."""
-        return datetime.fromisoformat(self.cursor["jira_now"])
+        return datetime.fromisoformat(self.cursor.jira_now)
 
     @property
     def batch(self) -> int:
@@ -103,7 +99,7 @@ class Fetch:
 
     def commit(
         self,
-        moved: Mapping[str, Any],
+        cursor: FetchCursor,
         store_rows: "Callable[[Session], Fetched]" = lambda _: Fetched(),
         to: str | None = None,
         progress: RunProgress | None = None,
@@ -112,21 +108,20 @@ class Fetch:
 
         ``to`` is the run's next step, where this is the end of the fetch.
         """
-        cursor = {**self.cursor, **moved}
         if self._reader is not None:
-            cursor["sizes"] = dict(self._reader.sizes)
+            cursor = replace(cursor, sizes=dict(self._reader.sizes))
         with self.current.sessions.begin() as session:
             self._count(session, cursor, store_rows(session))
             if to is None:
                 self._beat(session, **self._changes(cursor, progress))
             else:
-                self._advance(session, to, cursor=cursor, progress=progress or RunProgress())
+                self._advance(session, to, cursor=cursor.to_json(), progress=progress or RunProgress())
         self.cursor = cursor
         if self._client is not None:
             self._client.tried = 0  # there was progress
 
-    def _changes(self, cursor: Cursor, progress: RunProgress | None) -> HeartbeatChanges:
-        changes: HeartbeatChanges = {"cursor": cursor}
+    def _changes(self, cursor: FetchCursor, progress: RunProgress | None) -> HeartbeatChanges:
+        changes: HeartbeatChanges = {"cursor": cursor.to_json()}
         if cursor != self.cursor:
             changes["restarts"] = 0
         if progress is not None:
@@ -158,7 +153,7 @@ class Fetch:
         with self.current.sessions.begin() as session:
             self._beat(session, state="queued")
 
-    def _count(self, session: Session, cursor: Cursor, fetched: Fetched) -> None:
+    def _count(self, session: Session, cursor: FetchCursor, fetched: Fetched) -> None:
         calls, delays = self._client.traffic.take() if self._client else (0, 0)
         added = {
             "data_volume_fetched": fetched.issues,
@@ -167,7 +162,7 @@ class Fetch:
             "api_calls_made": calls,
             "rate_limit_delays": delays,
         }
-        operations.count_fetch(session, cursor.get("request_id", ""), added)
+        operations.count_fetch(session, cursor.request_id or "", added)
 
     def _beat(self, session: Session, **changes: Unpack[HeartbeatChanges]) -> None:
         if not runs.heartbeat(session, self.run.run_id, self.run.attempt, self.current.clock(session), **changes):
@@ -179,10 +174,10 @@ class Fetch:
             raise StaleAttemptError
 
 
-def newest_update(fetch: Fetch, updates: Iterable[datetime | None]) -> Cursor:
+def newest_update(fetch: Fetch, updates: Iterable[datetime | None]) -> str:
     """Return the largest ``updated`` seen in committed pages: the watermark to be."""
     seen = [iso(updated) for updated in updates if updated is not None]
-    return {"newest": max([*seen, fetch.cursor.get("newest", "")])}
+    return max([*seen, fetch.cursor.newest])
 
 
 def mark_issues(session: Session, fetch: Fetch, marks: Mapping[str, Sequence[str]]) -> Fetched:
@@ -192,8 +187,8 @@ def mark_issues(session: Session, fetch: Fetch, marks: Mapping[str, Sequence[str
 
 
 def progress_of(fetch: Fetch, seen: int) -> RunProgress:
-    expected = fetch.cursor.get("expected")
-    return RunProgress(seen, max(expected, seen) if expected else None, fetch.cursor.get("read", 0))
+    expected = fetch.cursor.expected
+    return RunProgress(seen, max(expected, seen) if expected else None, fetch.cursor.read)
 
 
 def hidden_mark(run_id: str) -> str:

@@ -4,11 +4,11 @@ Every issue is read again beside its copy (``tasks.fetch``) and compared by cont
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -72,13 +72,13 @@ def gone(session: Session, profile: str, mark: str) -> list[Difference]:
     return [Difference(key, name, (GONE,)) for key, name in census.marked(session, profile, mark).items()]
 
 
-def noted(cursor: Mapping[str, Any], verified: int, found: Sequence[Difference]) -> dict[str, Any]:
+def noted(before: Verification | None, verified: int, found: Sequence[Difference]) -> Verification:
     """Return what the run's cursor says behind a page: issues verified, how many differed, and the first of these by
     name.
     """
-    before = Verification.from_json(cursor) or Verification()
+    before = before or Verification()
     named = (*before.differences, *((difference.key, difference.what) for difference in found))
-    return Verification(before.verified + verified, before.differ + len(found), named[:NAMED]).to_json()
+    return Verification(before.verified + verified, before.differ + len(found), named[:NAMED])
 
 
 def save(session: Session, profile: str, found: Sequence[Difference]) -> None:
