@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import Opened, open_browser, opened, stop
+from browser import Opened, find_chromium, open_browser, opened, stop
 from playwright.sync_api import Browser
 from report_world import VARIANTS, stored_variant
 
 from report.content import Chart, Page
 from report.write import load_page, write_page
 
+ROOT = Path(__file__).parents[2]
 NAMES = tuple(VARIANTS)
 CHARTS = ("ageing", "scatter", "wip", "cumulative", "delivered", "timeline")
 MARKS = {"value": ".bar", "running": ".so-far", "none": ".dash", "unknown": ".blank", "missing": ".blank"}
@@ -107,6 +108,29 @@ def test_an_area_reaches_from_edge_to_edge(browser: Browser, pages: Pages) -> No
                  path.getBBox().x < -0.01 || path.getBBox().x + path.getBBox().width > 100.01).length"""
         )
         assert beyond == 0
+
+
+def test_a_page_of_very_many_items_stays_small(browser: Browser, pages: Pages) -> None:
+    """About 6,600 issues: below 600 kB and 20,000 elements; the style sheet below 8 kB."""
+    file, _ = pages["ten times"]
+    html = file.read_bytes()
+    assert len(html) < 600_000
+    assert (ROOT / "report" / "page.css").stat().st_size < 8_192
+    with opened(browser, file) as shown:
+        assert shown.count("*") < 20_000
+
+
+def test_a_machine_without_a_browser_skips_with_a_line_and_fails_under_ci(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line says what to install."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="apt-get install chromium"):
+        find_chromium()
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="apt-get install chromium"):
+        find_chromium()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
