@@ -61,12 +61,12 @@ def opened(browser: Browser, file: Path, width: int = 1280, height: int = 800, *
     """Yield a file that is open in a window of its own."""
     context = browser.new_context(viewport={"width": width, "height": height}, **options)
     page = context.new_page()
-    shown = Opened(page)
-    page.on("request", lambda request: shown.requests.append(request.url))
-    page.on("requestfailed", lambda request: shown.refused.append(request.url))
-    page.on("console", lambda message: shown.said.append(message.text))
-    page.on("pageerror", lambda error: shown.said.append(str(error)))
-    page.on("dialog", lambda dialog: shown.said.append(dialog.message))
+    view = Opened(page)
+    page.on("request", lambda request: view.requests.append(request.url))
+    page.on("requestfailed", lambda request: view.refused.append(request.url))
+    page.on("console", lambda message: view.said.append(message.text))
+    page.on("pageerror", lambda error: view.said.append(str(error)))
+    page.on("dialog", lambda dialog: view.said.append(dialog.message))
     page.goto(file.as_uri())
-    yield shown
+    yield view
     context.close()

@@ -61,49 +61,49 @@ Pages = dict[str, tuple[Path, Page]]
 @pytest.mark.parametrize("name", NAMES)
 def test_the_page_asks_for_nothing_and_says_nothing(browser: Browser, pages: Pages, name: str) -> None:
     """Only the file itself is requested; no error, no refusal of the policy, no dialog."""
-    with opened(browser, pages[name][0]) as shown:
-        shown.page.wait_for_load_state("networkidle")
-        assert (len(shown.requests), shown.said) == (1, [])
-        assert shown.count("script, img, b, iframe") == 0
+    with opened(browser, pages[name][0]) as view:
+        view.page.wait_for_load_state("networkidle")
+        assert (len(view.requests), view.said) == (1, [])
+        assert view.count("script, img, b, iframe") == 0
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_marks_are_as_many_as_the_data_says(browser: Browser, pages: Pages, name: str) -> None:
     """Of each card: bars, running bars, dots of 0, dashes and unknown weeks; of each chart its dots and bands."""
     file, page = pages[name]
-    with opened(browser, file) as shown:
+    with opened(browser, file) as view:
         for index, card in enumerate(page.cards):
             expected = dict.fromkeys((*MARKS.values(), ".zero"), 0)
             for bar in card.weeks:
                 expected[".zero" if bar.value == 0 else MARKS[bar.known]] += 1
-            host = shown.page.locator(".card").nth(index)
+            host = view.page.locator(".card").nth(index)
             assert {css: host.locator(f"path{css}").count() for css in expected} == expected, card.metric
             assert host.locator("title").count() == len(card.weeks)
-        _check_charts(shown, page)
+        _check_charts(view, page)
 
 
-def _check_charts(shown: Opened, page: Page) -> None:
+def _check_charts(view: Opened, page: Page) -> None:
     """Each chart has a drawing with marks, or its sentence in place of one."""
     drawings = 0
     for name in CHARTS:
         chart: Chart = getattr(page, name)
         has_marks = bool(chart.dots or chart.spans or any(any(band.values) for band in chart.bands))
         drawings += has_marks
-        assert shown.page.get_by_text(chart.says, exact=True).count() >= 1, name
-    assert shown.count("main .chart:not(.card .chart) svg") == drawings
-    assert shown.count("#now ~ .chart .dot a") == len(page.ageing.dots)
+        assert view.page.get_by_text(chart.says, exact=True).count() >= 1, name
+    assert view.count("main .chart:not(.card .chart) svg") == drawings
+    assert view.count("#now ~ .chart .dot a") == len(page.ageing.dots)
     linked = [dot for dot in page.scatter.dots if dot.url]
-    assert shown.count("#took ~ .chart .dot a") == (0 if page.scatter.is_crowded else len(linked))
-    assert bool(shown.count("#took ~ .chart .cell")) == page.scatter.is_crowded
-    assert shown.count("#deployments ~ .chart path.tick") == len(page.timeline.dots)
-    assert shown.count("#deployments ~ .chart path.failed") == sum(dot.kind == "failed" for dot in page.timeline.dots)
-    assert shown.count("#deployments ~ .chart path.down") == len(page.timeline.spans)
+    assert view.count("#took ~ .chart .dot a") == (0 if page.scatter.is_crowded else len(linked))
+    assert bool(view.count("#took ~ .chart .cell")) == page.scatter.is_crowded
+    assert view.count("#deployments ~ .chart path.tick") == len(page.timeline.dots)
+    assert view.count("#deployments ~ .chart path.failed") == sum(dot.kind == "failed" for dot in page.timeline.dots)
+    assert view.count("#deployments ~ .chart path.down") == len(page.timeline.spans)
 
 
 def test_an_area_reaches_from_edge_to_edge(browser: Browser, pages: Pages) -> None:
     """No drawing leaves its box to the right, where the axis ends."""
-    with opened(browser, pages["year"][0]) as shown:
-        beyond = shown.page.evaluate(
+    with opened(browser, pages["year"][0]) as view:
+        beyond = view.page.evaluate(
             """[...document.querySelectorAll('main .chart:not(.card .chart) svg path')].filter(path =>
                  path.getBBox().x < -0.01 || path.getBBox().x + path.getBBox().width > 100.01).length"""
         )
@@ -116,8 +116,8 @@ def test_a_page_of_very_many_items_stays_small(browser: Browser, pages: Pages) -
     html = file.read_bytes()
     assert len(html) < 600_000
     assert (ROOT / "report" / "page.css").stat().st_size < 8_192
-    with opened(browser, file) as shown:
-        assert shown.count("*") < 20_000
+    with opened(browser, file) as view:
+        assert view.count("*") < 20_000
 
 
 def test_a_machine_without_a_browser_skips_with_a_line_and_fails_under_ci(
@@ -137,8 +137,8 @@ def test_a_machine_without_a_browser_skips_with_a_line_and_fails_under_ci(
 @pytest.mark.parametrize("name", ["none", "one week", "year", "hostile", "not configured"])
 def test_axe_has_nothing_to_say(browser: Browser, pages: Pages, name: str, scheme: str) -> None:
     """Contrast, names, roles and order, in both colour schemes."""
-    with opened(browser, pages[name][0], color_scheme=scheme, bypass_csp=True) as shown:
-        result = Axe().run(shown.page)
+    with opened(browser, pages[name][0], color_scheme=scheme, bypass_csp=True) as view:
+        result = Axe().run(view.page)
         assert result.violations_count == 0, result.generate_report()
 
 
@@ -146,16 +146,16 @@ def test_axe_has_nothing_to_say(browser: Browser, pages: Pages, name: str, schem
 @pytest.mark.parametrize("width", [390, 1280])
 def test_no_screen_has_to_be_moved_sideways(browser: Browser, pages: Pages, name: str, width: int) -> None:
     """A wide table moves inside its own region; the page does not."""
-    with opened(browser, pages[name][0], width=width) as shown:
-        assert shown.overflow() <= 0
+    with opened(browser, pages[name][0], width=width) as view:
+        assert view.overflow() <= 0
 
 
 @pytest.mark.parametrize("name", ["year", "one week", "unknown weeks", "not configured"])
 def test_the_cards_of_all_metrics_are_on_one_laptop_screen(browser: Browser, pages: Pages, name: str) -> None:
     """1280 by 800, with what the notes box shows of its notes."""
     file, page = pages[name]
-    with opened(browser, file) as shown:
-        boxes = [card.bounding_box() for card in shown.page.locator(".card").all()]
+    with opened(browser, file) as view:
+        boxes = [card.bounding_box() for card in view.page.locator(".card").all()]
         assert len(boxes) == len(page.cards)
         assert max(box["y"] + box["height"] for box in boxes if box) <= 800
 
@@ -164,23 +164,23 @@ def test_no_label_lies_on_another_or_outside(browser: Browser, pages: Pages) -> 
     """Of the labels beside and below each chart, on a laptop and on a phone."""
     for name in NAMES:
         for width in (390, 1280):
-            with opened(browser, pages[name][0], width=width) as shown:
-                assert shown.page.evaluate(OVERLAPS) == [], (name, width)
+            with opened(browser, pages[name][0], width=width) as view:
+                assert view.page.evaluate(OVERLAPS) == [], (name, width)
 
 
 def test_a_keyboard_reaches_everything_but_the_dots(browser: Browser, pages: Pages) -> None:
     """The skip link first; a summary opens with Enter; the links of dots are beside the order of Tab."""
-    with opened(browser, pages["year"][0]) as shown:
-        shown.page.keyboard.press("Tab")
-        assert shown.page.evaluate("document.activeElement.textContent") == "Skip to the values"
-        shown.page.keyboard.press("Tab")
-        assert shown.page.evaluate("document.activeElement.getAttribute('href')") == "https://sandbox.example"
-        assert shown.count("svg a:not([tabindex='-1'])") == 0
-        summaries = shown.page.locator("summary")
+    with opened(browser, pages["year"][0]) as view:
+        view.page.keyboard.press("Tab")
+        assert view.page.evaluate("document.activeElement.textContent") == "Skip to the values"
+        view.page.keyboard.press("Tab")
+        assert view.page.evaluate("document.activeElement.getAttribute('href')") == "https://sandbox.example"
+        assert view.count("svg a:not([tabindex='-1'])") == 0
+        summaries = view.page.locator("summary")
         assert summaries.count() > 0
         for summary in summaries.all():
             summary.focus()
-            shown.page.keyboard.press("Enter")
+            view.page.keyboard.press("Enter")
             assert summary.evaluate("element => element.parentElement.open")
 
 
@@ -189,18 +189,18 @@ def test_a_page_that_was_tampered_with_still_asks_for_nothing(browser: Browser, 
     html = pages["one week"][0].read_text(encoding="utf-8")
     injected = '<main><img src="http://192.0.2.1/x.png"><script>alert(1)</script><p style="color:red">x</p>'
     (tmp_path / "bad.html").write_text(html.replace("<main>", injected, 1), encoding="utf-8")
-    with opened(browser, tmp_path / "bad.html") as shown:
-        assert shown.requests[1:] == shown.refused
-        assert len([words for words in shown.said if "Content Security Policy" in words]) >= 3
-        assert "1" not in shown.said
+    with opened(browser, tmp_path / "bad.html") as view:
+        assert view.requests[1:] == view.refused
+        assert len([words for words in view.said if "Content Security Policy" in words]) >= 3
+        assert "1" not in view.said
 
 
 def test_without_scripts_the_page_is_the_same(browser: Browser, pages: Pages) -> None:
     """JavaScript is switched off in mail programs and wikis."""
     pictures = []
     for enabled in (True, False):
-        with opened(browser, pages["year"][0], java_script_enabled=enabled) as shown:
-            pictures.append(shown.page.screenshot())
+        with opened(browser, pages["year"][0], java_script_enabled=enabled) as view:
+            pictures.append(view.page.screenshot())
     assert pictures[0] == pictures[1]
 
 
@@ -210,8 +210,8 @@ def test_the_first_printed_page_has_all_cards(browser: Browser, pages: Pages, tm
     if shutil.which("pdftotext") is None:
         stop("no pdftotext here, so the printed page is not read; install it with: apt-get install poppler-utils")
     file, page = pages[name]
-    with opened(browser, file) as shown:
-        shown.page.pdf(path=str(tmp_path / "page.pdf"), prefer_css_page_size=True)
+    with opened(browser, file) as view:
+        view.page.pdf(path=str(tmp_path / "page.pdf"), prefer_css_page_size=True)
     words = ["pdftotext", "-l", "1", "-layout", str(tmp_path / "page.pdf"), "-"]
     text = " ".join(subprocess.run(words, capture_output=True, text=True, check=True).stdout.split())
     for card in page.cards:

@@ -82,7 +82,7 @@ def test_a_violated_identity_is_a_calculation_error_and_no_number() -> None:
     at = items.at.copy()
     at[[1, 2]] = at[[2, 1]]
     damaged = Snapshot(replace(snapshot.dataset, items=replace(items, at=at)), snapshot.rules, snapshot.as_of)
-    found = calculate("flow_load", damaged)[0]
-    assert (found.state, found.value) == ("calculation_error", None)
-    assert "the integral of work in progress is not the time of its items" in (found.message or "")
+    measured = calculate("flow_load", damaged)[0]
+    assert (measured.state, measured.value) == ("calculation_error", None)
+    assert "the integral of work in progress is not the time of its items" in (measured.message or "")
     assert calculate("flow_load", snapshot)[0].value == 1

@@ -47,7 +47,8 @@ def instant(at: datetime, zone: str | None = None) -> str:
     go back, is replaced by the last minute before it that comes once. Where the zone is not known (empty, or missing in
     the IANA list), a day earlier in UTC is before the instant in every zone.
 
-    >>> instant(datetime(2026, 3, 2, 9, 30, 59, tzinfo=UTC), "Europe/Zagreb") '"2026-03-02 10:30"'
+    >>> instant(datetime(2026, 3, 2, 9, 30, 59, tzinfo=UTC), "Europe/Zagreb")
+    '"2026-03-02 10:30"'
     """
     if zone is None:
         return str(micros(at) // 1000)
