@@ -9,7 +9,7 @@ from typing import Any, Final
 from console.explain.order import Order
 from console.explain.rows import NAMES, View, has_points
 from console.explain.words import clipped, entries_of, format_finding, format_times, set_by_in_short
-from console.shared.output import Column, Row, Sheet
+from console.shared.output import Column, Row, Sheet, terminal
 from models.metrics.issues import UNMAPPED
 from models.metrics.sums import Addends
 from models.records import instant
@@ -160,7 +160,7 @@ def _columns(view: View, rows: Sequence[Row]) -> tuple[Column, ...]:
         columns.append(Column("says", _rework))
     if any(row["failed_by"] for row in rows):
         columns.append(Column("failed by", lambda row: "; ".join(_named(view, setter) for setter in row["failed_by"])))
-    if any(row["time_in_statuses"] for row in rows):
+    if any(row["time_in_statuses"] for row in rows) and terminal().width >= _WIDE:
         columns.append(Column("days in status", lambda row: format_times(row["time_in_statuses"])))
     if any(row["summary"] for row in rows):
         columns.append(Column("summary", lambda row: row["summary"] or "", clip=True))
@@ -226,6 +226,8 @@ def _type(row: Row) -> str:
     return clipped(row["type"] or "") if row["category"] == UNMAPPED else ""
 
 
+# In a narrower terminal the days in each status would be broken letter by letter; JSON and CSV always have them.
+_WIDE: Final = 100
 _BELOW: Final[Mapping[str, Callable[[Row], str]]] = {"stage": _status, "category": _type}
 
 

@@ -121,4 +121,4 @@ def test_missing_values_are_listed_without_a_difference(tmp_path_factory: pytest
         (result,) = compared(place, "mttr", "--against", "previous")["result"]
     assert (result["difference"], result["value"]) == (None, None)
     assert "a difference needs both values" in " ".join(said.split())
-    assert "[incidents]" in " ".join(said.split())
+    assert "[profiles.payments.incidents]" in " ".join(said.split())
