@@ -68,7 +68,7 @@ def test_live_runs_stand_first_with_their_progress(folder: Path) -> None:
     lines = world.say(folder, "status").out.splitlines()
     assert lines[2].startswith("aaaaaaaa  orders")
     assert "32 %" in lines[2]  # 45 of 100 issues are that share of the fetch's 70 %
-    assert "about to be tried" in lines[2]  # its pause is over, and no worker is there
+    assert "retrying soon" in lines[2]  # its pause is over, and no worker is there
     assert any("completed" in line and "100 %" in line for line in lines)
 
 
@@ -89,7 +89,7 @@ def test_a_run_without_a_sign_of_its_worker_says_so() -> None:
     """A worker beats every two seconds; after ten somebody should know."""
     run = Run(str(uuid.uuid4()), "payments", "refresh", "running", "fetch", 1, world.NOW, world.NOW)
     assert progress.words(run, world.NOW + timedelta(seconds=9)) == "fetching issues"
-    assert progress.words(run, world.NOW + timedelta(seconds=16)).startswith("no sign of its worker for 16 s")
+    assert progress.words(run, world.NOW + timedelta(seconds=16)).startswith("its worker has not responded for 16 s")
 
 
 def test_the_bar_of_a_run_never_goes_back(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_why_a_run_pauses_stands_above_its_bar_once(folder: Path, tmp_path: Path
         wait.until_ended(current, [run_id], screen, keep)
     lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", screen.file.getvalue())]
     assert max(map(len, lines)) <= 80
-    assert " ".join(lines).count("Ctrl-C leaves") == 1
+    assert " ".join(lines).count("Ctrl-C stop") == 1
     assert any("paused for" in line and "━" in line for line in lines)
 
 

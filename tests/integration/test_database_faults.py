@@ -57,10 +57,10 @@ def test_check_says_that_a_database_is_malformed(damaged: Path, refreshed: Path)
     for folder in (refreshed, damaged):
         current = Runtime(settings.load(folder / "flowbeat.toml", {}))
         if folder is refreshed:
-            assert [(line.state, line.advice) for line in stored.database(current)] == [("ok", "")]
+            assert [(line.state, line.advice) for line in stored.look(current)] == [("ok", "")]
         else:
             with pytest.raises(UnusableDatabaseError, match=r"malformed.* flowbeat refresh"):
-                list(stored.database(current))
+                list(stored.look(current))
         current.close()
 
 
@@ -81,7 +81,7 @@ def test_what_is_no_database_at_all_is_told_by_refresh_too(tmp_path: Path) -> No
     for words in (("refresh",), ("migrate",), ("results",)):
         said = console.say_apart(tmp_path, *words)
         assert said.code == 1
-        assert "cannot be read as a database" in said.err
+        assert "database_url does not lead to a readable database" in said.err
         assert len(said.err.splitlines()) == 1
 
 
