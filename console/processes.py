@@ -57,7 +57,7 @@ def flower(flower_args: tuple[str, ...]) -> None:
         os.environ["FLOWER_BASIC_AUTH"] = f"{FLOWER_USER}:{password}"
         click.echo(f"Log in as {FLOWER_USER} with {password} (set FLOWER_BASIC_AUTH=user:password to choose)", err=True)
     address = () if _says(flower_args, "--address") else ("--address=127.0.0.1",)
-    conf = () if _says(flower_args, "--conf") else (f"--conf={Path(__file__).with_name('flowerconfig.py')}",)
+    conf = () if _says(flower_args, "--conf") else (f"--conf={Path(__file__).with_name('flower_config.py')}",)
     _run_flower(*address, *conf, *flower_args)
 
 
