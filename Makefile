@@ -18,7 +18,7 @@ test: $(VENV)/installed-dev ## all tests, with real Redis, SQLite, PostgreSQL an
 	@$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 cover: $(VENV)/installed-dev ## the same tests, and which lines they reach; fails below 95 %; half as long again
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup --cov --cov-report=term --cov-fail-under=95
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term --cov-fail-under=95
 
 check: $(VENV)/installed-dev ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .
