@@ -276,7 +276,7 @@ def _longer(issue: Issue) -> Issue:
 
 
 def naive_big(scratch: Path, issues: int) -> tuple[float, int, int]:
-    """Return the same for so many issues that were made straight in the database."""
+    """Return the same for this number of issues, which are written straight into the database."""
     folder = scratch / "big"
     folder.mkdir()
     big_copy.fill(folder, issues)

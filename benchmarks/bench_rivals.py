@@ -136,7 +136,7 @@ def _rendered(jira: Jira, fields: str, expanded: frozenset[str]) -> None:
 
 
 def _run(words: list[str]) -> tuple[float, int, int | None]:
-    """Return what a script says in its last line; what else it and its program say is told only where it fails."""
+    """Return the last line that a script prints; the rest of its output is shown only where it fails."""
     done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
     if done.returncode:
         raise SystemExit(f"{Path(words[1]).name} failed:\n{done.stderr[-2_000:]}")

@@ -64,7 +64,7 @@ types = ["Incident"]
 
 
 def made_up(issues: int) -> Jira:
-    """Return a stand-in Jira Cloud with so many issues, whose clock stands still until it is moved."""
+    """Return a stand-in Jira Cloud with this number of issues, whose clock stops until it is moved."""
     jira = build(Options(issues=issues), SUNDAY)
     jira.clock = Clock(SUNDAY)
     return jira

@@ -52,9 +52,8 @@ def write_file(file: Path, text: str) -> None:
             out.write(text)
         temporary.chmod(0o644)
         temporary.replace(file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    finally:
+        temporary.unlink(missing_ok=True)  # it is still there only where the page was not written
 
 
 def _file_name(profile: str) -> str:

@@ -94,7 +94,7 @@ def _redis(current: Runtime) -> Iterator[Line]:
 
 
 def _not_looked_at(line: Line) -> Line:
-    return Line(line.what, "warning", "not checked, for the same reason as Redis")
+    return Line(line.what, "warning", "not checked, because Redis does not answer")
 
 
 def _jira(current: Runtime, name: str) -> Callable[[], Iterable[Line]]:

@@ -69,7 +69,7 @@ def _resolutions(profile: Profile, known: list[Named]) -> Iterator[Line]:
     rules, has = profile.rules, f"it has: {listed_names(known)}"
     if not known:
         return
-    line = _line("excluded_resolutions", [one for one in known if reads_cancelled(one.name)])
+    line = _line("excluded_resolutions", [named for named in known if reads_cancelled(named.name)])
     if rules.excluded_resolutions and not _any_known(rules.excluded_resolutions, known):
         message = f"no resolution of this Jira is excluded; {has}"
         yield _warning(profile, message, "name those that deliver nothing", "", line)
@@ -117,7 +117,7 @@ def _statuses(profile: Profile, known: list[Named], count: Count) -> Iterator[Li
 def _blocked(profile: Profile, known: list[Named]) -> Iterator[Line]:
     """Blocked statuses in which no time counts, because work in them is not in progress."""
     rules = profile.rules
-    stages = StatusStages.of([Status(one.number, one.name, one.category) for one in known], rules.workflow)
+    stages = StatusStages.of([Status(listed.number, listed.name, listed.category) for listed in known], rules.workflow)
     for status in known:
         stage, _ = stages.stage(status.number, status.name)
         if stage in {"todo", "done"} and _names(rules.blocked_statuses, status):
@@ -128,12 +128,12 @@ def _blocked(profile: Profile, known: list[Named]) -> Iterator[Line]:
 def _cancelled(profile: Profile, known: list[Named], count: Count) -> Iterator[Line]:
     """Statuses in which work ends, and counts as delivered, though their names say otherwise."""
     rules = profile.rules
-    stages = StatusStages.of([Status(one.number, one.name, one.category) for one in known], rules.workflow)
-    odd = [one for one in known if stages.stage(one.number, one.name)[0] == "done" and reads_cancelled(one.name)]
-    odd = [one for one in odd if not _names(rules.excluded_statuses, one)]
+    stages = StatusStages.of([Status(listed.number, listed.name, listed.category) for listed in known], rules.workflow)
+    done = [status for status in known if stages.stage(status.number, status.name)[0] == "done"]
+    odd = [status for status in done if reads_cancelled(status.name) and not _names(rules.excluded_statuses, status)]
     if not odd:
         return
-    number = count(f"status in ({', '.join(one.number for one in odd)})")
+    number = count(f"status in ({', '.join(status.number for status in odd)})")
     issues = "" if number is None else f" (about {format_count(number, 'issue')} now)"
     message = f"what ends in a status that reads like a cancellation counts as delivered: {listed_names(odd)}{issues}"
     yield _warning(profile, message, "if nothing is delivered there", "", _line("excluded_statuses", odd))
@@ -148,7 +148,7 @@ def _warning(profile: Profile, message: str, what: str, section: str, line: str)
 
 def _line(key: str, examples: Sequence[Named] = ()) -> str:
     """Return a line of the configuration, with dots where the reader must choose the value."""
-    names = list(dict.fromkeys(one.name for one in examples)) or ["…"]
+    names = list(dict.fromkeys(example.name for example in examples)) or ["…"]
     return f"{key} = {json.dumps(names, ensure_ascii=False)}"
 
 
@@ -156,8 +156,8 @@ def _any_known(words: Sequence[str], known: Sequence[Named]) -> bool:
     return any(is_known(word, "resolution", known) for word in words)
 
 
-def _names(words: Sequence[str], one: Named) -> bool:
-    return any(is_known(word, "status", [one]) for word in words)
+def _names(words: Sequence[str], status: Named) -> bool:
+    return any(is_known(word, "status", [status]) for word in words)
 
 
 def _as_named(words: Sequence[str]) -> list[Named]:

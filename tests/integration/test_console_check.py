@@ -263,7 +263,7 @@ def test_without_redis_the_rest_is_looked_at_all_the_same(folder: Path) -> None:
     assert (states["Redis"], states["database"], states["log files"]) == ("bad", "ok", "ok")
     assert [line[0] for line in told if "127.0.0.1:1" in line[2]] == ["Redis"]
     for what in ("workers", "Jira sandbox"):
-        assert (what, "warning", "not checked, for the same reason as Redis") in told
+        assert (what, "warning", "not checked, because Redis does not answer") in told
 
 
 def test_a_queue_that_may_forget_is_told(folder: Path, queue: str, redis_url: str) -> None:
