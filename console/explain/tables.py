@@ -29,7 +29,8 @@ def sheets(view: View, rows: Sequence[Row], order: Order, *, history: bool = Fal
 
     With ``history`` the lists name, a line each, what set their instants, in place of what each part adds.
     """
-    used = _list(view, [row for row in rows if row["used"]], order, "Behind it", ())
+    parts = [row for row in rows if row["used"]]
+    used = _list(view, parts, order, "Behind it", () if history else _too_wide(parts))
     left_out = _list(view, [row for row in rows if not row["used"]], order, "Left out", _quality(view, rows))
     if history:
         used, left_out = _entries(view, used), _entries(view, left_out)
@@ -160,11 +161,22 @@ def _columns(view: View, rows: Sequence[Row]) -> tuple[Column, ...]:
         columns.append(Column("says", _rework))
     if any(row["failed_by"] for row in rows):
         columns.append(Column("failed by", lambda row: "; ".join(_named(view, setter) for setter in row["failed_by"])))
-    if any(row["time_in_statuses"] for row in rows) and terminal().width >= _WIDE:
+    if _has_times(rows) and terminal().width >= _WIDE:
         columns.append(Column("days in status", lambda row: format_times(row["time_in_statuses"])))
     if any(row["summary"] for row in rows):
         columns.append(Column("summary", lambda row: row["summary"] or "", clip=True))
     return tuple(columns)
+
+
+def _has_times(rows: Sequence[Row]) -> bool:
+    return any(row["time_in_statuses"] for row in rows)
+
+
+def _too_wide(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return a sentence that names the column which this terminal has no room for."""
+    if not _has_times(rows) or terminal().width >= _WIDE:
+        return ()
+    return (f"A terminal of {_WIDE} columns or more also shows the days in each status.",)
 
 
 def key_column(view: View) -> Column:

@@ -48,9 +48,13 @@ def test_time_grows_with_the_length_and_not_with_its_square() -> None:
 
     def seconds(worst: str, length: int) -> float:
         text = (worst * length)[:length]
-        started = time.process_time()
-        redact(text)
-        return time.process_time() - started
+
+        def once() -> float:
+            started = time.process_time()
+            redact(text)
+            return time.process_time() - started
+
+        return min(once() for _ in range(3))  # Another process that needs the core doubles one measure.
 
     slow = [worst for worst in WORST if seconds(worst, 32_000) > 0.02 + 6 * seconds(worst, 8_000)]
     assert slow == []
