@@ -1,4 +1,4 @@
-"""Faults of Jira and of our own data: the run waits, goes on, or says in a sentence why it cannot."""
+"""Errors of Jira and of the stored data: the run waits, continues, or says in one sentence why it cannot."""
 
 import re
 import signal
@@ -10,8 +10,8 @@ from models.records import METRIC_TYPES
 from sandbox import faults
 
 
-def test_a_long_pause_gives_the_worker_back_and_the_run_goes_on(make_world: Callable[..., World]) -> None:
-    """Retry-After beyond what a slot sleeps: the run waits with the reason, its slot is free, and then it ends well."""
+def test_a_long_pause_frees_the_worker_and_the_run_continues(make_world: Callable[..., World]) -> None:
+    """A Retry-After longer than a task may sleep pauses the run with the reason; then the run is completed."""
     world = make_world()
     world.jira.faults.append(faults.too_many(retry_after=17, endpoint="search/jql"))
     world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
@@ -23,25 +23,25 @@ def test_a_long_pause_gives_the_worker_back_and_the_run_goes_on(make_world: Call
     eventually(lambda: world.rows("select state from runs") == [("completed",)])
 
 
-def test_a_jira_nobody_can_reach_is_told_at_once_and_who_leaves_leaves_the_run_queued(
+def test_an_unreachable_jira_is_reported_at_once_and_ctrl_c_keeps_the_run(
     make_world: Callable[..., World],
 ) -> None:
-    """At its first try; the sentence says why, that it goes on by itself, and what Ctrl-C does."""
+    """The first failed request is reported: why it failed, that the run continues by itself, and what Ctrl-C does."""
     world = make_world()
     config = world.folder / "flowbeat.toml"
     config.write_text(config.read_text().replace(world.url, "http://127.0.0.1:1"))
     refresh, said = world.start("refresh"), world.folder / "refresh.out"
     eventually(lambda: "127.0.0.1:1 cannot be reached (Connection refused)" in said.read_text())
     eventually(lambda: "Ctrl-C stops waiting; the run stays queued" in " ".join(said.read_text().split()))
-    assert re.search(r"paused for [23] s:", said.read_text())  # two and a bit, told in whole seconds
-    refresh.send_signal(signal.SIGTERM)  # the same as Ctrl-C, which a test run in the background would ignore
+    assert re.search(r"paused for [23] s:", said.read_text())  # a little over 2 seconds, in whole seconds
+    refresh.send_signal(signal.SIGTERM)  # handled like Ctrl-C, which a process in the background ignores
     assert refresh.wait(30) == 130
     assert "The run continues when a worker is available" in " ".join(said.read_text().split())
     assert world.rows("select state from runs") == [("paused",)]
 
 
-def test_a_refused_jql_is_told_in_jiras_words(make_world: Callable[..., World]) -> None:
-    """Exit code 1, Jira's sentence and what to mend, and no issue touched."""
+def test_a_refused_jql_is_reported_in_jiras_words(make_world: Callable[..., World]) -> None:
+    """The command exits with code 1, prints Jira's sentence and the key to correct, and stores no issue."""
     world = make_world()
     config = world.folder / "flowbeat.toml"
     config.write_text(config.read_text().replace("project = PAY", "projct = PAY"))
@@ -53,8 +53,8 @@ def test_a_refused_jql_is_told_in_jiras_words(make_world: Callable[..., World]) 
     assert world.rows("select state from fetch_operations") == [("failed",)]
 
 
-def test_a_field_nobody_knows_is_told_with_the_nearest_name(make_world: Callable[..., World]) -> None:
-    """A mapping is a person's words: a slip of the pen is answered with the right name."""
+def test_an_unknown_field_is_reported_with_the_nearest_name(make_world: Callable[..., World]) -> None:
+    """A field name with a typing error is answered with the name that Jira has."""
     world = make_world()
     config = world.folder / "flowbeat.toml"
     config.write_text(config.read_text().replace("Story point estimate", "Story point estimat"))
@@ -63,12 +63,12 @@ def test_a_field_nobody_knows_is_told_with_the_nearest_name(make_world: Callable
     assert "Story point estimate" in done.stdout
 
 
-def test_a_metric_that_raises_is_a_row_and_the_others_go_on(refreshed_copy: World) -> None:
-    """Damage below the calculation: a version id that cannot be read spoils what reads it, and only says so."""
+def test_metrics_that_raise_are_stored_as_errors(refreshed_copy: World) -> None:
+    """A stored timeline that cannot be read is an error of every metric; the rows say which command shows it."""
     world = refreshed_copy
     world.execute('update incidents set timeline = \'[["no instant", "todo"]]\'')
     done = world.run("calculate", "payments", "--as-of", "2026-11-01")
-    assert done.returncode == 1, done.stdout  # each of them needs the incidents: nothing was calculated
+    assert done.returncode == 1, done.stdout  # every metric needs the incidents, so nothing was calculated
     assert "every metric raised an error" in done.stdout
     states = dict(world.rows("select metric_type, state from metric_results where as_of < '2026-11-10'"))
     assert set(states.values()) == {"calculation_error"}

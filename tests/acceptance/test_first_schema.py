@@ -1,4 +1,4 @@
-"""A database that the first program filled: after `flowbeat migrate` every command works, and its numbers are right."""
+"""A database of the first version: after `flowbeat migrate` every command works, and its numbers are right."""
 
 import json
 from subprocess import CompletedProcess
@@ -11,8 +11,8 @@ from world import World
 from models.database import newest_revision, open_engine, revision
 
 TABLES: Final = ("issues", "transitions", "work_items", "work_item_columns", "metric_results", "runs", "cache_metadata")
-# What is the same whenever a calculation was made: neither its instants nor its run. The details of a running week
-# contain that instant, and an age at it.
+# The columns that do not depend on when a calculation was made: no instants and no run. The details of a running week
+# contain the instant of the calculation, and ages at it.
 SAME: Final = (
     *("metric_type", "window_kind", "window_start", "window_end", "rules_hash", "value", "unit", "level", "state"),
     *("message", "n_used", "n_excluded", "exclusions", "details", "complete"),
@@ -20,14 +20,14 @@ SAME: Final = (
 
 
 def test_a_database_of_the_first_schema_serves_every_command(refreshed_copy: World, empty_url: str) -> None:
-    """Results are those of then, with a note, until a calculation; then they equal those of a fresh full fetch."""
+    """Old results are shown with a note until a calculation; then they equal those of a fresh full fetch."""
     world = refreshed_copy
     fresh = numbers(world)
     replay(f"sqlite:///{world.folder / 'flowbeat.db'}", empty_url)
     world.environment["FLOWBEAT_DATABASE_URL"] = empty_url
     before = counts(empty_url)
     assert all(before.values())
-    assert world.run("results").returncode == 1  # nothing is read by guess
+    assert world.run("results").returncode == 1  # an old schema is not read
     assert run(world, "migrate").returncode == 0
     assert schema(empty_url) == newest_revision()
     assert counts(empty_url) == before
@@ -51,7 +51,7 @@ def test_a_database_of_the_first_schema_serves_every_command(refreshed_copy: Wor
 
 
 def test_a_refresh_migrates_a_database_of_the_first_schema_itself(refreshed_copy: World, empty_url: str) -> None:
-    """Whoever installs the new program and only has its worker refresh gets the right numbers too."""
+    """The worker of a new version migrates the database, so a refresh alone gives the right numbers."""
     world = refreshed_copy
     fresh = numbers(world)
     replay(f"sqlite:///{world.folder / 'flowbeat.db'}", empty_url)
@@ -61,8 +61,8 @@ def test_a_refresh_migrates_a_database_of_the_first_schema_itself(refreshed_copy
     assert numbers(world) == fresh
 
 
-def test_a_run_that_the_first_program_left_does_not_stand_for_a_refresh(refreshed_copy: World, empty_url: str) -> None:
-    """It ends first, with what was read of issues then; the numbers are those of the refresh after it."""
+def test_a_run_of_the_first_version_does_not_replace_a_refresh(refreshed_copy: World, empty_url: str) -> None:
+    """The unfinished run ends first, with the issues read then; the numbers are those of the refresh after it."""
     world = refreshed_copy
     fresh = numbers(world)
     replay(f"sqlite:///{world.folder / 'flowbeat.db'}", empty_url)
@@ -83,7 +83,7 @@ def test_a_run_that_the_first_program_left_does_not_stand_for_a_refresh(refreshe
 
 
 def run(world: World, *words: str) -> CompletedProcess[str]:
-    """Return a command that must succeed."""
+    """Return the finished process of a command that must succeed."""
     done = world.run(*words)
     assert done.returncode == 0, done.stderr
     return done
@@ -100,7 +100,7 @@ def numbers(world: World) -> list[dict[str, Any]]:
     for row in rows:
         for name in () if row["complete"] else ("effective_end", "oldest_age_days"):
             row["details"].pop(name, None)
-        if row["metric_type"] == "flow_age" and not row["complete"]:  # every figure of it is an age at that instant
+        if row["metric_type"] == "flow_age" and not row["complete"]:  # all its figures are ages at that instant
             row["value"], row["details"] = None, {}
     return [{name: row[name] for name in SAME} for row in rows]
 
@@ -117,6 +117,6 @@ def counts(url: str) -> dict[str, int]:
 def schema(url: str) -> str | None:
     """Return the revision of a database."""
     engine = open_engine(url)
-    found = revision(engine)
+    current = revision(engine)
     engine.dispose()
-    return found
+    return current

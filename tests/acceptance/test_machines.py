@@ -1,4 +1,4 @@
-"""Several machines at one Redis and one PostgreSQL: folders of their own, nothing else shared, one Jira quota."""
+"""Several machines with one Redis and one PostgreSQL: each has its own folder, and all share one Jira quota."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ FETCHING = """SELECT count(DISTINCT profile) FROM runs JOIN issues USING (profil
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
-    """Yield the URL of a Redis-compatible server that asks for a password, on a port of this machine."""
+    """Yield the URL of a Redis-compatible server on localhost that requires a password."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -55,7 +55,7 @@ def server(tmp_path: Path) -> Iterator[str]:
 
 
 def answers(url: str) -> bool:
-    """Return whether the server is there."""
+    """Return whether the server answers."""
     try:
         with Redis.from_url(url) as client:
             return bool(client.ping())
@@ -67,40 +67,40 @@ def answers(url: str) -> bool:
 def test_machines_share_the_runs_the_quota_and_the_results(
     make_world: Callable[..., World], database_url: str, server: str
 ) -> None:
-    """One dies in the middle of a fetch, another ends the run; Jira sees no more than the quota; all read the same."""
-    one = make_world(silent=5, issues=2000, more=SECOND_TEAM, requests=10)
-    one.environment |= {"FLOWBEAT_DATABASE_URL": database_url, "FLOWBEAT_REDIS_URL": server}
-    one.jira.limit = Limit(10, 1.0)
-    two, three = (machine(one, name) for name in ("two", "three"))
-    workers = [each.start("worker", "-c", "1", "--without-mingle", "--without-gossip") for each in (two, three)]
-    eventually(lambda: all(any("ready." in line["message"] for line in each.log_lines()) for each in (two, three)))
-    one.start("beat")
-    assert one.run("refresh", "--no-wait").returncode == 0
+    """One worker is killed during a fetch, and another ends the run; the quota holds; all read the same results."""
+    first = make_world(silent=5, issues=2000, more=SECOND_TEAM, requests=10)
+    first.environment |= {"FLOWBEAT_DATABASE_URL": database_url, "FLOWBEAT_REDIS_URL": server}
+    first.jira.limit = Limit(10, 1.0)
+    second, third = (machine(first, name) for name in ("second", "third"))
+    workers = [world.start("worker", "-c", "1", "--without-mingle", "--without-gossip") for world in (second, third)]
+    eventually(lambda: all(any("ready." in line["message"] for line in world.log_lines()) for world in (second, third)))
+    first.start("beat")
+    assert first.run("refresh", "--no-wait").returncode == 0
     eventually(lambda: rows(database_url, FETCHING) == [(2,)])
     os.killpg(workers[0].pid, signal.SIGKILL)
     eventually(lambda: rows(database_url, "SELECT DISTINCT state FROM runs") == [("completed",)], 120)
     assert rows(database_url, "SELECT max(attempt) FROM runs") == [(2,)]
-    assert (one.jira.limit.most, one.jira.limit.refused) == (10, 0)
-    told = [each.run("results", "--format", "json").stdout for each in (one, three)]
-    assert told[0] == told[1] != ""
-    assert not any((each.folder / ".flowbeat" / "redis").exists() for each in (one, two, three))
-    for each in (one, two, three):
-        found = "".join(file.read_text() for file in (each.folder / "logs").glob("*"))
-        assert all(secret not in found for secret in (PASSWORD, one.token))
+    assert (first.jira.limit.most, first.jira.limit.refused) == (10, 0)
+    printed = [world.run("results", "--format", "json").stdout for world in (first, third)]
+    assert printed[0] == printed[1] != ""
+    assert not any((world.folder / ".flowbeat" / "redis").exists() for world in (first, second, third))
+    for world in (first, second, third):
+        logged = "".join(file.read_text() for file in (world.folder / "logs").glob("*"))
+        assert all(secret not in logged for secret in (PASSWORD, first.token))
 
 
-def machine(one: World, name: str) -> World:
-    """Another machine with the same configuration."""
-    folder = one.folder / name
+def machine(first: World, name: str) -> World:
+    """Return another machine with the same configuration."""
+    folder = first.folder / name
     folder.mkdir()
-    shutil.copy(one.folder / "flowbeat.toml", folder)
-    return World(folder, one.url, one.jira, one.environment, one.stack)
+    shutil.copy(first.folder / "flowbeat.toml", folder)
+    return World(folder, first.url, first.jira, first.environment, first.stack)
 
 
 def rows(url: str, sql: str) -> list[Any]:
-    """Return what the database says."""
+    """Return the rows that a query selects."""
     engine = create_engine(url)
     with engine.connect() as connection:
-        found = [tuple(row) for row in connection.execute(text(sql))]
+        stored = [tuple(row) for row in connection.execute(text(sql))]
     engine.dispose()
-    return found
+    return stored

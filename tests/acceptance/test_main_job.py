@@ -1,4 +1,4 @@
-"""The main job on real parts: refresh with a real prefork worker, and what users and operators then find."""
+"""The main job with real parts: a refresh by a prefork worker, and its results, logs and errors."""
 
 import base64
 import re
@@ -14,23 +14,23 @@ from models.records import METRIC_TYPES
 STEPS = ("fetch", "facts", *METRIC_TYPES, "finish")
 
 
-def test_a_refresh_without_a_worker_runs_one_and_stores_nine_metrics(make_world: Callable[..., World]) -> None:
-    """Everything of the first start: schema, embedded server, worker, rows, traces; then nothing is left running."""
+def test_a_refresh_without_a_worker_runs_one_and_stores_every_metric(make_world: Callable[..., World]) -> None:
+    """The first refresh makes the schema, starts server and worker, stores rows and traces, and then stops them."""
     world = make_world()
     done = world.run("refresh")
     assert done.returncode == 0, done.stderr
     (seconds,) = re.findall(r"requests in [\d.]+ s, ([\d.]+) s in all\.$", done.stdout, re.MULTILINE)
     ((asked, ended),) = world.rows("select requested_at, ended_at from runs")
-    waited = datetime.fromisoformat(ended) - datetime.fromisoformat(asked)  # a worker's start among it
+    waited = datetime.fromisoformat(ended) - datetime.fromisoformat(asked)  # includes the start of the worker
     assert float(seconds) == pytest.approx(waited.total_seconds(), abs=0.051)
     outcome, _, table = done.stdout.partition("flowbeat results payments\n")
     assert max(map(len, outcome.splitlines())) <= 80
-    assert all(f"\n{metric} " in table for metric in METRIC_TYPES)  # it ends with the table of the metrics
+    assert all(f"\n{metric} " in table for metric in METRIC_TYPES)  # the output ends with the table of metrics
     (run,) = world.rows("select state, step, error from runs")
     assert run == ("completed", "finish", None)
     stored = world.rows("select metric_type, count(*) from metric_results group by 1")
     assert {name for name, _ in stored} == set(METRIC_TYPES)
-    assert {count for _, count in stored} == {53}  # the period and 52 weeks, the running one among them
+    assert {count for _, count in stored} == {53}  # the period, and 52 weeks with the running one
     performance = world.rows("select metric_type, cache_hits, cache_misses from calculation_performance")
     assert {row[0] for row in performance} == set(METRIC_TYPES)
     issues = world.rows("select count(*) from issues")[0][0]
@@ -42,12 +42,12 @@ def test_a_refresh_without_a_worker_runs_one_and_stores_nine_metrics(make_world:
     assert len(world.rows("select * from weekly_results")) == len(METRIC_TYPES) * 52
 
 
-def test_a_second_refresh_asks_little_and_a_calculation_nothing(refreshed_copy: World) -> None:
-    """Incremental, and then a cache hit: counted where the requests arrive."""
+def test_a_second_refresh_sends_few_requests_and_a_calculation_none(refreshed_copy: World) -> None:
+    """A refresh is incremental, and a calculation uses the cache: the stand-in Jira counts the requests."""
     world = refreshed_copy
     world.jira.log.clear()
     assert world.run("refresh", "payments").returncode == 0
-    assert len(world.jira.log) <= 8  # 6 + one project's versions + one page of ids, nothing changed
+    assert len(world.jira.log) <= 8  # 6 + one project's versions + one page of ids; nothing has changed
     world.jira.log.clear()
     done = world.run("calculate", "payments", "--as-of", "2026-01-31")
     assert done.returncode == 0, done.stderr
@@ -58,7 +58,7 @@ def test_a_second_refresh_asks_little_and_a_calculation_nothing(refreshed_copy: 
 
 
 def test_no_secret_and_no_person_is_left_anywhere(refreshed_world: World) -> None:
-    """The token, in any form, and the people of the sandbox are in no log, no row, no message in Redis."""
+    """No log, row or message in Redis contains the token, in any form, or a person of the sandbox."""
     world = refreshed_world
     email = world.jira.site.accounts[0].email
     files = [path for path in world.folder.rglob("*") if path.is_file() and path.name != "flowbeat.toml"]
@@ -72,7 +72,7 @@ def test_no_secret_and_no_person_is_left_anywhere(refreshed_world: World) -> Non
 
 
 def test_one_refresh_can_be_followed_through_its_log_lines(refreshed_world: World) -> None:
-    """Every task and every request of a run carries its run id, task and profile."""
+    """Each line about a task or request of a run has its run id, task and profile."""
     world = refreshed_world
     (run_id,) = world.rows("select run_id from runs")[0]
     lines = [line for line in world.log_lines() if line.get("context", {}).get("run_id") == run_id]
@@ -86,7 +86,7 @@ def test_one_refresh_can_be_followed_through_its_log_lines(refreshed_world: Worl
 
 
 def test_without_waiting_the_run_is_queued_and_its_id_printed(make_world: Callable[..., World]) -> None:
-    """A second wish of the same kind gets the same run, and both are told that no worker is there."""
+    """A second command gets the same run, and both say that no worker answers."""
     world = make_world()
     first, second = world.run("refresh", "--no-wait"), world.run("refresh", "--no-wait")
     assert first.returncode == second.returncode == 0, first.stderr
@@ -95,8 +95,8 @@ def test_without_waiting_the_run_is_queued_and_its_id_printed(make_world: Callab
     assert world.rows("select state, run_id from runs") == [("queued", first.stdout.strip())]
 
 
-def test_a_refused_login_is_one_sentence_and_leaves_the_data(refreshed_copy: World) -> None:
-    """Exit code 1, what to check, a failed Fetch Operation, the copy as it was, and no traceback."""
+def test_a_refused_login_is_one_sentence_and_changes_no_data(refreshed_copy: World) -> None:
+    """The exit code is 1; the message says what to check; a failed fetch is stored; the copy is unchanged."""
     world = refreshed_copy
     before = dump(world)
     done = world.run("refresh", ACCEPTANCE_JIRA_TOKEN="another-token")
@@ -111,7 +111,7 @@ def test_a_refused_login_is_one_sentence_and_leaves_the_data(refreshed_copy: Wor
 
 
 def test_a_missing_token_is_a_wrong_configuration(make_world: Callable[..., World]) -> None:
-    """Exit code 2 and a sentence, no traceback in any log; with valid data a calculation needs no token at all."""
+    """The exit code is 2, with one sentence and no traceback; a calculation of a fetched copy needs no token."""
     world = make_world()
     done = world.run("refresh", ACCEPTANCE_JIRA_TOKEN="")
     assert done.returncode == 2
@@ -122,7 +122,7 @@ def test_a_missing_token_is_a_wrong_configuration(make_world: Callable[..., Worl
 
 
 def test_a_wrong_key_names_file_key_and_the_nearest_known(make_world: Callable[..., World]) -> None:
-    """Exit code 2, before anything is started."""
+    """The exit code is 2, and nothing is started."""
     world = make_world(more='jqll = "project = X"\n')
     done = world.run("refresh")
     assert done.returncode == 2

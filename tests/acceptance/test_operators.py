@@ -1,4 +1,4 @@
-"""What operators start by hand: Celery's own commands with the same celeryconfig, and Flower behind its password."""
+"""Commands for operators: Celery's own with the same `celeryconfig`, Flower with its password, `flowbeat check`."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ CELERY = [str(Path(sys.executable).with_name("celery")), "-A", "worker.app"]
 
 
 def test_celery_worker_and_beat_by_hand_do_the_work_and_flower_shows_it(make_world: Callable[..., World]) -> None:
-    """`celery -A worker.app worker` and `beat`: Beat sends a message; Flower shows no secret."""
+    """A worker and Beat started by `celery` serve a refresh; Flower requires its password and shows no secret."""
     world = make_world()
     world.spawn("worker", *CELERY, "worker", "-c", "1", "--loglevel", "INFO")
     world.spawn("beat", *CELERY, "beat")
@@ -25,19 +25,19 @@ def test_celery_worker_and_beat_by_hand_do_the_work_and_flower_shows_it(make_wor
     world.environment["FLOWER_BASIC_AUTH"] = "operator:secret-of-flower"
     port = free_port()
     world.start("flower", f"--port={port}")
-    shown = eventually(lambda: ask(port, "/api/workers?refresh=1", "operator:secret-of-flower"))
-    assert len(shown) == 1
+    workers = eventually(lambda: ask(port, "/api/workers?refresh=1", "operator:secret-of-flower"))
+    assert len(workers) == 1
     world.run("refresh")
     tasks = eventually(lambda: ask(port, "/api/tasks", "operator:secret-of-flower"))
     names = {task["name"] for task in tasks.values()}
     assert names & {"tasks.fetch.slice", "tasks.calculate.facts", "tasks.calculate.lead_time"}
-    assert world.token not in json.dumps([shown, tasks])
+    assert world.token not in json.dumps([workers, tasks])
     assert ask(port, "/api/tasks", None) is None
     assert any(line["module"].startswith("flower") for line in world.log_lines())
 
 
-def test_check_says_what_is_well_and_what_to_do(refreshed_copy: World) -> None:
-    """Healthy: exit 0; with a wrong token: exit 1 and the line says which connection."""
+def test_check_says_what_works_and_what_to_do(refreshed_copy: World) -> None:
+    """A healthy installation exits with code 0; a wrong token with 1, and the line names the connection."""
     world = refreshed_copy
     world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
     done = eventually(lambda: healthy(world))
@@ -48,22 +48,22 @@ def test_check_says_what_is_well_and_what_to_do(refreshed_copy: World) -> None:
 
 
 def healthy(world: World) -> subprocess.CompletedProcess[str] | None:
-    """Return a check that found nothing wrong."""
+    """Return the finished check if it found no error, else None."""
     done = world.run("check")
     return done if done.returncode == 0 else None
 
 
 def free_port() -> int:
     """Return a port that is free now."""
-    import socket  # noqa: PLC0415 - only here
+    import socket  # noqa: PLC0415 - used only here
 
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def ask(port: int, path: str, login: str | None) -> Any:
-    """Flower's JSON, None where it does not answer or refuses."""
+    """Return Flower's JSON, or None if Flower does not answer or refuses."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}")
     if login:
         request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())

@@ -1,4 +1,4 @@
-"""Workers that must be restarted: one of an older configuration, one of another database on the same Redis."""
+"""Workers that must be restarted: with an older configuration, or of another database on the same Redis."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from world import World, eventually
 
 
 def test_a_calculation_by_a_worker_of_an_older_configuration_is_not_a_success(make_world: Callable[..., World]) -> None:
-    """It exits 1 and names the worker; results recommend to restart that, not the same calculation again."""
+    """The command exits with code 1 and names the worker; `results` recommends a restart, not a calculation."""
     world = make_world()
     worker = world.start("worker", "-c", "1", "-n", "old@host")
     eventually(lambda: "1 answer: old@host" in world.run("check").stdout)
@@ -30,7 +30,7 @@ def test_a_calculation_by_a_worker_of_an_older_configuration_is_not_a_success(ma
 
 
 def test_a_worker_of_another_database_is_named_and_not_waited_for(make_world: Callable[..., World]) -> None:
-    """Check is not healthy, a run that stays queued says why, and refresh works with its own worker all the same."""
+    """Check fails, a run that stays queued says why, and refresh works with its own worker."""
     world = make_world()
     world.start("worker", "-c", "1", "-n", "stranger@host")
     eventually(lambda: "1 answer: stranger@host" in world.run("check").stdout)

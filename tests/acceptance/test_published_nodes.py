@@ -1,4 +1,4 @@
-"""What workers and schedulers publish in Redis: it returns after Redis lost its data, and goes with the worker."""
+"""The entries of workers and schedulers in Redis: published again after a loss of data, removed when they exit."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ NODES = "flowbeat:nodes"
 
 
 def test_a_redis_that_lost_its_data_receives_the_nodes_again(make_world: Callable[..., World], tmp_path: Path) -> None:
-    """So that check still recognizes the worker of another database; without it `refresh` would wait for that one."""
+    """Check still recognizes a worker of another database; without its entry, `refresh` would wait for it."""
     world = make_world(issues=60)
     with redis_server(tmp_path / "redis") as server:
         world.environment["FLOWBEAT_REDIS_URL"] = server.url

@@ -14,7 +14,7 @@ OTHER_QUEUE = "deaf@host does not consume the queue flowbeat; restart it without
 
 
 def test_a_worker_of_another_queue_is_named_and_does_not_count(make_world: Callable[..., World]) -> None:
-    """Every command that asks for work names it, status too, and refresh works with its own worker."""
+    """Each command that requests a run names the worker, and so does status; refresh works with its own worker."""
     world = make_world(issues=60)
     world.start("worker", "-c", "1", "-n", "deaf@host", "-Q", "elsewhere")
     eventually(lambda: "deaf@host does not consume" in folded(world, "check"))
@@ -34,7 +34,7 @@ def test_a_worker_of_another_queue_is_named_and_does_not_count(make_world: Calla
 
 
 def test_workers_that_are_busy_are_named(make_world: Callable[..., World]) -> None:
-    """The second of two runs waits for the only process, and says so; another worker would help."""
+    """The second of two runs waits for the only process and says so; another worker would help."""
     world = make_world(issues=300, latency=3.0, more=OPS)
     worker = world.start("worker", "-c", "1", "-n", "busy@host")
     eventually(lambda: "1 answer: busy@host" in world.run("check").stdout)
@@ -46,11 +46,11 @@ def test_workers_that_are_busy_are_named(make_world: Callable[..., World]) -> No
     assert f"{asked.stdout[:8]}: {busy}" in folded(world, "status")
     assert f"ops: {busy}" in explanation(world, asked.stdout.strip())
     worker.terminate()
-    assert worker.wait(60) == 0  # by itself, so that it gives up its hold on the embedded server
+    assert worker.wait(60) == 0  # it exits by itself, and so releases the embedded server
 
 
 def test_status_of_a_queued_run_says_that_no_worker_answers(make_world: Callable[..., World]) -> None:
-    """It starts no server to find that out."""
+    """The command starts no server to find that out."""
     world = make_world(issues=60)
     assert world.run("refresh", "--no-wait").returncode == 0
     make_old(world)

@@ -1,4 +1,4 @@
-"""A Redis that fails over, refuses writes or loses its data: workers and scheduler stay, and the work goes on."""
+"""A Redis that fails over, refuses writes or loses its data: workers and scheduler keep running."""
 
 import json
 import re
@@ -19,13 +19,13 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 def lines_about_redis(world: World) -> list[dict[str, Any]]:
-    """Return what Celery logged about its connection, as warnings and errors."""
-    found = [line for line in world.log_lines() if line["level"] in ("WARNING", "ERROR", "CRITICAL")]
-    return [line for line in found if line["module"].startswith(("celery", "kombu", "scheduler"))]
+    """Return the warnings and errors that Celery logged about its connection."""
+    problems = [line for line in world.log_lines() if line["level"] in ("WARNING", "ERROR", "CRITICAL")]
+    return [line for line in problems if line["module"].startswith(("celery", "kombu", "scheduler"))]
 
 
 def unsent(world: World) -> list[dict[str, Any]]:
-    """Return the lines of a scheduler that could not send."""
+    """Return the log lines of a scheduler that could not send a message."""
     return [line for line in world.log_lines() if line["message"].startswith("scheduled task not sent")]
 
 
@@ -35,7 +35,7 @@ def is_ready(world: World) -> bool:
 
 
 def test_a_worker_and_a_scheduler_outlive_every_fault(make_world: Callable[..., World], server: RedisServer) -> None:
-    """They wait without a flood in the log; a refused refresh leaves no run, and the next one is served."""
+    """They wait with few log lines; a refused refresh stores no run, and the next refresh is served."""
     world = make_world(issues=60)
     world.environment["FLOWBEAT_REDIS_URL"] = server.url
     worker, beat = world.start("worker", "-c", "1", "--without-mingle", "--without-gossip"), world.start("beat")
@@ -49,7 +49,7 @@ def test_a_worker_and_a_scheduler_outlive_every_fault(make_world: Callable[..., 
             assert "Redis cannot be used" in refused.stderr
         mend()
         assert world.run("refresh", "--no-wait").returncode == 0
-        eventually(lambda: world.rows("select state from runs") == [("completed",)] * served)  # noqa: B023 - the same
+        eventually(lambda: world.rows("select state from runs") == [("completed",)] * served)  # noqa: B023 - called at once
         assert (name, worker.poll(), beat.poll()) == (name, None, None)
     assert len(lines_about_redis(world)) <= 4 * len(FAULTS)
     assert not [line for line in lines_about_redis(world) if "exception" in line]
@@ -58,7 +58,7 @@ def test_a_worker_and_a_scheduler_outlive_every_fault(make_world: Callable[..., 
 def test_a_worker_with_a_message_in_hand_outlives_a_failover(
     make_world: Callable[..., World], server: RedisServer
 ) -> None:
-    """The slice that Redis did not let it acknowledge is done again, and the run ends well."""
+    """The slice that the worker could not acknowledge is done again, and the run is completed."""
     world = make_world(latency=0.2, silent=5, issues=900)
     world.environment["FLOWBEAT_REDIS_URL"] = server.url
     worker = world.start("worker", "-c", "1")
@@ -67,7 +67,7 @@ def test_a_worker_with_a_message_in_hand_outlives_a_failover(
     assert world.run("refresh", "--no-wait").returncode == 0
     eventually(lambda: world.has("issues"))
     mend = fail_over(server)
-    # Which of them comes first depends on what the slice was doing: waiting for Jira, taking a slot, or handing on.
+    # The first sign depends on what the slice was doing: waiting for Jira, taking a slot, or sending the next message.
     signs = ("slot not given back", "run waits", "next message not sent", "Connection to broker lost")
     eventually(lambda: any(line["message"].startswith(signs) for line in world.log_lines()))
     mend()
@@ -86,7 +86,7 @@ REFUSED = {
 def test_a_login_that_may_not_do_what_a_worker_must_is_named(
     make_world: Callable[..., World], server: RedisServer, lacking: str
 ) -> None:
-    """A refresh gives up when its worker has ended twice, and leaves no run; check says what to allow."""
+    """A refresh stops when its worker has exited twice, and stores no run; check says which commands to allow."""
     rules, reason = REFUSED[lacking]
     world = make_world(issues=60)
     world.environment["FLOWBEAT_REDIS_URL"] = server.url_of("limited", *rules)
@@ -108,7 +108,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
 def test_the_documented_redis_login_may_do_all_that_is_needed(
     make_world: Callable[..., World], server: RedisServer
 ) -> None:
-    """The rule of the docs, word for word: a worker and a scheduler run with it, refresh ends well, check agrees."""
+    """With the documented rule a worker and a scheduler run, a refresh succeeds, and check finds no error."""
     rule = re.search(r"`(ACL SETUSER (\S+) on >(\S+) [^`]*)`", DOCS.read_text(encoding="utf-8"))
     assert rule is not None
     command, user, password = rule.groups()
@@ -130,7 +130,7 @@ def test_the_documented_redis_login_may_do_all_that_is_needed(
 
 
 def well(world: World) -> list[str]:
-    """Return what check found in order; it must find nothing bad, and nothing that the Redis login may not use."""
+    """Return the lines of check that are in order; no line is an error or names a refused Redis command."""
     checked = world.run("check", "--format", "json")
     lines = json.loads(checked.stdout)
     assert (checked.returncode, [line for line in lines if line["state"] == "bad"]) == (0, [])

@@ -1,4 +1,4 @@
-"""The report page in a real browser: what is drawn is what is known, on every screen, in print and without scripts."""
+"""The report page in a real browser shows the stored data on every screen, in print and without scripts."""
 
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ NAMES = tuple(VARIANTS)
 CHARTS = ("ageing", "scatter", "wip", "cumulative", "delivered", "timeline")
 MARKS = {"value": ".bar", "running": ".so-far", "none": ".dash", "unknown": ".blank", "missing": ".blank"}
 
-# The labels of a chart that lie on each other or outside the screen.
+# The labels of a chart that overlap or lie outside the screen.
 OVERLAPS = """
 [...document.querySelectorAll('main .chart')].flatMap(chart =>
   ['.ys span:not(.r)', '.ys .r', '.xs span'].flatMap(kind => {
@@ -45,7 +45,7 @@ def pages(
     tmp_path_factory: pytest.TempPathFactory, migrated_file: Path, browser: Browser
 ) -> dict[str, tuple[Path, Page]]:
     """Return the file and the content of each team's page."""
-    assert browser.is_connected()  # where there is none, no page is made in vain
+    assert browser.is_connected()  # without a browser the pages are not made
     made = {}
     for name in NAMES:
         folder = tmp_path_factory.mktemp(name.replace(" ", "-"))
@@ -59,8 +59,8 @@ Pages = dict[str, tuple[Path, Page]]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_page_asks_for_nothing_and_says_nothing(browser: Browser, pages: Pages, name: str) -> None:
-    """Only the file itself is requested; no error, no refusal of the policy, no dialog."""
+def test_the_page_requests_nothing_and_logs_nothing(browser: Browser, pages: Pages, name: str) -> None:
+    """Only the file itself is requested; the console has no error, the policy refuses nothing, no dialog opens."""
     with opened(browser, pages[name][0]) as view:
         view.page.wait_for_load_state("networkidle")
         assert (len(view.requests), view.said) == (1, [])
@@ -68,8 +68,8 @@ def test_the_page_asks_for_nothing_and_says_nothing(browser: Browser, pages: Pag
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_marks_are_as_many_as_the_data_says(browser: Browser, pages: Pages, name: str) -> None:
-    """Of each card: bars, running bars, dots of 0, dashes and unknown weeks; of each chart its dots and bands."""
+def test_the_number_of_marks_is_that_of_the_data(browser: Browser, pages: Pages, name: str) -> None:
+    """Cards have the right bars, running bars, dots of 0, dashes and unknown weeks; charts their dots and bands."""
     file, page = pages[name]
     with opened(browser, file) as view:
         for index, card in enumerate(page.cards):
@@ -83,7 +83,7 @@ def test_the_marks_are_as_many_as_the_data_says(browser: Browser, pages: Pages, 
 
 
 def _check_charts(view: Opened, page: Page) -> None:
-    """Each chart has a drawing with marks, or its sentence in place of one."""
+    """Assert that each chart has a drawing with marks, or a sentence instead."""
     drawings = 0
     for name in CHARTS:
         chart: Chart = getattr(page, name)
@@ -101,7 +101,7 @@ def _check_charts(view: Opened, page: Page) -> None:
 
 
 def test_an_area_reaches_from_edge_to_edge(browser: Browser, pages: Pages) -> None:
-    """No drawing leaves its box to the right, where the axis ends."""
+    """No drawing ends to the right of its box, where the axis ends."""
     with opened(browser, pages["year"][0]) as view:
         beyond = view.page.evaluate(
             """[...document.querySelectorAll('main .chart:not(.card .chart) svg path')].filter(path =>
@@ -111,7 +111,7 @@ def test_an_area_reaches_from_edge_to_edge(browser: Browser, pages: Pages) -> No
 
 
 def test_a_page_of_very_many_items_stays_small(browser: Browser, pages: Pages) -> None:
-    """About 6,600 issues: below 600 kB and 20,000 elements; the style sheet below 8 kB."""
+    """A page of about 6,600 issues is below 600 kB and 20,000 elements; its style sheet is below 8 kB."""
     file, _ = pages["ten times"]
     html = file.read_bytes()
     assert len(html) < 600_000
@@ -136,7 +136,7 @@ def test_a_machine_without_a_browser_skips_with_a_line_and_fails_under_ci(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["none", "one week", "year", "hostile", "not configured"])
 def test_axe_has_nothing_to_say(browser: Browser, pages: Pages, name: str, scheme: str) -> None:
-    """Contrast, names, roles and order, in both colour schemes."""
+    """Contrast, names, roles and order have no violation in either colour scheme."""
     with opened(browser, pages[name][0], color_scheme=scheme, bypass_csp=True) as view:
         result = Axe().run(view.page)
         assert result.violations_count == 0, result.generate_report()
@@ -144,15 +144,15 @@ def test_axe_has_nothing_to_say(browser: Browser, pages: Pages, name: str, schem
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("width", [390, 1280])
-def test_no_screen_has_to_be_moved_sideways(browser: Browser, pages: Pages, name: str, width: int) -> None:
-    """A wide table moves inside its own region; the page does not."""
+def test_no_screen_scrolls_sideways(browser: Browser, pages: Pages, name: str, width: int) -> None:
+    """A wide table scrolls inside its own region; the page does not."""
     with opened(browser, pages[name][0], width=width) as view:
         assert view.overflow() <= 0
 
 
 @pytest.mark.parametrize("name", ["year", "one week", "unknown weeks", "not configured"])
 def test_the_cards_of_all_metrics_are_on_one_laptop_screen(browser: Browser, pages: Pages, name: str) -> None:
-    """1280 by 800, with what the notes box shows of its notes."""
+    """The screen is 1280 by 800, and the notes are in their box."""
     file, page = pages[name]
     with opened(browser, file) as view:
         boxes = [card.bounding_box() for card in view.page.locator(".card").all()]
@@ -160,16 +160,16 @@ def test_the_cards_of_all_metrics_are_on_one_laptop_screen(browser: Browser, pag
         assert max(box["y"] + box["height"] for box in boxes if box) <= 800
 
 
-def test_no_label_lies_on_another_or_outside(browser: Browser, pages: Pages) -> None:
-    """Of the labels beside and below each chart, on a laptop and on a phone."""
+def test_no_label_overlaps_another_or_is_outside(browser: Browser, pages: Pages) -> None:
+    """The labels beside and below each chart are compared on a laptop and on a phone."""
     for name in NAMES:
         for width in (390, 1280):
             with opened(browser, pages[name][0], width=width) as view:
                 assert view.page.evaluate(OVERLAPS) == [], (name, width)
 
 
-def test_a_keyboard_reaches_everything_but_the_dots(browser: Browser, pages: Pages) -> None:
-    """The skip link first; a summary opens with Enter; the links of dots are beside the order of Tab."""
+def test_a_keyboard_reaches_everything_except_the_dots(browser: Browser, pages: Pages) -> None:
+    """The skip link comes first; Enter opens a summary; Tab does not stop at the links of dots."""
     with opened(browser, pages["year"][0]) as view:
         view.page.keyboard.press("Tab")
         assert view.page.evaluate("document.activeElement.textContent") == "Skip to the values"
@@ -184,8 +184,8 @@ def test_a_keyboard_reaches_everything_but_the_dots(browser: Browser, pages: Pag
             assert summary.evaluate("element => element.parentElement.open")
 
 
-def test_a_page_that_was_tampered_with_still_asks_for_nothing(browser: Browser, pages: Pages, tmp_path: Path) -> None:
-    """An image and a script that were put into the file are refused by its policy."""
+def test_a_page_that_was_tampered_with_still_requests_nothing(browser: Browser, pages: Pages, tmp_path: Path) -> None:
+    """The page's policy refuses an image and a script that were put into the file."""
     html = pages["one week"][0].read_text(encoding="utf-8")
     injected = '<main><img src="http://192.0.2.1/x.png"><script>alert(1)</script><p style="color:red">x</p>'
     (tmp_path / "bad.html").write_text(html.replace("<main>", injected, 1), encoding="utf-8")
@@ -196,7 +196,7 @@ def test_a_page_that_was_tampered_with_still_asks_for_nothing(browser: Browser, 
 
 
 def test_without_scripts_the_page_is_the_same(browser: Browser, pages: Pages) -> None:
-    """JavaScript is switched off in mail programs and wikis."""
+    """Mail programs and wikis run no JavaScript."""
     pictures = []
     for enabled in (True, False):
         with opened(browser, pages["year"][0], java_script_enabled=enabled) as view:
@@ -206,7 +206,7 @@ def test_without_scripts_the_page_is_the_same(browser: Browser, pages: Pages) ->
 
 @pytest.mark.parametrize("name", ["year", "hostile", "not configured"])
 def test_the_first_printed_page_has_all_cards(browser: Browser, pages: Pages, tmp_path: Path, name: str) -> None:
-    """A4, with every note; the text of its PDF is read by pdftotext."""
+    """The page is A4, with every note; pdftotext reads the text of its PDF."""
     if shutil.which("pdftotext") is None:
         stop("no pdftotext here, so the printed page is not read; install it with: apt-get install poppler-utils")
     file, page = pages[name]

@@ -1,4 +1,4 @@
-"""A worker writes the report page after each calculation, and a page that it cannot write fails no run."""
+"""A worker writes the report page after each calculation; a page that cannot be written fails no run."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,8 +8,8 @@ from world import World
 KEY = 'jql = "project = PAY"\nreport = "reports/payments.html"'
 
 
-def test_a_refresh_writes_the_page_and_survives_one_that_cannot_be_written(make_world: Callable[..., World]) -> None:
-    """First written, then replaced by a later calculation, then its folder is a file."""
+def test_a_refresh_writes_the_page_and_succeeds_when_it_cannot(make_world: Callable[..., World]) -> None:
+    """The page is written, then replaced by a later calculation; then a file in place of its folder prevents it."""
     world = make_world()
     config = world.folder / "flowbeat.toml"
     text = config.read_text(encoding="utf-8").replace('jql = "project = PAY"', KEY)

@@ -1,4 +1,4 @@
-"""Workers killed, servers restarted, messages delivered twice: the run goes on and ends as if nothing had happened."""
+"""Workers are killed, servers restarted, messages delivered twice: the run continues and ends with the same rows."""
 
 import os
 import signal
@@ -16,8 +16,8 @@ from tasks.steps import STEPS
 CONTENT = "select issue_id, content_hash, facts_hash is not null from issues order by 1"
 
 
-def test_a_worker_killed_in_the_middle_of_a_fetch_is_made_good_by_the_next(make_world: Callable[..., World]) -> None:
-    """A kill -9 of the whole worker while it fetches; a new one requeues the stalled run."""
+def test_a_fetch_of_a_killed_worker_is_completed_by_the_next(make_world: Callable[..., World]) -> None:
+    """The whole worker is killed with SIGKILL while it fetches; a new one requeues the stalled run."""
     world = make_world(latency=0.4, silent=5, issues=900, more='[connections.x]\nbase_url = "http://127.0.0.1:1"\n')
     worker = world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
     run_id = world.run("refresh", "--no-wait").stdout.strip()
@@ -38,18 +38,20 @@ def test_a_worker_killed_in_the_middle_of_a_fetch_is_made_good_by_the_next(make_
     assert world.rows("select max(issues_changed) from fetch_operations where kind = 'full' and rowid > 1") == [(0,)]
 
 
-# A statement that does not end before its process is killed: it counts every six issues.
+# A statement that does not end before its process is killed: it counts every combination of six issues.
 ENDLESS = "SELECT count(*) FROM issues a, issues b, issues c, issues d, issues e, issues f"
 RESULTS = """select metric_type, window_kind, window_start, window_end, rules_hash, as_of, confirmed_as_of, value,
     state, message, n_used, exclusions, details, complete from metric_results order by 1, 2, 3, 4, 5, 6"""
 STALLS = {
-    "cfr": "BEFORE UPDATE ON runs WHEN NEW.state = 'running' AND NEW.step = 'cfr'",  # between it and lead_time
-    "flow_time": "AFTER INSERT ON performance_thresholds WHEN NEW.metric_type = 'flow_time'",  # its rows are written
+    "cfr": "BEFORE UPDATE ON runs WHEN NEW.state = 'running' AND NEW.step = 'cfr'",  # between cfr and lead_time
+    "flow_time": "AFTER INSERT ON performance_thresholds WHEN NEW.metric_type = 'flow_time'",  # after its rows
 }
 
 
-def test_a_killed_calculation_leaves_no_half_and_ends_with_the_same_rows(make_world: Callable[..., World]) -> None:
-    """A kill -9 of the whole worker between two metrics, and of the next one inside a metric; a third ends the run."""
+def test_a_killed_calculation_stores_no_partial_metric_and_ends_with_the_same_rows(
+    make_world: Callable[..., World],
+) -> None:
+    """One worker is killed between two metrics, the next one inside a metric; a third worker ends the run."""
     world = make_world(silent=5, issues=60)
     assert world.run("refresh").returncode == 0
     before = world.rows(RESULTS)
@@ -95,7 +97,7 @@ def is_writing(world: World) -> bool:
 
 
 def test_a_worker_survives_a_restart_of_redis_with_a_message_in_hand(make_world: Callable[..., World]) -> None:
-    """The defect of kombu 5.7.0 that worker/kombu_patch.py mends: without it the worker exits with code 1 here."""
+    """`worker/kombu_patch.py` corrects kombu 5.7.0: without the patch the worker exits with code 1 here."""
     world = make_world(latency=0.3, silent=5, issues=900)
     world.run("status")
     worker = world.start("worker", "-c", "2", "--without-mingle", "--without-gossip")
@@ -105,17 +107,17 @@ def test_a_worker_survives_a_restart_of_redis_with_a_message_in_hand(make_world:
     world.run("refresh", "--no-wait")  # any command that needs the queue starts the server again, with its data
     world.hurry()
     world.start("beat")
-    # One run, or two: the worker too brings the server back, and may end its run before the second is asked for.
+    # One run, or two: the worker also restarts the server, and may end its run before the second is requested.
     eventually(lambda: set(world.rows("select state from runs")) == {("completed",)}, 90)
     assert worker.poll() is None
-    told = world.run("logs", "--level", "warning").stdout
-    assert "Connection to broker lost" in told
-    assert "Traceback" not in told
-    assert "CPendingDeprecationWarning" not in told
+    logged = world.run("logs", "--level", "warning").stdout
+    assert "Connection to broker lost" in logged
+    assert "Traceback" not in logged
+    assert "CPendingDeprecationWarning" not in logged
 
 
 def test_a_wait_outlives_its_server(make_world: Callable[..., World]) -> None:
-    """The embedded server is killed while a refresh waits, with a worker of its own: both come to their end."""
+    """The embedded server is killed while a refresh waits with its own worker: the refresh succeeds."""
     world = make_world(latency=0.4, silent=5, issues=900)
     waiting = world.start("refresh")
     eventually(lambda: world.has("issues"))
@@ -125,8 +127,8 @@ def test_a_wait_outlives_its_server(make_world: Callable[..., World]) -> None:
     assert len(world.rows("select * from latest_results")) == len(METRIC_TYPES)
 
 
-def test_a_lone_worker_brings_its_server_back(make_world: Callable[..., World]) -> None:
-    """Nobody else is there, and it does not go on trying to reach a server that nobody starts."""
+def test_a_lone_worker_restarts_its_server(make_world: Callable[..., World]) -> None:
+    """No other process would start the server that the worker tries to reach."""
     world = make_world()
     worker = world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
     eventually(lambda: any("ready." in line["message"] for line in world.log_lines()))
@@ -134,7 +136,7 @@ def test_a_lone_worker_brings_its_server_back(make_world: Callable[..., World]) 
     eventually(lambda: sum(line["message"].startswith("Connected to") for line in world.log_lines()) == 2)
     assert world.run("refresh").returncode == 0
     assert worker.poll() is None
-    assert not (world.folder / ".flowbeat" / "worker.out").exists()  # the refresh needed no worker of its own
+    assert not (world.folder / ".flowbeat" / "worker.out").exists()  # the refresh did not need its own worker
 
 
 def test_two_waiting_refreshes_share_one_run(make_world: Callable[..., World]) -> None:
@@ -148,8 +150,8 @@ def test_two_waiting_refreshes_share_one_run(make_world: Callable[..., World]) -
     assert len(world.rows("select * from latest_results")) == len(METRIC_TYPES)
 
 
-def test_a_step_message_of_an_older_attempt_does_nothing(refreshed_copy: World) -> None:
-    """The fence: a run that has ended takes no message again."""
+def test_a_message_of_an_older_attempt_does_nothing(refreshed_copy: World) -> None:
+    """A run that has ended accepts no further message."""
     world = refreshed_copy
     before = world.rows("select * from metric_results order by 1, 2, 3, 4")
     script = (
@@ -163,7 +165,7 @@ def test_a_step_message_of_an_older_attempt_does_nothing(refreshed_copy: World) 
 
 
 def test_ctrl_c_leaves_the_run_for_later_and_says_so(make_world: Callable[..., World]) -> None:
-    """An interrupted wait says at once what it waits for; the run stays, and a later refresh ends it."""
+    """An interrupted wait says at once what it waits for; the run is kept, and a later refresh ends it."""
     world = make_world(latency=0.4, silent=5, issues=900)
     waiting = world.start("refresh")
     eventually(lambda: world.has("issues"))
@@ -173,14 +175,14 @@ def test_ctrl_c_leaves_the_run_for_later_and_says_so(make_world: Callable[..., W
     assert waiting.wait(60) == 130
     world.hurry()
     assert "flowbeat status" in said.read_text()
-    # Left for the next to go on with, or brought to its end by the worker before it saw that it is alone.
+    # The run waits for the next worker, or this worker has ended it before it saw that the refresh had exited.
     assert world.rows("select state from runs where state = 'failed'") == []
     assert world.run("refresh").returncode == 0
     assert world.rows("select count(*), max(state) from runs") == [(1, "completed")]
 
 
 def server_pid(folder: Path) -> int:
-    """Return the embedded server of a folder, by the file it keeps open."""
+    """Return the process id of a folder's embedded server, which runs in its data folder."""
     data = str(folder / ".flowbeat" / "redis")
     for process in Path("/proc").iterdir():
         if process.name.isdigit() and _cwd(process) == data and "valkey" in (process / "cmdline").read_text():
@@ -195,8 +197,8 @@ def _cwd(process: Path) -> str:
         return ""
 
 
-def test_a_wait_goes_on_with_a_worker_of_its_own_when_the_other_leaves(make_world: Callable[..., World]) -> None:
-    """Somebody else's worker dies while a refresh waits: the refresh sees it, runs one, and ends well."""
+def test_a_wait_starts_its_own_worker_when_the_other_dies(make_world: Callable[..., World]) -> None:
+    """Another process's worker is killed while a refresh waits: the refresh runs one itself and succeeds."""
     world = make_world(latency=0.4, silent=5, issues=900)
     worker = world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
     eventually(lambda: any("ready." in line["message"] for line in world.log_lines()))
@@ -209,8 +211,8 @@ def test_a_wait_goes_on_with_a_worker_of_its_own_when_the_other_leaves(make_worl
     assert world.rows("select state from runs") == [("completed",)]
 
 
-def test_a_terminated_wait_takes_its_worker_with_it(make_world: Callable[..., World]) -> None:
-    """A closed terminal or a kill is the same as Ctrl-C: no worker and no server is left behind."""
+def test_a_terminated_wait_stops_its_worker(make_world: Callable[..., World]) -> None:
+    """A closed terminal or a SIGTERM acts like Ctrl-C: no worker and no server keeps running."""
     world = make_world(latency=0.4, silent=5, issues=900)
     waiting = world.start("refresh")
     eventually(lambda: world.has("issues"))
@@ -219,8 +221,8 @@ def test_a_terminated_wait_takes_its_worker_with_it(make_world: Callable[..., Wo
     assert left(world.folder) == []
 
 
-def test_a_second_ctrl_c_leaves_at_once(make_world: Callable[..., World]) -> None:
-    """Jira takes its time and the worker with it; who will not wait need not, and it ends by itself."""
+def test_a_second_ctrl_c_exits_at_once(make_world: Callable[..., World]) -> None:
+    """The worker waits for a slow Jira; the command does not wait for the worker, which later exits by itself."""
     world = make_world(latency=6)
     waiting = world.start("refresh")
     eventually(lambda: world.has("runs") and world.rows("select state from runs") == [("running",)])
@@ -233,8 +235,8 @@ def test_a_second_ctrl_c_leaves_at_once(make_world: Callable[..., World]) -> Non
     eventually(lambda: left(world.folder) == [], 90)
 
 
-def test_a_killed_wait_leaves_no_worker_behind(make_world: Callable[..., World]) -> None:
-    """A kill -9 is told to nobody: the worker of the wait sees it and ends, with the server it was the last to use."""
+def test_the_worker_of_a_killed_wait_exits(make_world: Callable[..., World]) -> None:
+    """The worker notices that its parent was killed, and exits; the server, which no process uses, exits too."""
     world = make_world(latency=0.4, silent=5, issues=900)
     waiting = world.start("refresh")
     eventually(lambda: world.has("issues"))
@@ -245,8 +247,8 @@ def test_a_killed_wait_leaves_no_worker_behind(make_world: Callable[..., World])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_worker_told_to_end_has_not_failed(make_world: Callable[..., World], number: signal.Signals) -> None:
-    """One Ctrl-C or a service manager's SIGTERM: whoever supervises it sees exit code 0."""
+def test_a_worker_stopped_by_a_signal_has_not_failed(make_world: Callable[..., World], number: signal.Signals) -> None:
+    """After one Ctrl-C, or a service manager's SIGTERM, its exit code is 0."""
     world = make_world()
     worker = world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
     eventually(lambda: any("ready." in line["message"] for line in world.log_lines()))
@@ -255,8 +257,8 @@ def test_a_worker_told_to_end_has_not_failed(make_world: Callable[..., World], n
 
 
 @pytest.mark.parametrize("words", [("refresh",), ("refresh", "--no-wait"), ("calculate",)])
-def test_a_command_that_redis_refuses_leaves_no_run(make_world: Callable[..., World], words: tuple[str, ...]) -> None:
-    """Else a later refresh would take up what this one said had failed."""
+def test_a_command_that_redis_refuses_stores_no_run(make_world: Callable[..., World], words: tuple[str, ...]) -> None:
+    """Otherwise a later refresh would continue a run that was reported as failed."""
     world = make_world()
     said = world.run(*words, FLOWBEAT_REDIS_URL="redis://127.0.0.1:1/0")
     assert said.returncode == 1
@@ -265,7 +267,7 @@ def test_a_command_that_redis_refuses_leaves_no_run(make_world: Callable[..., Wo
 
 
 def left(folder: Path) -> list[str]:
-    """Return what still runs of a world: processes in its folder, and the server on its data."""
+    """Return the command lines of a world's processes: those in its folder, and the server in its data folder."""
     folders = (str(folder), str(folder / ".flowbeat" / "redis"))
-    found = [process for process in Path("/proc").iterdir() if process.name.isdigit() and _cwd(process) in folders]
-    return [(process / "cmdline").read_text().replace("\0", " ") for process in found]
+    processes = [process for process in Path("/proc").iterdir() if process.name.isdigit() and _cwd(process) in folders]
+    return [(process / "cmdline").read_text().replace("\0", " ") for process in processes]

@@ -1,4 +1,4 @@
-"""The copy of a million issues that benchmarks calculate with: small here, but the same in all else."""
+"""The copy that benchmarks calculate with, made here with few issues."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from models.store import issues
 
 
 def test_a_copy_made_by_inserts_gives_the_values_of_the_reference(tmp_path: Path) -> None:
-    """All metrics by 53 windows, without a Jira to ask."""
+    """The values of all metrics and 53 windows are equal, and no Jira is needed."""
     _, values, differing = bench_metrics.naive_big(tmp_path, issues=150)
 
     assert (values, differing) == (len(METRIC_TYPES) * 53, 0)
 
 
 def test_the_same_seed_makes_the_same_copy_and_another_seed_another(tmp_path: Path) -> None:
-    """A figure can be measured again on the very same issues; no two of them live alike."""
+    """A benchmark can be repeated with the same issues; no two issues have the same history."""
     first, again, other = (_issues(tmp_path / name, seed) for name, seed in (("1", 1), ("2", 1), ("3", 2)))
 
     assert first == again

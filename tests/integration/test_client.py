@@ -1,4 +1,4 @@
-"""The client over a real socket: what breaks on the wire is asked again, and one session serves many threads."""
+"""The client over a real socket: it repeats requests whose connection broke, and threads share one session."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,7 +24,7 @@ NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 @pytest.fixture(scope="module", params=["", "/jira", "/ex/jira/0f0f0f0f-1111-2222-3333-444455556666"])
 def served(request: pytest.FixtureRequest) -> Iterator[tuple[Jira, str]]:
-    """Yield a Jira on loopback, with a context path or without, or behind the gateway of scoped tokens, and its URL."""
+    """Yield a Jira on localhost and its URL: plain, with a context path, or behind the gateway of scoped tokens."""
     jira = build(Options(issues=30, context=request.param), NOW)
     with running(jira) as url:
         yield jira, url
@@ -32,7 +32,7 @@ def served(request: pytest.FixtureRequest) -> Iterator[tuple[Jira, str]]:
 
 @pytest.fixture
 def jira(served: tuple[Jira, str]) -> Iterator[Jira]:
-    """Return that Jira, without faults and with an empty log."""
+    """Yield that Jira, without faults and with an empty log."""
     jira, _ = served
     jira.log.clear()
     yield jira
@@ -46,18 +46,18 @@ def connection(served: tuple[Jira, str]) -> Connection:
 
 
 def _client(connection: Connection, token: str = TOKEN) -> Client:
-    """Return a client of a run that this Jira has answered before: one that never did is not waited for in place."""
+    """Return a client of a run that Jira has answered before: only then does a client wait before it repeats."""
     return Client(connection, token, Gate(), sleep=lambda _: None, heard=True)
 
 
 def test_a_site_is_read_over_http(jira: Jira, connection: Connection) -> None:
-    """Login, context path, GET and POST."""
+    """Login, context path, GET and POST work over HTTP."""
     client = _client(connection)
     site = identify(client)
-    found = reader(client, site.flavour, Wanted())
+    jira_reader = reader(client, site.flavour, Wanted())
     assert site.flavour == "cloud"
     assert site.address == connection.base_url.partition("/ex/jira/")[0]
-    assert len(found.census("project = PAY", None).updates) > 5
+    assert len(jira_reader.census("project = PAY", None).updates) > 5
     assert len(jira.log) == 2
 
 
@@ -66,23 +66,23 @@ def test_a_site_is_read_over_http(jira: Jira, connection: Connection) -> None:
     [reset(), cut(), cut(0.0), half_json(), failing(500), failing(502), too_many(None), slow(1.5)],
     ids=["reset", "cut", "no body", "half JSON", "500", "502", "gateway 429", "slow"],
 )
-def test_an_answer_that_breaks_is_asked_for_again(jira: Jira, connection: Connection, fault: Fault) -> None:
-    """Once, and the second answer counts."""
+def test_a_request_with_a_broken_answer_is_repeated(jira: Jira, connection: Connection, fault: Fault) -> None:
+    """The request is sent twice, and the second answer is used."""
     jira.faults.append(replace(fault, endpoint="serverInfo"))
     client = _client(connection)
     assert identify(client).flavour == "cloud"
     assert client.traffic.take()[0] == 2
 
 
-def test_a_port_where_nobody_listens_is_worth_another_try_later(connection: Connection) -> None:
-    """Jira may be restarting; the sentence names the host and nothing else."""
+def test_a_refused_connection_is_retried_later(connection: Connection) -> None:
+    """Jira may be restarting; the message names only the host."""
     away = replace(connection, base_url="http://127.0.0.1:9")
     with pytest.raises(RetryableError, match=r"^127\.0\.0\.1:9 cannot be reached \(Connection refused\)$"):
         identify(_client(away))
 
 
 def test_a_wrong_token_is_refused_once(jira: Jira, connection: Connection) -> None:
-    """Repeated logins end in a CAPTCHA."""
+    """The client does not repeat it, because repeated logins lead to a CAPTCHA."""
     with pytest.raises(LoginError, match="refused the login") as caught:
         reader(_client(connection, "wrong-token"), "cloud", Wanted()).statuses()
     assert "wrong-token" not in str(caught.value)
@@ -90,7 +90,7 @@ def test_a_wrong_token_is_refused_once(jira: Jira, connection: Connection) -> No
 
 
 def test_threads_share_one_client(jira: Jira, connection: Connection) -> None:
-    """As many connections as the concurrency, every call counted."""
+    """The number of connections is the concurrency, and every call is counted."""
     client = _client(connection)
     paths = [f"/rest/api/3/{name}" for name in ("status", "field", "myself")] * 10
     answers = parallel(client.get, paths, 8)

@@ -1,6 +1,6 @@
-"""Many processes that ask one Jira through one limiter: they never meet its limit, and a pause holds them all.
+"""Many processes that send requests to one Jira through one limiter: they obey its quota and its pauses.
 
-The file is also such a process: run as a program it asks one endpoint as often as it may until its time is up.
+The file is also such a process: run as a program it requests one endpoint as often as the limiter allows.
 """
 
 import os
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("redis_client")
 
 
 def crowd(jira: Jira, redis_url: str, quota: tuple[int, float], *, processes: int, seconds: float) -> list[datetime]:
-    """Return when requests of so many processes arrived, all asking as often as their limiter lets them."""
+    """Return when the requests arrived that several processes sent as often as their limiter allowed."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with running(jira) as base_url:
@@ -43,8 +43,8 @@ def crowd(jira: Jira, redis_url: str, quota: tuple[int, float], *, processes: in
     return [datetime.fromisoformat(seen.at) for seen in jira.log]
 
 
-def test_ten_processes_never_meet_the_limit_they_keep(redis_url: str) -> None:
-    """Jira enforces the very quota, counted where requests arrive: not one 429."""
+def test_ten_processes_never_exceed_their_limit(redis_url: str) -> None:
+    """Jira enforces the same quota when requests arrive, and answers none with 429."""
     jira = build(Options(issues=1), datetime.now(UTC))
     jira.limit = Limit(50, 1.0)
     arrived = crowd(jira, redis_url, (50, 1.0), processes=10, seconds=5.0)
@@ -52,13 +52,13 @@ def test_ten_processes_never_meet_the_limit_they_keep(redis_url: str) -> None:
     assert (jira.limit.refused, jira.limit.most <= jira.limit.requests) == (0, True)
 
 
-def test_a_pause_heard_by_one_process_holds_the_others(redis_url: str) -> None:
-    """One gets a 429 and tells the limiter: what was on its way arrives, and then nothing until the pause is over."""
+def test_a_pause_of_one_process_holds_the_others(redis_url: str) -> None:
+    """After one process received a 429, only requests already on their way arrive until the pause is over."""
     jira = build(Options(issues=1), datetime.now(UTC))
     jira.faults.append(replace(too_many(3), after=20))
     arrived = crowd(jira, redis_url, (50, 1.0), processes=4, seconds=5.0)
-    told = next(at for at, seen in zip(arrived, jira.log, strict=True) if seen.status == 429)
-    after = [(at - told).total_seconds() for at in arrived if at > told]
+    paused_at = next(at for at, seen in zip(arrived, jira.log, strict=True) if seen.status == 429)
+    after = [(at - paused_at).total_seconds() for at in arrived if at > paused_at]
     assert [at for at in after if 1.5 < at < 3.0] == []
     assert [at for at in after if at >= 3.0]
 

@@ -1,4 +1,4 @@
-"""The client against a Jira that limits: what its words lead to, for a request, a run and all other workers."""
+"""The client against a Jira that limits requests: the effects on a request, a run and all other workers."""
 
 import socketserver
 import threading
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("redis_client")
 
 @pytest.fixture
 def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """Yield a Cloud site and a runtime that is this process's."""
+    """Yield a Cloud site and the runtime of this process."""
     with open_world(tmp_path, database_url, redis_url) as opened:
         runtime.adopt(opened.current)
         yield opened
@@ -37,14 +37,14 @@ def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
 
 
 def limiter_of(world: World) -> Limiter:
-    """Return the limiter all workers of this connection share."""
+    """Return the limiter that all workers of this connection share."""
     connection = world.current.settings.connections["sandbox"]
     return world.current.limiter(connection, connection.token({}))
 
 
-# --- Jira's words ---------------------------------------------------------------------------------------------------
+# --- Jira's refusals ------------------------------------------------------------------------------------------------
 
-A_SECOND_LATER = "Mon, 02 Mar 2026 09:30:01 GMT"  # than the world's clock
+A_SECOND_LATER = "Mon, 02 Mar 2026 09:30:01 GMT"  # one second later than the world's clock
 
 
 def saying(status: int, **headers: str) -> Fault:
@@ -66,8 +66,8 @@ def saying(status: int, **headers: str) -> Fault:
     ],
     ids=["429", "gateway 429", "503", "502 that names a wait", "a date", "a reset"],
 )
-def test_a_refusal_that_passes_costs_a_wait_and_nothing_else(world: World, fault: Fault) -> None:
-    """The copy is whole; the wait is counted, and it held everyone until a moment ago."""
+def test_a_temporary_refusal_costs_only_a_wait(world: World, fault: Fault) -> None:
+    """The copy is complete; the wait is counted, and it held all workers until a moment ago."""
     world.jira.faults.append(fault)
     operation = world.fetch()
     assert fault.hits == 1
@@ -78,7 +78,7 @@ def test_a_refusal_that_passes_costs_a_wait_and_nothing_else(world: World, fault
 
 @on_sqlite
 def test_the_bucket_of_data_center_is_never_emptied_twice(tmp_path: Path, database_url: str, redis_url: str) -> None:
-    """Our own limit is far above: only the headers of its good answers keep us from a single refusal."""
+    """Flowbeat's own limit is far higher: only the headers of Jira's answers prevent a refusal."""
     with open_world(tmp_path, database_url, redis_url, flavour="datacenter") as world:
         world.connection(concurrency=1, requests=1000, per_seconds=1.0)
         world.jira.limit = Limit(3, 1.0)
@@ -89,11 +89,11 @@ def test_the_bucket_of_data_center_is_never_emptied_twice(tmp_path: Path, databa
         assert len(world.copy()["issues"]) == len(world.shown())
 
 
-# --- tries of a run -------------------------------------------------------------------------------------------------
+# --- attempts of a run ----------------------------------------------------------------------------------------------
 
 
 def slices(world: World, run: Run, many: int) -> list[str]:
-    """Return the state of the run after each of so many slices; the pauses between them are over at once."""
+    """Return the state of the run after each of its next slices; the pauses between them are over at once."""
     states = []
     for _ in range(many):
         world.current.redis.flushall()
@@ -104,7 +104,7 @@ def slices(world: World, run: Run, many: int) -> list[str]:
 
 @on_sqlite
 def test_a_jira_that_stays_closed_fails_the_fetch_after_eight_tries(world: World) -> None:
-    """With the last reason in the run and the Fetch Operation, every call counted, and the copy as it was."""
+    """Run and Fetch Operation have the last reason; every call is counted; the copy is unchanged."""
     world.fetch()
     before = world.copy()
     world.jira.faults += [
@@ -127,7 +127,7 @@ def test_a_jira_that_stays_closed_fails_the_fetch_after_eight_tries(world: World
 
 @on_sqlite
 def test_tries_are_counted_since_the_last_progress(world: World) -> None:
-    """Seven in vain, a page, and again seven: the fetch goes on."""
+    """The fetch continues after seven failures, a page, and seven more failures."""
     for endpoint in ("serverInfo", "search/jql"):
         world.jira.faults.append(failing(503, retry_after=600, endpoint=endpoint, times=MAX_TRIES - 1))
     run = world.request()
@@ -137,15 +137,15 @@ def test_tries_are_counted_since_the_last_progress(world: World) -> None:
 
 
 def in_trouble(world: World, run: Run, tried: int) -> None:
-    """Make the run one that tried in vain before."""
+    """Store that the run has failed attempts."""
     with world.current.sessions.begin() as session:
         cursor = {**world.latest(run).cursor, "trouble": {"tries": tried, "seconds": 0.0}}
         runs.heartbeat(session, run.run_id, 1, world.clock(), cursor=cursor)
 
 
 @on_sqlite
-def test_a_new_slice_goes_on_where_the_back_off_was(world: World) -> None:
-    """One try, and a longer wait than the last: not again from two seconds."""
+def test_a_new_slice_continues_the_back_off(world: World) -> None:
+    """After one attempt the wait is longer than the last one, not two seconds again."""
     world.jira.faults += [
         failing(503, retry_after=600, endpoint="serverInfo"),
         failing(502, endpoint="serverInfo", times=9),
@@ -163,7 +163,7 @@ def test_a_new_slice_goes_on_where_the_back_off_was(world: World) -> None:
 
 @on_sqlite
 def test_progress_within_a_slice_gives_back_its_patience(world: World) -> None:
-    """The last try got through; what fails after it is asked again as if nothing had been."""
+    """After a success, a later failure is retried as if there had been no failure before."""
     world.jira.faults.append(failing(502, endpoint="search/jql"))
     run = world.request()
     in_trouble(world, run, MAX_TRIES - 1)
@@ -172,8 +172,8 @@ def test_progress_within_a_slice_gives_back_its_patience(world: World) -> None:
 
 
 @on_sqlite
-def test_a_pause_set_by_another_makes_the_run_wait_without_a_try(world: World) -> None:
-    """Nothing is sent, nothing is counted against it, and it comes back when the pause is over."""
+def test_a_pause_set_by_another_makes_the_run_wait_without_a_request(world: World) -> None:
+    """No request is sent, no failure is counted, and the run continues when the pause is over."""
     limiter_of(world).pause(600.0, "jira-quota-global-based")
     run = world.request()
     task.fetch_slice(run.run_id, run.attempt)
@@ -186,7 +186,7 @@ def test_a_pause_set_by_another_makes_the_run_wait_without_a_try(world: World) -
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "unix:///nonexistent/redis.sock"])
 def test_without_redis_no_request_is_sent_and_nobody_waits_for_it(tmp_path: Path, url: str) -> None:
-    """The slice ends retryable within moments: the run waits, not the worker."""
+    """The slice ends at once and is retried later: the run waits, not the worker."""
     jira = build(Options(issues=1), datetime.now(UTC))
     with running(jira) as base_url:
         connection = Connection("acme", base_url)
@@ -200,17 +200,17 @@ def test_without_redis_no_request_is_sent_and_nobody_waits_for_it(tmp_path: Path
 
 
 class Dropping(socketserver.BaseRequestHandler):
-    """Ends each connection at once and counts them."""
+    """A handler that ends each connection at once and counts them."""
 
     seen: ClassVar[list[str]] = []
 
     def handle(self) -> None:
-        """One connection."""
+        """Count one connection."""
         self.seen.append("one")
 
 
-def test_a_redis_that_breaks_off_is_asked_once_more_and_no_more(tmp_path: Path) -> None:
-    """Many tries are the run's business: it gives the worker back between them."""
+def test_a_redis_that_drops_connections_is_tried_twice(tmp_path: Path) -> None:
+    """More attempts are made by the run, which frees the worker between them."""
     Dropping.seen.clear()
     with socketserver.TCPServer(("127.0.0.1", 0), Dropping) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

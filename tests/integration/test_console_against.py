@@ -1,4 +1,4 @@
-"""The explain command with two numbers: their difference, and what came, left and changed."""
+"""The explain command with two numbers: their difference, and the parts that were added, removed and changed."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -28,7 +28,7 @@ def compared(folder: Path, *words: str) -> Any:
 
 @pytest.mark.parametrize("metric", METRIC_TYPES)
 def test_a_week_against_another_is_the_difference_of_their_values(folder: Path, metric: str) -> None:
-    """Both values are those that the command shows by themselves, and the exact parts add up."""
+    """Both values are those of separate explanations, and the exact parts add up to their difference."""
     sheets = compared(folder, metric, "--week", "2026-W41", "--against", "2026-W40")
     (result,) = sheets["result"]
     alone = [compared(folder, metric, "--week", week)["result"][0]["value"] for week in ("2026-W41", "2026-W40")]
@@ -45,7 +45,7 @@ def test_a_week_against_another_is_the_difference_of_their_values(folder: Path, 
 
 
 def test_previous_is_the_week_before_or_as_many_days_before_the_period(folder: Path) -> None:
-    """At the same as-of."""
+    """Both have the same as-of."""
     (week,) = compared(folder, "flow_time", "--week", "2026-W41", "--against", "previous")["result"]
     (named,) = compared(folder, "flow_time", "--week", "2026-W41", "--against", "2026-W40")["result"]
     assert week == named
@@ -56,7 +56,7 @@ def test_previous_is_the_week_before_or_as_many_days_before_the_period(folder: P
 
 
 def test_the_same_window_as_it_was_at_an_earlier_instant(folder: Path) -> None:
-    """What has been done since has come."""
+    """Items that were done since are listed as added."""
     sheets = compared(folder, "flow_velocity", "--against-as-of", "2026-10-09")
     (result,) = sheets["result"]
     assert result["against_window_start"] == result["window_start"]
@@ -66,8 +66,8 @@ def test_the_same_window_as_it_was_at_an_earlier_instant(folder: Path) -> None:
     assert all(row["at"] < "2026-10-09T22" for row in sheets["same"])
 
 
-def test_the_table_says_what_came_and_what_it_adds(folder: Path) -> None:
-    """Within eighty columns, the largest first, with the number of all."""
+def test_the_table_says_which_parts_were_added_and_how_much_they_add(folder: Path) -> None:
+    """It fits eighty columns, has the largest first, and says how many there are."""
     words = ("explain", "payments", "flow_velocity", "--against", "previous")
     sheets = compared(folder, "flow_velocity", "--against", "previous")
     said = world.say(folder, *words, "--top", "2", "--sort", "contribution").out
@@ -83,7 +83,7 @@ def test_the_table_says_what_came_and_what_it_adds(folder: Path) -> None:
 
 
 def test_the_newest_come_first_on_request(folder: Path) -> None:
-    """Also of what only the second number has."""
+    """Parts that only the second number has are sorted too."""
     words = ("flow_velocity", "--against", "previous", "--sort", "date")
     left = [row["against_at"] for row in compared(folder, *words)["left"]]
     assert left == sorted(left, reverse=True)
@@ -91,7 +91,7 @@ def test_the_newest_come_first_on_request(folder: Path) -> None:
 
 
 def test_a_median_has_lists_only(folder: Path) -> None:
-    """It says so."""
+    """The output says so."""
     said = world.say(folder, "explain", "payments", "lead_time", "--against", "2026-W41").out
     assert "A median has no parts that add up" in " ".join(said.split())
     assert " adds " not in said
@@ -108,14 +108,14 @@ def test_a_median_has_lists_only(folder: Path) -> None:
     ],
 )
 def test_what_cannot_be_compared_says_why(folder: Path, words: list[str], code: int, advice: str) -> None:
-    """Bad names are bad usage; data that is not there is an error."""
+    """A wrong name is a usage error (code 2); missing data is code 1."""
     said = world.say(folder, "explain", "payments", "flow_time", *words)
     assert said.code == code
     assert advice in " ".join(said.err.split())
 
 
 def test_missing_values_are_listed_without_a_difference(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Both messages are shown; nothing is taken for zero."""
+    """Both messages are shown; nothing counts as zero."""
     with world.refreshed(tmp_path_factory.mktemp("bare"), incidents="") as place:
         said = world.say(place, "explain", "payments", "mttr", "--against", "previous").out
         (result,) = compared(place, "mttr", "--against", "previous")["result"]

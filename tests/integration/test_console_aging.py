@@ -1,4 +1,4 @@
-"""The aging command: what is in progress, how old, how long blocked, and what that is compared with."""
+"""The aging command: the items in progress, their ages and blocked times, and the ages of finished items."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def test_the_items_are_those_of_the_flow_load_oldest_first(folder: Path) -> None:
-    """Of the running week, whose end is the as-of."""
+    """They are those of the running week, whose end is the as-of."""
     rows = world.say(folder, "aging", "payments", "--format", "json").json
     weeks = world.say(
         folder, "results", "payments", "--window", "weeks", "--metric", "flow_load", "--format", "json"
@@ -42,7 +42,7 @@ def test_the_items_are_those_of_the_flow_load_oldest_first(folder: Path) -> None
 
 
 def test_an_item_in_a_blocked_status_says_since_when(folder: Path) -> None:
-    """Since it entered that status, or was flagged before that; never before it was in progress."""
+    """The instant is when it entered that status or was flagged, but not before it was in progress."""
     rows = world.say(folder, "aging", "--format", "json").json
     blocked = {row["key"]: row["blocked_since"] for row in rows if row["blocked_since"]}
     in_status = {row["key"]: row["status_since"] for row in rows if row["status"] == "Blocked"}
@@ -52,8 +52,8 @@ def test_an_item_in_a_blocked_status_says_since_when(folder: Path) -> None:
     assert "blocked since" in world.say(folder, "aging", "payments", columns=120).out
 
 
-def test_what_is_beyond_the_line_stands_out(folder: Path) -> None:
-    """In words and, where the terminal has it, in colour; the line itself is named."""
+def test_an_item_older_than_the_line_is_marked(folder: Path) -> None:
+    """The mark is a word and, on a terminal with colours, a colour; the line itself is named."""
     rows = world.say(folder, "aging", "payments", "--format", "json").json
     late = [row["key"] for row in rows if row["is_late"]]
     assert 0 < len(late) < len(rows)
@@ -68,8 +68,8 @@ def test_what_is_beyond_the_line_stands_out(folder: Path) -> None:
     assert max(map(len, world.say(folder, "aging", "payments").out.splitlines())) <= 80
 
 
-def test_the_chance_falls_to_nothing_at_the_promise(folder: Path) -> None:
-    """0 once the age has reached the promised days."""
+def test_the_chance_falls_to_zero_at_the_promised_days(folder: Path) -> None:
+    """The chance is 0 when the age has reached the promised days."""
     rows = world.say(folder, "aging", "payments", "--format", "csv").csv
     for row in rows:
         if float(row["days_in_progress"]) >= 10:
@@ -80,7 +80,7 @@ def test_the_chance_falls_to_nothing_at_the_promise(folder: Path) -> None:
 
 
 def test_a_past_day_shows_what_was_in_progress_then(folder: Path) -> None:
-    """With the ages of that day; a later day than the data is refused."""
+    """The ages are those of that day; a day later than the data is refused."""
     rows = world.say(folder, "aging", "payments", "--as-of", "2026-10-01", "--format", "json").json
     assert {row["as_of"] for row in rows} == {"2026-10-01T22:00:00.000000Z"}
     assert rows != world.say(folder, "aging", "payments", "--format", "json").json
@@ -89,8 +89,8 @@ def test_a_past_day_shows_what_was_in_progress_then(folder: Path) -> None:
     assert "later than the data" in refused.err
 
 
-def test_nothing_in_progress_and_nothing_finished(tmp_path: Path, migrated_file: Path) -> None:
-    """An empty table says so, and without finished items no age is compared."""
+def test_an_empty_table_says_that_nothing_is_in_progress(tmp_path: Path, migrated_file: Path) -> None:
+    """Without finished items no age is compared."""
     team = Team((issue(1, "10-01 → 1"),), STATUSES)
     with stored(tmp_path, migrated_file, team, Rules(), time("11-01")):
         pass
@@ -100,8 +100,8 @@ def test_nothing_in_progress_and_nothing_finished(tmp_path: Path, migrated_file:
     assert world.say(tmp_path, "aging", "payments", "--format", "json").json == []
 
 
-def test_an_item_without_a_yardstick_has_no_pace(tmp_path: Path, migrated_file: Path) -> None:
-    """Unknown is not zero, neither the pace nor the chance."""
+def test_an_item_without_finished_ones_to_compare_has_no_pace(tmp_path: Path, migrated_file: Path) -> None:
+    """Unknown is never zero: neither the pace nor the chance."""
     team = Team((issue(1, "10-01 → 1", "10-05 → 2"),), STATUSES)
     rules = Rules(service_level=ServiceLevelRules(days=60))
     with stored(tmp_path, migrated_file, team, rules, time("11-01")):
@@ -115,6 +115,6 @@ def test_an_item_without_a_yardstick_has_no_pace(tmp_path: Path, migrated_file: 
 
 
 def test_an_unknown_profile_is_bad_usage(folder: Path) -> None:
-    """With the nearest name."""
+    """The error names the nearest profile."""
     said = world.say(folder, "aging", "payment")
     assert (said.code, "did you mean payments?" in said.err) == (2, True)

@@ -1,4 +1,4 @@
-"""The check command against a real Redis-compatible server and a sandbox Jira over HTTP: what is well, what is not."""
+"""The check command against a real Redis-compatible server and a sandbox Jira over HTTP."""
 
 import json
 import resource
@@ -32,20 +32,20 @@ def jira() -> Iterator[str]:
 
 @pytest.fixture
 def folder(jira: str, tmp_path: Path) -> Path:
-    """Return a configured folder with a schema, and a schedule nobody serves."""
+    """Return a configured folder with a schema, and a schedule that no scheduler serves."""
     return _folder(tmp_path, jira)
 
 
 @pytest.fixture
 def queue(redis_url: str) -> str:
-    """Return the server's URL in the form that Celery takes too."""
+    """Return the server's URL in a form that Celery accepts too."""
     return redis_url.replace("unix://", "redis+socket://")
 
 
 def test_a_healthy_set_up_is_exit_code_0(folder: Path, queue: str) -> None:
-    """Every line is there; what is not running yet is a warning with what to do."""
-    told = _lines(folder, queue, code=0)
-    assert {line[:2] for line in told} == {
+    """Every line is printed; a process that is not running yet is a warning with what to do."""
+    lines = _lines(folder, queue, code=0)
+    assert {line[:2] for line in lines} == {
         ("configuration", "ok"),
         ("database", "ok"),
         ("Redis", "ok"),
@@ -56,38 +56,38 @@ def test_a_healthy_set_up_is_exit_code_0(folder: Path, queue: str) -> None:
         ("log files", "ok"),
         ("data payments", "warning"),
     }
-    messages = [line[2] for line in told]
+    messages = [line[2] for line in lines]
     assert "logged in; the account's time zone is America/New_York" in messages
     assert any(message.startswith("fields found: points is customfield_10016") for message in messages)
     assert any(message.startswith("its JQL finds about ") for message in messages)
 
 
-def test_data_center_is_asked_in_its_own_way(tmp_path: Path, queue: str) -> None:
-    """The same lines, from the endpoints of REST v2."""
+def test_data_center_is_checked_by_rest_v2(tmp_path: Path, queue: str) -> None:
+    """The lines are the same, from the endpoints of REST v2."""
     with running(build(Options(issues=60, flavour="datacenter"), datetime.now(UTC))) as url:
-        told = _lines(_folder(tmp_path, url), queue, code=0)
-    assert ("Jira sandbox", "ok", f"{url.removeprefix('http://')} answers (datacenter)") in told
-    assert any(line[2].startswith("its JQL finds about ") for line in told)
+        lines = _lines(_folder(tmp_path, url), queue, code=0)
+    assert ("Jira sandbox", "ok", f"{url.removeprefix('http://')} answers (datacenter)") in lines
+    assert any(line[2].startswith("its JQL finds about ") for line in lines)
 
 
-def test_a_flavour_that_is_not_the_sites_is_the_one_thing_told(folder: Path, queue: str) -> None:
-    """Asked in the other way a Jira misses endpoints, which says nothing about its address or the JQL."""
-    told = _lines(folder, queue, {"FLOWBEAT_CONNECTIONS__SANDBOX__FLAVOUR": "datacenter"})
-    of_jira = [line for line in told if line[0] in ("Jira sandbox", "profile payments")]
+def test_a_wrong_flavour_is_the_only_error(folder: Path, queue: str) -> None:
+    """With the wrong flavour endpoints are missing, which says nothing about the address or the JQL."""
+    lines = _lines(folder, queue, {"FLOWBEAT_CONNECTIONS__SANDBOX__FLAVOUR": "datacenter"})
+    of_jira = [line for line in lines if line[0] in ("Jira sandbox", "profile payments")]
     assert [(state, message.partition(" ")[2]) for _, state, message in of_jira] == [
         ("bad", "says it is cloud, and flavour says datacenter")
     ]
 
 
 def test_the_table_has_a_mark_for_every_line_and_fits(folder: Path, queue: str) -> None:
-    """What is too long goes on below itself."""
+    """A long line continues below."""
     lines = world.say_apart(folder, "check", FLOWBEAT_REDIS_URL=queue).out.splitlines()
     assert max(len(line) for line in lines) <= 80
     assert {line[0] for line in lines} == {"✓", "!", " "}
 
 
 def test_no_secret_and_no_mail_address_is_shown(folder: Path, queue: str) -> None:
-    """Neither on the screen nor in the log of the requests."""
+    """Neither the screen nor the log of the requests has them."""
     said = world.say_apart(folder, "check", "--format", "json", FLOWBEAT_REDIS_URL=queue)
     log = (folder / "logs" / "app.log").read_text(encoding="utf-8")
     assert "jira request" in log
@@ -119,14 +119,14 @@ def test_no_secret_and_no_mail_address_is_shown(folder: Path, queue: str) -> Non
         ),
     ],
 )
-def test_what_is_broken_is_said_and_hides_nothing_else(
+def test_a_broken_part_is_reported_and_hides_no_other(
     folder: Path, queue: str, environ: dict[str, str], broken: dict[str, str]
 ) -> None:
-    """Exit code 1, a line with what to do for each broken thing, and the lines of everything else."""
-    told = _lines(folder, queue, environ)
+    """The exit code is 1; each broken part has a line with what to do, and all others have their lines too."""
+    lines = _lines(folder, queue, environ)
     for what, sentence in broken.items():
-        assert any(line[:2] == (what, "bad") and sentence in line[2] for line in told)
-    assert {"configuration", "database", "Redis", "Jira sandbox", "log files"} <= {line[0] for line in told}
+        assert any(line[:2] == (what, "bad") and sentence in line[2] for line in lines)
+    assert {"configuration", "database", "Redis", "Jira sandbox", "log files"} <= {line[0] for line in lines}
 
 
 NOWHERE = {
@@ -136,12 +136,12 @@ NOWHERE = {
 }
 
 
-def test_a_folder_that_cannot_be_written_is_told_once_and_in_the_words_of_refresh(folder: Path) -> None:
-    """With all that belongs there; what hangs on it was not looked at, and contradicts nothing."""
+def test_a_folder_that_cannot_be_written_is_reported_once_in_the_words_of_refresh(folder: Path) -> None:
+    """The line names everything that belongs there; parts that depend on it are not checked."""
     sentence = "/dev/null cannot be written (Not a directory), where flowbeat.db, .flowbeat and logs should be"
-    told = world.say_apart(folder, "check", "--format", "json", **NOWHERE).json
-    assert [line["message"] for line in told if line["state"] == "bad"] == [sentence]
-    assert "not checked; fix that first, then workers and Jira are checked" in [line["message"] for line in told]
+    lines = world.say_apart(folder, "check", "--format", "json", **NOWHERE).json
+    assert [line["message"] for line in lines if line["state"] == "bad"] == [sentence]
+    assert "not checked; fix that first, then workers and Jira are checked" in [line["message"] for line in lines]
     for words in (("refresh",), ("calculate", "--no-wait")):
         said = world.say_apart(folder, *words, **NOWHERE)
         assert (said.code, said.out) == (1, "")
@@ -149,36 +149,36 @@ def test_a_folder_that_cannot_be_written_is_told_once_and_in_the_words_of_refres
 
 
 def test_migrate_names_the_folder_that_cannot_be_written(folder: Path) -> None:
-    """In the same words."""
+    """The words are the same."""
     said = world.say_apart(folder, "migrate", FLOWBEAT_DATABASE_URL=NOWHERE["FLOWBEAT_DATABASE_URL"])
     assert said.code == 1
     assert "/dev/null cannot be written (Not a directory), where flowbeat.db should be; make it wri" in said.err
 
 
-def test_https_to_a_server_without_it_is_told_at_once(folder: Path, queue: str, jira: str) -> None:
-    """In place of tries and back-offs that a refresh would spend on it."""
+def test_https_to_a_server_without_it_is_reported_at_once(folder: Path, queue: str, jira: str) -> None:
+    """Check does not retry with a back-off, as a refresh would."""
     environ = {"FLOWBEAT_CONNECTIONS__SANDBOX__BASE_URL": jira.replace("http:", "https:")}
-    told = _lines(folder, queue, environ)
-    (message,) = [line[2] for line in told if line[0] == "Jira sandbox"]
+    lines = _lines(folder, queue, environ)
+    (message,) = [line[2] for line in lines if line[0] == "Jira sandbox"]
     assert "answers, but not by https" in message
     assert "is it http?" in message
 
 
 def test_a_jira_that_never_answers_is_not_waited_for_long(folder: Path, queue: str) -> None:
-    """One time-out, not one for each try."""
+    """Check waits for one time-out, not for one per attempt."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         environ = {
             "FLOWBEAT_CONNECTIONS__SANDBOX__BASE_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
             "FLOWBEAT_CONNECTIONS__SANDBOX__TIMEOUT_SECONDS": "1",
         }
         started = time.monotonic()
-        told = _lines(folder, queue, environ)
+        lines = _lines(folder, queue, environ)
     assert time.monotonic() - started < 15
-    assert [line[1] for line in told if line[0] == "Jira sandbox"] == ["bad"]
+    assert [line[1] for line in lines if line[0] == "Jira sandbox"] == ["bad"]
 
 
-def test_a_folder_that_takes_no_more_is_told_with_the_reason(tmp_path: Path) -> None:
-    """A full disk takes new names and empty files; it is tried with what a log needs."""
+def test_a_folder_on_a_full_disk_is_reported_with_the_reason(tmp_path: Path) -> None:
+    """A full disk accepts names and empty files, so check tries to write as much as a log needs."""
     assert local.trouble(tmp_path / "new") == ""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
@@ -191,7 +191,7 @@ def test_a_folder_that_takes_no_more_is_told_with_the_reason(tmp_path: Path) -> 
 
 
 def test_misspelt_names_are_named_with_the_nearest(folder: Path, queue: str) -> None:
-    """What decides what counts is broken, a name that may be of a retired status a warning; built-in names are none."""
+    """A wrong name that changes what counts is an error; one of a retired status may be right, so it is a warning."""
     environ = {
         "FLOWBEAT_PROFILES__PAYMENTS__INCIDENTS__TYPES": "Incidnt",
         "FLOWBEAT_PROFILES__PAYMENTS__INCIDENTS__PRIORITIES": "Hihgest",
@@ -199,9 +199,9 @@ def test_misspelt_names_are_named_with_the_nearest(folder: Path, queue: str) -> 
         "FLOWBEAT_PROFILES__PAYMENTS__EXCLUDED_RESOLUTIONS": "won't do,Declined,Dubplicate",
     }
     said = world.say_apart(folder, "check", "--format", "json", FLOWBEAT_REDIS_URL=queue, **environ)
-    told = {line["message"]: (line["state"], line["advice"]) for line in said.json if "has no" in line["message"]}
+    reported = {line["message"]: (line["state"], line["advice"]) for line in said.json if "has no" in line["message"]}
     start = "profiles.payments."
-    assert told == {
+    assert reported == {
         f"{start}incidents.types: this Jira has no issue type 'Incidnt'": ("bad", "did you mean 'Incident'?"),
         f"{start}incidents.priorities: this Jira has no priority 'Hihgest'": ("bad", "did you mean 'Highest'?"),
         f"{start}workflow.waiting: this Jira has no status 'In Reviw'": ("warning", "did you mean 'In Review'?"),
@@ -214,15 +214,15 @@ def test_misspelt_names_are_named_with_the_nearest(folder: Path, queue: str) -> 
 
 
 def test_a_name_near_no_other_gets_the_list(folder: Path, queue: str) -> None:
-    """So that the right one can be copied."""
+    """The user can copy the right name from it."""
     environ = {"FLOWBEAT_PROFILES__PAYMENTS__INCIDENTS__PRIORITIES": "P1"}
     said = world.say_apart(folder, "check", "--format", "json", FLOWBEAT_REDIS_URL=queue, **environ)
     assert "it has Highest, High, Medium, Low, Lowest" in [line["advice"] for line in said.json]
 
 
 @pytest.mark.parametrize("flavour", ["cloud", "datacenter"])
-def test_sub_tasks_that_count_as_work_are_told(tmp_path: Path, queue: str, flavour: str) -> None:
-    """Where the JQL finds some and no list names their type, with the line to write; else not a word."""
+def test_sub_tasks_that_count_as_work_are_reported(tmp_path: Path, queue: str, flavour: str) -> None:
+    """If the JQL finds sub-tasks and no list names their type, a line says what to write; otherwise there is none."""
     with running(build(Options(issues=300, flavour=flavour), datetime.now(UTC))) as url:
         folder = _folder(tmp_path, url)
         default = _subtask_lines(folder, queue)
@@ -234,61 +234,63 @@ def test_sub_tasks_that_count_as_work_are_told(tmp_path: Path, queue: str, flavo
     assert line["advice"].endswith('ignored_types = ["Epic", "Sub-task"]')
 
 
-def test_workers_and_the_scheduler_are_told_apart(folder: Path, queue: str) -> None:
-    """Beat answers a ping as a worker does, and takes no task."""
+def test_workers_and_the_scheduler_are_distinguished(folder: Path, queue: str) -> None:
+    """Beat answers a ping like a worker, but takes no task."""
     environ = {**world.environment(folder), "FLOWBEAT_REDIS_URL": queue}
     with _celery(folder, environ, "beat"):
         _until(folder, queue, ("scheduler", "ok"))
         with _celery(folder, environ, "worker", "--pool", "solo", "--hostname", "here@test"):
-            told = _until(folder, queue, ("workers", "ok"))
+            lines = _until(folder, queue, ("workers", "ok"))
             _same_and_another_configuration(folder, queue)
         with _celery(folder, environ, "beat", "--schedule", "another-schedule"):
             twice = _until(folder, queue, ("scheduler", "warning"))
-    assert ("workers", "ok", "1 answer: here@test") in told
+    assert ("workers", "ok", "1 answer: here@test") in lines
     assert any(line[0] == "scheduler" and line[2].startswith("2 answer: celerybeat@") for line in twice)
 
 
 def _same_and_another_configuration(folder: Path, queue: str) -> None:
-    """Who stays keeps what it began with: said once the file differs, not before."""
+    """Assert that processes with an older configuration are reported only when the file differs."""
     assert not [line for line in _lines(folder, queue, code=0) if "another configuration" in line[2]]
-    told = _lines(folder, queue, {"FLOWBEAT_PROFILES__PAYMENTS__TIME_PERIOD_DAYS": "7"}, code=0)
-    stale = [line for line in told if line[2].endswith(f"works with another configuration than {folder}/flowbeat.toml")]
+    lines = _lines(folder, queue, {"FLOWBEAT_PROFILES__PAYMENTS__TIME_PERIOD_DAYS": "7"}, code=0)
+    stale = [
+        line for line in lines if line[2].endswith(f"works with another configuration than {folder}/flowbeat.toml")
+    ]
     assert [line[:2] for line in stale] == [("workers", "warning"), ("scheduler", "warning")]
 
 
-def test_without_redis_the_rest_is_looked_at_all_the_same(folder: Path) -> None:
-    """Why is said once; workers and Jira (no request is sent without the limiter) say that they were not looked at."""
-    told = _lines(folder, "redis://127.0.0.1:1/0")
-    states = {line[0]: line[1] for line in told}
+def test_without_redis_the_rest_is_checked(folder: Path) -> None:
+    """The cause is reported once; workers and Jira are "not checked", because a request needs the limiter."""
+    lines = _lines(folder, "redis://127.0.0.1:1/0")
+    states = {line[0]: line[1] for line in lines}
     assert (states["Redis"], states["database"], states["log files"]) == ("bad", "ok", "ok")
-    assert [line[0] for line in told if "127.0.0.1:1" in line[2]] == ["Redis"]
+    assert [line[0] for line in lines if "127.0.0.1:1" in line[2]] == ["Redis"]
     for what in ("workers", "Jira sandbox"):
-        assert (what, "warning", "not checked, because Redis does not answer") in told
+        assert (what, "warning", "not checked, because Redis does not answer") in lines
 
 
-def test_a_queue_that_may_forget_is_told(folder: Path, queue: str, redis_url: str) -> None:
-    """An eviction policy with a limit is broken; the append-only file switched off is a warning."""
+def test_a_queue_that_may_lose_tasks_is_reported(folder: Path, queue: str, redis_url: str) -> None:
+    """An eviction policy with a limit is an error; an append-only file that is off is a warning."""
     with Redis.from_url(redis_url) as client:
         before = {name: client.config_get(name)[name] for name in ("maxmemory", "maxmemory-policy", "appendonly")}
         for name, value in (("maxmemory-policy", "allkeys-lru"), ("maxmemory", "500mb"), ("appendonly", "no")):
             client.config_set(name, value)
         try:
-            told = _lines(folder, queue)
+            lines = _lines(folder, queue)
         finally:
             for name, value in before.items():
                 client.config_set(name, value)
-    assert ("Redis", "bad", "maxmemory-policy is allkeys-lru, which deletes tasks") in told
-    assert ("Redis", "warning", "its append-only file is off") in told
+    assert ("Redis", "bad", "maxmemory-policy is allkeys-lru, which deletes tasks") in lines
+    assert ("Redis", "warning", "its append-only file is off") in lines
 
 
 def test_a_moving_jql_is_warned_of(folder: Path, queue: str) -> None:
-    """It works today, and its past will shrink."""
-    told = _lines(folder, queue, {"FLOWBEAT_PROFILES__PAYMENTS__JQL": "project = PAY AND created >= -90d"}, code=0)
-    assert ("profile payments", "warning", "jql contains the relative date -90d") in told
+    """It works today, but its past results will shrink."""
+    lines = _lines(folder, queue, {"FLOWBEAT_PROFILES__PAYMENTS__JQL": "project = PAY AND created >= -90d"}, code=0)
+    assert ("profile payments", "warning", "jql contains the relative date -90d") in lines
 
 
-def test_the_data_line_tells_age_failure_and_oddities(folder: Path, queue: str) -> None:
-    """After a refresh at NOW the copy has expired, or not yet begun, by this machine's clock."""
+def test_the_data_lines_report_age_failure_and_findings(folder: Path, queue: str) -> None:
+    """By this machine's clock, a copy fetched at NOW has expired or lies in the future."""
     with world.world(folder) as current:
         world.refresh(current)
         with current.engine.begin() as connection:
@@ -298,13 +300,13 @@ def test_the_data_line_tells_age_failure_and_oddities(folder: Path, queue: str) 
                 "INSERT INTO data_quality (profile, issue_id, origin, reason, count)"
                 " SELECT profile, issue_id, 'facts', 'broken_chain', 1 FROM issues LIMIT 2"
             )
-    told = [line for line in _lines(folder, queue) if line[0] == "data payments"]
-    assert ("data payments", "bad", "the last fetch failed: no more money") in told
-    assert ("data payments", "warning", "odd histories, by issues: broken chain in 2") in told
+    lines = [line for line in _lines(folder, queue) if line[0] == "data payments"]
+    assert ("data payments", "bad", "the last fetch failed: no more money") in lines
+    assert ("data payments", "warning", "odd histories, by issues: broken chain in 2") in lines
 
 
-def test_a_folder_without_configuration_is_told_what_to_do(tmp_path: Path, queue: str) -> None:
-    """The one thing broken is that we are in a wrong folder; nothing else is looked at, and nothing made there."""
+def test_a_folder_without_configuration_says_what_to_do(tmp_path: Path, queue: str) -> None:
+    """The only error is the wrong folder; nothing else is checked, and no file is made there."""
     said = world.say_apart(tmp_path, "check", "--format", "json", FLOWBEAT_CONFIG="", FLOWBEAT_REDIS_URL=queue)
     assert said.code == 1
     (line,) = said.json
@@ -332,12 +334,12 @@ def _celery(folder: Path, environ: Mapping[str, str], *words: str) -> Iterator[N
 
 
 def _until(folder: Path, queue: str, wanted: tuple[str, str]) -> Lines:
-    """Return the lines once the wanted one is among them: processes take a moment to start."""
+    """Return the lines as soon as the wanted one is among them, because processes need time to start."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
-        told = _lines(folder, queue, code=0)
-        if wanted in [line[:2] for line in told]:
-            return told
+        lines = _lines(folder, queue, code=0)
+        if wanted in [line[:2] for line in lines]:
+            return lines
     raise AssertionError(f"never said {wanted}")
 
 

@@ -1,4 +1,4 @@
-"""What the console says of deployments and incidents: versions without a date, which incident, and why left out."""
+"""The console about deployments and incidents: versions without a date, the incident of a failure, reasons."""
 
 from datetime import date
 from pathlib import Path
@@ -20,7 +20,7 @@ AS_OF = time("11-01 12:00")
 
 
 class Folder:
-    """A folder with a stored and calculated team, and what the console says there."""
+    """A folder with a stored and calculated team, and the output of commands there."""
 
     def __init__(self, path: Path, schema: Path, rules: Rules, *issues: Issue, **rows: Any) -> None:
         with stored(path, schema, Team(issues, STATUSES, **rows), rules, AS_OF):
@@ -28,16 +28,16 @@ class Folder:
         self.path = path
 
     def say(self, *words: str) -> str:
-        """Return what a command prints, which must not fail."""
+        """Return the output of a command that must succeed."""
         said = world.say(self.path, *words, columns=200)
         assert (said.code, said.err) == (0, "")
         return said.out
 
     def explain(self, metric: str) -> dict[str, Any]:
         """Return the explanation of a metric's period as data."""
-        told = world.say(self.path, "explain", "payments", metric, "--format", "json")
-        assert told.code == 0
-        return dict(told.json)
+        explained = world.say(self.path, "explain", "payments", metric, "--format", "json")
+        assert explained.code == 0
+        return dict(explained.json)
 
     def value(self, metric: str) -> Any:
         """Return the stored value of a metric's period."""
@@ -59,7 +59,7 @@ def _releases(path: Path, schema: Path, *versions: Version) -> Folder:
 def test_released_versions_that_are_not_counted_are_named_beside_the_frequency(
     tmp_path: Path, migrated_file: Path
 ) -> None:
-    """Three without a date, one dated today, whose last second is to come; a project is one of any issue's."""
+    """Three versions have no date, and one is dated today, which is not over; projects are those of any issue."""
     folder = _releases(tmp_path, migrated_file, *UNDATED, FUTURE, *OTHERS)
     assert folder.value("deployment_frequency") == 0
     undated = "deployment_frequency: 3 released versions have no release date (2.1, 2.2, 2.3) and are not counted. "
@@ -80,7 +80,7 @@ def test_released_versions_that_are_not_counted_are_named_beside_the_frequency(
 def test_the_check_and_the_table_of_findings_have_the_versions_that_are_not_counted(
     tmp_path: Path, migrated_file: Path
 ) -> None:
-    """As findings about the profile, which are those of now and not of a past day that somebody asks for."""
+    """They are stored as findings about the profile, as of the present and not of a past as-of."""
     story, rules = issue(1, "10-01 → 2"), Rules(deployments=VERSIONS)
     rows = text("SELECT issue_id, reason, count FROM data_quality ORDER BY reason")
     with stored(tmp_path, migrated_file, Team((story,), STATUSES, (*UNDATED, FUTURE)), rules, AS_OF) as current:
@@ -89,12 +89,12 @@ def test_the_check_and_the_table_of_findings_have_the_versions_that_are_not_coun
         assert ("warning", message, "Set the date in Jira") in lines
         calculated(current, as_of=time("10-02"))
         with current.reads() as session:
-            found = [tuple(row) for row in session.execute(rows)]
-        assert found == [("", "released_in_future", 1), ("", "released_without_date", 3)]
+            stored_rows = [tuple(row) for row in session.execute(rows)]
+        assert stored_rows == [("", "released_in_future", 1), ("", "released_without_date", 3)]
 
 
 def test_an_archived_version_counts_and_what_counts_is_no_note(tmp_path: Path, migrated_file: Path) -> None:
-    """One of the period's thirty days."""
+    """It is dated within the period's thirty days."""
     folder = _releases(tmp_path, migrated_file, ARCHIVED)
     assert folder.value("deployment_frequency") == 1 / 30
     assert "released version" not in folder.say("results")
@@ -109,7 +109,7 @@ def test_a_version_dated_later_than_a_past_as_of_is_named_for_that_day(tmp_path:
 
 
 def test_a_failure_names_its_incident_and_what_links_them(tmp_path: Path, migrated_file: Path) -> None:
-    """P-9 affects the version; P-8, of another project, is linked to the story; P-7 was none."""
+    """P-9 affects the version; P-8, of another project, is linked to the story; P-7 is not an incident."""
     rules = Rules(deployments=VERSIONS, incidents=INCIDENTS)
     folder = Folder(
         tmp_path,
@@ -137,7 +137,7 @@ def test_a_failure_names_its_incident_and_what_links_them(tmp_path: Path, migrat
 
 
 def test_an_item_done_after_its_deployment_is_shown_with_both_instants(tmp_path: Path, migrated_file: Path) -> None:
-    """Released on the 5th, first done on the 9th, re-opened, done again."""
+    """It was released on the 5th, first done on the 9th, re-opened, and done again."""
     story = issue(1, "10-01 → 1", "10-04 → 2", "10-09 → 4", "10-10 → 2", "10-12 → 4", fixVersions=["1"])
     release = version("1", date(2026, 10, 5), name="1.0")
     folder = Folder(tmp_path, migrated_file, Rules(deployments=VERSIONS), story, versions=(release,))
@@ -157,7 +157,7 @@ def test_an_item_done_after_its_deployment_is_shown_with_both_instants(tmp_path:
 def test_a_row_that_failed_by_its_own_column_says_so(
     tmp_path: Path, migrated_file: Path, *, failed: bool | None, own: list[str]
 ) -> None:
-    """And an incident is named where the column does not say that it did not fail."""
+    """An incident is named unless the column says that the deployment did not fail."""
     rules = Rules(deployments=DeploymentRules("table"), incidents=INCIDENTS)
     row = Row("build 1", time("10-10"), failed=failed, issue_ids=("1",))
     story = issue(1, "10-01 → 2", "10-09 → 4")
@@ -169,7 +169,7 @@ def test_a_row_that_failed_by_its_own_column_says_so(
 
 
 def test_each_issue_of_a_group_that_says_it_failed_is_named(tmp_path: Path, migrated_file: Path) -> None:
-    """P-2 says yes, P-1 nothing; the group deployed when P-1 was done."""
+    """P-2 says yes and P-1 nothing; the group was deployed when P-1 was done."""
     rules = Rules(
         deployments=DeploymentRules("issues", types=("Release",), group_by="fixVersions"),
         fields={"change_failure": "cf"},
