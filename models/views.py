@@ -22,10 +22,17 @@ WHERE place = 1
 """
 _NEWEST: Final = "confirmed_as_of DESC, calculated_at DESC"
 # The Monday of the week that holds the middle of a window: the same whatever the time zone that the window began in.
-_WEEK: Final = {
+_MONDAY: Final = {
     "sqlite": "date(window_start, '+84 hours', '-6 days', 'weekday 1')",
-    "postgresql": "date_trunc('week', window_start AT TIME ZONE 'UTC' + INTERVAL '84 hours')",
+    "postgresql": "CAST(date_trunc('week', window_start AT TIME ZONE 'UTC' + INTERVAL '84 hours') AS date)",
 }
+# Its ISO name. A week belongs to the year of its Thursday; SQLite has a name for that only from version 3.46 on.
+_THURSDAY: Final = "date(window_start, '+84 hours', '-6 days', 'weekday 1', '+3 days')"
+_WEEK: Final = {
+    "sqlite": f"strftime('%Y', {_THURSDAY}) || printf('-W%02d', (strftime('%j', {_THURSDAY}) + 6) / 7)",
+    "postgresql": "to_char(window_start AT TIME ZONE 'UTC' + INTERVAL '84 hours', 'IYYY-\"W\"IW')",
+}
+WEEK_COLUMNS: Final = ("week", "day")
 
 
 def release_views(connection: Connection) -> None:
@@ -43,14 +50,30 @@ def create_views(connection: Connection) -> None:
     if not inspect(connection).has_table(_TABLE):
         return
     release_views(connection)
-    columns = ", ".join(column["name"] for column in inspect(connection).get_columns(_TABLE))
     dialect = connection.dialect.name
     replace = "OR REPLACE" if dialect == "postgresql" else ""
-    shared = {"columns": columns, "replace": replace}
-    latest = {"kind": "period", "partition": "profile, metric_type"}
-    weekly = {"kind": "week", "partition": f"profile, metric_type, {_WEEK[dialect]}"}
+    shared = {"replace": replace}
+    latest = {"kind": "period", "partition": "profile, metric_type", "columns": _columns(connection, VIEWS[0])}
+    weekly = {
+        "kind": "week",
+        "partition": f"profile, metric_type, {_MONDAY[dialect]}",
+        "columns": _columns(connection, VIEWS[1], week=_WEEK[dialect], day=_MONDAY[dialect]),
+    }
     latest_order, weekly_order = f"{_NEWEST}, window_start DESC, rules_hash", f"{_NEWEST}, rules_hash"
     connection.execute(text(_VIEW.format(view=VIEWS[0], newest=latest_order, **latest, **shared)))
     connection.execute(text(_VIEW.format(view=VIEWS[1], newest=weekly_order, **weekly, **shared)))
     if any(column["name"] == "stage" for column in inspect(connection).get_columns("statuses")):
         connection.execute(text(f"CREATE {replace} VIEW {VIEWS[2]} AS {STATUS_TIMES[dialect]}"))
+
+
+def _columns(connection: Connection, view: str, **computed: str) -> str:
+    """Return the columns of the results and the computed ones, in the order that the view has already.
+
+    PostgreSQL replaces a view only by one whose first columns are those it has.
+    """
+    inspector = inspect(connection)
+    names = [*(column["name"] for column in inspector.get_columns(_TABLE)), *computed]
+    if inspector.has_table(view):
+        present = [column["name"] for column in inspector.get_columns(view)]
+        names.sort(key=lambda name: present.index(name) if name in present else len(present))
+    return ", ".join(f"{computed[name]} AS {name}" if name in computed else name for name in names)

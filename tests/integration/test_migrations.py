@@ -20,7 +20,7 @@ from models import migrations
 from models.database import alembic_config, migrate, newest_revision, open_engine, open_sessions, revision
 from models.migrations import new
 from models.tables import Base, RunRow
-from models.views import VIEWS, create_views, release_views
+from models.views import VIEWS, WEEK_COLUMNS, create_views, release_views
 
 RESULT_VIEWS = ["latest_results", "weekly_results"]
 
@@ -195,8 +195,8 @@ def test_the_views_have_all_columns_of_their_table(engine: Engine) -> None:
     inspector = inspect(engine)
     table = [column["name"] for column in inspector.get_columns("metric_results")]
     assert set(table) == {column.name for column in Base.metadata.tables["metric_results"].columns}
-    for view in RESULT_VIEWS:
-        assert [column["name"] for column in inspector.get_columns(view)] == table
+    for view, computed in zip(RESULT_VIEWS, ((), WEEK_COLUMNS), strict=True):
+        assert [column["name"] for column in inspector.get_columns(view)] == [*table, *computed]
 
 
 def test_a_column_added_to_the_results_is_added_to_their_views(engine: Engine) -> None:
@@ -210,6 +210,17 @@ def test_a_column_added_to_the_results_is_added_to_their_views(engine: Engine) -
         assert "extra" in [column["name"] for column in inspect(engine).get_columns(view)]
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM of_mine")).scalar() == 0
+
+
+def test_the_views_of_a_database_of_the_first_schema_get_the_week_and_its_day(empty: Engine) -> None:
+    """The migration replaces them, and the first schema has them again after it is taken back."""
+    _upgrade(empty, "0001")
+    _downgrade(empty)
+    _upgrade(empty, "0001")
+    migrate(empty)
+    assert set(WEEK_COLUMNS) <= {column["name"] for column in inspect(empty).get_columns("weekly_results")}
+    _downgrade(empty, "0001")
+    assert migrate(empty) == ("0001", newest_revision())
 
 
 def test_a_second_live_run_of_a_profile_is_refused_by_the_database(engine: Engine) -> None:

@@ -10,9 +10,21 @@ from sqlalchemy import Engine, text
 from store_rows import PROFILE, after, result
 
 from models.database import Sessions
-from models.records import MetricResult
+from models.metrics.windows import local_day, week_name, windows
+from models.records import MetricResult, Rules, instant, micros
 from models.store import results as stored_results
 from report.selection import newest, week_of
+
+ZONES = (
+    "UTC",
+    "Europe/Zagreb",
+    "America/Los_Angeles",
+    "America/Sao_Paulo",
+    "Asia/Kathmandu",
+    "Etc/GMT+12",
+    "Pacific/Apia",
+    "Pacific/Kiritimati",
+)
 
 
 def _save(sessions: Sessions, *results: MetricResult) -> int:
@@ -250,6 +262,24 @@ def test_a_week_is_one_row_whatever_its_zone(sessions: Sessions, engine: Engine,
     assert [row.rules_hash for row in found] == shown
     zone = ZoneInfo("Europe/Zagreb")
     assert [week_of(row, zone) for row in found] == ["2026-W10", "2026-W11"]
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("as_of", [datetime(2012, 1, 20, tzinfo=UTC), datetime(2027, 1, 13, 9, tzinfo=UTC)])
+def test_a_week_has_its_name_and_first_local_day_in_every_zone(
+    sessions: Sessions, engine: Engine, zone: str, as_of: datetime
+) -> None:
+    """As the calculation names them: across a new year, a year of 53 weeks, and the day that Samoa left out."""
+    spans = [
+        window for window in windows(micros(as_of), Rules(timezone=zone, history_weeks=12)) if window.kind == "week"
+    ]
+    rows = [result(1, window_start=instant(span.start), window_end=instant(span.end)) for span in spans]
+    _save(sessions, *rows)
+    with engine.connect() as connection:
+        query = text("SELECT week, CAST(day AS text) FROM weekly_results ORDER BY window_start")
+        stored = [tuple(row) for row in connection.execute(query)]
+    place = ZoneInfo(zone)
+    assert stored == [(week_name(span, place), str(local_day(span.start, place))) for span in spans]
 
 
 def test_a_later_result_of_other_rules_alone_is_a_rival(sessions: Sessions) -> None:
