@@ -1,4 +1,4 @@
-"""The forecast command over a stored world: it draws from what results shows, stores its answer, and fits."""
+"""The forecast command: it draws from the weeks that `results` shows, stores its answer, and fits the terminal."""
 
 import json
 import sqlite3
@@ -13,7 +13,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield a refreshed profile with twelve weeks of results, the last of which runs."""
+    """Yield a refreshed profile with twelve weeks of results, the last of which is running."""
     with world.refreshed(tmp_path_factory.mktemp("forecast")) as place:
         yield place
 
@@ -29,8 +29,8 @@ def _stored(folder: Path) -> list[sqlite3.Row]:
 
 
 @pytest.mark.parametrize("words", [(), ("--items", "30"), ("--until", "2026-12-31")], ids=["default", "items", "until"])
-def test_the_chart_fits_and_says_what_it_rests_on(folder: Path, words: tuple[str, ...]) -> None:
-    """Four chances in ascending order, a bar each, the past and the back-test."""
+def test_the_chart_fits_and_shows_its_history(folder: Path, words: tuple[str, ...]) -> None:
+    """It has four chances in ascending order with a bar each, the past weeks, and the back-test."""
     said = _ask(folder, *words, "--weeks", "40")
     assert said.code == 0
     lines = said.out.splitlines()
@@ -42,7 +42,7 @@ def test_the_chart_fits_and_says_what_it_rests_on(folder: Path, words: tuple[str
 
 
 def test_it_draws_from_the_weeks_that_results_shows(folder: Path) -> None:
-    """Delivered items of the weeks that are over; the twelfth runs."""
+    """It draws from the delivered items of complete weeks; the twelfth is running."""
     rows = world.say(folder, "results", "--window", "weeks", "--metric", "flow_velocity", "--format", "json").json
     counts = [row["details"]["count"] for row in rows if row["complete"]]
     assert len(counts) == 11
@@ -50,21 +50,21 @@ def test_it_draws_from_the_weeks_that_results_shows(folder: Path) -> None:
     assert _ask(folder, "--weeks", "5", "--format", "json").json[0]["throughput"] == counts[-5:]
 
 
-def test_without_a_question_it_is_about_what_is_in_progress(folder: Path) -> None:
-    """As flow_load counts it in the running week."""
+def test_without_a_question_it_forecasts_the_items_in_progress(folder: Path) -> None:
+    """Their number is the `flow_load` of the running week."""
     rows = world.say(folder, "results", "--window", "weeks", "--metric", "flow_load", "--format", "json").json
     load = int(rows[-1]["value"])
     assert {row["asked"] for row in _ask(folder, "--format", "json").json} == {str(load)}
     assert f"when {load} items in progress will be done" in _ask(folder).out
 
 
-def test_one_day_is_one_day(folder: Path) -> None:
-    """Counted from the as-of's day, which no longer counts."""
+def test_tomorrow_is_one_day(folder: Path) -> None:
+    """Days are counted from the day of the as-of, which does not count."""
     assert "items done by 2026-10-15, counted from 2026-10-14 (1 day)" in _ask(folder, "--until", "2026-10-15").out
 
 
 def test_programs_get_a_row_for_each_chance(folder: Path) -> None:
-    """JSON and CSV with the same fields; dates count from the as-of's day."""
+    """JSON and CSV have the same fields; dates are counted from the day of the as-of."""
     rows = _ask(folder, "--items", "30", "--format", "json").json
     assert [row["percent"] for row in rows] == [50, 70, 85, 95]
     assert {(row["items"], row["state"], row["trials"]) for row in rows} == {(None, "success", 10_000)}
@@ -77,7 +77,7 @@ def test_programs_get_a_row_for_each_chance(folder: Path) -> None:
 
 
 def test_the_answer_is_stored_once_for_each_question(folder: Path) -> None:
-    """The same seed says the same again, and replaces its row."""
+    """The same seed gives the same answer, and replaces its row."""
     first = _ask(folder, "--items", "17", "--seed", "5", "--format", "json").json
     second = _ask(folder, "--items", "17", "--seed", "5", "--format", "json").json
     assert [row["date"] for row in first] == [row["date"] for row in second]
@@ -85,12 +85,12 @@ def test_the_answer_is_stored_once_for_each_question(folder: Path) -> None:
     assert (row["question"], row["seed"], row["history_weeks"], row["state"]) == ("items", 5, 12, "success")
     assert [answer["date"] for answer in json.loads(row["answers"])] == [row["date"] for row in first]
     assert json.loads(row["backtest"]) == {
-        str(each["percent"]): {"held": each["held"], "checked": each["checked"]} for each in first
+        str(chance["percent"]): {"held": chance["held"], "checked": chance["checked"]} for chance in first
     }
 
 
-def test_an_earlier_as_of_knows_nothing_of_later_weeks(folder: Path) -> None:
-    """The weeks before it, and its own day to count from."""
+def test_an_earlier_as_of_ignores_later_weeks(folder: Path) -> None:
+    """It draws from the weeks before it, and counts from its own day."""
     now = _ask(folder, "--weeks", "11", "--format", "json").json[0]["throughput"]
     then = _ask(folder, "--weeks", "9", "--as-of", "2026-09-30T12:00+02:00", "--items", "10", "--format", "json").json[
         0
@@ -100,16 +100,16 @@ def test_an_earlier_as_of_knows_nothing_of_later_weeks(folder: Path) -> None:
 
 
 def test_too_little_history_gives_no_number(folder: Path) -> None:
-    """Neither zero nor a guess, but what is missing; that is stored too."""
+    """The answer is neither zero nor a guess: it says what is missing, and is stored too."""
     with closing(sqlite3.connect(folder / "flowbeat.db")) as database:
         ((created,),) = database.execute("SELECT datetime(min(created), '+21 days') FROM issues").fetchall()
     asked = ("--items", "5", "--as-of", created[:10])  # at most three whole weeks lie between
     said = _ask(folder, *asked, "--format", "json")
     assert [row["state"] for row in said.json] == ["no_data"]
     assert [(row["percent"], row["days"], row["items"]) for row in said.json] == [(None, None, None)]
-    shown = _ask(folder, *asked).out
-    assert "a forecast needs 5 such weeks: ask later. As of" in " ".join(shown.split())  # no further week is stored
-    assert "%" not in shown
+    table = _ask(folder, *asked).out
+    assert "a forecast needs 5 such weeks: ask later. As of" in " ".join(table.split())  # no further week is stored
+    assert "%" not in table
     assert _stored(folder)[-1]["state"] == "no_data"
 
 
@@ -123,15 +123,15 @@ def test_too_little_history_gives_no_number(folder: Path) -> None:
         (("--weeks", "4"), "--weeks"),
     ],
 )
-def test_a_question_without_sense_is_bad_usage(folder: Path, words: tuple[str, ...], fault: str) -> None:
-    """With what would be right."""
+def test_an_impossible_question_is_a_usage_error(folder: Path, words: tuple[str, ...], fault: str) -> None:
+    """The error says which values are allowed."""
     said = _ask(folder, *words)
     assert said.code == 2
     assert fault in said.err
 
 
-def test_nothing_in_progress_is_no_question(folder: Path) -> None:
-    """Before the first item was begun; with a number it can be asked."""
+def test_nothing_in_progress_needs_a_number(folder: Path) -> None:
+    """Before the first item was started there is nothing to forecast without a number of items."""
     said = _ask(folder, "--as-of", "2020-01-01")
     assert said.code == 1
     assert "nothing is in progress; ask with --items N or --until DATE" in said.err

@@ -1,4 +1,4 @@
-"""The import command: into the table, all or nothing, again without harm; and what the three metrics make of it."""
+"""The import command stores a file completely or not at all, may be repeated, and changes the three metrics."""
 
 import json
 import shutil
@@ -43,7 +43,7 @@ def empty(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield a refreshed profile whose three deployments were then imported, and counted by a calculation."""
+    """Yield a refreshed profile with three deployments that were then imported and calculated."""
     place = tmp_path_factory.mktemp("import")
     _configure(place)
     with world.world(place, issues=200) as current:
@@ -59,9 +59,9 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def _done(folder: Path) -> list[dict[str, dict[str, str]]]:
-    """Delivered items with their instants, oldest first."""
-    told = world.say(folder, "explain", "payments", "flow_time", "--format", "json").json
-    return list(told["used"])
+    """Return the delivered items with their instants, oldest first."""
+    explained = world.say(folder, "explain", "payments", "flow_time", "--format", "json").json
+    return list(explained["used"])
 
 
 def _value(folder: Path, metric: str) -> dict[str, object]:
@@ -70,13 +70,13 @@ def _value(folder: Path, metric: str) -> dict[str, object]:
 
 
 def test_the_deployments_of_the_period_are_counted(team: Path) -> None:
-    """Two of the three lie in it, one of them failed: 2 ÷ 30 days, 50 percent."""
+    """The period has two of the three, and one of these failed: 2 ÷ 30 days, 50 percent."""
     assert _value(team, "deployment_frequency")["value"] == pytest.approx(2 / PERIOD_DAYS)
     assert _value(team, "cfr")["value"] == 50
 
 
 def test_lead_time_runs_to_the_deployment_that_names_the_issue(team: Path) -> None:
-    """From each item's start to 2026-10-13 23:59:59 or 10:00 in Zagreb (UTC+2): the median of three."""
+    """The value is the median of three, from each item's start to 2026-10-13 23:59:59 or 10:00 in Zagreb (UTC+2)."""
     ends = ["2026-10-13T21:59:59Z"] * 2 + ["2026-10-13T08:00:00Z"]
     starts = [part["instants"]["started"] for part in _done(team)[:3]]
     pairs = zip(starts, ends, strict=True)
@@ -87,7 +87,7 @@ def test_lead_time_runs_to_the_deployment_that_names_the_issue(team: Path) -> No
 
 
 def test_explain_names_the_imported_deployments(team: Path) -> None:
-    """For the frequency as the parts themselves, for lead time beside each issue."""
+    """They are the parts of the frequency, and for lead time each issue names its deployment."""
     parts = world.say(team, "explain", "payments", "deployment_frequency", "--format", "json").json["used"]
     assert [(part["key"], part["at"]) for part in parts] == [
         ("bad", "2026-10-13T08:00:00.000000Z"),
@@ -98,7 +98,7 @@ def test_explain_names_the_imported_deployments(team: Path) -> None:
 
 
 def test_a_first_import_makes_the_database_and_says_what_to_run(empty: Path) -> None:
-    """A pipeline may be there before the first refresh; nothing it names is known yet."""
+    """A pipeline may import before the first refresh; none of the issues it names is stored yet."""
     said = _import(empty, "deployed_at,name,issue_keys,versions\n2026-10-01,a,X-1,2.4\n2026-10-02,b,X-1 X-2,2.4\n")
     assert said.code == 0
     assert said.out.splitlines() == [
@@ -113,7 +113,7 @@ def test_a_first_import_makes_the_database_and_says_what_to_run(empty: Path) -> 
 
 
 def test_importing_again_changes_nothing_and_a_correction_one_row(empty: Path) -> None:
-    """By its id; what is no longer in the file stays."""
+    """A row is corrected by its id; rows that are no longer in the file are kept."""
     text = "deployed_at,name,failed,deployment_id\n2026-10-01,a,no,1\n2026-10-02,b,no,2\n"
     _import(empty, text)
     before = _stored(empty)
@@ -124,8 +124,8 @@ def test_importing_again_changes_nothing_and_a_correction_one_row(empty: Path) -
     assert {key: row.failed for key, row in _stored(empty).items()} == {"1": True, "2": False, "3": None}
 
 
-def test_a_mark_that_was_set_later_outlives_a_file_that_leaves_it_open(empty: Path) -> None:
-    """A nightly export without the column must not take back what SQL or another file said; ``no`` does."""
+def test_a_stored_failure_survives_a_file_without_that_column(empty: Path) -> None:
+    """An export without the column keeps what SQL or another file has stored; `no` replaces it."""
     text = "deployed_at,name,deployment_id\n2026-10-01,a,1\n"
     _import(empty, text)
     _import(empty, "deployed_at,name,deployment_id,failed\n2026-10-01,a,1,yes\n")
@@ -136,8 +136,8 @@ def test_a_mark_that_was_set_later_outlives_a_file_that_leaves_it_open(empty: Pa
     assert [row.failed for row in _stored(empty).values()] == [False]
 
 
-def test_a_mark_of_rework_outlives_a_file_that_leaves_it_open(empty: Path) -> None:
-    """As that of a failure does; each column keeps its own."""
+def test_a_stored_rework_survives_a_file_without_that_column(empty: Path) -> None:
+    """The two columns are kept independently."""
     text = "deployed_at,name,deployment_id,failed\n2026-10-01,a,1,\n"
     _import(empty, text)
     _import(empty, "deployed_at,name,deployment_id,rework\n2026-10-01,a,1,yes\n")
@@ -148,8 +148,8 @@ def test_a_mark_of_rework_outlives_a_file_that_leaves_it_open(empty: Path) -> No
     assert [(row.failed, row.rework) for row in _stored(empty).values()] == [(False, False)]
 
 
-def test_an_export_of_one_row_per_issue_is_joined_and_said_to_be(empty: Path) -> None:
-    """Three rows of one deployment_id are one deployment with three issues."""
+def test_an_export_of_one_row_per_issue_is_joined_with_a_note(empty: Path) -> None:
+    """Three rows with one `deployment_id` are one deployment with three issues."""
     rows = "".join(f"2026-10-01T09:30:00Z,build 1,d1,PAY-{number}\n" for number in (1, 2, 3))
     said = _import(empty, "deployed_at,name,deployment_id,issue_keys\n" + rows)
     assert said.code == 0
@@ -161,15 +161,15 @@ def test_an_export_of_one_row_per_issue_is_joined_and_said_to_be(empty: Path) ->
 
 
 def test_deployments_that_may_be_one_are_stored_with_a_warning(empty: Path) -> None:
-    """The id of each row is made of its issue."""
+    """The rows have different ids, each made from its issue."""
     rows = "".join(f"2026-10-01T09:30:00Z,build 1,d1-{number},PAY-{number}\n" for number in (1, 2, 3))
     said = _import(empty, "deployed_at,name,deployment_id,issue_keys\n" + rows)
     assert (said.code, len(_stored(empty))) == (0, 3)
     assert "Warning: 2 deployments (d1-2, d1-3) have the instant and name of an earlier row" in said.err
 
 
-def test_one_mistake_and_nothing_is_imported(empty: Path) -> None:
-    """Each is told with its line, the sum last."""
+def test_with_one_mistake_nothing_is_imported(empty: Path) -> None:
+    """Every mistake is reported with its line, and their number last."""
     _import(empty, "deployed_at,name\n2026-10-01,a\n")
     said = _import(empty, "deployed_at,name\n2026-10-02,b\nyesterday,c\n2026-10-03,\n")
     assert said.code == 1
@@ -181,7 +181,7 @@ def test_one_mistake_and_nothing_is_imported(empty: Path) -> None:
 
 
 def test_a_dry_run_writes_nothing(empty: Path) -> None:
-    """Without a database it makes none; with one it counts against it."""
+    """A missing database is not made; an existing one is compared with the file."""
     text = "deployed_at,name\n2026-10-01,a\n"
     assert "would import deployments: 1 new, 0 changed, 0 unchanged" in _import(empty, text, "--dry-run").out
     assert not (empty / "flowbeat.db").exists()
@@ -192,7 +192,7 @@ def test_a_dry_run_writes_nothing(empty: Path) -> None:
 
 
 def test_a_file_that_is_not_utf_8_is_refused_with_its_line(empty: Path) -> None:
-    """A byte-order mark is no fault; Latin-1 and UTF-16 are."""
+    """A byte-order mark is accepted; Latin-1 and UTF-16 are errors."""
     file = empty / "d.csv"
     for raw, fault in [
         (b"deployed_at,name\n2026-10-01,\xfcber\n", "line 2 is not UTF-8"),
@@ -207,7 +207,7 @@ def test_a_file_that_is_not_utf_8_is_refused_with_its_line(empty: Path) -> None:
 
 
 def test_a_dash_reads_standard_input(empty: Path) -> None:
-    """As a pipeline calls it."""
+    """Pipelines use this form."""
     done = subprocess.run(
         world.program("import", "deployments", "-", "--profile", "payments"),
         input="deployed_at,name\n2026-10-01,a\n2026-10-01,a\n",
@@ -224,7 +224,7 @@ def test_a_dash_reads_standard_input(empty: Path) -> None:
 
 
 def test_with_several_profiles_one_has_to_be_named(empty: Path) -> None:
-    """And one that is not there is answered with those that are."""
+    """An unknown name is answered with the profiles that exist."""
     file = empty / "flowbeat.toml"
     file.write_text(file.read_text() + '[profiles.billing]\nconnection = "sandbox"\njql = "project = BILL"\n')
     text = "deployed_at,name\n2026-10-01,a\n"
@@ -235,7 +235,7 @@ def test_with_several_profiles_one_has_to_be_named(empty: Path) -> None:
 
 
 def test_a_profile_that_counts_other_deployments_is_warned_of(tmp_path: Path) -> None:
-    """The rows are stored, and wait for the source to say table."""
+    """The rows are stored, and are counted when `source` is `table`."""
     _configure(tmp_path, source="versions")
     said = _import(tmp_path, "deployed_at,name\n2026-10-01,a\n")
     assert said.code == 0
@@ -243,7 +243,7 @@ def test_a_profile_that_counts_other_deployments_is_warned_of(tmp_path: Path) ->
 
 
 def test_a_refresh_leaves_imported_rows_as_they_are(empty: Path) -> None:
-    """Only what comes from Jira is made anew."""
+    """Only the deployments that come from Jira are replaced."""
     _import(empty, "deployed_at,name,issue_keys\n2026-10-01,a,PAY-1\n")
     before = _stored(empty)
     with world.world(empty) as current:

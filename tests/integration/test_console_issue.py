@@ -1,4 +1,4 @@
-"""The issue command: stays, what set the instants, and the numbers that an issue counts in or is left out of."""
+"""The issue command: visits to statuses, what set the instants, and the numbers that use or leave out the issue."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,12 +30,12 @@ def life_of(folder: Path, *words: str) -> Any:
 
 
 def delivered(folder: Path) -> Any:
-    """Return the part of a finished item that was deployed, as explain shows it."""
+    """Return the part of a deployed item, as explain shows it."""
     return world.say(folder, "explain", "payments", "lead_time", "--format", "json").json["used"][0]
 
 
 def test_the_stays_are_the_whole_life(folder: Path) -> None:
-    """One after the other from the creation to the as-of, and the last has no end."""
+    """The stays follow each other from the creation to the as-of, and the last has no end."""
     key = delivered(folder)["key"]
     sheets = life_of(folder, key)
     stays = sheets["stays"]
@@ -52,7 +52,7 @@ def test_the_stays_are_the_whole_life(folder: Path) -> None:
 
 
 def test_what_set_the_instants_is_what_explain_says(folder: Path) -> None:
-    """The same history entries, and the release for the deployment."""
+    """They are the same history entries, and the release for the deployment."""
     part = delivered(folder)
     setters = {row["what"]: row["evidence"] for row in life_of(folder, part["key"])["set_by"]}
     assert setters["deployed"] == part["set_by"]["deployed"]
@@ -64,7 +64,7 @@ def test_what_set_the_instants_is_what_explain_says(folder: Path) -> None:
 
 
 def test_the_numbers_are_those_whose_explanation_names_the_issue(folder: Path) -> None:
-    """Of the period each metric that lists it, with the same part; and of the week in which it was done."""
+    """They are the metrics of the period and of the week in which it was done, each with the same part."""
     part = delivered(folder)
     numbers = life_of(folder, part["key"])["numbers"]
     mine = {row["metric_type"]: row for row in numbers if row["window"] == "period"}
@@ -78,7 +78,7 @@ def test_the_numbers_are_those_whose_explanation_names_the_issue(folder: Path) -
 
 
 def test_an_issue_that_is_left_out_says_why(folder: Path) -> None:
-    """With the reason in the table, too."""
+    """The table has the reason too."""
     lists = world.say(folder, "explain", "payments", "flow_velocity", "--format", "json").json
     (left_out, *_) = lists["left_out"]
     rows = life_of(folder, left_out["key"])["numbers"]
@@ -89,7 +89,7 @@ def test_an_issue_that_is_left_out_says_why(folder: Path) -> None:
 
 
 def test_an_incident_says_when_it_was_detected_and_restored(tmp_path: Path, migrated_file: Path) -> None:
-    """Its role, and the number that it counts in."""
+    """The output has its role, and the number that it counts in."""
     incident = issue(1, "10-05 → 1", "10-06 → 4", type="Incident")
     rules = Rules(incidents=IncidentRules(("Incident",)))
     with stored(tmp_path, migrated_file, Team((incident,), STATUSES), rules, time("11-01")):
@@ -102,7 +102,7 @@ def test_an_incident_says_when_it_was_detected_and_restored(tmp_path: Path, migr
 
 
 def test_a_former_key_leads_to_the_issue_and_a_finding_is_named(tmp_path: Path, migrated_file: Path) -> None:
-    """The new key is shown; a type that is left out of everything says so."""
+    """The new key is shown; an issue of an ignored type says that no number uses it."""
     item = issue(1, "10-01 → 1", "10-05 → 2", "10-07 → 4")
     odd = replace(item, transitions=(item.transitions[0]._replace(to_id="66", to_name="Ghost"), *item.transitions[1:]))
     epic = issue(2, "10-01 → 1", type="Epic")
@@ -120,7 +120,7 @@ def test_a_former_key_leads_to_the_issue_and_a_finding_is_named(tmp_path: Path, 
 
 
 def test_a_past_day_shows_the_life_until_then(folder: Path) -> None:
-    """Before its creation there was none."""
+    """A day before its creation is an error."""
     part = delivered(folder)
     whole, past = life_of(folder, part["key"])["stays"], life_of(folder, part["key"], "--as-of", "2026-09-20")["stays"]
     assert [stay["entered_at"] for stay in past] == [
@@ -137,8 +137,8 @@ def test_a_past_day_shows_the_life_until_then(folder: Path) -> None:
         (["PAY-109", "--profile", "payment"], 2, "did you mean payments?"),
     ],
 )
-def test_an_issue_that_is_not_there_says_what_to_do(folder: Path, words: list[str], code: int, advice: str) -> None:
-    """Nothing is printed."""
+def test_an_unknown_issue_says_what_to_do(folder: Path, words: list[str], code: int, advice: str) -> None:
+    """Standard output is empty."""
     said = world.say(folder, "issue", *words)
     assert (said.code, said.out) == (code, "")
     assert advice in said.err

@@ -1,4 +1,4 @@
-"""What is said of names that configuration, histories and Jira do not have in common, beside the values they change."""
+"""Notes about names that configuration, histories and Jira do not share, shown with the values that they change."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ NOTE = "1 issue was in the status 'Ghost', which Jira no longer lists; it counts
 
 
 def _haunted() -> Team:
-    """Return an issue that passed through a status which Jira no longer lists."""
+    """Return a team with an issue that was in a status which Jira no longer lists."""
     item = issue(1, "10-01 → 1", "10-05 → 2", "10-07 → 4")
     ghost = item.transitions[0]._replace(to_id="66", to_name="Ghost")
     return Team((replace(item, transitions=(ghost, *item.transitions[1:])),), STATUSES)
@@ -24,14 +24,14 @@ def _haunted() -> Team:
 
 @pytest.fixture
 def folder(tmp_path: Path, migrated_file: Path) -> Path:
-    """Return a folder whose profile leaves the status alone."""
+    """Return a folder whose profile does not name the status."""
     with stored(tmp_path, migrated_file, _haunted(), Rules(), time("11-01")):
         pass
     return tmp_path
 
 
 def test_a_status_that_jira_no_longer_lists_says_what_to_write(folder: Path) -> None:
-    """Beside the values; where it is named, nothing is said, though Jira does not list it."""
+    """The note is shown with the values; if the profile names the status, there is no note."""
     said = " ".join(world.say(folder, "results").out.split())
     assert f"Note: {NOTE}; name it under [profiles.payments.workflow]: todo, active, waiting or done." in said
     for word in ("ghost", "66"):
@@ -41,8 +41,8 @@ def test_a_status_that_jira_no_longer_lists_says_what_to_write(folder: Path) -> 
         assert "lists no such" not in said
 
 
-def test_of_many_such_statuses_those_of_most_issues_are_named(tmp_path: Path, migrated_file: Path) -> None:
-    """A copy of an old project may have dozens."""
+def test_of_many_such_statuses_the_most_frequent_are_named(tmp_path: Path, migrated_file: Path) -> None:
+    """A copy of an old project may have dozens of them."""
     item = issue(1, "10-01 → 1", *(f"10-{day:02} → {day}" for day in range(12, 20)), "10-21 → 4")
     again = replace(item, issue_id="2", key="P-2", transitions=item.transitions[6:])
     with stored(tmp_path, migrated_file, Team((item, again), STATUSES), Rules(), time("11-01")):
@@ -53,8 +53,8 @@ def test_of_many_such_statuses_those_of_most_issues_are_named(tmp_path: Path, mi
     assert "Note: 3 more statuses that Jira no longer lists count as active; name each under [" in said
 
 
-def test_check_says_so_too_and_takes_a_retired_status_for_what_it_is(tmp_path: Path, migrated_file: Path) -> None:
-    """A name that only histories have is not a slip; one that they do not have either may be."""
+def test_check_says_so_too_and_accepts_a_retired_status(tmp_path: Path, migrated_file: Path) -> None:
+    """A name that only histories have is not an error; one that they do not have either is a warning."""
     with stored(tmp_path, migrated_file, _haunted(), Rules(), time("11-01")) as current:
         (line,) = [line for line in local.data(current, "payments") if "Ghost" in line.message]
         assert histories.is_in_histories(current, "payments", "GHOST")

@@ -1,4 +1,4 @@
-"""The tables on a narrow terminal: wider than it rather than with a figure, a key or an instant that is cut."""
+"""On a narrow terminal a table may be too wide, but no figure, key or instant is cut."""
 
 import re
 from collections import Counter
@@ -23,7 +23,7 @@ COMMANDS = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield a profile with so many issues that keys have four digits and hours a comma."""
+    """Yield a profile with more than 1,000 issues: keys have four digits, and hours have a comma."""
     with world.refreshed(tmp_path_factory.mktemp("narrow"), issues=1100) as place:
         yield place
 
@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_every_figure_and_key_is_whole_however_narrow_the_terminal(
     folder: Path, words: list[str], columns: int
 ) -> None:
-    """As often as on a wide one; only the days in each status need more room, and a line says so."""
+    """Each is there as often as on a wide one; only the days in each status need more room, and a line says so."""
     on_wide, on_narrow = (world.say(folder, *words, columns=width).out for width in (300, columns))
     rest = _without_times(on_wide)
     wide = _told(rest)
@@ -43,7 +43,7 @@ def test_every_figure_and_key_is_whole_however_narrow_the_terminal(
 
 
 def _without_times(said: str) -> str:
-    """Return a table's text without its column of days in each status."""
+    """Return a table's text without its column of the days in each status."""
     lines = said.split("\n")
     headings = next((line for line in lines if "days in status" in line), None)
     if headings is None:
@@ -55,11 +55,11 @@ def _without_times(said: str) -> str:
 
 
 def _told(said: str) -> Counter[str]:
-    """Return the words with a digit in them, less the ``(3)`` that ends a made-up summary, for those are clipped."""
+    """Return the words with a digit, without the `(3)` at the end of a made-up summary, because summaries are cut."""
     return Counter(word for word in re.sub(r"\(\d+\)", "", said).split() if any(map(str.isdigit, word)))
 
 
 def test_words_are_not_broken_either(folder: Path) -> None:
-    """A profile's name and what its run does stay readable."""
+    """A profile's name and the state of its run stay readable."""
     said = world.say(folder, "status", columns=40).out.split()
     assert {"payments", "completed"} <= set(said)

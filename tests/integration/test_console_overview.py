@@ -1,4 +1,4 @@
-"""The overview command: a row for each profile, and what is wrong with it."""
+"""The overview command: a row for each profile, and its problems."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,13 +17,13 @@ jql = "project = OPS"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield a folder with a refreshed profile beside one that was never fetched."""
+    """Yield a folder with a refreshed profile and one that was never fetched."""
     with world.refreshed(tmp_path_factory.mktemp("overview"), incidents=f"{world.INCIDENTS}{SECOND}") as place:
         yield place
 
 
 def test_the_values_and_levels_are_those_of_the_results(folder: Path) -> None:
-    """For each metric; a profile without a result has none, and not zero."""
+    """Each metric has its value; a profile without a result has none, which is not zero."""
     payments, orders = world.say(folder, "overview", "--format", "json").json
     for result in world.say(folder, "results", "payments", "--format", "json").json:
         name = result["metric_type"]
@@ -36,8 +36,8 @@ def test_the_values_and_levels_are_those_of_the_results(folder: Path) -> None:
     )
 
 
-def test_what_is_wrong_is_said_with_the_command_to_run(folder: Path) -> None:
-    """The data of the tests is old; the second profile has none."""
+def test_a_problem_is_shown_with_the_command_to_run(folder: Path) -> None:
+    """The data of the first profile is old; the second has no data."""
     payments, orders = world.say(folder, "overview", "--format", "json").json
     assert orders["problems"] == ["no data yet; run: flowbeat refresh orders"]
     assert any(problem.endswith("old; run: flowbeat refresh payments") for problem in payments["problems"])
@@ -46,7 +46,7 @@ def test_what_is_wrong_is_said_with_the_command_to_run(folder: Path) -> None:
 
 
 def test_another_configuration_and_a_failed_refresh_are_problems(folder: Path) -> None:
-    """In few words, with what to run."""
+    """Each is described in few words, with the command to run."""
     (payments, _) = world.say(
         folder, "overview", "--format", "json", FLOWBEAT_PROFILES__PAYMENTS__TIME_PERIOD_DAYS="14"
     ).json
@@ -59,7 +59,7 @@ def test_another_configuration_and_a_failed_refresh_are_problems(folder: Path) -
 
 @pytest.mark.parametrize("columns", [80, 240])
 def test_the_table_fits_the_terminal(folder: Path, columns: int) -> None:
-    """One table where there is room for it, else one for each group of metrics; every profile is in each."""
+    """A wide terminal has one table, a narrow one a table per group of metrics; every profile is in each."""
     out = world.say(folder, "overview", columns=columns).out
     assert max(map(len, out.splitlines())) <= columns
     assert sum(line.startswith("payments ") for line in out.splitlines()) == (1 if columns == 240 else 4)

@@ -1,4 +1,4 @@
-"""The results command over a stored world: which rows it takes, what it says of them, in every form."""
+"""The results command: which stored rows it shows, with which notes, in every format."""
 
 import re
 import shutil
@@ -21,12 +21,12 @@ from worker import settings
 
 AS_OF = "2026-10-01"
 TWO_WEEKS = {"FLOWBEAT_PROFILES__PAYMENTS__HISTORY_WEEKS": "2"}
-WEEKS = 14  # the twelve before NOW, and the two that only the earlier as-of looked back to
+WEEKS = 14  # the twelve before NOW, and the two that only the calculation of the earlier as-of has
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield a profile without incidents: refreshed at NOW, then calculated for the end of an earlier day."""
+    """Yield a profile without incidents that was refreshed at NOW, then calculated for the end of an earlier day."""
     place = tmp_path_factory.mktemp("results")
     world.configure(place, incidents="")
     with world.world(place) as current:
@@ -38,14 +38,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def test_the_period_has_a_row_per_metric_in_the_fixed_order(folder: Path) -> None:
-    """The newest confirmed as-of counts, not the calculation made last."""
+    """The rows are those of the newest confirmed as-of, not of the last calculation."""
     rows = world.say(folder, "results", "--format", "json").json
     assert [row["metric_type"] for row in rows] == list(METRIC_TYPES)
     assert {row["as_of"] for row in rows} == {"2026-10-14T12:00:00.000000Z"}
 
 
 def test_a_status_that_jira_does_not_list_is_named_beside_the_values(folder: Path) -> None:
-    """A slip there changes a number and no other command but check would say so; a right name, or an id, is no news."""
+    """A misspelt status changes a number, so it is noted; a right name is not."""
     right = world.say(folder, "results").out
     assert "lists no such status" not in right
     slip = {"FLOWBEAT_PROFILES__PAYMENTS__WORKFLOW__WAITING": "in review,Blockd,Waiting for Godot"}
@@ -57,7 +57,7 @@ def test_a_status_that_jira_does_not_list_is_named_beside_the_values(folder: Pat
 
 
 def test_a_type_that_jira_no_longer_lists_is_named_beside_the_values(tmp_path: Path) -> None:
-    """A rename in Jira, or an account in another language, would take every new incident out of the numbers."""
+    """After a rename in Jira, or in an account's other language, no new incident would count."""
     slip = {"FLOWBEAT_PROFILES__PAYMENTS__INCIDENTS__TYPES": "Incidnt"}
     with world.refreshed(tmp_path, issues=30) as place:
         assert "lists no such" not in world.say(place, "results").out
@@ -66,28 +66,28 @@ def test_a_type_that_jira_no_longer_lists_is_named_beside_the_values(tmp_path: P
     assert "It matches only issues that were read before it was renamed. Did you mean Incident?" in said
 
 
-def test_a_refresh_that_failed_since_is_told_until_one_ends_well(tmp_path: Path) -> None:
-    """Old values look like any others; a calculation that ended well in between does not make the data newer."""
+def test_a_failed_refresh_is_noted_until_one_succeeds(tmp_path: Path) -> None:
+    """Old values look like any others; a successful calculation does not make the data newer."""
     world.configure(tmp_path)
     with world.world(tmp_path, issues=30) as current:
         world.refresh(current)
-        told = []
+        noted = []
         for hours, kind, error in ((1, "refresh", "Jira refused it."), (2, "calculate", None), (3, "refresh", None)):
             run = world.request(current, kind)
             with current.sessions.begin() as session:
                 runs.end(session, run.run_id, 1, current.now() + timedelta(hours=hours), error=error)
             said = " ".join(world.say(tmp_path, "results").out.split())
-            told.append("Note: the refresh that ended 2026-10-14 15:00 failed: Jira refused it." in said)
-    assert told == [True, True, False]
+            noted.append("Note: the refresh that ended 2026-10-14 15:00 failed: Jira refused it." in said)
+    assert noted == [True, True, False]
 
 
 def test_the_table_shows_value_unit_level_and_coverage(folder: Path) -> None:
-    """Values are rounded for people, and are those of the JSON."""
+    """The values are those of the JSON, rounded."""
     (row,) = world.say(folder, "results", "--metric", "flow_velocity", "--format", "json").json
     lines = world.say(folder, "results").out.splitlines()
-    (shown,) = [line.split() for line in lines if line.startswith("flow_velocity")]
-    assert float(shown[1]) == pytest.approx(row["value"], rel=0.01)
-    assert shown[3:] == ["per", "week", f"{row['n_used']}/{row['n_used'] + row['n_excluded']}"]
+    (words,) = [line.split() for line in lines if line.startswith("flow_velocity")]
+    assert float(words[1]) == pytest.approx(row["value"], rel=0.01)
+    assert words[3:] == ["per", "week", f"{row['n_used']}/{row['n_used'] + row['n_excluded']}"]
     assert lines[0] == "payments: 2026-09-14 to 2026-10-13 (30 days, Europe/Zagreb)"
     assert lines[-1].startswith("As of 2026-10-14 14:00; the data was fetched ")
 
@@ -101,8 +101,8 @@ def test_the_table_fits_the_terminal(folder: Path, columns: int, window: str) ->
     assert all(any(line.startswith(metric) for line in said.out.splitlines()) for metric in METRIC_TYPES)
 
 
-def test_a_message_stands_once_below_the_table(folder: Path) -> None:
-    """What to do is said once, also where twelve weeks lack the same."""
+def test_a_message_is_shown_once_below_the_table(folder: Path) -> None:
+    """The advice is shown once, even if twelve weeks need it."""
     period, weeks = (world.say(folder, "results", "--window", window).out for window in ("period", "weeks"))
     for said in (period, weeks):
         assert said.count("mttr: Nothing says what an incident is") == 1
@@ -112,7 +112,7 @@ def test_a_message_stands_once_below_the_table(folder: Path) -> None:
 
 
 def test_weeks_of_one_metric_are_listed_and_the_running_one_is_marked(folder: Path) -> None:
-    """Every week ever stored; the last holds NOW."""
+    """Every stored week is listed; the last one contains NOW."""
     said = world.say(folder, "results", "payments", "--window", "weeks", "--metric", "flow_load").out
     weeks = [line for line in said.splitlines() if line.startswith("2026-W")]
     assert len(weeks) == WEEKS
@@ -121,19 +121,19 @@ def test_weeks_of_one_metric_are_listed_and_the_running_one_is_marked(folder: Pa
 
 
 def test_weeks_of_all_metrics_are_a_line_each_with_their_last_values(folder: Path) -> None:
-    """The sparkline has a mark for every week, and the columns beside it are the last two rows."""
+    """The sparkline has a mark for every week; the columns after it are the largest value and the last two."""
     rows = world.say(folder, "results", "--window", "weeks", "--metric", "flow_load", "--format", "json").json
     said = world.say(folder, "results", "--window", "weeks").out
-    (shown,) = [line.split() for line in said.splitlines() if line.startswith("flow_load")]
-    assert len(shown[1]) == WEEKS
-    values = [row["value"] for row in rows][shown[1].count("–") :]
-    assert list(map(float, shown[2:5])) == [max(values), values[-2], values[-1]]
+    (words,) = [line.split() for line in said.splitlines() if line.startswith("flow_load")]
+    assert len(words[1]) == WEEKS
+    values = [row["value"] for row in rows][words[1].count("–") :]
+    assert list(map(float, words[2:5])) == [max(values), values[-2], values[-1]]
     (least,) = said.splitlines()[said[: said.index("flow_load")].count("\n") + 1].split()
     assert float(least) == min(values)
 
 
 def test_several_profiles_and_metrics_may_be_named(folder: Path) -> None:
-    """One table, or a list of weeks for each metric; for programs one list."""
+    """The output is one table, or a list of weeks for each metric; JSON and CSV are one list."""
     names = ["flow_time", "cfr"]
     words = ("results", "payments", "payments", "--metric", names[0], "--metric", names[1])
     rows = world.say(folder, *words, "--format", "json").json
@@ -148,7 +148,7 @@ def test_several_profiles_and_metrics_may_be_named(folder: Path) -> None:
 
 
 def test_the_period_before_and_the_85th_percentile_are_beside_the_value(folder: Path) -> None:
-    """As explain computes it at the same as-of; the percentile of the metrics that have one."""
+    """The earlier value is that of explain at the same as-of; metrics that have a percentile show it."""
     rows = {row["metric_type"]: row for row in world.say(folder, "results", "--format", "json").json}
     for metric in METRIC_TYPES:
         (result,) = world.say(folder, "explain", "payments", metric, "--against", "previous", "--format", "json").json[
@@ -162,8 +162,8 @@ def test_the_period_before_and_the_85th_percentile_are_beside_the_value(folder: 
     assert max(map(len, lines)) <= 80
 
 
-def test_a_period_before_that_the_copy_cannot_tell_is_unknown(tmp_path: Path, migrated_file: Path) -> None:
-    """The first issue was created after that period began: a dash, and no number."""
+def test_an_earlier_period_without_data_is_unknown(tmp_path: Path, migrated_file: Path) -> None:
+    """If the first issue was created after that period began, it has a dash instead of a number."""
     item = issue(1, "10-01 → 2", "10-20 → 4")
     with stored(tmp_path, migrated_file, Team((item,), STATUSES), Rules(), time("11-01")):
         pass
@@ -172,14 +172,14 @@ def test_a_period_before_that_the_copy_cannot_tell_is_unknown(tmp_path: Path, mi
 
 
 def test_weeks_in_csv_name_their_week(folder: Path) -> None:
-    """Every metric and week, with the ISO name beside the instants."""
+    """Every metric and week has a row, with the ISO name and the instants."""
     rows = world.say(folder, "results", "--window", "weeks", "--format", "csv").csv
     assert len(rows) == len(METRIC_TYPES) * WEEKS
     assert {row["week"] for row in rows} >= {"2026-W29", "2026-W42"}
 
 
 def test_a_quiet_week_is_a_dot_in_the_overview_and_explained_in_the_list(folder: Path) -> None:
-    """What to look into when one week had no data is said only where that metric is asked for."""
+    """The advice about a single week without data is shown only with the list of that metric."""
     overview = world.say(folder, "results", "--window", "weeks").out
     assert "A dot is a week without a value." in overview
     assert "here; check" not in overview
@@ -191,7 +191,7 @@ def test_a_quiet_week_is_a_dot_in_the_overview_and_explained_in_the_list(folder:
 
 
 def test_as_of_finds_what_was_calculated_for_the_end_of_a_day(folder: Path) -> None:
-    """A day means its end in the profile's zone."""
+    """A day means its end in the profile's time zone."""
     rows = world.say(folder, "results", "--as-of", AS_OF, "--format", "json").json
     assert len(rows) == len(METRIC_TYPES)
     assert {row["as_of"] for row in rows} == {"2026-10-01T22:00:00.000000Z"}
@@ -201,7 +201,7 @@ def test_as_of_finds_what_was_calculated_for_the_end_of_a_day(folder: Path) -> N
 def test_a_day_between_two_stored_instants_is_computed_and_says_what_would_store_it(
     folder: Path, words: list[str]
 ) -> None:
-    """The values are those of explain, which computes them too; nothing is stored."""
+    """The values are those of explain, which computes them too; neither command stores them."""
     said = world.say(folder, "results", "--as-of", "2026-10-02", *words)
     assert said.code == 0
     assert "computed now and not stored" in " ".join(said.out.split())
@@ -209,12 +209,12 @@ def test_a_day_between_two_stored_instants_is_computed_and_says_what_would_store
     rows = world.say(folder, "results", "--as-of", "2026-10-02", "--format", "json", *words).json
     assert {row["run_id"] for row in rows} >= {""}
     explained = world.say(folder, "explain", "payments", "flow_time", "--as-of", "2026-10-02", "--format", "json").json
-    shown = [row["value"] for row in rows if row["metric_type"] == "flow_time" and row["window_kind"] == "period"]
-    assert shown in ([], [explained["result"][0]["value"]])
+    values = [row["value"] for row in rows if row["metric_type"] == "flow_time" and row["window_kind"] == "period"]
+    assert values in ([], [explained["result"][0]["value"]])
 
 
 def test_the_week_that_ran_on_a_past_day_is_computed_and_said_to_be(folder: Path, tmp_path: Path) -> None:
-    """Its row is replaced by a later calculation; the last line shows the instant asked for."""
+    """A later calculation replaced its row; the last line shows the requested instant."""
     folder = shutil.copytree(folder, tmp_path / "copy")
     world.configure(folder, incidents="")
     with sqlite3.connect(folder / "flowbeat.db") as connection:
@@ -227,7 +227,7 @@ def test_the_week_that_ran_on_a_past_day_is_computed_and_said_to_be(folder: Path
 
 
 def test_a_stored_metric_that_this_version_does_not_have_is_skipped_with_a_note(folder: Path, tmp_path: Path) -> None:
-    """A newer worker of the same database may have stored it."""
+    """A newer worker with the same database may have stored it."""
     folder = shutil.copytree(folder, tmp_path / "copy")
     with sqlite3.connect(folder / "flowbeat.db") as connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(metric_results)")]
@@ -250,7 +250,7 @@ def test_a_stored_metric_that_this_version_does_not_have_is_skipped_with_a_note(
 
 @pytest.mark.parametrize("form", ["json", "csv"])
 def test_what_is_computed_now_is_marked_and_what_is_stored_wins(folder: Path, tmp_path: Path, form: str) -> None:
-    """A single stored row of the instant stands among eight that are computed."""
+    """One stored row of the instant is shown with the other metrics, which are computed."""
     folder = shutil.copytree(folder, tmp_path / "copy")
     with sqlite3.connect(folder / "flowbeat.db") as connection:
         connection.execute("DELETE FROM metric_results WHERE metric_type <> 'flow_load' AND window_kind = 'period'")
@@ -267,8 +267,8 @@ def test_what_is_computed_now_is_marked_and_what_is_stored_wins(folder: Path, tm
     assert marked == {*METRIC_TYPES} - {"flow_load"}
 
 
-def test_rows_of_other_rules_do_not_stand_for_those_of_now(folder: Path) -> None:
-    """The same number as explain gives by the rules of now."""
+def test_rows_of_an_older_configuration_are_not_shown_for_the_present_one(folder: Path) -> None:
+    """The value is the one that explain computes with the present configuration."""
     shorter = {"FLOWBEAT_PROFILES__PAYMENTS__TIME_PERIOD_DAYS": "7"}
     words = ("--as-of", AS_OF, "--format", "json")
     (row,) = world.say(folder, "results", "--metric", "flow_velocity", *words, **shorter).json
@@ -278,8 +278,8 @@ def test_rows_of_other_rules_do_not_stand_for_those_of_now(folder: Path) -> None
     assert (stored_row["stored"], stored_row["window_start"] < row["window_start"]) == (True, True)
 
 
-def test_facts_of_other_rules_are_not_computed_with(folder: Path) -> None:
-    """Numbers of old facts under new rules would look right."""
+def test_facts_of_an_older_configuration_are_not_used(folder: Path) -> None:
+    """Numbers of old facts under new rules would look right but be wrong."""
     changed = {"FLOWBEAT_PROFILES__PAYMENTS__WORKFLOW__WAITING": "Blocked"}
     said = world.say(folder, "results", "--as-of", "2026-10-02", **changed)
     assert (said.code, "issues are older than the data or the rules" in said.err) == (1, True)
@@ -287,7 +287,7 @@ def test_facts_of_other_rules_are_not_computed_with(folder: Path) -> None:
 
 
 def test_a_profile_without_any_stored_row_is_computed(folder: Path, tmp_path: Path) -> None:
-    """Its copy is all that it takes."""
+    """Only its copy is needed."""
     folder = shutil.copytree(folder, tmp_path / "copy")
     with sqlite3.connect(folder / "flowbeat.db") as connection:
         connection.execute("DELETE FROM metric_results")
@@ -296,8 +296,8 @@ def test_a_profile_without_any_stored_row_is_computed(folder: Path, tmp_path: Pa
         assert [(row["metric_type"], row["stored"]) for row in rows] == [(metric, False) for metric in METRIC_TYPES]
 
 
-def test_zeros_of_a_jql_that_finds_no_issue_are_said_to_be_no_data(folder: Path, tmp_path: Path) -> None:
-    """A slip in the JQL looks like a quiet team."""
+def test_zeros_of_a_jql_that_finds_no_issue_have_a_note(folder: Path, tmp_path: Path) -> None:
+    """A mistake in the JQL would look like a team without work."""
     note = "The JQL of payments finds no issue, so a 0 here means no data; check profiles.payments.jql."
     assert note not in " ".join(world.say(folder, "results").out.split())
     world.configure(tmp_path)
@@ -309,7 +309,7 @@ def test_zeros_of_a_jql_that_finds_no_issue_are_said_to_be_no_data(folder: Path,
 
 
 def test_a_day_after_the_data_asks_for_a_refresh(folder: Path) -> None:
-    """A calculation would refuse it."""
+    """A calculation would refuse the day."""
     said = world.say(folder, "results", "--as-of", "2026-12-24")
     assert said.code == 1
     assert (
@@ -319,7 +319,7 @@ def test_a_day_after_the_data_asks_for_a_refresh(folder: Path) -> None:
 
 
 def test_a_calculation_of_a_day_that_is_not_over_is_refused_before_anything_is_queued(folder: Path) -> None:
-    """With the day as it was typed."""
+    """The error has the day as it was typed."""
     said = world.say_apart(folder, "calculate", "payments", "--as-of", "2999-01-01")
     assert said.code == 2
     assert "--as-of 2999-01-01 is not over yet" in said.err
@@ -328,8 +328,8 @@ def test_a_calculation_of_a_day_that_is_not_over_is_refused_before_anything_is_q
     assert (said.code, said.err.startswith("flowbeat: --as-of 'tomorrow' is neither a day")) == (2, True)
 
 
-def test_results_of_days_and_rules_stand_side_by_side(tmp_path: Path, migrated_file: Path) -> None:
-    """Two days under two rules: each is found again by its day and the configuration of now, offline."""
+def test_results_of_days_and_rules_are_kept_separately(tmp_path: Path, migrated_file: Path) -> None:
+    """The rows of two days under two rules are each found by the day and the present configuration."""
     items = [issue(1, "10-01 → 2", "10-10 → 4", resolution="Done"), issue(2, "10-01 → 2", "10-20 → 4")]
     strict = {"FLOWBEAT_PROFILES__PAYMENTS__EXCLUDED_RESOLUTIONS": "Done"}
     days = {"2026-10-15": time("10-16"), "2026-10-31": None}
@@ -344,8 +344,8 @@ def test_results_of_days_and_rules_stand_side_by_side(tmp_path: Path, migrated_f
         for rules in ({}, strict)
         for words in [("results", "--metric", "flow_velocity")]
     }
-    found = {key: row["details"]["count"] for key, (row,) in counts.items()}
-    assert found == {
+    delivered = {key: row["details"]["count"] for key, (row,) in counts.items()}
+    assert delivered == {
         ("2026-10-15", False): 1,
         ("2026-10-15", True): 0,
         ("2026-10-31", False): 2,
@@ -361,15 +361,15 @@ def test_results_of_days_and_rules_stand_side_by_side(tmp_path: Path, migrated_f
         (["results", "--as-of", "gestern"], "Error: --as-of 'gestern' is neither a day"),
     ],
 )
-def test_a_name_nobody_knows_is_bad_usage(folder: Path, words: list[str], advice: str) -> None:
-    """The nearest known one is told."""
+def test_an_unknown_name_is_a_usage_error(folder: Path, words: list[str], advice: str) -> None:
+    """The error names the nearest known one."""
     said = world.say(folder, *words)
     assert said.code == 2
     assert advice in said.err
 
 
-def test_data_quality_stands_below_with_the_issues(folder: Path, tmp_path: Path) -> None:
-    """In words, by the number of issues, and their keys."""
+def test_data_quality_is_shown_below_with_the_issues(folder: Path, tmp_path: Path) -> None:
+    """Findings are named in words, sorted by the number of issues, with their keys."""
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     with world.world(tmp_path) as current, current.engine.begin() as connection:
         connection.exec_driver_sql(
@@ -382,7 +382,7 @@ def test_data_quality_stands_below_with_the_issues(folder: Path, tmp_path: Path)
 
 
 def test_no_result_yet_says_what_to_run(tmp_path: Path) -> None:
-    """A database with a schema and nothing in it."""
+    """The database has a schema and no rows."""
     world.configure(tmp_path)
     assert world.say_apart(tmp_path, "migrate").code == 0
     said = world.say(tmp_path, "results", "payments")
@@ -393,10 +393,10 @@ def test_no_result_yet_says_what_to_run(tmp_path: Path) -> None:
 
 
 def test_a_metric_without_its_mapping_has_no_coverage(folder: Path) -> None:
-    """Nobody said what a candidate is: 0 of 0 would be a count."""
+    """Without a mapping there are no candidates, so 0 of 0 would be wrong."""
     lines = world.say(folder, "results").out.splitlines()
-    (shown,) = [line.split() for line in lines if line.startswith("mttr ")]
-    assert shown[1:] == ["–", "–", "hours", "missing", "mapping", "–"]
+    (words,) = [line.split() for line in lines if line.startswith("mttr ")]
+    assert words[1:] == ["–", "–", "hours", "missing", "mapping", "–"]
     said = world.say(folder, "explain", "payments", "mttr").out
     assert "missing mapping; as of 2026-10-14 14:00" in said
     assert "add [profiles.payments.incidents]" in said
@@ -422,10 +422,10 @@ def test_a_metric_without_its_mapping_has_no_coverage(folder: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("words", [("results",), ("results", "--window", "weeks"), ("explain", "payments", "cfr")])
-def test_values_of_other_rules_say_so_and_what_to_run(
+def test_values_of_an_older_configuration_say_what_to_run(
     folder: Path, words: tuple[str, ...], change: dict[str, str], says: str
 ) -> None:
-    """A changed rule, another stored field, and one that costs a whole fetch; explain knows of facts besides."""
+    """Notes name a changed rule, another stored field, or one that needs a full fetch; explain also checks facts."""
     said = " ".join(world.say(folder, *words, **change).out.split())
     assert says in said or (words[0] == "explain" and "older than the data or the rules" in said)
     assert ("Note: " in said) is bool(says)
@@ -441,23 +441,23 @@ def test_values_of_other_rules_say_so_and_what_to_run(
         ({"FLOWBEAT_PROFILES__PAYMENTS__JQL": "project = PAY AND type = Bug"}, "another JQL or login"),
         ({"FLOWBEAT_CONNECTIONS__SANDBOX__EMAIL": "other@acme.example"}, "another JQL or login"),
         ({"FLOWBEAT_CONNECTIONS__SANDBOX__BASE_URL": "https://other.example"}, "another Jira"),
-        ({"FLOWBEAT_PROFILES__PAYMENTS__JQL": "project  =  PAY"}, ""),  # the same, folded
+        ({"FLOWBEAT_PROFILES__PAYMENTS__JQL": "project  =  PAY"}, ""),  # the same, with other blanks
         ({"FLOWBEAT_PROFILES__PAYMENTS__TIME_PERIOD_DAYS": "29"}, ""),  # other rules, the same issues
     ],
 )
 @pytest.mark.parametrize("words", [("results",), ("results", "--window", "weeks"), ("explain", "payments", "cfr")])
-def test_values_of_other_issues_than_are_asked_for_now_say_so(
+def test_values_of_another_query_than_the_configured_one_say_so(
     folder: Path, words: tuple[str, ...], change: dict[str, str], says: str
 ) -> None:
-    """Nothing else tells that the copy is of another query."""
+    """Nothing else shows that the copy is of another query."""
     said = " ".join(world.say(folder, *words, **change).out.split())
     sentence = f"Note: flowbeat.toml names {says} than these issues were fetched with. To update, run: flowbeat"
     assert (f"{sentence} calculate payments" in said) is bool(says)
     assert ("these issues were fetched with" in said) is bool(says)
 
 
-def test_what_is_recommended_repeats_the_as_of(folder: Path) -> None:
-    """Else it would show, or calculate, another day."""
+def test_recommended_commands_repeat_the_as_of(folder: Path) -> None:
+    """Without it they would show, or calculate, another day."""
     words = ("results", "--window", "weeks", "--as-of", AS_OF)
     changed = {"FLOWBEAT_PROFILES__PAYMENTS__EXCLUDED_RESOLUTIONS": "Done"}
     said = " ".join(world.say(folder, *words, **changed).out.split())
@@ -465,8 +465,8 @@ def test_what_is_recommended_repeats_the_as_of(folder: Path) -> None:
     assert f"flowbeat calculate payments --as-of {AS_OF}" in said
 
 
-def test_all_weeks_are_shown_on_as_many_lines_as_it_takes(tmp_path: Path, migrated_file: Path) -> None:
-    """A year on two lines of eighty letters, each headed by its span, and on one where there is room."""
+def test_all_weeks_are_shown_on_one_or_more_lines(tmp_path: Path, migrated_file: Path) -> None:
+    """A year needs several lines with their weeks as headings at eighty columns, and one line at 120."""
     item = issue(1, "01-05 → 2", "10-20 → 4")
     with stored(tmp_path, migrated_file, Team((item,), STATUSES), Rules(history_weeks=52), time("11-01")):
         pass
@@ -482,8 +482,8 @@ def test_all_weeks_are_shown_on_as_many_lines_as_it_takes(tmp_path: Path, migrat
         assert any("2025-W45 – 2026-W10" in line for line in lines[:4]) is (size < 52)
 
 
-def test_weeks_that_nothing_was_calculated_of_are_a_gap(tmp_path: Path, migrated_file: Path) -> None:
-    """Two weeks of the spring of 2024, then three of the autumn of 2026: as a blank, as a line, and in the count."""
+def test_weeks_that_were_never_calculated_are_a_gap(tmp_path: Path, migrated_file: Path) -> None:
+    """The gap between two weeks of 2024 and three of 2026 is a blank, a line in the list, and counted."""
     item = issue(1, "10-01 → 2", "10-20 → 4")
     with stored(tmp_path, migrated_file, Team((item,), STATUSES), Rules(history_weeks=3), time("11-01")) as current:
         other = replace(current, settings=settings.load(tmp_path / "flowbeat.toml", TWO_WEEKS))
@@ -502,7 +502,7 @@ def test_weeks_that_nothing_was_calculated_of_are_a_gap(tmp_path: Path, migrated
 
 
 def test_weeks_before_the_first_issue_are_marked(tmp_path: Path, migrated_file: Path) -> None:
-    """Their 0 was not counted, because the copy has no data about them."""
+    """They have a dash instead of 0, because the copy has no data about them."""
     item = issue(1, "10-14 → 2", "10-20 → 4")
     with stored(tmp_path, migrated_file, Team((item,), STATUSES), Rules(history_weeks=5), time("11-01")):
         pass
@@ -514,20 +514,20 @@ def test_weeks_before_the_first_issue_are_marked(tmp_path: Path, migrated_file: 
     assert "The copy has no data about earlier days." in period
 
 
-def test_a_share_of_nothing_but_unmapped_types_is_named(tmp_path: Path, migrated_file: Path) -> None:
-    """0 % features of two Spikes is no finding about the team."""
+def test_a_distribution_of_only_unmapped_types_is_noted(tmp_path: Path, migrated_file: Path) -> None:
+    """Two Spikes with 0 % features say nothing about the team."""
     spikes = [issue(number, "10-01 → 2", "10-20 → 4", type="Spike") for number in (1, 2)]
     with stored(tmp_path, migrated_file, Team(tuple(spikes), STATUSES), Rules(), time("11-01")):
         pass
     said = " ".join(world.say(tmp_path, "results").out.split())
     assert "flow_distribution: all 2 delivered items are of types that no category names" in said
     assert "[profiles.payments.categories]" in said
-    told = world.say(tmp_path, "explain", "payments", "flow_distribution").out
-    assert re.search(r"unmapped.*\n.*Spike", told)
+    explained = world.say(tmp_path, "explain", "payments", "flow_distribution").out
+    assert re.search(r"unmapped.*\n.*Spike", explained)
 
 
-def test_no_week_at_all_says_why(tmp_path: Path, migrated_file: Path) -> None:
-    """A profile without weeks has results, but none by week."""
+def test_a_profile_without_weeks_says_why(tmp_path: Path, migrated_file: Path) -> None:
+    """It has results, but none by week."""
     team = Team((issue(1, "10-01 → 2"),), STATUSES)
     with stored(tmp_path, migrated_file, team, Rules(), time("11-01")) as current, current.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM metric_results WHERE window_kind = 'week'")
@@ -536,11 +536,11 @@ def test_no_week_at_all_says_why(tmp_path: Path, migrated_file: Path) -> None:
 
 
 def test_the_newest_row_is_the_one_the_views_show(folder: Path) -> None:
-    """Latest confirmed, then latest calculated, then the lesser hash."""
+    """Rows are compared by instant of confirmation, then by instant of calculation, then by hash."""
     with world.world(folder) as current, current.engine.connect() as connection:
         viewed = connection.exec_driver_sql("SELECT metric_type, as_of FROM latest_results").all()
-    shown = world.say(folder, "results", "--format", "json").json
-    assert {(row["metric_type"], row["as_of"][:19]) for row in shown} == {
+    rows = world.say(folder, "results", "--format", "json").json
+    assert {(row["metric_type"], row["as_of"][:19]) for row in rows} == {
         (metric, str(as_of).replace(" ", "T")[:19]) for metric, as_of in viewed
     }
     hour = timedelta(hours=1)
