@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_u
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from models.database_faults import name_faults
+from models.database_faults import UnusableDatabaseError, name_faults
 from models.tables import to_json
 
 if TYPE_CHECKING:
@@ -51,8 +51,12 @@ def open_sessions(engine: Engine) -> Sessions:
 
 
 def migrate(engine: Engine) -> tuple[str | None, str]:
-    """Bring the schema to the newest revision under a lock; returns (revision before, revision now)."""
+    """Bring the schema to the newest revision under a lock; returns (revision before, revision now).
+
+    Raises UnusableDatabaseError, and changes nothing, where a newer Flowbeat has updated the schema.
+    """
     before, newest = revision(engine), newest_revision()
+    require_known(before)
     if before == newest:
         return before, newest
     from alembic import command  # noqa: PLC0415 - slow to import, and mostly not needed
@@ -66,11 +70,30 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
     return before, newest
 
 
-@cache
 def newest_revision() -> str:
-    """Return the newest revision, by the file names in migrations/versions: Alembic takes long to import."""
+    """Return the newest revision."""
+    return max(_revisions())
+
+
+def is_newer(at: str | None) -> bool:
+    """Return whether a database is at a revision that this program does not know."""
+    return at is not None and at not in _revisions()
+
+
+def require_known(at: str | None) -> None:
+    """Raise UnusableDatabaseError where a newer Flowbeat has updated the schema to the revision ``at``."""
+    if is_newer(at):
+        raise UnusableDatabaseError(
+            f"the database's schema is {at}, and this program knows those up to {newest_revision()}: a newer "
+            "Flowbeat has updated it. Update Flowbeat on this machine"
+        )
+
+
+@cache
+def _revisions() -> frozenset[str]:
+    """Return all revisions, by the file names in migrations/versions: Alembic takes long to import."""
     scripts = (Path(__file__).parent / "migrations" / "versions").glob("[0-9][0-9][0-9][0-9]_*.py")
-    return max(script.name[:4] for script in scripts)
+    return frozenset(script.name[:4] for script in scripts)
 
 
 def revision(engine: Engine) -> str | None:

@@ -12,7 +12,7 @@ _THEN = "Then run: flowbeat refresh"
 
 
 class UnusableDatabaseError(SQLAlchemyError):
-    """The database is damaged or its disk is full; the message says what a person has to do."""
+    """The database is damaged, its disk is full, or its schema is a newer program's; the message says what to do."""
 
     kind: ClassVar[str] = "unusable_database"
 
@@ -38,9 +38,22 @@ def damaged(where: str, why: str) -> UnusableDatabaseError:
     )
 
 
+def describe(error: SQLAlchemyError) -> str:
+    """Return in a sentence why the database cannot be used, and what to do; the caller redacts it."""
+    if isinstance(error, UnusableDatabaseError):
+        return str(error)
+    why = _first_line(getattr(error, "orig", None) or error)
+    return f"the database cannot be used: {why}; check database_url, then: flowbeat check"
+
+
+def _first_line(error: BaseException) -> str:
+    """Return the line of a driver's explanation that names the fault."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
+
+
 def _message(where: str, error: BaseException) -> str | None:
     """Return the sentences about a driver's error, None for one that may pass or is a fault in Flowbeat."""
-    why = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
+    why = _first_line(error)
     name = str(getattr(error, "sqlite_errorname", ""))
     return _of_sqlite(where, name, why) if name else _of_postgresql(getattr(error, "sqlstate", None), why)
 

@@ -15,12 +15,15 @@ import click
 from celery import Celery, bootsteps, signals
 from celery.exceptions import CPendingDeprecationWarning, WorkerShutdown
 from celery.worker import state
+from sqlalchemy.exc import SQLAlchemyError
 
 from models.database import migrate
+from models.database_faults import describe
 from models.store import installation
-from worker import kombu_patch, logs, nodes, runtime, settings
+from worker import kombu_patch, logs, messages, nodes, runtime, settings
 from worker.errors import ConfigError
 from worker.recovery_log import RecoveryFilter
+from worker.redact import redact
 from worker.runtime import Runtime
 
 # For long-running processes: Redis restarts within 20 seconds. A command reports the failure at once.
@@ -70,6 +73,8 @@ class Publishing(bootsteps.StartStopStep):
 
     terminate = stop
 
+
+log = logging.getLogger(__name__)
 
 app = Celery("flowbeat")
 app.config_from_object("celeryconfig")
@@ -125,6 +130,7 @@ def _name_node(sender: Any = None, **_: Any) -> None:
 @signals.beat_init.connect
 def _begin(**_: Any) -> None:
     kombu_patch.mend_kombu()
+    messages.install()
     app.conf.task_publish_retry_policy = PATIENT
     # A process that has no connection yet heeds only this, and without it gives up after four seconds.
     app.conf.broker_transport_options = {
@@ -174,12 +180,23 @@ def _end_well(sender: Any = None, **_: Any) -> None:
 
 @signals.worker_init.connect
 def _migrate(**_: Any) -> None:
-    """Update the schema before the worker's first task, and leave no engine for its children to share."""
+    """Update the schema before the worker's first task, and leave no engine for its children to share.
+
+    Celery swallows a receiver's error, so a worker that cannot use its database ends here by itself.
+    """
     current = runtime.current()
-    migrate(current.engine)
-    with current.reads() as session:
-        current.installation = installation.load_id(session)
-    current.engine.dispose()
+    try:
+        migrate(current.engine)
+        with current.reads() as session:
+            current.installation = installation.load_id(session)
+    except SQLAlchemyError as error:
+        _configure_logs(current.settings)  # Celery sets up logging later
+        why = str(redact(describe(error)))
+        log.critical("worker does not start", extra={"why": why})
+        sys.stderr.write(f"flowbeat: {why}\n")
+        raise SystemExit(1) from error
+    finally:
+        current.engine.dispose()
 
 
 @signals.worker_process_init.connect

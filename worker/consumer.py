@@ -2,12 +2,15 @@
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from celery.exceptions import WorkerShutdown
 from celery.worker import state
 from celery.worker.consumer import Consumer as CeleryConsumer
 from redis.exceptions import NoPermissionError
+
+from worker import messages
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,20 @@ class Consumer(CeleryConsumer):
         """Give the connection up as Celery does, and wait before the next."""
         super().on_connection_error_after_connected(exc)
         self._rest(exc)
+
+    def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], None]:
+        """Return Celery's handler, which gets only the messages that Flowbeat may have sent."""
+        handle = super().create_task_handler(*args, **options)
+
+        def on_task_received(message: Any) -> None:
+            why = messages.fault_of(message, self.app.tasks)
+            if why is None:
+                handle(message)
+                return
+            log.error("message refused", extra={"why": why, "queue_bytes": len(message.body or "")})
+            message.reject_log_error(log, vars(self)["connection_errors"])
+
+        return on_task_received
 
     def _rest(self, error: Exception) -> None:
         if isinstance(error, NoPermissionError):

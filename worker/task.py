@@ -59,6 +59,7 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
     """A task whose arguments are (run_id, attempt); ``steps`` names the steps it may be at, in the task's options."""
 
     abstract = True
+    argument_types: tuple[type, ...] = (str, int)
     steps: tuple[str, ...] = ()
     recover: Callable[[Runtime, Run, Exception], None] | None = None
     """Records an error of its own work so that the run can continue; None: the error ends the run."""

@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 from console.check import clocks
 from console.check.local import Line
 from console.shared import database, writable
-from models.database import is_sqlite, newest_revision
+from models.database import is_newer, is_sqlite, newest_revision
 from models.database_faults import damaged
 from models.store.health import find_damage
 from worker.runtime import Runtime
@@ -33,7 +33,8 @@ def look(current: Runtime) -> Iterator[Line]:
     if revision is None:
         yield Line("database", "warning", f"{where} is empty", "flowbeat refresh fills it")
     elif revision != newest:
-        yield Line("database", "bad", f"{where} has schema {revision}, not {newest}", "flowbeat migrate")
+        advice = "update Flowbeat on this machine" if is_newer(revision) else "flowbeat migrate"
+        yield Line("database", "bad", f"{where} has schema {revision}, not {newest}", advice)
     else:
         _require_whole(current)
         yield Line("database", "ok", f"{where}, schema {revision}")

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from console.shared import writable
-from models.database import newest_revision, revision
+from models.database import newest_revision, require_known, revision
 from models.metrics.windows import parse_as_of
 from models.records import instant
 from worker import settings
@@ -45,6 +45,7 @@ def require_schema(current: Stored) -> None:
     result = schema_of(current)
     if result is None:
         raise FatalError("the database is empty; to fill it, run: flowbeat refresh")
+    require_known(result)
     if result != newest_revision():
         raise FatalError(
             f"the database's schema is {result}, and this program needs {newest_revision()}: flowbeat migrate"

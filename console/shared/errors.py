@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from models.database_faults import UnusableDatabaseError
+from models.database_faults import UnusableDatabaseError, describe
 from models.store.columns import OutdatedFactsError
 from worker import logs, runtime, settings
 from worker.errors import ConfigError, FlowbeatError
@@ -51,10 +51,10 @@ def unexpected(kind: type[BaseException], error: BaseException, trace: Traceback
 
 
 def _words(error: BaseException) -> str:
-    if isinstance(error, FlowbeatError | UnusableDatabaseError | OutdatedFactsError):
+    if isinstance(error, FlowbeatError | OutdatedFactsError):
         return str(error)
-    if isinstance(error, OperationalError | InterfaceError):
-        return f"the database cannot be used: {_first_line(error.orig)}; check database_url, then: flowbeat check"
+    if isinstance(error, UnusableDatabaseError | OperationalError | InterfaceError):
+        return describe(error)
     if isinstance(error, RedisError | BrokerError):
         return f"Redis cannot be used: {_first_line(error)}; {_look_at()}, then: flowbeat check"
     if isinstance(error, OSError) and error.filename is not None:

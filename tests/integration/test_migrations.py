@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from models import migrations
 from models.database import alembic_config, migrate, newest_revision, open_engine, open_sessions, revision
+from models.database_faults import UnusableDatabaseError
 from models.migrations import new
 from models.tables import Base, RunRow
 from models.views import VIEWS, WEEK_COLUMNS, create_views, release_views
@@ -50,6 +51,16 @@ def _downgrade(engine: Engine, revision: str = "base") -> None:
 def test_a_database_without_our_schema_has_no_revision(empty: Engine) -> None:
     """What ``flowbeat check`` asks before anything was migrated."""
     assert revision(empty) is None
+
+
+def test_a_newer_programs_schema_is_refused_and_stays_as_it_is(empty: Engine) -> None:
+    """One sentence says which, and what to do; not an error of the migrations."""
+    migrate(empty)
+    with empty.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(UnusableDatabaseError, match=r"schema is 9999.*Update Flowbeat on this machine"):
+        migrate(empty)
+    assert revision(empty) == "9999"
 
 
 def test_migrating_makes_every_table_and_view(empty: Engine) -> None:
