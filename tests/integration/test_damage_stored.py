@@ -1,4 +1,4 @@
-"""Damage of every kind through the whole path: stored, calculated, shown and explained, without an error."""
+"""Damaged issues of every kind are stored, calculated, shown and explained without an error."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from models.records import METRIC_TYPES, IncidentRules, Issue, Rules
 
 
 def storable(team: Team) -> Team:
-    """Without what no JSON of Jira can hold, and with one key for each issue."""
+    """Return the team without values that JSON cannot hold, and with a unique key for each issue."""
     return replace(team, issues=tuple(_storable(issue) for issue in team.issues))
 
 
@@ -27,8 +27,8 @@ def _storable(issue: Issue) -> Issue:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_damage_costs_itself_only_all_the_way(source: str, tmp_path: Path, migrated_file: Path) -> None:
-    """What is stored is what the metrics say of the same issues in memory, and every number can be explained."""
+def test_damage_affects_only_the_damaged_issues(source: str, tmp_path: Path, migrated_file: Path) -> None:
+    """The stored results are those of the same issues in memory, and every number can be explained."""
     team = storable(damaged.team())
     rules = Rules(
         time_period_days=31,
@@ -56,15 +56,15 @@ def test_damage_costs_itself_only_all_the_way(source: str, tmp_path: Path, migra
 
 
 def _explained(folder: Path, row: dict[str, Any]) -> None:
-    """In every form; the damaged issues of the number are listed, and what is odd about them."""
+    """Assert that each format explains the number, and lists its damaged issues with their findings."""
     metric = row["metric_type"]
-    told = world.say(folder, "explain", "payments", metric, "--format", "json").json
-    assert told["result"][0]["warning"] is None
-    assert len(told["used"]) == row["n_used"]
-    assert len(told["left_out"]) == sum(row["exclusions"].values())
-    shown = world.say(folder, "explain", "payments", metric)
-    assert (shown.code, shown.err) == (0, "")
-    assert max(map(len, shown.out.splitlines())) <= 80
+    explained = world.say(folder, "explain", "payments", metric, "--format", "json").json
+    assert explained["result"][0]["warning"] is None
+    assert len(explained["used"]) == row["n_used"]
+    assert len(explained["left_out"]) == sum(row["exclusions"].values())
+    table = world.say(folder, "explain", "payments", metric)
+    assert (table.code, table.err) == (0, "")
+    assert max(map(len, table.out.splitlines())) <= 80
     assert world.say(folder, "explain", "payments", metric, "--format", "csv").code == 0
     if metric == "flow_time":
-        assert "P-1000" in [part["key"] for part in told["used"]]
+        assert "P-1000" in [part["key"] for part in explained["used"]]

@@ -1,4 +1,4 @@
-"""A damaged database, a full disk, clocks that differ: each is one clear sentence, in check and wherever it is met."""
+"""A damaged database, a full disk and clocks that differ are each one clear sentence, in check and elsewhere."""
 
 import os
 import shutil
@@ -36,9 +36,7 @@ def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def damaged(refreshed: Path, tmp_path: Path) -> Path:
-    """Return a folder whose database is noise from a tenth to nine tenths, as after a copy made while it was
-    written.
-    """
+    """Return a folder with a database whose middle eight tenths are noise."""
     folder = tmp_path / "damaged"
     shutil.copytree(refreshed, folder)
     file = folder / "flowbeat.db"
@@ -53,7 +51,7 @@ def damaged(refreshed: Path, tmp_path: Path) -> Path:
 
 
 def test_check_says_that_a_database_is_malformed(damaged: Path, refreshed: Path) -> None:
-    """In place of its good line, with what to do; a whole one has that line."""
+    """The error with what to do replaces the line that an undamaged database has."""
     for folder in (refreshed, damaged):
         current = Runtime(settings.load(folder / "flowbeat.toml", {}))
         if folder is refreshed:
@@ -66,7 +64,7 @@ def test_check_says_that_a_database_is_malformed(damaged: Path, refreshed: Path)
 
 @pytest.mark.parametrize("words", [("results",), ("explain", "payments", "flow_velocity"), ("performance",)])
 def test_a_reading_command_on_a_malformed_database_is_one_sentence(damaged: Path, words: tuple[str, ...]) -> None:
-    """Exit code 1, no traceback, nothing on standard output."""
+    """The exit code is 1, without a traceback, and standard output is empty."""
     said = console.say(damaged, *words)
     assert (said.code, said.out) == (1, "")
     assert said.err.startswith("flowbeat: ")
@@ -74,8 +72,8 @@ def test_a_reading_command_on_a_malformed_database_is_one_sentence(damaged: Path
     assert len(said.err.splitlines()) == 1
 
 
-def test_what_is_no_database_at_all_is_told_by_refresh_too(tmp_path: Path) -> None:
-    """A file of another program lies where the database should be."""
+def test_refresh_reports_a_file_that_is_not_a_database(tmp_path: Path) -> None:
+    """Another program's file has the path of the database."""
     console.configure(tmp_path)
     (tmp_path / "flowbeat.db").write_text("no database\n" * 500, encoding="utf-8")
     for words in (("refresh",), ("migrate",), ("results",)):
@@ -90,7 +88,7 @@ def test_what_is_no_database_at_all_is_told_by_refresh_too(tmp_path: Path) -> No
 
 @pytest.fixture
 def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """Yield a world whose runtime is this process's."""
+    """Yield a world with the runtime of this process."""
     with open_world(tmp_path, database_url, redis_url) as opened:
         runtime.adopt(opened.current)
         yield opened
@@ -98,7 +96,7 @@ def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
 
 
 def run_step(world: World, sql: str) -> Run:
-    """Carry out one step of a run whose work is a statement; returns the run."""
+    """Carry out a step that executes a statement, and return its run."""
 
     def body(current: Runtime, _run: Run) -> None:
         with current.sessions.begin() as session:
@@ -118,7 +116,7 @@ FILL = """INSERT INTO statuses (profile, status_id, name, category)
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_full_disk_fails_the_run_with_what_to_do(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """It is not tried eight times. SQLite is given a few pages more than it has, and raises what a full disk does."""
+    """The step is not retried. SQLite may use only a few more pages, and raises the error of a full disk."""
 
     def limit(connection: Any, _record: Any) -> None:
         (count,) = connection.execute("PRAGMA page_count").fetchone()
@@ -140,8 +138,8 @@ RAISE = "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '{c
 @pytest.mark.parametrize(
     ("code", "words"), [("53100", "disk of the database server is full"), ("XX001", "damaged data")]
 )
-def test_a_database_server_that_cannot_go_on_fails_the_run(world: World, code: str, words: str) -> None:
-    """By the codes that PostgreSQL sends for a full disk and for data that it cannot trust."""
+def test_a_database_server_that_cannot_continue_fails_the_run(world: World, code: str, words: str) -> None:
+    """PostgreSQL sends such codes for a full disk and for corrupted data."""
     run = run_step(world, RAISE.format(code=code))
     assert run.state == "failed"
     assert words in str(run.error)
@@ -149,13 +147,13 @@ def test_a_database_server_that_cannot_go_on_fails_the_run(world: World, code: s
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_fault_that_may_pass_stays_one(world: World) -> None:
-    """A server that shuts down is there again soon; a mistake of ours is none of the disk's."""
+def test_a_temporary_database_error_is_retried(world: World) -> None:
+    """A server that shuts down may soon be back; a programming error is not reported as one of the disk."""
     assert run_step(world, RAISE.format(code="57P01")).state == "paused"
 
 
 def test_a_wrong_statement_keeps_its_error(sessions: Sessions) -> None:
-    """Only what a person has to mend is named."""
+    """Only errors that an operator must correct are reworded."""
     with pytest.raises((OperationalError, ProgrammingError)), sessions.begin() as session:
         session.execute(text("SELECT * FROM nothing"))
 
@@ -172,34 +170,34 @@ def test_a_wrong_statement_keeps_its_error(sessions: Sessions) -> None:
         (900_000_000, 800_000_000, []),
     ],
 )
-def test_little_room_on_the_disk_is_told(free: int, size: int, states: list[str]) -> None:
-    """Broken where even a small refresh may fail, a warning where a full one may."""
+def test_little_room_on_the_disk_is_reported(free: int, size: int, states: list[str]) -> None:
+    """It is an error if even a small refresh may fail, and a warning if a full one may."""
     lines = list(stored.room(free, size))
     assert [line.state for line in lines] == states
     assert all(f"{free / 1_000_000:.1f} MB free" in line.message for line in lines)
 
 
 def clock_off(redis_url: str, database_url: str, seconds: float) -> Runtime:
-    """Return a machine whose clock is off."""
-    found = Settings(database_url, Path(), Path(), redis_url=redis_url)
-    return Runtime(found, lambda: datetime.now(UTC) + timedelta(seconds=seconds))
+    """Return the runtime of a machine whose clock is wrong by some seconds."""
+    configured = Settings(database_url, Path(), Path(), redis_url=redis_url)
+    return Runtime(configured, lambda: datetime.now(UTC) + timedelta(seconds=seconds))
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize(("off", "words"), [(-45.0, "45.0 s ahead of"), (45.0, "45.0 s behind")])
-def test_a_clock_that_is_wrong_is_told(database_url: str, redis_url: str, off: float, words: str) -> None:
-    """For the database and Redis alike; the Jira of a connection is compared in the same way."""
+def test_a_wrong_clock_is_reported(database_url: str, redis_url: str, off: float, words: str) -> None:
+    """The clocks of the database and of Redis are compared; Jira's is compared in the same way."""
     wrong, right = (clock_off(redis_url, database_url, seconds) for seconds in (off, 0.0))
     for what, look in (("database", clocks.of_database), ("Redis", clocks.of_redis)):
         (line,) = look(wrong)
         assert (line.what, line.state, line.message) == (what, "warning", f"its clock is {words} this machine's")
         assert list(look(right)) == []
-    for each in (wrong, right):
-        each.close()
+    for machine in (wrong, right):
+        machine.close()
 
 
-def test_a_slow_answer_is_no_wrong_clock() -> None:
-    """Between question and answer the other clock may show any time."""
+def test_a_slow_answer_is_not_a_wrong_clock() -> None:
+    """The other clock may have been read at any time between request and answer."""
     at = datetime(2026, 11, 30, tzinfo=UTC)
     asked, answered = at, at + timedelta(seconds=40)
     assert list(clocks.compare("Jira acme", at + timedelta(seconds=20), asked, answered)) == []
@@ -209,7 +207,7 @@ def test_a_slow_answer_is_no_wrong_clock() -> None:
 
 
 def test_sqlite_has_this_machines_clock(tmp_path: Path, redis_url: str) -> None:
-    """There is no server to ask."""
+    """SQLite has no server whose clock could differ."""
     current = clock_off(redis_url, f"sqlite:///{tmp_path}/flowbeat.db", 45.0)
     assert list(clocks.of_database(current)) == []
     assert current.run_time() - datetime.now(UTC) > timedelta(seconds=40)

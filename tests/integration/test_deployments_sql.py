@@ -1,4 +1,4 @@
-"""What docs/deployments.md tells pipelines to write works as it stands there, on the database it is written for."""
+"""The SQL and CSV of docs/deployments.md work as written, on the database that they are written for."""
 
 import re
 from datetime import UTC, datetime
@@ -34,8 +34,8 @@ def _stored(sessions: Sessions) -> list[TableDeployment]:
         return list(deployments.load_table(session, "payments").values())
 
 
-def test_the_insert_can_be_repeated_then_marked_failed_then_taken_back(engine: Engine, sessions: Sessions) -> None:
-    """The statements in their order; 14:03+01:00 is read as 13:03 UTC on both databases."""
+def test_a_deployment_can_be_inserted_again_marked_failed_and_deleted(engine: Engine, sessions: Sessions) -> None:
+    """The statements run in their order; both databases read 14:03+01:00 as 13:03 UTC."""
     insert = SQLITE if engine.dialect.name == "sqlite" else POSTGRESQL
     _do(engine, insert)
     _do(engine, insert)
@@ -50,21 +50,21 @@ def test_the_insert_can_be_repeated_then_marked_failed_then_taken_back(engine: E
 
 @pytest.mark.parametrize("written", ["2026-11-20T14:03:00+01:00", "2026-11-20 13:03:00Z", "2026-11-20 13:03:00+00"])
 def test_a_time_written_with_its_offset_is_that_instant(engine: Engine, sessions: Sessions, written: str) -> None:
-    """SQLite keeps the text as it is: its offset must not be dropped in reading."""
+    """SQLite stores the text as it is, so reading must apply its offset."""
     _do(engine, POSTGRESQL.replace("2026-11-20T14:03:00+01:00", written))
     assert _stored(sessions) == [BUILD]
 
 
 def test_an_inserted_row_counts_as_a_deployment_of_the_table(engine: Engine, sessions: Sessions) -> None:
-    """The metrics read it with all that was left out at its default."""
+    """Columns that the statement leaves out have their defaults."""
     _do(engine, SQLITE if engine.dialect.name == "sqlite" else POSTGRESQL)
     with sessions() as session:
-        (found,) = dataset.load(session, "payments", "table").deployments
-    assert (found.deployment_id, found.failed, found.version_ids) == ("build-4711", None, ("2.4",))
+        (deployment,) = dataset.load(session, "payments", "table").deployments
+    assert (deployment.deployment_id, deployment.failed, deployment.version_ids) == ("build-4711", None, ("2.4",))
 
 
 def test_the_csv_of_the_document_can_be_imported() -> None:
-    """The example, as it is read."""
+    """The example is read as the import command reads a file."""
     (example,) = re.findall(r"^```csv\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
     parsed = parse_file(example, ZoneInfo("Europe/Zagreb"))
     assert parsed.mistakes == []

@@ -23,14 +23,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.mark.parametrize("line", EXAMPLES)
 def test_an_example_works_as_written(folder: Path, line: str) -> None:
-    """It exits with 0, prints something and no warning."""
+    """The command exits with code 0, prints output and no warning."""
     done = world.say(folder, *shlex.split(line, comments=True)[1:])
     assert (done.code, done.err) == (0, "")
     assert done.out.strip()
 
 
-def test_the_page_has_examples_of_the_commands_it_is_about() -> None:
-    """The command of a question that has no example is one that nobody tries."""
+def test_the_page_has_an_example_of_each_of_its_commands() -> None:
+    """A question without an example would have an untested command."""
     named = {shlex.split(line)[1] for line in EXAMPLES}
     assert named <= {name for group in TABLE.values() for name in group}
     assert {"aging", "explain", "issue", "overview"} <= named

@@ -1,4 +1,4 @@
-"""The embedded server stops with its last user, also when that receives SIGTERM, or has left children behind."""
+"""The embedded server stops with its last user, also if that receives SIGTERM or leaves child processes."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ time.sleep(60)
 
 @contextmanager
 def python(script: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Yield a process of its own that runs a script, not measured: coverage's handler of SIGTERM would replace ours."""
+    """Yield a process that runs a script without coverage, whose handler of SIGTERM would replace Flowbeat's."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     with subprocess.Popen(
         [sys.executable, "-c", script, str(folder)],
@@ -52,19 +52,19 @@ def python(script: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def runs(folder: Path) -> bool:
-    """Return whether a server runs on the folder, by the lock that it holds as long as it lives."""
+    """Return whether a server runs on the folder: it holds a lock until it exits."""
     return embedded._is_running(folder / "redis")
 
 
 def first_line(process: subprocess.Popen[str]) -> str:
-    """Return what a script prints when it is ready."""
+    """Return the first line of a script's output, which it prints when it is ready."""
     assert process.stdout is not None
     return process.stdout.readline()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_last_user_that_is_told_to_end_stops_the_server(tmp_path: Path, number: signal.Signals) -> None:
-    """Without a handler the process would be gone before it could; its exit code says which signal it was."""
+def test_a_last_user_that_is_terminated_stops_the_server(tmp_path: Path, number: signal.Signals) -> None:
+    """Without a handler the process would end too soon; its exit code still names the signal."""
     with python(USE, tmp_path) as user:
         assert "unix://" in first_line(user)
         assert runs(tmp_path)
@@ -74,8 +74,8 @@ def test_a_last_user_that_is_told_to_end_stops_the_server(tmp_path: Path, number
     assert not runs(tmp_path)
 
 
-def test_a_user_that_is_told_to_end_while_it_starts_the_server_stops_it(tmp_path: Path) -> None:
-    """At whatever moment between the first lock and the first answer."""
+def test_a_user_that_is_terminated_while_it_starts_the_server_stops_it(tmp_path: Path) -> None:
+    """The signal may arrive at any moment between the first lock and the first answer."""
     for delay in (0.0, 0.005, 0.02, 0.04):
         folder = tmp_path / str(delay)
         with python(USE, folder) as user:
@@ -89,8 +89,8 @@ def test_a_user_that_is_told_to_end_while_it_starts_the_server_stops_it(tmp_path
         assert not runs(folder)
 
 
-def test_a_child_that_outlives_its_killed_parent_is_no_user(tmp_path: Path) -> None:
-    """A worker's pool process may live on for a while; whoever leaves then is the last all the same."""
+def test_a_child_that_outlives_its_killed_parent_is_not_a_user(tmp_path: Path) -> None:
+    """A worker's pool process may run for a while after it; the next user to stop is still the last one."""
     with python(FORK, tmp_path) as parent:
         child = int(first_line(parent))
         try:

@@ -1,4 +1,4 @@
-"""The embedded server as a real process: one per state folder, with its data, for as long as somebody uses it."""
+"""The embedded server as a real process: one per state folder, with its data, as long as a process uses it."""
 
 import os
 import shutil
@@ -21,14 +21,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def info(handle: embedded.Handle) -> dict[str, str | int]:
-    """Return what the server says of itself."""
+    """Return the answer of the server's INFO command."""
     with Redis.from_url(handle.client_url) as client:
-        found: dict[str, str | int] = client.info()
-    return found
+        information: dict[str, str | int] = client.info()
+    return information
 
 
 def answers(handle: embedded.Handle) -> bool:
-    """Return whether the server is there."""
+    """Return whether the server answers."""
     with Redis.from_url(handle.client_url) as client:
         try:
             return bool(client.ping())
@@ -37,7 +37,7 @@ def answers(handle: embedded.Handle) -> bool:
 
 
 def kill(handle: embedded.Handle) -> None:
-    """Kill -9 the server and wait until the system has let go of it."""
+    """Kill the server with SIGKILL and wait until its process is gone."""
     number = int(info(handle)["process_id"])
     os.kill(number, signal.SIGKILL)
     until = time.monotonic() + 5.0
@@ -46,7 +46,7 @@ def kill(handle: embedded.Handle) -> None:
 
 
 def socket_of(handle: embedded.Handle) -> Path:
-    """Return the file of the server's socket."""
+    """Return the path of the server's socket."""
     return Path(handle.client_url.removeprefix("unix://"))
 
 
@@ -59,7 +59,7 @@ def handle(tmp_path: Path) -> Iterator[embedded.Handle]:
 
 
 def user(state_dir: Path) -> subprocess.Popen[str]:
-    """Another process that ensures the server, prints its process id, and keeps it until it reads a line."""
+    """Return another process that ensures the server, prints its process id, and keeps it until it reads a line."""
     return subprocess.Popen(
         [sys.executable, __file__, str(state_dir)],
         stdin=subprocess.PIPE,
@@ -69,8 +69,8 @@ def user(state_dir: Path) -> subprocess.Popen[str]:
     )
 
 
-def test_it_listens_on_a_private_socket_only_and_keeps_what_it_is_given(handle: embedded.Handle) -> None:
-    """No TCP port, an append-only file written every second, nothing evicted, folders for this user alone."""
+def test_it_listens_only_on_a_private_socket_and_keeps_its_data(handle: embedded.Handle) -> None:
+    """It has no TCP port, writes its append-only file every second, evicts nothing, and only this user may read it."""
     with Redis.from_url(handle.client_url) as client:
         wanted = ("port", "appendonly", "appendfsync", "maxmemory-policy")
         assert client.config_get(*wanted) == {
@@ -84,14 +84,14 @@ def test_it_listens_on_a_private_socket_only_and_keeps_what_it_is_given(handle: 
 
 
 def test_its_data_lies_under_the_state_folder_for_this_user_alone(handle: embedded.Handle, tmp_path: Path) -> None:
-    """The folder redis, with the log that the documentation names."""
+    """The folder `redis` has the log that the documentation names."""
     assert answers(handle)
     assert (tmp_path / "redis").stat().st_mode & 0o777 == 0o700
     assert "Ready to accept connections" in (tmp_path / "redis" / "server.log").read_text(encoding="utf-8")
 
 
 def test_it_runs_in_a_session_of_its_own(handle: embedded.Handle) -> None:
-    """Ctrl-C goes to the terminal's group; the server is in another session, and nobody's child."""
+    """Ctrl-C reaches the terminal's process group; the server is in another session and is not a child."""
     number = int(info(handle)["process_id"])
     assert os.getsid(number) != os.getsid(0)
     with pytest.raises(ChildProcessError):
@@ -99,7 +99,7 @@ def test_it_runs_in_a_session_of_its_own(handle: embedded.Handle) -> None:
 
 
 def test_a_second_user_gets_the_same_server_and_the_last_one_stops_it(tmp_path: Path) -> None:
-    """It outlives the first close, not the second, and leaves nothing in the temporary folder."""
+    """It survives the first close, stops at the second, and leaves no file in the temporary folder."""
     first, second = embedded.ensure(tmp_path), embedded.ensure(tmp_path)
     assert info(first)["process_id"] == info(second)["process_id"]
     first.close()
@@ -111,7 +111,7 @@ def test_a_second_user_gets_the_same_server_and_the_last_one_stops_it(tmp_path: 
 
 
 def test_processes_that_start_at_once_start_one_server(tmp_path: Path) -> None:
-    """Four processes, one process id; when all have left, it is gone."""
+    """Four processes get one server, which is gone when all have exited."""
     users = [user(tmp_path) for _ in range(4)]
     seen = {process.stdout.readline() for process in users if process.stdout is not None}
     assert len(seen) == 1
@@ -123,8 +123,8 @@ def test_processes_that_start_at_once_start_one_server(tmp_path: Path) -> None:
     later.close()
 
 
-def test_users_that_come_and_go_at_once_always_have_a_server(tmp_path: Path) -> None:
-    """Four users start and leave without pause, so that one is often the last while another is the first."""
+def test_users_that_start_and_stop_at_once_always_have_a_server(tmp_path: Path) -> None:
+    """Four users start and stop without pause, so that one is often the last while another is the first."""
 
     def come_and_go(_: int) -> bool:
         handle = embedded.ensure(tmp_path)
@@ -136,20 +136,20 @@ def test_users_that_come_and_go_at_once_always_have_a_server(tmp_path: Path) -> 
         assert list(pool.map(come_and_go, range(60))) == [True] * 60
 
 
-def test_a_server_left_by_a_crash_is_found_again_and_stopped_by_its_last_user(tmp_path: Path) -> None:
-    """Its only user is killed: it goes on, the next user takes it over, and its leaving ends it."""
+def test_a_server_left_by_a_crash_is_reused_and_stopped_by_its_last_user(tmp_path: Path) -> None:
+    """Its only user is killed: the server keeps running, the next user reuses it, and its close stops it."""
     with user(tmp_path) as crashed:
         assert crashed.stdout is not None
         number = int(crashed.stdout.readline())
         crashed.kill()
-    found = embedded.ensure(tmp_path)
-    assert info(found)["process_id"] == number
-    found.close()
-    assert not answers(found)
+    handle = embedded.ensure(tmp_path)
+    assert info(handle)["process_id"] == number
+    handle.close()
+    assert not answers(handle)
 
 
 def test_a_killed_server_is_started_again_with_its_data(handle: embedded.Handle, tmp_path: Path) -> None:
-    """Its stale socket file is no hindrance, and what was written more than a second ago is there."""
+    """Its stale socket file does not prevent the start; data written more than a second ago is kept."""
     with Redis.from_url(handle.client_url) as client:
         client.set("kept", "yes")
     time.sleep(1.2)
@@ -162,10 +162,10 @@ def test_a_killed_server_is_started_again_with_its_data(handle: embedded.Handle,
     assert answers(handle)
 
 
-def test_a_watched_server_comes_back_by_itself(handle: embedded.Handle) -> None:
-    """Whoever stays watches it: killed twice, it is there again under the same address, each time another process."""
+def test_a_watched_server_is_restarted(handle: embedded.Handle) -> None:
+    """A long-running user watches it: killed twice, it is restarted with the same address, as another process."""
     handle.watch()
-    handle.watch()  # the second asks for nothing more
+    handle.watch()  # a second call changes nothing
     seen = {info(handle)["process_id"]}
     for _ in range(2):
         kill(handle)
@@ -177,21 +177,21 @@ def test_a_watched_server_comes_back_by_itself(handle: embedded.Handle) -> None:
     assert len(seen) == 3
 
 
-def test_a_watched_server_that_cannot_come_back_is_told_once(
+def test_a_watched_server_that_cannot_be_restarted_is_logged_once(
     handle: embedded.Handle, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With the place of its own log, and not every second anew."""
+    """The error names the server's own log, and is not repeated every second."""
     next((tmp_path / "redis" / "appendonlydir").glob("*.manifest")).write_text("no manifest")
     handle.watch()
     kill(handle)
     time.sleep(6)
-    told = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert len(told) == 1
-    assert str(tmp_path / "redis" / "server.log") in told[0].__dict__["why"]
+    errors = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert len(errors) == 1
+    assert str(tmp_path / "redis" / "server.log") in errors[0].__dict__["why"]
 
 
 def test_data_outlives_an_orderly_stop(tmp_path: Path) -> None:
-    """A queue written a moment before the last user left is there for the next."""
+    """A queue written just before the last user stopped is there for the next user."""
     first = embedded.ensure(tmp_path)
     with Redis.from_url(first.client_url) as client:
         client.rpush("celery", "message")
@@ -202,8 +202,8 @@ def test_data_outlives_an_orderly_stop(tmp_path: Path) -> None:
     second.close()
 
 
-def test_a_server_that_has_much_to_load_is_waited_for(tmp_path: Path) -> None:
-    """It answers that it is loading at first; the user is handed a server that works."""
+def test_a_server_that_is_loading_is_waited_for(tmp_path: Path) -> None:
+    """It first answers that it is loading; the user gets a server that works."""
     first = embedded.ensure(tmp_path)
     with Redis.from_url(first.client_url) as client:
         client.eval("for i = 1, 400000 do redis.call('SET', i, i) end", 0)
@@ -215,7 +215,7 @@ def test_a_server_that_has_much_to_load_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_program_started_by_a_user_does_not_keep_the_server_alive(tmp_path: Path) -> None:
-    """A child that outlives its parent inherits none of the locks."""
+    """A child process does not inherit the locks of its parent."""
     handle = embedded.ensure(tmp_path)
     with subprocess.Popen(["sleep", "60"], close_fds=False) as child:
         handle.close()
@@ -224,7 +224,7 @@ def test_a_program_started_by_a_user_does_not_keep_the_server_alive(tmp_path: Pa
 
 
 def test_a_forked_child_cannot_close_its_parents_hold(tmp_path: Path) -> None:
-    """A pool process that ends must not stop the server under the others."""
+    """A pool process that exits must not stop the server that others use."""
     script = """
 import os, pathlib, sys
 from redis import Redis
@@ -248,8 +248,8 @@ handle.close()
     assert done.stdout == "True\n"
 
 
-def test_a_server_that_cannot_be_reached_is_not_doubled(handle: embedded.Handle, tmp_path: Path) -> None:
-    """Its socket file is gone: a second server on the same data would spoil it, so the person is asked."""
+def test_no_second_server_is_started_if_the_first_cannot_be_reached(handle: embedded.Handle, tmp_path: Path) -> None:
+    """Its socket file is gone: a second server would damage the data, so `ensure` raises an error."""
     path = socket_of(handle)
     aside = path.with_name("aside.sock")
     path.rename(aside)
@@ -260,7 +260,7 @@ def test_a_server_that_cannot_be_reached_is_not_doubled(handle: embedded.Handle,
 
 
 def test_a_folder_that_is_open_to_others_is_refused(tmp_path: Path) -> None:
-    """Who can write to the socket's folder could put a server of his own there."""
+    """Another user who can write to the socket's folder could put another server there."""
     first = embedded.ensure(tmp_path)
     folder = socket_of(first).parent
     first.close()
@@ -273,7 +273,7 @@ def test_a_folder_that_is_open_to_others_is_refused(tmp_path: Path) -> None:
 
 
 def test_damaged_data_is_reported_with_the_place_of_the_log(tmp_path: Path) -> None:
-    """A server that ends while it starts is an error at once, not a wait."""
+    """A server that exits while it starts is an error at once, without a wait."""
     healthy = embedded.ensure(tmp_path)
     healthy.close()
     (manifest,) = (tmp_path / "redis").glob("*/*.manifest")
@@ -286,7 +286,7 @@ def test_damaged_data_is_reported_with_the_place_of_the_log(tmp_path: Path) -> N
 
 
 def test_a_temporary_folder_with_too_long_a_name_is_a_configuration_error(tmp_path: Path) -> None:
-    """The system would cut or refuse the socket's path; the message says what to set."""
+    """The system would cut or refuse the path of the socket; the message says what to set."""
     long = tmp_path / ("x" * 100)
     long.mkdir()
     done = subprocess.run(
@@ -302,7 +302,7 @@ def test_a_temporary_folder_with_too_long_a_name_is_a_configuration_error(tmp_pa
 
 
 def test_a_state_folder_that_cannot_be_made_is_a_configuration_error(tmp_path: Path) -> None:
-    """A file stands where the folder should be."""
+    """A file has the path of the folder."""
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"state_dir .*file cannot be used"):
         embedded.ensure(tmp_path / "file")

@@ -1,4 +1,4 @@
-"""Explaining generated teams of every kind: the parts add up to the number, and each instant stands on what set it."""
+"""Explanations of generated teams of every kind: the parts add up to the number, and each instant has its evidence."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ DAY = 86_400.0
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_the_parts_of_any_team_add_up_and_say_what_set_them(source: str, tmp_path: Path, migrated_file: Path) -> None:
-    """Through the command's JSON, for all metrics, the period and a week, against the stored results."""
-    told = Counter[str]()
+def test_the_parts_of_any_team_add_up_and_have_evidence(source: str, tmp_path: Path, migrated_file: Path) -> None:
+    """The command's JSON is compared with the stored results of all metrics, the period and a week."""
+    counts = Counter[str]()
     for seed in SEEDS:
         folder = tmp_path / str(seed)
         folder.mkdir()
@@ -32,30 +32,30 @@ def test_the_parts_of_any_team_add_up_and_say_what_set_them(source: str, tmp_pat
         weeks = [(), *_weeks(folder)[:1]]
         for metric in METRIC_TYPES:
             for week in weeks:
-                told.update(_check(folder, team, metric, week))
-    assert told["success"] > 0
-    assert told["parts"] > len(METRIC_TYPES)
+                counts.update(_check(folder, team, metric, week))
+    assert counts["success"] > 0
+    assert counts["parts"] > len(METRIC_TYPES)
 
 
 def _weeks(folder: Path) -> list[tuple[str, ...]]:
     said = world.say(folder, "results", "--window", "weeks", "--format", "json")
-    names = [row["week"] for row in said.json] if said.code == 0 else []  # the only week may just be beginning
+    names = [row["week"] for row in said.json] if said.code == 0 else []  # the only week may just have begun
     return [("--week", name) for name in dict.fromkeys(names)]
 
 
 def _check(folder: Path, team: Team, metric: str, week: tuple[str, ...]) -> Counter[str]:
-    """Hold one number against its parts; counts what there was to hold."""
-    told = world.say(folder, "explain", "payments", metric, *week, "--format", "json").json
-    (result,) = told["result"]
-    assert result["warning"] is None  # the stored result says the same
-    assert (result["n_used"], result["n_excluded"]) == (len(told["used"]), len(told["left_out"]))
+    """Compare one number with its parts, and return the number of states and parts compared."""
+    explained = world.say(folder, "explain", "payments", metric, *week, "--format", "json").json
+    (result,) = explained["result"]
+    assert result["warning"] is None  # the stored result is the same
+    assert (result["n_used"], result["n_excluded"]) == (len(explained["used"]), len(explained["left_out"]))
     if result["state"] == "success":
-        expected = value_of_explained(metric, told["used"], _days(result))
+        expected = value_of_explained(metric, explained["used"], _days(result))
         assert result["value"] == result["stored_value"] == pytest.approx(expected, rel=1e-9)
     issues = {issue.issue_id: issue for issue in (*team.issues, *team.gone)}
-    for part in (*told["used"], *told["left_out"]):
+    for part in (*explained["used"], *explained["left_out"]):
         _check_part(part, issues)
-    return Counter({result["state"]: 1, "parts": len(told["used"]) + len(told["left_out"])})
+    return Counter({result["state"]: 1, "parts": len(explained["used"]) + len(explained["left_out"])})
 
 
 def _days(result: dict[str, Any]) -> float:
@@ -64,10 +64,10 @@ def _days(result: dict[str, Any]) -> float:
 
 
 def _check_part(part: dict[str, Any], issues: dict[str, Issue]) -> None:
-    """Each instant has what set it, and it is of that instant; each reason has what decided it."""
+    """Assert that each instant and each reason of a part has evidence, and that the evidence is of that instant."""
     for name, at in part["instants"].items():
-        found = part["set_by"][name]
-        assert at == found["at"]
+        setter = part["set_by"][name]
+        assert at == setter["at"]
     if part["metric_type"] == "cfr":
         assert bool(part["contribution"]) is bool(part["failed_by"])
     if part["metric_type"] == "recovery_time":
@@ -94,6 +94,6 @@ def _hours(part: dict[str, Any], stage: str) -> float:
 
 
 def _length(spans: Sequence[dict[str, Any]]) -> float:
-    """Return how many hours the spans last together."""
+    """Return the total of the spans in hours."""
     lengths = [datetime.fromisoformat(span["until"]) - datetime.fromisoformat(span["at"]) for span in spans]
     return sum(length.total_seconds() for length in lengths) / 3_600

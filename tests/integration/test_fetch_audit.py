@@ -1,4 +1,4 @@
-"""The rotation: histories read again in turn, for what changed without moving ``updated``."""
+"""The audit of changelogs: histories are read again in turn, to find changes that did not change `updated`."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,10 +21,10 @@ from worker.settings import ChangelogAudit
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """Yield a Jira of some sixty issues, a copy of which was fetched."""
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
-        found.fetch()
-        yield found
+    """Yield a Jira of about sixty issues that was fetched."""
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
+        opened.fetch()
+        yield opened
 
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -35,18 +35,18 @@ def _turn(world: World, **changes: int) -> None:
 
 
 def _freeze(world: World) -> None:
-    """From here on nothing happens but what the test does."""
+    """Let only the test change issues from here on."""
     world.jira.site._due.clear()
     for issue in world.jira.site.issues.values():
         del issue.events[issue.seen :]
 
 
 def _open_issue(world: World) -> Issue:
-    return next(one for one in world.shown() if one.fields["status"]["statusCategory"]["key"] == "indeterminate")
+    return next(issue for issue in world.shown() if issue.fields["status"]["statusCategory"]["key"] == "indeterminate")
 
 
 def _migrate(world: World, *issues: Issue) -> None:
-    """Send issues to Done by a new workflow; ``updated`` stays."""
+    """Move issues to Done by a new workflow, which does not change `updated`."""
     names = {issue.fields["status"]["name"] for issue in issues}
     living.migrate(world.jira.site, issues, world.clock(), dict.fromkeys(names, "Done"))
     world.shown()
@@ -58,20 +58,20 @@ def _stored(world: World, issue: Issue) -> str:
 
 
 def _asked(world: World) -> list[str]:
-    """Return the ids whose histories were asked for, in order."""
+    """Return the ids of the issues whose histories were requested, in order."""
     if world.jira.site.flavour == "cloud":
         return [
-            each
+            issue_id
             for seen in world.jira.log
-            for each in seen.asked.get("issueIdsOrKeys", [])
+            for issue_id in seen.asked.get("issueIdsOrKeys", [])
             if "change" in seen.endpoint
         ]
     asked = [str(seen.asked["jql"]) for seen in world.jira.log if "changelog" in seen.asked.get("expand", [])]
-    return [each for jql in asked for each in jql.split("id in (")[1].split(")")[0].split(",")]
+    return [issue_id for jql in asked for issue_id in jql.split("id in (")[1].split(")")[0].split(",")]
 
 
 def test_a_silent_change_is_found_when_its_turn_comes(world: World) -> None:
-    """Not before: a week after the history was last read, the next refresh reads it again, and then the issue."""
+    """A week after a history was last read, and not before, a refresh reads it again, and then the issue."""
     issue = _open_issue(world)
     _migrate(world, issue)
     world.clock.advance(timedelta(minutes=1))
@@ -84,7 +84,7 @@ def test_a_silent_change_is_found_when_its_turn_comes(world: World) -> None:
 
 @on_sqlite
 def test_a_turn_reads_every_open_and_lately_updated_history_once(world: World) -> None:
-    """Each run at most so many, the longest unread first; then there is nothing to audit until the turn is over."""
+    """Each run reads up to the limit, the longest unread first; then there is nothing to audit until the turn ends."""
     _turn(world, every_days=1, issues_per_run=10)
     with world.current.reads() as session:
         late = world.clock() - timedelta(days=RECENT_DAYS - 1)
@@ -104,15 +104,15 @@ def test_a_turn_reads_every_open_and_lately_updated_history_once(world: World) -
 
 
 @on_sqlite
-def test_done_work_of_long_ago_is_not_swept(world: World) -> None:
-    """Its history stays what it is; open work is audited however old it is."""
+def test_issues_done_long_ago_are_not_audited(world: World) -> None:
+    """Their histories are final; open issues are audited however old they are."""
     world.clock.advance(timedelta(days=60))
     world.fetch()
     world.clock.advance(timedelta(days=8))
     with world.current.engine.begin() as connection:
         connection.execute(text("UPDATE issues SET updated = '2020-01-01 00:00:00.000000'"))
     with world.current.reads() as session:
-        done = {one.status_id for one in catalogue.load_statuses(session, NAME) if one.category == "done"}
+        done = {status.status_id for status in catalogue.load_statuses(session, NAME) if status.category == "done"}
         issues = world.copy()["issues"]
         due = census.due_histories(session, NAME, world.clock(), world.clock() - timedelta(days=30), 1000)
     assert set(due) == {issue.issue_id for issue in issues if issue.status_id not in done}
@@ -121,8 +121,8 @@ def test_done_work_of_long_ago_is_not_swept(world: World) -> None:
 
 @on_sqlite
 @pytest.mark.parametrize("rules", [{"issues_per_run": 0}, {"every_days": 9}])
-def test_a_sweep_can_be_switched_off_or_wait(world: World, rules: dict[str, int]) -> None:
-    """Then no history is asked for but those of changed issues."""
+def test_an_audit_can_be_switched_off_or_wait(world: World, rules: dict[str, int]) -> None:
+    """Then only the histories of changed issues are requested."""
     _turn(world, **rules)
     issue = _open_issue(world)
     _freeze(world)
@@ -134,8 +134,8 @@ def test_a_sweep_can_be_switched_off_or_wait(world: World, rules: dict[str, int]
 
 
 @on_sqlite
-def test_what_stands_is_not_read_whole_and_costs_one_request_per_thousand(world: World) -> None:
-    """Fifty per request on Data Center."""
+def test_unchanged_histories_cost_one_request_per_thousand(world: World) -> None:
+    """A request of Data Center has fifty; the issues themselves are not read."""
     _freeze(world)
     world.clock.advance(timedelta(minutes=1))
     world.fetch()
@@ -152,10 +152,10 @@ def test_what_stands_is_not_read_whole_and_costs_one_request_per_thousand(world:
 
 @on_sqlite
 @pytest.mark.parametrize("step", [6, 7, 8, 9])
-def test_a_sweep_killed_anywhere_goes_on_where_it_was(
+def test_an_audit_killed_anywhere_continues_where_it_was(
     flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str, step: int
 ) -> None:
-    """No more than once again, and all that is due is found."""
+    """A history is read at most once more, and all changes are found."""
     left = [10_000]
 
     def before() -> None:
@@ -179,10 +179,10 @@ def test_a_sweep_killed_anywhere_goes_on_where_it_was(
 
 
 @on_sqlite
-def test_an_issue_that_disappears_while_it_is_swept_costs_only_itself(
+def test_an_issue_that_disappears_during_its_audit_affects_no_other(
     flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
-    """Hidden between the census and the audit: it stays as it was, and the next fetch marks it gone."""
+    """An issue hidden between the census and the audit stays as it was, and the next fetch marks it gone."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as world:
         world.fetch()
         _freeze(world)

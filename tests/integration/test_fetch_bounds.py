@@ -1,4 +1,4 @@
-"""What a refresh may cost, counted where the requests arrive: the bound of the design, on both flavours."""
+"""The number of requests that a refresh may send, counted by the stand-in Jira of both flavours."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -20,18 +20,18 @@ NUMBER = 1_300
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """Yield a Jira of 1,300 issues, a copy of which was fetched; nothing happens any more but what the test does."""
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour, issues=NUMBER) as found:
-        found.connection(concurrency=8, overlap_minutes=1)
-        found.shown()
-        found.jira.site._due.clear()
-        found.clock.advance(timedelta(hours=1))
-        found.fetch()
-        yield found
+    """Yield a Jira of 1,300 issues that was fetched, and that only the test changes."""
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour, issues=NUMBER) as opened:
+        opened.connection(concurrency=8, overlap_minutes=1)
+        opened.shown()
+        opened.jira.site._due.clear()
+        opened.clock.advance(timedelta(hours=1))
+        opened.fetch()
+        yield opened
 
 
 def _bound(world: World, changed: int = 0, gone: int = 0, audited: int = 0) -> int:
-    """6 + P + ⌈N/5000⌉ + 2⌈Δ/100⌉ + ⌈G/100⌉ and ⌈audited/1000⌉; on Data Center ⌈N/1000⌉, and ⌈audited/50⌉."""
+    """Return 6 + P + ⌈N/5000⌉ + 2⌈Δ/100⌉ + ⌈G/100⌉ + ⌈audited/1000⌉; on Data Center ⌈N/1000⌉ and ⌈audited/50⌉."""
     page, size = (5000, 1000) if world.jira.site.flavour == "cloud" else (1000, 50)
     stored = ceil((len(world.shown()) + gone) / page)
     return 6 + PROJECTS + stored + 2 * ceil(changed / 100) + ceil(gone / 100) + ceil(audited / size)
@@ -45,12 +45,12 @@ def _touch(world: World, issues: list[Issue], name: str, value: object, *, touch
 
 
 def test_a_refresh_stays_within_the_bound_whatever_has_changed_or_gone(world: World) -> None:
-    """Nothing, one, a page, many pages; hidden ones from one to more than a page: one after the other."""
+    """Each refresh finds from none to many pages of changed issues, and from none to several pages of gone ones."""
     for changed, gone in [(0, 0), (1, 0), (100, 1), (101, 100), (500, 150), (1000, 0)]:
         world.clock.advance(timedelta(hours=1))
-        shown = world.shown()
-        _touch(world, shown[:changed], "summary", f"Changed with {changed}")
-        _touch(world, shown[len(shown) - gone :], "shown", value=False, touches=False)
+        visible = world.shown()
+        _touch(world, visible[:changed], "summary", f"Changed with {changed}")
+        _touch(world, visible[len(visible) - gone :], "shown", value=False, touches=False)
         operation = world.fetch()
         assert (operation.issues_changed, operation.issues_gone) == (changed, gone)
         assert len(world.jira.log) <= _bound(world, changed, gone), (changed, gone, world.endpoints)
@@ -59,9 +59,9 @@ def test_a_refresh_stays_within_the_bound_whatever_has_changed_or_gone(world: Wo
 def test_beyond_three_batches_of_changed_issues_each_costs_one_request_more(
     tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
-    """The bound leaves room for three bulk changelogs; a batch is 100 issues for each parallel reader, 1,000 at most.
+    """The bound allows three bulk changelogs; a batch is 100 issues for each parallel reader, up to 1,000.
 
-    The newest issue of the last fetch is touched again by the overlap.
+    The overlap reads the newest issue of the last fetch again.
     """
     with open_world(tmp_path, database_url, redis_url, issues=520) as world:
         world.connection(concurrency=1, overlap_minutes=1)
@@ -76,8 +76,8 @@ def test_beyond_three_batches_of_changed_issues_each_costs_one_request_more(
             assert len(world.jira.log) <= _bound(world, changed + 1) + beyond
 
 
-def test_a_sweep_costs_one_request_per_thousand_more(world: World) -> None:
-    """Fifty on Data Center; what stands costs nothing else."""
+def test_an_audit_costs_one_request_more_per_thousand(world: World) -> None:
+    """A request of Data Center has fifty; unchanged histories cost nothing else."""
     world.clock.advance(timedelta(days=8))
     world.fetch()
     with world.current.engine.connect() as connection:
@@ -96,7 +96,7 @@ def _hour_ago(world: World) -> str:
 def test_changed_issues_that_wait_for_a_batch_are_read_once_however_short_the_slices(
     tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
-    """The cursor holds those that wait, and gives up each that was asked for."""
+    """The cursor has the waiting ids, and loses each id that was requested."""
     with open_world(tmp_path, database_url, redis_url, issues=700) as world:
         world.connection(concurrency=3, overlap_minutes=1)
         world.shown()

@@ -1,4 +1,4 @@
-"""The copy a fetch leaves: whole, equal however it came about, and free of people."""
+"""The copy that a fetch stores is complete, independent of how it was made, and without people."""
 
 import json
 from collections.abc import Iterator
@@ -21,37 +21,37 @@ from tasks.fetch.task import work
 from worker.jira.faults import RefusedError
 from worker.task import StaleAttemptError
 
-# What is read does not depend on where it is stored; a few tests of each kind run on both databases.
+# Reading does not depend on the database; a few tests of each kind run on both databases.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-# Where a list stands whose token Jira no longer knows.
+# The position in a list whose token Jira no longer accepts.
 DEAD = {"token": "a token of long ago", "seen": [], "empty": 0, "count": 0, "is_last": False}
 
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """Yield a Jira of some sixty issues and an empty copy."""
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
-        yield found
+    """Yield a Jira of about sixty issues and an empty copy."""
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
+        yield opened
 
 
 def test_a_full_fetch_stores_every_issue_jira_shows(world: World) -> None:
-    """With its whole history, statuses, versions and the Cache Metadata."""
+    """The copy also has the whole histories, statuses, versions and the Cache Metadata."""
     operation = world.fetch()
-    copy, shown = world.copy(), world.shown()
-    assert set(copy["hashes"]) == {str(issue.id) for issue in shown}
-    histories = {str(issue.id): sum(_tracked(issue)) for issue in shown}
+    copy, visible = world.copy(), world.shown()
+    assert set(copy["hashes"]) == {str(issue.id) for issue in visible}
+    histories = {str(issue.id): sum(_tracked(issue)) for issue in visible}
     assert {issue.issue_id: len(issue.transitions) for issue in copy["issues"]} == histories
     assert copy["statuses"]
     assert copy["versions"]
-    assert (operation.kind, operation.state, operation.data_volume_fetched) == ("full", "completed", len(shown))
-    assert operation.issues_changed == len(shown)
+    assert (operation.kind, operation.state, operation.data_volume_fetched) == ("full", "completed", len(visible))
+    assert operation.issues_changed == len(visible)
     assert operation.api_calls_made == len(world.jira.log)
 
 
 def _tracked(issue: object) -> Iterator[int]:
-    """1 for each item of a tracked field's history."""
+    """Yield 1 for each item of a tracked field's history."""
     fields = {"status", "resolution", "issuetype", "Fix Version", "Story point estimate", "Committed at"}
     for event in issue.histories():  # type: ignore[attr-defined]  # the stand-in's issue
         for item in event.items:
@@ -59,10 +59,10 @@ def _tracked(issue: object) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("days", [0, 2, 30])
-def test_an_incremental_fetch_leaves_what_a_full_one_would(
+def test_an_incremental_fetch_stores_the_copy_of_a_full_one(
     world: World, tmp_path: Path, redis_url: str, days: int
 ) -> None:
-    """The team lives on in between: edits, transitions, releases, new issues."""
+    """Between the fetches the team works: edits, transitions, releases, new issues."""
     world.fetch()
     before = world.copy()
     world.clock.advance(timedelta(days=days))
@@ -73,8 +73,8 @@ def test_an_incremental_fetch_leaves_what_a_full_one_would(
 
 
 @on_sqlite
-def test_many_small_refreshes_leave_what_one_full_fetch_would(world: World, tmp_path: Path, redis_url: str) -> None:
-    """Every six hours for five days."""
+def test_many_small_refreshes_store_the_copy_of_a_full_fetch(world: World, tmp_path: Path, redis_url: str) -> None:
+    """The refreshes run every six hours for five days."""
     for _ in range(20):
         world.fetch()
         world.clock.advance(timedelta(hours=6))
@@ -84,10 +84,10 @@ def test_many_small_refreshes_leave_what_one_full_fetch_would(world: World, tmp_
 
 @on_sqlite
 @pytest.mark.parametrize("step", [1, 2, 4, 6, 7, 9])
-def test_a_fetch_killed_at_a_request_goes_on_and_leaves_the_same(
+def test_a_fetch_killed_at_a_request_continues_and_stores_the_same(
     flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str, step: int
 ) -> None:
-    """Killed before its n-th request, taken up again: equal to one that was never stopped."""
+    """A fetch killed before its n-th request, and continued, stores the same copy as one never stopped."""
     left = [step]
 
     def before() -> None:
@@ -105,8 +105,8 @@ def test_a_fetch_killed_at_a_request_goes_on_and_leaves_the_same(
         assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
 
 
-def test_slices_without_time_still_get_to_the_end(world: World, tmp_path: Path, redis_url: str) -> None:
-    """Each commits something; none reads again what the one before has read."""
+def test_slices_without_time_still_complete_the_fetch(world: World, tmp_path: Path, redis_url: str) -> None:
+    """Each slice commits some work, and none repeats the work of the one before."""
     world.connection(concurrency=1)
     run = world.request()
     slices = 1
@@ -121,8 +121,8 @@ def test_slices_without_time_still_get_to_the_end(world: World, tmp_path: Path, 
 
 
 @on_sqlite
-def test_a_fetch_whose_run_was_taken_over_stops_and_writes_nothing(world: World) -> None:
-    """Another attempt has it: the rows of this one's page are rolled back with its cursor."""
+def test_a_fetch_whose_run_has_another_attempt_writes_nothing(world: World) -> None:
+    """The rows of its page are rolled back with its cursor."""
     run = world.request()
     work(world.current, run, seconds=0)
     with world.current.sessions.begin() as session:
@@ -134,8 +134,8 @@ def test_a_fetch_whose_run_was_taken_over_stops_and_writes_nothing(world: World)
 
 
 @on_sqlite
-def test_the_watermark_is_the_newest_change_seen_and_never_later_than_the_beginning(world: World) -> None:
-    """Jira's own clock, not this machine's."""
+def test_the_watermark_is_the_newest_change_but_not_later_than_the_start(world: World) -> None:
+    """The start is an instant of Jira's clock, not of this machine's."""
     world.fetch()
     newest = max(issue.updated for issue in world.copy()["issues"])
     with world.current.reads() as session:
@@ -149,7 +149,7 @@ def test_the_watermark_is_the_newest_change_seen_and_never_later_than_the_beginn
 def test_slices_of_a_full_fetch_over_a_copy_read_each_issue_once(
     flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
-    """What this run has read already is marked, though it was stored before too."""
+    """Issues that this run has read are marked, even if they were stored before."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour, issues=250) as world:
         world.connection(concurrency=1)
         world.fetch()
@@ -165,10 +165,10 @@ def test_slices_of_a_full_fetch_over_a_copy_read_each_issue_once(
 
 
 @on_sqlite
-def test_a_change_seen_while_reading_does_not_move_the_watermark_beyond_the_beginning(
+def test_a_change_during_a_fetch_does_not_move_the_watermark_beyond_its_start(
     flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
-    """What was edited between the two, and read before, must be listed again next time."""
+    """An issue that was read first and edited later in the fetch must be listed again by the next one."""
     made: list[World] = []
 
     def before() -> None:
@@ -188,10 +188,10 @@ def test_a_change_seen_while_reading_does_not_move_the_watermark_beyond_the_begi
 
 
 @on_sqlite
-def test_the_changed_are_asked_for_from_the_watermark_less_the_overlap(
+def test_changes_are_requested_from_the_watermark_less_the_overlap(
     tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
-    """What the index learns late lies before the newest change already seen."""
+    """A change that Jira indexes late may be older than the newest change already read."""
     with open_world(tmp_path, database_url, redis_url) as world:
         world.connection(overlap_minutes=40)
         world.fetch()
@@ -202,10 +202,10 @@ def test_the_changed_are_asked_for_from_the_watermark_less_the_overlap(
 
 
 @on_sqlite
-def test_what_changes_while_a_fetch_reads_is_found_by_the_next(
+def test_changes_during_a_fetch_are_found_by_the_next(
     flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
-    """The clock moves an hour at every request, so that pages, issues and histories are of different moments."""
+    """The clock moves an hour with every request, so that pages, issues and histories are of different instants."""
     with ExitStack() as stack:
         moving = [timedelta(hours=1)]
         made: list[World] = []
@@ -227,7 +227,7 @@ def test_what_changes_while_a_fetch_reads_is_found_by_the_next(
 
 
 def test_no_person_is_anywhere_in_the_database(world: World) -> None:
-    """Neither a name nor an id nor an address of anyone Jira knows."""
+    """The database has no name, id or address of any account of the Jira."""
     world.fetch()
     people = set(_people([issue.fields for issue in world.shown()])) | {EMAIL}
     assert len(people) > 5
@@ -256,7 +256,7 @@ def _people(value: object) -> Iterator[str]:
 
 @on_sqlite
 def test_summaries_can_be_left_in_jira(world: World) -> None:
-    """Turned off, they are neither asked for nor kept, those stored before included."""
+    """If they are switched off, they are not requested, and stored ones are removed."""
     world.fetch()
     assert all(issue.summary for issue in world.copy()["issues"])
     world.happen(world.shown()[0], ("shown", False))
@@ -269,10 +269,10 @@ def test_summaries_can_be_left_in_jira(world: World) -> None:
 
 
 @on_sqlite
-def test_an_issue_that_cannot_be_read_whole_is_counted_and_healed_by_the_next_fetch(
+def test_an_incomplete_issue_is_counted_and_corrected_by_the_next_fetch(
     tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
-    """One changelog comes cut, one issue without its type; both are data quality until they come as they should."""
+    """A cut changelog and an issue without type are data quality findings until a fetch reads them completely."""
 
     def damage(answer: Response) -> Response:
         body = json.loads(answer.body)
@@ -291,8 +291,8 @@ def test_an_issue_that_cannot_be_read_whole_is_counted_and_healed_by_the_next_fe
 
 
 @on_sqlite
-def test_a_list_whose_page_token_has_died_is_begun_again(tmp_path: Path, database_url: str, redis_url: str) -> None:
-    """Tokens live some days; a run that paused for longer lists anew, and reads nothing it has read."""
+def test_a_list_whose_page_token_has_expired_is_restarted(tmp_path: Path, database_url: str, redis_url: str) -> None:
+    """Tokens expire after some days; a run that paused for longer lists again, but reads no issue twice."""
     with open_world(tmp_path, database_url, redis_url) as world:
         run = world.request()
         assert work(world.current, run, seconds=0) == "fetch"
@@ -309,10 +309,8 @@ def test_a_list_whose_page_token_has_died_is_begun_again(tmp_path: Path, databas
 
 
 @on_sqlite
-def test_a_list_that_is_refused_from_its_beginning_is_an_error(
-    tmp_path: Path, database_url: str, redis_url: str
-) -> None:
-    """It was not the token."""
+def test_a_list_whose_first_page_is_refused_is_an_error(tmp_path: Path, database_url: str, redis_url: str) -> None:
+    """A token cannot be the cause."""
     with open_world(tmp_path, database_url, redis_url) as world:
         run = world.request()
         work(world.current, run, seconds=0)

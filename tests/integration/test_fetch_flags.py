@@ -1,4 +1,4 @@
-"""The flag, whose history is always kept, and the issue above another, as a fetch stores them from either flavour."""
+"""A fetch from either flavour stores the flag, whose history is always kept, and the parent of an issue."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +14,7 @@ from sandbox import catalogue
 from sandbox.shapes import Flavour
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-# With the flag and the four of Jira's own these are eleven: one history has no room.
+# With the flag and four fields of Jira these are eleven: the history of one field is not stored.
 SIX = {
     "points": "Story point estimate",
     "committed_at": "Committed at",
@@ -27,7 +27,7 @@ SIX = {
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """Yield a Jira of some sixty issues and an empty copy."""
+    """Yield a Jira of about sixty issues and an empty copy."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
         yield opened
 
@@ -37,7 +37,7 @@ def _map(world: World, **fields: str) -> None:
 
 
 def _stored_flags(world: World) -> dict[str, list[tuple[str | None, ...]]]:
-    """Issue id → what its flag's history says, in order."""
+    """Return issue id → the changes of its flag, in order."""
     return {
         issue.issue_id: [_sides(change) for change in issue.transitions if change.field == catalogue.FLAGGED]
         for issue in world.copy()["issues"]
@@ -66,8 +66,8 @@ def _histories(world: World) -> set[str]:
     return {change.field for issue in world.copy()["issues"] for change in issue.transitions}
 
 
-def test_the_flag_has_its_history_and_value_stored_whatever_else_is_mapped(world: World) -> None:
-    """Data Center names the field in words only; the flag's history goes before that of six other fields."""
+def test_history_and_value_of_the_flag_are_always_stored(world: World) -> None:
+    """Data Center only has the field's name; the flag has precedence over six other mapped fields."""
     _map(world, **SIX, flagged="Flagged")
     world.fetch()
     assert _stored_flags(world) == _shown_flags(world)
@@ -76,8 +76,8 @@ def test_the_flag_has_its_history_and_value_stored_whatever_else_is_mapped(world
 
 
 @pytest.mark.parametrize("kind", ["refresh", "calculate"])
-def test_naming_the_flag_afterwards_reads_everything_again(world: World, kind: str) -> None:
-    """The copy has neither its values nor its histories, however fresh it is."""
+def test_mapping_the_flag_later_reads_everything_again(world: World, kind: str) -> None:
+    """Even a fresh copy has neither its values nor its histories."""
     world.fetch()
     _map(world, **RULES.fields, flagged="Flagged")
     operation = world.fetch(kind)
@@ -88,7 +88,7 @@ def test_naming_the_flag_afterwards_reads_everything_again(world: World, kind: s
 
 @pytest.mark.parametrize("kind", ["refresh", "calculate"])
 def test_a_flag_whose_values_are_stored_and_whose_history_is_not_is_read_again(world: World, kind: str) -> None:
-    """Seven mapped fields and the four of Jira's own are eleven: the last of them had no room."""
+    """Seven mapped fields and four of Jira are eleven: the history of the last one was not stored."""
     _map(world, **SIX, rework="Deployed on")
     world.fetch()
     assert catalogue.DEPLOY_DAY not in _histories(world)
@@ -98,8 +98,8 @@ def test_a_flag_whose_values_are_stored_and_whose_history_is_not_is_read_again(w
     assert catalogue.DEPLOY_DAY in _histories(world)
 
 
-def test_a_flag_whose_history_is_stored_already_asks_nothing(world: World) -> None:
-    """A field that had another role, with its history among the ten: the mapping changes offline."""
+def test_a_flag_whose_history_is_stored_already_needs_no_request(world: World) -> None:
+    """A field with another role had its history among the ten, so the mapping changes without a request."""
     _map(world, **RULES.fields, rework="Flagged")
     world.fetch()
     _map(world, **RULES.fields, flagged="Flagged")
@@ -107,8 +107,8 @@ def test_a_flag_whose_history_is_stored_already_asks_nothing(world: World) -> No
     assert _stored_flags(world) == _shown_flags(world)
 
 
-def test_the_same_histories_are_kept_when_the_flag_is_no_longer_named(world: World) -> None:
-    """Otherwise each refresh would find other histories than are stored, and read issues again for nothing."""
+def test_the_same_histories_are_kept_when_the_flag_is_no_longer_mapped(world: World) -> None:
+    """Otherwise each refresh would find different histories, and read issues again without need."""
     _map(world, **SIX, flagged="Flagged")
     world.fetch()
     before = world.copy()["hashes"]
@@ -117,12 +117,12 @@ def test_the_same_histories_are_kept_when_the_flag_is_no_longer_named(world: Wor
     assert world.copy()["hashes"] == before
 
 
-def test_the_issue_above_another_is_stored(world: World) -> None:
-    """Of a sub-task on both flavours, of an issue of an epic on Cloud."""
+def test_the_parent_of_an_issue_is_stored(world: World) -> None:
+    """Both flavours have the parent of a sub-task, and Cloud also the epic of an issue."""
     world.fetch()
     with world.current.reads() as session:
         query = select(IssueRow.issue_id, IssueRow.parent, IssueRow.subtask).where(IssueRow.profile == NAME)
         rows = session.execute(query).all()
-    shown = {str(issue.id): (issue.fields.get("parent") or {}).get("id") for issue in world.shown()}
-    assert {issue_id: parent for issue_id, parent, _ in rows} == shown
+    parents = {str(issue.id): (issue.fields.get("parent") or {}).get("id") for issue in world.shown()}
+    assert {issue_id: parent for issue_id, parent, _ in rows} == parents
     assert [parent for _, parent, is_subtask in rows if is_subtask and parent is not None]

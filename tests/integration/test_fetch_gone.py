@@ -1,4 +1,4 @@
-"""Issues that are gone: deleted, hidden or moved out of the JQL; confirmed, never deleted, revived when they return."""
+"""Issues that are gone (deleted, hidden or outside the JQL) are confirmed, kept, and revived when they return."""
 
 import json
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """Yield a Jira of some sixty issues, a copy of which was fetched."""
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
-        found.profile(jql="issuetype is not EMPTY OR project is EMPTY ORDER BY created DESC")
-        found.fetch()
-        yield found
+    """Yield a Jira of about sixty issues that was fetched."""
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
+        opened.profile(jql="issuetype is not EMPTY OR project is EMPTY ORDER BY created DESC")
+        opened.fetch()
+        yield opened
 
 
 def _reasons(world: World) -> dict[str, str]:
@@ -35,7 +35,7 @@ def _reasons(world: World) -> dict[str, str]:
 
 
 def test_an_issue_that_is_hidden_is_gone_with_its_reason(world: World) -> None:
-    """Deleted or no longer visible: Jira does not say which."""
+    """Jira does not say whether an issue was deleted or hidden, so there is one reason for both."""
     issue = world.shown()[5]
     world.happen(issue, ("shown", False))
     operation = world.fetch()
@@ -45,15 +45,15 @@ def test_an_issue_that_is_hidden_is_gone_with_its_reason(world: World) -> None:
 
 
 def test_an_issue_that_left_the_jql_is_gone_with_another_reason(world: World) -> None:
-    """It is seen by its id, and no longer found."""
+    """Jira returns it by its id, but no longer for the JQL."""
     world.profile(jql="issuetype != Bug")
     before = world.fetch()
     assert before.issues_gone > 0
     assert set(_reasons(world).values()) == {MOVED}
 
 
-def test_a_gone_issue_that_comes_back_is_revived_whole(world: World) -> None:
-    """With its history, changed or not."""
+def test_a_gone_issue_that_returns_is_revived_completely(world: World) -> None:
+    """It is revived with its history, changed or not."""
     issue = world.shown()[5]
     before = world.copy()
     world.happen(issue, ("shown", False), touches=False)
@@ -66,9 +66,9 @@ def test_a_gone_issue_that_comes_back_is_revived_whole(world: World) -> None:
 
 
 def test_a_moved_issue_keeps_its_row_under_its_new_key(world: World) -> None:
-    """Identity is the numeric id."""
-    issue = next(one for one in world.shown() if one.key.startswith("PAY"))
-    project = next(one for one in world.jira.site.catalogue.projects if one["key"] == "OPS")
+    """An issue is identified by its numeric id."""
+    issue = next(candidate for candidate in world.shown() if candidate.key.startswith("PAY"))
+    project = next(candidate for candidate in world.jira.site.catalogue.projects if candidate["key"] == "OPS")
     count = len(world.issue_keys())
     old = issue.key
     world.happen(issue, ("key", "OPS-9999"), ("project", project))
@@ -80,7 +80,7 @@ def test_a_moved_issue_keeps_its_row_under_its_new_key(world: World) -> None:
 
 
 def test_more_than_half_hidden_is_refused_and_nothing_is_marked(world: World) -> None:
-    """A lost permission must not empty a copy."""
+    """A lost permission must not mark most of a copy as gone."""
     before = world.copy()
     world.jira.site.closed_projects.add("PAY")
     world.jira.site.renew()
@@ -94,8 +94,8 @@ def test_more_than_half_hidden_is_refused_and_nothing_is_marked(world: World) ->
     assert world.fetch().issues_gone == 0
 
 
-def test_more_than_half_hidden_is_believed_when_full_is_asked_for(world: World) -> None:
-    """``--full`` says that they are really gone."""
+def test_more_than_half_hidden_are_marked_with_full(world: World) -> None:
+    """`--full` confirms that they are gone."""
     world.jira.site.closed_projects.add("PAY")
     world.jira.site.renew()
     operation = world.fetch(full=True)
@@ -103,23 +103,23 @@ def test_more_than_half_hidden_is_believed_when_full_is_asked_for(world: World) 
     assert {key.partition("-")[0] for key in world.issue_keys()} == {"OPS"}
 
 
-def test_many_that_only_left_the_jql_are_no_reason_to_refuse(world: World) -> None:
-    """They are seen: no permission was lost."""
+def test_many_issues_that_only_left_the_jql_are_not_refused(world: World) -> None:
+    """Jira returns them by id, so no permission was lost."""
     world.profile(jql="project = OPS")
     operation = world.fetch()
     assert operation.issues_gone > 20
     assert set(_reasons(world).values()) == {MOVED}
 
 
-def test_an_issue_the_list_only_missed_is_read_and_stays(world: World) -> None:
-    """A page that shifted while it was read must not send an issue away: it is asked for by id, and found."""
+def test_an_issue_that_a_list_missed_is_read_and_kept(world: World) -> None:
+    """An issue missing from a page that shifted is not gone: it is requested by id, and returned."""
     issue = world.shown()[5]
     world.happen(issue, ("summary", "Edited while the page shifted"))
     world.jira.faults.append(_leaving_out(issue.id, world.jira.site.flavour))
     operation = world.fetch()
     assert world.jira.faults[0].hits == 1
     assert operation.issues_gone == 0
-    assert next(one for one in world.copy()["issues"] if one.key == issue.key).summary == issue.fields["summary"]
+    assert next(row for row in world.copy()["issues"] if row.key == issue.key).summary == issue.fields["summary"]
 
 
 def _leaving_out(number: int, flavour: str) -> Fault:
@@ -127,7 +127,7 @@ def _leaving_out(number: int, flavour: str) -> Fault:
 
     def damage(answer: Response) -> Response:
         body = json.loads(answer.body)
-        body["issues"] = [each for each in body["issues"] if each["id"] != str(number)]
+        body["issues"] = [listed for listed in body["issues"] if listed["id"] != str(number)]
         if "total" in body:
             body["total"] -= 1
         return replace(answer, body=json.dumps(body).encode())

@@ -1,4 +1,4 @@
-"""Identity: ids stay when keys change, so a renamed project is read again and its versions are stored once."""
+"""Ids stay the same when keys change: a renamed project is read again, and its versions are stored once."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """Yield a Jira of some sixty issues, a copy of which was fetched."""
+    """Yield a Jira of about sixty issues that was fetched."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
         opened.fetch()
         yield opened
@@ -28,7 +28,7 @@ def _of_project(world: World, project: str) -> list[str]:
 
 
 def test_a_renamed_project_is_read_again_under_its_new_key(world: World, tmp_path: Path, redis_url: str) -> None:
-    """Ids and ``updated`` stand still; each issue is read once, and the copy is what a full fetch would make."""
+    """Ids and `updated` do not change; each issue is read once, and the copy is that of a full fetch."""
     renamed = len(_of_project(world, "PAY"))
     living.rename_project(world.jira.site, "PAY", "BILL")
     operation = world.fetch()
@@ -41,23 +41,23 @@ def test_a_renamed_project_is_read_again_under_its_new_key(world: World, tmp_pat
 
 
 def test_the_key_of_a_listed_issue_costs_no_request(world: World) -> None:
-    """A census page carries it; on Cloud no other field is asked for, or a page would hold 100 issues."""
+    """A page of the census has it; on Cloud no other field is requested, because pages would be smaller."""
     asked = [
         seen.asked["fields"] for seen in world.jira.log if "search" in seen.endpoint and "expand" not in seen.asked
     ]
     assert asked == [["key"] if world.jira.site.flavour == "cloud" else ["created", "updated"]]
 
 
-def test_the_versions_of_a_renamed_project_are_stored_once_though_an_issue_has_the_old_key(world: World) -> None:
-    """The project is asked by its id, whatever keys its issues are stored under."""
+def test_versions_of_a_renamed_project_are_stored_once_if_an_issue_has_the_old_key(world: World) -> None:
+    """The project is requested by its id, whatever keys its issues have."""
     before = {version.version_id for version in world.copy()["versions"]}
     living.rename_project(world.jira.site, "PAY", "BILL")
     run = world.request()
     while world.latest(run).cursor.get("stage") != "refresh_catalogue":
         work(world.current, world.latest(run), seconds=0)
-    with world.current.sessions.begin() as session:  # as if Jira could not answer for this one issue
-        some = "SELECT max(issue_id) FROM issues WHERE project = 'BILL'"
-        session.execute(text(f"UPDATE issues SET key = 'PAY-1', project = 'PAY' WHERE issue_id = ({some})"))  # noqa: S608 - constant
+    with world.current.sessions.begin() as session:  # as if Jira could not answer for this issue
+        newest = "SELECT max(issue_id) FROM issues WHERE project = 'BILL'"
+        session.execute(text(f"UPDATE issues SET key = 'PAY-1', project = 'PAY' WHERE issue_id = ({newest})"))  # noqa: S608 - constant
         assert issues.known_projects(session, NAME)["10000"] == "BILL"
     assert work(world.current, world.latest(run)) == "facts"
     world.end(run)
@@ -68,8 +68,8 @@ def test_the_versions_of_a_renamed_project_are_stored_once_though_an_issue_has_t
     assert len(asked) == 2
 
 
-def test_a_former_key_that_is_forgotten_is_no_reason_to_fail(world: World, tmp_path: Path, redis_url: str) -> None:
-    """Jira answers 404 to the old key; nothing asks for it."""
+def test_a_deleted_former_key_does_not_fail_a_fetch(world: World, tmp_path: Path, redis_url: str) -> None:
+    """Jira answers the old key with 404, but no request has it."""
     world.profile(jql="project in (10000, 10001)")
     living.rename_project(world.jira.site, "PAY", "BILL")
     living.forget_project_key(world.jira.site, "PAY")
@@ -78,8 +78,8 @@ def test_a_former_key_that_is_forgotten_is_no_reason_to_fail(world: World, tmp_p
     assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
 
 
-def test_a_rename_is_no_difference_of_the_copy(world: World) -> None:
-    """``--verify`` names what no fetch would have found; keys every fetch compares."""
+def test_a_rename_is_not_a_difference_of_the_copy(world: World) -> None:
+    """`--verify` names differences that no fetch would find; every fetch compares keys."""
     living.rename_project(world.jira.site, "PAY", "BILL")
     run = world.request(verify=True)
     assert work(world.current, run) == "facts"
@@ -87,8 +87,8 @@ def test_a_rename_is_no_difference_of_the_copy(world: World) -> None:
     assert _of_project(world, "PAY") == []
 
 
-def test_the_key_that_most_issues_of_a_project_have_is_its_key(world: World) -> None:
-    """An issue without a project's id, as an older copy has them, is asked by the key where no id has it."""
+def test_the_most_frequent_key_of_a_project_is_its_key(world: World) -> None:
+    """Issues without a project id, from an older copy, are requested by key unless an id has that key."""
     with world.current.sessions.begin() as session:
         session.execute(text("UPDATE issues SET project = 'OLD' WHERE key = 'PAY-1'"))
         session.execute(text("UPDATE issues SET project_id = NULL WHERE key = 'PAY-2'"))
