@@ -1,4 +1,4 @@
-"""A login that is lost is never an empty Jira: what a fetch asks, believes and refuses, on both kinds of Jira."""
+"""A fetch without a valid login is refused and never taken for an empty Jira, on both flavours."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,23 +27,23 @@ ALL = "issuetype is not EMPTY"
 
 
 class Proxied(Jira):
-    """A Jira behind a proxy that may drop the login on the way there, and the headers that tell on the way back."""
+    """A Jira behind a proxy that may drop the login of a request, and drops the answer's header with the account."""
 
     drops = False
 
     def handle(self, request: Request) -> Response:
-        """Answer what comes through."""
+        """Answer a request as the proxy forwards it."""
         if not self.drops:
             return super().handle(request)
         kept = {name: value for name, value in request.headers.items() if name.lower() != "authorization"}
         answer = super().handle(replace(request, headers=kept))
-        told = {name: value for name, value in answer.headers.items() if name != "X-AUSERNAME"}
-        return replace(answer, headers=told)
+        headers_left = {name: value for name, value in answer.headers.items() if name != "X-AUSERNAME"}
+        return replace(answer, headers=headers_left)
 
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """Yield a site that publishes all its projects except one, read with a login; nothing is stored yet."""
+    """Yield a site with one private project that is read with a login; nothing is stored yet."""
     with _opened(flavour, tmp_path, database_url, redis_url) as opened:
         yield opened
 
@@ -68,7 +68,7 @@ def _token(world: World, token: str) -> None:
 
 
 def _refusal(world: World, kind: type[FatalError], words: str, **options: bool) -> None:
-    """Assert that the fetch is refused in these words and that the copy is unchanged."""
+    """Assert that the fetch is refused with a message and that the copy is unchanged."""
     before = world.copy()
     run = world.request("refresh", **options)
     with pytest.raises(kind, match=words):
@@ -82,29 +82,27 @@ def _cache(world: World) -> CacheMetadata | None:
         return operations.find_cache(session, NAME)
 
 
-# --- a login that is lost -------------------------------------------------------------------------------------------
+# --- lost logins ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("options", [{}, {"full": True}, {"verify": True}])
-def test_an_expired_token_is_refused_where_jira_serves_it_as_the_anonymous(
-    world: World, options: dict[str, bool]
-) -> None:
-    """200 with the public issues alone: a header of the first answer tells. Cloud Basic, Data Center Bearer."""
+def test_an_expired_token_is_refused_if_jira_answers_it_as_anonymous(world: World, options: dict[str, bool]) -> None:
+    """Jira answers 200 with only the public issues: a header of the first answer shows it, for Basic and Bearer."""
     if world.jira.site.flavour == "datacenter":
         world.connection(email=None)
     world.fetch()
     assert {key.partition("-")[0] for key in world.issue_keys()} == {"PAY", "OPS"}
     _token(world, "expired")
-    told = "AUTHENTICATED_FAILED" if world.jira.site.flavour == "cloud" else "X-AUSERNAME: anonymous"
-    _refusal(world, LoginError, f"refused the login .*{told}.*check email and token of connection 'sandbox'", **options)
+    sign = "AUTHENTICATED_FAILED" if world.jira.site.flavour == "cloud" else "X-AUSERNAME: anonymous"
+    _refusal(world, LoginError, f"refused the login .*{sign}.*check email and token of connection 'sandbox'", **options)
     assert world.endpoints == ["serverInfo"]
 
 
 @pytest.mark.parametrize("options", [{}, {"full": True}])
-def test_a_login_that_is_dropped_without_a_word_is_missed_before_anything_is_marked(
+def test_a_login_dropped_without_a_sign_is_detected_before_issues_are_marked(
     world: World, options: dict[str, bool]
 ) -> None:
-    """No header tells; some issues are missing, and Jira is asked who we are."""
+    """No header shows it; some issues are missing, so the fetch requests `myself`."""
     world.fetch()
     _proxied(world)
     _refusal(world, LoginError, r"/myself refused the login \(401", **options)
@@ -114,21 +112,21 @@ def test_a_login_that_is_dropped_without_a_word_is_missed_before_anything_is_mar
 
 
 def test_a_verification_without_its_login_finds_no_difference(world: World) -> None:
-    """On Cloud the histories are refused first, on Data Center it is missed as by any refresh."""
+    """On Cloud the histories are refused first; on Data Center it is detected as in any refresh."""
     world.fetch()
     _proxied(world)
     _refusal(world, LoginError, r"refused the login \(401", verify=True)
 
 
 def test_a_first_fetch_without_its_login_stores_nothing(world: World) -> None:
-    """It would look like a small Jira."""
+    """Its copy would look like that of a small Jira."""
     _proxied(world)
     _refusal(world, LoginError, r"/myself refused the login \(401")
     assert (world.issue_keys(), _cache(world)) == (set(), None)
 
 
-def test_a_copy_of_another_jql_is_begun_with_a_login(world: World) -> None:
-    """Nothing goes, and what comes is less than it should be."""
+def test_a_fetch_for_another_jql_checks_the_login(world: World) -> None:
+    """No issue is gone, but the new JQL would find fewer issues than it should."""
     world.profile(jql="project = PAY")
     world.fetch()
     _proxied(world)
@@ -136,8 +134,8 @@ def test_a_copy_of_another_jql_is_begun_with_a_login(world: World) -> None:
     _refusal(world, LoginError, r"/myself refused the login \(401")
 
 
-def test_a_project_that_is_not_there_may_mean_that_the_login_is_not(world: World) -> None:
-    """Jira refuses the JQL, and the JQL is right: the login is what a person must mend."""
+def test_an_unknown_project_may_mean_a_lost_login(world: World) -> None:
+    """Jira refuses a correct JQL, and the error names the login."""
     world.profile(jql="project in (PAY, OPS)")
     world.fetch()
     _proxied(world)
@@ -149,14 +147,14 @@ def test_a_project_that_is_not_there_may_mean_that_the_login_is_not(world: World
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_who_we_are_may_not_be_refused(world: World, status: int) -> None:
-    """Both mean that Jira knows no one."""
+def test_a_refused_myself_fails_the_fetch(world: World, status: int) -> None:
+    """Both codes mean that Jira recognizes no account."""
     world.jira.faults.append(failing(status, endpoint="myself"))
     _refusal(world, LoginError, rf"/myself refused the login \({status}\)")
 
 
-def test_jira_is_asked_once_who_we_are_and_only_where_it_matters(world: World) -> None:
-    """At the first fetch, before issues are marked gone, and at no other refresh."""
+def test_myself_is_requested_once_and_only_if_needed(world: World) -> None:
+    """It is requested in the first fetch, and before issues are marked gone; other refreshes do not need it."""
     world.fetch()
     assert world.endpoints.count("myself") == 1
     world.fetch()
@@ -166,8 +164,8 @@ def test_jira_is_asked_once_who_we_are_and_only_where_it_matters(world: World) -
     assert world.endpoints.count("myself") == 1
 
 
-def test_a_site_without_that_question_is_read_all_the_same(world: World) -> None:
-    """A proxy may let only some endpoints through; whole projects are not believed to be gone there either."""
+def test_a_site_without_myself_is_read(world: World) -> None:
+    """A proxy may forward only some endpoints; whole projects are not marked as gone there either."""
     world.jira.faults.append(Fault("myself", 99, instead=refusal(404, "null for uri: /myself")))
     world.fetch()
     world.happen(world.shown()[0], ("shown", False))
@@ -186,8 +184,8 @@ def test_a_site_without_that_question_is_read_all_the_same(world: World) -> None
     ],
     ids=["captcha", "redirect", "page"],
 )
-def test_what_stands_in_the_way_is_named_at_once(world: World, fault: Fault, words: str) -> None:
-    """In the middle of a fetch too: asked once, because asking again changes nothing and may lock the account."""
+def test_an_obstacle_is_named_at_once(world: World, fault: Fault, words: str) -> None:
+    """The request is sent once, even during a fetch: a repeated login changes nothing and may lock the account."""
     world.fetch()
     for endpoint in ("serverInfo", "search"):
         struck = replace(fault, endpoint=endpoint, hits=0)
@@ -197,12 +195,12 @@ def test_what_stands_in_the_way_is_named_at_once(world: World, fault: Fault, wor
         assert endpoint in world.jira.log[-1].endpoint
 
 
-# --- a permission that is lost --------------------------------------------------------------------------------------
+# --- lost permissions -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("projects", [["OPS"], ["PAY", "OPS"]])
 def test_a_project_that_is_gone_as_a_whole_is_refused_until_full(world: World, projects: list[str]) -> None:
-    """However few its issues are; the message names it and what to run."""
+    """The number of its issues does not matter; the message names the project and the command to run."""
     world.fetch()
     world.jira.site.closed_projects.update(projects)
     world.jira.site.renew()
@@ -215,12 +213,12 @@ def test_a_project_that_is_gone_as_a_whole_is_refused_until_full(world: World, p
     assert world.fetch().issues_gone == 0
 
 
-def test_the_only_issue_of_a_profile_is_believed_to_be_gone_with_full(world: World) -> None:
-    """Nobody can tell its deletion from a permission that was lost; a person can."""
+def test_the_only_issue_of_a_profile_is_marked_gone_with_full(world: World) -> None:
+    """Flowbeat cannot distinguish its deletion from a lost permission; the operator can."""
     issue = world.shown()[3]
     world.profile(jql=f"id = {issue.id}")
     world.fetch()
-    world.profile(jql=f"id >= {issue.id} AND id <= {issue.id}")  # finds nothing, where an id alone would be refused
+    world.profile(jql=f"id >= {issue.id} AND id <= {issue.id}")  # finds nothing; a single id would be refused
     world.fetch()
     world.happen(issue, ("shown", False))
     _refusal(world, FatalError, "the only stored issue is no longer visible; .*flowbeat refresh payments --full")
@@ -228,9 +226,9 @@ def test_the_only_issue_of_a_profile_is_believed_to_be_gone_with_full(world: Wor
     assert world.issue_keys() == set()
 
 
-def test_a_whole_project_may_leave_the_jql_in_plain_sight(world: World) -> None:
-    """Jira shows its issues by their ids: no permission was lost, and the others stay."""
-    issues = [one for one in world.shown() if one.key.startswith("OPS")]
+def test_a_whole_project_may_leave_the_jql_if_it_is_visible(world: World) -> None:
+    """Jira returns its issues by their ids, so no permission was lost; the other issues are kept."""
+    issues = [candidate for candidate in world.shown() if candidate.key.startswith("OPS")]
     world.profile(jql='summary !~ "left"')
     world.fetch()
     for issue in issues:
@@ -238,8 +236,8 @@ def test_a_whole_project_may_leave_the_jql_in_plain_sight(world: World) -> None:
     assert world.fetch().issues_gone == len(issues)
 
 
-def test_a_copy_of_which_an_unchanged_jql_leaves_nothing_is_refused_until_full(world: World) -> None:
-    """A label was renamed, a filter changed: zeros everywhere would be taken for news of the team."""
+def test_an_unchanged_jql_that_finds_nothing_is_refused_until_full(world: World) -> None:
+    """A renamed label or a changed filter would make every number 0, as if the team had stopped work."""
     world.profile(jql='summary !~ "left"')
     world.fetch()
     for issue in world.shown():
@@ -248,8 +246,8 @@ def test_a_copy_of_which_an_unchanged_jql_leaves_nothing_is_refused_until_full(w
     assert world.fetch(full=True).issues_gone > 0
 
 
-def test_a_changed_jql_may_leave_all_that_is_stored(world: World) -> None:
-    """The person who changed it knows."""
+def test_a_changed_jql_may_leave_out_all_stored_issues(world: World) -> None:
+    """A change of the JQL is intended."""
     world.profile(jql="project = OPS")
     world.fetch()
     world.profile(jql="project = PAY")
@@ -257,30 +255,30 @@ def test_a_changed_jql_may_leave_all_that_is_stored(world: World) -> None:
     assert {key.partition("-")[0] for key in world.issue_keys()} == {"PAY"}
 
 
-# --- sites that tell little, gateways, languages --------------------------------------------------------------------
+# --- restricted sites, gateways, languages --------------------------------------------------------------------------
 
 
-def test_a_data_center_that_tells_the_anonymous_no_time_is_read_by_the_date_of_its_answers(
+def test_a_data_center_without_a_server_time_is_read_by_the_date_of_its_answers(
     tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
-    """A refresh builds on it too: what is edited between the two is found."""
+    """An anonymous reader gets no server time; a refresh still finds what was edited since the fetch."""
     with _opened("datacenter", tmp_path, database_url, redis_url) as world:
         world.connection(email=None, token_file=None)
         world.fetch()
         cache = _cache(world)
         assert cache is not None
         assert cache.data_as_of == NOW
-        issue = next(one for one in world.shown() if one.key.startswith("PAY"))
+        issue = next(candidate for candidate in world.shown() if candidate.key.startswith("PAY"))
         world.happen(issue, ("summary", "Edited"))
         assert world.fetch().issues_changed == 1
         assert "myself" not in world.endpoints
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_closed_server_info_is_done_without_where_the_flavour_is_configured(world: World, status: int) -> None:
-    """The time is that of another answer; without the flavour the message says what to set."""
+def test_a_closed_server_info_is_not_needed_if_the_flavour_is_configured(world: World, status: int) -> None:
+    """The time comes from another answer; without a configured flavour the message says what to set."""
     world.jira.faults.append(Fault("serverInfo", 99, instead=refusal(status)))
-    hint = "if only this is closed, set flavour" if status != 404 else "check base_url"  # a wrong address, most likely
+    hint = "if only this is closed, set flavour" if status != 404 else "check base_url"  # probably a wrong address
     _refusal(world, FatalError, f"{status}.*{hint} of connection 'sandbox'$")
     world.connection(flavour=world.jira.site.flavour)
     world.fetch()
@@ -294,7 +292,7 @@ def test_a_closed_server_info_is_done_without_where_the_flavour_is_configured(wo
 def test_a_scoped_token_reads_through_the_gateway(
     tmp_path: Path, database_url: str, redis_url: str, email: str | None
 ) -> None:
-    """Basic and Bearer; refreshed as any other. Links lead to the site, because the gateway serves no pages."""
+    """Basic and Bearer logins work; links have the site's address, because the gateway serves no pages."""
     with _opened("cloud", tmp_path, database_url, redis_url, context=GATEWAY) as world:
         site = world.jira.site
         scopes = frozenset({"read:jira-work", "read:jira-user"})
@@ -314,7 +312,7 @@ def test_a_scoped_token_reads_through_the_gateway(
 
 @pytest.mark.parametrize("missing", ["read:jira-work", "read:jira-user"])
 def test_a_scope_that_is_missing_is_named(tmp_path: Path, database_url: str, redis_url: str, missing: str) -> None:
-    """In the gateway's words, with the scopes a token needs."""
+    """The error has the gateway's words and the scopes that a token needs."""
     with _opened("cloud", tmp_path, database_url, redis_url, context=GATEWAY) as world:
         site = world.jira.site
         scopes = frozenset({"read:jira-work", "read:jira-user"} - {missing})
@@ -327,7 +325,7 @@ def test_a_scope_that_is_missing_is_named(tmp_path: Path, database_url: str, red
 
 
 def test_the_language_of_the_account_changes_nothing(world: World) -> None:
-    """Types, priorities, resolutions and statuses keep the names that flowbeat.toml has."""
+    """Types, priorities, resolutions and statuses have the names of flowbeat.toml."""
     world.fetch()
     before = world.copy()
     site = world.jira.site

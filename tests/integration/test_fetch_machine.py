@@ -1,6 +1,6 @@
-"""A living Jira and its copy, driven at random: whatever happens, the copy ends up as a full fetch would make it.
+"""A Jira that changes at random and its copy: the copy always equals that of a full fetch.
 
-`make soak` drives it for thousands of steps (hypothesis profile ``soak``).
+`make soak` runs thousands of steps (hypothesis profile `soak`).
 """
 
 import shutil
@@ -31,7 +31,7 @@ from worker.errors import FatalError, RetryableError
 from worker.settings import ChangelogAudit
 from worker.task import StaleAttemptError
 
-# The same few hundred steps in every run; the soak's are others each time.
+# A few hundred steps, the same in every run; those of a soak differ each time.
 QUICK: Final = settings(
     max_examples=6,
     stateful_step_count=25,
@@ -43,7 +43,7 @@ QUICK: Final = settings(
 
 JQL: Final = 'project in (PAY, OPS) AND issuetype != Bug OR summary ~ "never" ORDER BY rank'
 ZONES: Final = ("Pacific/Pago_Pago", "America/New_York", "Europe/Zagreb", "Asia/Kathmandu", "Pacific/Kiritimati")
-# A quiet day, and the hours in which the clocks of New York and of Zagreb go forward and back.
+# A day without a clock change, and the hours in which the clocks of New York and Zagreb change.
 STARTS: Final = (
     datetime(2026, 3, 2, 9, 30, tzinfo=UTC),
     datetime(2026, 3, 8, 6, 30, tzinfo=UTC),
@@ -74,27 +74,27 @@ QUESTIONS: Final[dict[str, Callable[[Issue, int], faults.Fault]]] = {
     "closed versions": lambda issue, times: faults.closed_versions(issue.fields["project"]["id"], times=times),
     "an end": lambda _, times: faults.contradicting_end(endpoint="search", times=times),
 }
-LAG: Final = timedelta(minutes=10)  # less than the overlap
+LAG: Final = timedelta(minutes=10)  # shorter than the overlap
 SILENT_STEPS: Final = {"To Do": "In Progress", "In Progress": "In Review", "In Review": "Done"}
 pick = st.integers(0, 10_000)
 
 
 class Trap:
-    """Kills the fetch at the n-th place where it could die: ahead of a request, ahead of or behind a commit."""
+    """A trap that kills a fetch at the n-th possible place: before a request, before or after a commit."""
 
     def __init__(self) -> None:
-        """Nothing is armed."""
+        """Make a trap that is not armed."""
         self.left = 0
 
     def step(self, *_: object) -> None:
-        """Pass one place."""
+        """Count one place, and kill the fetch if it is the armed one."""
         self.left -= 1
         if self.left == 0:
             raise KilledError
 
     @contextmanager
     def armed(self, places: int) -> Iterator[None]:
-        """Kill at that place, if it is reached."""
+        """Kill at a place, if the fetch reaches it."""
         self.left = places
         try:
             yield
@@ -103,14 +103,14 @@ class Trap:
 
 
 class LivingCopy(RuleBasedStateMachine):
-    """The rules: what a team does to its Jira, and what happens to those who read it."""
+    """The rules: the changes that a team makes in Jira, and the errors that a fetch meets."""
 
     flavour: Flavour
     redis_url: str
     template: Path
 
     def __init__(self) -> None:
-        """Make an empty folder; ``begin`` fills it."""
+        """Make an empty folder; `begin` fills it."""
         super().__init__()
         self.stack = ExitStack()
         self.folder = Path(tempfile.mkdtemp(prefix="flowbeat-machine-"))
@@ -120,7 +120,7 @@ class LivingCopy(RuleBasedStateMachine):
 
     @initialize(zone=st.sampled_from(ZONES), start=st.sampled_from(STARTS), epoch=st.booleans(), lags=st.booleans())
     def begin(self, zone: str, start: datetime, *, epoch: bool, lags: bool) -> None:
-        """Start a Jira of some fourteen issues with small pages, and make a first copy."""
+        """Start a Jira of about fourteen issues with small pages, and make a first copy."""
         born = start - timedelta(weeks=2)
         site = generate(5, 24, born, flavour=self.flavour, per_week=7, account_zone=zone)
         site.takes_epoch = epoch
@@ -146,19 +146,19 @@ class LivingCopy(RuleBasedStateMachine):
         world.current.settings = replace(world.current.settings, changelog_audit=ChangelogAudit(every_days=0))
         return world
 
-    # --- what the team does -----------------------------------------------------------------------------------------
+    # --- changes by the team ----------------------------------------------------------------------------------------
 
     @property
     def site(self) -> Site:
-        """The living Jira."""
+        """Return the Jira that changes."""
         return self.world.jira.site
 
     def _some(self, number: int) -> Issue:
-        found = [one for _, one in sorted(self.site.issues.items()) if one.exists and one.shown]
-        return found[number % len(found)]
+        visible = [issue for _, issue in sorted(self.site.issues.items()) if issue.exists and issue.shown]
+        return visible[number % len(visible)]
 
     def _now(self) -> datetime:
-        """Return a moment later: no two things happen at one instant."""
+        """Return a later instant, because no two changes have the same."""
         self.world.clock.advance(timedelta(seconds=7))
         return self.world.clock()
 
@@ -179,34 +179,36 @@ class LivingCopy(RuleBasedStateMachine):
 
     @rule(number=pick, kind=st.sampled_from(["Story", "Bug", "Incident"]))
     def retype(self, number: int, kind: str) -> None:
-        """Into the JQL, or out of it."""
+        """Change a type, so that the issue enters or leaves the JQL."""
         living.edit(self.site, self._some(number), "issuetype", catalogue.type_of(kind, self.site.flavour), self._now())
         self._happens()
 
     @rule(number=pick, status=st.sampled_from(["To Do", "In Progress", "Done"]))
     def transition(self, number: int, status: str) -> None:
-        """With a resolution when it is done."""
-        target = next(one for one in self.site.catalogue.statuses if one["id"] == catalogue.STATUSES[status]["id"])
+        """Move an issue to a status, with a resolution if it is Done."""
+        target = next(
+            listed for listed in self.site.catalogue.statuses if listed["id"] == catalogue.STATUSES[status]["id"]
+        )
         resolution = "Done" if status == "Done" else None
         living.transition(self.site, self._some(number), target["id"], self._now(), resolution=resolution)
         self._happens()
 
     @rule(number=pick)
     def comment(self, number: int) -> None:
-        """Move ``updated`` and nothing else."""
+        """Change `updated` and nothing else."""
         living.comment(self.site, self._some(number), self._now())
         self._happens()
 
     @rule(number=pick)
-    @precondition(lambda self: sum(one.shown for one in self.site.issues.values()) > 8)
+    @precondition(lambda self: sum(issue.shown for issue in self.site.issues.values()) > 8)
     def hide(self, number: int) -> None:
-        """Or delete: from outside it is the same."""
+        """Hide an issue, which looks like a deletion."""
         living.delete(self.site, self._some(number), self._now())
         self._happens()
 
     @rule()
     def reveal(self) -> None:
-        """All that was hidden shows again, as it was."""
+        """Show all hidden issues again, unchanged."""
         for issue in list(self.site.issues.values()):
             if issue.exists and not issue.shown:
                 living.reveal(self.site, issue, self._now())
@@ -214,35 +216,35 @@ class LivingCopy(RuleBasedStateMachine):
 
     @rule(number=pick, project=st.sampled_from(["PAY", "OPS"]))
     def move(self, number: int, project: str) -> None:
-        """Another key, the same id."""
+        """Move an issue, which gets another key and keeps its id."""
         living.move(self.site, self._some(number), project, self._now())
         self._happens()
 
     @rule(key=st.sampled_from(["PAY", "BILL", "CASH"]))
     def rename_project(self, key: str) -> None:
-        """Change a project's key; no issue's ``updated`` moves."""
+        """Change a project's key, and no issue's `updated`."""
         now = next(project["key"] for project in self.site.catalogue.projects if project["id"] == catalogue.PAY["id"])
         if key != now:
             living.rename_project(self.site, now, key)
 
     @rule(number=pick)
     def migrate_silently(self, number: int) -> None:
-        """Give an open issue another status and a history; ``updated`` stays."""
+        """Give an open issue another status and a history, but keep `updated`."""
         issue = self._some(number)
         if issue.fields["status"]["statusCategory"]["key"] != "done":
             living.migrate(self.site, [issue], self._now(), self._next_status(issue))
             self._happens()
 
     def _next_status(self, issue: Issue) -> dict[str, str]:
-        """By what the statuses are called now."""
-        names = {one["id"]: one["name"] for one in self.site.catalogue.statuses}
+        """Return the present name of an issue's status → the id of the next one."""
+        names = {listed["id"]: listed["name"] for listed in self.site.catalogue.statuses}
         steps = {catalogue.STATUSES[old]["id"]: catalogue.STATUSES[new]["id"] for old, new in SILENT_STEPS.items()}
         here = issue.fields["status"]["id"]
         return {names[here]: steps.get(here, catalogue.STATUSES["In Progress"]["id"])}
 
     @rule(number=pick, day=st.sampled_from([None, "2026-02-27", "2026-03-01"]))
     def plan_and_release(self, number: int, day: str | None) -> None:
-        """Add an open issue to a version silently, as a merge does, and release it: no ``updated`` moves."""
+        """Add an open issue to a version and release it, without a change of `updated`, as a merge does."""
         issue = self._some(number)
         version = living.plan_version(self.site, issue.fields["project"]["key"], f"v{number}", self._now())
         self._happens()
@@ -253,28 +255,28 @@ class LivingCopy(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(["Under way", "Doing"]), category=st.sampled_from([catalogue.NEW, catalogue.MOVING]))
     def rename_and_recategorise(self, name: str, category: Any) -> None:
-        """Change a definition, but no issue."""
+        """Change a definition and no issue."""
         number = catalogue.STATUSES["In Progress"]["id"]
         living.rename_status(self.site, number, name)
         living.recategorise_status(self.site, number, category)
 
     @rule(minutes=st.sampled_from([1, 11, 30, 60, 47 * 60]))
     def wait(self, minutes: int) -> None:
-        """Through whatever the clocks do meanwhile."""
+        """Advance the clock, possibly over a clock change."""
         self.world.clock.advance(timedelta(minutes=minutes))
         self._happens()
 
-    # --- what happens to those who read it --------------------------------------------------------------------------
+    # --- errors that a fetch meets ----------------------------------------------------------------------------------
 
     @rule(options=st.sampled_from([{}, {}, {}, {"full": True}, {"verify": True}]))
     def refresh(self, options: dict[str, bool]) -> None:
-        """Undisturbed; a run that was left unfinished is finished first."""
+        """Refresh without errors; an unfinished run is finished first."""
         self._finish()
         self._refresh(**options)
 
     @rule(places=st.integers(1, 60), slices=st.booleans())
     def die(self, places: int, *, slices: bool) -> None:
-        """Kill a process at some place of a fetch, which another may continue later."""
+        """Kill a process at a place of a fetch, which another may continue later."""
         run = self._live()
         with self.trap.armed(places):
             try:
@@ -285,7 +287,7 @@ class LivingCopy(RuleBasedStateMachine):
 
     @rule(steps=st.lists(st.booleans(), min_size=1, max_size=6))
     def alternate(self, steps: list[bool]) -> None:
-        """Give the run to another process while the first still works, which then writes nothing."""
+        """Give the run to another process while the first one still works; the first then writes nothing."""
         first = self._live()
         if not self._slice(first):
             return
@@ -300,13 +302,13 @@ class LivingCopy(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(sorted(FAULTS)), after=st.integers(0, 8), times=st.integers(1, 3))
     def fault(self, kind: str, after: int, times: int) -> None:
-        """Jira answers badly for a while, in the middle of a fetch."""
+        """Let Jira return errors for a time during a fetch."""
         run = self._live()
         self.world.jira.faults.append(FAULTS[kind](after=after, times=times))
         self._disturbed(run)
 
     def _disturbed(self, run: Run) -> None:
-        """Work at a run while Jira answers badly: it ends, or goes on later, or is given up."""
+        """Work at a run while Jira returns errors: it ends, continues later, or is failed."""
         try:
             work(self.world.current, run)
             self._ended()
@@ -316,18 +318,18 @@ class LivingCopy(RuleBasedStateMachine):
             self.give_up()
         finally:
             self.world.jira.faults.clear()
-            self.world.current.redis.flushall()  # whatever pause there was is over
+            self.world.current.redis.flushall()  # any pause is over
 
     @rule(number=pick, kind=st.sampled_from(sorted(QUESTIONS)), times=st.sampled_from([1, 2, 5, 99]))
     def unanswered(self, number: int, kind: str, times: int) -> None:
-        """Jira cannot answer some questions for a while, or for as long as this fetch lasts."""
+        """Let Jira answer some requests with errors for a time, or until the fetch ends."""
         run = self._live()
         self.world.jira.faults.append(QUESTIONS[kind](self._some(number), times))
         self._disturbed(run)
 
     @rule()
     def give_up(self) -> None:
-        """Fail an unfinished run; the next one begins where the last complete one ended."""
+        """Fail an unfinished run; the next one continues from the last complete one."""
         run = self._live()
         with self.world.current.sessions.begin() as session:
             operations.fail_fetch_of(session, run.run_id, self.world.clock(), "given up")
@@ -335,7 +337,7 @@ class LivingCopy(RuleBasedStateMachine):
         self.run = None
 
     def _slice(self, run: Run) -> bool:
-        """Work a slice; returns whether the run goes on."""
+        """Work a slice, and return whether the run continues."""
         try:
             if work(self.world.current, run, seconds=0) == "fetch":
                 return True
@@ -360,7 +362,7 @@ class LivingCopy(RuleBasedStateMachine):
             except FatalError as error:
                 self._confirm_loss(error)
                 run = self._live()
-            except RetryableError:  # a late index lists what is gone: Data Center's page is empty until it catches up
+            except RetryableError:  # a late index lists gone issues: Data Center's page is empty until it is current
                 self.world.clock.advance(LAG)
         raise AssertionError("the fetch does not come to an end")
 
@@ -389,11 +391,11 @@ class LivingCopy(RuleBasedStateMachine):
         self.world.end(ended)
         return ended
 
-    # --- what must hold ---------------------------------------------------------------------------------------------
+    # --- comparison -------------------------------------------------------------------------------------------------
 
     @rule()
     def compare(self) -> None:
-        """After an undisturbed refresh the copy is what a full fetch into an empty database makes."""
+        """Assert that after a refresh without errors the copy equals that of a full fetch into an empty database."""
         self._finish()
         self.world.clock.advance(LAG + timedelta(seconds=1))
         self._happens()
@@ -415,7 +417,7 @@ class LivingCopy(RuleBasedStateMachine):
 
 
 def _end_planned_lives(site: Site) -> None:
-    """From here on only the rules make things happen."""
+    """Let only the rules change the site from here on."""
     site._due.clear()
     for issue in site.issues.values():
         del issue.events[issue.seen :]
@@ -426,10 +428,8 @@ def _end_planned_lives(site: Site) -> None:
 
 @pytest.mark.timeout(3 * 3600)
 @pytest.mark.parametrize("flavour", ["cloud", "datacenter"])
-def test_whatever_happens_the_copy_is_what_a_full_fetch_would_be(
-    flavour: Flavour, redis_url: str, migrated_file: Path
-) -> None:
-    """Random histories of a living Jira, with faults, crashes and clocks that go back."""
+def test_the_copy_always_equals_that_of_a_full_fetch(flavour: Flavour, redis_url: str, migrated_file: Path) -> None:
+    """The histories of a changing Jira are random, with errors, crashes and clock changes."""
     kind = type("LivingCopy", (LivingCopy,), {"flavour": flavour, "redis_url": redis_url, "template": migrated_file})
     soaks = settings.get_current_profile_name() == "soak"
     run_state_machine_as_test(kind, settings=settings.get_profile("soak") if soaks else QUICK)

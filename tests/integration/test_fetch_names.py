@@ -1,4 +1,4 @@
-"""Lists of types, priorities and resolutions: kept beside the copy, in turn, and worth no refresh that fails."""
+"""Lists of types, priorities and resolutions are fetched in turn, and an error in one does not fail a refresh."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,9 +25,9 @@ NAMED = replace(
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """Yield a Jira nothing of which was fetched yet."""
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour, issues=10) as found:
-        yield found
+    """Yield a Jira that was not fetched yet."""
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour, issues=10) as opened:
+        yield opened
 
 
 def _listed(world: World) -> dict[str, list[str]]:
@@ -42,8 +42,8 @@ def _later(world: World) -> FetchOperation:
     return world.fetch()
 
 
-def test_what_the_profile_names_is_asked_for_and_nothing_else(world: World) -> None:
-    """Types, because incidents have one; a rename in Jira is seen by the next refresh."""
+def test_only_the_lists_that_the_profile_needs_are_requested(world: World) -> None:
+    """Types are needed for incidents; the next refresh stores a rename in Jira."""
     world.fetch()
     assert LISTS & set(world.endpoints) == {"issuetype"}
     assert "Incident" in _listed(world)["issue type"]
@@ -53,8 +53,8 @@ def test_what_the_profile_names_is_asked_for_and_nothing_else(world: World) -> N
     assert {"Incident", "Vorfall"} & set(_listed(world)["issue type"]) == {"Vorfall"}
 
 
-def test_a_profile_that_names_nothing_of_its_own_costs_no_request(world: World) -> None:
-    """Names that Flowbeat suggests are compared by the check command alone."""
+def test_a_profile_with_only_suggested_names_costs_no_request(world: World) -> None:
+    """Only the check command compares names that Flowbeat suggests."""
     world.profile(rules=Rules())
     world.fetch()
     assert not LISTS & set(world.endpoints)
@@ -62,7 +62,7 @@ def test_a_profile_that_names_nothing_of_its_own_costs_no_request(world: World) 
 
 
 def test_three_lists_take_turns(world: World) -> None:
-    """Two in a full fetch, one in any other, the one asked longest ago first."""
+    """A full fetch requests two, any other fetch one; the list with the oldest request comes first."""
     world.profile(rules=NAMED)
     asked = []
     for _ in range(5):
@@ -72,8 +72,8 @@ def test_three_lists_take_turns(world: World) -> None:
     assert "Duplicate" in _listed(world)["resolution"]
 
 
-def test_a_list_that_cannot_be_read_costs_only_itself(world: World) -> None:
-    """A fault leaves what was known; a closed list is not known. Neither stops the fetch or the turn."""
+def test_a_list_that_cannot_be_read_affects_no_other(world: World) -> None:
+    """After an error the stored list is kept; a closed list is removed. Neither stops the fetch or the turn."""
     world.profile(rules=replace(NAMED, excluded_resolutions=()))
     _later(world)
     before = _listed(world)
@@ -90,7 +90,7 @@ def test_a_list_that_cannot_be_read_costs_only_itself(world: World) -> None:
 
 
 def test_lists_of_another_jira_are_not_kept(world: World) -> None:
-    """What is asked of a moved site is told from what it was."""
+    """The lists of a moved site are distinguished from those of the old site."""
     world.profile(rules=NAMED)
     world.fetch()
     with world.current.sessions.begin() as session:

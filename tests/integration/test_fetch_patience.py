@@ -1,4 +1,4 @@
-"""How long a run waits for a Jira: a minute where nothing has ever answered, as long as ever for one that has."""
+"""How long a run waits for a Jira: one minute if it has never answered, and much longer if it has."""
 
 import json
 from collections.abc import Iterator
@@ -29,24 +29,24 @@ NOBODY = requests.ConnectTimeout("timed out")
 
 
 class Way:
-    """The way to Jira: ``error`` is what happens there after ``seconds``, None where it is open."""
+    """The way to Jira: it raises `error` after `seconds`, or is open if that is None."""
 
     error: Exception | None = None
     seconds = 0.0
     world: World
 
     def __call__(self) -> None:
-        """Pass, or fail as the way does, with the world's clock moved on."""
+        """Return, or advance the world's clock and raise the error."""
         if self.error is not None:
             self.world.clock.advance(timedelta(seconds=self.seconds))
             raise self.error
 
 
 class QuickRuntime(TimedRuntime):
-    """A runtime whose client sleeps no wait."""
+    """A runtime whose client does not sleep."""
 
     def client(self, connection: Connection, *more: Any, **past: Any) -> Client:
-        """Return the client, awake."""
+        """Return a client that does not sleep."""
         made = super().client(connection, *more, **past)
         made._sleep = lambda _: None
         return made
@@ -60,7 +60,7 @@ def way() -> Way:
 
 @pytest.fixture
 def world(way: Way, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """Yield a Cloud site at the end of it."""
+    """Yield a Cloud site that is reached over this way."""
     with open_world(tmp_path, database_url, redis_url, before=way) as opened:
         way.world, old = opened, opened.current
         opened.current = QuickRuntime(old.settings, old.now, old.open_session)
@@ -71,7 +71,7 @@ def world(way: Way, tmp_path: Path, database_url: str, redis_url: str) -> Iterat
 
 
 def _run_to_its_end(world: World) -> tuple[Run, float, int]:
-    """Return the run as it ended, the seconds it took by its own clock, and its slices: no pause is waited for."""
+    """Return the ended run, its seconds by its own clock, and its number of slices, without waiting for pauses."""
     run, started, slices = world.request(), world.clock(), 0
     while (latest := world.latest(run)).state not in ("failed", "completed"):
         if latest.wait_until is not None and latest.state == "paused":
@@ -87,10 +87,10 @@ def _run_to_its_end(world: World) -> tuple[Run, float, int]:
     [(REFUSED, 0.0, 45), (NOBODY, 10.0, 60), (SILENT, 30.0, 63)],
     ids=["closed port", "nobody there", "silence"],
 )
-def test_a_jira_that_has_never_answered_is_given_up_within_a_minute(
+def test_a_jira_that_has_never_answered_fails_the_run_within_a_minute(
     world: World, way: Way, error: Exception, seconds: float, longest: float
 ) -> None:
-    """More than one try, and a sentence with the reason: a person waits who has just written the address."""
+    """There is more than one attempt, and a message with the reason: the address was probably just written."""
     way.error, way.seconds = error, seconds
     run, spent, slices = _run_to_its_end(world)
     assert run.state == "failed"
@@ -100,8 +100,8 @@ def test_a_jira_that_has_never_answered_is_given_up_within_a_minute(
     assert f"given up after {slices} tries, because nothing has ever answered there: flowbeat check" in str(run.error)
 
 
-def test_a_jira_that_has_answered_before_is_waited_for_as_long_as_ever(world: World, way: Way) -> None:
-    """It is restarted, or the network is away: its copy shows that the address was right."""
+def test_a_jira_that_has_answered_before_is_waited_for_longer(world: World, way: Way) -> None:
+    """It is being restarted, or the network is down: the copy shows that the address is right."""
     world.fetch()
     way.error = REFUSED
     run, spent, slices = _run_to_its_end(world)
@@ -110,8 +110,8 @@ def test_a_jira_that_has_answered_before_is_waited_for_as_long_as_ever(world: Wo
     assert "because nothing has ever answered" not in str(run.error)
 
 
-def test_the_copy_of_another_address_is_no_sign_of_life(world: World, way: Way) -> None:
-    """A new address is as unproven as a first one."""
+def test_the_copy_of_another_address_does_not_count(world: World, way: Way) -> None:
+    """A new address may be as wrong as a first one."""
     world.fetch()
     world.connection(base_url="https://acme.example/jira")
     way.error = REFUSED
@@ -120,7 +120,7 @@ def test_the_copy_of_another_address_is_no_sign_of_life(world: World, way: Way) 
 
 
 def test_a_jira_that_answered_this_run_is_waited_for_in_its_first_fetch_too(world: World, way: Way) -> None:
-    """What is under way is not given up for a short absence."""
+    """A fetch that has begun is not failed by a short outage."""
     run = world.request()
     assert work(world.current, run, seconds=0) == "fetch"
     world.end_early(run)
@@ -136,8 +136,8 @@ def test_a_jira_that_answered_this_run_is_waited_for_in_its_first_fetch_too(worl
     assert (latest.state, tries(latest)) == ("paused", 4)
 
 
-def test_an_answer_of_any_kind_is_an_answer(world: World) -> None:
-    """A site in maintenance is there; only its first answer is waited for as ever."""
+def test_an_error_page_counts_as_an_answer(world: World) -> None:
+    """A site in maintenance exists, so the run waits for it as long as for any other."""
     world.jira.faults.append(failing(503, retry_after=600, endpoint="serverInfo", times=99))
     run, _, slices = _run_to_its_end(world)
     assert slices == MAX_TRIES

@@ -1,4 +1,4 @@
-"""What a fetch decides before it reads: hit or miss, full or incremental; and what it says when Jira refuses."""
+"""The decisions before a fetch reads (hit or miss, full or incremental), and its errors when Jira refuses."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,23 +26,23 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """Yield a Jira of some sixty issues and an empty copy."""
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
-        yield found
+    """Yield a Jira of about sixty issues and an empty copy."""
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
+        yield opened
 
 
 def _cache(world: World) -> CacheMetadata:
     with world.current.reads() as session:
-        found = operations.find_cache(session, NAME)
-    assert found is not None
-    return found
+        stored = operations.find_cache(session, NAME)
+    assert stored is not None
+    return stored
 
 
 # --- cache hits -----------------------------------------------------------------------------------------------------
 
 
-def test_a_calculation_of_fresh_data_asks_jira_nothing(world: World) -> None:
-    """A hit is a Fetch Operation too, with no call."""
+def test_a_calculation_of_fresh_data_sends_no_request(world: World) -> None:
+    """A cache hit is a Fetch Operation without a request."""
     world.fetch()
     world.clock.advance(timedelta(hours=23, minutes=59))
     operation = world.fetch("calculate")
@@ -52,7 +52,7 @@ def test_a_calculation_of_fresh_data_asks_jira_nothing(world: World) -> None:
 
 
 def test_a_calculation_of_data_a_day_old_fetches_what_changed(world: World) -> None:
-    """The copy expires 24 hours after it was made."""
+    """A copy expires 24 hours after its fetch."""
     world.fetch()
     world.clock.advance(timedelta(hours=24))
     operation = world.fetch("calculate")
@@ -61,21 +61,21 @@ def test_a_calculation_of_data_a_day_old_fetches_what_changed(world: World) -> N
 
 
 def test_a_calculation_for_a_past_instant_needs_no_fresher_data(world: World) -> None:
-    """An expired copy holds that past as well as a new one."""
+    """An expired copy has that past just as a new one does."""
     world.fetch()
     world.clock.advance(timedelta(days=9))
     assert world.fetch("calculate", as_of=world.clock() - timedelta(days=10)).cache_hit
 
 
-def test_a_refresh_never_takes_the_cache_for_an_answer(world: World) -> None:
-    """Who says refresh wants Jira asked."""
+def test_a_refresh_never_uses_the_cache_alone(world: World) -> None:
+    """A refresh always sends requests to Jira."""
     world.fetch()
     assert not world.fetch().cache_hit
 
 
 @pytest.mark.parametrize("change", ["period", "fewer fields", "same field under its id", "dotted path", "spaces"])
-def test_a_change_that_needs_nothing_new_takes_over_the_copy_and_its_expiry(world: World, change: str) -> None:
-    """Another key, the same connection and JQL, every field stored: a hit, and the old copy's age."""
+def test_a_change_that_needs_no_new_data_keeps_the_copy_and_its_expiry(world: World, change: str) -> None:
+    """With another cache key, but the same connection and JQL and stored fields, the copy is a hit of its old age."""
     world.fetch()
     before = _cache(world)
     points = replace(RULES, fields={"points": "Story point estimate"})
@@ -99,8 +99,8 @@ def test_a_change_that_needs_nothing_new_takes_over_the_copy_and_its_expiry(worl
     assert after.config_hash == after.cache_key
 
 
-def test_a_taken_over_mapping_is_resolved_by_the_names_of_the_site(world: World) -> None:
-    """What the calculation reads are ids, whichever words the profile uses."""
+def test_the_mapping_of_a_kept_copy_is_resolved_by_the_names_of_the_site(world: World) -> None:
+    """A calculation reads fields by id, whichever names the profile has."""
     world.fetch()
     world.profile(rules=replace(RULES, fields={"detected_at": "story POINT estimate"}))
     world.fetch("calculate")
@@ -111,7 +111,7 @@ def test_a_taken_over_mapping_is_resolved_by_the_names_of_the_site(world: World)
     ("change", "kind"), [("jql", "incremental"), ("field", "full"), ("summaries", "full"), ("version", "full")]
 )
 def test_a_change_that_needs_more_than_is_stored_is_a_miss(world: World, change: str, kind: str) -> None:
-    """Another JQL needs what it newly finds, a new field everything again."""
+    """Another JQL needs the issues that it newly finds; a new field needs all issues again."""
     world.fetch()
     if change == "version":
         with world.current.sessions.begin() as session:
@@ -125,25 +125,25 @@ def test_a_change_that_needs_more_than_is_stored_is_a_miss(world: World, change:
     assert world.fetch("calculate").cache_hit
 
 
-def test_another_jql_reads_only_what_it_newly_finds_and_leaves_the_rest(world: World) -> None:
-    """From one project to another: the old ones have moved out, the new ones are read, the shared are not."""
+def test_another_jql_reads_only_the_issues_that_it_newly_finds(world: World) -> None:
+    """Issues that only the old JQL finds are gone, new ones are read, and issues of both are not read."""
     world.profile(jql="project = PAY AND issuetype != Bug")
     world.fetch()
     stored = world.issue_keys()
     world.profile(jql="project = PAY AND issuetype != Story")
     operation = world.fetch()
-    shown = {issue.key for issue in world.shown() if issue.key.startswith("PAY") and _type(issue) != "Story"}
-    assert world.issue_keys() == shown
-    assert operation.issues_changed == len(shown - stored)
-    assert operation.issues_gone == len(stored - shown)
+    expected = {issue.key for issue in world.shown() if issue.key.startswith("PAY") and _type(issue) != "Story"}
+    assert world.issue_keys() == expected
+    assert operation.issues_changed == len(expected - stored)
+    assert operation.issues_gone == len(stored - expected)
 
 
 def _type(issue: object) -> str:
     return str(issue.fields["issuetype"]["name"])  # type: ignore[attr-defined]  # the stand-in's issue
 
 
-def test_the_key_of_the_cache_is_that_of_connection_jql_fields_and_period(world: World) -> None:
-    """32 hex digits; an order of keys or a fold of spaces is the same key, an e-mail or a period another."""
+def test_the_cache_key_depends_on_connection_jql_fields_and_period(world: World) -> None:
+    """The key has 32 hex digits; the order of keys and the blanks do not matter, but e-mail and period do."""
     connection = world.current.settings.connections["sandbox"]
     key = cache_key(connection, PROFILE)
     turned = replace(PROFILE, rules=replace(RULES, fields=dict(reversed(RULES.fields.items()))))
@@ -161,11 +161,11 @@ def test_the_key_of_the_cache_is_that_of_connection_jql_fields_and_period(world:
     assert len({key, *others}) == 7
 
 
-# --- what it costs --------------------------------------------------------------------------------------------------
+# --- requests -------------------------------------------------------------------------------------------------------
 
 
 def _bound(world: World, changed: int, gone: int = 0) -> int:
-    """Return the design's bound: ≤ 6 + P + ⌈N/5000⌉ + 2⌈Δ/100⌉ + ⌈G/100⌉, on Data Center ⌈N/1000⌉."""
+    """Return the bound of the design: 6 + P + ⌈N/5000⌉ + 2⌈Δ/100⌉ + ⌈G/100⌉, on Data Center ⌈N/1000⌉."""
     page = 5000 if world.jira.site.flavour == "cloud" else 1000
     issues = len(world.shown())
     return 6 + 2 + ceil(issues / page) + 2 * ceil(changed / 100) + ceil(gone / 100)
@@ -174,15 +174,15 @@ def _bound(world: World, changed: int, gone: int = 0) -> int:
 def test_a_full_fetch_stays_within_the_bound_of_requests(
     tmp_path: Path, database_url: str, redis_url: str, flavour: Flavour
 ) -> None:
-    """1,300 issues: more than one page of anything but ids."""
+    """1,300 issues need more than one page, except for ids."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour, issues=1300) as world:
         operation = world.fetch()
         assert operation.issues_changed == len(world.shown()) > 1000
         assert len(world.jira.log) <= _bound(world, operation.issues_changed)
 
 
-def test_an_unchanged_copy_costs_a_handful_of_requests(world: World) -> None:
-    """Who are you, fields, what changed, ids, statuses, versions of two projects."""
+def test_an_unchanged_copy_costs_few_requests(world: World) -> None:
+    """The requests are server info, fields, changed issues, ids, statuses, and the versions of two projects."""
     world.fetch()
     world.clock.advance(timedelta(minutes=1))
     operation = world.fetch()
@@ -192,7 +192,7 @@ def test_an_unchanged_copy_costs_a_handful_of_requests(world: World) -> None:
 
 
 def test_one_changed_issue_costs_one_page_more(world: World) -> None:
-    """Only what differs is read, and the histories of no other."""
+    """Only the changed issue is read, and no history of another one."""
     world.fetch()
     world.happen(world.shown()[3], ("summary", "Changed"))
     operation = world.fetch()
@@ -200,8 +200,8 @@ def test_one_changed_issue_costs_one_page_more(world: World) -> None:
     assert len(world.jira.log) <= _bound(world, 1)
 
 
-def test_only_mapped_and_needed_fields_are_asked_for(world: World) -> None:
-    """Never ``*all``, never a person."""
+def test_only_mapped_and_needed_fields_are_requested(world: World) -> None:
+    """No request has `*all` or a field with a person."""
     world.fetch()
     asked = {field for seen in world.jira.log for field in seen.asked.get("fields", [])}
     assert {"customfield_10016", "customfield_10032", "status", "updated"} <= asked
@@ -212,7 +212,7 @@ def test_only_mapped_and_needed_fields_are_asked_for(world: World) -> None:
 
 
 def _failed(world: World) -> tuple[Run, FetchOperation]:
-    """Return the run and its Fetch Operation after the task itself has run into the error."""
+    """Return the run and its Fetch Operation after the task has met the error."""
     run = world.request()
     runtime.adopt(world.current)
     try:
@@ -235,8 +235,8 @@ def _failed(world: World) -> tuple[Run, FetchOperation]:
         ("user field", "'Release owner' holds people, and people are not stored"),
     ],
 )
-def test_a_refusal_is_one_sentence_and_leaves_the_copy_as_it_was(world: World, trouble: str, words: str) -> None:
-    """The run and the Fetch Operation are failed with the reason; the data stand."""
+def test_a_refusal_is_one_sentence_and_changes_no_data(world: World, trouble: str, words: str) -> None:
+    """Run and Fetch Operation have failed with the reason; the copy is unchanged."""
     world.fetch()
     before, cache = world.copy(), _cache(world)
     world.clock.advance(timedelta(days=3))
@@ -265,7 +265,7 @@ def test_a_refusal_is_one_sentence_and_leaves_the_copy_as_it_was(world: World, t
 def test_every_fetch_that_ended_is_a_line_of_the_performance_log(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Completed, a cache hit, failed: each with its counts, and none with a secret."""
+    """A completed fetch, a cache hit and a failed fetch are logged with their counts, and without a secret."""
     caplog.set_level("INFO", "flowbeat.performance")
     ended = [world.fetch(), world.fetch("calculate")]
     world.profile(jql="project = NOPE")
@@ -273,12 +273,12 @@ def test_every_fetch_that_ended_is_a_line_of_the_performance_log(
     lines = [record for record in caplog.records if record.name == "flowbeat.performance"]
     assert [record.__dict__["request_id"] for record in lines] == [operation.request_id for operation in ended]
     assert [record.__dict__["state"] for record in lines] == ["completed", "completed", "failed"]
-    assert [record.__dict__["api_calls_made"] for record in lines] == [one.api_calls_made for one in ended]
+    assert [record.__dict__["api_calls_made"] for record in lines] == [fetch.api_calls_made for fetch in ended]
     assert TOKEN not in str([record.__dict__ for record in lines])
 
 
 def test_a_first_fetch_that_is_refused_leaves_no_copy_to_calculate_from(world: World) -> None:
-    """No Cache Metadata: nothing passes for data."""
+    """There is no Cache Metadata, so nothing counts as data."""
     world.profile(jql="project = NOPE")
     _failed(world)
     with world.current.reads() as session:
@@ -286,7 +286,7 @@ def test_a_first_fetch_that_is_refused_leaves_no_copy_to_calculate_from(world: W
 
 
 def test_requests_of_a_stage_that_has_to_wait_are_counted_once(world: World) -> None:
-    """A pause of Jira ends the slice; the stage is done again later, and every request stands in the operation."""
+    """A pause of Jira ends the slice; the stage is repeated later, and the operation counts every request."""
     world.jira.faults.append(failing(503, retry_after=600, endpoint="serverInfo"))
     run = world.request()
     with pytest.raises(RetryableError, match="answered 503") as caught:
@@ -299,8 +299,8 @@ def test_requests_of_a_stage_that_has_to_wait_are_counted_once(world: World) -> 
     assert operation.start_time == world.clock()
 
 
-def test_a_wait_does_not_make_the_count_of_troubles_begin_anew(world: World) -> None:
-    """The task base gives up after some tries without progress; a failed stage is no progress."""
+def test_a_wait_does_not_reset_the_count_of_failures(world: World) -> None:
+    """The task fails after some attempts without progress, and a failed stage is not progress."""
     world.jira.faults.append(failing(503, retry_after=600, endpoint="serverInfo", times=2))
     run = world.request()
     with pytest.raises(RetryableError):

@@ -1,4 +1,4 @@
-"""What Jira cannot answer costs only itself: batches in halves, down to one unreadable issue, which is tried again."""
+"""Batches that Jira cannot answer are halved, down to a single unreadable issue, which is tried again."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ BATCHES = {"cloud": "issue/bulkfetch", "datacenter": "search"}
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """Yield a Jira of some sixty issues, nothing of it fetched; nothing happens any more but what the test does."""
+    """Yield a Jira of about sixty issues that was not fetched, and that only the test changes."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
         opened.hurry()
         opened.shown()
@@ -37,7 +37,7 @@ def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -
 
 @pytest.fixture
 def cloud(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """As ``world``, on Cloud."""
+    """Yield a `world` of Jira Cloud."""
     with open_world(tmp_path, database_url, redis_url) as opened:
         opened.hurry()
         opened.shown()
@@ -55,7 +55,7 @@ def _findings(world: World) -> dict[str, list[str]]:
 
 
 def _sizes(world: World, endpoint: str) -> list[int]:
-    """Return how many issues each batch named, the control question aside."""
+    """Return the number of issues of each batch, without the control requests."""
     named = [faults.asked_ids(seen.asked) for seen in world.jira.log if endpoint in seen.endpoint]
     return [len(ids) for ids in named if ids and ids != ["0"]]
 
@@ -77,8 +77,8 @@ KINDS: dict[str, Callable[[int], Fault]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_issue_that_no_answer_can_hold_is_the_only_one_missing(world: World, kind: str) -> None:
-    """It is named by its id, because it was never stored; a few requests are enough to find it."""
+def test_an_issue_that_jira_cannot_return_is_the_only_one_missing(world: World, kind: str) -> None:
+    """It is named by its id, because it was never stored; few requests are enough to find it."""
     (bad,) = _bad(world, 40)
     world.jira.faults.append(KINDS[kind](bad))
     operation = world.fetch()
@@ -88,10 +88,8 @@ def test_an_issue_that_no_answer_can_hold_is_the_only_one_missing(world: World, 
     assert operation.api_calls_made == len(world.jira.log) < 50
 
 
-def test_an_unreadable_issue_is_tried_again_by_the_next_fetch_and_healed(
-    world: World, tmp_path: Path, redis_url: str
-) -> None:
-    """Though nothing about it has changed since."""
+def test_an_unreadable_issue_is_read_by_the_next_fetch_that_can(world: World, tmp_path: Path, redis_url: str) -> None:
+    """It is tried again although it has not changed since."""
     (bad,) = _bad(world, 40)
     world.jira.faults.append(faults.poisoned(bad))
     world.fetch()
@@ -104,8 +102,8 @@ def test_an_unreadable_issue_is_tried_again_by_the_next_fetch_and_healed(
     assert _findings(world) == {}
 
 
-def test_a_stored_issue_that_becomes_unreadable_stays_as_it_was_read(world: World) -> None:
-    """It is not gone, and the next fetch tries again, however old its change is by then."""
+def test_a_stored_issue_that_becomes_unreadable_is_kept_as_it_was_read(world: World) -> None:
+    """It is not gone, and the next fetch tries it again, however old its change is by then."""
     world.fetch()
     issue = world.shown()[40]
     before = world.copy()
@@ -122,8 +120,8 @@ def test_a_stored_issue_that_becomes_unreadable_stays_as_it_was_read(world: Worl
     assert _findings(world) == {}
 
 
-def test_two_unreadable_issues_cost_two(world: World) -> None:
-    """Wherever they stand, side by side or in different batches."""
+def test_with_two_unreadable_issues_only_two_are_missing(world: World) -> None:
+    """They may be next to each other or in different batches."""
     for places in ((10, 11), (0, 50)):
         bad = _bad(world, *places)
         world.jira.faults[:] = [faults.poisoned(*bad)]
@@ -132,8 +130,8 @@ def test_two_unreadable_issues_cost_two(world: World) -> None:
         assert _others(world, *bad) <= set(world.copy()["hashes"])
 
 
-def test_an_issue_that_fails_now_and_then_is_read(world: World, tmp_path: Path, redis_url: str) -> None:
-    """Three times in this case: twice with all others, once with half of them."""
+def test_an_issue_that_fails_sometimes_is_read(world: World, tmp_path: Path, redis_url: str) -> None:
+    """Here it fails three times: twice with all other issues, once with half of them."""
     (bad,) = _bad(world, 40)
     world.jira.faults.append(faults.poisoned(bad, times=3))
     world.fetch()
@@ -141,8 +139,8 @@ def test_an_issue_that_fails_now_and_then_is_read(world: World, tmp_path: Path, 
     assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
 
 
-def test_only_what_is_named_in_issue_errors_is_asked_for_again(cloud: World) -> None:
-    """The others came, and are kept; what is named alone and twice is unreadable."""
+def test_only_issues_named_in_issue_errors_are_requested_again(cloud: World) -> None:
+    """The others were returned, and are kept; an issue named alone and twice is unreadable."""
     bad = _bad(cloud, 10, 40)
     cloud.jira.faults.append(faults.named_in_errors(*bad))
     cloud.fetch()
@@ -153,7 +151,7 @@ def test_only_what_is_named_in_issue_errors_is_asked_for_again(cloud: World) -> 
 
 
 def test_an_issue_named_once_in_issue_errors_is_read(cloud: World, tmp_path: Path, redis_url: str) -> None:
-    """They are passing faults, as a rule."""
+    """Such errors are usually temporary."""
     cloud.jira.faults.append(faults.named_in_errors(*_bad(cloud, 10), times=1))
     cloud.fetch()
     assert _sizes(cloud, "issue/bulkfetch") == [len(cloud.shown()), 1]
@@ -161,7 +159,7 @@ def test_an_issue_named_once_in_issue_errors_is_read(cloud: World, tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", ["500", "cut off", "413"])
-def test_an_issue_whose_history_no_answer_can_hold_is_the_only_one_missing(cloud: World, kind: str) -> None:
+def test_an_issue_whose_history_jira_cannot_return_is_the_only_one_missing(cloud: World, kind: str) -> None:
     """An issue without its history would give wrong numbers."""
     (bad,) = _bad(cloud, 40)
     cloud.jira.faults.append(replace(KINDS[kind](bad), endpoint="changelog/bulkfetch"))
@@ -172,7 +170,7 @@ def test_an_issue_whose_history_no_answer_can_hold_is_the_only_one_missing(cloud
 
 
 def test_an_anonymous_reader_misses_only_the_issue_whose_history_fails(cloud: World) -> None:
-    """There each history is a request of its own."""
+    """For an anonymous reader each history is a separate request."""
     (bad,) = _bad(cloud, 40)
     cloud.jira.anonymous = True
     cloud.connection(token_file=None, email=None)
@@ -182,8 +180,8 @@ def test_an_anonymous_reader_misses_only_the_issue_whose_history_fails(cloud: Wo
     assert _findings(cloud) == {"unreadable_issue": [f"id {bad}, never read"]}
 
 
-def test_an_unreadable_issue_that_is_deleted_is_forgotten(world: World) -> None:
-    """A project that Jira no longer lists has no finding."""
+def test_the_finding_of_an_unreadable_issue_is_removed_when_it_is_deleted(world: World) -> None:
+    """An issue that Jira no longer lists has no finding."""
     issue = world.shown()[40]
     world.jira.faults.append(faults.poisoned(issue.id))
     world.fetch()
@@ -192,8 +190,8 @@ def test_an_unreadable_issue_that_is_deleted_is_forgotten(world: World) -> None:
     assert _findings(world) == {}
 
 
-def test_an_issue_that_cannot_be_looked_at_is_not_marked_gone(world: World) -> None:
-    """It left the list, and whether it is there nobody can say; the others that left are gone."""
+def test_an_issue_that_cannot_be_requested_is_not_marked_gone(world: World) -> None:
+    """It is missing from the list, and may still exist; the other missing issues are gone."""
     world.profile(jql="issuetype is not EMPTY")
     world.fetch()
     left = world.shown()[20:30]
@@ -209,8 +207,8 @@ def test_an_issue_that_cannot_be_looked_at_is_not_marked_gone(world: World) -> N
     assert _findings(world) == {}
 
 
-def test_the_sweep_reads_what_it_can_where_one_history_fails(world: World) -> None:
-    """Whole issues are read in place of a batch of histories that failed; the next fetch tries the one again."""
+def test_an_audit_reads_all_other_histories_if_one_fails(world: World) -> None:
+    """Whole issues are read instead of a batch of histories that failed; the next fetch tries the one again."""
     world.fetch()
     world.current.settings = replace(world.current.settings, changelog_audit=ChangelogAudit(every_days=0))
     (bad,) = [issue.id for issue in world.shown() if issue.fields["status"]["statusCategory"]["key"] != "done"][:1]
@@ -227,10 +225,10 @@ def test_the_sweep_reads_what_it_can_where_one_history_fails(world: World) -> No
 
 @pytest.mark.parametrize("status", [413, 400, 504])
 @pytest.mark.parametrize("part", ["issues", "histories"])
-def test_a_size_that_is_too_large_is_found_remembered_and_grows_again(
+def test_a_batch_size_that_is_too_large_is_reduced_stored_and_grows_again(
     world: World, tmp_path: Path, redis_url: str, part: str, status: int
 ) -> None:
-    """The next fetch begins with what worked; a week later it tries twice as many."""
+    """The next fetch begins with the size that worked; a week later it tries twice that size."""
     if world.jira.site.flavour == "cloud":
         endpoint = "issue/bulkfetch" if part == "issues" else "changelog/bulkfetch"
     else:
@@ -253,8 +251,8 @@ def test_a_size_that_is_too_large_is_found_remembered_and_grows_again(
     assert 5 < cache.cursor.sizes[part].size <= 10
 
 
-def test_one_unreadable_issue_makes_no_size_smaller(world: World) -> None:
-    """It would fail alone too."""
+def test_an_unreadable_issue_does_not_reduce_the_batch_size(world: World) -> None:
+    """The issue would fail alone too."""
     world.jira.faults.append(faults.poisoned(*_bad(world, 40)))
     world.fetch()
     with world.current.reads() as session:
@@ -263,8 +261,8 @@ def test_one_unreadable_issue_makes_no_size_smaller(world: World) -> None:
     assert cache.cursor.sizes == {}
 
 
-def test_a_list_page_that_is_too_large_is_asked_for_in_parts(world: World, tmp_path: Path, redis_url: str) -> None:
-    """The size is a wish, and the gateway in front of Jira does not know that."""
+def test_a_list_page_that_is_too_large_is_requested_in_parts(world: World, tmp_path: Path, redis_url: str) -> None:
+    """Jira may return fewer issues than requested, but the gateway in front of it fails."""
     for large in (5000, 1000):
         refused = refusal(413, "The answer would be too large.")
         world.jira.faults.append(
@@ -279,8 +277,8 @@ def test_a_list_page_that_is_too_large_is_asked_for_in_parts(world: World, tmp_p
 # --- slices, outages, and too many -----------------------------------------------------------------------------------
 
 
-def test_slices_without_time_find_the_unreadable_issue_and_ask_for_nothing_twice(world: World) -> None:
-    """The groups that wait stand in the cursor, so no slice begins again with all of them."""
+def test_slices_without_time_find_the_unreadable_issue_and_repeat_no_request(world: World) -> None:
+    """The cursor has the waiting groups, so no slice begins again with all of them."""
     (bad,) = _bad(world, 40)
     world.jira.faults.append(faults.poisoned(bad))
     run = world.request()
@@ -296,11 +294,11 @@ def test_slices_without_time_find_the_unreadable_issue_and_ask_for_nothing_twice
         assert len(batches) == len(set(batches))
 
 
-def test_a_jira_that_is_away_is_waited_for_and_no_issue_is_blamed(world: World) -> None:
-    """The control question fails too: that is an outage, and the run goes on when it is over."""
+def test_in_an_outage_the_run_waits_and_no_issue_is_unreadable(world: World) -> None:
+    """The control request fails too, so it is an outage, and the run continues when it is over."""
     run = world.request()
     flavour = world.jira.site.flavour
-    after = 1 if flavour == "datacenter" else 0  # the list of what is there comes through the same endpoint
+    after = 1 if flavour == "datacenter" else 0  # the list of ids comes from the same endpoint
     world.jira.faults.append(Fault(BATCHES[flavour], 999, after=after, instead=refusal(500, "Down")))
     with pytest.raises(RetryableError):
         work(world.current, run)
@@ -311,8 +309,8 @@ def test_a_jira_that_is_away_is_waited_for_and_no_issue_is_blamed(world: World) 
     assert set(world.copy()["hashes"]) == _others(world)
 
 
-def test_a_jira_that_can_read_hardly_any_issue_is_refused_soon(world: World) -> None:
-    """Most of a copy missing is no copy; what came is kept, and after some hundred requests it is said."""
+def test_a_jira_that_cannot_return_most_issues_fails_the_fetch_soon(world: World) -> None:
+    """A copy without most issues is useless, so the run fails after a few hundred requests; read issues are kept."""
     bad = [issue.id for issue in world.shown()[10:]]
     world.jira.faults.append(faults.poisoned(*bad))
     run = world.request()
@@ -321,8 +319,8 @@ def test_a_jira_that_can_read_hardly_any_issue_is_refused_soon(world: World) -> 
     assert len(world.jira.log) < 250
 
 
-def test_a_list_that_is_wrong_each_time_ends_the_fetch_soon(world: World) -> None:
-    """Statuses cannot be asked for in halves: what is the same after a pause, while others are answered, is final."""
+def test_a_list_that_is_wrong_each_time_fails_the_fetch_soon(world: World) -> None:
+    """The list of statuses cannot be halved: an error that is the same after a pause is final."""
     world.jira.faults.append(faults.failing(500, endpoint="/status", times=99))
     runtime.adopt(world.current)
     run = world.request()
@@ -337,19 +335,19 @@ def test_a_list_that_is_wrong_each_time_ends_the_fetch_soon(world: World) -> Non
 # --- odd lists -------------------------------------------------------------------------------------------------------
 
 
-def test_pages_of_hidden_issues_alone_are_followed(cloud: World, tmp_path: Path, redis_url: str) -> None:
+def test_pages_of_only_hidden_issues_are_followed(cloud: World, tmp_path: Path, redis_url: str) -> None:
     """An empty page with a token is not the end."""
     cloud.jira.site.bounds = replace(cloud.jira.site.bounds, page_of_ids=5, page_with_fields=5)
-    shown = cloud.shown()
-    cloud.jira.site.veiled = {issue.id for issue in (*shown[:10], *shown[20:35])}
+    visible = cloud.shown()
+    cloud.jira.site.veiled = {issue.id for issue in (*visible[:10], *visible[20:35])}
     cloud.jira.site.forget()
     cloud.fetch()
-    assert len(cloud.copy()["hashes"]) == len(shown) - 25
+    assert len(cloud.copy()["hashes"]) == len(visible) - 25
     assert cloud.copy() == fresh_copy(cloud, tmp_path / "other", redis_url)
 
 
 def test_a_page_that_says_it_is_the_last_and_has_a_token_is_followed(cloud: World) -> None:
-    """It contradicts itself; the token leads on."""
+    """The page contradicts itself; the token leads to more issues."""
     cloud.jira.site.bounds = replace(cloud.jira.site.bounds, page_of_ids=5, page_with_fields=5)
     cloud.jira.faults.append(faults.contradicting_end(endpoint="search"))
     cloud.fetch()
@@ -357,7 +355,7 @@ def test_a_page_that_says_it_is_the_last_and_has_a_token_is_followed(cloud: Worl
 
 
 def test_a_last_page_whose_token_is_refused_is_the_last(cloud: World) -> None:
-    """Jira said so twice: once in the page, once in the refusal."""
+    """Both the page and the refusal say so."""
 
     def end(answer: Response) -> Response:
         body = json.loads(answer.body)
@@ -373,8 +371,8 @@ def test_a_last_page_whose_token_is_refused_is_the_last(cloud: World) -> None:
 
 
 @pytest.mark.parametrize("leads", ["back", "nowhere"])
-def test_a_token_behind_the_last_issue_is_the_end_when_all_that_jira_counts_came(cloud: World, leads: str) -> None:
-    """The page gives one each time; Jira's own count says that nothing can follow."""
+def test_a_token_after_the_last_issue_is_the_end_if_the_count_is_reached(cloud: World, leads: str) -> None:
+    """Every page has a token; Jira's own count says that no issue can follow."""
 
     def add_token(answer: Response) -> Response:
         body = json.loads(answer.body)
@@ -391,14 +389,14 @@ def test_a_token_behind_the_last_issue_is_the_end_when_all_that_jira_counts_came
 
 
 def _first_page(world: World) -> Callable[[Response], Response]:
-    """Return a fault that answers every page with the first one."""
+    """Return a function that replaces every page by the first one."""
     issues = [{"id": str(issue.id), "key": issue.key} for issue in world.shown()]
     body = json.dumps({"issues": issues, "isLast": False, "nextPageToken": "again"}).encode()
     return lambda answer: replace(answer, status=200, body=body)
 
 
-def test_tokens_that_lead_in_a_circle_end_the_fetch_soon(cloud: World) -> None:
-    """The list is begun again a few times, then it is an error that says what Jira did."""
+def test_tokens_that_lead_in_a_circle_fail_the_fetch_soon(cloud: World) -> None:
+    """The list is restarted a few times; then the error says what Jira did."""
     cloud.jira.site.bounds = replace(cloud.jira.site.bounds, page_of_ids=5, page_with_fields=5)
     cloud.jira.faults.append(faults.repeated_token(endpoint="search", times=9999))
     run = cloud.request()
@@ -408,10 +406,10 @@ def test_tokens_that_lead_in_a_circle_end_the_fetch_soon(cloud: World) -> None:
 
 
 @pytest.mark.parametrize("places", [(-3, None), (0, 3), (20, 45)], ids=["at the end", "first", "in the middle"])
-def test_a_total_that_counts_what_is_never_shown_ends_with_a_note(
+def test_a_total_that_counts_hidden_issues_ends_with_a_note(
     tmp_path: Path, database_url: str, redis_url: str, places: tuple[int, int | None]
 ) -> None:
-    """Every page before it and behind it is read; how many were counted and not shown is kept with the copy."""
+    """Every page is read; the number of issues counted but not returned is stored with the copy."""
     with open_world(tmp_path, database_url, redis_url, flavour="datacenter") as world:
         world.hurry()
         world.jira.site.bounds = replace(world.jira.site.bounds, page_of_search=10)

@@ -1,4 +1,4 @@
-"""``refresh --verify``: every issue is held against its copy; what differs is named, counted and repaired."""
+"""`refresh --verify` compares every issue with its copy; differences are named, counted and repaired."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,17 +18,17 @@ from tasks.fetch.task import work
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """Yield a Jira of some sixty issues, a copy of which was fetched."""
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as found:
-        found.fetch()
-        yield found
+    """Yield a Jira of about sixty issues that was fetched."""
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
+        opened.fetch()
+        yield opened
 
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def _verified(world: World) -> Run:
-    """Return the run of a verification, ended."""
+    """Return the run of a completed verification."""
     run = world.request(verify=True)
     assert work(world.current, run) == "facts"
     world.end(run)
@@ -46,8 +46,8 @@ def _findings(world: World) -> set[tuple[str, str]]:
         return {(issue_id, reason) for issue_id, reason in rows}
 
 
-def test_a_copy_that_is_as_jira_is_verifies_without_a_difference(world: World) -> None:
-    """All are read, none is changed, and the Fetch Operation says what it was."""
+def test_an_equal_copy_verifies_without_a_difference(world: World) -> None:
+    """All issues are read, none is changed, and the Fetch Operation is a verification."""
     run = _verified(world)
     with world.current.reads() as session:
         operation = operations.fetch_of(session, run.run_id)
@@ -60,8 +60,8 @@ def test_a_copy_that_is_as_jira_is_verifies_without_a_difference(world: World) -
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_an_update_of_before_the_last_fetch_explains_nothing(world: World) -> None:
-    """Jira was put back to an older state: no refresh would ever find it, and what is repaired is named."""
+def test_an_update_older_than_the_last_fetch_is_a_difference(world: World) -> None:
+    """Jira was restored to an older state, which no refresh would find; the repaired issue is named."""
     issue = world.copy()["issues"][0]
     _change(
         world,
@@ -74,10 +74,10 @@ def test_an_update_of_before_the_last_fetch_explains_nothing(world: World) -> No
 
 
 def test_every_difference_is_repaired_named_and_counted(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """A column, a field, a history, an issue lost, one that is gone from Jira: five differences, each by name."""
+    """There are five: a column, a field, a history, an issue that is not stored, and one that is gone from Jira."""
     before = world.copy()
     column, field, history, lost, gone = before["issues"][:5]
-    column_id, field_id, history_id, lost_id, gone_id = (one.issue_id for one in (column, field, history, lost, gone))
+    column_id, field_id, history_id, lost_id, gone_id = (row.issue_id for row in (column, field, history, lost, gone))
     odd = "UPDATE issues SET content_hash = 'odd'"
     _change(world, f"{odd}, status_id = '77' WHERE issue_id = :it", it=column_id)
     _change(world, f'{odd}, fields = \'{{"priority": "Odd"}}\' WHERE issue_id = :it', it=field_id)
@@ -111,8 +111,8 @@ def test_every_difference_is_repaired_named_and_counted(world: World, caplog: py
 
 
 @on_sqlite
-def test_what_changed_in_jira_since_is_no_difference(world: World) -> None:
-    """An issue edited and one created after the last fetch: read, stored, and no fault of the copy."""
+def test_a_change_since_the_last_fetch_is_not_a_difference(world: World) -> None:
+    """Issues edited or created after the last fetch are read and stored, but are not errors of the copy."""
     world.happen(world.shown()[3], ("summary", "Edited"))
     living.create(world.jira.site, world.clock(), project="PAY")
     run = _verified(world)
@@ -121,8 +121,8 @@ def test_what_changed_in_jira_since_is_no_difference(world: World) -> None:
 
 
 @on_sqlite
-def test_the_next_verification_forgets_what_the_last_one_found(world: World) -> None:
-    """It was repaired."""
+def test_the_next_verification_removes_the_differences_of_the_last(world: World) -> None:
+    """They were repaired."""
     _change(world, "UPDATE issues SET content_hash = 'odd', status_id = '77'")
     assert _verified(world).cursor["differ"] == len(world.shown())
     assert len(_verified_differences(world)) == 0
@@ -134,10 +134,10 @@ def _verified_differences(world: World) -> list[object]:
 
 
 @on_sqlite
-def test_many_differences_are_named_in_part_and_counted_whole(
+def test_many_differences_are_all_counted_and_partly_named(
     flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
-    """The cursor names fifty of them, the table all."""
+    """The cursor names fifty of them, the table names all."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour, issues=120) as world:
         world.fetch()
         _change(world, "UPDATE issues SET content_hash = 'odd', status_id = '77'")
@@ -153,7 +153,7 @@ def test_many_differences_are_named_in_part_and_counted_whole(
 def test_a_verification_killed_at_a_request_counts_each_issue_once(
     flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str, step: int
 ) -> None:
-    """Taken up again, it ends with the same figures."""
+    """A continued verification ends with the same figures."""
     left = [10_000]
 
     def before() -> None:
@@ -175,7 +175,7 @@ def test_a_verification_killed_at_a_request_counts_each_issue_once(
 
 
 def test_full_and_verify_together_are_refused(tmp_path: Path) -> None:
-    """The one believes Jira, the other holds the copy against it: wrong usage, before anything is opened."""
+    """`--full` replaces the copy and `--verify` compares it, so both are a usage error before anything is opened."""
     said = say(tmp_path, "refresh", "--full", "--verify")
     assert said.code == 2
     assert "use one of them" in said.err
@@ -185,7 +185,7 @@ def test_full_and_verify_together_are_refused(tmp_path: Path) -> None:
 def test_without_a_copy_there_is_nothing_to_verify(
     flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
-    """It is a full fetch then, and says nothing of a verification."""
+    """The run is a full fetch, and its output does not mention a verification."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as world:
         run = _verified(world)
         assert "verified" not in outcome(world.current, run)

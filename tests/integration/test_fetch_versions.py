@@ -1,4 +1,4 @@
-"""Versions that the account may not read, or for which Jira cannot answer: a finding, and not the end of a refresh."""
+"""Versions that the account may not read, or that Jira cannot return, are a finding and do not fail a refresh."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,7 +25,7 @@ PAY = "10000"
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """Yield a Jira of some sixty issues in two projects, a copy of which was fetched."""
+    """Yield a Jira of about sixty issues in two projects that was fetched."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
         opened.hurry()
         opened.fetch()
@@ -43,10 +43,10 @@ def _findings(world: World) -> dict[str, str]:
 
 @on_sqlite
 @pytest.mark.parametrize("status", [403, 404])
-def test_closed_versions_are_a_finding_and_dropped_as_a_full_fetch_would(
+def test_closed_versions_are_a_finding_and_are_removed(
     world: World, tmp_path: Path, redis_url: str, status: int
 ) -> None:
-    """The other project's stay; issues stay; one request more asks whether the login was lost."""
+    """Versions of the other project and all issues are kept; one more request checks the login."""
     others = _of(world, "OPS")
     world.fetch()
     requests = len(world.jira.log)
@@ -64,8 +64,8 @@ def test_closed_versions_are_a_finding_and_dropped_as_a_full_fetch_would(
 
 
 @on_sqlite
-def test_versions_without_an_answer_stay_as_they_were_read(world: World) -> None:
-    """A fault is not a refusal: a day's outage must not change the numbers of a year."""
+def test_versions_that_jira_cannot_return_are_kept(world: World) -> None:
+    """An error is not a refusal: an outage of a day must not change the numbers of a year."""
     before = _of(world, "PAY")
     fault = faults.closed_versions(PAY, status=500)
     world.jira.faults.append(fault)
@@ -79,8 +79,8 @@ def test_versions_without_an_answer_stay_as_they_were_read(world: World) -> None
 
 
 @on_sqlite
-def test_versions_that_are_closed_because_the_login_is_lost_are_no_finding(world: World) -> None:
-    """To the anonymous every private project is closed; nothing is stored of such an answer."""
+def test_versions_closed_by_a_lost_login_are_not_a_finding(world: World) -> None:
+    """Every private project is closed to an anonymous reader, so such an answer is not stored."""
     before = world.copy()
     world.jira.faults += [faults.closed_versions(PAY), faults.failing(401, endpoint="/myself", times=99)]
     run = world.request()
@@ -92,7 +92,7 @@ def test_versions_that_are_closed_because_the_login_is_lost_are_no_finding(world
 
 @on_sqlite
 def test_findings_about_projects_are_not_counted_as_findings_about_issues(world: World) -> None:
-    """Each has its own sentence."""
+    """Each kind has its own sentence."""
     world.jira.faults.append(faults.closed_versions(PAY))
     world.fetch()
     with world.current.reads() as session:
@@ -100,8 +100,8 @@ def test_findings_about_projects_are_not_counted_as_findings_about_issues(world:
         assert quality.keys_with_findings(session, NAME) == {}
 
 
-def test_results_and_explain_say_whose_versions_are_not_counted(tmp_path: Path) -> None:
-    """Beside the numbers that needed them, with what to do; not beside the others."""
+def test_results_and_explain_name_the_projects_whose_versions_are_not_counted(tmp_path: Path) -> None:
+    """The note is shown with the numbers that need versions, and says what to do."""
     console_world.configure(tmp_path)
     with console_world.world(tmp_path) as current:
         assert current.jira is not None
@@ -119,7 +119,7 @@ def test_results_and_explain_say_whose_versions_are_not_counted(tmp_path: Path) 
 
 
 def test_check_asks_for_the_versions_of_each_project(flavour: Flavour, tmp_path: Path, redis_url: str) -> None:
-    """Also before anything was fetched: what is closed is said with what to do, and the others are counted."""
+    """Even before the first fetch it reports closed projects with what to do, and counts the other versions."""
     jira = build(Options(issues=60, flavour=flavour), datetime.now(UTC))
     jira.faults.append(faults.closed_versions(PAY, status=403))
     with running(jira) as url:
@@ -137,8 +137,8 @@ def test_check_asks_for_the_versions_of_each_project(flavour: Flavour, tmp_path:
 
 
 @on_sqlite
-def test_check_asks_for_no_versions_where_no_number_needs_them(world: World) -> None:
-    """Nor does it look for projects."""
+def test_check_asks_for_no_versions_if_no_number_needs_them(world: World) -> None:
+    """Check does not request the projects either."""
     world.profile(rules=Rules())
     world.jira.log.clear()
     client = world.current.client(world.current.settings.connections["sandbox"])
@@ -148,16 +148,16 @@ def test_check_asks_for_no_versions_where_no_number_needs_them(world: World) -> 
 
 
 @on_sqlite
-def test_a_status_list_that_is_refused_still_ends_the_refresh(world: World) -> None:
-    """Only versions may be missing: without statuses no number means anything."""
+def test_a_status_list_that_is_refused_fails_the_refresh(world: World) -> None:
+    """Only versions may be missing: without statuses no number is right."""
     world.jira.faults.append(faults.failing(403, endpoint="/status", times=9))
     run = world.request()
     with pytest.raises(FatalError):
         work(world.current, run)
 
 
-def test_results_say_how_many_issues_were_counted_and_not_shown(tmp_path: Path) -> None:
-    """They are in no number, and Jira says no more about them."""
+def test_results_say_how_many_issues_were_counted_but_not_returned(tmp_path: Path) -> None:
+    """They are in no number, and Jira does not name them."""
     console_world.configure(tmp_path)
     with console_world.world(tmp_path) as current:
         console_world.refresh(current)

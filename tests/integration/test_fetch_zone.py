@@ -1,4 +1,4 @@
-"""A site that refuses epoch milliseconds: dates are written as literals in the account's zone, never too late."""
+"""For a site that refuses epoch milliseconds, dates are literals in the account's time zone, and never too late."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,16 +35,16 @@ def _literals(world: World) -> list[str]:
 
 def _cache(world: World) -> CacheMetadata:
     with world.current.reads() as session:
-        found = operations.find_cache(session, NAME)
-    assert found is not None
-    return found
+        stored = operations.find_cache(session, NAME)
+    assert stored is not None
+    return stored
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Pago_Pago", "America/New_York", "Asia/Kathmandu", "Pacific/Kiritimati"])
 def test_changes_are_found_through_every_hour_of_a_clock_change(
     tmp_path: Path, database_url: str, redis_url: str, zone: str
 ) -> None:
-    """An edit every eleven minutes for four hours, a refresh after each, with no overlap to help."""
+    """An issue is edited every eleven minutes for four hours, with a refresh after each edit and without overlap."""
     with open_world(tmp_path, database_url, redis_url, jira=_jira(zone)) as world:
         world.connection(overlap_minutes=0)
         world.fetch()
@@ -53,15 +53,14 @@ def test_changes_are_found_through_every_hour_of_a_clock_change(
             world.clock.advance(timedelta(minutes=10))
             world.happen(issues[number % 7], ("summary", f"Edit {number}"))
             world.fetch()
-            assert next(one for one in world.copy()["issues"] if one.key == issues[number % 7].key).summary == (
-                f"Edit {number}"
-            )
+            edited = next(row for row in world.copy()["issues"] if row.key == issues[number % 7].key)
+            assert edited.summary == f"Edit {number}"
 
 
-def test_a_refusal_is_met_once_and_remembered_with_the_zone_of_the_day(
+def test_a_refusal_happens_once_and_is_stored_with_the_time_zone(
     tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
-    """The second run asks for the zone, for it may have changed, and is not refused again."""
+    """The second run requests the time zone, because it may have changed, and is not refused again."""
     with open_world(tmp_path, database_url, redis_url, jira=_jira("Asia/Kathmandu")) as world:
         world.fetch()
         assert _cache(world).cursor.zone is None
@@ -80,8 +79,8 @@ def test_a_refusal_is_met_once_and_remembered_with_the_zone_of_the_day(
         assert _literals(world) == [f"{since.astimezone(ZoneInfo('America/New_York')):%Y-%m-%d %H:%M}"]
 
 
-def test_a_zone_jira_does_not_tell_is_met_by_a_day_more(tmp_path: Path, database_url: str, redis_url: str) -> None:
-    """A day earlier, in UTC, lies before the watermark in every zone."""
+def test_an_unknown_time_zone_extends_the_overlap_by_a_day(tmp_path: Path, database_url: str, redis_url: str) -> None:
+    """A day earlier in UTC is before the watermark in every time zone."""
     with open_world(tmp_path, database_url, redis_url, jira=_jira("Pacific/Kiritimati")) as world:
         world.fetch()
         issue = world.shown()[0]
@@ -91,11 +90,11 @@ def test_a_zone_jira_does_not_tell_is_met_by_a_day_more(tmp_path: Path, database
         world.fetch()
         assert _literals(world) == [f"{since:%Y-%m-%d %H:%M}"]
         assert _cache(world).cursor.zone == ""
-        assert next(one for one in world.copy()["issues"] if one.key == issue.key).summary == "Edited"
+        assert next(stored for stored in world.copy()["issues"] if stored.key == issue.key).summary == "Edited"
 
 
-def test_a_query_that_is_wrong_itself_fails_with_jiras_words(tmp_path: Path, database_url: str, redis_url: str) -> None:
-    """The literal is refused as well: it was not the date."""
+def test_a_query_that_is_wrong_fails_with_jiras_words(tmp_path: Path, database_url: str, redis_url: str) -> None:
+    """The literal is refused too, so the date was not the cause."""
     with open_world(tmp_path, database_url, redis_url, jira=_jira("Asia/Kathmandu")) as world:
         world.fetch()
         world.profile(jql="project = NOPE")
@@ -103,17 +102,19 @@ def test_a_query_that_is_wrong_itself_fails_with_jiras_words(tmp_path: Path, dat
             world.fetch()
 
 
-def test_the_windows_below_the_wall_are_cut_by_literals_too(tmp_path: Path, database_url: str, redis_url: str) -> None:
-    """Data Center refuses the same; every issue is listed all the same."""
+def test_lists_beyond_the_largest_offset_continue_by_literals_too(
+    tmp_path: Path, database_url: str, redis_url: str
+) -> None:
+    """Data Center refuses milliseconds too; every issue is listed."""
     with open_world(tmp_path, database_url, redis_url, jira=_jira("Asia/Kathmandu", "datacenter")) as world:
-        shown = world.shown()
+        visible = world.shown()
         run = world.request()
         work(world.current, run, seconds=0)
-        beyond = {"since": shown[19].born}  # as if the wall had been met there
+        beyond = {"since": visible[19].born}  # as if the limit had been reached there
         with world.current.sessions.begin() as session:
             cursor = {**world.latest(run).cursor, "position": beyond}
             runs.heartbeat(session, run.run_id, 1, world.clock(), cursor=cursor)
         assert work(world.current, world.latest(run)) == "facts"
-        assert {issue.key for issue in shown[19:]} <= world.issue_keys()
-        since = datetime.fromtimestamp(shown[19].born / 1000, ZoneInfo("Asia/Kathmandu"))
+        assert {issue.key for issue in visible[19:]} <= world.issue_keys()
+        since = datetime.fromtimestamp(visible[19].born / 1000, ZoneInfo("Asia/Kathmandu"))
         assert _literals(world) == [f"{since:%Y-%m-%d %H:%M}"]
