@@ -28,10 +28,13 @@ from models.store import issues as stored_issues
 from models.tables import IssueRow
 from tasks import calculate, steps
 from tasks.fetch.task import work
-from tests.reference.metrics import Reference
-from tests.reference.teams import Team
 from worker.runtime import Runtime
 from worker.view import load_view
+
+# benchmarks/__init__.py makes it importable.
+# isort: split
+from reference.metrics import Reference
+from reference.teams import Team
 
 SMALL, MEDIUM = 1_000, 5_000
 LARGE = (100_000, 1_000_000)

@@ -158,7 +158,7 @@ class Said:
         return list(csv.DictReader(io.StringIO(self.out)))
 
 
-def say(folder: Path, *words: str, columns: int = 80, **environ: str) -> Said:
+def say(folder: Path, *words: str, columns: int | str = 80, **environ: str) -> Said:
     """Run a reading command in this process, as from a shell whose environment names the folder's configuration."""
     return said_here(folder, {**environment(folder), "COLUMNS": str(columns), **environ}, *words)
 

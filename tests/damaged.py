@@ -12,7 +12,23 @@ from reference.teams import Row, Team
 from models.records import Issue, Status, Transition
 
 ENDS: Final = ["0001-01-01", "9999-12-31", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-12:00"]
-BROKEN: Final = [None, "", "null", 0, -1, 10**400, 1e308, float("nan"), True, [], {}, [[]], [None], {"value": {}}, b"x"]
+BROKEN: Final[list[object]] = [
+    None,
+    "",
+    "null",
+    0,
+    -1,
+    10**400,
+    1e308,
+    float("nan"),
+    True,
+    [],
+    {},
+    [[]],
+    [None],
+    {"value": {}},
+    b"x",
+]
 TYPES: Final = ["Story", "Release", "Incident", "", "Epic"]
 ALL_FIELDS: Final = (*FIELDS.values(), "cf_committed", "priority", "fixVersions", "versions", "links")
 SOUND: Final = issue(1000, "10-01 → 2", "10-20 → 4")

@@ -52,7 +52,7 @@ def _upgrade(engine: Engine) -> None:
 def _copy(table: Table, reading: Connection, writing: Connection) -> None:
     known = {column["name"] for column in inspect(writing).get_columns(table.name)}
     change = _CHANGES.get(table.name, dict)
-    rows = [change(row) for row in reading.execute(select(table).order_by(*table.primary_key)).mappings()]
+    rows = [change(dict(row)) for row in reading.execute(select(table).order_by(*table.primary_key)).mappings()]
     if rows:
         writing.execute(table.insert(), [{name: row[name] for name in row if name in known} for row in rows])
 

@@ -26,8 +26,8 @@ SET_SIDES: Final[Sequence[Side]] = [
     (" ", None),
     ("null", None),
 ]
-FLAG_VALUES: Final = [None, None, None, "", [], False, True, 0, "[]", {}, "x", [{"value": "Impediment"}]]
-MARKS: Final = [
+FLAG_VALUES: Final[list[object]] = [None, None, None, "", [], False, True, 0, "[]", {}, "x", [{"value": "Impediment"}]]
+MARKS: Final[list[object]] = [
     None,
     None,
     "",

@@ -112,7 +112,7 @@ FAILURES: Final = [
     [],
     {},
 ]
-POINTS: Final = [None, None, 0, 0, 0.1, 0.2, 3, 5.5, "8", "", [], True, {"value": 1}]
+POINTS: Final[list[object]] = [None, None, 0, 0, 0.1, 0.2, 3, 5.5, "8", "", [], True, {"value": 1}]
 FIELDS: Final = {
     "deployed_at": "cf_deployed",
     "committed_at": "cf_committed.value",

@@ -6,9 +6,10 @@ import math
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from redis import Redis
@@ -41,6 +42,16 @@ class LimiterState:
 
 class NoSlotError(RetryableError):
     """Nothing may be sent now: the wait is longer than the caller sleeps, or Redis does not answer or refuses."""
+
+
+class RequestLimiter(Protocol):
+    """What a client needs of the limiter."""
+
+    def slot(self, max_wait: float) -> AbstractContextManager[Slot]:
+        """Hold a slot around one request."""
+
+    def pause(self, seconds: float, reason: str) -> None:
+        """Hold every request for this many seconds."""
 
 
 class Limiter:

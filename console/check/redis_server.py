@@ -27,7 +27,7 @@ def login(client: Redis) -> Iterator[Line]:
 def _use_channels(client: Redis) -> None:
     channel = _CHANNEL.format(db=client.get_connection_kwargs().get("db", 0))
     client.publish(channel, "")
-    with client.pubsub() as listener:  # type: ignore[no-untyped-call]  # redis-py does not annotate it
+    with client.pubsub() as listener:
         listener.psubscribe(channel)
         listener.get_message(timeout=1.0)
 

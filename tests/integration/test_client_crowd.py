@@ -28,14 +28,18 @@ pytestmark = pytest.mark.usefixtures("redis_client")
 
 def crowd(jira: Jira, redis_url: str, quota: tuple[int, float], *, processes: int, seconds: float) -> list[datetime]:
     """Return when the requests arrived that several processes sent as often as their limiter allowed."""
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    pipe = subprocess.PIPE
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with running(jira) as base_url:
         command = [sys.executable, __file__, base_url, redis_url, *map(str, quota), str(seconds)]
-        started = [subprocess.Popen(command, text=True, env=environment, **pipes) for _ in range(processes)]
+        started = [
+            subprocess.Popen(command, text=True, env=environment, stdin=pipe, stdout=pipe) for _ in range(processes)
+        ]
         for process in started:
+            assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
         for process in started:
+            assert process.stdin is not None
             process.stdin.write("go\n")
             process.stdin.flush()
         sent = [int(process.communicate(timeout=120)[0]) for process in started]

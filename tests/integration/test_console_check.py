@@ -18,6 +18,7 @@ from redis import Redis
 
 from console.check import local
 from sandbox.server import Options, build, running
+from sandbox.shapes import Flavour
 from sandbox.team import EMAIL, TOKEN
 
 Lines = list[tuple[str, str, str]]
@@ -221,7 +222,7 @@ def test_a_name_near_no_other_gets_the_list(folder: Path, queue: str) -> None:
 
 
 @pytest.mark.parametrize("flavour", ["cloud", "datacenter"])
-def test_sub_tasks_that_count_as_work_are_reported(tmp_path: Path, queue: str, flavour: str) -> None:
+def test_sub_tasks_that_count_as_work_are_reported(tmp_path: Path, queue: str, flavour: Flavour) -> None:
     """If the JQL finds sub-tasks and no list names their type, a line says what to write; otherwise there is none."""
     with running(build(Options(issues=300, flavour=flavour), datetime.now(UTC))) as url:
         folder = _folder(tmp_path, url)

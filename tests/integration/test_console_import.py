@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import console_world as world
 import pytest
@@ -58,7 +59,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.rmtree(place)
 
 
-def _done(folder: Path) -> list[dict[str, dict[str, str]]]:
+def _done(folder: Path) -> list[dict[str, Any]]:
     """Return the delivered items with their instants, oldest first."""
     explained = world.say(folder, "explain", "payments", "flow_time", "--format", "json").json
     return list(explained["used"])

@@ -34,6 +34,7 @@ def test_that_all_issues_will_be_read_again_is_foretold(
         world.refresh(current)
         with current.reads() as session:
             cache = operations.find_cache(session, "payments")
+        assert cache is not None
         other = world.InProcess(settings.load(file, change), current.now, jira=current.jira)
         said = staleness.full_refetch_reason(other, "payments", cache)
         run = world.refresh(other)

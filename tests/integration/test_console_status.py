@@ -115,7 +115,8 @@ def test_the_bar_of_a_run_never_goes_back(tmp_path: Path) -> None:
 def test_why_a_run_pauses_stands_above_its_bar_once(folder: Path, tmp_path: Path) -> None:
     """With what Ctrl-C does, within the terminal's width; the bar only counts down."""
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    screen = Console(file=StringIO(), force_terminal=True, width=80, color_system=None)
+    out = StringIO()
+    screen = Console(file=out, force_terminal=True, width=80, color_system=None)
     with world.world(tmp_path) as current:
         (run_id,) = [run.run_id for run in _stored(current) if run.state == "paused"]
         rounds = iter(range(3))
@@ -126,7 +127,7 @@ def test_why_a_run_pauses_stands_above_its_bar_once(folder: Path, tmp_path: Path
                     runs.end(session, run_id, 1, world.NOW, error="given up")
 
         wait.until_ended(current, [run_id], screen, keep)
-    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", screen.file.getvalue())]
+    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", out.getvalue())]
     assert max(map(len, lines)) <= 80
     assert " ".join(lines).count("Ctrl-C stop") == 1
     assert any("paused for" in line and "━" in line for line in lines)

@@ -15,6 +15,7 @@ from models.records import iso
 from models.store import operations, runs
 from sandbox.faults import Fault, failing
 from sandbox.shapes import Flavour, millis
+from sandbox.site import Issue
 from sandbox.team import EMAIL
 from sandbox.wire import Response
 from tasks.fetch.task import work
@@ -50,10 +51,10 @@ def test_a_full_fetch_stores_every_issue_jira_shows(world: World) -> None:
     assert operation.api_calls_made == len(world.jira.log)
 
 
-def _tracked(issue: object) -> Iterator[int]:
+def _tracked(issue: Issue) -> Iterator[int]:
     """Yield 1 for each item of a tracked field's history."""
     fields = {"status", "resolution", "issuetype", "Fix Version", "Story point estimate", "Committed at"}
-    for event in issue.histories():  # type: ignore[attr-defined]  # the stand-in's issue
+    for event in issue.histories():
         for item in event.items:
             yield int(item.field in fields)
 

@@ -14,6 +14,7 @@ from sandbox import catalogue
 from sandbox.shapes import Flavour
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+Sides = tuple[str | None, str | None, str | None, str | None]
 # With the flag and four fields of Jira these are eleven: the history of one field is not stored.
 SIX = {
     "points": "Story point estimate",
@@ -32,11 +33,11 @@ def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -
         yield opened
 
 
-def _map(world: World, **fields: str) -> None:
+def _map(world: World, **fields: str | tuple[str, ...]) -> None:
     world.profile(rules=replace(RULES, fields=fields))
 
 
-def _stored_flags(world: World) -> dict[str, list[tuple[str | None, ...]]]:
+def _stored_flags(world: World) -> dict[str, list[Sides]]:
     """Return issue id → the changes of its flag, in order."""
     return {
         issue.issue_id: [_sides(change) for change in issue.transitions if change.field == catalogue.FLAGGED]
@@ -44,11 +45,11 @@ def _stored_flags(world: World) -> dict[str, list[tuple[str | None, ...]]]:
     }
 
 
-def _sides(change: Transition) -> tuple[str | None, ...]:
+def _sides(change: Transition) -> Sides:
     return (change.from_id, change.from_name, change.to_id, change.to_name)
 
 
-def _shown_flags(world: World) -> dict[str, list[tuple[str | None, ...]]]:
+def _shown_flags(world: World) -> dict[str, list[Sides]]:
     items = {
         str(issue.id): [
             (item.old, item.old_text, item.new, item.new_text)

@@ -238,9 +238,9 @@ class LivingCopy(RuleBasedStateMachine):
     def _next_status(self, issue: Issue) -> dict[str, str]:
         """Return the present name of an issue's status → the id of the next one."""
         names = {listed["id"]: listed["name"] for listed in self.site.catalogue.statuses}
-        steps = {catalogue.STATUSES[old]["id"]: catalogue.STATUSES[new]["id"] for old, new in SILENT_STEPS.items()}
+        steps = {catalogue.STATUSES[old]["id"]: catalogue.STATUSES[new] for old, new in SILENT_STEPS.items()}
         here = issue.fields["status"]["id"]
-        return {names[here]: steps.get(here, catalogue.STATUSES["In Progress"]["id"])}
+        return {names[here]: str(steps.get(here, catalogue.STATUSES["In Progress"])["id"])}
 
     @rule(number=pick, day=st.sampled_from([None, "2026-02-27", "2026-03-01"]))
     def plan_and_release(self, number: int, day: str | None) -> None:
@@ -375,8 +375,8 @@ class LivingCopy(RuleBasedStateMachine):
         assert "lost a permission" in str(error)
         self.give_up()
 
-    def _refresh(self, **options: bool) -> Run:
-        self.run = self.world.request(**options)
+    def _refresh(self, *, full: bool = False, verify: bool = False) -> Run:
+        self.run = self.world.request(full=full, verify=verify)
         self._work(self.run, slices=False)
         return self._ended()
 

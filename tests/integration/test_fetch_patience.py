@@ -10,6 +10,7 @@ import pytest
 import requests
 from fetch_world import TimedRuntime, World, open_world
 from urllib3 import HTTPConnectionPool
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from models.records import Run
@@ -23,7 +24,8 @@ from worker.task import MAX_TRIES, tries
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 POOL = HTTPConnectionPool("acme.example")
-REFUSED = requests.ConnectionError(MaxRetryError(POOL, "/", NewConnectionError(None, "Connection refused")))
+NO_CONNECTION = NewConnectionError(HTTPConnection("acme.example"), "Connection refused")
+REFUSED = requests.ConnectionError(MaxRetryError(POOL, "/", NO_CONNECTION))
 SILENT = requests.ReadTimeout("Read timed out.")
 NOBODY = requests.ConnectTimeout("timed out")
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fetch_world import NAME, PROFILE, RULES, World, open_world
@@ -13,6 +14,7 @@ from models.records import CacheMetadata, FetchOperation, Run
 from models.store import operations, runs
 from sandbox.faults import failing
 from sandbox.shapes import Flavour
+from sandbox.site import Issue
 from sandbox.team import TOKEN
 from tasks.fetch import task
 from tasks.fetch.task import work
@@ -118,7 +120,10 @@ def test_a_change_that_needs_more_than_is_stored_is_a_miss(world: World, change:
             operations.save_cache(session, replace(_cache(world), version_identifier="0"))
     else:
         fields = {**RULES.fields, "detected_at": "Detected at"}
-        changed = {"jql": {"jql": "project = PAY"}, "summaries": {"store_summaries": False}}
+        changed: dict[str, dict[str, Any]] = {
+            "jql": {"jql": "project = PAY"},
+            "summaries": {"store_summaries": False},
+        }
         world.profile(**changed.get(change, {"rules": replace(RULES, fields=fields)}))
     operation = world.fetch("calculate")
     assert (operation.cache_hit, operation.kind) == (False, kind)
@@ -138,15 +143,15 @@ def test_another_jql_reads_only_the_issues_that_it_newly_finds(world: World) -> 
     assert operation.issues_gone == len(stored - expected)
 
 
-def _type(issue: object) -> str:
-    return str(issue.fields["issuetype"]["name"])  # type: ignore[attr-defined]  # the stand-in's issue
+def _type(issue: Issue) -> str:
+    return str(issue.fields["issuetype"]["name"])
 
 
 def test_the_cache_key_depends_on_connection_jql_fields_and_period(world: World) -> None:
     """The key has 32 hex digits; the order of keys and the blanks do not matter, but e-mail and period do."""
     connection = world.current.settings.connections["sandbox"]
     key = cache_key(connection, PROFILE)
-    turned = replace(PROFILE, rules=replace(RULES, fields=dict(reversed(RULES.fields.items()))))
+    turned = replace(PROFILE, rules=replace(RULES, fields=dict(reversed(list(RULES.fields.items())))))
     assert len(key) == 32
     assert cache_key(connection, turned) == key
     assert cache_key(replace(connection, requests=5), PROFILE) == key

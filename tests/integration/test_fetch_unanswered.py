@@ -1,7 +1,7 @@
 """Batches that Jira cannot answer are halved, down to a single unreadable issue, which is tried again."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -261,13 +261,15 @@ def test_an_unreadable_issue_does_not_reduce_the_batch_size(world: World) -> Non
     assert cache.cursor.sizes == {}
 
 
+def _asks_for(size: int) -> Callable[[Mapping[str, object]], bool]:
+    return lambda asked: asked.get("maxResults") == size
+
+
 def test_a_list_page_that_is_too_large_is_requested_in_parts(world: World, tmp_path: Path, redis_url: str) -> None:
     """Jira may return fewer issues than requested, but the gateway in front of it fails."""
     for large in (5000, 1000):
         refused = refusal(413, "The answer would be too large.")
-        world.jira.faults.append(
-            Fault("search", 99, instead=refused, when=lambda asked, most=large: asked.get("maxResults") == most)
-        )
+        world.jira.faults.append(Fault("search", 99, instead=refused, when=_asks_for(large)))
     world.fetch()
     assert world.copy()["hashes"]
     world.jira.faults.clear()

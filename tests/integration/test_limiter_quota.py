@@ -64,15 +64,17 @@ def load(url: str, port: int, quota: tuple[int, float], *, processes: int) -> li
     """
     command = [sys.executable, __file__, url, str(port), *map(str, quota)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    running = [subprocess.Popen(command, text=True, env=environment, **pipes) for _ in range(processes)]
+    pipe = subprocess.PIPE
+    running = [subprocess.Popen(command, text=True, env=environment, stdin=pipe, stdout=pipe) for _ in range(processes)]
     for process in running:
+        assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
     return [int(process.communicate(timeout=120)[0]) for process in _begun(running)]
 
 
 def _begun(running: list[subprocess.Popen[str]]) -> list[subprocess.Popen[str]]:
     for process in running:
+        assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
     return running

@@ -130,9 +130,12 @@ def test_follow_begins_with_what_there_is_since_an_instant(folder: Path) -> None
 def test_follow_waits_for_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
     """Somebody may look before the first worker has started."""
     following = logs.follow(tmp_path / "logs", poll_seconds=0.01)
-    timer = threading.Timer(
-        0.1, lambda: ((tmp_path / "logs").mkdir(), (tmp_path / "logs" / "app.log").write_text(line(1, "a")))
-    )
+
+    def write_the_first_line() -> None:
+        (tmp_path / "logs").mkdir()
+        (tmp_path / "logs" / "app.log").write_text(line(1, "a"))
+
+    timer = threading.Timer(0.1, write_the_first_line)
     timer.start()
     assert next(following)["message"] == "a"
     following.close()

@@ -53,7 +53,7 @@ def test_no_line_is_lost_or_torn_while_processes_write_roll_and_are_killed(tmp_p
     rng, folder, names = random.Random(11), tmp_path / "logs", itertools.count()
     folder.mkdir()
     running = {name: start(folder, name, 1_000_000) for name in (f"w{next(names)}" for _ in range(5))}
-    gone = []
+    gone: list[str] = []
     while len(gone) < 12 or len(list(folder.glob("app.log.*"))) <= 20:
         time.sleep(rng.uniform(0.3, 0.7))
         name = rng.choice(sorted(running))

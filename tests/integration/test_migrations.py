@@ -81,11 +81,12 @@ def test_a_new_migration_continues_the_newest_and_contains_the_differences(
 ) -> None:
     """``make migration`` numbers it, names its predecessor and writes a column that the schema lacks."""
     column = Column("extra", Text, nullable=True)
-    RunRow.__table__.append_column(column)
+    table = Base.metadata.tables[RunRow.__tablename__]
+    table.append_column(column)
     try:
         script = new.write("add the column runs.extra", tmp_path)
     finally:
-        RunRow.__table__._columns.remove(column)
+        table._columns.remove(column)
     text_of_script = script.read_text()
     assert script.name.startswith(f"{int(newest_revision()) + 1:04}_add_the_column")
     assert f"down_revision = '{newest_revision()}'" in text_of_script

@@ -58,7 +58,7 @@ def test_explain_shows_the_two_instants_or_which_is_missing(
     tmp_path: Path, *, metric: str, key: str, resolved: str | None, done: str | None, words: str
 ) -> None:
     """In JSON and CSV in UTC, null where it is missing; in the table in the profile's zone."""
-    expected = {"reason": REASON, "details": [], "resolved": resolved, "done_at": done}
+    expected: dict[str, object] = {"reason": REASON, "details": [], "resolved": resolved, "done_at": done}
     assert _explained(tmp_path, metric)[key] == expected
     (row,) = (row for row in world.say(tmp_path, "explain", "payments", metric, "--format", "csv").csv
               if row["key"] == key)  # fmt: skip

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import Celery, Task
+from celery import Celery
 from fetch_world import World, open_world
 from redis import Redis
 from sqlalchemy.exc import OperationalError
@@ -37,7 +37,7 @@ def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
 
 
 @pytest.fixture
-def make_task(redis_url: str) -> Callable[..., Task]:
+def make_task(redis_url: str) -> Callable[..., RunTask]:
     """Make a task of a body on an application of its own, whose queue is the real server."""
     return maker(Celery("tests", broker=redis_url.replace("unix://", "redis+socket://")))
 
@@ -50,12 +50,14 @@ def cut_off(tmp_path: Path) -> Celery:
     return app
 
 
-def maker(app: Celery) -> Callable[..., Task]:
+def maker(app: Celery) -> Callable[..., RunTask]:
     """Make a task of a body."""
 
-    def make(body: Body, **options: Any) -> Task:
+    def make(body: Body, **options: Any) -> RunTask:
         # Not shared: else Celery would register it with every application of this process.
-        return app.task(base=RunTask, name="tests.step", shared=False, **{"steps": ("fetch",), **options})(body)
+        named = {"name": "tests.step", "steps": ("fetch",), **options}
+        decorate: Callable[[Body], RunTask] = app.task(base=RunTask, shared=False, **named)
+        return decorate(body)
 
     return make
 
@@ -81,7 +83,9 @@ def raising(*errors: Exception) -> Body:
     return body
 
 
-def test_a_task_takes_its_run_and_hands_the_body_what_is_stored(world: World, make_task: Callable[..., Task]) -> None:
+def test_a_task_takes_its_run_and_hands_the_body_what_is_stored(
+    world: World, make_task: Callable[..., RunTask]
+) -> None:
     """Queued becomes running, with a sign of life and a beginning."""
     seen: list[Run] = []
 
@@ -98,7 +102,7 @@ def test_a_task_takes_its_run_and_hands_the_body_what_is_stored(world: World, ma
 
 @pytest.mark.usefixtures("world")
 def test_a_message_of_a_run_that_nobody_here_knows_is_named(
-    make_task: Callable[..., Task], caplog: pytest.LogCaptureFixture
+    make_task: Callable[..., RunTask], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Two installations on one Redis swallow each other's messages: the log says so."""
     with caplog.at_level("WARNING", "worker.task"):
@@ -109,7 +113,9 @@ def test_a_message_of_a_run_that_nobody_here_knows_is_named(
 
 
 @pytest.mark.parametrize("what", ["another attempt", "another step", "ended"])
-def test_a_message_of_a_run_that_moved_on_does_nothing(world: World, make_task: Callable[..., Task], what: str) -> None:
+def test_a_message_of_a_run_that_moved_on_does_nothing(
+    world: World, make_task: Callable[..., RunTask], what: str
+) -> None:
     """The fence: neither the body runs nor does a row change."""
     run = world.request()
     if what == "ended":
@@ -124,7 +130,7 @@ def test_a_message_of_a_run_that_moved_on_does_nothing(world: World, make_task: 
 
 @pytest.mark.parametrize(("asked", "waited"), [(None, 2.0), (0.1, 1.0), (17.0, 17.0), (3600.0, 3600.0)])
 def test_a_passing_fault_makes_the_run_wait_and_sends_it_round_again(
-    world: World, make_task: Callable[..., Task], redis_client: Redis, asked: float | None, waited: float
+    world: World, make_task: Callable[..., RunTask], redis_client: Redis, asked: float | None, waited: float
 ) -> None:
     """The row says why and until when; the message that brings it back never sleeps longer than a countdown may."""
     run = world.request()
@@ -165,7 +171,7 @@ def test_a_wait_that_cannot_send_its_message_is_a_wait(world: World, cut_off: Ce
     assert (world.latest(run).state, world.latest(run).error) == ("paused", "Jira is busy")
 
 
-def test_a_database_that_went_away_is_a_passing_fault(world: World, make_task: Callable[..., Task]) -> None:
+def test_a_database_that_went_away_is_a_passing_fault(world: World, make_task: Callable[..., RunTask]) -> None:
     """A restart of PostgreSQL in the middle of a step must not fail the run."""
     run = world.request()
     make_task(raising(OperationalError("select 1", {}, Exception("server closed")))).apply((run.run_id, 1))
@@ -176,7 +182,7 @@ def test_a_database_that_went_away_is_a_passing_fault(world: World, make_task: C
 
 
 @pytest.mark.parametrize(("each", "waits"), [(1, 7), (4, 1), (5, 1)])
-def test_tries_in_vain_come_to_an_end(world: World, make_task: Callable[..., Task], each: int, waits: int) -> None:
+def test_tries_in_vain_come_to_an_end(world: World, make_task: Callable[..., RunTask], each: int, waits: int) -> None:
     """Eight, however many of them a slice makes; run and Fetch Operation are failed with the last reason."""
     run = world.request()
     with world.current.sessions.begin() as session:
@@ -196,7 +202,7 @@ def test_tries_in_vain_come_to_an_end(world: World, make_task: Callable[..., Tas
     assert (fetched.state, fetched.error) == ("failed", latest.error)
 
 
-def test_progress_makes_the_count_of_tries_begin_anew(world: World, make_task: Callable[..., Task]) -> None:
+def test_progress_makes_the_count_of_tries_begin_anew(world: World, make_task: Callable[..., RunTask]) -> None:
     """Whoever makes progress writes a cursor without it."""
     run = world.request()
     task = make_task(raising(RetryableError("Jira is busy", tries=4)))
@@ -208,7 +214,7 @@ def test_progress_makes_the_count_of_tries_begin_anew(world: World, make_task: C
     assert world.latest(run).state == "paused"
 
 
-def test_a_wait_for_a_pause_is_no_try_and_takes_no_patience(world: World, make_task: Callable[..., Task]) -> None:
+def test_a_wait_for_a_pause_is_no_try_and_takes_no_patience(world: World, make_task: Callable[..., RunTask]) -> None:
     """Jira may close for an hour, and another worker's requests may make it do so again."""
     run = world.request()
     task = make_task(raising(RetryableError("Jira asked for a pause", 3600.0, tries=0)))
@@ -219,7 +225,7 @@ def test_a_wait_for_a_pause_is_no_try_and_takes_no_patience(world: World, make_t
     assert tries(world.latest(run)) == 0
 
 
-def test_ten_minutes_of_trying_in_vain_are_enough(world: World, make_task: Callable[..., Task]) -> None:
+def test_ten_minutes_of_trying_in_vain_are_enough(world: World, make_task: Callable[..., RunTask]) -> None:
     """A Jira that takes minutes to answer nothing is not asked eight times; the waits between do not count."""
     run = world.request()
 
@@ -250,7 +256,7 @@ def test_a_run_shows_signs_of_life_while_a_step_works(world: World) -> None:
     assert world.latest(run).heartbeat_at < world.clock()
 
 
-def test_every_step_beats(world: World, make_task: Callable[..., Task]) -> None:
+def test_every_step_beats(world: World, make_task: Callable[..., RunTask]) -> None:
     """Without a word from its body; the beat ends with the step, whatever ended it."""
     run = world.request()
     seen: list[bool] = []
@@ -269,7 +275,7 @@ def test_every_step_beats(world: World, make_task: Callable[..., Task]) -> None:
 
 
 def test_an_error_for_a_person_fails_the_run_and_its_fetch(
-    world: World, make_task: Callable[..., Task], redis_client: Redis, caplog: pytest.LogCaptureFixture
+    world: World, make_task: Callable[..., RunTask], redis_client: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One sentence in both rows and in the log, without a traceback, and no further message."""
     run = world.request()
@@ -287,7 +293,7 @@ def test_an_error_for_a_person_fails_the_run_and_its_fetch(
     assert queued(redis_client) == 0
 
 
-def test_an_error_nobody_foresaw_is_named_by_its_type_alone(world: World, make_task: Callable[..., Task]) -> None:
+def test_an_error_nobody_foresaw_is_named_by_its_type_alone(world: World, make_task: Callable[..., RunTask]) -> None:
     """Its text may hold data; the log has it, redacted."""
     run = world.request()
     make_task(raising(KeyError("jane.doe@acme.example"))).apply((run.run_id, 1))
@@ -297,7 +303,7 @@ def test_an_error_nobody_foresaw_is_named_by_its_type_alone(world: World, make_t
     assert "jane" not in str(latest.error)
 
 
-def test_a_task_that_can_record_its_error_lets_the_run_go_on(world: World, make_task: Callable[..., Task]) -> None:
+def test_a_task_that_can_record_its_error_lets_the_run_go_on(world: World, make_task: Callable[..., RunTask]) -> None:
     """As the metrics do with calculation_error."""
     recorded: list[str] = []
 

@@ -11,6 +11,7 @@ from store_rows import PROFILE, T0, after, facts_found, issue, transition
 from models.database import Sessions
 from models.metrics.issues import Batch
 from models.records import INVALID, Issue, Transition, WorkItem, micros
+from models.records.instants import Timeline
 from models.store import batches, facts
 from models.store import issues as stored_issues
 from models.tables import WorkItemRow
@@ -74,7 +75,7 @@ def test_instants_that_others_wrote_are_read_too(sessions: Sessions, engine: Eng
 
 def test_facts_are_written_as_any_other_row(sessions: Sessions, engine: Engine) -> None:
     """Instants and JSON of a work item are the values that its mapped class reads, and the text that it would write."""
-    lines = ((micros(after(0)), "todo"), (micros(after(1.000001)), "active"), (micros(after(2)), "done"))
+    lines: Timeline = ((micros(after(0)), "todo"), (micros(after(1.000001)), "active"), (micros(after(2)), "done"))
     full = WorkItem(
         "1", "P-1", 'Ein "Typ"', "feature", excluded=False, timeline=lines, points=0.5, version_ids=("ä", "2")
     )

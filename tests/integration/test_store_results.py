@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -36,10 +37,8 @@ def _spans(sessions: Sessions, kind: str = "week") -> list[tuple[float | None, f
     """Return (value, as_of, confirmed_as_of) in days after T0, oldest first."""
     with sessions() as session:
         rows = stored_results.load(session, kind=kind)
-    days = [
-        (row.value, *((each - after(0)) / timedelta(days=1) for each in (row.as_of, row.confirmed_as_of)))
-        for row in rows
-    ]
+    day = timedelta(days=1)
+    days = [(row.value, (row.as_of - after(0)) / day, (row.confirmed_as_of - after(0)) / day) for row in rows]
     return sorted(days, key=lambda row: row[1])
 
 
@@ -77,7 +76,7 @@ def test_a_confirmation_never_moves_backwards(sessions: Sessions) -> None:
         {"level": "high"},
     ],
 )
-def test_whatever_differs_begins_a_new_row(sessions: Sessions, changed: dict[str, object]) -> None:
+def test_whatever_differs_begins_a_new_row(sessions: Sessions, changed: dict[str, Any]) -> None:
     """Value, state, counts, and what explains the value: a stored row is exactly what was calculated."""
     _save(sessions, result(1))
     assert _save(sessions, result(2, **changed)) == 1
@@ -149,7 +148,7 @@ def test_an_earlier_as_of_does_not_replace_a_running_row(sessions: Sessions) -> 
         {"window_start": after(-10)},
     ],
 )
-def test_rows_of_another_key_are_not_compared_with(sessions: Sessions, other: dict[str, object]) -> None:
+def test_rows_of_another_key_are_not_compared_with(sessions: Sessions, other: dict[str, Any]) -> None:
     """Profile, metric, kind, window and rules: results of different configurations stand side by side."""
     _save(sessions, result(1, **other))
     assert _save(sessions, result(2)) == 1
@@ -249,8 +248,8 @@ def test_a_week_is_one_row_whatever_its_zone(sessions: Sessions, engine: Engine,
     monday = datetime(2026, 3, 2, tzinfo=UTC)
     utc = result(10, window_start=monday, window_end=monday + timedelta(days=7))
     shift = timedelta(hours=hours)
-    moved = {"window_start": monday + shift, "window_end": monday + shift + timedelta(days=7)}
-    other = replace(utc, **moved, rules_hash="b" * 32, calculated_at=utc.calculated_at + timedelta(hours=1))
+    moved = replace(utc, window_start=monday + shift, window_end=monday + shift + timedelta(days=7))
+    other = replace(moved, rules_hash="b" * 32, calculated_at=utc.calculated_at + timedelta(hours=1))
     next_week = replace(utc, window_start=monday + timedelta(days=7), window_end=monday + timedelta(days=14))
     _save(sessions, utc, next_week)
     _save(sessions, other)

@@ -1,8 +1,10 @@
 """Several processes at one database: they wait for each other, none fails, and one run is live per profile."""
 
 import multiprocessing
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import text
 from store_rows import PROFILE, T0, after, issue, operation, run
@@ -12,12 +14,13 @@ from models.store import issues, operations, runs
 
 PROCESSES = 4
 ROUNDS = 40
+Returned = TypeVar("Returned")
 
 
-def _spread(work: object, url: str) -> list[object]:
-    """Return what so many fresh processes return, all at work at once."""
+def _spread(work: Callable[[str, int], Returned], url: str) -> list[Returned]:
+    """Return what PROCESSES fresh processes return, all at work at once."""
     with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
-        return list(pool.map(partial(work, url), range(PROCESSES)))  # type: ignore[arg-type]  # a module's function
+        return list(pool.map(partial(work, url), range(PROCESSES)))
 
 
 def _read_then_write(url: str, number: int) -> int:
@@ -88,7 +91,7 @@ def test_a_reader_waits_for_no_writer(sessions: Sessions, database_url: str) -> 
 def test_processes_that_request_at_once_have_one_live_run_between_them(sessions: Sessions, database_url: str) -> None:
     """Each request was either new or found the live one; never two at a time."""
     found = _spread(_request, database_url)
-    mine = [run_id for some in found for run_id in some]  # type: ignore[attr-defined]  # lists of ids
+    mine = [run_id for some in found for run_id in some]
     with sessions() as session:
         stored = runs.load_newest(session, 10_000)
     assert sorted(one.run_id for one in stored) == sorted(mine)
@@ -99,7 +102,7 @@ def test_of_several_sweeps_one_picks_up_a_silent_run(sessions: Sessions, databas
     """Its attempt is raised once."""
     with sessions.begin() as session:
         runs.request(session, run(state="running", heartbeat_at=T0))
-    assert sum(map(int, _spread(_restart, database_url))) == 1  # type: ignore[call-overload]  # ones and zeros
+    assert sum(_spread(_restart, database_url)) == 1
     with sessions() as session:
         assert [one.attempt for one in runs.load_newest(session, 9)] == [2]
         assert session.scalar(text("SELECT restarts FROM runs")) == 1

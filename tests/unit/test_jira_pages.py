@@ -67,7 +67,8 @@ def test_an_empty_page_with_a_token_is_followed_and_many_of_them_are_an_end() ->
     assert position["token"] == f"t{MAX_EMPTY_PAGES - 2}"
     with pytest.raises(UnansweredError, match="100 empty pages in a row"):
         next_position({"nextPageToken": "one more"}, position, 0)
-    assert next_position({"nextPageToken": "full"}, position, 1)["empty"] == 0
+    position = next_position({"nextPageToken": "full"}, position, 1)
+    assert position["empty"] == 0
     assert next_position({}, position, 0) is None
 
 

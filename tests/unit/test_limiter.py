@@ -55,6 +55,7 @@ class World:
                 self.client.incrby(key, -int(seconds * 1e6))
             elif not key.endswith("queue"):  # its scores are ticket numbers
                 for member in self.client.zrange(key, 0, -1):
+                    assert isinstance(member, bytes)
                     self.client.zincrby(key, -seconds * 1e6, member)
 
 

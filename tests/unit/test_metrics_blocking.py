@@ -16,8 +16,8 @@ from models.records import Issue, Rules, Transition
 FLAG = "cf"
 SET = ("1", "Impediment")
 CLEAR = ("", "")
-REVIEW = {"blocked_statuses": ("review",)}
-BY_FLAG = {"fields": {"flagged": FLAG}}
+REVIEW: dict[str, Any] = {"blocked_statuses": ("review",)}
+BY_FLAG: dict[str, Any] = {"fields": {"flagged": FLAG}}
 BOTH = REVIEW | BY_FLAG
 # In progress from the 1st until it is done on the 11th: ten days, of which the 5th to the 7th in Review.
 MOVES = ("10-01 → 2", "10-05 → 3", "10-07 → 2", "10-11 → 4")

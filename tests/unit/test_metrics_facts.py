@@ -22,12 +22,13 @@ from models.records import (
     Status,
 )
 
+INCIDENTS = IncidentRules(("Incident",), priorities=("High",))
 RULES = Rules(
     timezone="Europe/Zagreb",
     workflow=REVIEW_WAITS,
     fields={"committed_at": "cf_1", "points": "cf_2", "change_failure": "cf_3", "deployed_at": "cf_4"},
     deployments=DeploymentRules("issues", types=("Release",)),
-    incidents=IncidentRules(("Incident",), priorities=("High",)),
+    incidents=INCIDENTS,
 )
 CONTEXT = Context.of(RULES, STATUSES)
 
@@ -358,7 +359,7 @@ def test_versions_deploy_nothing_where_they_are_not_the_source() -> None:
         ({"workflow": {"waiting": ("Doing",)}}, True, True),
         ({"categories": {"feature": ("Bug",)}}, True, True),
         ({"fields": {"points": "cf_9"}}, True, True),
-        ({"fields": RULES.fields | {"points": ("cf_2", "cf_9")}}, True, True),
+        ({"fields": {**RULES.fields, "points": ("cf_2", "cf_9")}}, True, True),
         ({"ignored_types": ()}, True, True),
         ({"ignored_types": ("Epic",)}, True, True),
         ({"excluded_statuses": ("Rejected",)}, True, True),
@@ -366,9 +367,9 @@ def test_versions_deploy_nothing_where_they_are_not_the_source() -> None:
         ({"blocked_statuses": ("Review",)}, True, True),
         ({"service_level": ServiceLevelRules(8.0)}, True, False),
         ({"service_level": ServiceLevelRules(8.0, 50.0)}, True, False),
-        ({"fields": RULES.fields | {"flagged": "cf_9"}}, True, True),
-        ({"fields": RULES.fields | {"rework": "cf_9"}}, True, True),
-        ({"incidents": replace(RULES.incidents, excluded_resolutions=())}, True, True),
+        ({"fields": {**RULES.fields, "flagged": "cf_9"}}, True, True),
+        ({"fields": {**RULES.fields, "rework": "cf_9"}}, True, True),
+        ({"incidents": replace(INCIDENTS, excluded_resolutions=())}, True, True),
         ({"excluded_resolutions": ()}, True, True),
         ({"failure_values": ("bad",)}, True, True),
         ({"incidents": None}, True, True),

@@ -1,6 +1,7 @@
 """The five Flow metrics: what counts in which window, what is left out, and the figures beside each value."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from metric_rows import REVIEW_WAITS, issue, measure, time, transition
@@ -11,7 +12,7 @@ OCTOBER = Rules(time_period_days=31, workflow=REVIEW_WAITS, fields={"points": "c
 NONE = {"feature": 0, "defect": 0, "risk": 0, "debt": 0, "unmapped": 0}
 
 
-def done(number: int, *moves: str, **more: object) -> Issue:
+def done(number: int, *moves: str, **more: Any) -> Issue:
     """Return a story started on the 5th and done on the 7th, unless told otherwise."""
     return issue(number, "10-01 → 1", *(moves or ("10-05 → 2", "10-07 → 4")), **more)
 

@@ -1,6 +1,6 @@
 """The forecast's arithmetic: exact where nothing is left to chance, near the exact chance where something is."""
 
-from collections import Counter
+from collections import defaultdict
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -209,9 +209,9 @@ def test_what_is_in_progress_is_what_flow_load_counts() -> None:
 
 def _chance(throughput: list[int], items: int, weeks: int) -> float:
     """Return how likely so many weeks bring at least the items; sums above are kept together."""
-    ways = Counter({0: 1.0})
+    ways = {0: 1.0}
     for _ in range(weeks):
-        after: Counter[int] = Counter()
+        after: defaultdict[int, float] = defaultdict(float)
         for total, chance in ways.items():
             for count in throughput:
                 after[min(items, total + count)] += chance / len(throughput)

@@ -283,7 +283,7 @@ def test_versions_come_as_an_array_and_as_pages(session: requests.Session) -> No
 
 def test_version_two_has_the_search_too_with_what_others_expand(session: requests.Session) -> None:
     """Nobody has commented, and this account may move no issue; the changelog is cut as ever."""
-    asked = {"jql": "project = PAY", "fields": "*all", "expand": "changelog,transitions,names", "maxResults": 3}
+    asked = {"jql": "project = PAY", "fields": "*all", "expand": "changelog,transitions,names", "maxResults": "3"}
     body = session.get("https://acme.example/rest/api/2/search/jql", params=asked).json()
     assert (len(body["issues"]), body["isLast"]) == (3, False)
     for issue in body["issues"]:
@@ -356,10 +356,12 @@ def test_an_issue_that_changes_while_it_is_read_is_seen_again_and_hides_none() -
         session.mount("https://acme.example", SandboxAdapter(jira))
         before = {i["id"] for i in search(session, jql="id > 0", maxResults=5000)["issues"]}
         body = {"jql": "id > 0 ORDER BY updated", "maxResults": 20}
-        page, seen = search(session, **body), []
-        while seen.extend(issue["id"] for issue in page["issues"]) or not page["isLast"]:
+        page = search(session, **body)
+        seen = [issue["id"] for issue in page["issues"]]
+        while not page["isLast"]:
             clock.advance(timedelta(hours=6))
             page = search(session, **body, nextPageToken=page["nextPageToken"])
+            seen += [issue["id"] for issue in page["issues"]]
     assert before <= set(seen)
     assert len(seen) > len(set(seen))
 

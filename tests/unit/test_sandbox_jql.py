@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sandbox import catalogue as c
-from sandbox.jql import JqlError, parse
+from sandbox.jql import Clause, JqlError, Word, parse
 from sandbox.query import search
 from sandbox.shapes import millis, option, stamp, user, version
 from sandbox.site import Asker, Issue, Site, Version
@@ -17,9 +17,9 @@ NEW_YORK = ZoneInfo("America/New_York")
 ANA, BEN = user("cloud", "Ana Kovac", 1), user("cloud", "Ben Okafor", 2)
 
 
-def at(*parts: int) -> int:
-    """Epoch milliseconds of a UTC instant."""
-    return millis(datetime(*parts, tzinfo=UTC))
+def at(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
+    """Return the epoch milliseconds of a UTC instant."""
+    return millis(datetime(year, month, day, hour, minute, tzinfo=UTC))
 
 
 def an_issue(number: int, key: str, updated: int, **fields: Any) -> Issue:
@@ -357,5 +357,7 @@ def test_a_query_without_restriction_is_refused_where_it_must_be_bounded() -> No
 def test_quotes_and_escapes_are_undone_once(text: str, value: str) -> None:
     """A quoted word is taken as it is, a reserved one too."""
     clause = parse(text).where
-    assert clause is not None
-    assert clause.values[0].text == value
+    assert isinstance(clause, Clause)
+    (word,) = clause.values
+    assert isinstance(word, Word)
+    assert word.text == value

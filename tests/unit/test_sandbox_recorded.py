@@ -26,7 +26,7 @@ SECOND = {
     "author": {"accountId": "acct-1"},
     "items": [{"field": "状态", "fieldId": "status", "fieldtype": "jira", "from": "1", "to": "10045", "toString": "x"}],
 }
-ISSUE = {
+ISSUE: dict[str, Any] = {
     "id": "13001",
     "key": "EE-1",
     "expand": "all",

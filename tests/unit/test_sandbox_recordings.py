@@ -18,7 +18,7 @@ BASE = "https://acme.example/rest/api/3"
 POINTS = "customfield_10016"
 
 
-def change(number: int, field: str, fieldtype: str = "jira", **more: Any) -> dict[str, Any]:
+def change(number: int, field: str, fieldtype: str | None = "jira", **more: Any) -> dict[str, Any]:
     """Return a history as Jira 7 sent it: the field named in words only."""
     item = {"field": field, "fieldtype": fieldtype, "from": "1", "fromString": "a", "to": "3", "toString": "b"}
     return {"id": str(number), "created": f"2026-11-{number:02}T08:00:00.000+0000", "items": [{**item, **more}]}
@@ -68,7 +68,8 @@ def test_items_without_a_field_id_are_filtered_by_the_names_that_the_parser_know
         change(8, "status", fieldId="status"),
     )
     names = {POINTS: "Story Points"}
-    issue = {**recorded(histories=histories, **{POINTS: 3, "fixVersions": [], "resolution": None}), "names": names}
+    fields: dict[str, Any] = {POINTS: 3, "fixVersions": [], "resolution": None}
+    issue = {**recorded(histories=histories, **fields), "names": names}
     wanted = parse.Wanted(names)
     kept = bulk(site(tmp_path, issue=issue), *wanted.tracked)
     assert [history["id"] for history in kept] == ["2", "3", "4", "7", "8"]

@@ -48,7 +48,7 @@ from worker.jira.faults import (
     UnreachedError,
 )
 from worker.jira.traffic import Traffic
-from worker.limiter import Limiter, NoSlotError
+from worker.limiter import NoSlotError, RequestLimiter
 from worker.redact import Redactor, redact
 from worker.settings import Connection
 
@@ -103,7 +103,7 @@ class Client:
         self,
         connection: Connection,
         token: str | None,
-        limiter: Limiter,
+        limiter: RequestLimiter,
         *,
         session: requests.Session | None = None,
         sleep: Callable[[float], None] = time.sleep,

@@ -5,7 +5,7 @@ import heapq
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Final
@@ -45,7 +45,7 @@ def follow(
     profile: str | None = None,
     since: datetime | None = None,
     poll_seconds: float = 0.2,
-) -> Iterator[dict[str, Any]]:
+) -> Generator[dict[str, Any], None, None]:
     """Entries as they are written, over rotations, without end; those since ``since`` first, else only new ones.
 
     Takes what ``read`` takes; sleeps ``poll_seconds`` when there is nothing new. Ends only when the caller stops.
