@@ -3,6 +3,8 @@
 import json
 import uuid
 from collections.abc import Callable
+from functools import partial
+from subprocess import Popen
 from typing import Any
 
 from redis import Redis
@@ -124,6 +126,10 @@ MALFORMED: dict[str, Any] = {
 }
 
 
+def _is_refused_or_exited(world: World, worker: Popen[bytes], expected: int) -> bool:
+    return refused(world) == expected or worker.poll() is not None
+
+
 def test_malformed_messages_are_refused_and_the_worker_stays(make_world: Callable[..., World]) -> None:
     """Each is logged with the reason, none comes back, and the worker does its work afterwards."""
     world = make_world()
@@ -133,9 +139,9 @@ def test_malformed_messages_are_refused_and_the_worker_stays(make_world: Callabl
     redis = Redis.from_url(server.client_url)
     try:
         for name, shape in MALFORMED.items():
-            before = refused(world)
+            expected = refused(world) + 1
             redis.lpush(QUEUE, shape if isinstance(shape, str | bytes) else json.dumps(shape))
-            eventually(lambda before=before: refused(world) == before + 1 or worker.poll() is not None, 20)
+            eventually(partial(_is_refused_or_exited, world, worker, expected), 20)
             assert worker.poll() is None, name
         assert redis.llen(QUEUE) == 0
         assert redis.hlen(UNACKNOWLEDGED) == 0
