@@ -335,7 +335,10 @@ class DataQualityRow(Base):
 
 
 class WorkItemRow(Base):
-    """The facts of a work item up to its last change; ``timeline``: ``[[instant, stage], …]``, stage changes only."""
+    """The facts of a work item up to its last change; ``timeline``: ``[[instant, stage], …]``, stage changes only.
+
+    ``blocked_since``: the start of the unbroken stretch up to now in which it is in progress and blocked.
+    """
 
     __tablename__ = "work_items"
     profile: Mapped[str] = mapped_column(primary_key=True)
@@ -356,6 +359,7 @@ class WorkItemRow(Base):
     version_ids: Mapped[list[Any]]
     excluded: Mapped[bool]
     invalid: Mapped[list[Any]]
+    blocked_since: Mapped[datetime | None]
 
 
 class WorkItemColumnsRow(Base):

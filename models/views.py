@@ -1,12 +1,13 @@
-"""The views: results by the columns that ``metric_results`` has, and the stays of issues in statuses."""
+"""The views: results by the columns that ``metric_results`` has, the stays of issues, and those for dashboards."""
 
 from typing import Final
 
 from sqlalchemy import Connection, inspect, text
 
+from models import epoch_views
 from models.status_times import SELECT as STATUS_TIMES
 
-VIEWS: Final = ("latest_results", "weekly_results", "status_times")
+VIEWS: Final = ("latest_results", "weekly_results", "status_times", *epoch_views.NAMES)
 _TABLE: Final = "metric_results"
 # Of each profile and metric (and week) the row with the latest confirmation, then the latest calculation.
 _VIEW: Final = """
@@ -64,6 +65,8 @@ def create_views(connection: Connection) -> None:
     connection.execute(text(_VIEW.format(view=VIEWS[1], newest=weekly_order, **weekly, **shared)))
     if any(column["name"] == "stage" for column in inspect(connection).get_columns("statuses")):
         connection.execute(text(f"CREATE {replace} VIEW {VIEWS[2]} AS {STATUS_TIMES[dialect]}"))
+        for view in epoch_views.NAMES:
+            connection.exec_driver_sql(f"CREATE {replace} VIEW {view} AS {epoch_views.select_of(view, dialect)}")
 
 
 def _columns(connection: Connection, view: str, **computed: str) -> str:

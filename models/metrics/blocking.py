@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.metrics.arrays import NONE, Bools, Ints, ints, segment_sums, taken_offsets
+from models.metrics.arrays import NO_INSTANT, NONE, Bools, Ints, ints, segment_sums, taken_offsets
 from models.metrics.histories import StatusVisits, numbers_of
 from models.metrics.timelines import in_progress
 from models.records import Micros, Transition, micros
@@ -77,6 +77,13 @@ class BlockedSpans(NamedTuple):
         """Return those of these rows, in this order."""
         offsets, inner = taken_offsets(self.offsets, rows)
         return BlockedSpans(offsets, self.at[inner])
+
+    def open_since(self) -> Ints:
+        """Return when the span that has not ended began, of each row; NO_INSTANT where all have ended."""
+        since = np.full(len(self.offsets) - 1, NO_INSTANT, np.int64)
+        rows = np.flatnonzero(np.diff(self.offsets) % 2 == 1)
+        since[rows] = self.at[self.offsets[rows + 1] - 1]
+        return since
 
 
 def is_empty_side(value_id: str | None, text: str | None) -> bool:

@@ -116,6 +116,7 @@ def _item_columns(
         "version_ids": [_written(item.version_ids) for item in items],
         "excluded": excluded.tolist(),
         "invalid": [_written(invalid_roles(item)) for item in items],
+        "blocked_since": written_instants(session, columns.blocked.open_since()),
     }
 
 

@@ -166,6 +166,22 @@ def test_a_database_of_the_first_schema_keeps_its_rows(empty: Engine) -> None:
     assert migrate(empty) == ("0001", newest_revision())
 
 
+def test_work_items_stay_when_the_views_that_read_them_come_and_go(empty: Engine) -> None:
+    """Whether a stored item is blocked is unknown until its facts are computed again: null."""
+    _upgrade(empty, "0001")
+    row = "INSERT INTO work_items (profile, issue_id, key, type, facts_hash, active_seconds, waiting_seconds, category,"
+    row += " delivered, timeline, version_ids, excluded, invalid) VALUES ('p', '1', 'P-1', 'Story', 'h', 0, 0,"
+    row += " 'feature', false, '[]', '[]', false, '[]')"
+    with empty.begin() as connection:
+        connection.execute(text(row))
+    for _ in range(2):
+        migrate(empty)
+        with empty.connect() as connection:
+            assert connection.execute(text("SELECT key, blocked_since FROM work_items")).all() == [("P-1", None)]
+            assert connection.execute(text("SELECT key FROM items")).all() == []  # the item has no issue
+        _downgrade(empty, "0001")
+
+
 def test_a_live_run_of_the_first_schema_begins_its_fetch_again(empty: Engine) -> None:
     """Its state has another name now, and the stages in its cursor too; there and back one live run stays the limit."""
     _upgrade(empty, "0001")

@@ -55,11 +55,15 @@ def upgrade() -> None:
         op.add_column("runs", sa.Column(name, sa.Text(), nullable=True))
     # Rows that exist have no format: what they hold is rebuilt, never read.
     op.add_column("work_item_columns", sa.Column("format", sa.Text(), server_default="", nullable=False))
+    op.add_column("work_items", sa.Column("blocked_since", sa.DateTime(timezone=True), nullable=True))
     _rename_state("waiting", "paused")
 
 
 def downgrade() -> None:
+    for view in ("metric_now", "metric_weeks", "items", "freshness"):
+        op.execute(f"DROP VIEW IF EXISTS {view}")
     _rename_state("paused", "waiting")
+    op.drop_column("work_items", "blocked_since")
     op.drop_column("work_item_columns", "format")
     for name in ("error_kind", "worker", "requested_rules_hash", "rules_hash"):
         op.drop_column("runs", name)
