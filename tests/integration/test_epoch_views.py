@@ -174,7 +174,7 @@ def test_finished_items_have_the_flow_times_of_explain(places: Places, dialect: 
 
 
 def test_an_issue_leads_to_its_jira_and_one_that_is_gone_has_no_row(tmp_path: Path, migrated_file: Path) -> None:
-    """The address is that of the copy. Without one there is no address, and not half of one."""
+    """The address is that of the copy; a copy without one gives null, and not half an address."""
     with stored_variant(tmp_path, migrated_file, "one week") as current, current.sessions.begin() as session:
         url = f"sqlite:///{tmp_path / 'flowbeat.db'}"
         assert {row["url"] for row in _view(url, "items")} == {None}
