@@ -9,7 +9,7 @@ from typing import Final
 NAMES: Final = ("metric_now", "metric_weeks", "items", "freshness")
 
 # What both views of results have of a row. Coverage: how many of 100 candidates were used; null without any.
-_RESULT: Final = """
+_RESULT: Final[str] = """
     {epoch:window_start} AS time, {epoch:window_end} AS end_time, {epoch:confirmed_as_of} AS as_of_time,
     value, unit, level, state, replace(message, '[profiles.<name>.', '[profiles.' || {profile} || '.') AS message,
     n_used, n_excluded,
@@ -17,12 +17,12 @@ _RESULT: Final = """
         THEN CAST(100 * n_used AS double precision) / (n_used + n_excluded) END AS coverage,
     {number:details.p85} AS p85
 """
-_METRIC_NOW: Final = """
+_METRIC_NOW: Final[str] = """
 SELECT profile, metric_type, {result}, CAST(exclusions AS text) AS exclusions
 FROM latest_results
 """
 # A week that was over before the first stored issue began is not known, whatever its row says (its count is 0).
-_METRIC_WEEKS: Final = """
+_METRIC_WEEKS: Final[str] = """
 SELECT weekly_results.profile AS profile, metric_type, week, {result}, complete,
     coalesce(window_end > copies.first_created, false) AS known,
     {count:details.by_category.feature} AS feature, {count:details.by_category.defect} AS defect,
@@ -34,7 +34,7 @@ LEFT JOIN (
 ) AS copies ON copies.profile = weekly_results.profile
 """
 # Ages are those at the instant of the data. What changed while the last fetch ran is younger than that: 0 days.
-_ITEMS: Final = """
+_ITEMS: Final[str] = """
 SELECT profile, issue_id, key, summary, url, project, type, category, status, stage,
     {epoch:created} AS created_time, {epoch:started_at} AS started_time, {epoch:done_at} AS done_time,
     {epoch:status_at} AS status_time, {epoch:blocked_since} AS blocked_time, {epoch:data_as_of} AS data_time,
@@ -69,7 +69,7 @@ FROM (
     WHERE issues.gone_at IS NULL OR issues.gone_counts
 ) AS dated
 """
-_FRESHNESS: Final = """
+_FRESHNESS: Final[str] = """
 SELECT names.profile AS profile, {epoch:cache_metadata.data_as_of} AS data_time,
     CASE WHEN NOT cache_metadata.invalidated THEN {epoch:cache_metadata.expiration_timestamp} END AS expires_time,
     cache_metadata.issue_count AS issues, {epoch:results.calculated_at} AS calculated_time,
