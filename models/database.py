@@ -1,5 +1,6 @@
 """Opens the database: an engine with settings that hold under several writers, and the schema brought up to date."""
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 BUSY_SECONDS = 30
+PRIVATE = 0o640  # for the user and a group; other users may not read issues
 # Any number that no other program is likely to use: the key of PostgreSQL's advisory lock around migrations.
 MIGRATION_LOCK = 7_236_154_022
 Sessions = sessionmaker[Session]
@@ -35,6 +37,7 @@ def open_engine(url: str) -> Engine:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
     name_faults(engine)
+    event.listen(engine, "do_connect", _create_private)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_immediate)
     return engine
@@ -112,6 +115,13 @@ def alembic_config() -> "Config":
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     return config
+
+
+def _create_private(_dialect: Any, _record: ConnectionPoolEntry, args: list[Any], _options: dict[str, Any]) -> None:
+    """Create a database file that other users of the machine cannot read; SQLite's -wal and -shm take its mode."""
+    file = str(args[0]) if args else ""
+    if file and ":memory:" not in file and not file.startswith("file:"):
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE))
 
 
 def _prepare_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:

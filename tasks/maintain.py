@@ -16,17 +16,25 @@ from worker.timing import log_fetch
 log = logging.getLogger(__name__)
 
 KILLED: Final = "killed"  # the kind of error of a run whose step never ended
+WAIT_SECONDS: Final = 5  # until a scheduled refresh is requested again
+LONGEST_WAIT: Final = 86_400  # by then the next night has its own
 MAX_RESTARTS: Final = 5  # of one step without any progress: then something kills it every time
 
 
-@app.task(name="tasks.maintain.nightly")
-def nightly(profile: str) -> str:
-    """Request the scheduled refresh of a profile; a live run replaces it. Return the run's id."""
+@app.task(name="tasks.maintain.nightly", bind=True, max_retries=LONGEST_WAIT // WAIT_SECONDS)
+def nightly(self: Any, profile: str) -> str:
+    """Request the scheduled refresh of a profile, and return the run's id.
+
+    A live refresh takes its place. A live calculation does not ask Jira, so the refresh is requested after it.
+    """
     current = runtime.current()
     rules = view.configured_rules_hash(current, profile)
     run, new = steps.request(current.sessions, profile, "refresh", current.run_time(), rules=rules)
     if new:
         steps.enqueue(app, run.run_id, run.attempt, run.step)
+    elif run.kind != "refresh":
+        log.info("scheduled refresh waits", extra={"run_id": run.run_id, "profile": profile, "kind": run.kind})
+        raise self.retry(countdown=WAIT_SECONDS)
     log.info("scheduled refresh", extra={"run_id": run.run_id, "profile": profile, "new": new})
     return run.run_id
 
@@ -78,7 +86,7 @@ def delete_old(current: Runtime) -> dict[str, Any]:
         deleted: dict[str, Any] = {
             kind: operations.delete_before(session, kind, now - timedelta(days=count)) for kind, count in days.items()
         }
-    deleted["logs"] = len(logs.clean(current.settings.log_dir, now))
+    deleted["logs"] = len(logs.clean(current.settings.log_dir, now, timedelta(days=keep.logs_days)))
     log.info("old rows and logs deleted", extra={"deleted": deleted})
     return deleted
 

@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from typing import Final
 
@@ -117,4 +118,5 @@ def configure_logs(configured: Settings, *, console: bool = True) -> None:
     """Attach the one handler set, with every configured secret known to it."""
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells what it found at every start
     secrets = settings.secrets(configured, os.environ)
-    logs.configure(configured.log_dir, configured.log_level, secrets=secrets, console=console)
+    keep = timedelta(days=configured.retention.logs_days)
+    logs.configure(configured.log_dir, configured.log_level, secrets=secrets, console=console, keep=keep)

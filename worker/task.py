@@ -60,6 +60,7 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
 
     abstract = True
     argument_types: tuple[type, ...] = (str, int)
+    default_retry_delay = 1  # seconds until Celery sends the step of a killed child again; its own default is 180
     steps: tuple[str, ...] = ()
     recover: Callable[[Runtime, Run, Exception], None] | None = None
     """Records an error of its own work so that the run can continue; None: the error ends the run."""

@@ -9,7 +9,7 @@ from typing import Final
 import click
 from rich.text import Text
 
-from console.check import clocks, jira, local, redis_server, reports, stored
+from console.check import clocks, exposure, jira, local, redis_server, reports, stored
 from console.check.local import Line
 from console.shared import errors, writable
 from console.shared.output import Format, Sheet, clean, format_option, show, terminal
@@ -24,8 +24,9 @@ _NO_QUEUE: Final = (Line("Redis", "warning", "not checked; fix that first, then 
 
 
 @click.command()
+@click.option("--local", "is_local", is_flag=True, help="Ask Jira nothing; check only what is on this side.")
 @format_option
-def check(form: Format) -> None:
+def check(*, is_local: bool, form: Format) -> None:
     """Check each part of the installation: ✓ works, ! look at it, ✗ broken; exit code 1 if anything is broken.
 
     Sends a few requests to each Jira, and starts the embedded server if there is no redis_url.
@@ -35,7 +36,7 @@ def check(form: Format) -> None:
     try:
         if current.settings.path is not None:
             _log_if_possible(current)
-        lines = _lines(current)
+        lines = _lines(current, asks_jira=not is_local)
     finally:
         current.close()
         runtime.forget()
@@ -58,7 +59,7 @@ def _log_if_possible(current: Runtime) -> None:
         logging.getLogger().addHandler(logging.NullHandler())
 
 
-def _lines(current: Runtime) -> list[Line]:
+def _lines(current: Runtime, *, asks_jira: bool) -> list[Line]:
     """Return each look by itself, so that one that fails hides no other."""
     if current.settings.path is None:  # the other checks would create files in a wrong folder
         return list(local.configuration(current))
@@ -68,17 +69,18 @@ def _lines(current: Runtime) -> list[Line]:
         *_careful("configuration", lambda: local.configuration(current)),
         *(Line(_PLACES[entry.settings[0]], "bad", entry.message, entry.advice) for entry in closed),
         *(() if "database_url" in names else _careful("database", lambda: stored.look(current))),
-        *(_NO_QUEUE if "state_dir" in names else _behind_the_queue(current)),
+        *(_NO_QUEUE if "state_dir" in names else _behind_the_queue(current, asks_jira=asks_jira)),
+        *_careful("exposure", lambda: exposure.look(current.settings)),
         *(() if "log_dir" in names else _careful("log files", lambda: local.log_files(current))),
         *(line for name in current.settings.profiles for line in _careful(f"data {name}", _data(current, name))),
         *(line for name in current.settings.profiles for line in _careful(f"report {name}", _report(current, name))),
     ]
 
 
-def _behind_the_queue(current: Runtime) -> list[Line]:
+def _behind_the_queue(current: Runtime, *, asks_jira: bool) -> list[Line]:
     """Check Redis and what depends on it; report only once why Redis cannot be used."""
     redis = _careful("Redis", lambda: _redis(current))
-    connections = sorted({profile.connection for profile in current.settings.profiles.values()})
+    connections = sorted({profile.connection for profile in current.settings.profiles.values()}) if asks_jira else ()
     others = [
         *_careful("workers", lambda: local.workers(current)),
         *(line for name in connections for line in _careful(f"Jira {name}", _jira(current, name))),

@@ -8,12 +8,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from kombu.exceptions import OperationalError
 from redis.exceptions import NoPermissionError, RedisError
 
 from console.shared import nodes
+from models.database import PRIVATE
 from worker.errors import FatalError
 from worker.runtime import Runtime
 
@@ -122,7 +123,7 @@ class OwnWorker:
         command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "-n", name, "-c", str(CONCURRENCY)]
         quiet = ("--loglevel", "WARNING", "--without-mingle", "--without-gossip")
         # In a session of its own, so that Ctrl-C reaches only us; we pass it on. If we are killed, it leaves by itself.
-        with self._words.open("wb") as words:
+        with _open_private(self._words) as words:
             return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
                 [*command, *quiet, "--exit-with-parent", str(os.getpid())],
                 stdin=subprocess.DEVNULL,
@@ -135,6 +136,11 @@ class OwnWorker:
     def _environment(self) -> dict[str, str]:
         path = self._settings.path
         return {**os.environ, **({"FLOWBEAT_CONFIG": str(path)} if path else {})}
+
+
+def _open_private(file: Path) -> BinaryIO:
+    """Open an empty file for writing that other users of the machine cannot read."""
+    return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, PRIVATE), "wb")
 
 
 def last_words(output: Path) -> str:

@@ -112,6 +112,33 @@ def test_clean_deletes_what_is_older_than_thirty_days_or_beyond_the_fifth(tmp_pa
     assert names(tmp_path) == ["app.log.1", "notes.txt"]
 
 
+def test_clean_keeps_archives_as_long_as_is_configured(tmp_path: Path) -> None:
+    """``[retention] logs_days``, shorter or longer than the 30 days it has by itself."""
+    for number, days in ((1, 2), (2, 29), (3, 45)):
+        sparse(tmp_path / f"app.log.{number}", 10, timedelta(days=days))
+    assert logs.clean(tmp_path, NOW, timedelta(days=90)) == ()
+    logs.clean(tmp_path, NOW, timedelta(days=30))
+    assert names(tmp_path) == ["app.log.1", "app.log.2"]
+    logs.clean(tmp_path, NOW, timedelta(days=1))
+    assert names(tmp_path) == []
+
+
+def test_a_process_that_starts_deletes_by_the_configured_age(tmp_path: Path) -> None:
+    """Each process cleans the folder when it sets up its logs."""
+    old = tmp_path / "app.log.1"
+    old.write_text("{}\n")
+    os.utime(old, (time.time() - 3 * 86_400,) * 2)
+    config = tmp_path / "flowbeat.toml"
+    config.write_text(f'log_dir = "{tmp_path}"\n[retention]\nlogs_days = 2\n')
+    script = (
+        "import os; from worker import runtime, settings; "
+        "runtime.configure_logs(settings.load(None, os.environ), console=False)"
+    )
+    environment = {**os.environ, "FLOWBEAT_CONFIG": str(config)}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
+    assert not old.exists()
+
+
 def test_clean_rolls_a_live_file_that_began_thirty_days_ago(tmp_path: Path) -> None:
     """The age of its first entry counts, for its last one may be of today."""
     for name, days in (("app.log", 31), ("errors.log", 29)):

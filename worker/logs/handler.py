@@ -7,7 +7,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,19 +16,27 @@ from models.records import LOG_LEVELS, LogEntry
 from models.wording import format_count
 from worker.logs.cleaning import clean
 from worker.logs.entries import EntryFormatter
-from worker.logs.folder import APP, ERRORS, LIVE, PERFORMANCE, PERFORMANCE_LOGGER
+from worker.logs.folder import APP, ERRORS, LIVE, MAX_AGE, PERFORMANCE, PERFORMANCE_LOGGER
 from worker.logs.live_file import LiveFile
 from worker.redact import Redactor
 
 _log = logging.getLogger(__name__)
 
 
-def configure(log_dir: str | Path, level: str = "INFO", *, secrets: Iterable[str] = (), console: bool = True) -> None:
+def configure(
+    log_dir: str | Path,
+    level: str = "INFO",
+    *,
+    secrets: Iterable[str] = (),
+    console: bool = True,
+    keep: timedelta = MAX_AGE,
+) -> None:
     """Send every record of this process, its warnings and its uncaught exceptions to the files of ``log_dir``.
 
     The root logger's handlers are replaced, so a second call replaces the first. ``secrets`` are the configured
     secrets, redacted wherever they turn up; ``console`` also shows a short line for each record on standard error.
-    An unwritable folder does not raise: the lines go to standard error until it can be written.
+    Archives older than ``keep`` are deleted. An unwritable folder does not raise: the lines go to standard error until
+    it can be written.
     ``ValueError`` when ``level`` is not a standard level.
     """
     if level not in LOG_LEVELS:
@@ -42,7 +50,7 @@ def configure(log_dir: str | Path, level: str = "INFO", *, secrets: Iterable[str
     root.addHandler(handler)
     root.setLevel(level)
     _capture()
-    handler.start(datetime.now(UTC))
+    handler.start(datetime.now(UTC), keep)
 
 
 class FilesHandler(logging.Handler):
@@ -63,11 +71,11 @@ class FilesHandler(logging.Handler):
         self._missed = 0
         _close_in_children(self)
 
-    def start(self, now: datetime) -> None:
+    def start(self, now: datetime, keep: timedelta = MAX_AGE) -> None:
         """Make the folder and clean it up; a folder that refuses is met by the fallback, not by the caller."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            removed = clean(self._folder, now)
+            removed = clean(self._folder, now, keep)
         except OSError as error:
             with self.lock or contextlib.nullcontext():
                 self._fall_back(error)

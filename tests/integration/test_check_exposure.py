@@ -1,0 +1,125 @@
+"""What check warns of because other people could read or change it, and the check that asks Jira nothing."""
+
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import console_world as world
+import pytest
+
+from console.check import exposure
+from models.database import open_engine
+from sandbox.server import Options, build, running
+from worker.settings import Connection, Settings
+
+BASE = "https://acme.atlassian.net"
+
+
+def messages(settings: Settings) -> list[str]:
+    """Return what the configuration leaves open."""
+    return [f"{line.what}: {line.message}; {line.advice}" for line in exposure.look(settings)]
+
+
+def at(url: str, file: Path | None = None) -> Settings:
+    """Return settings with one connection, and a database that is not there."""
+    connection = Connection("acme", base_url=url, token_file=file)
+    nowhere = Path("/nowhere")
+    return Settings(
+        database_url=f"sqlite:///{nowhere}/flowbeat.db",
+        log_dir=nowhere,
+        state_dir=nowhere,
+        connections={"acme": connection},
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "is_warned_of"),
+    [
+        (BASE, False),
+        ("http://jira.acme.example", True),
+        ("http://10.0.0.7:8080", True),
+        ("http://localhost:8080", False),
+        ("http://127.0.0.1:8080", False),
+        ("http://[::1]:8080", False),
+    ],
+)
+def test_plain_http_is_for_this_machine_only(url: str, *, is_warned_of: bool) -> None:
+    """A token sent over http can be read on its way."""
+    assert any("token crosses the network unencrypted" in message for message in messages(at(url))) is is_warned_of
+
+
+@pytest.mark.parametrize(("mode", "is_warned_of"), [(0o600, False), (0o400, False), (0o640, True), (0o644, True)])
+def test_a_token_that_others_can_read_is_warned_of(tmp_path: Path, mode: int, *, is_warned_of: bool) -> None:
+    """The line names the command that closes the file; what it holds is never shown."""
+    file = tmp_path / "token"
+    file.write_text("a-secret-token")
+    file.chmod(mode)
+    lines = messages(at(BASE, file))
+    assert lines == (
+        [f"Jira acme: other users of this machine can read its token in {file}; chmod 600 {file}"] * is_warned_of
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "is_warned_of"),
+    [
+        (None, False),
+        ("redis://127.0.0.1:6379/0", False),
+        ("redis+socket:///run/valkey.sock", False),
+        ("redis://queue.acme.example:6379/0", True),
+        ("rediss://queue.acme.example:6379/0", True),
+        ("redis://:password@queue.acme.example:6379/0", False),
+        ("redis://user:password@10.0.0.7:6379/0", False),
+    ],
+)
+def test_a_redis_that_anybody_can_use_is_warned_of(url: str | None, *, is_warned_of: bool) -> None:
+    """Everyone who reaches it can send tasks and read the queue."""
+    lines = messages(replace(at(BASE), redis_url=url))
+    assert [line.partition(":")[0] for line in lines] == ["Redis"] * is_warned_of
+
+
+def test_the_files_of_an_installation_are_private(folder: Path) -> None:
+    """The database with its side files is for the user and the group, whatever the user's umask; check accepts it."""
+    for file in folder.glob("flowbeat.db*"):
+        assert stat.S_IMODE(file.stat().st_mode) & stat.S_IRWXO == 0, file
+    settings = replace(at(BASE), database_url=f"sqlite:///{folder / 'flowbeat.db'}")
+    assert messages(settings) == []
+    (folder / "flowbeat.db").chmod(0o644)
+    assert messages(settings) == [
+        f"database: every user of this machine can read {folder}/flowbeat.db; chmod 640 {folder}/flowbeat.db"
+    ]
+
+
+def test_a_database_in_memory_makes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a path is created."""
+    monkeypatch.chdir(tmp_path)
+    for url in ("sqlite://", "sqlite:///:memory:"):
+        with open_engine(url).connect() as connection:
+            connection.exec_driver_sql("SELECT 1")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Yield a configured folder with a schema."""
+    jira = build(Options(issues=20), datetime.now(UTC))
+    with running(jira) as url:
+        world.configure(tmp_path, base_url=url)
+        assert world.say(tmp_path, "migrate").code == 0
+        yield tmp_path
+
+
+def test_a_local_check_asks_jira_nothing(tmp_path: Path, redis_url: str) -> None:
+    """It has the other lines; Jira's are left out, and a Jira that is down does not break it."""
+    world.configure(tmp_path, base_url="http://127.0.0.1:1")
+    assert world.say(tmp_path, "migrate").code == 0
+    queue = redis_url.replace("unix://", "redis+socket://")
+    whole = world.say_apart(tmp_path, "check", "--format", "json", FLOWBEAT_REDIS_URL=queue)
+    local = world.say_apart(tmp_path, "check", "--local", "--format", "json", FLOWBEAT_REDIS_URL=queue)
+    assert (whole.code, local.code) == (1, 0)
+    of_jira = {"Jira sandbox"}
+    assert of_jira <= {line["what"] for line in whole.json}
+    assert [line for line in local.json if line["what"] in of_jira] == []
+    assert {"configuration", "database", "Redis", "workers", "log files"} <= {line["what"] for line in local.json}
