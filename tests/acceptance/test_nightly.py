@@ -6,7 +6,7 @@ SEND = "from worker.app import app; app.send_task('tasks.maintain.nightly', ('pa
 
 
 def test_a_nightly_refresh_follows_a_calculation_that_was_running(refreshed_copy: World) -> None:
-    """A calculation asks Jira nothing, so it cannot stand for the refresh."""
+    """A calculation asks Jira nothing, so the refresh comes after it."""
     world = refreshed_copy
     before = len(runs_of(world, "refresh"))
     world.run("calculate", "--as-of", "2026-06-30", "--no-wait")
