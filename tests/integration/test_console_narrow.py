@@ -36,9 +36,9 @@ def test_every_figure_and_key_is_whole_however_narrow_the_terminal(
     """Each is there as often as on a wide one; only the days in each status need more room, and a line says so."""
     on_wide, on_narrow = (world.say(folder, *words, columns=width).out for width in (300, columns))
     rest = _without_times(on_wide)
-    wide = _told(rest)
+    wide = _words_with_digits(rest)
     assert wide
-    assert wide - _told(on_narrow) == Counter()
+    assert wide - _words_with_digits(on_narrow) == Counter()
     assert ("columns or more also shows the days in" in " ".join(on_narrow.split())) == (rest != on_wide)
 
 
@@ -54,7 +54,7 @@ def _without_times(said: str) -> str:
     return "\n".join([*lines[:begin], *(line[:first] + line[last:] for line in lines[begin:end]), *lines[end:]])
 
 
-def _told(said: str) -> Counter[str]:
+def _words_with_digits(said: str) -> Counter[str]:
     """Return the words with a digit, without the `(3)` at the end of a made-up summary, because summaries are cut."""
     return Counter(word for word in re.sub(r"\(\d+\)", "", said).split() if any(map(str.isdigit, word)))
 

@@ -49,7 +49,7 @@ def _sides(change: Transition) -> Sides:
     return (change.from_id, change.from_name, change.to_id, change.to_name)
 
 
-def _shown_flags(world: World) -> dict[str, list[Sides]]:
+def _jira_flags(world: World) -> dict[str, list[Sides]]:
     items = {
         str(issue.id): [
             (item.old, item.old_text, item.new, item.new_text)
@@ -71,7 +71,7 @@ def test_history_and_value_of_the_flag_are_always_stored(world: World) -> None:
     """Data Center only has the field's name; the flag has precedence over six other mapped fields."""
     _map(world, **SIX, flagged="Flagged")
     world.fetch()
-    assert _stored_flags(world) == _shown_flags(world)
+    assert _stored_flags(world) == _jira_flags(world)
     values = {issue.issue_id: issue.fields[catalogue.FLAGGED] for issue in world.copy()["issues"]}
     assert values == {str(issue.id): issue.fields.get(catalogue.FLAGGED) for issue in world.shown()}
 
@@ -83,7 +83,7 @@ def test_mapping_the_flag_later_reads_everything_again(world: World, kind: str) 
     _map(world, **RULES.fields, flagged="Flagged")
     operation = world.fetch(kind)
     assert (operation.kind, operation.cache_hit) == ("full", False)
-    assert _stored_flags(world) == _shown_flags(world)
+    assert _stored_flags(world) == _jira_flags(world)
     assert world.fetch().kind == "incremental"
 
 
@@ -105,7 +105,7 @@ def test_a_flag_whose_history_is_stored_already_needs_no_request(world: World) -
     world.fetch()
     _map(world, **RULES.fields, flagged="Flagged")
     assert world.fetch("calculate").cache_hit
-    assert _stored_flags(world) == _shown_flags(world)
+    assert _stored_flags(world) == _jira_flags(world)
 
 
 def test_the_same_histories_are_kept_when_the_flag_is_no_longer_mapped(world: World) -> None:

@@ -153,7 +153,7 @@ class LivingCopy(RuleBasedStateMachine):
         """Return the Jira that changes."""
         return self.world.jira.site
 
-    def _some(self, number: int) -> Issue:
+    def _issue(self, number: int) -> Issue:
         visible = [issue for _, issue in sorted(self.site.issues.items()) if issue.exists and issue.shown]
         return visible[number % len(visible)]
 
@@ -174,13 +174,15 @@ class LivingCopy(RuleBasedStateMachine):
     @rule(number=pick, points=st.one_of(st.none(), st.integers(0, 9).map(float)))
     def estimate(self, number: int, points: float | None) -> None:
         """Change a tracked field."""
-        living.edit(self.site, self._some(number), catalogue.POINTS, points, self._now())
+        living.edit(self.site, self._issue(number), catalogue.POINTS, points, self._now())
         self._happens()
 
     @rule(number=pick, kind=st.sampled_from(["Story", "Bug", "Incident"]))
     def retype(self, number: int, kind: str) -> None:
         """Change a type, so that the issue enters or leaves the JQL."""
-        living.edit(self.site, self._some(number), "issuetype", catalogue.type_of(kind, self.site.flavour), self._now())
+        living.edit(
+            self.site, self._issue(number), "issuetype", catalogue.type_of(kind, self.site.flavour), self._now()
+        )
         self._happens()
 
     @rule(number=pick, status=st.sampled_from(["To Do", "In Progress", "Done"]))
@@ -190,20 +192,20 @@ class LivingCopy(RuleBasedStateMachine):
             listed for listed in self.site.catalogue.statuses if listed["id"] == catalogue.STATUSES[status]["id"]
         )
         resolution = "Done" if status == "Done" else None
-        living.transition(self.site, self._some(number), target["id"], self._now(), resolution=resolution)
+        living.transition(self.site, self._issue(number), target["id"], self._now(), resolution=resolution)
         self._happens()
 
     @rule(number=pick)
     def comment(self, number: int) -> None:
         """Change `updated` and nothing else."""
-        living.comment(self.site, self._some(number), self._now())
+        living.comment(self.site, self._issue(number), self._now())
         self._happens()
 
     @rule(number=pick)
     @precondition(lambda self: sum(issue.shown for issue in self.site.issues.values()) > 8)
     def hide(self, number: int) -> None:
         """Hide an issue, which looks like a deletion."""
-        living.delete(self.site, self._some(number), self._now())
+        living.delete(self.site, self._issue(number), self._now())
         self._happens()
 
     @rule()
@@ -217,7 +219,7 @@ class LivingCopy(RuleBasedStateMachine):
     @rule(number=pick, project=st.sampled_from(["PAY", "OPS"]))
     def move(self, number: int, project: str) -> None:
         """Move an issue, which gets another key and keeps its id."""
-        living.move(self.site, self._some(number), project, self._now())
+        living.move(self.site, self._issue(number), project, self._now())
         self._happens()
 
     @rule(key=st.sampled_from(["PAY", "BILL", "CASH"]))
@@ -230,7 +232,7 @@ class LivingCopy(RuleBasedStateMachine):
     @rule(number=pick)
     def migrate_silently(self, number: int) -> None:
         """Give an open issue another status and a history, but keep `updated`."""
-        issue = self._some(number)
+        issue = self._issue(number)
         if issue.fields["status"]["statusCategory"]["key"] != "done":
             living.migrate(self.site, [issue], self._now(), self._next_status(issue))
             self._happens()
@@ -245,7 +247,7 @@ class LivingCopy(RuleBasedStateMachine):
     @rule(number=pick, day=st.sampled_from([None, "2026-02-27", "2026-03-01"]))
     def plan_and_release(self, number: int, day: str | None) -> None:
         """Add an open issue to a version and release it, without a change of `updated`, as a merge does."""
-        issue = self._some(number)
+        issue = self._issue(number)
         version = living.plan_version(self.site, issue.fields["project"]["key"], f"v{number}", self._now())
         self._happens()
         silent = issue.fields["status"]["statusCategory"]["key"] != "done"
@@ -324,7 +326,7 @@ class LivingCopy(RuleBasedStateMachine):
     def unanswered(self, number: int, kind: str, times: int) -> None:
         """Let Jira answer some requests with errors for a time, or until the fetch ends."""
         run = self._live()
-        self.world.jira.faults.append(QUESTIONS[kind](self._some(number), times))
+        self.world.jira.faults.append(QUESTIONS[kind](self._issue(number), times))
         self._disturbed(run)
 
     @rule()

@@ -1,4 +1,4 @@
-"""Former keys: a deployment that names issues keeps them when their project is renamed or they move."""
+"""Former keys: a deployment that names issues keeps them when they move or their project is renamed."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,9 +24,7 @@ Values = dict[tuple[str, str, object], tuple[object, ...]]
 
 @pytest.fixture
 def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """Yield a copy of a Jira, whose deployments are rows of the table, one a day, each with three issues of PAY
-    by key.
-    """
+    """Yield a copy of a Jira with a deployment a day in the table, each with the keys of three issues of PAY."""
     with open_world(tmp_path, database_url, redis_url) as opened:
         opened.profile(rules=replace(RULES, deployments=DeploymentRules("table")))
         opened.fetch()
@@ -48,7 +46,7 @@ def _carried(world: World) -> dict[str, tuple[str, ...]]:
 
 
 def _values(world: World) -> Values:
-    """Return what a calculation of the copy finds, by metric and window: the value and on how many it rests."""
+    """Return (metric, window) → the value and the number of parts that a calculation of the copy stores."""
     run = world.request("calculate")
     work(world.current, run)
     calculate.work(world.current, world.latest(run))
@@ -61,7 +59,7 @@ def _values(world: World) -> Values:
 
 
 def test_a_renamed_project_keeps_the_issues_of_its_deployments(world: World) -> None:
-    """An incremental fetch and a full one agree, on the issues and on the values; nothing was lost by the rename."""
+    """After the rename an incremental and a full fetch have the same issues and values as before."""
     before = _carried(world), _values(world)
     assert any(before[0].values())
     assert any(count for (metric, _, _), (_, _, count) in before[1].items() if metric == "lead_time")
@@ -89,14 +87,14 @@ def _save(sessions: Sessions, *issues: Issue) -> None:
 
 
 def test_every_former_key_leads_to_its_issue(sessions: Sessions) -> None:
-    """Moved twice; in any case of letters."""
+    """An issue that moved twice is found by each of its keys, in upper or lower case."""
     for key in ("OLD-7", "NEW-3", "LAST-1"):
         _save(sessions, replace(MOVED, key=key))
     assert _named(sessions, "OLD-7", "new-3", "LAST-1", "NEW-4") == {"old-7": "1", "new-3": "1", "last-1": "1"}
 
 
-def test_the_issue_that_has_a_key_now_counts_before_one_that_had_it(sessions: Sessions) -> None:
-    """A project is renamed, and its old key is given to another; also where a project gets its old key back."""
+def test_the_issue_that_has_a_key_precedes_one_that_had_it(sessions: Sessions) -> None:
+    """A project may get the old key of another one, or its own old key again."""
     _save(sessions, replace(MOVED, key="PAY-1"))
     _save(sessions, replace(MOVED, key="BILL-1"))
     assert _named(sessions, "PAY-1") == {"pay-1": "1"}
@@ -104,8 +102,8 @@ def test_the_issue_that_has_a_key_now_counts_before_one_that_had_it(sessions: Se
     assert _named(sessions, "PAY-1", "BILL-1") == {"pay-1": "2", "bill-1": "1"}
 
 
-def test_a_gone_issue_is_not_present_under_its_former_key_either(sessions: Sessions) -> None:
-    """The import warns of it."""
+def test_a_gone_issue_is_not_found_by_its_former_key_either(sessions: Sessions) -> None:
+    """The import command warns of such a key."""
     _save(sessions, replace(MOVED, key="PAY-1"))
     _save(sessions, replace(MOVED, key="BILL-1"))
     with sessions.begin() as session:
@@ -114,8 +112,8 @@ def test_a_gone_issue_is_not_present_under_its_former_key_either(sessions: Sessi
         assert deployments.unknown_keys(session, NAME, ["PAY-1"]) == ["PAY-1"]
 
 
-def test_the_ids_of_another_jira_lead_from_no_former_key(sessions: Sessions) -> None:
-    """An issue is never created again: another instant of creation under the same id is another issue."""
+def test_ids_of_another_jira_have_no_former_keys(sessions: Sessions) -> None:
+    """The instant of creation never changes, so another instant with the same id is another issue."""
     _save(sessions, replace(MOVED, key="PAY-1"))
     _save(sessions, replace(MOVED, key="BILL-1"))
     _save(sessions, replace(MOVED, key="OPS-1", created=time("10-02")))

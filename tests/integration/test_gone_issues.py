@@ -1,4 +1,4 @@
-"""Issues that are gone from Jira: told beside the numbers that lack them, or kept in all of them."""
+"""Issues that are gone from Jira are noted with the numbers that lack them, or kept in all numbers."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -42,12 +42,12 @@ STAYS = (issue(9, "10-01 → 1", "10-06 → 2", "10-21 → 4", cf=2, fixVersions
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """Return a folder of its own for each copy."""
+    """Return a new folder for a copy."""
     return tmp_path
 
 
 def _rows(current: InProcess) -> list[tuple[Any, ...]]:
-    """Return what the present rules say, without what names them."""
+    """Return the results of the present rules, without the columns that identify the rules."""
     named = rules_hash(current.settings.profiles["payments"].rules)
     with current.reads() as session:
         rows = [row for row in results.load(session, profile="payments") if row.rules_hash == named]
@@ -56,7 +56,7 @@ def _rows(current: InProcess) -> list[tuple[Any, ...]]:
 
 
 def _numbers(folder: Path, schema: Path, issues: tuple[Issue, ...]) -> list[tuple[Any, ...]]:
-    """Return the results of a copy that never had any other issue."""
+    """Return the results of a copy that never had other issues."""
     folder.mkdir()
     team = Team(issues, STATUSES, (version("9", None),))
     with stored(folder, schema, team, RULES, AS_OF) as current:
@@ -77,7 +77,7 @@ def _keep(current: InProcess, word: Any) -> None:
 
 @pytest.fixture
 def whole(place: Path, migrated_file: Path) -> Iterator[InProcess]:
-    """Yield a copy of all the issues, calculated."""
+    """Yield a calculated copy of all issues."""
     folder = place / "whole"
     folder.mkdir()
     team = Team((*KEPT, *LOST, *STAYS), STATUSES, (version("9", None),))
@@ -85,18 +85,18 @@ def whole(place: Path, migrated_file: Path) -> Iterator[InProcess]:
         yield current
 
 
-IDS = tuple(one.issue_id for one in (*KEPT, *LOST))
+IDS = tuple(lost.issue_id for lost in (*KEPT, *LOST))
 
 
-def test_dropped_issues_count_as_if_they_had_never_been(whole: InProcess, place: Path, migrated_file: Path) -> None:
-    """The rule that makes an incremental copy equal to a full one."""
+def test_dropped_issues_count_as_if_they_had_never_existed(whole: InProcess, place: Path, migrated_file: Path) -> None:
+    """This makes an incremental copy equal to a full one."""
     _lose(whole, IDS)
     calculated(whole)
     assert _rows(whole) == _numbers(place / "fresh", migrated_file, STAYS)
 
 
-def test_kept_issues_count_as_if_they_had_never_left(whole: InProcess, place: Path, migrated_file: Path) -> None:
-    """Items, deploying issues and incidents that were done; those that were not done are lost all the same."""
+def test_kept_issues_count_as_if_they_were_not_gone(whole: InProcess, place: Path, migrated_file: Path) -> None:
+    """Items, deploying issues and incidents that were done are kept; those that were not done are dropped."""
     _lose(whole, IDS)
     _keep(whole, "keep_done")
     calculated(whole)
@@ -106,10 +106,8 @@ def test_kept_issues_count_as_if_they_had_never_left(whole: InProcess, place: Pa
     assert _rows(whole) == kept
 
 
-def test_what_is_kept_is_dropped_again_when_the_rule_changes(
-    whole: InProcess, place: Path, migrated_file: Path
-) -> None:
-    """Both ways, without Jira."""
+def test_kept_issues_are_dropped_when_the_rule_changes(whole: InProcess, place: Path, migrated_file: Path) -> None:
+    """The rule may change in both directions, without a request to Jira."""
     _lose(whole, IDS)
     _keep(whole, "keep_done")
     calculated(whole)
@@ -118,8 +116,8 @@ def test_what_is_kept_is_dropped_again_when_the_rule_changes(
     assert _rows(whole) == _numbers(place / "fresh", migrated_file, STAYS)
 
 
-def test_an_issue_that_comes_back_is_what_it_is_now(whole: InProcess, place: Path, migrated_file: Path) -> None:
-    """Nothing of its departure stays."""
+def test_an_issue_that_returns_is_as_it_is_now(whole: InProcess, place: Path, migrated_file: Path) -> None:
+    """The mark of its absence is removed."""
     _lose(whole, IDS)
     _keep(whole, "keep_done")
     calculated(whole)
@@ -132,7 +130,7 @@ def test_an_issue_that_comes_back_is_what_it_is_now(whole: InProcess, place: Pat
 
 
 def test_results_say_how_many_delivered_issues_are_gone_and_why(whole: InProcess, place: Path) -> None:
-    """Of the days shown alone; what was not delivered, or not done, is no loss of a number's."""
+    """Only delivered issues of the shown days are counted, because no number lacks the others."""
     _lose(whole, ("1", "2", "3", "4", "5", "6", "7", "8"))
     _lose(whole, ("9",), MOVED)
     calculated(whole)
@@ -148,7 +146,7 @@ def test_results_say_how_many_delivered_issues_are_gone_and_why(whole: InProcess
 
 
 def test_results_say_that_gone_issues_still_count(whole: InProcess, place: Path) -> None:
-    """A comparison with a new copy depends on it."""
+    """A new copy would have other numbers."""
     _lose(whole, ("1", "2"))
     _keep(whole, "keep_done")
     calculated(whole)

@@ -1,4 +1,4 @@
-"""The limiter when something dies: a holder, a waiter, the script cache, the data, the server itself."""
+"""The limiter when a holder, a waiter or the server is killed, or its scripts or data are lost."""
 
 import os
 import signal
@@ -26,13 +26,13 @@ TIMEOUT = 0.6
 
 
 def one_slot(client: Redis, timeout: float = 60.0) -> Limiter:
-    """Return a quota of one request, so that whoever holds its slot holds up everyone."""
+    """Return a limiter with a quota of one request, so that the holder of its slot delays all others."""
     return Limiter(client, key="k", requests=1, per_seconds=WINDOW, timeout=timeout)
 
 
 @contextmanager
 def victim(url: str) -> Iterator[subprocess.Popen[str]]:
-    """Another process that takes the slot, says so, and sits on it until it is killed."""
+    """Yield another process that takes the slot, prints a line, and keeps the slot until it is killed."""
     running = subprocess.Popen(
         [sys.executable, __file__, url],
         stdout=subprocess.PIPE,
@@ -47,7 +47,7 @@ def victim(url: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def wait_until_queued(limiter: Limiter) -> None:
-    """Return when somebody waits for a slot."""
+    """Wait until a process waits for a slot."""
     until = time.monotonic() + 20.0
     while limiter.state().waiting == 0:
         assert time.monotonic() < until
@@ -55,19 +55,19 @@ def wait_until_queued(limiter: Limiter) -> None:
 
 
 def test_a_killed_holder_frees_its_slot_when_its_lease_ends(redis_client: Redis, redis_url: str) -> None:
-    """A kill -9 with the slot in hand: nobody gets it before time-out + window, somebody does then."""
+    """The holder is killed with SIGKILL: the next process gets the slot after time-out + window, and not before."""
     limiter = one_slot(redis_client)
     with victim(redis_url) as holder:
         assert holder.stdout is not None
         taken = float(holder.stdout.readline())
         holder.send_signal(signal.SIGKILL)
         with limiter.slot(max_wait=5.0):
-            # What it printed is a moment after what Redis noted.
+            # The process prints a moment after Redis has stored the time.
             assert TIMEOUT + WINDOW - 0.2 < time.time() - taken < TIMEOUT + WINDOW + 2.0
 
 
-def test_a_killed_waiter_does_not_block_those_behind_it(redis_client: Redis, redis_url: str) -> None:
-    """A kill -9 in the queue: the next in line has the slot a second after it was the dead one's turn."""
+def test_a_killed_waiter_does_not_block_the_next(redis_client: Redis, redis_url: str) -> None:
+    """A waiter is killed with SIGKILL: the next one has the slot a second after its turn."""
     limiter = one_slot(redis_client)
     with limiter.slot(), victim(redis_url) as waiter:
         wait_until_queued(limiter)
@@ -77,8 +77,8 @@ def test_a_killed_waiter_does_not_block_those_behind_it(redis_client: Redis, red
         assert time.monotonic() - started < 4.0
 
 
-def test_a_pause_holds_other_processes_and_those_who_wait_already(redis_client: Redis, redis_url: str) -> None:
-    """Set by one client while another sleeps in the queue: nothing is sent before it ends."""
+def test_a_pause_holds_other_processes_and_waiting_ones(redis_client: Redis, redis_url: str) -> None:
+    """One client sets it while another waits for a slot: no request is sent before it ends."""
     mine = one_slot(redis_client)
     with ExitStack() as both:
         held = both.enter_context(ExitStack())
@@ -93,7 +93,7 @@ def test_a_pause_holds_other_processes_and_those_who_wait_already(redis_client: 
 
 
 def test_threads_of_one_process_share_one_limiter(redis_client: Redis) -> None:
-    """Sixteen threads, five slots: never more than five in a window, none refused, all served."""
+    """Sixteen threads share five slots: at most five are served in a window, none is refused, all are served."""
     limiter = Limiter(redis_client, key="k", requests=5, per_seconds=WINDOW)
     sent: list[float] = []
 
@@ -108,16 +108,16 @@ def test_threads_of_one_process_share_one_limiter(redis_client: Redis) -> None:
     assert min(later - earlier for earlier, later in zip(sent, sent[5:], strict=False)) >= WINDOW
 
 
-def test_a_lost_script_cache_heals_itself(redis_client: Redis) -> None:
-    """SCRIPT FLUSH between two calls is not noticed."""
+def test_a_lost_script_cache_is_filled_again(redis_client: Redis) -> None:
+    """SCRIPT FLUSH between two calls has no effect."""
     limiter = one_slot(redis_client)
     with limiter.slot():
         redis_client.script_flush()
     assert limiter.state().used == 1
 
 
-def test_a_flush_forgets_one_window_and_the_work_goes_on(redis_client: Redis) -> None:
-    """A waiter whose ticket was flushed away takes a new one when its turn would have come."""
+def test_after_a_flush_one_window_is_lost_and_requests_continue(redis_client: Redis) -> None:
+    """A waiter whose ticket was deleted takes a new one at the time of its turn."""
     limiter = one_slot(redis_client)
     waited: list[float] = []
 
@@ -134,8 +134,8 @@ def test_a_flush_forgets_one_window_and_the_work_goes_on(redis_client: Redis) ->
     assert WINDOW / 2 < waited[0] < 4.0
 
 
-def test_a_server_that_dies_refuses_and_one_that_comes_back_serves(tmp_path: Path) -> None:
-    """A kill -9 of the server: retryable errors; started again: the same limiter goes on, and still remembers."""
+def test_a_killed_server_refuses_and_a_restarted_one_serves(tmp_path: Path) -> None:
+    """Errors of a killed server are retryable; after its restart the same limiter continues with its stored data."""
     first = embedded.ensure(tmp_path)
     with Redis.from_url(first.client_url, retry=Retry(NoBackoff(), 0)) as client:
         limiter = Limiter(client, key="k", requests=1, per_seconds=30.0)
@@ -153,7 +153,7 @@ def test_a_server_that_dies_refuses_and_one_that_comes_back_serves(tmp_path: Pat
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "unix:///nonexistent/redis.sock"])
 def test_an_unreachable_server_sends_nothing(url: str) -> None:
-    """Neither over TCP nor over a socket is a request let through."""
+    """The limiter allows no request, over TCP or over a socket."""
     with Redis.from_url(url, retry=Retry(NoBackoff(), 0)) as client:
         limiter = one_slot(client)
         with pytest.raises(RetryableError, match="Redis did not answer"):

@@ -1,6 +1,6 @@
-"""The limiter's promise under load: processes and threads against a server that records when requests arrive.
+"""The limiter's quota under load: processes and threads against a server that records when requests arrive.
 
-The file is also the load itself: run as a program it sends requests until its time is up, and prints how many.
+The file is also the load: run as a program it sends requests until its time is up, and prints their number.
 """
 
 import os
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Recorder(socketserver.ThreadingTCPServer):
-    """Answers each byte after a while, keeps the time it came by the clock Redis reads too, and ends after enough."""
+    """A server that answers each byte after a latency, records its time by Redis's clock, and ends after enough."""
 
     daemon_threads = True
 
@@ -49,7 +49,7 @@ class Connection(socketserver.BaseRequestHandler):
 
 @contextmanager
 def recorder(latency: float, enough: int) -> Iterator[Recorder]:
-    """Yield a recorder on a loopback port, served until the block ends."""
+    """Yield a recorder on a port of localhost that serves until the block ends."""
     with Recorder(latency, enough) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
@@ -59,9 +59,7 @@ def recorder(latency: float, enough: int) -> Iterator[Recorder]:
 
 
 def load(url: str, port: int, quota: tuple[int, float], *, processes: int) -> list[int]:
-    """Return the requests sent by each of the processes of two threads, all started at once and asking for all they can
-    get.
-    """
+    """Return the number of requests of each process; all start together, with two threads, and send all they can."""
     command = [sys.executable, __file__, url, str(port), *map(str, quota)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     pipe = subprocess.PIPE
@@ -87,9 +85,9 @@ def _begun(running: list[subprocess.Popen[str]]) -> list[subprocess.Popen[str]]:
 def test_no_window_holds_more_than_the_quota(
     redis_url: str, quota: tuple[int, float], latency: float, enough: int
 ) -> None:
-    """Eight processes of two threads ask for all they can get: requests + 1 arrivals in a row span at least a window.
+    """Eight processes of two threads send all they can: `requests` + 1 arrivals in a row need at least a window.
 
-    How much of the quota is used depends on the machine: benchmarks/bench_limiter.py measures it.
+    The used share of the quota depends on the machine; benchmarks/bench_limiter.py measures it.
     """
     requests, per_seconds = quota
     with recorder(latency, enough) as server:
@@ -102,7 +100,7 @@ def test_no_window_holds_more_than_the_quota(
 
 @pytest.mark.usefixtures("redis_client")
 def test_no_process_starves(redis_url: str) -> None:
-    """Four processes want more than there is, and each gets some of it; unit tests show that turns are kept."""
+    """Four processes want more than the quota, and each gets a share; unit tests show that turns are kept."""
     with recorder(latency=0.01, enough=60) as server:
         sent = load(redis_url, server.server_address[1], (10, 0.5), processes=4)
     assert sum(sent) >= 60

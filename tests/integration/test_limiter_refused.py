@@ -1,4 +1,4 @@
-"""The limiter at a Redis that refuses writes: no request is sent, and the fault may pass."""
+"""The limiter with a Redis that refuses writes: no request is sent, and the error is retryable."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +11,10 @@ from worker.limiter import Limiter
 
 
 @pytest.mark.parametrize("fault", [fail_over, lose_disk])
-def test_a_redis_that_refuses_writes_lets_nothing_through(
+def test_a_redis_that_refuses_writes_allows_no_request(
     tmp_path: Path, fault: Callable[[RedisServer], Callable[[], object]]
 ) -> None:
-    """It can be tried again, and a slot is given as soon as the fault has passed."""
+    """The error is retryable, and a slot is available as soon as Redis accepts writes."""
     with redis_server(tmp_path / "redis") as server:
         limiter = Limiter(server.client, key="k", requests=1, per_seconds=0.4)
         mend = fault(server)
@@ -28,7 +28,7 @@ def test_a_redis_that_refuses_writes_lets_nothing_through(
 
 
 def test_a_redis_without_memory_still_counts(tmp_path: Path) -> None:
-    """The script begins with a command that frees memory, after which Redis lets it write: the quota holds."""
+    """The script first frees memory, after which Redis accepts its writes, so the quota holds."""
     with redis_server(tmp_path / "redis") as server:
         limiter = Limiter(server.client, key="k", requests=1, per_seconds=60.0)
         fill_memory(server)

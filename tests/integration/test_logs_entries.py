@@ -1,4 +1,4 @@
-"""Records become redacted Log Entries in the right files, whatever the record, the thread or the uncaught error."""
+"""Records, warnings and uncaught errors of any thread become redacted Log Entries in the right files."""
 
 import json
 import logging
@@ -18,9 +18,9 @@ from worker.redact import MARK, Redactor
 
 @pytest.fixture
 def logger(tmp_path: Path) -> Iterator[logging.Logger]:
-    """Yield a logger that writes to files in ``tmp_path``, and to nothing else."""
+    """Yield a logger that only writes to files in `tmp_path`."""
     handler = logs.FilesHandler(tmp_path, Redactor(["open-sesame-1"]), console=False)
-    made = logging.Logger("worker.test", logging.DEBUG)  # noqa: LOG001 - a logger that no other handler hears
+    made = logging.Logger("worker.test", logging.DEBUG)  # noqa: LOG001 - a logger without other handlers
     made.addHandler(handler)
     yield made
     handler.close()
@@ -32,7 +32,7 @@ def entries(folder: Path, name: str = "app.log") -> list[dict[str, Any]]:
 
 
 def run(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a process of its own that logs to ``folder``."""
+    """Run code in a process that logs to `folder`."""
     head = f"import logging\nfrom worker import logs\nlogs.configure({str(folder)!r}, secrets=['open-sesame-1'])\n"
     return subprocess.run(
         [sys.executable, "-c", head + textwrap.dedent(code)], capture_output=True, text=True, check=False, timeout=60
@@ -40,7 +40,7 @@ def run(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_line_is_a_log_entry_exactly(logger: logging.Logger, tmp_path: Path) -> None:
-    """Its fields are those of the entity, and the entity accepts them."""
+    """A line has the fields of the entity, and the entity accepts them."""
     logger.info("fetched %d issues", 3, extra={"pages": 2})
     (entry,) = entries(tmp_path)
     assert LogEntry(**entry).message == "fetched 3 issues"
@@ -49,15 +49,15 @@ def test_a_line_is_a_log_entry_exactly(logger: logging.Logger, tmp_path: Path) -
     assert entry["function"] == "test_a_line_is_a_log_entry_exactly"
 
 
-def test_the_timestamp_is_the_events(logger: logging.Logger, tmp_path: Path) -> None:
-    """Not that of the writing; UTC, six digits, Z."""
+def test_the_timestamp_is_that_of_the_event(logger: logging.Logger, tmp_path: Path) -> None:
+    """The timestamp is not that of the writing; it is UTC with six digits and Z."""
     record = logging.makeLogRecord({"name": "worker.test", "msg": "x", "levelno": 20, "created": 1_790_000_000.000_001})
     logger.handle(record)
     assert entries(tmp_path)[0]["timestamp"] == "2026-09-21T14:13:20.000001Z"
 
 
 def test_each_file_gets_its_lines(logger: logging.Logger, tmp_path: Path) -> None:
-    """All in app.log, errors in errors.log, the performance logger's in performance.log."""
+    """app.log has all lines, errors.log the errors, and performance.log those of the performance logger."""
     logger.warning("a")
     logger.error("b")
     logger.name = logs.PERFORMANCE_LOGGER
@@ -69,7 +69,7 @@ def test_each_file_gets_its_lines(logger: logging.Logger, tmp_path: Path) -> Non
 
 
 def test_bound_fields_are_in_every_entry_inside_and_in_none_outside(logger: logging.Logger, tmp_path: Path) -> None:
-    """Inner fields add to outer ones and end with their block; None says nothing."""
+    """Inner fields add to outer ones and end with their block; a field that is None is left out."""
     with logs.bind(run_id="r", profile="payments", task_id=None):
         with logs.bind(task_id="t"):
             logger.info("in")
@@ -84,7 +84,7 @@ def test_bound_fields_are_in_every_entry_inside_and_in_none_outside(logger: logg
 
 
 def test_an_exception_is_shown_with_its_traceback(logger: logging.Logger, tmp_path: Path) -> None:
-    """Redacted: its text, and the source lines."""
+    """Its text and the source lines are redacted."""
     try:
         int("password='hunter2'")
     except ValueError:
@@ -114,10 +114,10 @@ HIDING: list[tuple[str, Callable[[logging.Logger], None]]] = [
 
 
 @pytest.mark.parametrize(("place", "use"), HIDING, ids=[place for place, _ in HIDING])
-def test_a_secret_is_hidden_wherever_it_stands_in_a_record(
+def test_a_secret_is_hidden_anywhere_in_a_record(
     place: str, use: Callable[[logging.Logger], None], logger: logging.Logger, tmp_path: Path
 ) -> None:
-    """Celery, urllib3 and SQLAlchemy put them in each of these places."""
+    """Celery, urllib3 and SQLAlchemy log secrets in each of these places."""
     use(logger)
     written = (tmp_path / "app.log").read_text()
     assert "hunter2" not in written, place
@@ -125,13 +125,13 @@ def test_a_secret_is_hidden_wherever_it_stands_in_a_record(
 
 
 def test_a_configured_secret_is_hidden_without_any_key(logger: logging.Logger, tmp_path: Path) -> None:
-    """The first layer."""
+    """The first layer of redaction replaces the configured values."""
     logger.info("the server said open-sesame-1", extra={"open-sesame-1": 1})
     assert "sesame" not in (tmp_path / "app.log").read_text()
 
 
-def test_the_record_other_handlers_see_stays_as_it_was(logger: logging.Logger) -> None:
-    """Redaction works on copies."""
+def test_records_of_other_handlers_are_unchanged(logger: logging.Logger) -> None:
+    """Redaction changes a copy."""
     arguments = {"password": "hunter2", "nested": [{"token": "x1"}]}
     record = logger.makeRecord(
         "worker.test", 20, "x.py", 1, "%(password)s", (arguments,), None, extra={"data": arguments}
@@ -141,8 +141,8 @@ def test_the_record_other_handlers_see_stays_as_it_was(logger: logging.Logger) -
     assert repr(record.__dict__) == before
 
 
-def test_hostile_records_are_logged_all_the_same(logger: logging.Logger, tmp_path: Path) -> None:
-    """Objects that cannot be shown, surrogates, NaN, odd keys, levels and names of their own."""
+def test_hostile_records_are_logged(logger: logging.Logger, tmp_path: Path) -> None:
+    """Objects that cannot be shown, surrogates, NaN, odd keys, and unknown levels and names lose no record."""
 
     class Hostile:
         def __repr__(self) -> str:
@@ -163,7 +163,7 @@ def test_hostile_records_are_logged_all_the_same(logger: logging.Logger, tmp_pat
 
 
 def test_warnings_and_uncaught_exceptions_of_any_thread_become_entries(tmp_path: Path) -> None:
-    """Nothing that a library or a thread says goes past redaction."""
+    """All output of libraries and threads is redacted."""
     ended = run(
         tmp_path,
         """
@@ -177,16 +177,16 @@ def test_warnings_and_uncaught_exceptions_of_any_thread_become_entries(tmp_path:
         raise KeyError("password=hunter2 at the end")
         """,
     )
-    shown = [(e["level"], e["message"][:40]) for e in entries(tmp_path)]
-    assert [level for level, _ in shown] == ["WARNING", "CRITICAL", "ERROR", "CRITICAL"]
-    assert "thread reader" in shown[1][1]
+    logged = [(e["level"], e["message"][:40]) for e in entries(tmp_path)]
+    assert [level for level, _ in logged] == ["WARNING", "CRITICAL", "ERROR", "CRITICAL"]
+    assert "thread reader" in logged[1][1]
     assert ended.returncode == 1
     assert "hunter2" not in (tmp_path / "app.log").read_text() + ended.stderr + ended.stdout
     assert all(MARK in json.dumps(e) for e in entries(tmp_path))
 
 
 def test_the_console_shows_a_short_line_for_a_person(tmp_path: Path) -> None:
-    """Time, level, message and what raised; the files have the rest."""
+    """The line has time, level, message and the exception; the files have the rest."""
     ended = run(
         tmp_path,
         """
@@ -199,7 +199,7 @@ def test_the_console_shows_a_short_line_for_a_person(tmp_path: Path) -> None:
 
 
 def test_a_second_configuration_replaces_the_first(tmp_path: Path) -> None:
-    """One line stays one line, in the folder named last."""
+    """A line is written once, in the folder of the last configuration."""
     run(
         tmp_path / "old",
         f"logs.configure({str(tmp_path / 'new')!r}, 'WARNING')\nlogging.warning('once')\nlogging.info('never')",
@@ -209,13 +209,13 @@ def test_a_second_configuration_replaces_the_first(tmp_path: Path) -> None:
 
 
 def test_a_level_that_does_not_exist_is_refused(tmp_path: Path) -> None:
-    """With the ones that do."""
+    """The error names the levels that exist."""
     with pytest.raises(ValueError, match="log level 'LOUD' is none of DEBUG, INFO"):
         logs.configure(tmp_path, "LOUD")
 
 
 def test_a_logger_without_dots_is_named_by_its_file(tmp_path: Path) -> None:
-    """The root logger's lines say where they come from."""
+    """Lines of the root logger name the module that they come from."""
     run(
         tmp_path,
         "import runpy\nlogging.warning('x')\nimport celery.utils.log as l\nlogging.getLogger('celery').warning('y')",
@@ -224,7 +224,7 @@ def test_a_logger_without_dots_is_named_by_its_file(tmp_path: Path) -> None:
 
 
 def test_importing_the_module_does_nothing(tmp_path: Path) -> None:
-    """No handler, no hook, no file before configure is called."""
+    """There is no handler, hook or file before `configure` is called."""
     code = (
         "import sys, logging; hook = sys.excepthook; import worker.logs;"
         "assert sys.excepthook is hook; assert not logging.getLogger().handlers"

@@ -1,4 +1,4 @@
-"""Log files on disk: rotation, limits of number, age and size, and what happens when the disk or the folder refuses."""
+"""Log files on disk: rotation, limits of number, age and size, and disks or folders that refuse writes."""
 
 import json
 import logging
@@ -34,7 +34,7 @@ def say(handler: logs.FilesHandler, message: str, level: int = 20) -> None:
 
 
 def sparse(path: Path, size: int, age: timedelta = timedelta(0)) -> Path:
-    """Return a file of a size that takes no room, last modified ``age`` before now."""
+    """Return a sparse file of a size, last modified `age` before now."""
     with path.open("wb") as file:
         file.truncate(size)
     at = (NOW - age).timestamp()
@@ -50,8 +50,8 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_file_that_would_pass_its_limit_is_rolled_first(handler: logs.FilesHandler, tmp_path: Path) -> None:
-    """No live file is ever larger than 10,485,760 bytes, and the line stands in one file whole."""
+def test_a_file_that_would_exceed_its_limit_is_rotated_first(handler: logs.FilesHandler, tmp_path: Path) -> None:
+    """No live file is ever larger than 10,485,760 bytes, and a line is not split over two files."""
     (tmp_path / "app.log").write_bytes(b"x" * (MAX_LOG_BYTES - 51) + b"\n")
     say(handler, "the first line of a new file")
     assert names(tmp_path) == ["app.log", "app.log.1"]
@@ -59,8 +59,8 @@ def test_a_file_that_would_pass_its_limit_is_rolled_first(handler: logs.FilesHan
     assert (tmp_path / "app.log.1").stat().st_size == MAX_LOG_BYTES - 50
 
 
-def test_five_archives_are_kept_and_the_oldest_goes(handler: logs.FilesHandler, tmp_path: Path) -> None:
-    """Each moves on by one; the fifth is overwritten by the fourth."""
+def test_five_archives_are_kept_and_the_oldest_is_deleted(handler: logs.FilesHandler, tmp_path: Path) -> None:
+    """Each number increases by one; the fourth replaces the fifth."""
     for number in range(1, 6):
         (tmp_path / f"app.log.{number}").write_text(f"{number}\n")
     (tmp_path / "app.log").write_bytes(b"0" * MAX_LOG_BYTES + b"\n")
@@ -70,7 +70,7 @@ def test_five_archives_are_kept_and_the_oldest_goes(handler: logs.FilesHandler, 
 
 
 def test_a_gap_left_by_a_killed_rotation_costs_no_archive(handler: logs.FilesHandler, tmp_path: Path) -> None:
-    """Only what stands before the gap moves."""
+    """Only the archives before the gap are renumbered."""
     for number in (1, 2, 4, 5):
         (tmp_path / f"app.log.{number}").write_text(f"{number}\n")
     (tmp_path / "app.log").write_bytes(b"0" * MAX_LOG_BYTES + b"\n")
@@ -78,10 +78,10 @@ def test_a_gap_left_by_a_killed_rotation_costs_no_archive(handler: logs.FilesHan
     assert [(tmp_path / f"app.log.{n}").read_text()[:1] for n in range(1, 6)] == ["0", "1", "2", "4", "5"]
 
 
-def test_the_oldest_archive_of_any_file_goes_when_the_folder_would_pass_its_limit(
+def test_the_oldest_archive_is_deleted_when_the_folder_would_exceed_its_limit(
     handler: logs.FilesHandler, tmp_path: Path
 ) -> None:
-    """Counted over all files, while they are written, and no more than needed."""
+    """The size is that of all files while they are written; no more archives than needed are deleted."""
     for number in range(1, 6):
         sparse(tmp_path / f"app.log.{number}", 10_000_000, timedelta(hours=number))
         sparse(tmp_path / f"errors.log.{number}", 9_990_000, timedelta(hours=number, minutes=30))
@@ -91,8 +91,8 @@ def test_the_oldest_archive_of_any_file_goes_when_the_folder_would_pass_its_limi
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= logs.MAX_FOLDER_BYTES
 
 
-def test_the_folder_never_passes_its_limit_while_lines_are_written(handler: logs.FilesHandler, tmp_path: Path) -> None:
-    """The size is looked at often enough: after every line the folder is within."""
+def test_the_folder_never_exceeds_its_limit_while_lines_are_written(handler: logs.FilesHandler, tmp_path: Path) -> None:
+    """After every line the folder is within its limit."""
     for number in range(1, 6):
         sparse(tmp_path / f"app.log.{number}", 10_000_000, timedelta(hours=number))
         sparse(tmp_path / f"errors.log.{number}", 9_900_000, timedelta(hours=number, minutes=30))
@@ -101,8 +101,8 @@ def test_the_folder_never_passes_its_limit_while_lines_are_written(handler: logs
         assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= logs.MAX_FOLDER_BYTES
 
 
-def test_clean_deletes_what_is_older_than_thirty_days_or_beyond_the_fifth(tmp_path: Path) -> None:
-    """By when it was last modified; live files and other people's files stay."""
+def test_clean_deletes_archives_older_than_thirty_days_or_beyond_the_fifth(tmp_path: Path) -> None:
+    """The age is that of the last change; live files and files of other programs are kept."""
     sparse(tmp_path / "app.log.1", 10, timedelta(days=29, hours=23))
     sparse(tmp_path / "app.log.2", 10, timedelta(days=30, hours=1))
     sparse(tmp_path / "errors.log.6", 10)
@@ -113,7 +113,7 @@ def test_clean_deletes_what_is_older_than_thirty_days_or_beyond_the_fifth(tmp_pa
 
 
 def test_clean_keeps_archives_as_long_as_is_configured(tmp_path: Path) -> None:
-    """``[retention] logs_days``, shorter or longer than the 30 days it has by itself."""
+    """`[retention] logs_days` may be shorter or longer than the default of 30 days."""
     for number, days in ((1, 2), (2, 29), (3, 45)):
         sparse(tmp_path / f"app.log.{number}", 10, timedelta(days=days))
     assert logs.clean(tmp_path, NOW, timedelta(days=90)) == ()
@@ -139,8 +139,8 @@ def test_a_process_that_starts_deletes_by_the_configured_age(tmp_path: Path) -> 
     assert not old.exists()
 
 
-def test_clean_rolls_a_live_file_that_began_thirty_days_ago(tmp_path: Path) -> None:
-    """The age of its first entry counts, for its last one may be of today."""
+def test_clean_rotates_a_live_file_that_began_thirty_days_ago(tmp_path: Path) -> None:
+    """The age is that of its first entry, because the last one may be recent."""
     for name, days in (("app.log", 31), ("errors.log", 29)):
         first = {"timestamp": (NOW - timedelta(days=days)).isoformat().replace("+00:00", ".000000Z"), "level": "INFO"}
         (tmp_path / name).write_text(json.dumps(first) + "\n")
@@ -149,20 +149,20 @@ def test_clean_rolls_a_live_file_that_began_thirty_days_ago(tmp_path: Path) -> N
 
 
 def test_files_describes_live_files_and_archives(handler: logs.FilesHandler, tmp_path: Path) -> None:
-    """As Log File: sequence, size, when it began, which level it holds."""
+    """A Log File has its sequence, its size, its beginning and its level."""
     say(handler, "x", logging.ERROR)
     sparse(tmp_path / "errors.log.2", 77, timedelta(days=2))
-    found = {Path(file.file_path).name: file for file in logs.files(tmp_path)}
-    assert list(found) == ["app.log", "errors.log", "errors.log.2"]
-    assert (found["errors.log.2"].rotation_sequence, found["errors.log.2"].size_bytes) == (2, 77)
-    assert found["errors.log.2"].last_modified == NOW - timedelta(days=2)
-    assert (found["errors.log"].log_level_filter, found["app.log"].log_level_filter) == ("ERROR", None)
-    assert found["app.log"].state == "active"
+    files = {Path(file.file_path).name: file for file in logs.files(tmp_path)}
+    assert list(files) == ["app.log", "errors.log", "errors.log.2"]
+    assert (files["errors.log.2"].rotation_sequence, files["errors.log.2"].size_bytes) == (2, 77)
+    assert files["errors.log.2"].last_modified == NOW - timedelta(days=2)
+    assert (files["errors.log"].log_level_filter, files["app.log"].log_level_filter) == ("ERROR", None)
+    assert files["app.log"].state == "active"
     assert logs.files(tmp_path / "nowhere") == ()
 
 
 def test_a_half_line_of_a_killed_process_is_cut_off(handler: logs.FilesHandler, tmp_path: Path) -> None:
-    """Every line of the file is an entry."""
+    """Every remaining line of the file is an entry."""
     say(handler, "whole")
     with (tmp_path / "app.log").open("ab") as file:
         file.write(b'{"timestamp": "2026')
@@ -171,8 +171,8 @@ def test_a_half_line_of_a_killed_process_is_cut_off(handler: logs.FilesHandler, 
 
 
 @pytest.mark.parametrize("what", ["file", "folder"])
-def test_a_file_or_folder_deleted_under_us_is_made_again(handler: logs.FilesHandler, tmp_path: Path, what: str) -> None:
-    """The next line is written, not lost in a file that has no name."""
+def test_a_deleted_file_or_folder_is_made_again(handler: logs.FilesHandler, tmp_path: Path, what: str) -> None:
+    """The next line is written to a new file, not to the deleted one."""
     say(handler, "before")
     if what == "file":
         (tmp_path / "app.log").unlink()
@@ -182,10 +182,10 @@ def test_a_file_or_folder_deleted_under_us_is_made_again(handler: logs.FilesHand
     assert messages(tmp_path) == ["after"]
 
 
-def test_lines_go_to_standard_error_while_the_folder_refuses_and_come_back(
+def test_lines_go_to_standard_error_while_the_folder_cannot_be_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One warning, no line lost, work goes on, recovery is said once."""
+    """There is one warning, no line is lost, and the recovery is reported once."""
     folder = tmp_path / "logs"
     folder.write_text("a file where the folder should be")
     handler = logs.FilesHandler(folder, Redactor(), console=False)
@@ -194,10 +194,10 @@ def test_lines_go_to_standard_error_while_the_folder_refuses_and_come_back(
     folder.unlink()
     for word in ("three", "four"):
         say(handler, word)
-    shown = capsys.readouterr().err.splitlines()
-    assert shown[0].startswith(f"WARNING log files in {folder} cannot be written (")
-    assert [json.loads(line)["message"] for line in shown[1:3]] == ["one", "two"]
-    assert shown[3:] == [f"log files in {folder} are written again; 2 records were shown here only"]
+    printed = capsys.readouterr().err.splitlines()
+    assert printed[0].startswith(f"WARNING log files in {folder} cannot be written (")
+    assert [json.loads(line)["message"] for line in printed[1:3]] == ["one", "two"]
+    assert printed[3:] == [f"log files in {folder} are written again; 2 records were shown here only"]
     assert messages(folder) == ["three", "four"]
 
 
@@ -215,24 +215,24 @@ FULL_DISK = """
 """
 
 
-def test_a_full_disk_tears_no_line_and_loses_none(tmp_path: Path) -> None:
-    """A file that may not grow is what a full disk looks like: part of a line is taken, then an error."""
+def test_a_full_disk_splits_no_line_and_loses_none(tmp_path: Path) -> None:
+    """A limit of the file's size acts like a full disk: part of a line is written, then there is an error."""
     ended = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(FULL_DISK), str(tmp_path)],
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     written = messages(tmp_path)
-    warning, *shown, recovered = ended.stderr.splitlines()
+    warning, *printed, recovered = ended.stderr.splitlines()
     assert "cannot be written" in warning
     assert "written again" in recovered
     assert written[0] == "before"
     assert written[-1] == "after"
-    assert len(written) + len(shown) == 22
-    assert all(json.loads(line)["level"] == "INFO" for line in shown)
+    assert len(written) + len(printed) == 22
+    assert all(json.loads(line)["level"] == "INFO" for line in printed)
 
 
-def test_configure_in_an_unwritable_place_is_no_error(tmp_path: Path) -> None:
-    """Work that cannot be logged to files is still work."""
+def test_configure_in_an_unwritable_place_is_not_an_error(tmp_path: Path) -> None:
+    """A process works even if it cannot write log files."""
     (tmp_path / "taken").write_text("")
     code = "import logging, sys; from worker import logs; logs.configure(sys.argv[1]); logging.info('working')"
     ended = subprocess.run(
@@ -246,7 +246,7 @@ def test_configure_in_an_unwritable_place_is_no_error(tmp_path: Path) -> None:
 
 
 def test_configure_with_clean_up_takes_less_than_half_a_second(tmp_path: Path) -> None:
-    """With as many and as large files as there can be."""
+    """The folder has the largest allowed number and size of files."""
     for name in ("app.log", "errors.log", "performance.log"):
         for number in range(1, 6):
             sparse(tmp_path / f"{name}.{number}", MAX_LOG_BYTES, timedelta(days=number))
@@ -262,7 +262,7 @@ def test_configure_with_clean_up_takes_less_than_half_a_second(tmp_path: Path) -
 
 
 def test_a_forked_child_does_not_share_its_parents_lock(handler: logs.FilesHandler, tmp_path: Path) -> None:
-    """Both write at once, through handles of their own."""
+    """Both write at the same time, with separate handles."""
     say(handler, "parent")
     child = os.fork()
     if child == 0:

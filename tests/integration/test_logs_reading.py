@@ -1,4 +1,4 @@
-"""Reading log entries back: over archives, in time order, filtered, and followed over rotations."""
+"""Log entries are read over archives, in order of time, filtered, and followed over rotations."""
 
 import json
 import logging
@@ -36,8 +36,8 @@ def said(entries: Iterator[dict[str, Any]]) -> str:
     return "".join(entry["message"] for entry in entries)
 
 
-def test_entries_come_in_time_order_over_archives(folder: Path) -> None:
-    """Oldest first, whatever file they stand in."""
+def test_entries_are_in_order_of_time_over_archives(folder: Path) -> None:
+    """The oldest entry comes first, whatever file has it."""
     assert said(logs.read(folder)) == "abcdef"
 
 
@@ -52,31 +52,31 @@ def test_entries_come_in_time_order_over_archives(folder: Path) -> None:
     ],
 )
 def test_entries_are_chosen_by_level_task_profile_and_time(folder: Path, wanted: dict[str, Any], expected: str) -> None:
-    """Each filter by itself, and together."""
+    """Each filter works alone and with the others."""
     assert said(logs.read(folder, **wanted)) == expected
 
 
 def test_since_in_another_zone_is_the_same_instant(folder: Path) -> None:
-    """Aware instants are compared, not their clocks."""
+    """Instants are compared, not their texts."""
     assert said(logs.read(folder, since=(START + timedelta(seconds=4)).astimezone())) == "ef"
 
 
-def test_a_line_that_is_no_entry_is_told_and_not_swallowed(folder: Path) -> None:
-    """With the file and the place, so that a person can look."""
+def test_a_line_that_is_not_an_entry_is_reported(folder: Path) -> None:
+    """The warning names the file and the position of the line."""
     place = (folder / "app.log").stat().st_size
     with (folder / "app.log").open("a") as file:
         file.write("what is this\n" + line(6, "g"))
-    told = [entry["message"] for entry in logs.read(folder, level="WARNING")]
-    assert f"app.log holds a line at byte {place} that is not a log entry" in told
+    warnings = [entry["message"] for entry in logs.read(folder, level="WARNING")]
+    assert f"app.log holds a line at byte {place} that is not a log entry" in warnings
 
 
 def test_a_folder_without_logs_has_no_entries(tmp_path: Path) -> None:
-    """Not an error: nothing has run yet."""
+    """It is not an error, because nothing has run yet."""
     assert list(logs.read(tmp_path / "nowhere")) == []
 
 
-def test_a_rotation_while_reading_loses_and_repeats_nothing(folder: Path) -> None:
-    """The files are open before the first entry is given."""
+def test_a_rotation_while_reading_loses_and_repeats_no_entry(folder: Path) -> None:
+    """All files are opened before the first entry is returned."""
     entries = logs.read(folder)
     first = next(entries)["message"]
     (folder / "app.log.2").rename(folder / "app.log.3")
@@ -87,7 +87,7 @@ def test_a_rotation_while_reading_loses_and_repeats_nothing(folder: Path) -> Non
 
 
 def test_follow_gives_new_entries_over_several_rotations(folder: Path) -> None:
-    """What was written between two looks is found in the archives."""
+    """Entries written between two reads are found in the archives."""
     following = logs.follow(folder, since=START, poll_seconds=0.01)
     got: list[str] = []
     done = threading.Event()
@@ -120,15 +120,15 @@ def test_follow_gives_new_entries_over_several_rotations(folder: Path) -> None:
     assert [word for word in got if word.startswith("n")] == expected
 
 
-def test_follow_begins_with_what_there_is_since_an_instant(folder: Path) -> None:
-    """And starts at the end when no instant is given."""
+def test_follow_begins_with_the_entries_since_an_instant(folder: Path) -> None:
+    """Without an instant it begins at the end."""
     following = logs.follow(folder, since=START + timedelta(seconds=1), poll_seconds=0.01)
     assert [next(following)["message"] for _ in range(5)] == ["b", "c", "e", "d", "f"]
     following.close()
 
 
-def test_follow_waits_for_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
-    """Somebody may look before the first worker has started."""
+def test_follow_waits_for_a_folder_that_does_not_exist_yet(tmp_path: Path) -> None:
+    """A user may follow the log before the first worker has started."""
     following = logs.follow(tmp_path / "logs", poll_seconds=0.01)
 
     def write_the_first_line() -> None:

@@ -1,4 +1,4 @@
-"""Many processes write, roll and are killed at once: not one line is lost or torn."""
+"""Many processes write, rotate and are killed at the same time: no line is lost or split."""
 
 import itertools
 import json
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-# Small files, so that dozens of rotations fall into a few seconds; more archives than they need, so that every line
-# can be counted. A number is printed once its logging call has returned: those are the lines that must be there.
+# Files are small, so that there are dozens of rotations in a few seconds; archives are many, so that every line can be
+# counted. A number is printed when its logging call has returned: those lines must be in the files.
 WRITER = """
     import logging, sys
     from worker import logs
@@ -37,7 +37,7 @@ def start(folder: Path, name: str, count: int) -> subprocess.Popen[str]:
 
 
 def written(folder: Path, file: str) -> list[str]:
-    """Return the first word of every message; a torn line is an error of json."""
+    """Return the first word of every message; a split line raises an error of json."""
     lines = itertools.chain.from_iterable(path.read_text().splitlines() for path in folder.glob(f"{file}*"))
     return [json.loads(line)["message"].split()[0] for line in lines]
 
@@ -48,8 +48,8 @@ def confirmed(folder: Path, name: str) -> set[str]:
 
 
 @pytest.mark.timeout(180)
-def test_no_line_is_lost_or_torn_while_processes_write_roll_and_are_killed(tmp_path: Path) -> None:
-    """Five writers; one after another is killed without notice and replaced, until there were twenty rotations."""
+def test_no_line_is_lost_or_split_while_processes_write_rotate_and_are_killed(tmp_path: Path) -> None:
+    """Five writers are killed with SIGKILL and replaced, one after another, until there were twenty rotations."""
     rng, folder, names = random.Random(11), tmp_path / "logs", itertools.count()
     folder.mkdir()
     running = {name: start(folder, name, 1_000_000) for name in (f"w{next(names)}" for _ in range(5))}
@@ -74,8 +74,8 @@ def test_no_line_is_lost_or_torn_while_processes_write_roll_and_are_killed(tmp_p
 
 
 @pytest.mark.timeout(120)
-def test_files_deleted_and_rolled_by_hand_meanwhile_tear_nothing(tmp_path: Path) -> None:
-    """What a person does with mv and rm costs the lines they removed, never a whole file or half a line."""
+def test_files_deleted_and_renamed_by_hand_split_no_line(tmp_path: Path) -> None:
+    """A user's mv and rm only lose the removed lines, never other lines or parts of lines."""
     folder = tmp_path / "logs"
     folder.mkdir()
     writers = [start(folder, f"w{number}", 1_500) for number in range(3)]

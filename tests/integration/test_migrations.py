@@ -1,4 +1,4 @@
-"""The schema: up, down, equal to the mapped classes, frozen, and migrated by one process at a time."""
+"""Migrations up and down: the schema equals the mapped classes, and one process at a time migrates."""
 
 import json
 import multiprocessing
@@ -28,7 +28,7 @@ RESULT_VIEWS = ["latest_results", "weekly_results"]
 
 @pytest.fixture
 def empty(empty_url: str) -> Iterator[Engine]:
-    """Yield an engine of a database without a table."""
+    """Yield an engine of a database without tables."""
     engine = open_engine(empty_url)
     yield engine
     engine.dispose()
@@ -48,8 +48,8 @@ def _downgrade(engine: Engine, revision: str = "base") -> None:
         command.downgrade(config, revision)
 
 
-def test_a_database_without_our_schema_has_no_revision(empty: Engine) -> None:
-    """What ``flowbeat check`` asks before anything was migrated."""
+def test_a_database_without_the_schema_has_no_revision(empty: Engine) -> None:
+    """`flowbeat check` reads the revision before the first migration."""
     assert revision(empty) is None
 
 
@@ -64,22 +64,22 @@ def test_a_newer_programs_schema_is_refused_and_stays_as_it_is(empty: Engine) ->
 
 
 def test_migrating_makes_every_table_and_view(empty: Engine) -> None:
-    """The names people read with SQL are all there."""
+    """The database has all names that the documentation of SQL uses."""
     assert migrate(empty) == (None, newest_revision())
     names = set(inspect(empty).get_table_names())
     assert names == {*Base.metadata.tables, "alembic_version"}
     assert sorted(inspect(empty).get_view_names()) == sorted(VIEWS)
 
 
-def test_the_newest_revision_is_the_one_the_migrations_end_with() -> None:
-    """It is written down, so that no command needs Alembic to know it."""
+def test_the_newest_revision_is_that_of_the_last_migration() -> None:
+    """Commands find it without Alembic, and Alembic finds the same one."""
     assert ScriptDirectory.from_config(alembic_config()).get_current_head() == newest_revision()
 
 
 def test_a_new_migration_continues_the_newest_and_contains_the_differences(
     tmp_path: Path,
 ) -> None:
-    """``make migration`` numbers it, names its predecessor and writes a column that the schema lacks."""
+    """`make migration` numbers it, names its predecessor and writes a column that the schema lacks."""
     column = Column("extra", Text, nullable=True)
     table = Base.metadata.tables[RunRow.__tablename__]
     table.append_column(column)
@@ -94,13 +94,13 @@ def test_a_new_migration_continues_the_newest_and_contains_the_differences(
 
 
 def test_migrating_again_changes_nothing(empty: Engine) -> None:
-    """The worker migrates at every start."""
+    """A worker migrates at every start."""
     migrate(empty)
     assert migrate(empty) == (newest_revision(), newest_revision())
 
 
-def test_a_downgrade_leaves_nothing_behind_and_can_be_migrated_again(empty: Engine) -> None:
-    """Tables, views and indexes go together."""
+def test_a_downgrade_removes_everything_and_can_be_migrated_again(empty: Engine) -> None:
+    """Tables, views and indexes are removed."""
     migrate(empty)
     _downgrade(empty)
     assert inspect(empty).get_table_names() == ["alembic_version"]
@@ -109,7 +109,7 @@ def test_a_downgrade_leaves_nothing_behind_and_can_be_migrated_again(empty: Engi
 
 
 def test_deployments_keep_their_mark_when_unknown_becomes_possible(empty: Engine) -> None:
-    """Up and down with rows in the table: unknown, which the first schema cannot state, becomes false there."""
+    """The rows are migrated up and down; unknown, which the first schema does not have, becomes false there."""
     row = "INSERT INTO deployments (profile, deployment_id, name, failed) VALUES ('p', :id, 'n', :failed)"
     marks = text("SELECT deployment_id, failed FROM deployments ORDER BY deployment_id")
     migrate(empty)
@@ -129,8 +129,8 @@ def test_deployments_keep_their_mark_when_unknown_becomes_possible(empty: Engine
     assert {index["name"] for index in inspect(empty).get_indexes("deployments")} == {"ix_deployments_profile_issue_id"}
 
 
-def test_statuses_keep_their_rows_and_only_listed_ones_go_back(empty: Engine) -> None:
-    """The first schema has one row of an id; what only histories know has no room there."""
+def test_statuses_keep_their_rows_and_only_listed_ones_survive_a_downgrade(empty: Engine) -> None:
+    """The first schema has one row per id, and no rows of statuses that only histories have."""
     _upgrade(empty, "0001")
     with empty.begin() as connection:
         connection.execute(text("INSERT INTO statuses (profile, status_id, name, category) VALUES ('p','1','A','new')"))
@@ -148,7 +148,7 @@ def test_statuses_keep_their_rows_and_only_listed_ones_go_back(empty: Engine) ->
 
 
 def test_a_database_of_the_first_schema_keeps_its_rows(empty: Engine) -> None:
-    """What was not asked of Jira then is unknown, and going back loses nothing that was there before."""
+    """New columns are unknown, and a downgrade loses no value of the first schema."""
     _upgrade(empty, "0001")
     row = "INSERT INTO issues (profile, issue_id, key, project, type, status_id, created, updated, fields,"
     row += " content_hash) VALUES ('p', '1', 'P-1', 'P', 'Epic', '3', :at, :at, '{}', 'h')"
@@ -157,9 +157,9 @@ def test_a_database_of_the_first_schema_keeps_its_rows(empty: Engine) -> None:
         connection.execute(text(row), at)
     assert migrate(empty) == ("0001", newest_revision())
     with empty.begin() as connection:
-        found = connection.execute(text("SELECT key, hierarchy_level, subtask, project_id FROM issues")).one()
+        stored = connection.execute(text("SELECT key, hierarchy_level, subtask, project_id FROM issues")).one()
         connection.execute(text("UPDATE issues SET hierarchy_level = 1, subtask = false"))
-    assert tuple(found) == ("P-1", None, None, None)
+    assert tuple(stored) == ("P-1", None, None, None)
     _downgrade(empty, "0001")
     with empty.begin() as connection:
         assert connection.scalar(text("SELECT key FROM issues")) == "P-1"
@@ -183,7 +183,7 @@ def test_work_items_stay_when_the_views_that_read_them_come_and_go(empty: Engine
 
 
 def test_a_live_run_of_the_first_schema_begins_its_fetch_again(empty: Engine) -> None:
-    """Its state has another name now, and the stages in its cursor too; there and back one live run stays the limit."""
+    """Its state and the stages of its cursor have new names; up and down, one live run is the limit."""
     _upgrade(empty, "0001")
     row = "INSERT INTO runs (run_id, profile, kind, state, step, attempt, restarts, requested_at, heartbeat_at, cursor,"
     row += " progress, options) VALUES (:run, :profile, 'refresh', :state, :step, 1, 0, :at, :at, :cursor, '{}', '{}')"
@@ -212,14 +212,14 @@ def test_a_live_run_of_the_first_schema_begins_its_fetch_again(empty: Engine) ->
 
 
 def test_the_migrated_schema_is_the_one_of_the_mapped_classes(engine: Engine) -> None:
-    """What ``alembic check`` says: the next autogenerated migration would be empty."""
+    """As in `alembic check`, the next autogenerated migration would be empty."""
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
 
 
 def test_the_views_have_all_columns_of_their_table(engine: Engine) -> None:
-    """Readers of a view would otherwise miss what a later migration added."""
+    """Otherwise readers of a view would miss a column of a later migration."""
     inspector = inspect(engine)
     table = [column["name"] for column in inspector.get_columns("metric_results")]
     assert set(table) == {column.name for column in Base.metadata.tables["metric_results"].columns}
@@ -228,7 +228,7 @@ def test_the_views_have_all_columns_of_their_table(engine: Engine) -> None:
 
 
 def test_a_column_added_to_the_results_is_added_to_their_views(engine: Engine) -> None:
-    """Also where somebody's own view reads them, which must survive; and a table that SQLite rebuilds loses no view."""
+    """A user's view of them survives, and a table that SQLite rebuilds loses no view."""
     with engine.begin() as connection:
         connection.execute(text("CREATE VIEW of_mine AS SELECT profile FROM latest_results"))
         release_views(connection)
@@ -252,7 +252,7 @@ def test_the_views_of_a_database_of_the_first_schema_get_the_week_and_its_day(em
 
 
 def test_a_second_live_run_of_a_profile_is_refused_by_the_database(engine: Engine) -> None:
-    """The partial unique index is what allows one live run; autogeneration does not compare its condition."""
+    """The partial unique index allows one live run; autogeneration does not compare its condition."""
     row = "INSERT INTO runs (run_id, profile, kind, cursor, step, state, progress, heartbeat_at, attempt, restarts,"
     row += " options, requested_at) VALUES (:id, 'p', 'refresh', '{}', 'fetch', :state, '{}', :at, 1, 0, '{}', :at)"
     at = datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)
@@ -263,15 +263,15 @@ def test_a_second_live_run_of_a_profile_is_refused_by_the_database(engine: Engin
         connection.execute(text(row), {"id": "r9", "state": "queued", "at": at})
 
 
-def test_processes_that_migrate_at_once_all_end_well(empty: Engine, empty_url: str) -> None:
-    """Workers started together: one does it, the others wait and find it done."""
+def test_processes_that_migrate_at_once_all_succeed(empty: Engine, empty_url: str) -> None:
+    """Of workers started together one migrates; the others wait and have nothing to do."""
     with ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool:
-        found = list(pool.map(_migrate_once, [empty_url] * 3))
-    assert {now for _, now in found} == {newest_revision()}
+        revisions = list(pool.map(_migrate_once, [empty_url] * 3))
+    assert {now for _, now in revisions} == {newest_revision()}
     assert revision(empty) == newest_revision()
 
 
-def test_migrations_import_nothing_of_ours() -> None:
+def test_migrations_import_no_module_of_flowbeat() -> None:
     """A released migration must not change when the code does."""
     for file in sorted((Path(migrations.__file__).parent / "versions").glob("*.py")):
         ours = re.findall(r"^\s*(?:from|import) (?:models|worker|tasks|console)\b.*$", file.read_text(), re.MULTILINE)
@@ -279,8 +279,8 @@ def test_migrations_import_nothing_of_ours() -> None:
 
 
 def test_a_naive_datetime_is_refused_before_it_is_stored(engine: Engine) -> None:
-    """Nobody knows which instant it is; SQLite would take it."""
-    naive = datetime(2026, 1, 1)  # noqa: DTZ001 - what is refused
+    """Its instant is unknown, and SQLite would store it."""
+    naive = datetime(2026, 1, 1)  # noqa: DTZ001 - the refused value
     with pytest.raises(Exception, match="without a zone"), open_sessions(engine).begin() as session:
         session.add(
             RunRow(

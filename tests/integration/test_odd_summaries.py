@@ -1,4 +1,4 @@
-"""Summaries that are wide, run from right to left, or look like a formula, markup or a control: shown as they are."""
+"""Summaries that are wide, right-to-left, or look like a formula, markup or control characters are shown unchanged."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,7 +26,7 @@ SUMMARIES = (
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Iterator[Path]:
-    """Nine stories of two days, each with one of the summaries."""
+    """Yield nine stories of two days, each with one of the summaries."""
     place = tmp_path_factory.mktemp("odd")
     items = tuple(
         replace(issue(number, "10-02 → 1", "10-10 → 2", "10-12 → 4"), summary=summary)
@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Ite
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
 def test_the_table_holds_every_item_on_lines_that_fit(folder: Path, columns: int) -> None:
-    """A wide letter takes two places; no summary breaks a line, colours a cell or turns the direction of writing."""
+    """A wide letter has two columns; no summary breaks a line, colours a cell or reverses the text direction."""
     said = world.say(folder, "explain", "payments", "flow_time", columns=columns).out
     lines = said.splitlines()
     assert sum(line.startswith("P-") for line in lines) == len(SUMMARIES)
@@ -49,18 +49,18 @@ def test_the_table_holds_every_item_on_lines_that_fit(folder: Path, columns: int
         assert "決済の再試行" in said
 
 
-def test_json_has_each_summary_as_it_is(folder: Path) -> None:
-    """And the number is two days, whatever the items are called."""
-    told = world.say(folder, "explain", "payments", "flow_time", "--format", "json").json
-    assert {part["key"]: part["summary"] for part in told["used"]} == {
+def test_json_has_each_summary_unchanged(folder: Path) -> None:
+    """The value is two days, whatever the summaries are."""
+    explained = world.say(folder, "explain", "payments", "flow_time", "--format", "json").json
+    assert {part["key"]: part["summary"] for part in explained["used"]} == {
         f"P-{number}": summary for number, summary in enumerate(SUMMARIES, start=1)
     }
-    (result,) = told["result"]
+    (result,) = explained["result"]
     assert (result["value"], result["n_used"]) == (2.0, len(SUMMARIES))
 
 
 def test_csv_is_harmless_in_a_spreadsheet(folder: Path) -> None:
-    """What begins like a formula has the mark of text before it; all else is as it is."""
+    """A summary that begins like a formula has the mark of text before it; others are unchanged."""
     rows = world.say(folder, "explain", "payments", "flow_time", "--format", "csv").csv
     written = [row["summary"] for row in sorted(rows, key=lambda row: int(row["subject_id"]))]
     assert written == [f"'{text}" if text in FORMULAS else text for text in SUMMARIES]

@@ -1,4 +1,4 @@
-"""A team with one issue, one delivery and one week: each sentence reads right for one."""
+"""A team with one issue, one delivery and one week: each sentence has the singular."""
 
 import re
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ RULES = Rules(
     deployments=DeploymentRules("versions"),
     incidents=IncidentRules(("Incident",)),
 )
-# "1" before a plural; words that end in s and are singular aside. Years and times have other figures before the 1.
+# "1" before a plural, except for singular words that end in s. Years and times have other figures before the 1.
 ONE_OF_MANY = re.compile(r"(?<![\d.,:-])1 (?!status\b|this\b|was\b|is\b|has\b)[a-z]+s\b")
 
 
 @pytest.fixture
 def current(tmp_path: Path, migrated_file: Path) -> Iterator[InProcess]:
-    """Yield one item of a type without a category, released on the day it was done, the only day of the period."""
+    """Yield one item of a type without a category, done and released on the only day of the period."""
     item = issue(1, "10-01 → 1", "10-26 → 2", "11-01 → 4", type="Oddity", resolved="11-01", fixVersions=["9"])
     team = Team((item,), STATUSES, (version("9", date(2026, 11, 1)),))
     with stored(tmp_path, migrated_file, team, RULES, time("11-02")) as opened:
@@ -39,15 +39,15 @@ def current(tmp_path: Path, migrated_file: Path) -> Iterator[InProcess]:
 @pytest.mark.usefixtures("current")
 @pytest.mark.parametrize("week", [(), ("--week", "2026-W44")])
 @pytest.mark.parametrize("metric", METRIC_TYPES)
-def test_explain_reads_right_for_one(tmp_path: Path, metric: str, week: tuple[str, ...]) -> None:
-    """One deployment in one day; one item in one week."""
+def test_explain_has_the_singular(tmp_path: Path, metric: str, week: tuple[str, ...]) -> None:
+    """There is one deployment in one day, and one item in one week."""
     said = world.say(tmp_path, "explain", "payments", metric, *week, columns=200)
     assert said.code == 0
     assert not ONE_OF_MANY.findall(said.out), said.out
 
 
 @pytest.mark.usefixtures("current")
-def test_the_sums_of_one_week_say_week(tmp_path: Path) -> None:
+def test_a_rate_of_one_week_says_week(tmp_path: Path) -> None:
     """A complete week is divided by 1 week; a period of one day by 1 day."""
     (row,) = world.say(tmp_path, "explain", "payments", "flow_velocity", "--week", "2026-W44", "--format", "json").json[
         "result"
@@ -62,23 +62,23 @@ def test_the_sums_of_one_week_say_week(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("current")
 @pytest.mark.parametrize("words", [(), ("--window", "weeks"), ("--as-of", "2026-10-31")])
-def test_results_read_right_for_one(tmp_path: Path, words: tuple[str, ...]) -> None:
-    """The only item is of a type; the period is 1 day."""
+def test_results_have_the_singular(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """The sentences are about one item and one day."""
     said = world.say(tmp_path, "results", *words, columns=200)
     assert said.code == 0
     assert not ONE_OF_MANY.findall(said.out), said.out
 
 
 @pytest.mark.usefixtures("current")
-def test_the_only_item_without_a_category_is_named_so(tmp_path: Path) -> None:
-    """Not "all 1 items are of types"."""
+def test_the_only_item_without_a_category_is_noted_in_the_singular(tmp_path: Path) -> None:
+    """The note does not say "all 1 items are of types"."""
     said = " ".join(world.say(tmp_path, "results").out.split())
     assert "flow_distribution: the only delivered item is of a type that no category names; name it in [" in said
     assert "(1 day, " in said
 
 
-def test_stale_facts_of_one_issue_read_right(current: InProcess, tmp_path: Path) -> None:
-    """Also where the only candidate was left out."""
+def test_old_facts_of_one_issue_have_the_singular(current: InProcess, tmp_path: Path) -> None:
+    """So does a sentence about the only candidate, which was left out."""
     with current.sessions.begin() as session:
         (item,) = issues.load(session, "payments", ["1"])
         issues.save(session, "payments", [replace(item, resolution="Duplicate")])
@@ -87,10 +87,10 @@ def test_stale_facts_of_one_issue_read_right(current: InProcess, tmp_path: Path)
 
 
 def test_an_issue_that_was_never_read_is_named_by_its_id(current: InProcess, tmp_path: Path) -> None:
-    """Beside one that is stored under its key; a comma inside a name asks for another between the names."""
+    """Names with a comma inside are separated by semicolons."""
     with current.sessions.begin() as session:
-        found = {number: {"unreadable_issue": 1} for number in ("1", "10234")}
-        quality.save_findings(session, "payments", "changelog", found)
+        findings = {number: {"unreadable_issue": 1} for number in ("1", "10234")}
+        quality.save_findings(session, "payments", "changelog", findings)
     said = " ".join(world.say(tmp_path, "results").out.split())
     assert "unreadable issue in 2 (P-1; id 10234, never read)" in said
     assert "if at all: P-1; id 10234, never read." in " ".join(

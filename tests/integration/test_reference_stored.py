@@ -1,4 +1,4 @@
-"""What a worker stores of generated teams, gone issues included, is what the reference says of them."""
+"""The results that a worker stores of generated teams, with gone issues, are those of the reference."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ REASONS = ("broken_chain", "unmapped_status", "resolution_disagrees")
 def test_the_stored_results_and_findings_are_those_of_the_reference(
     source: str, tmp_path: Path, migrated_file: Path
 ) -> None:
-    """Each row of all metrics, bit for bit, and what is odd of which issue, through the database."""
+    """The stored rows of all metrics are equal bit for bit, and so are the findings of each issue."""
     for seed in SEEDS:
         _compare(scene(source, seed), tmp_path / str(seed), migrated_file)
 
@@ -43,7 +43,7 @@ def _compare(made: Scene, folder: Path, schema: Path) -> None:
 
 
 def _findings(made: Scene) -> dict[str, set[str]]:
-    """Return reason → keys of the issues; of a history all is odd that ever was, also what lies after the as-of."""
+    """Return reason → keys of the issues; findings of a history include those after the as-of."""
     team, rules, as_of = made
     keys = {issue.issue_id: issue.key for issue in (*team.issues, *team.gone)}
     odd = Reference(team, rules, LATE).profile.odd_histories()

@@ -1,4 +1,4 @@
-"""The report page's content on both databases: each number is that of the results, and unknown is never 0."""
+"""The content of the report page on both databases: each number is that of results, and unknown is never 0."""
 
 import re
 from base64 import b64encode
@@ -33,7 +33,7 @@ NAMES = ("none", "one week", "year", "hostile", "unknown weeks", "not configured
 def worlds(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated_file: Path
 ) -> Iterator[Worlds]:
-    """Yield the folder and the page of each team, in a database of its own."""
+    """Yield the folder and the page of each team, each in a separate database."""
     made: Worlds = {}
     with ExitStack() as stack:
         for name in NAMES:
@@ -48,14 +48,14 @@ class Parts(HTMLParser):
     """The elements of a page, and the attributes of each kind."""
 
     def __init__(self, html: str) -> None:
-        """Read a page."""
+        """Parse a page."""
         super().__init__()
         self.elements: list[str] = []
         self.attributes: list[tuple[str, str]] = []
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep an element."""
+        """Store an element."""
         self.elements.append(tag)
         self.attributes += [(name, value or "") for name, value in attrs]
 
@@ -64,8 +64,8 @@ class Parts(HTMLParser):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_card_shows_what_results_shows(worlds: Worlds, name: str) -> None:
-    """Value or state, unit, level and coverage of all metrics, through the command's JSON."""
+def test_each_card_shows_the_values_of_results(worlds: Worlds, name: str) -> None:
+    """Value or state, unit, level and coverage of all metrics equal the JSON of the command."""
     folder, page = worlds[name]
     rows = world.say(folder, "results", "payments", "--format", "json").json
     assert [card.metric for card in page.cards] == [row["metric_type"] for row in rows] == list(METRIC_TYPES)
@@ -83,8 +83,8 @@ def test_each_card_shows_what_results_shows(worlds: Worlds, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_week_is_drawn_as_what_the_results_say_of_it(worlds: Worlds, name: str) -> None:
-    """A bar is the stored value; a week without a value, or before the copy, has none."""
+def test_each_week_is_drawn_with_its_stored_value(worlds: Worlds, name: str) -> None:
+    """A bar has the stored value; a week without a value, or before the copy, has no bar."""
     folder, page = worlds[name]
     rows = world.say(folder, "results", "payments", "--window", "weeks", "--format", "json").json
     stored = {(row["metric_type"], row["week"]): row for row in rows}
@@ -107,8 +107,8 @@ def test_each_week_is_drawn_as_what_the_results_say_of_it(worlds: Worlds, name: 
     assert bool(counted) == (name != "none")
 
 
-def test_weeks_before_the_copy_begins_are_unknown_and_none_else(worlds: Worlds) -> None:
-    """The team is 20 weeks old, the page shows 52: 32 are unknown for every metric, also for a count of 0."""
+def test_only_weeks_before_the_copy_begins_are_unknown(worlds: Worlds) -> None:
+    """The team is 20 weeks old and the page shows 52, so 32 are unknown for every metric, counts included."""
     _, page = worlds["unknown weeks"]
     for card in page.cards:
         unknown = [bar.known == "unknown" for bar in card.weeks]
@@ -118,16 +118,16 @@ def test_weeks_before_the_copy_begins_are_unknown_and_none_else(worlds: Worlds) 
         assert 0.55 < chart.unknown < 0.65
 
 
-def test_a_copy_without_issues_knows_nothing_of_any_week(worlds: Worlds) -> None:
-    """No mark says 0, and each chart is a sentence."""
+def test_in_a_copy_without_issues_every_week_is_unknown(worlds: Worlds) -> None:
+    """No mark is 0, and each chart is a sentence."""
     _, page = worlds["none"]
     assert {bar.known for card in page.cards for bar in card.weeks} == {"unknown"}
     assert not page.took.rows
     assert Parts(render(page)).elements.count("svg") == len(page.cards)
 
 
-def test_what_was_used_and_left_out_is_all_that_the_results_cover(worlds: Worlds) -> None:
-    """In each world: the rows behind flow_velocity, and the metrics named in the rows that were left out."""
+def test_the_lists_have_all_used_and_left_out_issues(worlds: Worlds) -> None:
+    """Each team has the rows of `flow_velocity`, and the metrics of the rows that were left out."""
     for name in NAMES:
         folder, page = worlds[name]
         rows = {row["metric_type"]: row for row in world.say(folder, "results", "payments", "--format", "json").json}
@@ -137,7 +137,7 @@ def test_what_was_used_and_left_out_is_all_that_the_results_cover(worlds: Worlds
             assert left_out.count(title(metric).lower()) == rows[metric]["n_excluded"], (name, metric)
 
 
-def test_what_is_in_progress_is_the_flow_load_of_now(worlds: Worlds) -> None:
+def test_the_items_in_progress_are_those_of_the_present_flow_load(worlds: Worlds) -> None:
     """The table, the dots and the last day of the chart count the same items."""
     for name in NAMES:
         _, page = worlds[name]
@@ -150,7 +150,7 @@ def test_what_is_in_progress_is_the_flow_load_of_now(worlds: Worlds) -> None:
 
 
 def test_every_issue_of_a_list_has_its_title(worlds: Worlds) -> None:
-    """Also what began after the period ended and is in no value of it."""
+    """So does an issue that began after the period."""
     for name in ("one week", "year", "unknown weeks"):
         _, page = worlds[name]
         for table in (page.aged, page.behind, page.left_out):
@@ -159,8 +159,8 @@ def test_every_issue_of_a_list_has_its_title(worlds: Worlds) -> None:
             assert titles == [f"Retry refunds, part {key.removeprefix('PAY-')}" for key in keys]
 
 
-def test_the_chart_of_deliveries_counts_what_the_weeks_count(worlds: Worlds) -> None:
-    """Each week's bands add up to its flow_velocity; the week in which clocks change is an hour longer."""
+def test_the_chart_of_deliveries_has_the_counts_of_the_weeks(worlds: Worlds) -> None:
+    """The bands of each week add up to its `flow_velocity`; the week of a clock change is an hour longer."""
     _, page = worlds["year"]
     card = next(card for card in page.cards if card.metric == "flow_velocity")
     for index, bar in enumerate(card.weeks):
@@ -170,7 +170,7 @@ def test_the_chart_of_deliveries_counts_what_the_weeks_count(worlds: Worlds) -> 
 
 
 def test_the_notes_are_those_of_results(worlds: Worlds) -> None:
-    """Each message once, though three metrics have it."""
+    """Each message is shown once, even if three metrics have it."""
     folder, page = worlds["not configured"]
     said = " ".join(world.say(folder, "results", "payments", columns=200).out.split())
     assert page.notes
@@ -180,7 +180,7 @@ def test_the_notes_are_those_of_results(worlds: Worlds) -> None:
 
 
 def test_every_metric_has_a_title_and_a_definition() -> None:
-    """No two have one title."""
+    """No two have the same title."""
     assert all(metric.title and metric.definition.endswith(".") for metric in METRICS.values())
     assert len({metric.title for metric in METRICS.values()}) == len(METRICS)
 
@@ -189,7 +189,7 @@ def test_every_metric_has_a_title_and_a_definition() -> None:
 
 
 def test_titles_are_left_out_when_asked(worlds: Worlds) -> None:
-    """With --no-titles the page has no title of any issue, and no column for one."""
+    """With `--no-titles` the page has no title of an issue, and no column for titles."""
     folder, page = worlds["year"]
     assert "Retry refunds" in render(page)
     said = world.say(folder, "report", "payments", "--no-titles", "-o", "-")
@@ -200,7 +200,7 @@ def test_titles_are_left_out_when_asked(worlds: Worlds) -> None:
 
 
 def test_a_copy_without_summaries_has_no_column_for_titles(tmp_path: Path) -> None:
-    """``store_summaries = false``, through a real refresh."""
+    """The copy is of a refresh with `store_summaries = false`."""
     with world.refreshed(tmp_path, issues=60, keys="store_summaries = false") as place:
         html = world.say(place, "report", "payments", "-o", "-").out
     assert "<h2" in html
@@ -208,7 +208,7 @@ def test_a_copy_without_summaries_has_no_column_for_titles(tmp_path: Path) -> No
 
 
 def test_a_page_of_a_past_day_is_that_of_its_results(worlds: Worlds) -> None:
-    """As of a day before: the values are those of results for that day."""
+    """The values are those of results for that day."""
     folder, _ = worlds["year"]
     day = str((AS_OF - timedelta(days=30)).date())
     html = world.say(folder, "report", "payments", "--as-of", day, "-o", "-").out
@@ -218,11 +218,11 @@ def test_a_page_of_a_past_day_is_that_of_its_results(worlds: Worlds) -> None:
     assert day in html
 
 
-# --- nothing gets out of its place ------------------------------------------------------------------------------------
+# --- hostile texts and links ------------------------------------------------------------------------------------------
 
 
 def test_a_hostile_title_or_status_is_text_everywhere(worlds: Worlds) -> None:
-    """As in every other page: the same elements, no more scripts, images or bold words."""
+    """The page has the same elements as any other, without more scripts, images or bold words."""
     _, page = worlds["hostile"]
     html = render(page)
     assert html.count("&lt;script&gt;alert(1)") > 10
@@ -232,7 +232,7 @@ def test_a_hostile_title_or_status_is_text_everywhere(worlds: Worlds) -> None:
 
 
 def test_a_hostile_profile_or_note_is_text(worlds: Worlds) -> None:
-    """Whatever the configuration or a message says."""
+    """The texts come from the configuration and from a message."""
     _, page = worlds["year"]
     cell = Cell(HOSTILE, f'https://jira.example/browse/"{HOSTILE}')
     hostile = replace(
@@ -254,8 +254,8 @@ def test_a_hostile_profile_or_note_is_text(worlds: Worlds) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_page_leads_to_jira_and_to_itself_only(worlds: Worlds, name: str) -> None:
-    """No src, no address elsewhere, no style attribute, and one style sheet: the one that the policy allows."""
+def test_a_page_links_only_to_jira_and_to_itself(worlds: Worlds, name: str) -> None:
+    """It has no `src`, other address or style attribute, and only the style sheet that its policy allows."""
     html = render(worlds[name][1])
     parts = Parts(html)
     assert not {attribute for attribute, _ in parts.attributes} & {"src", "style", "srcset", "action", "data"}
@@ -283,8 +283,8 @@ def _style_hash(html: str) -> str:
     return b64encode(sha256(sheet.encode()).digest()).decode()
 
 
-def test_every_place_that_a_label_has_is_in_the_style_sheet(worlds: Worlds) -> None:
-    """A class without a rule would put the label to the left edge."""
+def test_the_style_sheet_has_every_position_of_a_label(worlds: Worlds) -> None:
+    """A class without a rule would put the label at the left edge."""
     for name in NAMES:
         html = render(worlds[name][1])
         sheet = html[html.index("<style>") : html.index("</style>")]
@@ -297,7 +297,7 @@ def test_every_place_that_a_label_has_is_in_the_style_sheet(worlds: Worlds) -> N
 
 
 def test_a_long_list_is_cut_with_a_sentence(tmp_path: Path, migrated_file: Path) -> None:
-    """1,000 rows are shown, the others are counted, with the command that lists them."""
+    """1,000 rows are shown; the others are counted, and the sentence has the command that lists them."""
     with stored_variant(tmp_path, migrated_file, "ten times") as current, current.reads() as session:
         page = load_page(current, session, "payments")
         count = stored_issues.count(session, "payments")
@@ -312,8 +312,8 @@ def test_a_long_list_is_cut_with_a_sentence(tmp_path: Path, migrated_file: Path)
     assert days == sorted(days, reverse=True)
 
 
-def test_a_page_is_written_at_once_or_left_as_it_was(worlds: Worlds, tmp_path: Path) -> None:
-    """A folder that is not there is made; what cannot be written leaves the old page and nothing beside it."""
+def test_a_page_is_written_completely_or_not_at_all(worlds: Worlds, tmp_path: Path) -> None:
+    """A missing folder is made; after a failed write the old page is there, and no other file."""
     _, page = worlds["one week"]
     file = tmp_path / "deep" / "page.html"
     write_page(page, file)
@@ -325,7 +325,7 @@ def test_a_page_is_written_at_once_or_left_as_it_was(worlds: Worlds, tmp_path: P
 
 
 def test_several_profiles_make_a_folder_with_an_index(worlds: Worlds, tmp_path: Path) -> None:
-    """The index has each profile's values beside each other, and leads to files that are there."""
+    """The index has the values of all profiles, and links to files that exist."""
     pages = [replace(worlds["year"][1], profile="a/b"), replace(worlds["none"][1], profile="..")]
     index = write_folder(pages, tmp_path / "out")
     html = index.read_text(encoding="utf-8")
@@ -339,7 +339,7 @@ def test_several_profiles_make_a_folder_with_an_index(worlds: Worlds, tmp_path: 
 
 
 def test_the_command_writes_a_file_and_names_it(worlds: Worlds, tmp_path: Path) -> None:
-    """One profile is a file; a folder is asked for by its name's end."""
+    """One profile makes a file, or a folder if the name ends like one."""
     folder, page = worlds["year"]
     said = world.say(folder, "report", "payments", "-o", str(tmp_path / "p.html"))
     assert (said.code, said.out.strip()) == (0, str(tmp_path / "p.html"))
@@ -349,8 +349,8 @@ def test_the_command_writes_a_file_and_names_it(worlds: Worlds, tmp_path: Path) 
     assert world.say(folder, "report", "nobody").code == 2
 
 
-def test_the_variants_hold_what_they_are_for(worlds: Worlds) -> None:
-    """The tests above would show little without values, failures, incidents and all four categories."""
+def test_the_teams_have_all_kinds_of_data(worlds: Worlds) -> None:
+    """The tests above need values, failures, incidents and all four categories."""
     assert {*NAMES, "ten times"} == {*VARIANTS}
     _, page = worlds["year"]
     assert {card.state for card in page.cards} == {"success"}

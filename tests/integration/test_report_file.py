@@ -1,4 +1,4 @@
-"""The page that a configuration asks for: written after a calculation, and what happens where it cannot be."""
+"""The report page of a configuration: written after a calculation, and warnings when it cannot be."""
 
 import logging
 import os
@@ -17,12 +17,12 @@ KEY = 'report = "reports/payments.html"'
 
 
 def lines(current: world.InProcess) -> list[Line]:
-    """Return what check says of the page of payments."""
+    """Return the lines of check about the page of payments."""
     return [*reports.page(current, "payments")]
 
 
 def test_a_profile_without_a_file_has_no_page(tmp_path: Path) -> None:
-    """Nothing is written, and check says nothing of it."""
+    """No page is written, and check has no line about it."""
     world.configure(tmp_path)
     with world.world(tmp_path, issues=30) as current:
         world.refresh(current)
@@ -32,7 +32,7 @@ def test_a_profile_without_a_file_has_no_page(tmp_path: Path) -> None:
 
 
 def test_the_page_is_that_of_the_report_command(tmp_path: Path) -> None:
-    """Beside the configuration, in a folder that is made; check says when it is missing, old, and up to date."""
+    """It is next to the configuration, in a new folder; check says if it is missing, old, or up to date."""
     world.configure(tmp_path, keys=KEY)
     file = tmp_path / "reports" / "payments.html"
     with world.world(tmp_path, issues=30) as current:
@@ -54,7 +54,7 @@ def test_the_page_is_that_of_the_report_command(tmp_path: Path) -> None:
 def test_a_page_that_cannot_be_written_is_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, *, is_folder: bool
 ) -> None:
-    """In the log, with the file and the reason; check says what to do, and the results stand."""
+    """The log has the file and the reason; check says what to do, and the results are stored."""
     world.configure(tmp_path, keys=KEY)
     if is_folder:
         (tmp_path / "reports" / "payments.html").mkdir(parents=True)
@@ -76,7 +76,7 @@ def test_a_page_that_cannot_be_written_is_a_warning(
 
 
 def test_a_page_without_results_is_a_warning_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever goes wrong while it is made: here the profile has no data."""
+    """Any error of the page is a warning; here the profile has no data."""
     world.configure(tmp_path, keys=KEY)
     with world.world(tmp_path, issues=30) as current:
         world.request(current, "calculate")

@@ -1,4 +1,4 @@
-"""The finding ``resolution_disagrees``: its two instants are shown, and it is of the same instant as the numbers."""
+"""The finding `resolution_disagrees`: its two instants are shown, and its as-of is that of the numbers."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ REASON = "resolution_disagrees"
 
 @pytest.fixture
 def current(tmp_path: Path, migrated_file: Path) -> Iterator[InProcess]:
-    """Yield a team of whose issues P-1, P-2 and P-3 disagree on 1 November, each in its own way."""
+    """Yield a team whose issues P-1, P-2 and P-3 have the finding on 1 November, each with another cause."""
     team = Team((EARLY, BARE, OPEN, *AGREED), STATUSES)
     with stored(tmp_path, migrated_file, team, Rules(timezone="Europe/Zagreb"), time("11-01")) as opened:
         yield opened
@@ -38,10 +38,10 @@ def _stored(current: InProcess) -> list[str]:
 
 
 def _explained(folder: Path, metric: str, *words: str) -> dict[str, dict[str, str | None]]:
-    """Return issue → its finding, of those that have it."""
+    """Return issue → its finding, for the issues that have it."""
     parts = world.say(folder, "explain", "payments", metric, *words, "--format", "json").json
-    found = {part["key"]: part["data_quality"] for part in (*parts["used"], *parts["left_out"])}
-    return {key: one for key, rows in found.items() for one in rows if one["reason"] == REASON}
+    findings = {part["key"]: part["data_quality"] for part in (*parts["used"], *parts["left_out"])}
+    return {key: finding for key, rows in findings.items() for finding in rows if finding["reason"] == REASON}
 
 
 @pytest.mark.usefixtures("current")
@@ -57,7 +57,7 @@ def _explained(folder: Path, metric: str, *words: str) -> dict[str, dict[str, st
 def test_explain_shows_the_two_instants_or_which_is_missing(
     tmp_path: Path, *, metric: str, key: str, resolved: str | None, done: str | None, words: str
 ) -> None:
-    """In JSON and CSV in UTC, null where it is missing; in the table in the profile's zone."""
+    """JSON and CSV have them in UTC, or null; the table has them in the profile's time zone."""
     expected: dict[str, object] = {"reason": REASON, "details": [], "resolved": resolved, "done_at": done}
     assert _explained(tmp_path, metric)[key] == expected
     (row,) = (row for row in world.say(tmp_path, "explain", "payments", metric, "--format", "csv").csv
@@ -69,20 +69,20 @@ def test_explain_shows_the_two_instants_or_which_is_missing(
 
 @pytest.mark.usefixtures("current")
 def test_an_issue_that_agrees_has_no_instants(tmp_path: Path) -> None:
-    """The finding names the odd ones only."""
+    """Only issues with the finding have them."""
     assert {*_explained(tmp_path, "flow_time")} == {"P-1", "P-2"}
 
 
 def test_the_incident_behind_a_number_shows_its_instants(tmp_path: Path, migrated_file: Path) -> None:
-    """It is no work item, and its resolution date says the same."""
+    """An incident is not a work item, but has the same finding."""
     rules = Rules(incidents=IncidentRules(types=("Incident",)))
     odd = replace(EARLY, type="Incident")
     with stored(tmp_path, migrated_file, Team((odd,), STATUSES), rules, time("11-01")):
         assert _explained(tmp_path, "mttr")["P-1"]["done_at"] == "2026-10-05T00:00:00.000000Z"
 
 
-def test_a_calculation_of_the_past_leaves_the_findings_of_now(current: InProcess, tmp_path: Path) -> None:
-    """The stored ones are beside the newest results; those of a past day are compared as of that day."""
+def test_a_calculation_of_the_past_keeps_the_present_findings(current: InProcess, tmp_path: Path) -> None:
+    """The stored ones are shown with the newest results; those of a past day are computed as of that day."""
     assert _stored(current) == ["P-1", "P-2", "P-3"]
     calculated(current, time("10-04 22:00"))
     assert _stored(current) == ["P-1", "P-2", "P-3"]
@@ -94,14 +94,14 @@ def test_a_calculation_of_the_past_leaves_the_findings_of_now(current: InProcess
 
 
 def test_a_day_before_any_disagreement_has_none(current: InProcess, tmp_path: Path) -> None:
-    """Whatever is stored of today."""
+    """The stored findings of a later day do not matter."""
     assert _stored(current)
     assert "disagree" not in world.say(tmp_path, "results", "--as-of", "2026-10-02").out
     assert _explained(tmp_path, "flow_load", "--as-of", "2026-10-02") == {}
 
 
-def test_results_of_the_past_say_so_where_they_cannot_compare(current: InProcess, tmp_path: Path) -> None:
-    """Facts that are older than the data tell of no instant; unknown is not none."""
+def test_results_of_the_past_say_so_if_they_cannot_compare(current: InProcess, tmp_path: Path) -> None:
+    """Facts older than the data have no valid instants, so the finding is unknown."""
     calculated(current, time("10-04 22:00"))
     with current.sessions.begin() as session:
         issues.save(session, "payments", [replace(BARE, resolved=time("10-06"))])
@@ -111,8 +111,8 @@ def test_results_of_the_past_say_so_where_they_cannot_compare(current: InProcess
     assert "To compare them, run: flowbeat calculate payments --as-of 2026-10-04" in said
 
 
-def test_the_next_calculation_finds_what_changed(current: InProcess) -> None:
-    """One agrees now, another does not any more; the third stays."""
+def test_the_next_calculation_updates_the_findings(current: InProcess) -> None:
+    """One issue loses the finding, another gets it, and the third keeps it."""
     changed = (replace(BARE, resolved=time("10-06")), replace(AGREED[0], resolved=time("10-08")))
     with current.sessions.begin() as session:
         issues.save(session, "payments", changed)
@@ -120,8 +120,8 @@ def test_the_next_calculation_finds_what_changed(current: InProcess) -> None:
     assert _stored(current) == ["P-1", "P-3", "P-4"]
 
 
-def test_a_last_step_that_sees_other_facts_returns_to_them(current: InProcess) -> None:
-    """A worker that another version of the program replaced reads no archive of the one before."""
+def test_a_last_step_with_facts_of_another_version_computes_them_again(current: InProcess) -> None:
+    """A worker of a new version does not read an archive of the old version."""
     run, _ = steps.request(current.sessions, "payments", "calculate", current.now())
     calculate.work(current, run)
     for _ in METRIC_TYPES:

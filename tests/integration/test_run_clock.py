@@ -1,4 +1,4 @@
-"""Runs are timed by one clock, the database's, and are given up only after many deaths without progress."""
+"""Runs are timed by the database's clock, and fail only after many killed workers without progress."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ from worker.task import heartbeating, record_heartbeat
 
 
 def machine(folder: Path, database_url: str, redis_url: str, off: float) -> Runtime:
-    """Return a machine at the same database whose clock is off by some seconds."""
+    """Return the runtime of a machine with the same database and a clock that is wrong by some seconds."""
     settings = Settings(database_url, folder, folder, redis_url=redis_url)
     return Runtime(settings, lambda: datetime.now(UTC) + timedelta(seconds=off))
 
@@ -30,8 +30,8 @@ def machine(folder: Path, database_url: str, redis_url: str, off: float) -> Runt
 def test_a_machine_whose_clock_is_wrong_keeps_its_runs(
     tmp_path: Path, database_url: str, redis_url: str, off: float
 ) -> None:
-    """Nor does it take those of others: silence is 30 s, and no sign of life is older than that."""
-    wrong, right = (machine(tmp_path, database_url, redis_url, each) for each in (off, 0.0))
+    """It does not take runs of others either: a run is stalled after 30 s, and no heartbeat is older than that."""
+    wrong, right = (machine(tmp_path, database_url, redis_url, difference) for difference in (off, 0.0))
     migrate(right.engine)
     for worker, sweeper in ((wrong, right), (right, wrong)):
         run, _ = steps.request(worker.sessions, f"of {off} {worker is wrong}", "refresh", worker.run_time())
@@ -47,14 +47,14 @@ def test_a_machine_whose_clock_is_wrong_keeps_its_runs(
             assert paused.attempt == 1
             assert paused.wait_until is not None
             assert 0 < (paused.wait_until - sweeper.clock(session)).total_seconds() <= 5
-    for each in (wrong, right):
-        each.close()
+    for worker in (wrong, right):
+        worker.close()
 
 
-def test_a_run_that_gives_a_sign_between_look_and_restart_is_not_taken(
+def test_a_run_with_a_heartbeat_before_its_requeue_is_not_taken(
     tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
-    """A machine that wakes up shows an old sign of life for a moment."""
+    """A machine that wakes up has an old heartbeat for a moment."""
     with open_world(tmp_path, database_url, redis_url) as world:
         run = world.request()
         world.clock.advance(timedelta(minutes=1))
@@ -73,13 +73,13 @@ def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
 
 
 def restarts(world: World) -> int:
-    """Return how often the only run's step was begun again."""
+    """Return how often the step of the only run was restarted."""
     with world.current.reads() as session:
         return int(session.scalars(text("SELECT restarts FROM runs")).one())
 
 
 def let_it_die(world: World, times: int) -> Run:
-    """Kill the worker of the only run so often, without progress."""
+    """Kill the worker of the only run several times, without progress."""
     for _ in range(times):
         with world.current.sessions.begin() as session:
             (run,) = runs.live(session)
@@ -94,7 +94,7 @@ def let_it_die(world: World, times: int) -> Run:
 
 
 def test_progress_resets_the_count_of_restarts(world: World) -> None:
-    """A long fetch whose workers die now and then gets there."""
+    """A long fetch succeeds even if some of its workers are killed."""
     world.request()
     run = let_it_die(world, maintain.MAX_RESTARTS)
     assert restarts(world) == maintain.MAX_RESTARTS
@@ -106,8 +106,8 @@ STOP = "CREATE TRIGGER stop BEFORE UPDATE ON runs WHEN NEW.step <> 'facts' BEGIN
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_facts_that_are_stored_are_progress(world: World) -> None:
-    """Also where the step does not get to its end."""
+def test_stored_facts_are_progress(world: World) -> None:
+    """They count even if the step is not completed."""
     run = world.request()
     while work(world.current, world.latest(run)) == "fetch":
         pass
@@ -120,8 +120,8 @@ def test_facts_that_are_stored_are_progress(world: World) -> None:
     assert restarts(world) == 0
 
 
-def test_a_sign_of_life_alone_is_no_progress(world: World) -> None:
-    """A worker that beats until it is killed would otherwise be started again for ever."""
+def test_a_heartbeat_alone_is_not_progress(world: World) -> None:
+    """Otherwise a worker that is always killed would be restarted for ever."""
     world.request()
     run = let_it_die(world, 2)
     record_heartbeat(world.current, run)
@@ -130,10 +130,8 @@ def test_a_sign_of_life_alone_is_no_progress(world: World) -> None:
     assert restarts(world) == 2
 
 
-def test_a_run_given_up_is_an_error_in_the_log_that_its_message_points_to(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Run and Fetch Operation fail with the same sentence."""
+def test_a_run_failed_by_restarts_is_an_error_in_the_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Run and Fetch Operation fail with the same message, which names the log."""
     run = world.request()
     with world.current.sessions.begin() as session:
         operations.save_fetch(session, world.operation(run))

@@ -1,4 +1,4 @@
-"""One run, one set of rules: what happens when the configuration changes between the steps of a run."""
+"""A run has one set of rules, even if the configuration changes between its steps."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,7 +24,7 @@ NEW = {"waiting": ("In Review",), "active": ("Blocked",)}
 
 @pytest.fixture
 def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """Yield a world whose profile has the old workflow."""
+    """Yield a world with the old workflow of the profile."""
     with open_world(tmp_path, database_url, redis_url) as opened:
         opened.profile(rules=replace(_rules(opened.current), workflow=OLD))
         yield opened
@@ -32,7 +32,7 @@ def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
 
 @pytest.fixture
 def restarted(world: World) -> Iterator[Runtime]:
-    """Yield a worker that began after the workflow was changed, on the same database."""
+    """Yield a worker with the same database that started after a change of the workflow."""
     profile = world.current.settings.profiles[NAME]
     changed = replace(profile, rules=replace(profile.rules, workflow=NEW))
     settings = replace(world.current.settings, profiles={NAME: changed})
@@ -42,7 +42,7 @@ def restarted(world: World) -> Iterator[Runtime]:
 
 
 def test_a_run_stores_the_rules_its_facts_were_made_with(world: World) -> None:
-    """Beside the worker that made them; before that it has none."""
+    """It also stores the worker that made them; before the facts it has neither."""
     world.current.node = "old@host"
     run = world.request()
     work(world.current, run)
@@ -52,8 +52,8 @@ def test_a_run_stores_the_rules_its_facts_were_made_with(world: World) -> None:
     assert (latest.rules_hash, latest.worker) == (_hash(world.current), "old@host")
 
 
-def test_a_metric_step_of_other_rules_goes_back_to_the_facts(world: World, restarted: Runtime) -> None:
-    """Else it would store numbers of the old facts under the name of the new rules."""
+def test_a_metric_step_of_other_rules_returns_to_the_facts(world: World, restarted: Runtime) -> None:
+    """Otherwise it would store numbers of the old facts under the new rules."""
     run = _with_facts(world)
     with world.current.sessions.begin() as session:
         assert runs.claim(session, run.run_id, 1, ("deployment_frequency",), world.clock()) is not None
@@ -67,14 +67,14 @@ def test_a_metric_step_of_other_rules_goes_back_to_the_facts(world: World, resta
 
 
 def test_the_change_of_rules_changes_the_number(world: World, restarted: Runtime) -> None:
-    """So that the test above cannot pass by accident."""
+    """Without a difference the test above could not fail."""
     _finish(world.current, world, _with_facts(world))
     old = _efficiency(world)
     assert old != _efficiency_of_a_full_calculation(world, restarted)
 
 
 def test_metrics_that_were_stored_before_the_change_are_calculated_again(world: World, restarted: Runtime) -> None:
-    """A run shows metrics of one configuration only."""
+    """A run has the metrics of only one configuration."""
     run = _with_facts(world)
     for _ in range(4):
         calculate.metric_step(world.current, world.latest(run))
@@ -85,8 +85,8 @@ def test_metrics_that_were_stored_before_the_change_are_calculated_again(world: 
     assert world.latest(run).cursor["misses"] == len(world.issue_keys())
 
 
-def test_only_the_rules_of_results_differ_and_still_the_run_goes_back(world: World) -> None:
-    """The facts of another period are the same; the rows of one calculation must be too."""
+def test_a_run_returns_to_the_facts_even_if_only_rules_of_results_differ(world: World) -> None:
+    """The facts of another period are the same, but all rows of a calculation must have the same rules."""
     run = _with_facts(world)
     calculate.metric_step(world.current, world.latest(run))
     world.profile(rules=replace(_rules(world.current), time_period_days=7))
@@ -97,8 +97,8 @@ def test_only_the_rules_of_results_differ_and_still_the_run_goes_back(world: Wor
     restarted.close()
 
 
-def test_workers_of_two_configurations_do_not_take_turns_for_ever(world: World, restarted: Runtime) -> None:
-    """The run fails after a few rounds, and says which workers they were."""
+def test_workers_of_two_configurations_do_not_alternate_for_ever(world: World, restarted: Runtime) -> None:
+    """The run fails after a few rounds, and names the workers."""
     world.current.node = "old@host"
     run = _with_facts(world)
     for _ in range(run_rules.MAX_CHANGES):
@@ -108,8 +108,8 @@ def test_workers_of_two_configurations_do_not_take_turns_for_ever(world: World, 
         calculate.metric_step(restarted, world.latest(run))
 
 
-def test_slices_of_facts_by_two_configurations_come_to_an_end_too(world: World, restarted: Runtime) -> None:
-    """Each makes the facts of the other stale, so that none would ever be done."""
+def test_slices_of_facts_by_two_configurations_do_not_alternate_for_ever(world: World, restarted: Runtime) -> None:
+    """Each makes the facts of the other stale, so that the step would never be completed."""
     run = world.request()
     work(world.current, run)
     for slices in range(run_rules.MAX_CHANGES + 1):
@@ -119,8 +119,8 @@ def test_slices_of_facts_by_two_configurations_come_to_an_end_too(world: World, 
         calculate.work(world.current, world.latest(run), seconds=0.0)
 
 
-def test_facts_of_another_version_of_the_program_are_made_again(world: World) -> None:
-    """The metric step after an upgrade reads no archive that the version before wrote."""
+def test_facts_of_another_version_are_computed_again(world: World) -> None:
+    """After an upgrade the metric step does not read an archive of the old version."""
     run = _with_facts(world)
     with world.current.engine.begin() as connection:
         connection.execute(text("UPDATE work_item_columns SET format = 'another'"))
@@ -136,7 +136,7 @@ def test_facts_of_another_version_of_the_program_are_made_again(world: World) ->
 
 
 def test_a_run_whose_metrics_all_raised_has_failed(world: World) -> None:
-    """Its rows are calculation_error each; the run must not look like a success."""
+    """Every row is a `calculation_error`, so the run is not a success."""
     run = _with_facts(world)
     for _ in METRIC_TYPES:
         calculate.record_error(world.current, world.latest(run), ZeroDivisionError())
@@ -150,8 +150,8 @@ def test_a_run_whose_metrics_all_raised_has_failed(world: World) -> None:
     assert "flowbeat logs --level ERROR" in str(ended.error)
 
 
-def test_a_run_of_which_one_metric_raised_is_completed_and_says_which(world: World) -> None:
-    """The others are right."""
+def test_a_run_with_one_metric_that_raised_is_completed_and_names_it(world: World) -> None:
+    """The other metrics are right."""
     run = _with_facts(world)
     calculate.record_error(world.current, world.latest(run), ZeroDivisionError())
     _finish(world.current, world, run)
@@ -167,13 +167,13 @@ def _rules(current: Runtime) -> Rules:
 
 
 def _hash(current: Runtime) -> str:
-    """Return the rules of a runtime as a calculation names them: with the fields that the copy resolved."""
+    """Return the rules_hash of a calculation by a runtime, with the fields that the copy resolved."""
     with current.reads() as session:
         return rules_hash(view.load_view(current, session, NAME, None).rules)
 
 
 def _with_facts(world: World) -> Run:
-    """Return a run of the old rules at its first metric."""
+    """Return a run of the old rules before its first metric."""
     run = world.request()
     work(world.current, run)
     assert calculate.work(world.current, world.latest(run)) == METRIC_TYPES[0]
@@ -181,7 +181,7 @@ def _with_facts(world: World) -> Run:
 
 
 def _finish(current: Runtime, world: World, run: Run) -> None:
-    """All steps up to the end of the run, in a process of one configuration."""
+    """Work all steps to the end of the run, in a process with one configuration."""
     if world.latest(run).step == "facts":
         calculate.work(current, world.latest(run))
     while world.latest(run).step != "finish":
@@ -204,7 +204,7 @@ def _newest(world: World) -> list[MetricResult]:
 
 
 def _efficiency_of_a_full_calculation(world: World, restarted: Runtime) -> float | None:
-    """Return what a run that begins and ends under the new rules finds in the same data."""
+    """Return the value of a run with the same data that has the new rules from its beginning."""
     for row in _live_runs(world):
         world.end_early(row)
     world.clock.advance(timedelta(seconds=1))

@@ -1,4 +1,4 @@
-"""The task base on a real database and a real queue: the fence, the waits, the failures, and who goes on."""
+"""The task base with a real database and a real queue: stale messages, waits, failures and continued runs."""
 
 import json
 import threading
@@ -29,7 +29,7 @@ Body = Callable[[Runtime, Run], None]
 
 @pytest.fixture
 def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """Yield a world whose runtime is this process's."""
+    """Yield a world with the runtime of this process."""
     with open_world(tmp_path, database_url, redis_url) as opened:
         runtime.adopt(opened.current)
         yield opened
@@ -38,23 +38,23 @@ def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
 
 @pytest.fixture
 def make_task(redis_url: str) -> Callable[..., RunTask]:
-    """Make a task of a body on an application of its own, whose queue is the real server."""
+    """Return a function that makes a task of a body, in a new application with the real server as queue."""
     return maker(Celery("tests", broker=redis_url.replace("unix://", "redis+socket://")))
 
 
 @pytest.fixture
 def cut_off(tmp_path: Path) -> Celery:
-    """Return an application whose queue is gone, and that does not wait for it."""
+    """Return an application whose queue does not answer, and that does not wait for it."""
     app = Celery("tests", broker=f"redis+socket://{tmp_path}/gone.sock")
     app.conf.task_publish_retry = False
     return app
 
 
 def maker(app: Celery) -> Callable[..., RunTask]:
-    """Make a task of a body."""
+    """Return a function that makes a task of a body."""
 
     def make(body: Body, **options: Any) -> RunTask:
-        # Not shared: else Celery would register it with every application of this process.
+        # Not shared: otherwise Celery would register it with every application of this process.
         named = {"name": "tests.step", "steps": ("fetch",), **options}
         decorate: Callable[[Body], RunTask] = app.task(base=RunTask, shared=False, **named)
         return decorate(body)
@@ -63,18 +63,18 @@ def maker(app: Celery) -> Callable[..., RunTask]:
 
 
 def queued(redis_client: Redis) -> int:
-    """Messages in the queue."""
+    """Return the number of messages in the queue."""
     return int(redis_client.llen("celery"))
 
 
 def message_time(redis_client: Redis) -> datetime:
-    """Return when the one message of the queue is due."""
+    """Return when the only message of the queue is due."""
     message = json.loads(redis_client.lrange("celery", 0, 0)[0])
     return datetime.fromisoformat(message["headers"]["eta"])
 
 
 def raising(*errors: Exception) -> Body:
-    """Return a body that raises one after the other, the last for ever."""
+    """Return a body that raises one error after the other, and the last one for ever."""
     left = list(errors)
 
     def body(_current: Runtime, _run: Run) -> None:
@@ -83,10 +83,10 @@ def raising(*errors: Exception) -> Body:
     return body
 
 
-def test_a_task_takes_its_run_and_hands_the_body_what_is_stored(
+def test_a_task_claims_its_run_and_gives_the_body_the_stored_one(
     world: World, make_task: Callable[..., RunTask]
 ) -> None:
-    """Queued becomes running, with a sign of life and a beginning."""
+    """The queued run becomes running, with a heartbeat and a start."""
     seen: list[Run] = []
 
     def body(_current: Runtime, given: Run) -> None:
@@ -95,16 +95,16 @@ def test_a_task_takes_its_run_and_hands_the_body_what_is_stored(
     run = world.request()
     world.clock.advance(timedelta(seconds=5))
     make_task(body).apply((run.run_id, 1))
-    assert [each.run_id for each in seen] == [run.run_id]
+    assert [claimed.run_id for claimed in seen] == [run.run_id]
     latest = world.latest(run)
     assert (latest.state, latest.started_at, latest.heartbeat_at) == ("running", world.clock(), world.clock())
 
 
 @pytest.mark.usefixtures("world")
-def test_a_message_of_a_run_that_nobody_here_knows_is_named(
+def test_a_message_of_an_unknown_run_is_logged(
     make_task: Callable[..., RunTask], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Two installations on one Redis swallow each other's messages: the log says so."""
+    """Two installations with one Redis take each other's messages, and the log says so."""
     with caplog.at_level("WARNING", "worker.task"):
         make_task(raising(AssertionError("must not run"))).apply(("00000000-0000-4000-8000-000000000000", 1))
     (record,) = caplog.records
@@ -113,10 +113,8 @@ def test_a_message_of_a_run_that_nobody_here_knows_is_named(
 
 
 @pytest.mark.parametrize("what", ["another attempt", "another step", "ended"])
-def test_a_message_of_a_run_that_moved_on_does_nothing(
-    world: World, make_task: Callable[..., RunTask], what: str
-) -> None:
-    """The fence: neither the body runs nor does a row change."""
+def test_a_stale_message_does_nothing(world: World, make_task: Callable[..., RunTask], what: str) -> None:
+    """The body does not run, and no row changes."""
     run = world.request()
     if what == "ended":
         world.end_early(run)
@@ -129,30 +127,30 @@ def test_a_message_of_a_run_that_moved_on_does_nothing(
 
 
 @pytest.mark.parametrize(("asked", "waited"), [(None, 2.0), (0.1, 1.0), (17.0, 17.0), (3600.0, 3600.0)])
-def test_a_passing_fault_makes_the_run_wait_and_sends_it_round_again(
+def test_a_retryable_error_pauses_the_run_and_sends_its_message_again(
     world: World, make_task: Callable[..., RunTask], redis_client: Redis, asked: float | None, waited: float
 ) -> None:
-    """The row says why and until when; the message that brings it back never sleeps longer than a countdown may."""
+    """The row has the reason and the end of the wait; the message's countdown never exceeds its limit."""
     run = world.request()
     make_task(raising(RetryableError("Jira is busy", asked))).apply((run.run_id, 1))
     latest = world.latest(run)
     assert (latest.state, latest.error) == ("paused", "Jira is busy")
     assert latest.wait_until is not None
-    most = waited if asked else waited * 1.25  # where nobody named a time, the back-off's jitter is added
+    most = waited if asked else waited * 1.25  # without a requested time, the back-off adds jitter
     assert waited <= (latest.wait_until - world.clock()).total_seconds() <= most
     assert queued(redis_client) == 1
     countdown = message_time(redis_client) - datetime.now(UTC)
     assert countdown <= timedelta(seconds=min(most, LONGEST_COUNTDOWN))
-    assert countdown > timedelta(seconds=min(waited, LONGEST_COUNTDOWN) - 60)  # however busy this machine is
+    assert countdown > timedelta(seconds=min(waited, LONGEST_COUNTDOWN) - 60)  # even on a busy machine
 
 
-def test_no_message_in_hand_is_given_out_a_second_time() -> None:
-    """The longest countdown and the longest task both fit into the time after which the queue gives it to another."""
+def test_no_unacknowledged_message_is_delivered_twice() -> None:
+    """The longest countdown and the longest task are shorter than the visibility timeout of the queue."""
     assert LONGEST_COUNTDOWN + celeryconfig.task_time_limit <= celeryconfig.visibility_timeout
 
 
-def test_a_step_that_ended_without_its_queue_is_not_lost(world: World, cut_off: Celery) -> None:
-    """Redis went away before the next message was sent: the run stands queued at its next step, and nothing failed."""
+def test_a_step_that_ended_without_a_queue_is_not_lost(world: World, cut_off: Celery) -> None:
+    """Redis stopped before the next message was sent: the run is queued at its next step, and has not failed."""
 
     def body(current: Runtime, given: Run) -> None:
         with current.sessions.begin() as session:
@@ -164,15 +162,15 @@ def test_a_step_that_ended_without_its_queue_is_not_lost(world: World, cut_off: 
     assert (world.latest(run).state, world.latest(run).step, world.latest(run).error) == ("queued", "facts", None)
 
 
-def test_a_wait_that_cannot_send_its_message_is_a_wait(world: World, cut_off: Celery) -> None:
-    """The row says when; whoever looks for silent runs brings it back."""
+def test_a_pause_that_cannot_send_its_message_is_a_pause(world: World, cut_off: Celery) -> None:
+    """The row has the end of the pause; the check for stalled runs requeues it."""
     run = world.request()
     assert maker(cut_off)(raising(RetryableError("Jira is busy"))).apply((run.run_id, 1)).successful()
     assert (world.latest(run).state, world.latest(run).error) == ("paused", "Jira is busy")
 
 
-def test_a_database_that_went_away_is_a_passing_fault(world: World, make_task: Callable[..., RunTask]) -> None:
-    """A restart of PostgreSQL in the middle of a step must not fail the run."""
+def test_a_database_that_stopped_is_a_retryable_error(world: World, make_task: Callable[..., RunTask]) -> None:
+    """A restart of PostgreSQL during a step must not fail the run."""
     run = world.request()
     make_task(raising(OperationalError("select 1", {}, Exception("server closed")))).apply((run.run_id, 1))
     latest = world.latest(run)
@@ -181,21 +179,25 @@ def test_a_database_that_went_away_is_a_passing_fault(world: World, make_task: C
     assert "select" not in str(latest.error)
 
 
-@pytest.mark.parametrize(("each", "waits"), [(1, 7), (4, 1), (5, 1)])
-def test_tries_in_vain_come_to_an_end(world: World, make_task: Callable[..., RunTask], each: int, waits: int) -> None:
-    """Eight, however many of them a slice makes; run and Fetch Operation are failed with the last reason."""
+@pytest.mark.parametrize(("attempts", "waits"), [(1, 7), (4, 1), (5, 1)])
+def test_failed_attempts_are_limited(
+    world: World, make_task: Callable[..., RunTask], attempts: int, waits: int
+) -> None:
+    """There are eight, in one slice or in several; run and Fetch Operation fail with the last reason."""
     run = world.request()
     with world.current.sessions.begin() as session:
         operations.save_fetch(session, world.operation(run))
-    busy = [RetryableError("Jira is busy", tries=each)] * waits
-    task = make_task(raising(*busy, RetryableError("Jira answered 503", tries=each)))
+    busy = [RetryableError("Jira is busy", tries=attempts)] * waits
+    task = make_task(raising(*busy, RetryableError("Jira answered 503", tries=attempts)))
     for _ in range(waits):
         task.apply((run.run_id, 1))
         assert world.latest(run).state == "paused"
     task.apply((run.run_id, 1))
     latest = world.latest(run)
     assert latest.state == "failed"
-    assert latest.error == f"Jira answered 503; given up after {each * (waits + 1)} tries: flowbeat check looks closer"
+    assert (
+        latest.error == f"Jira answered 503; given up after {attempts * (waits + 1)} tries: flowbeat check looks closer"
+    )
     with world.current.reads() as session:
         fetched = operations.fetch_of(session, run.run_id)
     assert fetched is not None
@@ -214,8 +216,8 @@ def test_progress_makes_the_count_of_tries_begin_anew(world: World, make_task: C
     assert world.latest(run).state == "paused"
 
 
-def test_a_wait_for_a_pause_is_no_try_and_takes_no_patience(world: World, make_task: Callable[..., RunTask]) -> None:
-    """Jira may close for an hour, and another worker's requests may make it do so again."""
+def test_a_wait_for_a_pause_is_not_a_failed_attempt(world: World, make_task: Callable[..., RunTask]) -> None:
+    """Jira may refuse requests for an hour, and refuse again because of another worker's requests."""
     run = world.request()
     task = make_task(raising(RetryableError("Jira asked for a pause", 3600.0, tries=0)))
     for _ in range(12):
@@ -225,8 +227,8 @@ def test_a_wait_for_a_pause_is_no_try_and_takes_no_patience(world: World, make_t
     assert tries(world.latest(run)) == 0
 
 
-def test_ten_minutes_of_trying_in_vain_are_enough(world: World, make_task: Callable[..., RunTask]) -> None:
-    """A Jira that takes minutes to answer nothing is not asked eight times; the waits between do not count."""
+def test_attempts_of_ten_minutes_fail_the_run(world: World, make_task: Callable[..., RunTask]) -> None:
+    """A Jira that fails only after minutes is not tried eight times; waits between attempts do not count."""
     run = world.request()
 
     def slow(_current: Runtime, _run: Run) -> None:
@@ -242,8 +244,8 @@ def test_ten_minutes_of_trying_in_vain_are_enough(world: World, make_task: Calla
     assert world.latest(run).error == "Jira timed out; given up after 4 tries: flowbeat check looks closer"
 
 
-def test_a_run_shows_signs_of_life_while_a_step_works(world: World) -> None:
-    """From a thread of its own: an answer of Jira, or a metric, may take longer than the silence allowed."""
+def test_a_run_has_heartbeats_while_a_step_works(world: World) -> None:
+    """A separate thread sends them, because an answer of Jira or a metric may take longer than a stall."""
     run = world.request()
     world.clock.advance(timedelta(minutes=1))
     with heartbeating(world.current, run, every=0.01):
@@ -256,8 +258,8 @@ def test_a_run_shows_signs_of_life_while_a_step_works(world: World) -> None:
     assert world.latest(run).heartbeat_at < world.clock()
 
 
-def test_every_step_beats(world: World, make_task: Callable[..., RunTask]) -> None:
-    """Without a word from its body; the beat ends with the step, whatever ended it."""
+def test_every_step_has_a_heartbeat(world: World, make_task: Callable[..., RunTask]) -> None:
+    """The body needs no code for it; the heartbeat ends with the step, whatever ended it."""
     run = world.request()
     seen: list[bool] = []
 
@@ -274,10 +276,10 @@ def test_every_step_beats(world: World, make_task: Callable[..., RunTask]) -> No
     assert not [thread for thread in threading.enumerate() if thread.name == "heartbeat"]
 
 
-def test_an_error_for_a_person_fails_the_run_and_its_fetch(
+def test_a_fatal_error_fails_the_run_and_its_fetch(
     world: World, make_task: Callable[..., RunTask], redis_client: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One sentence in both rows and in the log, without a traceback, and no further message."""
+    """Both rows and the log have one sentence without a traceback, and no further message is sent."""
     run = world.request()
     with world.current.sessions.begin() as session:
         operations.save_fetch(session, world.operation(run))
@@ -293,8 +295,8 @@ def test_an_error_for_a_person_fails_the_run_and_its_fetch(
     assert queued(redis_client) == 0
 
 
-def test_an_error_nobody_foresaw_is_named_by_its_type_alone(world: World, make_task: Callable[..., RunTask]) -> None:
-    """Its text may hold data; the log has it, redacted."""
+def test_an_unexpected_error_is_named_only_by_its_type(world: World, make_task: Callable[..., RunTask]) -> None:
+    """Its text may contain data; the log has the redacted text."""
     run = world.request()
     make_task(raising(KeyError("jane.doe@acme.example"))).apply((run.run_id, 1))
     latest = world.latest(run)
@@ -303,8 +305,8 @@ def test_an_error_nobody_foresaw_is_named_by_its_type_alone(world: World, make_t
     assert "jane" not in str(latest.error)
 
 
-def test_a_task_that_can_record_its_error_lets_the_run_go_on(world: World, make_task: Callable[..., RunTask]) -> None:
-    """As the metrics do with calculation_error."""
+def test_a_task_that_records_its_error_does_not_fail_the_run(world: World, make_task: Callable[..., RunTask]) -> None:
+    """Metrics record a `calculation_error` in this way."""
     recorded: list[str] = []
 
     def recover(_current: Runtime, _run: Run, error: Exception) -> None:

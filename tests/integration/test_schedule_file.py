@@ -1,4 +1,4 @@
-"""Beat's schedule file: a damaged one is moved aside and written again, and one that cannot be written ends nothing."""
+"""Beat's schedule file: a damaged one is moved aside and written again; one that cannot be written stops nothing."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,14 +13,14 @@ ENTRY = {"requeue stalled": {"task": "tasks.maintain.requeue_stalled", "schedule
 
 
 def begin(folder: Path) -> Scheduler:
-    """Return a scheduler as beat makes it, with its file in the folder."""
+    """Return a scheduler like that of Beat, with its file in the folder."""
     app = Celery("test", broker="memory://")
     app.conf.update(beat_schedule=ENTRY, result_expires=None)
     return Scheduler(app=app, schedule_filename=str(folder / "celerybeat-schedule"))
 
 
 def run_counts(folder: Path) -> dict[str, int]:
-    """Return how often each entry was sent, by the file; reading it ends what ``begin`` has opened."""
+    """Return how often each entry was sent, as the file says; this closes the file that `begin` has opened."""
     scheduler = begin(folder)
     counts = {name: entry.total_run_count for name, entry in scheduler.schedule.items()}
     scheduler.close()
@@ -38,40 +38,40 @@ def folder(tmp_path: Path) -> Path:
 
 
 def data(folder: Path) -> Path:
-    """Return the file with the entries; the others index it."""
+    """Return the file with the entries; the others are its index."""
     return max(folder.glob("celerybeat-schedule*"), key=lambda path: path.stat().st_size)
 
 
 def cut(folder: Path) -> None:
-    """Cut the file, as a full disk or a power cut does."""
+    """Cut the file, like a full disk or a power cut."""
     data(folder).write_bytes(data(folder).read_bytes()[: data(folder).stat().st_size // 2])
 
 
 def empty(folder: Path) -> None:
-    """Cut it earlier."""
+    """Remove all its content."""
     data(folder).write_bytes(b"")
 
 
 def scramble(folder: Path) -> None:
-    """Noise in place of the data."""
+    """Replace the data by noise."""
     data(folder).write_bytes(bytes(range(256)) * 20)
 
 
 def name_what_is_gone(folder: Path) -> None:
-    """Write data of a program with other classes."""
+    """Write an entry of a class that does not exist."""
     content = data(folder).read_bytes()
     data(folder).write_bytes(content.replace(b"celery.beat", b"celery.boat"))
 
 
 def replace_by_text(folder: Path) -> None:
-    """Another program's file."""
+    """Replace it by a file of another program."""
     for path in folder.glob("celerybeat-schedule*"):
         path.unlink()
     (folder / "celerybeat-schedule").write_text("not a database\n", encoding="utf-8")
 
 
 def replace_by_folder(folder: Path) -> None:
-    """Put something there that cannot be opened, whatever the rights."""
+    """Replace it by a folder, which no user can open as a file."""
     path = data(folder)
     path.unlink()
     path.mkdir()
@@ -84,7 +84,7 @@ DAMAGES = (cut, empty, scramble, name_what_is_gone, replace_by_text, replace_by_
 def test_a_damaged_file_is_moved_aside_and_written_again(
     folder: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One line says so and where it is; the entries are there, and the next start finds nothing to report."""
+    """A line says where it is; the entries exist, and the next start has nothing to report."""
     damage(folder)
     assert run_counts(folder) == {"requeue stalled": 0}
     (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
@@ -98,10 +98,10 @@ def test_a_damaged_file_is_moved_aside_and_written_again(
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
-def test_a_file_that_cannot_be_written_does_not_end_the_schedule(
+def test_a_file_that_cannot_be_written_does_not_stop_the_schedule(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The folder is away for a while: the entries stay in memory, and a line says why they are not kept."""
+    """The folder is missing for a time: the entries stay in memory, and a line says why they are not stored."""
     scheduler = begin(folder)
     away = folder.rename(folder.with_name("away"))
     scheduler.reserve(scheduler.schedule["requeue stalled"])
@@ -115,6 +115,6 @@ def test_a_file_that_cannot_be_written_does_not_end_the_schedule(
     assert run_counts(folder) == {"requeue stalled": 3}
 
 
-def test_a_whole_file_keeps_when_each_entry_was_sent(folder: Path) -> None:
-    """Else a restart would send the nightly refresh again."""
+def test_an_undamaged_file_keeps_when_each_entry_was_sent(folder: Path) -> None:
+    """Otherwise a restart would send the nightly refresh again."""
     assert run_counts(folder) == run_counts(folder) == {"requeue stalled": 1}

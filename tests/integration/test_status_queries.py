@@ -1,4 +1,4 @@
-"""The three queries of docs/tables.md over ``status_times`` say on both databases what is known of a small team."""
+"""The three queries of docs/tables.md over `status_times` return the right rows of a small team on both databases."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ MONDAY: Final = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 def _issue(number: int, *moves: tuple[float, str]) -> Issue:
-    """Return an issue that was born open on the Monday; each move is (days after it, status)."""
+    """Return an issue that was created in Open on the Monday; each move is (days after that, status)."""
     path = ["1", *(status for _, status in moves)]
     history = [
         Transition(
@@ -46,7 +46,7 @@ def _issue(number: int, *moves: tuple[float, str]) -> Issue:
 
 @pytest.fixture
 def team(engine: Engine, sessions: Sessions) -> Engine:
-    """Two delivered issues, one open, one under way that was re-opened, and one that is gone."""
+    """Store two delivered issues, one open, one in progress that was re-opened, and one that is gone."""
     issues = [
         _issue(11, (1, "2"), (3, "3"), (4.5, "4")),
         _issue(12, (2, "2"), (9, "4")),
@@ -72,19 +72,19 @@ def _rows(engine: Engine, query: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.exec_driver_sql(query)]
 
 
-def test_the_time_in_each_status_is_told_by_the_week_of_delivery(team: Engine) -> None:
-    """PAY-11 was delivered in the first week, PAY-12 in the second; the re-opened one was not."""
+def test_the_time_in_each_status_by_the_week_of_delivery(team: Engine) -> None:
+    """PAY-11 was delivered in the first week and PAY-12 in the second; the re-opened issue was not delivered."""
     rows = [(str(week)[:10], *rest) for week, *rest in _rows(team, WEEKLY)]
     assert rows == [("2026-03-02", "Doing", 2.0), ("2026-03-02", "Review", 1.5), ("2026-03-09", "Doing", 7.0)]
 
 
-def test_where_an_issue_spent_its_life(team: Engine) -> None:
+def test_the_stays_of_one_issue(team: Engine) -> None:
     """The last stay has no length yet."""
     rows = [(visit, name, stage, days) for visit, name, stage, _, _, days in _rows(team, LIFE)]
     assert rows == [(1, "Open", "todo", 2.0), (2, "Doing", "active", 7.0), (3, "Done", "done", None)]
 
 
-def test_status_by_status_for_the_items_in_progress(team: Engine) -> None:
-    """Only the re-opened one: its stay that lasts adds an item and no days."""
+def test_the_statuses_of_the_items_in_progress(team: Engine) -> None:
+    """Only the re-opened issue is in progress: its present stay adds an item and no days."""
     rows = [row for row in _rows(team, PRESENT) if row[-1] is not None]
     assert sorted(rows) == [("Doing", "active", 1, 1.0), ("Done", "done", 1, 1.0), ("Open", "todo", 1, 1.0)]

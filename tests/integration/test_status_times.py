@@ -1,4 +1,4 @@
-"""The view ``status_times`` says of random teams what the reference reads of the same issues, on both databases."""
+"""The view `status_times` of random teams equals the stays of the reference, on both databases."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +32,7 @@ def _expected(team: Team, rules: Rules, as_of: Any) -> list[tuple[Any, ...]]:
     return sorted(rows, key=lambda row: (row[0], row[1]))
 
 
-def _shown(session: Session, profile: str) -> list[tuple[Any, ...]]:
+def _stays_in_view(session: Session, profile: str) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in session.execute(QUERY, {"profile": profile})]
 
 
@@ -42,7 +42,7 @@ def _once(issue: Issue) -> Issue:
 
 
 def _save(session: Session, profile: str, team: Team, rules: Rules, as_of: Any) -> None:
-    """Store a team as a fetch and the facts of a calculation leave it."""
+    """Store a team like a fetch and the facts of a calculation."""
     everything = [_once(issue) for issue in (*team.issues, *team.gone)]
     issues.save(session, profile, everything)
     census.mark(session, profile, [issue.issue_id for issue in team.gone], "hidden")
@@ -54,7 +54,7 @@ def _save(session: Session, profile: str, team: Team, rules: Rules, as_of: Any) 
 
 
 def test_the_stays_of_random_teams_are_those_of_the_reference(sessions: Sessions) -> None:
-    """Names, stages, ends and seconds to the last bit; gone issues are left out, zero lengths are rows."""
+    """Names, stages, ends and seconds are equal bit for bit; gone issues are left out, and stays of 0 s are rows."""
     scenes = {f"{source}-{seed}": scene(source, seed) for source in SOURCES for seed in range(SEEDS)}
     with sessions.begin() as session:
         for profile, (team, rules, as_of) in scenes.items():
@@ -62,20 +62,20 @@ def test_the_stays_of_random_teams_are_those_of_the_reference(sessions: Sessions
     lengths: list[float | None] = []
     with sessions() as session:
         for profile, (team, rules, as_of) in scenes.items():
-            rows = _shown(session, profile)
+            rows = _stays_in_view(session, profile)
             assert rows == _expected(team, rules, as_of), profile
             lengths += [row[-1] for row in rows]
     assert 0.0 in lengths
     assert any(length and length % 1 for length in lengths)
 
 
-def test_the_lengths_of_a_life_add_up_from_its_birth_to_its_last_entry(sessions: Sessions) -> None:
-    """However broken its chain is."""
+def test_the_stays_of_an_issue_add_up_from_its_creation_to_its_last_change(sessions: Sessions) -> None:
+    """They do even if its chain of changes is broken."""
     team, rules, as_of = scene("status", 3)
     with sessions.begin() as session:
         _save(session, "p", team, rules, as_of)
     with sessions() as session:
-        rows = _shown(session, "p")
+        rows = _stays_in_view(session, "p")
     for issue_id in {row[0] for row in rows}:
         life = [row for row in rows if row[0] == issue_id]
         assert [row[1] for row in life] == list(range(1, len(life) + 1))
@@ -84,8 +84,8 @@ def test_the_lengths_of_a_life_add_up_from_its_birth_to_its_last_entry(sessions:
         )
 
 
-def test_history_ids_are_ordered_as_numbers_where_the_instant_is_one(engine: Engine, sessions: Sessions) -> None:
-    """Entry 9 comes before entry 10, whatever the database's collation."""
+def test_history_ids_of_one_instant_are_ordered_as_numbers(engine: Engine, sessions: Sessions) -> None:
+    """Entry 9 comes before entry 10, whatever the collation of the database."""
     team, rules, as_of = scene("status", 3)
     with sessions.begin() as session:
         _save(session, "p", team, rules, as_of)
@@ -98,7 +98,7 @@ def test_history_ids_are_ordered_as_numbers_where_the_instant_is_one(engine: Eng
         for entry, position, status in (("10", 1, "d"), ("10", 0, "c"), ("9", 0, "b"), ("100", 0, "e")):
             connection.execute(text(row.format(entry, position, status)))
     with sessions() as session:
-        rows = _shown(session, "p")
+        rows = _stays_in_view(session, "p")
     assert {tuple(row[2] for row in rows if row[0] == number) for number in {row[0] for row in rows}} == {
         ("1", "b", "c", "d", "e")
     }
@@ -107,24 +107,24 @@ def test_history_ids_are_ordered_as_numbers_where_the_instant_is_one(engine: Eng
 def test_stages_are_unknown_before_the_first_calculation_and_those_of_its_rules_after(
     tmp_path: Path, migrated_file: Path
 ) -> None:
-    """Also after the site has renamed, added or dropped a status, and after the rules have changed."""
+    """They are unknown again after the site has renamed, added or dropped a status, and after a change of rules."""
     team, rules, as_of = scene("status", 5)
     with stored(tmp_path, migrated_file, team, rules, as_of) as current:
         with current.sessions() as session:
-            assert _shown(session, "payments") == _expected(team, rules, as_of)
+            assert _stays_in_view(session, "payments") == _expected(team, rules, as_of)
         with current.sessions.begin() as session:
             catalogue.save_statuses(session, "payments", team.statuses)
         with current.sessions() as session:
-            assert _shown(session, "payments") == _expected(team, rules, as_of)
+            assert _stays_in_view(session, "payments") == _expected(team, rules, as_of)
         fewer = replace(team, statuses=team.statuses[2:])
         with current.sessions.begin() as session:
             catalogue.save_statuses(session, "payments", fewer.statuses)
         calculated(current)
         with current.sessions() as session:
-            assert _shown(session, "payments") == _expected(fewer, rules, as_of)
+            assert _stays_in_view(session, "payments") == _expected(fewer, rules, as_of)
         with current.sessions.begin() as session:
             catalogue.save_statuses(session, "payments", team.statuses)
         calculated(current)
         with current.sessions() as session:
-            assert _shown(session, "payments") == _expected(team, rules, as_of)
+            assert _stays_in_view(session, "payments") == _expected(team, rules, as_of)
             assert catalogue.load_statuses(session, "payments") == sorted(team.statuses, key=lambda s: s.status_id)

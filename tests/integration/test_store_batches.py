@@ -1,4 +1,4 @@
-"""Issues loaded by the thousand for a calculation are what was stored, and facts are written as they are read."""
+"""Batches of issues for a calculation equal the stored issues, and facts are written as they are read."""
 
 from dataclasses import replace
 from typing import Any
@@ -21,49 +21,49 @@ def _loaded(sessions: Sessions, *issues: Issue) -> Batch:
     with sessions.begin() as session:
         stored_issues.save(session, PROFILE, issues)
     with sessions() as session:
-        return batches.load(session, PROFILE, [*(one.issue_id for one in issues), "404"], None)
+        return batches.load(session, PROFILE, [*(stored_issue.issue_id for stored_issue in issues), "404"], None)
 
 
-def _told(batch: Batch) -> dict[str, object]:
-    """Return what a batch says of each issue, whatever the order of its rows and the codes of its statuses."""
-    found: dict[str, object] = {}
+def _content(batch: Batch) -> dict[str, object]:
+    """Return issue id → its content in a batch, independent of the order of rows and the codes of statuses."""
+    content_by_id: dict[str, object] = {}
     past = batch.histories
     for row, head in enumerate(batch.heads):
         changes = slice(past.offsets[row], past.offsets[row + 1])
         ends = [[past.refs[code] for code in codes[changes]] for codes in (past.left, past.entered)]
         named = [past.at[changes].tolist(), past.history_ids[changes].tolist(), past.positions[changes].tolist()]
-        found[head.issue_id] = (head, int(past.created[row]), past.refs[past.current[row]], named, ends)
-    return found
+        content_by_id[head.issue_id] = (head, int(past.created[row]), past.refs[past.current[row]], named, ends)
+    return content_by_id
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_batch_is_what_was_stored(sessions: Sessions, source: str) -> None:
-    """Every issue with its status changes in their order; an unknown id is left out."""
+def test_a_batch_equals_the_stored_issues(sessions: Sessions, source: str) -> None:
+    """It has every issue with its status changes in their order; an unknown id is left out."""
     team, _, _ = scene(source, 7)
-    issues = [replace(one, transitions=_each_once(one)) for one in team.issues]
-    assert _told(_loaded(sessions, *issues)) == _told(Batch.of(issues))
+    issues = [replace(original, transitions=_unique_changes(original)) for original in team.issues]
+    assert _content(_loaded(sessions, *issues)) == _content(Batch.of(issues))
 
 
-def _each_once(some: Issue) -> tuple[Transition, ...]:
-    """Return its history as a database keeps it: a history item has one row."""
-    return tuple({(t.history_id, t.position): t for t in some.transitions}.values())
+def _unique_changes(original: Issue) -> tuple[Transition, ...]:
+    """Return the history of an issue as a database stores it: a history item has one row."""
+    return tuple({(t.history_id, t.position): t for t in original.transitions}.values())
 
 
 def test_changes_of_other_fields_are_left_out(sessions: Sessions) -> None:
-    """A fix version that is set moves nothing."""
-    some = issue(1, transitions=(transition(1), transition(2, field="fixVersions", to_id="4")))
-    some = replace(some, hierarchy_level=1, subtask=False)
-    plain = replace(some, transitions=(transition(1),))
-    assert _told(_loaded(sessions, some)) == _told(Batch.of([plain]))
+    """A change of a fix version is not a change of status."""
+    changed = issue(1, transitions=(transition(1), transition(2, field="fixVersions", to_id="4")))
+    changed = replace(changed, hierarchy_level=1, subtask=False)
+    plain = replace(changed, transitions=(transition(1),))
+    assert _content(_loaded(sessions, changed)) == _content(Batch.of([plain]))
 
 
-def test_no_issue_is_an_empty_batch(sessions: Sessions) -> None:
-    """All of them may have gone since they were asked for."""
-    assert _told(_loaded(sessions)) == {}
+def test_without_issues_a_batch_is_empty(sessions: Sessions) -> None:
+    """All requested issues may be gone by now."""
+    assert _content(_loaded(sessions)) == {}
 
 
-def test_instants_that_others_wrote_are_read_too(sessions: Sessions, engine: Engine) -> None:
-    """SQLite keeps whatever text it is given: without an offset it is UTC, with one it means what it says."""
+def test_instants_written_by_other_programs_are_read_too(sessions: Sessions, engine: Engine) -> None:
+    """SQLite stores any text: without an offset it is UTC, and an offset is applied."""
     _loaded(sessions, issue(1, transitions=(transition(1), transition(2, at=after(2)))))
     with engine.begin() as connection:
         connection.execute(text("UPDATE issues SET created = '2026-03-02 13:00:00+01:00'"))
@@ -74,7 +74,7 @@ def test_instants_that_others_wrote_are_read_too(sessions: Sessions, engine: Eng
 
 
 def test_facts_are_written_as_any_other_row(sessions: Sessions, engine: Engine) -> None:
-    """Instants and JSON of a work item are the values that its mapped class reads, and the text that it would write."""
+    """Instants and JSON of a work item are the values that its mapped class reads, and the text that it writes."""
     lines: Timeline = ((micros(after(0)), "todo"), (micros(after(1.000001)), "active"), (micros(after(2)), "done"))
     full = WorkItem(
         "1", "P-1", 'Ein "Typ"', "feature", excluded=False, timeline=lines, points=0.5, version_ids=("ä", "2")
@@ -85,23 +85,23 @@ def test_facts_are_written_as_any_other_row(sessions: Sessions, engine: Engine) 
         facts.save(session, PROFILE, "rules", {"1": "a", "2": "b"}, facts_found(full, odd))
     before = _written(engine)
     with sessions.begin() as session:
-        one, two = session.query(WorkItemRow).order_by(WorkItemRow.issue_id)
-        assert (one.started_at, one.done_at, one.active_seconds) == (after(1.000001), after(2), 86399.9136)
-        assert [[at, stage] for at, stage in one.timeline] == [
+        first, second = session.query(WorkItemRow).order_by(WorkItemRow.issue_id)
+        assert (first.started_at, first.done_at, first.active_seconds) == (after(1.000001), after(2), 86399.9136)
+        assert [[at, stage] for at, stage in first.timeline] == [
             ["2026-03-02T12:00:00.000000Z", "todo"],
             ["2026-03-03T12:00:00.086400Z", "active"],
             ["2026-03-04T12:00:00.000000Z", "done"],
         ]
-        assert (one.type, one.points, one.version_ids, one.invalid, one.delivered) == (
+        assert (first.type, first.points, first.version_ids, first.invalid, first.delivered) == (
             'Ein "Typ"',
             0.5,
             ["ä", "2"],
             [],
             True,
         )
-        assert (two.started_at, two.done_at, two.committed_at, two.points) == (None, None, None, None)
-        assert (two.version_ids, two.invalid, two.delivered) == ([], ["committed_at", "points"], False)
-        for row in (one, two):  # written once more, by SQLAlchemy
+        assert (second.started_at, second.done_at, second.committed_at, second.points) == (None, None, None, None)
+        assert (second.version_ids, second.invalid, second.delivered) == ([], ["committed_at", "points"], False)
+        for row in (first, second):  # written again by SQLAlchemy
             for name in ("started_at", "done_at", "timeline", "version_ids", "invalid"):
                 value = getattr(row, name)
                 setattr(row, name, None if name.endswith("_at") else [])
@@ -111,8 +111,8 @@ def test_facts_are_written_as_any_other_row(sessions: Sessions, engine: Engine) 
 
 
 def _written(engine: Engine) -> list[Any]:
-    """Return the rows as the database has them, in text."""
+    """Return the rows as the text that the database has."""
     columns = ("started_at", "done_at", "timeline", "version_ids", "invalid")
-    told = ", ".join(f"CAST({name} AS TEXT)" for name in columns)
+    casts = ", ".join(f"CAST({name} AS TEXT)" for name in columns)
     with engine.connect() as connection:
-        return list(connection.execute(text(f"SELECT {told} FROM work_items ORDER BY issue_id")))  # noqa: S608 - ours
+        return list(connection.execute(text(f"SELECT {casts} FROM work_items ORDER BY issue_id")))  # noqa: S608 - ours

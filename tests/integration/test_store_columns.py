@@ -1,4 +1,4 @@
-"""Work items as columns in the database: what was appended and forgotten is what is read, in few chunks."""
+"""Work items as columns in the database: the read items equal those appended and not removed, in few chunks."""
 
 import random
 from typing import Final
@@ -41,8 +41,8 @@ def _append(sessions: Sessions, numbers: range, key: str) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_what_is_read_is_the_last_word_on_every_issue(sessions: Sessions, seed: int) -> None:
-    """After random batches of changes and removals, however the chunks were merged."""
+def test_the_last_version_of_every_issue_is_read(sessions: Sessions, seed: int) -> None:
+    """This holds after random batches of changes and removals, however the chunks were merged."""
     dice, expected = random.Random(seed), dict[int, str]()
     for step in range(30):
         ids = dice.sample(range(1, 60), dice.randint(1, 25))
@@ -60,7 +60,7 @@ def test_what_is_read_is_the_last_word_on_every_issue(sessions: Sessions, seed: 
 
 
 def test_small_chunks_are_merged_and_few_remain(sessions: Sessions, engine: Engine) -> None:
-    """A hundred appends of one issue each, over five thousand issues that are not rewritten for them."""
+    """A hundred issues are appended one by one, and the five thousand others are not rewritten for them."""
     _append(sessions, range(1, 5001), "OLD")
     for number in range(1, 101):
         _append(sessions, range(number, number + 1), "NEW")
@@ -71,8 +71,8 @@ def test_small_chunks_are_merged_and_few_remain(sessions: Sessions, engine: Engi
     assert _keys(sessions)[100] == "NEW-100"
 
 
-def test_what_is_outdated_goes_when_it_is_most_of_what_is_stored(sessions: Sessions, engine: Engine) -> None:
-    """Large chunks are not merged on the way: in the end they are rewritten whole."""
+def test_outdated_rows_are_removed_when_they_are_the_most(sessions: Sessions, engine: Engine) -> None:
+    """Large chunks are not merged with small ones; they are rewritten when most of their rows are outdated."""
     number = stored.LARGEST
     for key in ("A", "B", "C", "D"):
         _append(sessions, range(1, number + 1), key)
@@ -83,8 +83,8 @@ def test_what_is_outdated_goes_when_it_is_most_of_what_is_stored(sessions: Sessi
     assert _keys(sessions)[number] == f"D-{number}"
 
 
-def test_rules_are_remembered_when_no_item_is_left(sessions: Sessions, engine: Engine) -> None:
-    """A profile whose every issue went away is not calculated anew each time."""
+def test_rules_are_stored_when_no_item_is_left(sessions: Sessions, engine: Engine) -> None:
+    """The facts of a profile without issues are not computed again each time."""
     numbers = [str(number) for number in range(1, stored.LARGEST + 2)]
     with sessions.begin() as session:
         append_columns(session, PROFILE, Chunk(np.array(numbers, np.int64), columns_of([])), "rules")
@@ -95,8 +95,8 @@ def test_rules_are_remembered_when_no_item_is_left(sessions: Sessions, engine: E
     assert _chunks(engine) == [0]
 
 
-def test_what_changed_since_it_was_read_stays_stale(sessions: Sessions) -> None:
-    """Its facts are of content that is no longer there."""
+def test_an_issue_changed_since_it_was_read_stays_stale(sessions: Sessions) -> None:
+    """Its facts are of content that is no longer stored."""
     with sessions.begin() as session:
         issues.save(session, PROFILE, [issue(1), issue(2)])
         hashes = facts.stale(session, PROFILE, 9)
@@ -106,7 +106,7 @@ def test_what_changed_since_it_was_read_stays_stale(sessions: Sessions) -> None:
 
 
 def test_other_rules_make_every_fact_stale(sessions: Sessions, engine: Engine) -> None:
-    """And the columns that the old ones made are gone; the same rules change nothing."""
+    """The columns of the old rules are removed; the same rules change nothing."""
     with sessions.begin() as session:
         issues.save(session, PROFILE, [issue(1), issue(2)])
         hashes = facts.stale(session, PROFILE, 9)
@@ -121,8 +121,8 @@ def test_other_rules_make_every_fact_stale(sessions: Sessions, engine: Engine) -
     assert _chunks(engine) == []
 
 
-def test_profiles_have_their_own_columns(sessions: Sessions) -> None:
-    """What one forgets the other keeps."""
+def test_profiles_have_separate_columns(sessions: Sessions) -> None:
+    """A removal in one profile does not change another."""
     _append(sessions, range(1, 4), "PAY")
     with sessions.begin() as session:
         append_columns(session, "other", Chunk(np.array([1]), columns_of([_item(1, "OTHER-1")])), "rules")

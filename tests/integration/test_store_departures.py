@@ -1,4 +1,4 @@
-"""What is stored of issues that have gone: whose facts are missing, when they were done, which still count."""
+"""The stored departures of gone issues: which are missing, when the issues were done, and which still count."""
 
 from store_rows import PROFILE, after, facts_found, issue
 
@@ -15,8 +15,8 @@ def _gone(sessions: Sessions, *numbers: int, reason: str = "hidden") -> None:
         census.mark_gone(session, PROFILE, reason, reason, after(9))
 
 
-def test_a_gone_issue_is_stale_until_its_departure_is_known(sessions: Sessions) -> None:
-    """And again when it goes a second time; a present one is not among them."""
+def test_a_gone_issue_is_stale_until_its_departure_is_stored(sessions: Sessions) -> None:
+    """It is stale again when it is gone a second time; a present issue is not stale."""
     _gone(sessions, 1, 2)
     with sessions.begin() as session:
         issues.save(session, PROFILE, [issue(3)])
@@ -33,12 +33,12 @@ def test_a_gone_issue_is_stale_until_its_departure_is_known(sessions: Sessions) 
 
 
 def test_departures_are_counted_by_reason_and_by_whether_they_count(sessions: Sessions) -> None:
-    """Those delivered in a half-open span; rows that are stored again replace the earlier ones."""
+    """Issues delivered in a half-open span are counted; rows that are stored again replace earlier ones."""
     _gone(sessions, 1, 2, 3, 4)
     _gone(sessions, 5, reason="moved")
-    found = {str(number): Departure(micros(after(number)), delivered=number != 3) for number in (1, 2, 3, 5)}
+    departed = {str(number): Departure(micros(after(number)), delivered=number != 3) for number in (1, 2, 3, 5)}
     with sessions.begin() as session:
-        departures.save(session, PROFILE, ["1", "2", "3", "4", "5"], found, {"2", "5"})
+        departures.save(session, PROFILE, ["1", "2", "3", "4", "5"], departed, {"2", "5"})
         everything = departures.count(session, PROFILE, after(1), after(6))
         assert everything == {("hidden", False): 1, ("hidden", True): 1, ("moved", True): 1}
         assert departures.count(session, PROFILE, after(1), after(2)) == {("hidden", False): 1}
@@ -48,8 +48,8 @@ def test_departures_are_counted_by_reason_and_by_whether_they_count(sessions: Se
         assert departures.count_kept(session, PROFILE) == 0
 
 
-def test_findings_of_issues_that_count_are_told(sessions: Sessions) -> None:
-    """Those of a gone one that is kept, and of none other that is gone."""
+def test_findings_of_issues_that_count_are_listed(sessions: Sessions) -> None:
+    """Findings of a gone issue are listed only if it is kept."""
     _gone(sessions, 1, 2)
     with sessions.begin() as session:
         departures.save(session, PROFILE, ["1", "2"], {"2": Departure(micros(after(1)))}, {"2"})

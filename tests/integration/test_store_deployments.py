@@ -1,4 +1,4 @@
-"""The table of deployments that users fill: written by id, read as written, and what its rows name that is unknown."""
+"""The table of deployments that users fill: rows are written by id, read as written, and may have unknown names."""
 
 from dataclasses import replace
 from typing import Final
@@ -19,7 +19,7 @@ def _stored(sessions: Sessions, profile: str = PROFILE) -> list[TableDeployment]
 
 
 def test_a_row_is_read_as_it_was_written_and_replaced_by_its_id(sessions: Sessions) -> None:
-    """Of another profile, the same id is another deployment."""
+    """The same id in another profile is another deployment."""
     later = replace(BUILD, deployed_at=after(2), failed=False, issue_keys=(), versions=(), rework=True)
     with sessions.begin() as session:
         deployments.save_table(session, PROFILE, [BUILD])
@@ -31,8 +31,8 @@ def test_a_row_is_read_as_it_was_written_and_replaced_by_its_id(sessions: Sessio
     assert (_stored(sessions), _stored(sessions, "billing")) == ([later], [BUILD])
 
 
-def test_what_comes_from_jira_is_no_row_of_the_table(sessions: Sessions) -> None:
-    """And making it anew leaves the table's rows."""
+def test_deployments_from_jira_are_not_rows_of_the_table(sessions: Sessions) -> None:
+    """Replacing them keeps the rows of the table."""
     with sessions.begin() as session:
         deployments.save_table(session, PROFILE, [BUILD])
         released = Deployment("10", "versions", "2.4", micros(after(3)), version_ids=("10",))
@@ -40,8 +40,8 @@ def test_what_comes_from_jira_is_no_row_of_the_table(sessions: Sessions) -> None
     assert _stored(sessions) == [BUILD]
 
 
-def test_an_issue_that_is_gone_is_as_unknown_as_one_that_never_was(sessions: Sessions) -> None:
-    """Each unknown key once, in the order of the rows."""
+def test_a_gone_issue_is_as_unknown_as_one_that_never_existed(sessions: Sessions) -> None:
+    """Each unknown key is listed once, in the order of the rows."""
     with sessions.begin() as session:
         issues.save(session, PROFILE, [issue(1), issue(2)])
         census.mark(session, PROFILE, ["2"], "looked for")
@@ -50,8 +50,8 @@ def test_an_issue_that_is_gone_is_as_unknown_as_one_that_never_was(sessions: Ses
         assert deployments.unknown_keys(session, "billing", ["PAY-1"]) == ["PAY-1"]
 
 
-def test_keys_and_versions_of_a_row_are_compared_as_names(sessions: Sessions) -> None:
-    """Whatever their case, blanks and composition of letters; a number alone and damage are no fault of the row."""
+def test_keys_and_versions_of_a_row_are_compared_like_names(sessions: Sessions) -> None:
+    """Case, blanks and the composition of letters do not matter; a single number and damage are not errors."""
     composed, decomposed = "Größe 2.4", "gro\u0308ße\u00a0 2.4"
     with sessions.begin() as session:
         issues.save(session, PROFILE, [issue(1), issue(2)])
@@ -70,7 +70,7 @@ def test_keys_and_versions_of_a_row_are_compared_as_names(sessions: Sessions) ->
 
 
 def test_a_key_that_two_issues_have_had_is_that_of_the_present_one(sessions: Sessions) -> None:
-    """The one that is gone had it before; a row still finds an issue that is gone where no other has the key."""
+    """The other issue is gone; a row still names a gone issue if no other issue has the key."""
     gone, present = replace(issue(1), key="PAY-5"), replace(issue(2), key="PAY-5")
     with sessions.begin() as session:
         issues.save(session, PROFILE, [gone, present, issue(3)])
@@ -86,7 +86,7 @@ def _version(version_id: str, name: str) -> Version:
 
 
 def test_versions_are_known_by_name_and_by_id(sessions: Sessions) -> None:
-    """As the metrics resolve them."""
+    """Metrics resolve them in the same way."""
     with sessions.begin() as session:
         catalogue.save_versions(session, PROFILE, [Version("10", "PAY", "2.4", False, None, False)])  # noqa: FBT003 - a record's fields in order
         assert deployments.unknown_versions(session, PROFILE, ["2.4", "10", "2.5", "2.5"]) == ["2.5"]

@@ -1,4 +1,4 @@
-"""Notes beside the numbers: odd issues, and when the copy begins."""
+"""Notes with the numbers: issues with findings, and the beginning of the copy."""
 
 from sqlalchemy import text
 from store_rows import PROFILE, after, issue
@@ -7,8 +7,8 @@ from models.database import Sessions
 from models.store import census, issues, quality
 
 
-def test_odd_issues_are_named_by_key_once_a_reason(sessions: Sessions) -> None:
-    """One that could not be stored by its id; gone ones not at all; in the order of their numbers."""
+def test_issues_with_findings_are_named_by_key_once_per_reason(sessions: Sessions) -> None:
+    """They are sorted by number; an issue that was never stored has its id, and gone ones are left out."""
     with sessions.begin() as session:
         issues.save(session, PROFILE, [issue(10), issue(2), issue(3)])
         quality.save_findings(session, PROFILE, "facts", {key: {"broken_chain": 1} for key in ("10", "2", "3")})
@@ -22,8 +22,8 @@ def test_odd_issues_are_named_by_key_once_a_reason(sessions: Sessions) -> None:
         }
 
 
-def test_findings_about_the_profile_as_a_whole_are_no_findings_about_an_issue(sessions: Sessions) -> None:
-    """They are replaced as a whole, and only those of their origin and profile."""
+def test_findings_about_a_profile_are_not_findings_about_an_issue(sessions: Sessions) -> None:
+    """They are replaced together, and only those of the same origin and profile."""
     with sessions.begin() as session:
         quality.save_profile_findings(session, PROFILE, "versions", {"released_without_date": 3})
         quality.save_profile_findings(session, "billing", "versions", {"released_without_date": 1})
@@ -37,8 +37,8 @@ def test_findings_about_the_profile_as_a_whole_are_no_findings_about_an_issue(se
         ]
 
 
-def test_a_copy_knows_nothing_before_its_first_issue(sessions: Sessions) -> None:
-    """A gone one does not count, and an empty copy knows nothing at all."""
+def test_a_copy_begins_with_its_first_issue(sessions: Sessions) -> None:
+    """A gone issue does not count, and an empty copy has no beginning."""
     with sessions.begin() as session:
         assert issues.first_created(session, PROFILE) is None
         issues.save(session, PROFILE, [issue(1), issue(2, created=after(2)), issue(3, created=after(5))])

@@ -1,4 +1,4 @@
-"""Facts in the store: what a calculation wrote is what the metrics read, and nothing of before is left."""
+"""Facts in the store: metrics read what the last calculation wrote, and no older facts."""
 
 from dataclasses import fields, replace
 from typing import Final
@@ -49,7 +49,7 @@ def _save(
             facts_found(
                 *([item] if item else []),
                 incidents=[incident] if incident else [],
-                deployments=[(issue_id, one) for one in deployments],
+                deployments=[(issue_id, deployment) for deployment in deployments],
             ),
         )
 
@@ -59,8 +59,8 @@ def _dataset(sessions: Sessions, source: str | None = None) -> Dataset:
         return dataset.load(session, PROFILE, source)
 
 
-def _equal(one: Items, other: Items) -> bool:
-    pairs = ((getattr(one, each.name), getattr(other, each.name)) for each in fields(Items))
+def _equal(items: Items, other: Items) -> bool:
+    pairs = ((getattr(items, field.name), getattr(other, field.name)) for field in fields(Items))
     return all(np.array_equal(left, right, equal_nan=left.dtype.kind == "f") for left, right in pairs)
 
 
@@ -74,7 +74,7 @@ def _equal(one: Items, other: Items) -> bool:
     ],
 )
 def test_a_work_item_is_read_as_it_was_written(sessions: Sessions, item: WorkItem) -> None:
-    """To the microsecond; no value, an invalid one and 0 are three things, but points are there or not."""
+    """Instants are exact to the microsecond; no value, an invalid one and 0 differ, but points exist or do not."""
     _save(sessions, "1", item=item)
     assert _equal(_dataset(sessions).items, columns_of([item]))
 
@@ -84,7 +84,7 @@ def test_a_work_item_is_read_as_it_was_written(sessions: Sessions, item: WorkIte
     [INCIDENT, replace(INCIDENT, detected_at=INVALID, restored_at=INVALID, version_ids=(), linked_ids=())],
 )
 def test_an_incident_is_read_as_it_was_written(sessions: Sessions, incident: Incident) -> None:
-    """With its mapped instants, versions and links."""
+    """Its mapped instants, versions and links are read too."""
     _save(sessions, "2", incident=incident)
     assert _dataset(sessions).incidents == (incident,)
 
@@ -98,24 +98,26 @@ def test_an_incident_is_read_as_it_was_written(sessions: Sessions, incident: Inc
         replace(DEPLOYMENT, issue_ids=("1", "2"), linked_ids=("5",)),
     ],
 )
-def test_a_deployment_is_read_as_it_was_written_by_its_source_only(sessions: Sessions, deployment: Deployment) -> None:
-    """Other sources do not see it."""
+def test_a_deployment_is_read_as_it_was_written_and_only_by_its_source(
+    sessions: Sessions, deployment: Deployment
+) -> None:
+    """Other sources do not have it."""
     _save(sessions, "3", deployments=(deployment, replace(deployment, deployment_id="4")))
-    found = sorted(_dataset(sessions, "issues").deployments, key=lambda one: one.deployment_id)
-    assert found == [deployment, replace(deployment, deployment_id="4")]
+    loaded = sorted(_dataset(sessions, "issues").deployments, key=lambda deployment: deployment.deployment_id)
+    assert loaded == [deployment, replace(deployment, deployment_id="4")]
     assert _dataset(sessions, "status").deployments == ()
     assert _dataset(sessions).deployments == ()
 
 
-def test_what_an_issue_no_longer_is_is_removed(sessions: Sessions) -> None:
-    """An item that became an incident counts as the one only."""
+def test_facts_of_a_former_role_are_removed(sessions: Sessions) -> None:
+    """An item that became an incident only counts as an incident."""
     _save(sessions, "1", item=ITEM, deployments=(DEPLOYMENT,))
     _save(sessions, "1", incident=replace(INCIDENT, issue_id="1"))
-    found = _dataset(sessions, "issues")
-    assert (len(found.items), found.deployments, len(found.incidents)) == (0, (), 1)
+    loaded = _dataset(sessions, "issues")
+    assert (len(loaded.items), loaded.deployments, len(loaded.incidents)) == (0, (), 1)
 
 
-def test_the_facts_of_a_gone_issue_are_gone(sessions: Sessions) -> None:
+def test_the_facts_of_a_gone_issue_are_removed(sessions: Sessions) -> None:
     """It counts for no as-of."""
     with sessions.begin() as session:
         issues.save(session, PROFILE, [issue(1), issue(2)])
@@ -124,17 +126,17 @@ def test_the_facts_of_a_gone_issue_are_gone(sessions: Sessions) -> None:
     with sessions.begin() as session:
         census.mark(session, PROFILE, ["1", "2"], "run hidden")
         census.mark_gone(session, PROFILE, "run hidden", "hidden", after(9))
-    found = _dataset(sessions, "issues")
-    assert (len(found.items), found.deployments, found.incidents) == (0, (), ())
+    loaded = _dataset(sessions, "issues")
+    assert (len(loaded.items), loaded.deployments, loaded.incidents) == (0, (), ())
 
 
 def test_deployments_of_versions_are_replaced_all_at_once(sessions: Sessions) -> None:
-    """A release date moves no issue; those of other sources stay."""
+    """A release date changes no issue; deployments of other sources are kept."""
     released = Deployment("10", "versions", "1.0", micros(after(1)), version_ids=("10",))
     _save(sessions, "3", deployments=(DEPLOYMENT,))
     with sessions.begin() as session:
-        for some in ([released, replace(released, deployment_id="20")], [released]):
-            facts.replace_version_deployments(session, PROFILE, some)
+        for deployments in ([released, replace(released, deployment_id="20")], [released]):
+            facts.replace_version_deployments(session, PROFILE, deployments)
     assert _dataset(sessions, "versions").deployments == (released,)
     assert len(_dataset(sessions, "issues").deployments) == 1
 
@@ -142,7 +144,7 @@ def test_deployments_of_versions_are_replaced_all_at_once(sessions: Sessions) ->
 def test_rows_that_users_insert_name_issues_by_key_and_versions_by_name_or_id(
     sessions: Sessions, engine: Engine
 ) -> None:
-    """As a pipeline's SQL writes them: source and flags by default, a name may mean several versions."""
+    """They are written by a pipeline's SQL: source and flags have defaults, and a name may mean several versions."""
     version = Version("10", "PAY", "1.0", released=True, release_date=None, archived=False)
     versions = [version, replace(version, version_id="11"), replace(version, version_id="12", name="2")]
     with sessions.begin() as session:
@@ -155,9 +157,9 @@ def test_rows_that_users_insert_name_issues_by_key_and_versions_by_name_or_id(
         connection.execute(
             text(row), {"profile": PROFILE, "at": at if engine.dialect.name == "postgresql" else "2026-03-05 12:00:00"}
         )
-    (found,) = _dataset(sessions, "table").deployments
-    assert found == Deployment(
+    (deployment,) = _dataset(sessions, "table").deployments
+    assert deployment == Deployment(
         "build-7", "table", "Build 7", micros(at), version_ids=("10", "11", "12"), issue_ids=("2",)
     )
-    assert isinstance(found.at, int)
-    assert instant(found.at) == at
+    assert isinstance(deployment.at, int)
+    assert instant(deployment.at) == at

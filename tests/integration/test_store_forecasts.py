@@ -1,4 +1,4 @@
-"""Forecasts in the store, on both databases: written whole, and replaced by the same question asked again."""
+"""Forecasts in the store, on both databases: read as written, and replaced by the same question."""
 
 from dataclasses import asdict, replace
 from typing import Any, Final
@@ -36,13 +36,13 @@ def _rows(sessions: Sessions) -> list[dict[str, Any]]:
 
 
 def test_a_forecast_is_read_as_it_was_written(sessions: Sessions) -> None:
-    """Every field, the largest seed too."""
+    """Every field is equal, even the largest seed."""
     with sessions.begin() as session:
         forecasts.save(session, FORECAST)
     assert _rows(sessions) == [asdict(FORECAST)]
 
 
-def test_the_same_question_replaces_its_row_and_another_stands_beside_it(sessions: Sessions) -> None:
+def test_the_same_question_replaces_its_row_and_another_adds_one(sessions: Sessions) -> None:
     """Another seed or as-of is another question."""
     again = replace(FORECAST, state="no_data", message="too little", answers=[], calculated_at=after(2))
     others = [replace(FORECAST, seed=2), replace(FORECAST, as_of=after(3)), replace(FORECAST, asked="13")]

@@ -1,4 +1,4 @@
-"""Issues in the store: written when they differ, whole again when loaded, marked by a census, gone and revived."""
+"""Issues in the store: written if they differ, loaded as written, marked by a census, gone and revived."""
 
 from dataclasses import fields, replace
 from datetime import UTC, datetime
@@ -23,8 +23,8 @@ def _load(sessions: Sessions, *ids: str) -> list[Issue]:
         return stored_issues.load(session, PROFILE, ids)
 
 
-def test_an_issue_comes_back_as_it_was_stored(sessions: Sessions) -> None:
-    """Text of any script, instants to the microsecond, JSON of any shape, the history in its order."""
+def test_an_issue_is_loaded_as_it_was_stored(sessions: Sessions) -> None:
+    """Text of any script, instants to the microsecond, JSON of any shape and the order of the history are equal."""
     values = {"priority": None, "customfield_1": {"value": "Ja", "child": [1, 2.5, True, None]}, "links": ["2"]}
     histories = (transition(1), transition(2, at=after(1.000001), position=0), transition(2, position=1, at=after(2)))
     wanted = issue(7, summary="退款 – naïve 🚀", fields=values, transitions=histories, resolved=after(3.3))
@@ -37,8 +37,8 @@ def test_an_issue_comes_back_as_it_was_stored(sessions: Sessions) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_server_west_of_utc_gives_back_the_first_instant(sessions: Sessions, engine: Engine) -> None:
-    """In its own zone that would lie before the year 1, where no datetime is."""
+def test_a_server_west_of_utc_returns_the_first_instant(sessions: Sessions, engine: Engine) -> None:
+    """In the server's time zone it would be before the year 1, which a datetime cannot be."""
     with engine.begin() as connection:
         connection.execute(text(f"ALTER DATABASE {engine.url.database} SET timezone = 'America/Los_Angeles'"))
     engine.dispose()
@@ -47,35 +47,35 @@ def test_a_server_west_of_utc_gives_back_the_first_instant(sessions: Sessions, e
     assert _load(sessions, "1") == [first]
 
 
-def test_issues_are_loaded_in_the_order_asked_for(sessions: Sessions) -> None:
+def test_issues_are_loaded_in_the_requested_order(sessions: Sessions) -> None:
     """Unknown ids are left out."""
     _save(sessions, issue(1), issue(2), issue(10))
-    assert [one.issue_id for one in _load(sessions, "10", "404", "1")] == ["10", "1"]
+    assert [loaded.issue_id for loaded in _load(sessions, "10", "404", "1")] == ["10", "1"]
 
 
 def test_saving_the_same_again_writes_nothing(sessions: Sessions) -> None:
-    """The count is of what is new or differs."""
+    """The count is that of new and changed issues."""
     assert _save(sessions, issue(1), issue(2)) == 2
     assert _save(sessions, issue(1), issue(2, summary="Another")) == 1
     assert _save(sessions, issue(1, hierarchy_level=1), issue(2, summary="Another", subtask=False)) == 2
-    assert [one.hierarchy_level for one in _load(sessions, "1", "2")] == [1, None]
+    assert [loaded.hierarchy_level for loaded in _load(sessions, "1", "2")] == [1, None]
 
 
-def test_of_an_issue_given_twice_the_last_counts(sessions: Sessions) -> None:
-    """A page may repeat what the one before held."""
+def test_if_an_issue_is_given_twice_the_last_is_stored(sessions: Sessions) -> None:
+    """A page may repeat an issue of the page before."""
     assert _save(sessions, issue(1, summary="old"), issue(1, summary="new")) == 1
-    assert [one.summary for one in _load(sessions, "1")] == ["new"]
+    assert [loaded.summary for loaded in _load(sessions, "1")] == ["new"]
 
 
 def test_a_shorter_history_replaces_a_longer_one(sessions: Sessions) -> None:
-    """Jira may remove entries; the copy follows."""
+    """Jira may remove entries, and the copy then lacks them too."""
     _save(sessions, issue(1, transitions=(transition(1), transition(2))))
     _save(sessions, issue(1, transitions=(transition(2),)))
     assert _load(sessions, "1")[0].transitions == (transition(2),)
 
 
 def test_changed_content_makes_facts_stale_and_unchanged_content_does_not(sessions: Sessions) -> None:
-    """A calculation reads only what changed."""
+    """A calculation reads only changed issues."""
     _save(sessions, issue(1), issue(2))
     hashes = {n: issue(int(n)).content_hash() for n in ("1", "2")}
     with sessions.begin() as session:
@@ -90,8 +90,8 @@ def test_changed_content_makes_facts_stale_and_unchanged_content_does_not(sessio
         assert columns.count_stale(session, PROFILE, "rules") == 1
 
 
-def test_profiles_do_not_see_each_others_issues(sessions: Sessions) -> None:
-    """Two profiles may hold the same issue."""
+def test_profiles_have_separate_issues(sessions: Sessions) -> None:
+    """Two profiles may have the same issue."""
     _save(sessions, issue(1))
     with sessions.begin() as session:
         stored_issues.save(session, "ops", [issue(1, summary="Theirs")])
@@ -99,11 +99,11 @@ def test_profiles_do_not_see_each_others_issues(sessions: Sessions) -> None:
     assert _load(sessions, "1")[0].summary == "Retry refunds"
 
 
-def test_more_issues_than_a_statement_takes_values_are_stored_and_loaded(sessions: Sessions) -> None:
-    """SQLite takes 32,766 bound values a statement."""
+def test_more_issues_than_a_statement_may_have_values_are_stored_and_loaded(sessions: Sessions) -> None:
+    """SQLite allows 32,766 bound values per statement."""
     many = [issue(number, transitions=()) for number in range(1, 5_202)]
     assert _save(sessions, *many) == len(many)
-    ids = [one.issue_id for one in many]
+    ids = [original.issue_id for original in many]
     assert len(_load(sessions, *ids)) == len(many)
     with sessions.begin() as session:
         census.mark(session, PROFILE, ids, "run")
@@ -116,8 +116,8 @@ def _gone(sessions: Sessions, number: int) -> None:
         assert census.mark_gone(session, PROFILE, "run hidden", "deleted or no longer visible", after(5)) == 1
 
 
-def test_a_gone_issue_stays_with_its_reason_and_counts_no_more(sessions: Sessions, engine: Engine) -> None:
-    """Nothing is deleted; nothing that reads the present sees it."""
+def test_a_gone_issue_is_kept_with_its_reason_and_no_longer_counts(sessions: Sessions, engine: Engine) -> None:
+    """Its rows are not deleted, but reads of the present leave it out."""
     _save(sessions, issue(1), issue(2, project="OPS", key="OPS-2"))
     _gone(sessions, 2)
     with sessions() as session:
@@ -132,8 +132,8 @@ def test_a_gone_issue_stays_with_its_reason_and_counts_no_more(sessions: Session
     assert row.gone_reason == "deleted or no longer visible"
 
 
-def test_a_gone_issue_that_comes_back_unchanged_is_revived(sessions: Sessions) -> None:
-    """It counts as changed, for its facts were removed."""
+def test_a_gone_issue_that_returns_unchanged_is_revived(sessions: Sessions) -> None:
+    """It counts as changed, because its facts were removed."""
     _save(sessions, issue(1))
     _gone(sessions, 1)
     assert _save(sessions, issue(1)) == 1
@@ -143,8 +143,8 @@ def test_a_gone_issue_that_comes_back_unchanged_is_revived(sessions: Sessions) -
     assert _load(sessions, "1") == [issue(1)]
 
 
-def test_marks_tell_what_a_census_listed(sessions: Sessions) -> None:
-    """What carries none of a run's marks is what that run has to look at again."""
+def test_marks_are_those_of_the_issues_that_a_census_listed(sessions: Sessions) -> None:
+    """A run must request the issues without its mark again."""
     _save(sessions, *(issue(number) for number in range(1, 5)))
     with sessions.begin() as session:
         census.mark(session, PROFILE, ["1", "404"], "run-2")
@@ -159,7 +159,7 @@ def test_marks_tell_what_a_census_listed(sessions: Sessions) -> None:
 
 
 def test_saving_an_issue_keeps_its_mark(sessions: Sessions) -> None:
-    """An issue read again after the census listed it is not absent."""
+    """An issue that is read again after the census listed it is not absent."""
     _save(sessions, issue(1))
     with sessions.begin() as session:
         census.mark(session, PROFILE, ["1"], "run")
@@ -168,7 +168,7 @@ def test_saving_an_issue_keeps_its_mark(sessions: Sessions) -> None:
 
 
 def test_findings_are_replaced_by_each_reading_of_the_issue(sessions: Sessions) -> None:
-    """Also when its content is as it was: what was wrong with the last answer is not wrong with this one."""
+    """They are replaced even if its content is the same, because they are about the last answer."""
     _save(sessions, issue(1, findings={"broken_history": 2}), issue(2))
     with sessions.begin() as session:
         unreadable = {"unreadable_issue": 1}
@@ -186,15 +186,15 @@ def test_findings_are_replaced_by_each_reading_of_the_issue(sessions: Sessions) 
 
 
 def test_findings_about_gone_issues_do_not_count(sessions: Sessions) -> None:
-    """They touch no number any more."""
+    """They no longer affect a number."""
     _save(sessions, issue(1, findings={"broken_history": 1}))
     _gone(sessions, 1)
     with sessions() as session:
         assert quality.count_findings(session, PROFILE) == {}
 
 
-def test_summaries_can_be_forgotten_those_of_gone_issues_too(sessions: Sessions, engine: Engine) -> None:
-    """What ``store_summaries = false`` promises about what was stored before it."""
+def test_summaries_can_be_removed_those_of_gone_issues_too(sessions: Sessions, engine: Engine) -> None:
+    """`store_summaries = false` also removes summaries that were stored before."""
     _save(sessions, issue(1), issue(2))
     _gone(sessions, 2)
     with sessions.begin() as session:
@@ -203,15 +203,15 @@ def test_summaries_can_be_forgotten_those_of_gone_issues_too(sessions: Sessions,
         assert connection.execute(text("SELECT count(*) FROM issues WHERE summary IS NOT NULL")).scalar() == 0
 
 
-def test_the_size_of_a_copy_is_the_text_it_holds(sessions: Sessions) -> None:
-    """Summaries and fields, in characters."""
+def test_the_size_of_a_copy_is_that_of_its_text(sessions: Sessions) -> None:
+    """Summaries and fields are counted in characters."""
     _save(sessions, issue(1, summary="four", fields={"a": "b"}))
     with sessions() as session:
         assert stored_issues.data_size(session, PROFILE) == len("four") + len('{"a":"b"}')
 
 
 def test_statuses_and_versions_are_replaced_as_lists(sessions: Sessions) -> None:
-    """What the site lists no longer is forgotten; another profile's stay."""
+    """Entries that the site no longer lists are removed; those of another profile are kept."""
     version = Version("1", "PAY", "1.0", released=True, release_date=T0.date(), archived=False)
     with sessions.begin() as session:
         catalogue.save_statuses(session, "ops", [Status("9", "Offen", "new")])
@@ -229,7 +229,7 @@ def test_statuses_and_versions_are_replaced_as_lists(sessions: Sessions) -> None
 
 
 def test_a_naive_instant_in_an_issue_is_refused(sessions: Sessions) -> None:
-    """Before anything of its page is stored."""
+    """It is refused before an issue of its page is stored."""
     with pytest.raises(ValueError, match="without a zone"):
         _save(sessions, issue(1), issue(2, updated=after(1).replace(tzinfo=None)))
     assert _load(sessions, "1") == []

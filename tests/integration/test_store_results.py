@@ -1,4 +1,4 @@
-"""Results by their spans: a value stands for all the as-of instants it was found for, and nothing is counted twice."""
+"""Results by spans: a row is the value of all as-of instants from its first to its confirmed one."""
 
 import time
 from dataclasses import replace
@@ -42,8 +42,8 @@ def _spans(sessions: Sessions, kind: str = "week") -> list[tuple[float | None, f
     return sorted(days, key=lambda row: row[1])
 
 
-def test_a_result_comes_back_as_it_was_stored(sessions: Sessions) -> None:
-    """A double to its last bit, JSON with its keys."""
+def test_a_result_is_loaded_as_it_was_stored(sessions: Sessions) -> None:
+    """Values are equal to the last bit, and JSON has its keys."""
     wanted = result(1, 0.1 + 0.2, details={"mean": 1 / 3, "by_category": {"feature": 5}, "oldest": None})
     assert _save(sessions, wanted) == 1
     with sessions() as session:
@@ -51,13 +51,13 @@ def test_a_result_comes_back_as_it_was_stored(sessions: Sessions) -> None:
 
 
 def test_the_same_value_later_only_moves_the_confirmation(sessions: Sessions) -> None:
-    """The table grows with what changed, not with the days."""
+    """The table grows with changes, not with days."""
     assert [_save(sessions, result(day)) for day in (1, 2, 5)] == [1, 0, 0]
     assert _spans(sessions) == [(5.0, 1, 5)]
 
 
 def test_a_confirmation_never_moves_backwards(sessions: Sessions) -> None:
-    """An as-of inside the span is known already."""
+    """An as-of inside the span has that value already."""
     _save(sessions, result(1))
     _save(sessions, result(9))
     assert _save(sessions, result(4)) == 0
@@ -76,29 +76,29 @@ def test_a_confirmation_never_moves_backwards(sessions: Sessions) -> None:
         {"level": "high"},
     ],
 )
-def test_whatever_differs_begins_a_new_row(sessions: Sessions, changed: dict[str, Any]) -> None:
-    """Value, state, counts, and what explains the value: a stored row is exactly what was calculated."""
+def test_any_difference_begins_a_new_row(sessions: Sessions, changed: dict[str, Any]) -> None:
+    """Value, state, counts and details of a stored row are exactly those calculated."""
     _save(sessions, result(1))
     assert _save(sessions, result(2, **changed)) == 1
     assert [(first, last) for _, first, last in _spans(sessions)] == [(1, 1), (2, 2)]
 
 
-def test_a_value_that_returns_begins_a_row_of_its_own(sessions: Sessions) -> None:
-    """It is compared with the row before it, not with one further back: what was known when is kept."""
+def test_a_value_that_returns_begins_a_new_row(sessions: Sessions) -> None:
+    """It is compared only with the row before it, so that the values of all instants are kept."""
     for day, value in ((1, 5.0), (2, 6.0), (3, 5.0), (4, 5.0)):
         _save(sessions, result(day, value))
     assert _spans(sessions) == [(5.0, 1, 1), (6.0, 2, 2), (5.0, 3, 4)]
 
 
-def test_an_earlier_as_of_is_stored_beside_the_later_ones(sessions: Sessions) -> None:
-    """Rows that begin later do not count for it, and stay as they are."""
+def test_an_earlier_as_of_is_stored_before_the_later_ones(sessions: Sessions) -> None:
+    """It is not compared with rows that begin later, and does not change them."""
     _save(sessions, result(5))
     assert _save(sessions, result(2)) == 1
     assert _spans(sessions) == [(5.0, 2, 2), (5.0, 5, 5)]
 
 
-def test_the_row_of_the_greatest_as_of_not_after_ours_is_the_one_compared_with(sessions: Sessions) -> None:
-    """Not the newest row, nor the one confirmed last."""
+def test_a_result_is_compared_with_the_row_of_the_greatest_earlier_as_of(sessions: Sessions) -> None:
+    """It is not compared with the newest row, nor with the one confirmed last."""
     for day, value in ((1, 5.0), (3, 6.0), (8, 7.0)):
         _save(sessions, result(day, value))
     assert _save(sessions, result(4, 6.0)) == 0
@@ -107,7 +107,7 @@ def test_the_row_of_the_greatest_as_of_not_after_ours_is_the_one_compared_with(s
 
 
 def test_the_same_as_of_with_another_value_is_replaced(sessions: Sessions) -> None:
-    """The same question has one answer, the newest; what the old one was confirmed for is confirmed no more."""
+    """The newest value replaces the old one, whose confirmation is no longer valid."""
     _save(sessions, result(1))
     _save(sessions, result(4))
     assert _save(sessions, result(1, 6.0)) == 1
@@ -115,14 +115,14 @@ def test_the_same_as_of_with_another_value_is_replaced(sessions: Sessions) -> No
 
 
 def test_a_running_window_keeps_only_its_latest_row(sessions: Sessions) -> None:
-    """Its value changes daily and nobody asks for yesterday's half of the week."""
+    """Its value changes daily, and old values of a running week are not needed."""
     for day, value in ((1, 1.0), (2, 2.0), (3, 2.0), (4, 4.0)):
         _save(sessions, result(day, value, complete=False))
     assert _spans(sessions) == [(4.0, 4, 4)]
 
 
 def test_a_window_that_is_over_replaces_its_running_row(sessions: Sessions) -> None:
-    """And stays from then on, also when a later as-of finds another value."""
+    """Its row is kept from then on, even if a later as-of has another value."""
     _save(sessions, result(1, complete=False))
     _save(sessions, result(2))
     assert _spans(sessions) == [(5.0, 2, 2)]
@@ -131,7 +131,7 @@ def test_a_window_that_is_over_replaces_its_running_row(sessions: Sessions) -> N
 
 
 def test_an_earlier_as_of_does_not_replace_a_running_row(sessions: Sessions) -> None:
-    """A running row gives way to a later as-of only."""
+    """Only a later as-of replaces a running row."""
     _save(sessions, result(4, 4.0, complete=False))
     _save(sessions, result(2, 2.0, complete=False))
     assert _spans(sessions) == [(2.0, 2, 2), (4.0, 4, 4)]
@@ -148,15 +148,15 @@ def test_an_earlier_as_of_does_not_replace_a_running_row(sessions: Sessions) -> 
         {"window_start": after(-10)},
     ],
 )
-def test_rows_of_another_key_are_not_compared_with(sessions: Sessions, other: dict[str, Any]) -> None:
-    """Profile, metric, kind, window and rules: results of different configurations stand side by side."""
+def test_rows_of_another_key_are_not_compared(sessions: Sessions, other: dict[str, Any]) -> None:
+    """The key is profile, metric, kind, window and rules, so results of several configurations are kept."""
     _save(sessions, result(1, **other))
     assert _save(sessions, result(2)) == 1
     assert len(_spans(sessions)) + len(_spans(sessions, "period")) == 2
 
 
-def test_the_windows_of_a_metric_are_each_handled_by_their_own_span(sessions: Sessions) -> None:
-    """One batch: one window confirmed, one new value, one seen for the first time, one running."""
+def test_each_window_of_a_metric_has_its_own_spans(sessions: Sessions) -> None:
+    """A batch has a confirmed window, one with a new value, a new window and a running one."""
     week = timedelta(days=7)
 
     def windows(day: float, *values: float) -> list[MetricResult]:
@@ -173,18 +173,18 @@ def test_the_windows_of_a_metric_are_each_handled_by_their_own_span(sessions: Se
 
 
 def test_results_are_loaded_by_profile_metric_and_kind_newest_first(sessions: Sessions) -> None:
-    """As ``flowbeat results`` reads them."""
+    """`flowbeat results` reads them in this order."""
     _save(sessions, result(1))
     _save(sessions, result(2, 6.0))
     _save(sessions, result(3, metric_type="flow_time", unit="days"))
     _save(sessions, result(4, profile="ops"))
     with sessions() as session:
-        found = stored_results.load(session, profile=PROFILE, metric="flow_velocity", kind="week")
-    assert [row.value for row in found] == [6.0, 5.0]
+        rows = stored_results.load(session, profile=PROFILE, metric="flow_velocity", kind="week")
+    assert [row.value for row in rows] == [6.0, 5.0]
 
 
 def test_the_views_show_the_row_confirmed_last_then_calculated_last(sessions: Sessions, engine: Engine) -> None:
-    """One row per profile and metric, or per week of it, whatever the rules."""
+    """They have one row per profile and metric, or per week of it, whatever the rules."""
     for kind in ("period", "week"):
         _save(sessions, result(1, 1.0, window_kind=kind))
         _save(sessions, result(5, 1.0, window_kind=kind))
@@ -196,8 +196,8 @@ def test_the_views_show_the_row_confirmed_last_then_calculated_last(sessions: Se
             assert [tuple(row) for row in rows] == [(5.0,)]
 
 
-def test_the_latest_period_is_one_row_though_its_window_moves_every_day(sessions: Sessions, engine: Engine) -> None:
-    """Each day's period is a window of its own; a reader wants the last."""
+def test_the_latest_period_is_one_row_although_its_window_moves_every_day(sessions: Sessions, engine: Engine) -> None:
+    """The period of each day is another window; the view has the last one."""
     for day in (1, 2):
         moved = timedelta(days=day)
         plain = result(day, float(day), window_kind="period")
@@ -207,7 +207,7 @@ def test_the_latest_period_is_one_row_though_its_window_moves_every_day(sessions
 
 
 def test_confirming_a_year_of_weeks_costs_milliseconds(sessions: Sessions) -> None:
-    """53 windows: one read, one batch of writes; a select per window took 70 ms."""
+    """53 windows need one read and one batch of writes; a select per window took 70 ms."""
     plain = result(1)
     weeks = [
         replace(
@@ -227,24 +227,24 @@ def test_confirming_a_year_of_weeks_costs_milliseconds(sessions: Sessions) -> No
     assert min(spent) < 0.05
 
 
-def test_no_results_are_no_work(sessions: Sessions) -> None:
-    """A metric without windows stores nothing."""
+def test_an_empty_batch_stores_nothing(sessions: Sessions) -> None:
+    """A metric may have no windows."""
     assert _save(sessions) == 0
 
 
-def test_rules_put_back_stand_in_front_again(sessions: Sessions, engine: Engine) -> None:
-    """A, then B at the same as-of, then A again, whose row stood all the while: the views show A, and who found it."""
+def test_restored_rules_are_shown_again(sessions: Sessions, engine: Engine) -> None:
+    """After rules A, B and again A at the same as-of, the views show the row of A with its last run."""
     for day, named, run_id in ((1, "a" * 32, "one"), (2, "b" * 32, "two"), (3, "a" * 32, "three")):
-        found = result(1, rules_hash=named, run_id=run_id, value=float(day % 2), calculated_at=after(day))
-        _save(sessions, found)
+        calculated = result(1, rules_hash=named, run_id=run_id, value=float(day % 2), calculated_at=after(day))
+        _save(sessions, calculated)
         with engine.connect() as connection:
-            shown = connection.execute(text("SELECT rules_hash, run_id FROM weekly_results")).all()
-        assert shown == [(named, run_id)]
+            viewed = connection.execute(text("SELECT rules_hash, run_id FROM weekly_results")).all()
+        assert viewed == [(named, run_id)]
 
 
 @pytest.mark.parametrize("hours", [-14, -1, 1, 11])
 def test_a_week_is_one_row_whatever_its_zone(sessions: Sessions, engine: Engine, hours: int) -> None:
-    """The profile's zone was changed and the week calculated anew: the view and the command show the later value."""
+    """After a change of the profile's time zone the view and the command show the later value of the week."""
     monday = datetime(2026, 3, 2, tzinfo=UTC)
     utc = result(10, window_start=monday, window_end=monday + timedelta(days=7))
     shift = timedelta(hours=hours)
@@ -254,13 +254,13 @@ def test_a_week_is_one_row_whatever_its_zone(sessions: Sessions, engine: Engine,
     _save(sessions, utc, next_week)
     _save(sessions, other)
     with engine.connect() as connection:
-        shown = connection.execute(text("SELECT rules_hash FROM weekly_results ORDER BY window_start")).scalars().all()
-    assert shown == ["b" * 32, utc.rules_hash]
+        viewed = connection.execute(text("SELECT rules_hash FROM weekly_results ORDER BY window_start")).scalars().all()
+    assert viewed == ["b" * 32, utc.rules_hash]
     with sessions() as session:
-        found = newest(stored_results.load(session, kind="week"))
-    assert [row.rules_hash for row in found] == shown
+        rows = newest(stored_results.load(session, kind="week"))
+    assert [row.rules_hash for row in rows] == viewed
     zone = ZoneInfo("Europe/Zagreb")
-    assert [week_of(row, zone) for row in found] == ["2026-W10", "2026-W11"]
+    assert [week_of(row, zone) for row in rows] == ["2026-W10", "2026-W11"]
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -282,7 +282,7 @@ def test_a_week_has_its_name_and_first_local_day_in_every_zone(
 
 
 def test_a_later_result_of_other_rules_alone_is_a_rival(sessions: Sessions) -> None:
-    """One of an earlier as-of stands behind already: nothing is written where nothing changed."""
+    """A result of an earlier as-of is not shown anyway, so no row is written without a change."""
     _save(sessions, result(1, rules_hash="b" * 32))
     _save(sessions, result(2, rules_hash="a" * 32))
     _save(sessions, result(2, rules_hash="a" * 32, calculated_at=after(7)))

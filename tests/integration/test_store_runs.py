@@ -1,4 +1,4 @@
-"""Runs: one live run per profile, the fence of attempts, silence and restarts."""
+"""Runs: one live run per profile, attempts, stalled runs and restarts."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,26 +13,26 @@ from models.store import runs
 
 def _requested(sessions: Sessions, **changes: object) -> Run:
     with sessions.begin() as session:
-        found, _ = runs.request(session, run(**changes))
-    return found
+        requested, _ = runs.request(session, run(**changes))
+    return requested
 
 
 def _loaded(sessions: Sessions, wanted: Run) -> Run:
     with sessions() as session:
-        found = runs.load(session, wanted.run_id)
-    assert found is not None
-    return found
+        loaded = runs.load(session, wanted.run_id)
+    assert loaded is not None
+    return loaded
 
 
 def test_a_second_request_finds_the_live_run(sessions: Sessions) -> None:
-    """One live run per profile: the newcomer waits for the one that is there."""
+    """A profile has one live run, so the second request waits for it."""
     first = _requested(sessions)
     with sessions.begin() as session:
-        found, is_new = runs.request(session, run())
-    assert (found.run_id, is_new) == (first.run_id, False)
+        live, is_new = runs.request(session, run())
+    assert (live.run_id, is_new) == (first.run_id, False)
 
 
-def test_another_profile_has_a_live_run_of_its_own(sessions: Sessions) -> None:
+def test_another_profile_has_another_live_run(sessions: Sessions) -> None:
     """Profiles do not wait for each other."""
     _requested(sessions)
     with sessions.begin() as session:
@@ -40,18 +40,18 @@ def test_another_profile_has_a_live_run_of_its_own(sessions: Sessions) -> None:
 
 
 def test_a_run_is_withdrawn_only_before_a_worker_has_begun_it(sessions: Sessions) -> None:
-    """Even where it is queued again, between two slices of its work."""
+    """A run that is queued again, between two slices, has begun."""
     untouched, begun = _requested(sessions), _requested(sessions, profile="ops")
     with sessions.begin() as session:
         runs.claim(session, begun.run_id, 1, ("fetch",), after(1))
         runs.heartbeat(session, begun.run_id, 1, after(2), state="queued")
-        assert [runs.withdraw(session, each.run_id) for each in (untouched, begun)] == [True, False]
-        assert [each.run_id for each in runs.load_newest(session, 5)] == [begun.run_id]
+        assert [runs.withdraw(session, candidate.run_id) for candidate in (untouched, begun)] == [True, False]
+        assert [candidate.run_id for candidate in runs.load_newest(session, 5)] == [begun.run_id]
 
 
 @pytest.mark.parametrize("error", [None, "Jira refused the login"])
-def test_an_ended_run_makes_room_for_the_next(sessions: Sessions, error: str | None) -> None:
-    """Completed or failed, it is no longer live."""
+def test_an_ended_run_allows_the_next(sessions: Sessions, error: str | None) -> None:
+    """A completed or failed run is no longer live."""
     first = _requested(sessions)
     with sessions.begin() as session:
         assert runs.end(session, first.run_id, 1, after(1), error=error)
@@ -61,7 +61,7 @@ def test_an_ended_run_makes_room_for_the_next(sessions: Sessions, error: str | N
 
 
 def test_the_id_of_an_ended_run_cannot_be_used_again(sessions: Sessions) -> None:
-    """It would be neither new nor live, and asking again would never end."""
+    """The request would be neither new nor live, and would be repeated for ever."""
     first = _requested(sessions)
     with sessions.begin() as session:
         runs.end(session, first.run_id, 1, T0)
@@ -70,23 +70,23 @@ def test_the_id_of_an_ended_run_cannot_be_used_again(sessions: Sessions) -> None
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id(sessions: Sessions) -> None:
-    """As people type it; what fits two or none is none."""
+    """Users type the beginning; one that matches two runs or none finds none."""
     with sessions.begin() as session:
         for profile, run_id in (("a", "1111-a"), ("b", "1111-b"), ("c", "22%2")):
             runs.request(session, run(profile=profile, run_id=run_id))
-        found = [runs.find(session, text) for text in ("1111-a", "1111", "22", "9", "1%", "22%", "____-a")]
-    assert [one and one.profile for one in found] == ["a", None, "c", None, None, "c", None]
+        matches = [runs.find(session, text) for text in ("1111-a", "1111", "22", "9", "1%", "22%", "____-a")]
+    assert [match and match.profile for match in matches] == ["a", None, "c", None, None, "c", None]
 
 
 def test_only_the_whole_id_loads_a_run(sessions: Sessions) -> None:
-    """Messages name a run exactly."""
+    """Messages have the whole id."""
     with sessions.begin() as session:
         runs.request(session, run(run_id="1111-a"))
         assert runs.load(session, "1111") is None
 
 
-def test_taking_a_run_marks_it_running_and_keeps_the_first_start(sessions: Sessions) -> None:
-    """A wait and its reason end there; when the work first began stays."""
+def test_claiming_a_run_marks_it_running_and_keeps_the_first_start(sessions: Sessions) -> None:
+    """A pause and its reason are removed; the start of the work is kept."""
     wanted = _requested(sessions)
     with sessions.begin() as session:
         runs.claim(session, wanted.run_id, 1, ("fetch",), after(1))
@@ -102,10 +102,8 @@ def test_taking_a_run_marks_it_running_and_keeps_the_first_start(sessions: Sessi
     ("attempt", "steps", "state"),
     [(2, "fetch", "live"), (0, "fetch", "live"), (1, "facts", "live"), (1, "fetch", "ended")],
 )
-def test_a_message_of_another_attempt_step_or_life_takes_nothing(
-    sessions: Sessions, attempt: int, steps: str, state: str
-) -> None:
-    """A redelivered message of a run that has moved on ends at once."""
+def test_a_stale_message_claims_no_run(sessions: Sessions, attempt: int, steps: str, state: str) -> None:
+    """A message of another attempt or step, or of an ended run, does nothing."""
     wanted = _requested(sessions)
     with sessions.begin() as session:
         if state == "ended":
@@ -115,28 +113,28 @@ def test_a_message_of_another_attempt_step_or_life_takes_nothing(
     assert _loaded(sessions, wanted) == before
 
 
-def test_a_beat_writes_its_changes_only_for_its_own_attempt(sessions: Sessions) -> None:
-    """An older attempt that still works writes nothing, and is told so."""
+def test_a_heartbeat_writes_its_changes_only_for_its_own_attempt(sessions: Sessions) -> None:
+    """An older attempt that still works writes nothing, and the function returns False."""
     wanted = _requested(sessions)
     with sessions.begin() as session:
         assert runs.requeue(session, wanted, after(1)) == 0
     with sessions.begin() as session:
         assert runs.heartbeat(session, wanted.run_id, 1, after(2), cursor={"stage": "old"}) is False
         assert runs.heartbeat(session, wanted.run_id, 2, after(3), cursor={"stage": "new"}) is True
-    found = _loaded(sessions, wanted)
-    assert (found.cursor, found.heartbeat_at, found.attempt) == ({"stage": "new"}, after(3), 2)
+    loaded = _loaded(sessions, wanted)
+    assert (loaded.cursor, loaded.heartbeat_at, loaded.attempt) == ({"stage": "new"}, after(3), 2)
 
 
-def test_only_one_of_two_sweeps_restarts_a_run(sessions: Sessions) -> None:
-    """Both saw it silent; the second one's attempt is no longer the run's."""
+def test_only_one_of_two_requeues_restarts_a_run(sessions: Sessions) -> None:
+    """Both read the run as stalled, but the second one's attempt is no longer current."""
     wanted = _requested(sessions)
     with sessions.begin() as session:
         assert runs.requeue(session, wanted, after(1)) is not None
         assert runs.requeue(session, wanted, after(1)) is None
 
 
-def test_falls_of_a_running_step_are_counted_until_it_ends(sessions: Sessions) -> None:
-    """A step that kills its worker each time is seen by this count."""
+def test_restarts_of_a_running_step_are_counted_until_it_ends(sessions: Sessions) -> None:
+    """The count detects a step that kills its worker each time."""
     wanted = _requested(sessions)
 
     def fall(attempt: int) -> int | None:
@@ -153,13 +151,13 @@ def test_falls_of_a_running_step_are_counted_until_it_ends(sessions: Sessions) -
 
 @pytest.mark.parametrize("changes", [{"step": "facts"}, {"attempt": 2}])
 def test_a_heartbeat_changes_neither_step_nor_attempt(sessions: Sessions, changes: dict[str, Any]) -> None:
-    """Only ``advance`` leads to another step, because it also queues the run and forgets its restarts."""
+    """Only `advance` changes the step, because it also queues the run and resets its restarts."""
     with sessions.begin() as session, pytest.raises(TypeError, match="use advance"):
         runs.heartbeat(session, "any", 1, T0, **changes)
 
 
-def test_a_run_that_waits_long_for_a_worker_has_not_fallen(sessions: Sessions) -> None:
-    """Its message is sent again, as often as it takes; after a fall it waits again."""
+def test_a_long_wait_for_a_worker_is_not_a_restart(sessions: Sessions) -> None:
+    """Its message is sent again until a worker takes it; after a restart it waits again."""
     wanted = _requested(sessions)
     with sessions.begin() as session:
         assert [runs.requeue(session, run(run_id=wanted.run_id, attempt=n), T0) for n in (1, 2)] == [0, 0]
@@ -170,32 +168,32 @@ def test_a_run_that_waits_long_for_a_worker_has_not_fallen(sessions: Sessions) -
 
 
 @pytest.mark.parametrize(
-    ("heartbeat", "wait_until", "state", "found"),
+    ("heartbeat", "wait_until", "state", "count"),
     [
         (-31, None, "running", 1),
         (-29, None, "running", 0),
         (-31, None, "completed", 0),
-        (-300, 60, "paused", 0),  # still pausing
-        (-300, -5, "paused", 0),  # its message may be on the way
+        (-300, 60, "paused", 0),  # still paused
+        (-300, -5, "paused", 0),  # its message may soon arrive
         (-300, -31, "paused", 1),
     ],
 )
-def test_a_run_is_silent_without_a_beat_unless_it_pauses(
-    sessions: Sessions, heartbeat: int, wait_until: int | None, state: str, found: int
+def test_a_run_is_stalled_without_a_heartbeat_unless_it_is_paused(
+    sessions: Sessions, heartbeat: int, wait_until: int | None, state: str, count: int
 ) -> None:
-    """Silence is 30 s here; a run that waits is silent only that long after its pause."""
+    """A run is stalled after 30 s; a paused run is stalled 30 s after the end of its pause."""
     pause = None if wait_until is None else T0 + timedelta(seconds=wait_until)
     wanted = run(state=state, heartbeat_at=T0 + timedelta(seconds=heartbeat), wait_until=pause)
     with sessions.begin() as session:
         runs.request(session, wanted)
         silent = runs.stalled(session, T0 - timedelta(seconds=30))
-    assert [one.run_id for one in silent] == [wanted.run_id] * found
+    assert [stalled.run_id for stalled in silent] == [wanted.run_id] * count
 
 
 def test_runs_are_listed_live_first_then_newest(sessions: Sessions) -> None:
-    """As ``flowbeat status`` shows them."""
+    """`flowbeat status` shows them in this order."""
     with sessions.begin() as session:
         for day, state in ((1, "running"), (2, "completed"), (3, "failed")):
             runs.request(session, run(profile=state, state=state, requested_at=after(day)))
-        assert [one.state for one in runs.load_newest(session, 9)] == ["running", "failed", "completed"]
+        assert [listed.state for listed in runs.load_newest(session, 9)] == ["running", "failed", "completed"]
         assert len(runs.load_newest(session, 2)) == 2

@@ -1,4 +1,4 @@
-"""Which statuses issues were in, as the check and results commands ask, on both databases."""
+"""The statuses that issues were in, as the check and results commands read them, on both databases."""
 
 from dataclasses import replace
 
@@ -17,11 +17,11 @@ SHIPPED = ("910", "Shipped")
 
 @pytest.fixture
 def retired(sessions: Sessions) -> Sessions:
-    """Three issues that passed through a status that is gone, one of them twice, one of them gone; one that did not."""
+    """Store three issues that were in a deleted status (one twice, one is gone), and one that was not."""
     _save(sessions, _shipped(1), _shipped(2, again=True), _shipped(3), issue(4))
     with sessions.begin() as session:
-        found = {str(number): {"unmapped_status": 1} for number in (1, 2, 3)}
-        quality.save_findings(session, PROFILE, "facts", found)
+        findings = {str(number): {"unmapped_status": 1} for number in (1, 2, 3)}
+        quality.save_findings(session, PROFILE, "facts", findings)
         census.mark(session, PROFILE, ["3"], "lost")
         census.mark_gone(session, PROFILE, "lost", "deleted", T0)
     return sessions
@@ -39,8 +39,8 @@ def _shipped(number: int, *, again: bool = False) -> Issue:
     return replace(issue(number), transitions=tuple(moves))
 
 
-def test_a_status_that_nobody_can_place_is_counted_by_present_issues(retired: Sessions) -> None:
-    """Each once, however often it was there; what else they went through is known."""
+def test_an_unmapped_status_is_counted_by_present_issues(retired: Sessions) -> None:
+    """Each issue counts once, however often it was in the status; its other statuses are mapped."""
     with retired() as session:
         counts = visits.unmapped_statuses(session, PROFILE)
         other = visits.unmapped_statuses(session, "another")
@@ -50,14 +50,14 @@ def test_a_status_that_nobody_can_place_is_counted_by_present_issues(retired: Se
 
 
 def test_every_side_of_a_change_was_visited(retired: Sessions) -> None:
-    """Also the one an issue was born in."""
+    """The status of an issue's creation counts too."""
     with retired() as session:
         visited = visits.visited_statuses(session, PROFILE)
     assert {SHIPPED, ("10000", "To Do"), ("3", "In Progress")} <= visited
 
 
-def test_what_waits_is_asked_of_histories_only_where_the_list_says_nothing(retired: Sessions) -> None:
-    """A status that only the history of a present issue has is enough; without one, active statuses are named."""
+def test_waiting_statuses_are_read_from_histories_only_if_the_list_has_none(retired: Sessions) -> None:
+    """A status that only the history of a present issue has counts; without one, active statuses are named."""
     listed = (Status("10000", "To Do", "new"), Status("3", "In Progress", "indeterminate"))
     with retired() as session:
         by_list, by_history, nothing = (
@@ -70,8 +70,8 @@ def test_what_waits_is_asked_of_histories_only_where_the_list_says_nothing(retir
     assert nothing == Waiting(is_mapped=False, active_statuses=("In Progress", "Shipped"))
 
 
-def test_the_history_of_an_issue_that_is_gone_is_not_asked_what_waits(sessions: Sessions) -> None:
-    """It counts for no day, so it maps no status either."""
+def test_the_history_of_a_gone_issue_has_no_waiting_status(sessions: Sessions) -> None:
+    """The issue counts for no day, so it maps no status either."""
     _save(sessions, _shipped(1), issue(4))
     context = Context.of(Rules(workflow={"waiting": ("Shipped",)}), (Status("3", "In Progress", "indeterminate"),))
     with sessions.begin() as session:

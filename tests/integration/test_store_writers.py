@@ -1,4 +1,4 @@
-"""Several processes at one database: they wait for each other, none fails, and one run is live per profile."""
+"""Several processes with one database wait for each other, none fails, and one run per profile is live."""
 
 import multiprocessing
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def _spread(work: Callable[[str, int], Returned], url: str) -> list[Returned]:
 
 
 def _read_then_write(url: str, number: int) -> int:
-    """Many short transactions that read before they write: what fails under a deferred BEGIN."""
+    """Run many short transactions that read before they write, which fail under a deferred BEGIN."""
     engine = open_engine(url)
     sessions = open_sessions(engine)
     for turn in range(ROUNDS):
@@ -37,17 +37,17 @@ def _read_then_write(url: str, number: int) -> int:
 
 
 def _request(url: str, _number: int) -> list[str]:
-    """Ask for a run of the same profile again and again; ends those that were new."""
+    """Request runs of the same profile repeatedly, end the new ones, and return their ids."""
     engine = open_engine(url)
     sessions = open_sessions(engine)
     mine = []
     for _ in range(ROUNDS):
         with sessions.begin() as session:
-            found, is_new = runs.request(session, run())
+            requested, is_new = runs.request(session, run())
         if is_new:
-            mine.append(found.run_id)
+            mine.append(requested.run_id)
             with sessions.begin() as session:
-                assert runs.end(session, found.run_id, 1, after(1))
+                assert runs.end(session, requested.run_id, 1, after(1))
     engine.dispose()
     return mine
 
@@ -62,20 +62,20 @@ def _restart(url: str, _number: int) -> int:
     return int(restarted is not None)
 
 
-def test_writers_wait_for_each_other_and_lose_nothing(sessions: Sessions, database_url: str) -> None:
-    """Every transaction counts, in the rows and in a counter all of them add to."""
+def test_writers_wait_for_each_other_and_lose_no_write(sessions: Sessions, database_url: str) -> None:
+    """Every transaction is stored, in the rows and in a counter that all of them increase."""
     with sessions.begin() as session:
         operations.save_fetch(session, operation(request_id="6f1c0e0a-0000-4000-8000-000000000000"))
     assert _spread(_read_then_write, database_url) == [ROUNDS] * PROCESSES
     with sessions() as session:
         assert issues.count(session, PROFILE) == PROCESSES * ROUNDS
-        found = operations.find_fetch(session, "6f1c0e0a-0000-4000-8000-000000000000")
-    assert found is not None
-    assert found.issues_changed == PROCESSES * ROUNDS
+        fetch = operations.find_fetch(session, "6f1c0e0a-0000-4000-8000-000000000000")
+    assert fetch is not None
+    assert fetch.issues_changed == PROCESSES * ROUNDS
 
 
 def test_a_reader_waits_for_no_writer(sessions: Sessions, database_url: str) -> None:
-    """A half-written transaction stands open; a read sees what was committed before, at once."""
+    """During an open transaction a read returns the committed rows at once."""
     engine = open_engine(database_url)
     reads = open_sessions(engine.execution_options(readonly=True))
     with sessions.begin() as session:
@@ -89,20 +89,20 @@ def test_a_reader_waits_for_no_writer(sessions: Sessions, database_url: str) -> 
 
 
 def test_processes_that_request_at_once_have_one_live_run_between_them(sessions: Sessions, database_url: str) -> None:
-    """Each request was either new or found the live one; never two at a time."""
-    found = _spread(_request, database_url)
-    mine = [run_id for some in found for run_id in some]
+    """Each request was new or returned the live run, and there were never two at a time."""
+    ids_of_processes = _spread(_request, database_url)
+    mine = [run_id for ids in ids_of_processes for run_id in ids]
     with sessions() as session:
         stored = runs.load_newest(session, 10_000)
-    assert sorted(one.run_id for one in stored) == sorted(mine)
-    assert {one.state for one in stored} == {"completed"}
+    assert sorted(stored_run.run_id for stored_run in stored) == sorted(mine)
+    assert {stored_run.state for stored_run in stored} == {"completed"}
 
 
-def test_of_several_sweeps_one_picks_up_a_silent_run(sessions: Sessions, database_url: str) -> None:
+def test_of_several_requeues_one_takes_a_stalled_run(sessions: Sessions, database_url: str) -> None:
     """Its attempt is raised once."""
     with sessions.begin() as session:
         runs.request(session, run(state="running", heartbeat_at=T0))
     assert sum(_spread(_restart, database_url)) == 1
     with sessions() as session:
-        assert [one.attempt for one in runs.load_newest(session, 9)] == [2]
+        assert [listed.attempt for listed in runs.load_newest(session, 9)] == [2]
         assert session.scalar(text("SELECT restarts FROM runs")) == 1
