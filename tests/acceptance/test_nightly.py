@@ -1,4 +1,4 @@
-"""The scheduled refresh: none is lost because something else was running at its moment."""
+"""A scheduled refresh is not lost if another run is live at its time."""
 
 from world import World, eventually
 
@@ -6,11 +6,11 @@ SEND = "from worker.app import app; app.send_task('tasks.maintain.nightly', ('pa
 
 
 def test_a_nightly_refresh_follows_a_calculation_that_was_running(refreshed_copy: World) -> None:
-    """A calculation asks Jira nothing, so the refresh comes after it."""
+    """A calculation sends no request to Jira, so the refresh follows it."""
     world = refreshed_copy
     before = len(runs_of(world, "refresh"))
     world.run("calculate", "--as-of", "2026-06-30", "--no-wait")
-    world.python(SEND)  # behind the calculation's first step, and before its others
+    world.python(SEND)  # after the first step of the calculation, and before its others
     world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
     eventually(lambda: len(runs_of(world, "refresh")) == before + 1)
     eventually(lambda: set(runs_of(world, "refresh") + runs_of(world, "calculate")) == {"completed"})

@@ -1,4 +1,4 @@
-"""What a worker refuses: a database it cannot use, and messages that no Flowbeat has sent."""
+"""A worker refuses a database that it cannot use, and messages that Flowbeat has not sent."""
 
 import json
 import uuid
@@ -17,7 +17,7 @@ UNACKNOWLEDGED = "unacked"
 
 
 def test_a_worker_refuses_the_schema_of_a_newer_program(refreshed_copy: World) -> None:
-    """It ends at once with one sentence; commands say the same, and the database stays as it is."""
+    """The worker exits at once with one sentence; commands print the same, and the database is not changed."""
     world = refreshed_copy
     world.execute("UPDATE alembic_version SET version_num = '9999'")
     sentence = "schema is 9999"
@@ -38,7 +38,7 @@ def test_a_worker_refuses_the_schema_of_a_newer_program(refreshed_copy: World) -
 
 
 def test_a_worker_whose_database_does_not_answer_ends_and_says_so(make_world: Callable[..., World]) -> None:
-    """Whatever keeps it running starts it again; a worker that fails each task would look well."""
+    """A service manager restarts it; a worker that failed each task would look healthy."""
     world = make_world()
     world.environment["FLOWBEAT_DATABASE_URL"] = "postgresql+psycopg://nobody:secret-of-pg@127.0.0.1:9/none"
     worker = world.start("worker", "-c", "1")
@@ -49,7 +49,7 @@ def test_a_worker_whose_database_does_not_answer_ends_and_says_so(make_world: Ca
 
 
 def envelope(**changes: Any) -> dict[str, Any]:
-    """Return a message as a worker expects it, less or with what is named."""
+    """Return a message that a worker expects, with some keys changed or removed."""
     sound = {
         "body": json.dumps([["no-such-run", 1], {}, {}]),
         "content-type": "application/json",
@@ -65,7 +65,7 @@ def envelope(**changes: Any) -> dict[str, Any]:
 
 
 def headers(**changes: Any) -> dict[str, Any]:
-    """Return a message whose headers differ."""
+    """Return a message with other headers."""
     sound: dict[str, Any] = envelope()["headers"]
     return envelope(headers={name: value for name, value in (sound | changes).items() if value is not ...})
 
@@ -130,8 +130,8 @@ def _is_refused_or_exited(world: World, worker: Popen[bytes], expected: int) -> 
     return refused(world) == expected or worker.poll() is not None
 
 
-def test_malformed_messages_are_refused_and_the_worker_stays(make_world: Callable[..., World]) -> None:
-    """Each is logged with the reason, none comes back, and the worker does its work afterwards."""
+def test_malformed_messages_are_refused_and_the_worker_keeps_running(make_world: Callable[..., World]) -> None:
+    """Each is logged with the reason and not delivered again, and the worker serves later messages."""
     world = make_world()
     worker = world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
     eventually(lambda: any("ready." in line["message"] for line in world.log_lines()))
@@ -154,5 +154,5 @@ def test_malformed_messages_are_refused_and_the_worker_stays(make_world: Callabl
 
 
 def refused(world: World) -> int:
-    """Return how many messages the log says were refused."""
+    """Return the number of refused messages in the log."""
     return sum(line["message"] == "message refused" for line in world.log_lines())

@@ -1,4 +1,4 @@
-"""What check warns of because other people could read or change it, and the check that asks Jira nothing."""
+"""Warnings of check about data that other users can read or change, and the check without requests to Jira."""
 
 import stat
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ BASE = "https://acme.atlassian.net"
 
 
 def messages(settings: Settings) -> list[str]:
-    """Return what the configuration leaves open."""
+    """Return the warnings about a configuration."""
     return [f"{line.what}: {line.message}; {line.advice}" for line in exposure.look(settings)]
 
 
 def at(url: str, file: Path | None = None) -> Settings:
-    """Return settings with one connection, and a database that is not there."""
+    """Return settings with one connection, and a database that does not exist."""
     connection = Connection("acme", base_url=url, token_file=file)
     nowhere = Path("/nowhere")
     return Settings(
@@ -46,13 +46,13 @@ def at(url: str, file: Path | None = None) -> Settings:
     ],
 )
 def test_plain_http_is_for_this_machine_only(url: str, *, is_warned_of: bool) -> None:
-    """A token sent over http can be read on its way."""
+    """Others can read a token that is sent over plain HTTP."""
     assert any("token crosses the network unencrypted" in message for message in messages(at(url))) is is_warned_of
 
 
 @pytest.mark.parametrize(("mode", "is_warned_of"), [(0o600, False), (0o400, False), (0o640, True), (0o644, True)])
 def test_a_token_that_others_can_read_is_warned_of(tmp_path: Path, mode: int, *, is_warned_of: bool) -> None:
-    """The line names the command that closes the file; what it holds is never shown."""
+    """The line has the command that makes the file private, and never its content."""
     file = tmp_path / "token"
     file.write_text("a-secret-token")
     file.chmod(mode)
@@ -75,13 +75,13 @@ def test_a_token_that_others_can_read_is_warned_of(tmp_path: Path, mode: int, *,
     ],
 )
 def test_a_redis_that_anybody_can_use_is_warned_of(url: str | None, *, is_warned_of: bool) -> None:
-    """Everyone who reaches it can send tasks and read the queue."""
+    """Any user who can connect to it can send tasks and read the queue."""
     lines = messages(replace(at(BASE), redis_url=url))
     assert [line.partition(":")[0] for line in lines] == ["Redis"] * is_warned_of
 
 
 def test_the_files_of_an_installation_are_private(folder: Path) -> None:
-    """The database with its side files is for the user and the group, whatever the user's umask; check accepts it."""
+    """Only user and group can read the database and its side files, whatever the umask; check accepts that."""
     for file in folder.glob("flowbeat.db*"):
         assert stat.S_IMODE(file.stat().st_mode) & stat.S_IRWXO == 0, file
     settings = replace(at(BASE), database_url=f"sqlite:///{folder / 'flowbeat.db'}")
@@ -93,7 +93,7 @@ def test_the_files_of_an_installation_are_private(folder: Path) -> None:
 
 
 def test_a_database_in_memory_makes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only a path is created."""
+    """Only the file of a path is created."""
     monkeypatch.chdir(tmp_path)
     for url in ("sqlite://", "sqlite:///:memory:"):
         with open_engine(url).connect() as connection:
@@ -111,8 +111,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path
 
 
-def test_a_local_check_asks_jira_nothing(tmp_path: Path, redis_url: str) -> None:
-    """It has the other lines; Jira's are left out, and a Jira that is down does not break it."""
+def test_a_local_check_sends_no_request_to_jira(tmp_path: Path, redis_url: str) -> None:
+    """It has all lines except those of Jira, and succeeds if Jira is down."""
     world.configure(tmp_path, base_url="http://127.0.0.1:1")
     assert world.say(tmp_path, "migrate").code == 0
     queue = redis_url.replace("unix://", "redis+socket://")

@@ -31,7 +31,7 @@ def folder(tmp_path: Path, migrated_file: Path) -> Path:
 
 
 def test_a_status_that_jira_no_longer_lists_says_what_to_write(folder: Path) -> None:
-    """The note is shown with the values; if the profile names the status, there is no note."""
+    """The note is shown with the values, but not if the profile names the status."""
     said = " ".join(world.say(folder, "results").out.split())
     assert f"Note: {NOTE}; name it under [profiles.payments.workflow]: todo, active, waiting or done." in said
     for word in ("ghost", "66"):

@@ -393,7 +393,7 @@ def test_no_result_yet_says_what_to_run(tmp_path: Path) -> None:
 
 
 def test_a_metric_without_its_mapping_has_no_coverage(folder: Path) -> None:
-    """Without a mapping there are no candidates, so 0 of 0 would be wrong."""
+    """Without a mapping the number of candidates is unknown, so 0 of 0 would be wrong."""
     lines = world.say(folder, "results").out.splitlines()
     (words,) = [line.split() for line in lines if line.startswith("mttr ")]
     assert words[1:] == ["–", "–", "hours", "missing", "mapping", "–"]

@@ -1,4 +1,4 @@
-"""What is said of a configuration that changed since the copy was made, held against what the next fetch then does."""
+"""Notes about a configuration that changed since the last fetch, compared with what the next fetch does."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -25,10 +25,8 @@ from worker import settings
         ({"FLOWBEAT_CONNECTIONS__SANDBOX__BASE_URL": world.BASE_URL.upper()}, "the copy is of another Jira"),
     ],
 )
-def test_that_all_issues_will_be_read_again_is_foretold(
-    tmp_path: Path, change: dict[str, str], says: str | None
-) -> None:
-    """Exactly where the next fetch is a full one, with the reason and the number."""
+def test_a_full_fetch_is_announced(tmp_path: Path, change: dict[str, str], says: str | None) -> None:
+    """The note has the reason and the number of issues, and is shown only if the next fetch is a full one."""
     file = world.configure(tmp_path)
     with world.world(tmp_path, issues=30) as current:
         world.refresh(current)
@@ -49,8 +47,8 @@ def test_that_all_issues_will_be_read_again_is_foretold(
 
 
 @pytest.mark.parametrize("words", [("calculate",), ("refresh",)])
-def test_commands_that_make_work_say_it_before_they_begin(tmp_path: Path, words: tuple[str, ...]) -> None:
-    """Whoever maps a field may think that a calculation is all it takes."""
+def test_commands_that_request_a_run_announce_it_first(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A new mapped field needs more than a calculation."""
     world.configure(tmp_path)
     with world.world(tmp_path, issues=30) as current:
         world.refresh(current)
@@ -60,8 +58,8 @@ def test_commands_that_make_work_say_it_before_they_begin(tmp_path: Path, words:
     assert "are read from Jira again, once." in said
 
 
-def test_a_live_run_of_other_rules_does_not_stand_for_a_calculation(tmp_path: Path) -> None:
-    """Whether it was requested before flowbeat.toml changed, or has made its facts before that, or does not say."""
+def test_a_live_run_of_other_rules_does_not_replace_a_calculation(tmp_path: Path) -> None:
+    """The run was requested or made its facts before flowbeat.toml changed, or its rules are not stored."""
     file = world.configure(tmp_path)
     change = {"FLOWBEAT_PROFILES__PAYMENTS__TIME_PERIOD_DAYS": "7"}
     wish = command.RunRequest("calculate", ("payments",), {}, RunOptions())
@@ -69,19 +67,19 @@ def test_a_live_run_of_other_rules_does_not_stand_for_a_calculation(tmp_path: Pa
         world.refresh(current)
         run = world.request(current, "refresh")
         other = world.InProcess(settings.load(file, change), current.now, jira=current.jira)
-        told = [command._stands_for(now, run, wish) for now in (current, other)]
-        told.append(command._stands_for(current, replace(run, requested_rules_hash=None), wish))
+        replaces = [command._stands_for(now, run, wish) for now in (current, other)]
+        replaces.append(command._stands_for(current, replace(run, requested_rules_hash=None), wish))
         for made_by in (current, other):
             with made_by.reads() as session:
                 known = operations.find_cache(session, "payments")
             made = replace(run, rules_hash=staleness.hash_of_now(made_by, "payments", known))
-            told += [command._stands_for(current, made, wish)]
+            replaces += [command._stands_for(current, made, wish)]
         other.close()
-    assert told == [True, False, False, True, False]
+    assert replaces == [True, False, False, True, False]
 
 
-def test_what_updates_results_names_the_worker_that_answered_by_older_rules(tmp_path: Path) -> None:
-    """Only where the last run was requested by the rules of now; else a calculation is what it takes."""
+def test_the_advice_for_old_results_names_a_worker_of_older_rules(tmp_path: Path) -> None:
+    """It does so only if the last run was requested with the present rules; otherwise a calculation is enough."""
     file = world.configure(tmp_path)
     with world.world(tmp_path, issues=30) as current:
         world.refresh(current)

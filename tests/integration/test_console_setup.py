@@ -1,4 +1,4 @@
-"""The commands init and migrate: a configuration that loads, a schema that is whole, nothing overwritten."""
+"""The commands init and migrate, and configuration errors of all commands."""
 
 import socket
 import subprocess
@@ -13,7 +13,7 @@ from worker.settings import PLACEHOLDER, load
 
 
 def test_init_names_the_variable_that_points_to_another_folder(tmp_path: Path) -> None:
-    """After the demo's hint FLOWBEAT_CONFIG is set, and init would otherwise only say that the file exists."""
+    """The demo recommends to set FLOWBEAT_CONFIG; without the name, init would only say that the file exists."""
     config = world.configure(tmp_path)
     said = world.say(tmp_path, "init", FLOWBEAT_CONFIG=str(config))
     assert said.code == 1
@@ -22,7 +22,7 @@ def test_init_names_the_variable_that_points_to_another_folder(tmp_path: Path) -
 
 
 def test_init_writes_a_configuration_that_loads(tmp_path: Path) -> None:
-    """As written it is complete; it says what to fill in and what to run."""
+    """The file is complete as written; the output says what to fill in and what to run."""
     said = world.say(tmp_path, "init")
     assert said.code == 0
     assert load(tmp_path / "flowbeat.toml", {}).profiles.keys() == {"team"}
@@ -30,8 +30,8 @@ def test_init_writes_a_configuration_that_loads(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("refresh",), ("calculate", "team", "--no-wait")])
-def test_an_unedited_configuration_is_told_before_anything_is_made(tmp_path: Path, words: tuple[str, ...]) -> None:
-    """The placeholder, with file and line; whoever may answer at that host is not asked."""
+def test_an_unedited_configuration_is_an_error_before_anything_is_made(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """The error names the placeholder with file and line; no request is sent to its host."""
     world.say(tmp_path, "init")
     lines = (tmp_path / "flowbeat.toml").read_text(encoding="utf-8").splitlines()
     (line,) = [number for number, line in enumerate(lines, 1) if PLACEHOLDER in line]
@@ -41,16 +41,16 @@ def test_an_unedited_configuration_is_told_before_anything_is_made(tmp_path: Pat
     assert [file.name for file in tmp_path.iterdir()] == ["flowbeat.toml"]
 
 
-def test_check_tells_of_the_placeholder_in_the_same_words(tmp_path: Path) -> None:
-    """In its line about that Jira, which is not looked for."""
+def test_check_reports_the_placeholder_in_the_same_words(tmp_path: Path) -> None:
+    """The words are in its line about that Jira, to which no request is sent."""
     world.say(tmp_path, "init")
-    found = {line["what"]: line for line in world.say_apart(tmp_path, "check", "--format", "json").json}
-    assert found["Jira jira"]["state"] == "bad"
-    assert f"base_url is still the placeholder https://{PLACEHOLDER}" in found["Jira jira"]["message"]
+    lines = {line["what"]: line for line in world.say_apart(tmp_path, "check", "--format", "json").json}
+    assert lines["Jira jira"]["state"] == "bad"
+    assert f"base_url is still the placeholder https://{PLACEHOLDER}" in lines["Jira jira"]["message"]
 
 
 def test_init_never_overwrites(tmp_path: Path) -> None:
-    """The file keeps every byte; the sentence says so."""
+    """The file keeps every byte, and the error says so."""
     file = tmp_path / "flowbeat.toml"
     file.write_text("# mine", encoding="utf-8")
     said = world.say(tmp_path, "init")
@@ -59,20 +59,20 @@ def test_init_never_overwrites(tmp_path: Path) -> None:
 
 
 def test_init_says_where_it_cannot_write(tmp_path: Path) -> None:
-    """A folder that is not there."""
+    """The folder does not exist."""
     said = world.say(tmp_path, "init", FLOWBEAT_CONFIG=str(tmp_path / "none" / "flowbeat.toml"))
     assert said.code == 1
     assert "cannot be written: No such file or directory" in said.err
 
 
 def test_init_without_a_named_file_writes_into_this_folder(tmp_path: Path) -> None:
-    """FLOWBEAT_CONFIG empty counts as not set."""
+    """An empty FLOWBEAT_CONFIG counts as not set."""
     assert world.say(tmp_path, "init", FLOWBEAT_CONFIG="").code == 0
     assert (tmp_path / "flowbeat.toml").exists()
 
 
-def test_migrate_says_from_where_to_where(tmp_path: Path) -> None:
-    """And the second time that there is nothing to do."""
+def test_migrate_prints_both_revisions(tmp_path: Path) -> None:
+    """The second time it says that the schema is up to date."""
     world.configure(tmp_path)
     first, second = world.say(tmp_path, "migrate"), world.say(tmp_path, "migrate")
     assert first.out == f"The schema was updated from nothing to revision {newest_revision()}.\n"
@@ -106,8 +106,8 @@ def test_a_schema_of_another_program_is_told_before_anything_is_read(tmp_path: P
         "flower",
     ],
 )
-def test_a_wrong_folder_is_named_and_left_as_it_was(tmp_path: Path, words: str) -> None:
-    """Which file was looked for and where, what to do, exit code 2; no database, no logs, no queue in that folder."""
+def test_a_wrong_folder_is_named_and_not_changed(tmp_path: Path, words: str) -> None:
+    """The error has file, folder and advice; the exit code is 2; no database, logs or queue are made there."""
     said = world.say(tmp_path, *words.split(), FLOWBEAT_CONFIG="")
     assert said.code == 2
     assert f"no flowbeat.toml exists in {tmp_path}, and FLOWBEAT_CONFIG names none" in said.err
@@ -116,8 +116,8 @@ def test_a_wrong_folder_is_named_and_left_as_it_was(tmp_path: Path, words: str) 
 
 
 @pytest.mark.parametrize("way", ["option", "variable"])
-def test_flower_at_a_taken_port_says_which_before_it_shows_a_password(tmp_path: Path, way: str) -> None:
-    """In one line that names port and address, however the port was chosen."""
+def test_flower_names_a_taken_port_before_it_shows_a_password(tmp_path: Path, way: str) -> None:
+    """One line names port and address, however the port was chosen."""
     world.configure(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -128,8 +128,8 @@ def test_flower_at_a_taken_port_says_which_before_it_shows_a_password(tmp_path: 
 
 
 @pytest.mark.parametrize(("config", "sentence"), [(None, "no flowbeat.toml exists in"), ("jqll = 1", "jqll is not")])
-def test_celery_by_hand_says_it_in_one_sentence_too(tmp_path: Path, config: str | None, sentence: str) -> None:
-    """Not with a traceback of Celery's."""
+def test_the_celery_command_prints_one_sentence_too(tmp_path: Path, config: str | None, sentence: str) -> None:
+    """It prints no traceback."""
     if config:
         (tmp_path / "flowbeat.toml").write_text(config, encoding="utf-8")
     done = subprocess.run(
@@ -146,8 +146,8 @@ def test_celery_by_hand_says_it_in_one_sentence_too(tmp_path: Path, config: str 
     assert "Traceback" not in done.stderr
 
 
-def test_an_unknown_profile_is_told_with_the_file_that_was_read(tmp_path: Path) -> None:
-    """The wrong folder may hold a configuration, only another one."""
+def test_an_unknown_profile_is_an_error_with_the_file_that_was_read(tmp_path: Path) -> None:
+    """The wrong folder may have another configuration."""
     file = world.configure(tmp_path)
     said = world.say(tmp_path, "refresh", "paymets")
     assert said.code == 2

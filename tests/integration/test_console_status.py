@@ -1,4 +1,4 @@
-"""The commands status and performance: what runs do, what became of them, how long it took, what missed its target."""
+"""The commands status and performance: the state, result and duration of runs, and missed targets."""
 
 import re
 import shutil
@@ -29,7 +29,7 @@ WHY = "acme.example refused the login; check email and token of connection 'acme
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield a completed refresh, a failed one, and one of another profile that waits at 45 of 100 issues."""
+    """Yield a completed refresh, a failed one, and one of another profile that is paused at 45 of 100 issues."""
     place = tmp_path_factory.mktemp("status")
     world.configure(place)
     with world.world(place, issues=60) as current:
@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def slow(folder: Path, tmp_path: Path) -> Path:
-    """Return the same, with a calculation that took longer than its target allows."""
+    """Return the same with a calculation that missed its target."""
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     with world.world(tmp_path) as current, current.sessions.begin() as session:
         measured = CalculationPerformance(
@@ -63,20 +63,20 @@ def slow(folder: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_live_runs_stand_first_with_their_progress(folder: Path) -> None:
-    """A bar, what it does, and since when nobody heard of it."""
+def test_live_runs_come_first_with_their_progress(folder: Path) -> None:
+    """The line has a bar, the present activity, and the time since the last heartbeat."""
     lines = world.say(folder, "status").out.splitlines()
     assert lines[2].startswith("aaaaaaaa  orders")
     assert "32 %" in lines[2]  # 45 of 100 issues are that share of the fetch's 70 %
-    assert "retrying soon" in lines[2]  # its pause is over, and no worker is there
+    assert "retrying soon" in lines[2]  # its pause is over, and no worker answers
     assert any("completed" in line and "100 %" in line for line in lines)
 
 
 @pytest.mark.parametrize(
     "words", [["status"], ["results"], ["results", "--format", "json"], ["performance"], ["explain", "payments", "cfr"]]
 )
-def test_a_reading_command_imports_nothing_that_only_work_needs(folder: Path, words: list[str]) -> None:
-    """Neither queue, nor network, nor migrations: they would double the time that a person waits for stored rows."""
+def test_a_reading_command_imports_no_module_that_only_work_needs(folder: Path, words: list[str]) -> None:
+    """Modules for queue, network and migrations would double the time of the command."""
     heavy = "{'celery', 'kombu', 'redis', 'requests', 'alembic', 'tornado'}"
     program = f"import sys; from console.cli import run; run({words!r}); print({heavy} & sys.modules.keys())"
     command = [sys.executable, "-c", program]
@@ -85,15 +85,15 @@ def test_a_reading_command_imports_nothing_that_only_work_needs(folder: Path, wo
     assert done.stdout.splitlines()[-1] == "set()"
 
 
-def test_a_run_without_a_sign_of_its_worker_says_so() -> None:
-    """A worker beats every two seconds; after ten somebody should know."""
+def test_a_run_without_a_heartbeat_of_its_worker_says_so() -> None:
+    """A worker sends a heartbeat every two seconds; a user should see if it has sent none for ten."""
     run = Run(str(uuid.uuid4()), "payments", "refresh", "running", "fetch", 1, world.NOW, world.NOW)
     assert progress.words(run, world.NOW + timedelta(seconds=9)) == "fetching issues"
     assert progress.words(run, world.NOW + timedelta(seconds=16)).startswith("its worker has not responded for 16 s")
 
 
 def test_the_bar_of_a_run_never_goes_back(tmp_path: Path) -> None:
-    """From fetch to facts: how many issues were read says nothing of how many were worked out."""
+    """The number of read issues does not become the number of computed ones between fetch and facts."""
     world.configure(tmp_path)
     seen = []
     with world.world(tmp_path, issues=60) as current:
@@ -105,15 +105,15 @@ def test_the_bar_of_a_run_never_goes_back(tmp_path: Path) -> None:
         while seen[-1].step != "finish":
             calculate.metric_step(current, seen[-1])
             seen.append(world.found(current, run))
-    told = [progress.words(replace(each, state="running"), world.NOW) for each in seen]
-    shares = [progress.percent(each) for each in seen]
+    activities = [progress.words(replace(run_seen, state="running"), world.NOW) for run_seen in seen]
+    shares = [progress.percent(run_seen) for run_seen in seen]
     assert shares == sorted(shares)
-    assert (seen[0].step, shares[0], told[0]) == ("facts", 70, "computing facts")
-    assert (told[1], told[-1]) == ("calculating deployment frequency", "finishing")
+    assert (seen[0].step, shares[0], activities[0]) == ("facts", 70, "computing facts")
+    assert (activities[1], activities[-1]) == ("calculating deployment frequency", "finishing")
 
 
-def test_why_a_run_pauses_stands_above_its_bar_once(folder: Path, tmp_path: Path) -> None:
-    """With what Ctrl-C does, within the terminal's width; the bar only counts down."""
+def test_the_reason_of_a_pause_is_shown_once_above_the_bar(folder: Path, tmp_path: Path) -> None:
+    """It fits the terminal and says what Ctrl-C does; the bar only counts down."""
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     out = StringIO()
     screen = Console(file=out, force_terminal=True, width=80, color_system=None)
@@ -134,7 +134,7 @@ def test_why_a_run_pauses_stands_above_its_bar_once(folder: Path, tmp_path: Path
 
 
 def test_a_wait_for_a_run_that_was_withdrawn_fails(folder: Path, tmp_path: Path) -> None:
-    """Another command had asked for it, and Redis or its worker failed; nothing was done."""
+    """Another command requested it, and withdrew it because Redis or its worker failed; no work was done."""
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     with world.world(tmp_path) as current:
         with current.sessions.begin() as session:
@@ -154,7 +154,7 @@ def _stored(current: Runtime) -> list[Run]:
 
 
 def test_a_failed_run_has_its_reason_below(folder: Path) -> None:
-    """In one sentence, beside the beginning of its id."""
+    """The reason is one sentence, after the beginning of the run's id."""
     said = " ".join(world.say(folder, "status").out.split())
     assert "failed at fetch" in said
     assert f"ffffffff: {WHY}" in said
@@ -163,64 +163,64 @@ def test_a_failed_run_has_its_reason_below(folder: Path) -> None:
 @pytest.mark.parametrize("columns", [80, 120])
 @pytest.mark.parametrize("words", [["status"], ["status", "ffff"], ["performance"]])
 def test_the_tables_fit_the_terminal(folder: Path, columns: int, words: list[str]) -> None:
-    """No line is wider."""
+    """No line is wider than the terminal."""
     assert max(len(line) for line in world.say(folder, *words, columns=columns).out.splitlines()) <= columns
 
 
 def test_json_has_all_fields_of_a_run(folder: Path) -> None:
-    """As the table of the database has them."""
+    """They are the columns of the database."""
     rows = world.say(folder, "status", "--format", "json").json
     assert rows[0]["wait_until"] == "2026-10-14T12:05:00.000000Z"
     assert {row["state"] for row in rows} == {"paused", "failed", "completed"}
 
 
-def test_limit_keeps_the_live_ones(folder: Path) -> None:
-    """One row: the live run."""
+def test_limit_keeps_live_runs(folder: Path) -> None:
+    """The only row is the live run."""
     (row,) = world.say(folder, "status", "--limit", "1", "--format", "json").json
     assert row["state"] == "paused"
 
 
-def test_one_run_is_told_whole(slow: Path) -> None:
-    """By the beginning of its id: its moments, its fetch, its calculations in their order, and no other's."""
+def test_one_run_is_shown_in_detail(slow: Path) -> None:
+    """The beginning of its id shows its instants, its fetch and its calculations in their order, and no others."""
     (done,) = [run for run in world.say(slow, "status", "--format", "json").json if run["state"] == "completed"]
-    told = world.say(slow, "status", done["run_id"][:6], "--format", "json").json
-    assert [row["metric_type"] for row in told["calculations"]] == list(METRIC_TYPES)
-    assert {row["run_id"] for rows in told.values() for row in rows} == {done["run_id"]}
-    assert told["fetches"][0]["kind"] == "full"
+    details = world.say(slow, "status", done["run_id"][:6], "--format", "json").json
+    assert [row["metric_type"] for row in details["calculations"]] == list(METRIC_TYPES)
+    assert {row["run_id"] for rows in details.values() for row in rows} == {done["run_id"]}
+    assert details["fetches"][0]["kind"] == "full"
     said = world.say(slow, "status", done["run_id"][:6]).out
     assert said.startswith(f"Run {done['run_id']}\n")
     assert "Asked for 2026-10-14 14:00" in said
 
 
 def test_an_id_that_names_no_single_run_is_an_error(folder: Path) -> None:
-    """None, and more than one, are said alike."""
+    """The error is the same for no run and for several."""
     for run_id in ("zzz", ""):
         said = world.say(folder, "status", run_id)
         assert said.code == 1
         assert "flowbeat status lists them" in said.err
 
 
-def test_performance_shows_each_calculation_beside_its_target(folder: Path) -> None:
-    """A row of each metric, and the fetches with what they cost."""
-    told = world.say(folder, "performance", "--format", "json").json
-    assert {row["metric_type"] for row in told["calculations"]} == set(METRIC_TYPES)
-    assert all(row["actual_duration_seconds"] == row["duration_seconds"] for row in told["calculations"])
-    assert {row["state"] for row in told["fetches"]} == {"completed", "failed"}
+def test_performance_shows_each_calculation_with_its_target(folder: Path) -> None:
+    """There is a row for each metric, and one for each fetch with its requests."""
+    listed = world.say(folder, "performance", "--format", "json").json
+    assert {row["metric_type"] for row in listed["calculations"]} == set(METRIC_TYPES)
+    assert all(row["actual_duration_seconds"] == row["duration_seconds"] for row in listed["calculations"])
+    assert {row["state"] for row in listed["fetches"]} == {"completed", "failed"}
     assert [row["metric_type"] for row in world.say(folder, "performance", "--format", "csv").csv] == [
-        row["metric_type"] for row in told["calculations"]
+        row["metric_type"] for row in listed["calculations"]
     ]
 
 
-def test_nothing_that_failed_is_exit_code_0(folder: Path) -> None:
-    """All metrics met their target; a failed fetch is listed, and is no missed target."""
+def test_without_a_missed_target_the_exit_code_is_0(folder: Path) -> None:
+    """All metrics met their target; a failed fetch is listed, but is not a missed target."""
     said = world.say(folder, "performance", "--failed")
     assert said.code == 0
     assert "No calculation missed its target." in said.out
     assert WHY in " ".join(said.out.split())
 
 
-def test_a_missed_target_is_listed_alone_and_exit_code_3(slow: Path) -> None:
-    """Seven seconds for a small set of issues."""
+def test_only_a_missed_target_is_listed_with_exit_code_3(slow: Path) -> None:
+    """Seven seconds are too long for a small set of issues."""
     said = world.say(slow, "performance", "--failed", "--format", "json")
     assert said.code == 3
     (row,) = said.json["calculations"]

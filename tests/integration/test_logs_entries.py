@@ -224,7 +224,7 @@ def test_a_logger_without_dots_is_named_by_its_file(tmp_path: Path) -> None:
 
 
 def test_importing_the_module_does_nothing(tmp_path: Path) -> None:
-    """There is no handler, hook or file before `configure` is called."""
+    """Handlers, hooks and files are made by `configure`, not by the import."""
     code = (
         "import sys, logging; hook = sys.excepthook; import worker.logs;"
         "assert sys.excepthook is hook; assert not logging.getLogger().handlers"

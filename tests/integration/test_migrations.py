@@ -54,7 +54,7 @@ def test_a_database_without_the_schema_has_no_revision(empty: Engine) -> None:
 
 
 def test_a_newer_programs_schema_is_refused_and_stays_as_it_is(empty: Engine) -> None:
-    """One sentence says which, and what to do; not an error of the migrations."""
+    """The error is one sentence with the revision and what to do, not an error of Alembic."""
     migrate(empty)
     with empty.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -167,7 +167,7 @@ def test_a_database_of_the_first_schema_keeps_its_rows(empty: Engine) -> None:
 
 
 def test_work_items_stay_when_the_views_that_read_them_come_and_go(empty: Engine) -> None:
-    """Whether a stored item is blocked is unknown until its facts are computed again: null."""
+    """The column for blocked items is null until their facts are computed again."""
     _upgrade(empty, "0001")
     row = "INSERT INTO work_items (profile, issue_id, key, type, facts_hash, active_seconds, waiting_seconds, category,"
     row += " delivered, timeline, version_ids, excluded, invalid) VALUES ('p', '1', 'P-1', 'Story', 'h', 0, 0,"
@@ -241,7 +241,7 @@ def test_a_column_added_to_the_results_is_added_to_their_views(engine: Engine) -
 
 
 def test_the_views_of_a_database_of_the_first_schema_get_the_week_and_its_day(empty: Engine) -> None:
-    """The migration replaces them, and the first schema has them again after it is taken back."""
+    """The migration replaces the views, and a downgrade restores those of the first schema."""
     _upgrade(empty, "0001")
     _downgrade(empty)
     _upgrade(empty, "0001")

@@ -268,7 +268,7 @@ def test_a_week_is_one_row_whatever_its_zone(sessions: Sessions, engine: Engine,
 def test_a_week_has_its_name_and_first_local_day_in_every_zone(
     sessions: Sessions, engine: Engine, zone: str, as_of: datetime
 ) -> None:
-    """As the calculation names them: across a new year, a year of 53 weeks, and the day that Samoa left out."""
+    """They are those of the calculation, at a new year, in a year of 53 weeks, and on the day that Samoa left out."""
     spans = [
         window for window in windows(micros(as_of), Rules(timezone=zone, history_weeks=12)) if window.kind == "week"
     ]
