@@ -9,7 +9,7 @@ import click
 from sqlalchemy.orm import Session
 
 from console.shared import database
-from console.shared.output import Column, Format, Row, Sheet, format_option, show
+from console.shared.output import Column, Format, Row, Sheet, format_option, is_for_people, show
 from models.metrics.ageing import LATE_PERCENT, Aged, late_line, yardstick
 from models.metrics.snapshot import Snapshot
 from models.metrics.stats import DAY
@@ -65,7 +65,7 @@ def aging(profile: str | None, *, as_of: str | None, form: Format) -> None:
         if not names:
             raise FatalError("flowbeat.toml has no profile; add one: flowbeat init shows how")
         sheets = {name: _sheet(current, session, name, as_of) for name in names}
-    if form == "table":
+    if is_for_people(form):
         show(form, sheets)
     else:
         show(form, Sheet(_NAMES, [row for sheet in sheets.values() for row in sheet.rows], ()))

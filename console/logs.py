@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import click
 
-from console.shared.output import Format, clean, csv_cell, format_option
+from console.shared.csv_cells import csv_cell
+from console.shared.output import Format, clean
 from models.metrics.windows import instant_of, is_day
 from models.records import LOG_LEVELS, instant
 from worker import logs as files
@@ -41,7 +42,14 @@ _LOST: Final = re.compile(
 @click.option("--run", metavar="RUN", help="Only of this run (the beginning of its id, as status shows it).")
 @click.option("--profile", metavar="P", help="Only of this profile.")
 @click.option("--since", metavar="T", help="Only entries since a day, an instant or a span ago (30m, 2h, 1d).")
-@format_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="How to print it. CSV: for spreadsheets; its times are in UTC.",
+)
 def logs_command(**chosen: Any) -> None:
     """Show the log entries, oldest first. JSON shows the entries as written, one per line."""
     form: Format = chosen.pop("form")
@@ -101,7 +109,7 @@ def _print(entries: Iterator[dict[str, Any]], form: Format) -> int:
         writer.writeheader()
     for count, entry in enumerate(entries, 1):  # noqa: B007 - counted for the caller
         if form == "csv":
-            cells = {**entry, "context": entry.get("context") or {}}
+            cells = {**entry, "timestamp": datetime.fromisoformat(entry["timestamp"])}
             writer.writerow({name: csv_cell(value) for name, value in cells.items()})
         else:
             click.echo(json.dumps(entry, ensure_ascii=False) if form == "json" else line(entry))

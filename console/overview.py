@@ -5,7 +5,7 @@ from typing import Any, Final
 import click
 
 from console.shared import database
-from console.shared.output import Column, Format, Row, Sheet, format_option, show, terminal
+from console.shared.output import Column, Format, Row, Sheet, format_option, is_for_people, room_for, show
 from models.metrics.catalogue import METRICS, in_groups
 from report.overview import Glance, load_glance
 from report.words import NOTHING, format_duration, format_number
@@ -39,7 +39,7 @@ def overview(*, form: Format) -> None:
             raise FatalError("flowbeat.toml has no profile; add one: flowbeat init shows how")
         glances = [load_glance(current, session, profile) for profile in profiles]
     rows = [_row(glance) for glance in glances]
-    show(form, _sheets(rows) if form == "table" else Sheet(_NAMES, rows, ()))
+    show(form, _sheets(rows, room_for(form)) if is_for_people(form) else Sheet(_NAMES, rows, ()))
 
 
 COMMANDS: tuple[click.Command, ...] = (overview,)
@@ -64,13 +64,13 @@ def _row(glance: Glance) -> dict[str, Any]:
     }
 
 
-def _sheets(rows: list[dict[str, Any]]) -> dict[str, Sheet]:
-    """Return one table if the terminal has room for it, else one for each group of metrics."""
+def _sheets(rows: list[dict[str, Any]], room: int) -> dict[str, Sheet]:
+    """Return one table if it is not wider than ``room``, else one for each group of metrics."""
     whole = tuple(_metric(name) for name in METRICS)
     notes = tuple(f"{row['profile']}: {problem}." for row in rows for problem in row["problems"])
     ends = (Column("data", _age, right=True, keep=True), Column("problems", _count, right=True))
     title = "The values of the newest period"
-    if _width((_PROFILE, *whole, *ends), rows) <= terminal().width:
+    if _width((_PROFILE, *whole, *ends), rows) <= room:
         return {"": Sheet(_NAMES, rows, (_PROFILE, *whole, *ends), title, notes)}
     groups: dict[str, Sheet] = {
         group: Sheet(_NAMES, rows, (_PROFILE, *(_metric(metric.name) for metric in members)), group)

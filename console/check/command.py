@@ -12,12 +12,18 @@ from rich.text import Text
 from console.check import clocks, exposure, jira, local, redis_server, reports, stored
 from console.check.local import Line
 from console.shared import errors, writable
-from console.shared.output import Format, Sheet, clean, format_option, show, terminal
+from console.shared.output import Column, Format, Sheet, clean, format_option, show, terminal
 from worker import runtime, settings
 from worker.runtime import Runtime
 
 _MARKS: Final = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "bad": ("✗", "red")}
 _NAMES: Final = tuple(field.name for field in fields(Line))
+_COLUMNS: Final = (
+    Column("", lambda row: _MARKS[row["state"]][0]),
+    Column("check", lambda row: row["what"]),
+    Column("finding", lambda row: row["message"]),
+    Column("advice", lambda row: row["advice"] or ""),
+)
 # The check under which an unwritable folder is reported; one sentence covers all files of the folder.
 _PLACES: Final = {"database_url": "database", "state_dir": "Redis", "log_dir": "log files"}
 _NO_QUEUE: Final = (Line("Redis", "warning", "not checked; fix that first, then workers and Jira are checked"),)
@@ -43,7 +49,7 @@ def check(*, is_local: bool, form: Format) -> None:
     if form == "table":
         _print(lines)
     else:
-        show(form, Sheet(_NAMES, [asdict(line) for line in lines], ()))
+        show(form, Sheet(_NAMES, [asdict(line) for line in lines], _COLUMNS))
     if any(line.state == "bad" for line in lines):
         raise click.exceptions.Exit(1)
 

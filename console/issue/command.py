@@ -11,7 +11,7 @@ from console.explain.rows import evidence_row, finding_rows
 from console.explain.words import entries_of, format_finding
 from console.issue.life import Life, Number, load_life
 from console.shared import database
-from console.shared.output import Column, Format, Row, Sheet, format_bar, format_option, show
+from console.shared.output import Column, Format, Row, Sheet, format_bar, format_option, is_for_people, show
 from models.metrics.catalogue import METRICS
 from models.metrics.stats import DAY
 from models.metrics.windows import week_name
@@ -86,7 +86,7 @@ def _matches(current: Stored, session: Session, key: str, profile: str | None) -
 def _add(sheets: dict[str, Sheet], own: dict[str, Sheet], form: Format) -> None:
     """Add the sheets of a profile: a person reads them below each other, a program as one list of each kind."""
     for name, sheet in own.items():
-        if form == "table":
+        if is_for_people(form):
             sheets[f"{name} {len(sheets)}"] = sheet
         elif name in sheets:
             sheets[name] = Sheet(sheet.names, [*sheets[name].rows, *sheet.rows], ())

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from console.results.groups import group_rows
 from console.results.sheets import build_sheet, list_weeks, summarise_weeks
 from console.shared import database
-from console.shared.output import Format, Sheet, format_option, show
+from console.shared.output import Format, Sheet, format_option, is_for_people, room_for, show
 from models.records import METRIC_TYPES, MetricResult, WindowKind
 from models.store import results as stored_results
 from report.earlier import load_earlier
@@ -144,20 +144,22 @@ def _nothing(session: Session, profiles: tuple[str, ...], kind: str) -> str:
 
 
 def _show(form: Format, sheets: Mapping[tuple[str, str | None], Sheet], abouts: Mapping[str, About]) -> None:
-    """Print a table for each profile, or list of weeks; for programs all rows are one list."""
-    if form == "table":
-        show(
-            form, {f"{name} {metric}": _table(abouts[name], sheet, metric) for (name, metric), sheet in sheets.items()}
-        )
+    """Print a table for each profile, or list of weeks; for programs, all rows as one list."""
+    if is_for_people(form):
+        room = room_for(form)
+        tables = {
+            f"{name} {metric}": _table(abouts[name], sheet, metric, room) for (name, metric), sheet in sheets.items()
+        }
+        show(form, tables)
         return
     first, *_ = sheets.values()
     show(form, replace(first, rows=[row for sheet in sheets.values() for row in sheet.rows]))
 
 
-def _table(about: About, sheet: Sheet, metric: str | None) -> Sheet:
+def _table(about: About, sheet: Sheet, metric: str | None, room: int) -> Sheet:
     if not _is_weekly(sheet):
         return group_rows(sheet, "metric_type")
-    return list_weeks(sheet) if metric else group_rows(summarise_weeks(about, sheet), "metric")
+    return list_weeks(sheet) if metric else group_rows(summarise_weeks(about, sheet, room), "metric")
 
 
 def _is_weekly(sheet: Sheet) -> bool:

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
-from console.shared.output import Column, Row, Sheet, sparkline, terminal
+from console.shared.output import Column, Row, Sheet, sparkline
 from models.records import METRIC_TYPES, Measurement, MetricResult
 from models.wording import format_count
 from report.computed import with_mark
@@ -30,9 +30,14 @@ def build_sheet(
     if not by_week:
         marked = [{**with_mark(row), **_before(earlier.get(row.metric_type))} for row in rows]
         return Sheet(_PERIOD_NAMES, marked, _PERIOD, _period_title(about, rows), notes)
-    weeks = [{**with_mark(row), "week": week_of(row, about.zone)} for row in rows]
+    weeks = [{**with_mark(row), **_week(week_of(row, about.zone))} for row in rows]
     title = f"{about.profile}: {metric}, {unit(metric)}, by week" if metric else f"{about.profile}: by week"
-    return Sheet((*NAMES, "week"), weeks, _weeks(about), f"{title} ({about.zone.key})", notes)
+    return Sheet((*NAMES, "week", "day"), weeks, _weeks(about), f"{title} ({about.zone.key})", notes)
+
+
+def _week(name: str) -> dict[str, Any]:
+    """Return the ISO name of a week and its first day, which is the same Monday in every time zone."""
+    return {"week": name, "day": date.fromisoformat(name)}
 
 
 def _before(measured: Measurement | None) -> dict[str, Any]:
@@ -63,8 +68,11 @@ def _weeks_between(earlier: str, later: str) -> int:
     return (date.fromisoformat(later) - date.fromisoformat(earlier)).days // 7 - 1
 
 
-def summarise_weeks(about: About, sheet: Sheet) -> Sheet:
-    """Return a line for each metric in place of one for each week: how it went, and its last two values."""
+def summarise_weeks(about: About, sheet: Sheet, room: int) -> Sheet:
+    """Return a line for each metric in place of one for each week: how it went, and its last two values.
+
+    ``room``: how many letters wide the table may be.
+    """
     weeks = sorted({row["week"] for row in sheet.rows})
     unknown = len({row["week"] for row in sheet.rows if about.is_unknown(row)})
     series = {metric: _series(sheet.rows, metric, weeks) for metric in METRIC_TYPES}
@@ -75,7 +83,7 @@ def summarise_weeks(about: About, sheet: Sheet) -> Sheet:
     look = f"flowbeat results {about.profile} --window weeks{about.as_of} --metric M"
     gap = "" if total == len(weeks) else " A blank is a week without a stored result."
     hint = f"A dot is a week without a value.{gap} Each week of a metric M: {look}"
-    columns = _overview_columns(_places(weeks), unknown)
+    columns = _overview_columns(_places(weeks), unknown, room)
     return replace(sheet, rows=rows, columns=columns, title=title, notes=(hint, *sheet.notes))
 
 
@@ -87,10 +95,9 @@ def _places(weeks: Sequence[str]) -> list[str]:
     return places
 
 
-def _overview_columns(places: Sequence[str], unknown: int) -> tuple[Column, ...]:
-    """Return the weeks stand on as many lines as the terminal needs, the oldest above, each line headed by its span."""
-    room = max(_LEAST_WEEKS, terminal().width - _BESIDE_WEEKS)
-    lines = -(-len(places) // room)
+def _overview_columns(places: Sequence[str], unknown: int, room: int) -> tuple[Column, ...]:
+    """Return the columns, the weeks on as many lines as the room needs: the oldest above, each headed by its span."""
+    lines = -(-len(places) // max(_LEAST_WEEKS, room - _BESIDE_WEEKS))
     size = -(-len(places) // lines)
     spans = [list(filter(None, places[start : start + size])) for start in range(0, len(places), size)]
     title = "\n".join(f"{span[0]} – {span[-1]}" for span in spans) if lines > 1 else ""

@@ -1,12 +1,12 @@
-"""Prints rows for people as tables, and for programs in full as JSON or CSV."""
+"""Prints rows for people as tables, also in Markdown, and for programs in full as JSON or CSV."""
 
 import csv
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, get_args
 
 import click
 from rich import box
@@ -17,15 +17,16 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from console.shared import markdown
+from console.shared.csv_cells import csv_cell
 from models.records import iso
 from report.words import NOTHING
 
-Format = Literal["table", "json", "csv"]
+Format = Literal["table", "markdown", "json", "csv"]
 Row = Mapping[str, Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
 _STYLES: Final = {"elite": "green", "high": "green", "medium": "yellow", "low": "red", "failed": "red", "fail": "red"}
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # how a cell begins that is calculated
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
 _BETWEEN: Final = 2  # letters between two columns
 _WORD: Final = 16  # letters: longer words are not figures or keys, and may be broken where space is short
@@ -69,13 +70,23 @@ class Sheet:
 
 def format_option(command: F) -> F:
     """Return the option ``--format``, given to the command as ``form``."""
-    choice = click.Choice(["table", "json", "csv"])
-    option = click.option("--format", "form", type=choice, default="table", show_default=True, help="How to print it.")
-    return option(command)
+    choice = click.Choice(get_args(Format))
+    text = "How to print it. Markdown: for a wiki or a chat. CSV: for spreadsheets; its times are in UTC."
+    return click.option("--format", "form", type=choice, default="table", show_default=True, help=text)(command)
+
+
+def is_for_people(form: Format) -> bool:
+    """Return whether a person reads it; programs read rows in full, without titles and notes."""
+    return form in ("table", "markdown")
+
+
+def room_for(form: Format) -> int:
+    """Return how many letters wide a table may be: the terminal's width, and any width in Markdown."""
+    return terminal().width if form == "table" else sys.maxsize
 
 
 def show(form: Format, sheets: Sheet | Mapping[str, Sheet]) -> None:
-    """Print one sheet, or several: as tables one below the other, as one JSON object, as CSV only the first."""
+    """Print one sheet, or several: as tables below each other, as one JSON object, as CSV only the first."""
     several = {"": sheets} if isinstance(sheets, Sheet) else sheets
     if form == "csv":
         _write_csv(next(iter(several.values())))
@@ -83,6 +94,8 @@ def show(form: Format, sheets: Sheet | Mapping[str, Sheet]) -> None:
         lists = {name: [_plain_row(sheet, row) for row in sheet.rows] for name, sheet in several.items()}
         rows = lists[""] if isinstance(sheets, Sheet) else lists
         click.echo(json.dumps(rows, ensure_ascii=not _is_unicode(), indent=2))
+    elif form == "markdown":
+        click.echo("\n\n".join(part for sheet in several.values() for part in _markdown(sheet)))
     else:
         console = terminal()
         for index, sheet in enumerate(several.values()):
@@ -141,28 +154,29 @@ def _plain(value: Any) -> Any:
 def _write_csv(sheet: Sheet) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(sheet.names)
-    writer.writerows([csv_cell(value) for value in _plain_row(sheet, row).values()] for row in sheet.rows)
+    writer.writerows([csv_cell(row[name]) for name in sheet.names] for row in sheet.rows)
 
 
-def csv_cell(value: Any) -> Any:
-    """Return nothing for None, JSON's words for flags, JSON for containers, and text made harmless in spreadsheets."""
-    if isinstance(value, str):
-        return without_formula(value)
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) else value
+def _markdown(sheet: Sheet) -> Iterator[str]:
+    """Yield the paragraphs of a sheet: its title, the table or that there is nothing, and each note."""
+    if sheet.title:
+        yield f"**{markdown.escape(clean(sheet.title))}**"
+    if not sheet.rows:
+        yield markdown.escape(clean(sheet.empty))
+    elif sheet.columns:
+        columns = [column for column in sheet.columns if _has_something(column, sheet.rows)]
+        lines = [[_markdown_cell(column, row) for column in columns] for row in sheet.rows]
+        headings = [markdown.escape(" ".join(column.title.split())) for column in columns]
+        filled = [line for line in lines if any(line)]
+        yield "\n".join(markdown.format_table(headings, [column.right for column in columns], filled))
+    yield from (markdown.escape(clean(note)) for note in sheet.notes)
 
 
-def without_formula(text: str) -> str:
-    """Return text that a spreadsheet shows and does not calculate: a summary may begin as a formula does.
-
-    An apostrophe is put before it, the mark of text in spreadsheets; a number, also a negative one, stays as it is.
-    """
-    if not text.startswith(_FORMULA):
-        return text
-    try:
-        float(text)
-    except ValueError:
-        return f"'{text}"
-    return text
+def _markdown_cell(column: Column, row: Row) -> str:
+    text, below = (markdown.escape(clean(part)) for part in (column.cell(row), column.below(row)))
+    if row.get("heading") and text:
+        return f"**{text}**"
+    return " ".join(filter(None, (markdown.link(text, clean(column.link(row))), f"({below})" if below else "")))
 
 
 def _is_unicode() -> bool:

@@ -1,5 +1,6 @@
 """Summaries that are wide, right-to-left, or look like a formula, markup or control characters are shown unchanged."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -60,7 +61,19 @@ def test_json_has_each_summary_unchanged(folder: Path) -> None:
 
 
 def test_csv_is_harmless_in_a_spreadsheet(folder: Path) -> None:
-    """A summary that begins like a formula has the mark of text before it; others are unchanged."""
+    """A summary that begins like a formula has the mark of text before it; a control character is a blank."""
     rows = world.say(folder, "explain", "payments", "flow_time", "--format", "csv").csv
     written = [row["summary"] for row in sorted(rows, key=lambda row: int(row["subject_id"]))]
-    assert written == [f"'{text}" if text in FORMULAS else text for text in SUMMARIES]
+    plain = [re.sub("[\t\n\u202e]", " ", text) for text in SUMMARIES]
+    assert written == [f"'{text}" if text in FORMULAS else text for text in plain]
+
+
+def test_markdown_shows_each_summary_as_text(folder: Path) -> None:
+    """One line for each item; no bracket, pipe or tag acts."""
+    said = world.say(folder, "explain", "payments", "flow_time", "--format", "markdown").out
+    lines = [line for line in said.splitlines() if line.startswith(("| P-", "| [P-"))]
+    assert len(lines) == len(SUMMARIES)
+    assert len({line.count(" | ") for line in lines}) == 1
+    assert "\\[red\\]markup\\[/red\\]" in said
+    assert "cmd\\|' /C calc'!A0" in said
+    assert not {"\t", "\u202e"} & set(said)

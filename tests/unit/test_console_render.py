@@ -3,13 +3,16 @@
 import csv
 import io
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from rich.cells import cell_len
 
 from console.shared import output
+from console.shared.csv_cells import csv_cell
 from console.shared.output import Column, Sheet
 from report import words
 
@@ -112,14 +115,14 @@ def test_csv_has_a_header_also_without_rows(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_csv_is_full_and_quoted_where_needed(capsys: pytest.CaptureFixture[str]) -> None:
-    """No value is an empty cell; flags and what has an inside are JSON."""
+    """No value is an empty cell; a time is one that spreadsheets read, in UTC; what has an inside is text."""
     output.show("csv", SHEET)
     first, second = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert first == {
         "name": "alpha",
         "value": "0.30000000000000004",
-        "at": "2026-10-14T12:00:00.000250Z",
-        "details": '{"n": [1, null]}',
+        "at": "2026-10-14 12:00:00",
+        "details": "n=1, ",
         "whole": "true",
     }
     assert (second["value"], second["at"], second["whole"]) == ("", "", "false")
@@ -133,11 +136,13 @@ def test_csv_is_full_and_quoted_where_needed(capsys: pytest.CaptureFixture[str])
         ("-2+3", "'-2+3"),
         ("- remove the old login", "'- remove the old login"),
         ("@SUM(A1)", "'@SUM(A1)"),
-        ("\t=1", "'\t=1"),
+        ("\t=1", " '=1"),
         ("＝1+1", "'＝1+1"),
-        ("-3.5", "-3.5"),
-        ("+7", "+7"),
-        ("-1e-9", "-1e-9"),
+        ("-3.5", "'-3.5"),
+        ("+7", "'+7"),
+        ("a;=1+1", "a;'=1+1"),
+        ("\x1b[31mred\x9b\r\nnext \u202eevil", " [31mred   next  evil"),
+        ("👩\u200d💻 決済", "👩\u200d💻 決済"),
         ("PAY-1 = done", "PAY-1 = done"),
         ("'quoted'", "'quoted'"),
         ("", ""),
@@ -151,6 +156,84 @@ def test_text_in_csv_is_no_formula(capsys: pytest.CaptureFixture[str], text: str
     assert row == {"summary": written, "value": "-3.5"}
     output.show("json", sheet)
     assert json.loads(capsys.readouterr().out) == [{"summary": text, "value": -3.5}]
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (None, None),
+        (-3, -3),
+        (0.1 + 0.2, 0.1 + 0.2),
+        (True, "true"),
+        (date(2026, 11, 30), "2026-11-30"),
+        (datetime(2026, 11, 30, 15, 5, tzinfo=ZoneInfo("Europe/Zagreb")), "2026-11-30 14:05:00"),
+        (["a", "=b", 3, None], "a; '=b; 3; "),
+        ([], ""),
+        ({}, ""),
+        ({"no_data": 2, "open": 1}, "no_data=2; open=1"),
+        (
+            {"by": {"feature": 0.5, "defect": None}, "at": [AT, True]},
+            "by.feature=0.5; by.defect=; at=2026-10-14 12:00:00, true",
+        ),
+        ([{"status": "=Done", "days": -1.5}, {"status": "To Do"}], "status==Done, days=-1.5; status=To Do"),
+        ([[1, 2], [3]], "1, 2; 3"),
+    ],
+)
+def test_a_cell_of_csv_has_no_json(value: object, written: object) -> None:
+    """Numbers stay numbers; a list is joined by semicolons, a mapping is key=value, deeper ones have dotted keys."""
+    assert csv_cell(value) == written
+
+
+def test_markdown_is_a_table_whose_cells_cannot_break_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """Title, aligned columns, figures to the right, an unknown value as a dash, and each note as a paragraph."""
+    rows = [
+        {"name": "a|b *c* <b>&lt; `d` [e] _f_ g_h \\ \x1b", "value": None},
+        {"name": "", "value": 7.5},
+        {"name": "", "value": 0.0},
+    ]
+    columns = (Column("na\nme", lambda row: row["name"]), *COLUMNS[1:])
+    output.show("markdown", Sheet(("name",), rows, columns, "Some_ rows", ("A <note>.", "Another.")))
+    name = "a\\|b \\*c\\* &lt;b>&amp;lt; \\`d\\` \\[e\\] \\_f\\_ g_h \\\\  "
+    blank, rule = " " * len(name), "-" * len(name)
+    assert capsys.readouterr().out.split("\n") == [
+        "**Some\\_ rows**",
+        "",
+        f"| {'na me':<{len(name)}} | value |",
+        f"| {rule} | ----: |",
+        f"| {name} |     – |",
+        f"| {blank} |   7.5 |",
+        f"| {blank} |     0 |",
+        "",
+        "A &lt;note>.",
+        "",
+        "Another.",
+        "",
+    ]
+
+
+def test_markdown_has_links_headings_and_what_is_below(capsys: pytest.CaptureFixture[str]) -> None:
+    """An address that would end the link early is left out; an empty row between groups too; wide letters count two."""
+    rows = [
+        {"heading": "Flow", "key": "Flow", "url": "", "level": ""},
+        {"key": "", "url": "", "level": ""},
+        {"key": "PAY-1", "url": "https://jira.example/browse/PAY-1", "level": "high"},
+        {"key": "決済", "url": "https://jira.example/a)b", "level": ""},
+    ]
+    column = Column("key", lambda row: row["key"], link=lambda row: row["url"], below=lambda row: row["level"])
+    output.show("markdown", Sheet(("key",), rows, (column, Column("none", lambda _row: ""))))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.strip("| ") for line in lines[2:]] == [
+        "**Flow**",
+        "[PAY-1](https://jira.example/browse/PAY-1) (high)",
+        "決済",
+    ]
+    assert {cell_len(line) for line in lines} == {cell_len(lines[0])}
+
+
+def test_markdown_without_rows_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """Several sheets stand below each other; one without columns has a title and notes only."""
+    output.show("markdown", {"one": Sheet(("a",), (), COLUMNS, empty="No run yet."), "two": replace(SHEET, columns=())})
+    assert capsys.readouterr().out == "No run yet.\n\n**Some rows**\n\nA note.\n"
 
 
 def test_a_table_is_plain_when_piped_and_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
