@@ -79,7 +79,7 @@ def test_markdown_has_a_table_with_as_many_cells_in_every_line(folder: Path, com
 
 
 def test_an_unknown_value_is_a_dash_in_markdown_and_its_reason_is_below(tmp_path: Path) -> None:
-    """Without a rule for incidents nobody knows the time to restore: no zero, and which key to set."""
+    """Without a rule for incidents the time to restore is unknown: no zero, and which key to set."""
     folder = tmp_path / "profile"
     folder.mkdir()
     with world.refreshed(folder, incidents="") as place:

@@ -231,7 +231,7 @@ def test_markdown_has_links_headings_and_what_is_below(capsys: pytest.CaptureFix
 
 
 def test_markdown_without_rows_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    """Several sheets stand below each other; one without columns has a title and notes only."""
+    """Several sheets follow each other; one without columns has a title and notes only."""
     output.show("markdown", {"one": Sheet(("a",), (), COLUMNS, empty="No run yet."), "two": replace(SHEET, columns=())})
     assert capsys.readouterr().out == "No run yet.\n\n**Some rows**\n\nA note.\n"
 
