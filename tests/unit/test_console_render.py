@@ -186,7 +186,7 @@ def test_a_cell_of_csv_has_no_json(value: object, written: object) -> None:
 
 def test_markdown_is_a_table_whose_cells_cannot_break_it(capsys: pytest.CaptureFixture[str]) -> None:
     """Title, aligned columns, figures to the right, an unknown value as a dash, and each note as a paragraph."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"name": "a|b *c* <b>&lt; `d` [e] _f_ g_h \\ \x1b", "value": None},
         {"name": "", "value": 7.5},
         {"name": "", "value": 0.0},
@@ -213,7 +213,7 @@ def test_markdown_is_a_table_whose_cells_cannot_break_it(capsys: pytest.CaptureF
 
 def test_markdown_has_links_headings_and_what_is_below(capsys: pytest.CaptureFixture[str]) -> None:
     """An address that would end the link early is left out; an empty row between groups too; wide letters count two."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"heading": "Flow", "key": "Flow", "url": "", "level": ""},
         {"key": "", "url": "", "level": ""},
         {"key": "PAY-1", "url": "https://jira.example/browse/PAY-1", "level": "high"},
