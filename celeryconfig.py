@@ -1,8 +1,14 @@
 """Celery's settings that are the same everywhere, with reasons; worker/app.py adds what depends on configuration."""
 
+from kombu import Queue
+
 # --- tasks: found by name, carried as JSON ---
 imports = ("tasks.fetch.task", "tasks.calculate", "tasks.maintain")
-task_default_queue = "flowbeat"
+# A queue for each kind of work, so that neither a calculation nor the search for stalled runs waits behind all fetches.
+# A worker takes from all of them in turn, or from those that -Q names.
+task_queues = tuple(Queue(name, routing_key=name) for name in ("fetch", "calculate", "maintain"))
+task_routes = {f"tasks.{queue.name}.*": {"queue": queue.name} for queue in task_queues}
+task_default_queue = "maintain"
 task_serializer = "json"
 accept_content = ["json"]
 task_ignore_result = True  # no result backend: results are rows in the database, waiting reads the table `runs`

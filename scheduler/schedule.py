@@ -1,4 +1,4 @@
-"""The beat schedule as data: a nightly refresh per profile, the search for stalled runs, the daily clean-up."""
+"""The beat schedule as data: a nightly refresh per profile, and the daily clean-up."""
 
 from typing import Any, Final
 
@@ -20,9 +20,4 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         for name, profile in settings.profiles.items()
         if profile.schedule
     }
-    every = settings.stalled_runs.check_every_seconds
-    return nightly | {
-        # A message that no worker received in time is dropped: the next one follows.
-        "requeue stalled": {"task": "tasks.maintain.requeue_stalled", "schedule": every, "options": {"expires": every}},
-        "clean": {"task": "tasks.maintain.clean", "schedule": crontab.from_string(CLEAN_AT)},
-    }
+    return nightly | {"clean": {"task": "tasks.maintain.clean", "schedule": crontab.from_string(CLEAN_AT)}}

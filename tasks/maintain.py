@@ -71,7 +71,12 @@ def requeue_stalled(current: Runtime) -> int:
     with current.reads() as session:
         before = current.clock(session) - timedelta(seconds=current.settings.stalled_runs.after_seconds)
         silent = runs.stalled(session, before)
-    return sum(_pick_up(current, run) for run in silent)
+    return sum(_pick_up(current, run) for run in silent if not waits_its_turn(current, run))
+
+
+def waits_its_turn(current: Runtime, run: Run) -> bool:
+    """Return whether a run is queued behind others: its message is lost only if its queue is empty."""
+    return run.state == "queued" and current.redis.llen(steps.queue_of(run.step)) > 0
 
 
 def delete_old(current: Runtime) -> dict[str, Any]:

@@ -62,6 +62,11 @@ def enqueue(app: Celery, run_id: str, attempt: int, step: str) -> None:
         chain(*[app.signature(TASKS[each], (run_id, attempt), immutable=True) for each in rest]).apply_async()
 
 
+def queue_of(step: str) -> str:
+    """Return the queue that the messages of a step go to; celeryconfig.py routes them by the name of their module."""
+    return TASKS[step].split(".")[1]
+
+
 def after(step: str) -> str:
     """Return the step that follows."""
     return STEPS[STEPS.index(step) + 1]

@@ -25,6 +25,7 @@ from worker.errors import ConfigError
 from worker.recovery_log import RecoveryFilter
 from worker.redact import redact
 from worker.runtime import Runtime
+from worker.sweeping import QuietSweeps, Sweeping
 
 # For long-running processes: Redis restarts within 20 seconds. A command reports the failure at once.
 PUBLISH_RETRY_SECONDS: Final = 20.0
@@ -79,6 +80,7 @@ log = logging.getLogger(__name__)
 app = Celery("flowbeat")
 app.config_from_object("celeryconfig")
 app.steps["worker"].update((ExitWithParent, Publishing))
+app.steps["consumer"].add(Sweeping)
 app.user_options["worker"].add(
     click.Option(["--exit-with-parent"], type=int, metavar="PID", help="End when this process, its parent, is gone.")
 )
@@ -119,6 +121,7 @@ def _configure_logs(value: settings.Settings) -> None:
     runtime.configure_logs(value)
     for handler in logging.getLogger().handlers:
         handler.addFilter(RecoveryFilter())
+        handler.addFilter(QuietSweeps())
 
 
 @signals.celeryd_init.connect

@@ -104,6 +104,9 @@ def workers(current: Runtime) -> Iterator[Line]:
         yield Line("workers", "bad", nodes.other_database(name), nodes.SEPARATE)
     for name in answering.elsewhere:
         yield Line("workers", "warning", nodes.other_queue(name), nodes.WITHOUT_QUEUES)
+    for queue in answering.unserved if answering.workers else ():
+        message, _, advice = nodes.no_queue(queue).partition("; ")
+        yield Line("workers", "warning", message, advice)
     for name in answering.outdated:
         message = nodes.other_configuration(current, name)
         yield Line("scheduler" if name in beats else "workers", "warning", message, nodes.RESTART)

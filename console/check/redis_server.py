@@ -10,7 +10,7 @@ from console.check.local import Line
 
 # Celery sends its control messages over this channel; subscribers skip empty ones.
 _CHANNEL: Final = "/{db}.celery.pidbox"
-_KEYS: Final = ("flowbeat", "_kombu.binding.flowbeat", "unacked", "unacked_index", "unacked_mutex", "flowbeat:limiter")
+_KEYS: Final = ("fetch", "_kombu.binding.fetch", "unacked", "unacked_index", "unacked_mutex", "flowbeat:limiter")
 _NEVER_USED: Final = "flowbeat:check"
 
 

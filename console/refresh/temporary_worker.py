@@ -63,7 +63,7 @@ class OwnWorker:
             # A Redis that is away says nothing about workers; the next look comes soon.
             with contextlib.suppress(OperationalError, RedisError, OSError):
                 self.others = self._answering()
-                if not self.others.workers:
+                if not self.others.serve:
                     self._keep_running()
             return
         self._keep_running()

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import celeryconfig
 from console.shared import writable
 from models.records import Run
 from models.store import installation as stored_installation
+from tasks import steps
 from worker import nodes, settings
 from worker.app import app
 from worker.runtime import Runtime
@@ -14,6 +16,7 @@ from worker.runtime import Runtime
 PING_SECONDS: Final = 1.0
 RESTART: Final = "restart it"
 WITHOUT_QUEUES: Final = "restart it without -Q"
+QUEUES: Final = tuple(queue.name for queue in celeryconfig.task_queues)
 SEPARATE: Final = "restart it, or give each installation its own redis_url"
 
 
@@ -22,7 +25,8 @@ class Answering:
     """The nodes that answer: workers of this database and of others, and schedulers.
 
     ``outdated`` are workers of this database and schedulers that started with another configuration.
-    ``elsewhere`` are workers of this database that consume other queues than Flowbeat's.
+    ``elsewhere`` are workers of this database that consume none of Flowbeat's queues, ``unserved`` the queues that
+    no worker of this database consumes.
     """
 
     workers: tuple[str, ...] = ()
@@ -30,6 +34,12 @@ class Answering:
     outdated: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    unserved: tuple[str, ...] = QUEUES
+
+    @property
+    def serve(self) -> bool:
+        """Return whether the workers take every message of a run."""
+        return not self.unserved
 
 
 def answering(current: Runtime) -> Answering:
@@ -39,10 +49,12 @@ def answering(current: Runtime) -> Answering:
     foreign = tuple(name for name in names if _is_foreign(published.get(name), installation))
     own = [name for name in names if name not in foreign]
     schedulers = tuple(name for name in own if _is_scheduler(name))
-    elsewhere = _elsewhere([name for name in own if not _is_scheduler(name)])
-    workers = tuple(name for name in own if name not in schedulers and name not in elsewhere)
+    consumed = _consumed([name for name in own if not _is_scheduler(name)])
+    workers = tuple(name for name in consumed if consumed[name])
+    elsewhere = tuple(name for name in consumed if not consumed[name])
     outdated = tuple(name for name in (*workers, *schedulers) if _is_outdated(published.get(name), current))
-    return Answering(workers, schedulers, outdated, foreign, elsewhere)
+    unserved = tuple(queue for queue in QUEUES if not any(queue in consumed[name] for name in workers))
+    return Answering(workers, schedulers, outdated, foreign, elsewhere, unserved)
 
 
 def other_configuration(current: Runtime, name: str) -> str:
@@ -57,7 +69,12 @@ def other_database(name: str) -> str:
 
 def other_queue(name: str) -> str:
     """Return the sentence about a worker that does not take Flowbeat's messages."""
-    return f"{name} does not consume the queue {app.conf.task_default_queue}"
+    return f"{name} consumes none of the queues {', '.join(QUEUES)}"
+
+
+def no_queue(queue: str) -> str:
+    """Return the sentence about a queue whose messages nobody takes."""
+    return f"no worker consumes the queue {queue}; start one: flowbeat worker -Q {queue}"
 
 
 def must_restart(current: Runtime, value: Answering) -> list[str]:
@@ -66,6 +83,7 @@ def must_restart(current: Runtime, value: Answering) -> list[str]:
         *(f"{other_database(name)}; {SEPARATE}" for name in value.foreign),
         *(f"{other_configuration(current, name)}; {RESTART}" for name in value.outdated),
         *(f"{other_queue(name)}; {WITHOUT_QUEUES}" for name in value.elsewhere),
+        *(no_queue(queue) for queue in value.unserved if value.workers),
     ]
 
 
@@ -77,8 +95,12 @@ def why_queued(current: Runtime, run: Run) -> str:
         return f"{stranger} received its message and has no such run in its database; {SEPARATE}"
     if not result.workers:
         return "; ".join(must_restart(current, replace(result, outdated=())))
-    busy = _busy(result.workers)
-    if len(busy) == len(result.workers):
+    queue = steps.queue_of(run.step)
+    if queue in result.unserved:
+        return no_queue(queue)
+    takers = _takers(result.workers, queue)
+    busy = _busy(takers)
+    if len(busy) == len(takers):
         return f"all workers are busy ({', '.join(busy)}); start another one: flowbeat worker"
     return f"workers answer ({', '.join(result.workers)}), but none took it; see flowbeat logs --level WARNING"
 
@@ -92,13 +114,19 @@ def _installation(current: Runtime) -> str | None:
         return stored_installation.load_id(session)
 
 
-def _elsewhere(names: Sequence[str]) -> tuple[str, ...]:
-    """Return those workers that say which queues they consume, where ours is not one of them."""
+def _takers(names: Sequence[str], queue: str) -> tuple[str, ...]:
+    """Return those workers that consume a queue."""
+    consumed = _consumed(names)
+    return tuple(name for name in names if queue in consumed[name])
+
+
+def _consumed(names: Sequence[str]) -> dict[str, frozenset[str]]:
+    """Return which of Flowbeat's queues each worker consumes; one that does not say so counts as taking all."""
     if not names:
-        return ()
-    consumed: dict[str, list[Any]] = app.control.inspect(list(names), timeout=PING_SECONDS).active_queues() or {}
-    ours = app.conf.task_default_queue
-    return tuple(name for name in names if name in consumed and ours not in _names_of(consumed[name]))
+        return {}
+    answers: dict[str, list[Any]] = app.control.inspect(list(names), timeout=PING_SECONDS).active_queues() or {}
+    everything = frozenset(QUEUES)
+    return {name: everything & {*_names_of(answers[name])} if name in answers else everything for name in names}
 
 
 def _names_of(queues: Iterable[Any] | None) -> list[str]:

@@ -1,4 +1,8 @@
-"""A scheduled refresh is not lost if another run is live at its time."""
+"""What needs nobody to wait: a scheduled refresh is not lost, and other workers take up a killed one's run."""
+
+import os
+import signal
+from collections.abc import Callable
 
 from world import World, eventually
 
@@ -10,11 +14,39 @@ def test_a_nightly_refresh_follows_a_calculation_that_was_running(refreshed_copy
     world = refreshed_copy
     before = len(runs_of(world, "refresh"))
     world.run("calculate", "--as-of", "2026-06-30", "--no-wait")
-    world.python(SEND)  # after the first step of the calculation, and before its others
+    world.python(SEND)  # while the calculation is live
     world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
     eventually(lambda: len(runs_of(world, "refresh")) == before + 1)
     eventually(lambda: set(runs_of(world, "refresh") + runs_of(world, "calculate")) == {"completed"})
     assert any(line["message"] == "scheduled refresh waits" for line in world.log_lines())
+
+
+def test_workers_take_up_a_killed_workers_run_without_a_scheduler(make_world: Callable[..., World]) -> None:
+    """No Beat runs and no command waits: another worker notices the silence, and the log of idle sweeps is short."""
+    world = make_world(latency=0.3, silent=5, issues=900)
+    first = world.start("worker", "-c", "1", "-n", "first@host", "--without-mingle", "--without-gossip")
+    world.run("refresh", "--no-wait")
+    eventually(lambda: world.has("issues"))
+    os.killpg(first.pid, signal.SIGKILL)
+    world.hurry()
+    world.start("worker", "-c", "1", "-n", "second@host", "--without-mingle", "--without-gossip")
+    eventually(lambda: runs_of(world, "refresh") == ["completed"], 90)
+    assert any(line["message"] == "silent run picked up" for line in world.log_lines())
+    assert not [line for line in world.log_lines() if "requeue_stalled" in line["message"] and line["level"] == "INFO"]
+
+
+def test_a_queue_that_no_worker_consumes_is_named(make_world: Callable[..., World]) -> None:
+    """Workers of some queues only: check, a request and status name the missing one, and refresh serves it itself."""
+    world = make_world(issues=60)
+    world.start("worker", "-c", "1", "-n", "fetches@host", "-Q", "fetch,maintain")
+    missing = "no worker consumes the queue calculate; start one: flowbeat worker -Q calculate"
+    eventually(lambda: missing in " ".join(world.run("check").stdout.split()))
+    asked = world.run("refresh", "--no-wait")
+    assert missing in asked.stderr
+    eventually(lambda: world.rows("select step from runs") == [("facts",)])
+    assert world.run("refresh").returncode == 0
+    world.start("worker", "-c", "1", "-n", "calculates@host", "-Q", "calculate")
+    eventually(lambda: missing not in " ".join(world.run("check").stdout.split()))
 
 
 def runs_of(world: World, kind: str) -> list[str]:

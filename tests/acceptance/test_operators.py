@@ -18,10 +18,11 @@ CELERY = [str(Path(sys.executable).with_name("celery")), "-A", "worker.app"]
 def test_celery_worker_and_beat_by_hand_do_the_work_and_flower_shows_it(make_world: Callable[..., World]) -> None:
     """A worker and Beat started by `celery` serve a refresh; Flower requires its password and shows no secret."""
     world = make_world()
+    world.environment["FLOWBEAT_PROFILES__PAYMENTS__SCHEDULE"] = "* * * * *"
     world.spawn("worker", *CELERY, "worker", "-c", "1", "--loglevel", "INFO")
     world.spawn("beat", *CELERY, "beat")
     assert world.run("refresh").returncode == 0
-    eventually(lambda: any("tasks.maintain.requeue_stalled" in line["message"] for line in world.log_lines()))
+    eventually(lambda: any("tasks.maintain.nightly" in line["message"] for line in world.log_lines()), 90)
     world.environment["FLOWER_BASIC_AUTH"] = "operator:secret-of-flower"
     port = free_port()
     world.start("flower", f"--port={port}")

@@ -10,14 +10,14 @@ OPS = """
 connection = "sandbox"
 jql = "project = OPS"
 """
-OTHER_QUEUE = "deaf@host does not consume the queue flowbeat; restart it without -Q"
+OTHER_QUEUE = "deaf@host consumes none of the queues fetch, calculate, maintain; restart it without -Q"
 
 
 def test_a_worker_of_another_queue_is_named_and_does_not_count(make_world: Callable[..., World]) -> None:
     """Each command that requests a run names the worker, and so does status; refresh works with its own worker."""
     world = make_world(issues=60)
     world.start("worker", "-c", "1", "-n", "deaf@host", "-Q", "elsewhere")
-    eventually(lambda: "deaf@host does not consume" in folded(world, "check"))
+    eventually(lambda: "deaf@host consumes none" in folded(world, "check"))
     assert "answer: deaf@host" not in folded(world, "check")
     asked = world.run("refresh", "--no-wait")
     assert OTHER_QUEUE in asked.stderr

@@ -12,7 +12,7 @@ from world import World, eventually
 
 from worker import embedded
 
-QUEUE = "flowbeat"
+QUEUE = "fetch"
 UNACKNOWLEDGED = "unacked"
 
 

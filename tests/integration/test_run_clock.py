@@ -1,6 +1,7 @@
 """Runs are timed by the database's clock, and fail only after many killed workers without progress."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -63,6 +64,25 @@ def test_a_run_with_a_heartbeat_before_its_requeue_is_not_taken(
         record_heartbeat(world.current, run)
         with world.current.sessions.begin() as session:
             assert runs.requeue(session, silent, world.clock()) is None
+
+
+def test_a_run_that_waits_its_turn_is_not_sent_again(tmp_path: Path, database_url: str, redis_url: str) -> None:
+    """While its queue holds messages it may be one of them; once the queue is empty its message was lost."""
+    with open_world(tmp_path, database_url, redis_url) as world:
+        run = world.request()
+        queue = steps.queue_of(run.step)
+        with world.current.sessions.begin() as session:
+            assert runs.requeue(session, run, world.clock()) is not None
+        with world.current.reads() as session:
+            (waiting,) = runs.live(session)
+        world.clock.advance(timedelta(minutes=1))
+        world.current.redis.delete(queue)
+        world.current.redis.lpush(queue, "another's message")
+        assert maintain.waits_its_turn(world.current, waiting)
+        assert maintain.requeue_stalled(world.current) == 0
+        assert not maintain.waits_its_turn(world.current, replace(waiting, state="running"))
+        world.current.redis.delete(queue)
+        assert not maintain.waits_its_turn(world.current, waiting)
 
 
 @pytest.fixture

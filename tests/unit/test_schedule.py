@@ -1,7 +1,6 @@
 """The beat schedule as data: what is sent when, for which configuration."""
 
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 from celery.schedules import crontab
@@ -19,20 +18,10 @@ def test_each_profile_with_a_schedule_has_its_nightly_refresh() -> None:
     nightly = Profile("payments", "acme", "project = PAY", schedule="30 2 * * 1-5")
     never = Profile("search", "acme", "project = SEA")
     entries = beat_schedule(replace(SETTINGS, profiles={"payments": nightly, "search": never}))
-    assert set(entries) == {"refresh payments", "requeue stalled", "clean"}
+    assert set(entries) == {"refresh payments", "clean"}
     entry = entries["refresh payments"]
     assert (entry["task"], entry["args"]) == ("tasks.maintain.nightly", ("payments",))
     assert entry["schedule"] == crontab(minute="30", hour="2", day_of_week="1-5")
-
-
-def test_the_sweep_runs_as_often_as_configured_and_does_not_pile_up() -> None:
-    """A message that waited longer than the interval is dropped, because the next one follows."""
-    entry = beat_schedule(replace(SETTINGS, stalled_runs=replace(SETTINGS.stalled_runs, check_every_seconds=7)))[
-        "requeue stalled"
-    ]
-    assert entry["schedule"] == timedelta(seconds=7).total_seconds()
-    assert entry["options"] == {"expires": 7}
-    assert entry["task"] == "tasks.maintain.requeue_stalled"
 
 
 def test_the_tasks_of_the_schedule_exist() -> None:
