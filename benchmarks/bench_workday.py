@@ -42,14 +42,14 @@ def main() -> None:
 def print_day(answers: list[Answer]) -> None:
     """Print the questions of the day, and how many of them were sent to Jira."""
     rows = []
-    for name, some in (
+    for name, counted in (
         ("calculate", [member for member in answers if member.kind == "calculate"]),
         ("refresh", [answer for answer in answers if answer.kind == "refresh"]),
         ("all", answers),
     ):
-        hits = sum(item.operation.cache_hit for item in some)
-        requests = sum(entry.operation.api_calls_made for entry in some)
-        rows.append((name, f"{len(some)}", f"{hits}", f"{hits / len(some):.0%}", f"{requests:,}"))
+        hits = sum(item.operation.cache_hit for item in counted)
+        requests = sum(entry.operation.api_calls_made for entry in counted)
+        rows.append((name, f"{len(counted)}", f"{hits}", f"{hits / len(counted):.0%}", f"{requests:,}"))
     show(
         f"How many questions of a working day does the copy of {ISSUES:,} issues answer?",
         f"From two in the morning, when the schedule refreshes, for 24 hours; {PEOPLE} people ask {ASKS[0]} to"

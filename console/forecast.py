@@ -72,11 +72,11 @@ def forecast(
         asked = _asked(snapshot, items, until.date() if until else None, zone)
         history = weeks or max(looked.rules.history_weeks, _FEWEST)
         question = _question(profile, looked, asked, history=history, seed=seed, now=current.now())
-        found = _answered(question, snapshot, asked)
+        made = _answered(question, snapshot, asked)
         session.rollback()  # reading is over, and SQLite has only one writer
         with current.sessions.begin() as writing:
-            forecasts.save(writing, found)
-    show(form, _sheet(found, asked, zone, stale=bool(stale)))
+            forecasts.save(writing, made)
+    show(form, _sheet(made, asked, zone, stale=bool(stale)))
 
 
 COMMANDS: tuple[click.Command, ...] = (forecast,)
@@ -105,10 +105,10 @@ def _asked(snapshot: Snapshot, items: int | None, until: date | None, zone: Zone
         return Asked(today, until=until)
     if items is not None:
         return Asked(today, items)
-    found = chances.in_progress(snapshot)
-    if not found:
+    items = chances.in_progress(snapshot)
+    if not items:
         raise FatalError("nothing is in progress; ask with --items N or --until DATE")
-    return Asked(today, found, in_progress=True)
+    return Asked(today, items, in_progress=True)
 
 
 def _question(profile: str, looked: views.View, asked: Asked, *, history: int, seed: int, now: datetime) -> Forecast:
@@ -170,21 +170,21 @@ def _by_day(past: chances.Past, asked: Asked, seed: int) -> tuple[list[dict[str,
 # --- the sheet ------------------------------------------------------------------------------------------------------
 
 
-def _sheet(found: Forecast, asked: Asked, zone: ZoneInfo, *, stale: bool) -> Sheet:
+def _sheet(answered: Forecast, asked: Asked, zone: ZoneInfo, *, stale: bool) -> Sheet:
     """Return a row for each chance; without enough history one row, which says so."""
-    shared = asdict(found) | dict.fromkeys((*_ANSWERS, *_BACKTEST))
-    rows = [shared | answer | found.backtest[str(answer["percent"])] for answer in found.answers] or [shared]
-    columns = () if not found.answers else _columns("items" if asked.until else "days", rows)
-    return Sheet(_NAMES, rows, columns, _title(found, asked), tuple(_notes(found, zone, stale=stale)))
+    shared = asdict(answered) | dict.fromkeys((*_ANSWERS, *_BACKTEST))
+    rows = [shared | answer | answered.backtest[str(answer["percent"])] for answer in answered.answers] or [shared]
+    columns = () if not answered.answers else _columns("items" if asked.until else "days", rows)
+    return Sheet(_NAMES, rows, columns, _title(answered, asked), tuple(_notes(answered, zone, stale=stale)))
 
 
-def _title(found: Forecast, asked: Asked) -> str:
+def _title(answered: Forecast, asked: Asked) -> str:
     if asked.until:
         days = "1 day" if asked.days == 1 else f"{asked.days:,} days"
-        return f"{found.profile}: items done by {asked.until}, counted from {asked.today} ({days})"
+        return f"{answered.profile}: items done by {asked.until}, counted from {asked.today} ({days})"
     items = "1 item" if asked.items == 1 else f"{asked.items:,} items"
     which = " in progress" if asked.in_progress else ""
-    return f"{found.profile}: when {items}{which} will be done, counted from {asked.today}"
+    return f"{answered.profile}: when {items}{which} will be done, counted from {asked.today}"
 
 
 def _columns(name: str, rows: Sequence[Row]) -> tuple[Column, ...]:
@@ -199,15 +199,16 @@ def _columns(name: str, rows: Sequence[Row]) -> tuple[Column, ...]:
     return chance, by, days, held, last
 
 
-def _notes(found: Forecast, zone: ZoneInfo, *, stale: bool) -> Iterator[str]:
-    if found.message:
-        yield found.message
+def _notes(answered: Forecast, zone: ZoneInfo, *, stale: bool) -> Iterator[str]:
+    if answered.message:
+        yield answered.message
     else:
-        past = found.throughput
-        shown = past[-_SHOWN_WEEKS:]
+        past = answered.throughput
+        latest = past[-_SHOWN_WEEKS:]
         weeks = format_count(len(past), "past week")
         yield f"Drawn from {weeks}, {min(past)} to {max(past)} items each, {sum(past):,} in all:"
-        yield f"  {sparkline(shown)}"
+        yield f"  {sparkline(latest)}"
     if stale:
-        yield f"Facts are older than the data or the rules; bring them up to date: flowbeat calculate {found.profile}"
-    yield f"As of {format_time(found.as_of, zone)}; seed {found.seed}."
+        command = f"flowbeat calculate {answered.profile}"
+        yield f"Facts are older than the data or the rules; bring them up to date: {command}"
+    yield f"As of {format_time(answered.as_of, zone)}; seed {answered.seed}."

@@ -76,9 +76,9 @@ def _forecast(source: Source) -> tuple[Table, str]:
     if not chances.is_enough(past.throughput):
         weeks = sum(count > 0 for count in past.throughput)
         return Table(columns, ()), f"Cannot forecast: items were delivered in {format_count(weeks, 'past week')} only."
-    found, tested = chances.days_for(past.throughput, items, _SEED), chances.backtest_items(past, items, _SEED)
+    days_of, tested = chances.days_for(past.throughput, items, _SEED), chances.backtest_items(past, items, _SEED)
     today = local_day(source.snapshot.as_of, source.zone)
-    most = max((days or 0 for days in found.values()), default=0) or 1
+    most = max((days or 0 for days in days_of.values()), default=0) or 1
     rows = [
         [
             Cell(f"{percent} %"),
@@ -87,7 +87,7 @@ def _forecast(source: Source) -> tuple[Table, str]:
             Cell("", share=(days or most) / most),
             Cell(format_backtest(tested[percent])),
         ]
-        for percent, days in found.items()
+        for percent, days in days_of.items()
     ]
     which = format_count(items, "item")
     says = f"When the {which} in progress will be done, drawn from {len(past.throughput)} past weeks."

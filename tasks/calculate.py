@@ -78,13 +78,13 @@ def record_error(current: Runtime, run: Run, error: Exception) -> None:
     with current.reads() as session:
         view = view_of(current, session, run)
     message = f"the calculation raised {type(error).__name__}; flowbeat logs --level ERROR shows where"
-    found = [
+    without_values = [
         without_value(run.step, window, "calculation_error", message)
         for window in windows_of(run.step, windows(micros(view.as_of), view.rules))
     ]
     before = CalculationCursor.from_json(run.cursor)
     cursor = replace(before, failed=(*before.failed, run.step)).replaced_in(run.cursor)
-    _advance(current, run, _results(current, run, view, found), cursor=cursor)
+    _advance(current, run, _results(current, run, view, without_values), cursor=cursor)
 
 
 def metric(current: Runtime, run: Run) -> None:
@@ -191,9 +191,9 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
 def _facts_of(current: Runtime, run: Run, view: View, stale: dict[str, str], cursor: dict[str, Any]) -> None:
     with current.reads() as session:
         batch = batches.load(session, run.profile, list(stale), view.context.flagged)
-    found = issues.read(batch, view.context)
+    batch_facts = issues.read(batch, view.context)
     with current.sessions.begin() as session:
-        stored_facts.save(session, run.profile, view.context.facts_rules_hash, stale, found)
+        stored_facts.save(session, run.profile, view.context.facts_rules_hash, stale, batch_facts)
         catalogue.note_visited(session, run.profile, batch.histories.refs, view.context.stages)
         moved: HeartbeatChanges = {"cursor": cursor, "progress": RunProgress(cursor["misses"]), "restarts": 0}
         if not runs.heartbeat(session, run.run_id, run.attempt, current.clock(session), **moved):
@@ -222,8 +222,8 @@ def _versions(current: Runtime, run: Run, view: View, cursor: dict[str, Any]) ->
         columns.compact_items(session, run.profile, counted)
         present = stored_issues.projects(session, run.profile)
         versions = catalogue.load_versions(session, run.profile)
-        found: tuple[Deployment, ...] = deployments_of_versions(versions, present, view.context)
-        stored_facts.replace_version_deployments(session, run.profile, found)
+        deployed: tuple[Deployment, ...] = deployments_of_versions(versions, present, view.context)
+        stored_facts.replace_version_deployments(session, run.profile, deployed)
         catalogue.stage_statuses(session, run.profile, view.context.stages)
         if run.as_of is None:  # a finding is about now, not about the past that somebody asked for
             _save_version_findings(session, run.profile, view, versions, present)
@@ -236,8 +236,10 @@ def _save_version_findings(
     session: Session, profile: str, view: View, versions: Sequence[Version], present: Sequence[str]
 ) -> None:
     is_source = view.context.source == "versions"
-    found = version_findings(versions, present, micros(view.as_of), view.rules.timezone) if is_source else {}
-    quality.save_profile_findings(session, profile, "versions", {reason: len(which) for reason, which in found.items()})
+    findings = version_findings(versions, present, micros(view.as_of), view.rules.timezone) if is_source else {}
+    quality.save_profile_findings(
+        session, profile, "versions", {reason: len(which) for reason, which in findings.items()}
+    )
 
 
 # --- metrics --------------------------------------------------------------------------------------------------------
@@ -302,7 +304,7 @@ def load(current: Runtime, run_id: str, attempt: int) -> Loaded:
 
 def _performance(run: Run, metric: str, timing: Timing, measured: Measured) -> CalculationPerformance:
     # Not asdict, which copies every value: that took longer than most metrics take.
-    rows = [[getattr(row, each.name) for each in fields(row)] for row in measured.rows]
+    rows = [[getattr(row, field.name) for field in fields(row)] for row in measured.rows]
     return CalculationPerformance(
         metric_type=metric,
         start_time=timing.start,
@@ -317,13 +319,13 @@ def _performance(run: Run, metric: str, timing: Timing, measured: Measured) -> C
     )
 
 
-def _results(current: Runtime, run: Run, view: View, found: Iterable[Measurement]) -> list[MetricResult]:
+def _results(current: Runtime, run: Run, view: View, measurements: Iterable[Measurement]) -> list[MetricResult]:
     named, now = rules_hash(view.rules), current.now()
     return [
         MetricResult.of(
             measured, profile=run.profile, as_of=view.as_of, rules_hash=named, run_id=run.run_id, calculated_at=now
         )
-        for measured in found
+        for measured in measurements
     ]
 
 

@@ -17,8 +17,8 @@ def save(session: Session, profile: str, context: Context, hashes: Mapping[str, 
 
     With ``gone_issues = "keep_done"`` those that were done keep their facts; no other gone issue has any.
     """
-    found = departures(issues.read(batches.load(session, profile, list(hashes), context.flagged), context))
-    kept = list(found) if context.rules.gone_issues == "keep_done" else []
+    left = departures(issues.read(batches.load(session, profile, list(hashes), context.flagged), context))
+    kept = list(left) if context.rules.gone_issues == "keep_done" else []
     facts = issues.read(batches.load(session, profile, kept, context.flagged), context)
     stored_facts.save(session, profile, context.facts_rules_hash, hashes, facts)
-    stored_departures.save(session, profile, list(hashes), found, set(kept))
+    stored_departures.save(session, profile, list(hashes), left, set(kept))

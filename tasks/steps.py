@@ -59,7 +59,7 @@ def enqueue(app: Celery, run_id: str, attempt: int, step: str) -> None:
             app.send_task(TASKS[step], (run_id, attempt))
             return
         rest = STEPS[STEPS.index(step) :]
-        chain(*[app.signature(TASKS[each], (run_id, attempt), immutable=True) for each in rest]).apply_async()
+        chain(*[app.signature(TASKS[later], (run_id, attempt), immutable=True) for later in rest]).apply_async()
 
 
 def queue_of(step: str) -> str:

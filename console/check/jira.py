@@ -44,9 +44,9 @@ def connection(current: Runtime, value: Connection) -> Iterator[Line]:
     current.redis.ping()  # no request is sent without the limiter, and the client would wait for it
     before, site = current.now(), _identify(client, value)
     host = urlsplit(value.base_url).netloc
-    if site.told and site.told != site.flavour:  # asked in the wrong way, all that follows would blame something else
+    if site.reported and site.reported != site.flavour:  # requests to the wrong API would fail with misleading reasons
         advice = f"leave out connections.{value.name}.flavour"
-        yield Line(what, "bad", f"{host} says it is {site.told}, and flavour says {site.flavour}", advice)
+        yield Line(what, "bad", f"{host} says it is {site.reported}, and flavour says {site.flavour}", advice)
         return
     yield Line(what, "ok", f"{host} answers ({site.flavour})")
     yield from clocks.compare(what, site.now, before, current.now())

@@ -175,9 +175,9 @@ def _recovered(question: Question, stored: _Stored, part: Contribution) -> dict[
         following = next(d for d in question.snapshot.deployments if d.deployment_id == recovery.next_id)
         return {"recovered": Evidence("deployment", following.at, following.name, "deployed_at", after="did not fail")}
     for incident_id in recovery.incident_ids:
-        found = evidence.restored(stored.trail, incident_id)
-        if found is not None and found[0] == recovery.at:
-            return {"recovered": found[1]}
+        restored = evidence.restored(stored.trail, incident_id)
+        if restored is not None and restored[0] == recovery.at:
+            return {"recovered": restored[1]}
     return {}
 
 

@@ -122,10 +122,10 @@ def _known_profile(current: Stored, session: Session, profile: str) -> None:
 
 
 def _by_profile(rows: Iterable[MetricResult]) -> dict[str, list[MetricResult]]:
-    found: dict[str, list[MetricResult]] = {}
+    grouped: dict[str, list[MetricResult]] = {}
     for row in rows:
-        found.setdefault(row.profile, []).append(row)
-    return found
+        grouped.setdefault(row.profile, []).append(row)
+    return grouped
 
 
 def _with_unstored(current: Stored, rows: Iterable[MetricResult]) -> dict[str, list[MetricResult]]:

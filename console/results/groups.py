@@ -16,13 +16,13 @@ def group_rows(sheet: Sheet, name: str) -> Sheet:
     Rows of one group only need no heading.
     """
     rows = {group: [row for row in sheet.rows if METRICS[row[name]].group == group] for group in GROUPS}
-    filled = {group: found for group, found in rows.items() if found}
+    filled = {group: members for group, members in rows.items() if members}
     if len(filled) < 2:  # noqa: PLR2004 - one group
         return sheet
     headed: list[Row] = []
-    for group, found in filled.items():
+    for group, members in filled.items():
         headed += [{_HEADING: ""}] if headed else []
-        headed += [{_HEADING: group[:1].upper() + group[1:]}, *found]
+        headed += [{_HEADING: group[:1].upper() + group[1:]}, *members]
     first, *others = sheet.columns
     columns = (_with_headings(first, lambda row: str(row[_HEADING])), *(_with_headings(c, _nothing) for c in others))
     return replace(sheet, rows=headed, columns=columns)

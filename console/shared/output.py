@@ -217,8 +217,8 @@ def _table(sheet: Sheet, room: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     columns = [column for column in sheet.columns if _has_something(column, sheet.rows)]
     cells = [[_text(column, row) for row in sheet.rows] for column in columns]
-    for column, shown in zip(columns, cells, strict=True):
-        lines = [line for text in (column.title, *map(str, shown)) for line in text.splitlines()]
+    for column, texts in zip(columns, cells, strict=True):
+        lines = [line for text in (column.title, *map(str, texts)) for line in text.splitlines()]
         least = _least(column, lines, narrow=room < _FITTING)
         fixed = column.keep or least >= max(map(cell_len, lines), default=0)
         justify: Literal["left", "right"] = "right" if column.right else "left"
@@ -257,11 +257,11 @@ def _text(column: Column, row: Row) -> Text:
 
 
 def _plain_text(column: Column, row: Row) -> Text:
-    shown, below = clean(column.cell(row)), clean(column.below(row))
+    text, below = clean(column.cell(row)), clean(column.below(row))
     if below:
-        return Text.assemble(shown, "\n", (below, "dim"))
+        return Text.assemble(text, "\n", (below, "dim"))
     if column.fold:
-        return Text("\n".join(shown[start : start + column.fold] for start in range(0, len(shown), column.fold)))
+        return Text("\n".join(text[start : start + column.fold] for start in range(0, len(text), column.fold)))
     if column.clip:  # not said of the column, for rich would then narrow all others first
-        return Text(shown, no_wrap=True, overflow="ellipsis")
-    return Text(shown, style=_STYLES.get(shown, "bold" if row.get("heading") else ""))
+        return Text(text, no_wrap=True, overflow="ellipsis")
+    return Text(text, style=_STYLES.get(text, "bold" if row.get("heading") else ""))

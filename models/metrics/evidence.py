@@ -69,9 +69,9 @@ class Trail:
     as_of: Micros
 
     @classmethod
-    def of(cls, found: Iterable[Issue], context: Context, as_of: Micros) -> "Trail":
+    def of(cls, issues: Iterable[Issue], context: Context, as_of: Micros) -> "Trail":
         """Return the trail of these issues."""
-        return cls({issue.issue_id: issue for issue in found}, context, as_of)
+        return cls({issue.issue_id: issue for issue in issues}, context, as_of)
 
     @cached_property
     def batch(self) -> Batch:

@@ -48,9 +48,9 @@ def find_loss(projects: Mapping[str, Presence], *, is_same_jql: bool) -> str | N
 
 def _losses(projects: Mapping[str, Presence], *, is_same_jql: bool) -> Iterator[str]:
     stored, hidden, moved = (
-        sum(getattr(each, name) for each in projects.values()) for name in ("stored", "hidden", "moved")
+        sum(getattr(project, name) for project in projects.values()) for name in ("stored", "hidden", "moved")
     )
-    closed = [key for key, each in sorted(projects.items()) if each.hidden == each.stored]
+    closed = [key for key, project in sorted(projects.items()) if project.hidden == project.stored]
     if stored and hidden == stored:
         yield f"{_all_stored(stored)} no longer visible"
     if hidden > MANY_HIDDEN and hidden * 2 > stored:
@@ -119,9 +119,11 @@ def mark_gone(fetch: Fetch, _until: float) -> None:
     with fetch.current.reads() as session:
         projects = _presence(census.count_marks(session, profile), run_id)
         lost = [
-            one for mark in (hidden_mark(run_id), moved_mark(run_id)) for one in verify.gone(session, profile, mark)
+            difference
+            for mark in (hidden_mark(run_id), moved_mark(run_id))
+            for difference in verify.gone(session, profile, mark)
         ]
-    if any(each.hidden or each.moved for each in projects.values()):
+    if any(project.hidden or project.moved for project in projects.values()):
         _refuse_loss(fetch, projects)
     lost = lost if fetch.is_verify else []
     now = fetch.current.now()

@@ -119,7 +119,7 @@ def _plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> FetchCurso
     """Return full if requested or without a usable copy (none, another site, a field never fetched)."""
     known = fetch_fields(fetch, flavour)
     rules = fields.resolved(fetch.profile.rules, known, fetch.profile.name)
-    names = {each.field_id: each.name for each in known}
+    names = {field.field_id: field.name for field in known}
     mapped = {key: names[key] for key in fields.roots(rules)}
     old = cache.cursor if cache is not None and cache.version_identifier == CACHE_VERSION else CopyCursor()
     identity = old.identity

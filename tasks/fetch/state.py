@@ -142,7 +142,7 @@ class Fetch:
     def _has_copy(self) -> bool:
         """Return whether a copy of this Jira is stored, for any profile of the connection."""
         profiles = self.current.settings.profiles.values()
-        names = [each.name for each in profiles if each.connection == self.connection.name]
+        names = [profile.name for profile in profiles if profile.connection == self.connection.name]
         with self.current.reads() as session:
             caches = [operations.find_cache(session, name) for name in names]
         addresses = {cache.cursor.identity.base_url for cache in caches if cache is not None}

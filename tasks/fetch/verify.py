@@ -39,7 +39,7 @@ class Difference:
     def reasons(self) -> dict[str, int]:
         """As data quality counts them."""
         whole = (NOT_STORED, GONE)
-        return {each if each in whole else f"differed_{each}": 1 for each in self.what}
+        return {part if part in whole else f"differed_{part}": 1 for part in self.what}
 
 
 def differences(session: Session, profile: str, issues: Sequence[Issue], watermark: str) -> list[Difference]:
@@ -72,24 +72,29 @@ def gone(session: Session, profile: str, mark: str) -> list[Difference]:
     return [Difference(key, name, (GONE,)) for key, name in census.marked(session, profile, mark).items()]
 
 
-def noted(before: Verification | None, verified: int, found: Sequence[Difference]) -> Verification:
+def noted(before: Verification | None, verified: int, differences: Sequence[Difference]) -> Verification:
     """Return what the run's cursor says behind a page: issues verified, how many differed, and the first of these by
     name.
     """
     before = before or Verification()
-    named = (*before.differences, *((difference.key, difference.what) for difference in found))
-    return Verification(before.verified + verified, before.differ + len(found), named[:NAMED])
+    named = (*before.differences, *((difference.key, difference.what) for difference in differences))
+    return Verification(before.verified + verified, before.differ + len(differences), named[:NAMED])
 
 
-def save(session: Session, profile: str, found: Sequence[Difference]) -> None:
+def save(session: Session, profile: str, differences: Sequence[Difference]) -> None:
     """Keep the differences as data quality, until the next verification."""
-    quality.save_findings(session, profile, ORIGIN, {each.issue_id: each.reasons for each in found})
+    quality.save_findings(
+        session, profile, ORIGIN, {difference.issue_id: difference.reasons for difference in differences}
+    )
 
 
-def log_differences(found: Sequence[Difference]) -> None:
+def log_differences(differences: Sequence[Difference]) -> None:
     """Log a line for each difference."""
-    for each in found:
-        log.warning("copy differed from Jira", extra={"key": each.key, "issue_id": each.issue_id, "what": each.what})
+    for difference in differences:
+        log.warning(
+            "copy differed from Jira",
+            extra={"key": difference.key, "issue_id": difference.issue_id, "what": difference.what},
+        )
 
 
 def _what(copy: Issue, fresh: Issue) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ def test_the_help_groups_every_command_within_80_columns(tmp_path: Path) -> None
     for group, commands in TABLE.items():
         assert f"{group}:" in said.out
         for name, (_, line) in commands.items():
-            assert any(shown.split() == [name, *line.split()] for shown in said.out.splitlines())
+            assert any(line_of_help.split() == [name, *line.split()] for line_of_help in said.out.splitlines())
 
 
 def test_every_name_in_the_table_is_a_command_of_its_module_and_none_is_forgotten() -> None:

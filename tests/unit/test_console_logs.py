@@ -59,9 +59,9 @@ NONE = "AttributeError: 'NoneType' object has no attribute 'channel'"
 def test_a_lost_connection_of_celery_is_one_line(module: str, message: str, raised: str, lines: int) -> None:
     """Which says where its traceback is; what nobody mends by itself shows it, first of all an error of ours."""
     entry = _entry(EARLY, "ERROR", message)
-    shown = line({**entry, "module": module, "exception": f"Traceback (most recent call last):\n{raised}\n"})
-    assert len(shown.splitlines()) == lines
-    assert ("(traceback: --format json)" in shown) == (lines == 1)
+    printed = line({**entry, "module": module, "exception": f"Traceback (most recent call last):\n{raised}\n"})
+    assert len(printed.splitlines()) == lines
+    assert ("(traceback: --format json)" in printed) == (lines == 1)
 
 
 def test_the_entries_of_a_run_are_found_by_the_beginning_of_its_id(folder: Path) -> None:
@@ -73,18 +73,18 @@ def test_the_entries_of_a_run_are_found_by_the_beginning_of_its_id(folder: Path)
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "ending"),
     [
         (["--profile", "paymets"], "matches; did you mean payments?"),
         (["--profile", "x"], "matches; known profiles: payments"),
         (["--run", "ffff"], "matches"),
     ],
 )
-def test_a_filter_that_finds_nothing_says_so(folder: Path, words: list[str], told: str) -> None:
-    """Not a word would look like a log without trouble; programs read an empty output."""
+def test_a_filter_that_finds_nothing_says_so(folder: Path, words: list[str], ending: str) -> None:
+    """An empty answer alone would look like a log without trouble. Programs read an empty standard output."""
     said = world.say(folder, "logs", *words)
     assert (said.code, said.out) == (0, "")
-    assert said.err.rstrip().endswith(told)
+    assert said.err.rstrip().endswith(ending)
 
 
 def test_json_gives_the_lines_as_they_were_written(folder: Path) -> None:
@@ -123,8 +123,8 @@ def test_so_long_ago_is_reckoned_from_now(folder: Path) -> None:
     """An hour is not two days."""
     now = datetime.now(UTC)
     _write(folder, _entry(_stamp(now - timedelta(minutes=90)), "INFO", "lately"))
-    told = [world.say(folder, "logs", "--since", ago).out.count("lately") for ago in ("2d", "2h", "1h", "30m", "5s")]
-    assert told == [1, 1, 0, 0, 0]
+    counts = [world.say(folder, "logs", "--since", ago).out.count("lately") for ago in ("2d", "2h", "1h", "30m", "5s")]
+    assert counts == [1, 1, 0, 0, 0]
 
 
 def test_what_is_no_time_is_bad_usage(folder: Path) -> None:
@@ -160,10 +160,10 @@ def test_following_shows_what_is_written_later(folder: Path) -> None:
 
 def test_a_message_cannot_steer_the_terminal() -> None:
     """Escape codes from outside are spaces."""
-    shown = line(_entry(EARLY, "INFO", "a\x1b]0;title\x07b", path="x y"))
-    assert "\x07" not in shown
-    assert "\x1b]" not in shown
-    assert 'path="x y"' in shown
+    printed = line(_entry(EARLY, "INFO", "a\x1b]0;title\x07b", path="x y"))
+    assert "\x07" not in printed
+    assert "\x1b]" not in printed
+    assert 'path="x y"' in printed
 
 
 def _entry(at: str, level: str, message: str, **context: object) -> dict[str, object]:

@@ -56,27 +56,27 @@ def lines(catalogue: Catalogue, rules: Rules | None = None, flavour: Flavour = "
     return list(defaults(lists, Profile("team", "acme", "project = X", rules=rules or Rules()), lambda _: 7))
 
 
-def told(found: list[Line], words: str) -> Line:
+def told(checked: list[Line], words: str) -> Line:
     """Return the one line whose message holds these words."""
-    (line,) = [line for line in found if words in line.message]
+    (line,) = [line for line in checked if words in line.message]
     return line
 
 
 def test_a_jira_whose_names_are_not_english_is_told_what_it_has() -> None:
     """Nothing is excluded there, and nothing is a feature; types by level are right by themselves."""
-    found = lines(GERMAN)
-    resolutions = told(found, "is excluded")
+    checked = lines(GERMAN)
+    resolutions = told(checked, "is excluded")
     assert resolutions.state == "warning"
     assert resolutions.message == (
         "no resolution of this Jira is excluded; it has: Erledigt, Duplikat, Wird nicht behoben"
     )
     assert resolutions.advice.endswith('[profiles.team]: excluded_resolutions = ["Duplikat", "Wird nicht behoben"]')
-    categories = told(found, "category")
+    categories = told(checked, "category")
     assert categories.message == "no issue type of this Jira has a category; it has: Fehler, Aufgabe"
     assert "[profiles.team.categories]" in categories.advice
-    left_out = told(found, "hierarchy")
+    left_out = told(checked, "hierarchy")
     assert (left_out.state, left_out.message.rpartition(": ")[2]) == ("ok", "Unteraufgabe, Epos")
-    assert not [line for line in found if "Epic" in line.message]
+    assert not [line for line in checked if "Epic" in line.message]
 
 
 def test_a_jira_whose_names_are_the_defaults_needs_no_advice() -> None:
@@ -139,8 +139,8 @@ def test_done_statuses_that_read_like_a_cancellation_are_told(rejecting: Catalog
     assert line.state == "warning"
     assert line.message.endswith("delivered: Rejected, Won\u2019t  do, キャンセル済み (about 7 issues now)")
     assert line.advice.endswith('excluded_statuses = ["Rejected", "Won\u2019t  do", "キャンセル済み"]')
-    some = Rules(excluded_statuses=("rejected", "9"), workflow={"active": ("8",)})
-    assert not [line for line in lines(rejecting, some) if "cancellation" in line.message]
+    rules = Rules(excluded_statuses=("rejected", "9"), workflow={"active": ("8",)})
+    assert not [line for line in lines(rejecting, rules) if "cancellation" in line.message]
 
 
 @pytest.mark.parametrize(
@@ -184,9 +184,9 @@ def test_a_list_that_is_closed_is_told_once_and_the_others_are_compared(rejectin
     session.mount("https://acme.example", SandboxAdapter(Jira(site)))
     limiter = Limiter(FakeRedis(), key="check", requests=100, per_seconds=1.0, timeout=10.0)
     client = Client(Connection("acme", "https://acme.example", email=EMAIL), "wrong", limiter, session=session)
-    found = list(defaults(Lists(client, "/rest/api/3"), Profile("team", "acme", "project = X"), lambda _: None))
-    assert [line.state for line in found] == ["warning"] * 3
-    assert all("cannot be read" in line.message for line in found)
+    checked = list(defaults(Lists(client, "/rest/api/3"), Profile("team", "acme", "project = X"), lambda _: None))
+    assert [line.state for line in checked] == ["warning"] * 3
+    assert all("cannot be read" in line.message for line in checked)
 
 
 def test_a_blocked_status_in_which_no_time_counts_is_warned_of() -> None:

@@ -31,24 +31,24 @@ class Failing(HTTPAdapter):
 
 def asked(error: requests.RequestException) -> tuple[Client, Connection, Failing]:
     """Return a client of a Jira that cannot be reached, as the check command makes it."""
-    found, way, session = Connection("acme", "https://jira.acme.example"), Failing(error), requests.Session()
+    connection, way, session = Connection("acme", "https://jira.acme.example"), Failing(error), requests.Session()
     session.mount("https://", way)
     limiter = Limiter(FakeRedis(), key="check", requests=100, per_seconds=1.0, timeout=10.0)
-    return Client(found, None, limiter, session=session, tried=IMPATIENT), found, way
+    return Client(connection, None, limiter, session=session, tried=IMPATIENT), connection, way
 
 
 def test_a_certificate_nobody_trusts_is_told_with_what_to_do() -> None:
     """Trying again changes nothing, and the client's own words are for a log."""
-    client, found, _ = asked(requests.exceptions.SSLError())
+    client, connection, _ = asked(requests.exceptions.SSLError())
     with pytest.raises(FatalError, match=r"not trusted here; .* REQUESTS_CA_BUNDLE"):
-        _identify(client, found)
+        _identify(client, connection)
 
 
 def test_a_check_tries_but_once() -> None:
     """A person waits for the answer."""
-    client, found, way = asked(requests.exceptions.ReadTimeout())
+    client, connection, way = asked(requests.exceptions.ReadTimeout())
     with pytest.raises(RetryableError):
-        _identify(client, found)
+        _identify(client, connection)
     assert way.tried == 1
 
 

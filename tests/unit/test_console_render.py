@@ -29,7 +29,7 @@ SHEET = Sheet(("name", "value", "at", "details", "whole"), ROWS, COLUMNS, "Some 
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"),
+    ("value", "text"),
     [
         (None, "–"),
         (0.0, "0"),
@@ -45,13 +45,13 @@ SHEET = Sheet(("name", "value", "at", "details", "whole"), ROWS, COLUMNS, "Some 
         (-3.25, "-3.25"),
     ],
 )
-def test_a_figure_keeps_three_digits_at_most(value: float | None, shown: str) -> None:
+def test_a_figure_keeps_three_digits_at_most(value: float | None, text: str) -> None:
     """People compare values; the rest of the digits are in JSON."""
-    assert words.format_number(value) == shown
+    assert words.format_number(value) == text
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"),
+    ("seconds", "text"),
     [
         (0.0123, "12 ms"),
         (1.25, "1.2 s"),
@@ -62,9 +62,9 @@ def test_a_figure_keeps_three_digits_at_most(value: float | None, shown: str) ->
         (864_000, "10 d"),
     ],
 )
-def test_a_duration_is_told_in_its_largest_fitting_unit(seconds: float, shown: str) -> None:
-    """A day and an hour are 25 hours; only from two days on hours say nothing."""
-    assert words.format_duration(seconds) == shown
+def test_a_duration_is_shown_in_its_largest_fitting_unit(seconds: float, text: str) -> None:
+    """A day and an hour are 25 h. From two days on, hours are left out."""
+    assert words.format_duration(seconds) == text
 
 
 def test_a_sparkline_begins_at_zero_and_marks_what_is_missing() -> None:

@@ -35,9 +35,9 @@ def test_every_flowbeat_variable_of_the_compose_file_is_a_setting() -> None:
         given = compose()["services"][name]["environment"]
         environment = {key: re.sub(r"\$\{[^}]*\}", password, value) for key, value in given.items()}
         ours = {key: value for key, value in environment.items() if key.startswith("FLOWBEAT_")}
-        found = settings.load(None, ours)
-        assert found.database_url == "postgresql://flowbeat:pw@postgres:5432/flowbeat"
-        assert found.redis_url == "redis://redis:6379/0"
+        configured = settings.load(None, ours)
+        assert configured.database_url == "postgresql://flowbeat:pw@postgres:5432/flowbeat"
+        assert configured.redis_url == "redis://redis:6379/0"
 
 
 def test_flower_is_reached_from_this_machine_only_and_with_a_password() -> None:

@@ -31,9 +31,9 @@ def _wrong(cells: str, header: str = HEADER) -> list[str]:
 
 def test_a_whole_row_is_read() -> None:
     """14:03 at +01:00 is 13:03 in UTC."""
-    found = _one("2026-11-20T14:03:00+01:00,build 4711,yes,PAY-12 PAY-15,2.4,b-4711\n")
+    deployment = _one("2026-11-20T14:03:00+01:00,build 4711,yes,PAY-12 PAY-15,2.4,b-4711\n")
     at = datetime(2026, 11, 20, 13, 3, tzinfo=UTC)
-    assert found == TableDeployment("b-4711", "build 4711", at, True, ("PAY-12", "PAY-15"), ("2.4",))  # noqa: FBT003 - a record's fields in order
+    assert deployment == TableDeployment("b-4711", "build 4711", at, True, ("PAY-12", "PAY-15"), ("2.4",))  # noqa: FBT003 - a record's fields in order
 
 
 @pytest.mark.parametrize(
@@ -75,14 +75,14 @@ def test_issue_keys_are_parted_by_spaces_commas_semicolons_or_lines(cell: str) -
 
 def test_a_version_name_may_hold_spaces() -> None:
     """Only commas, semicolons and lines part them."""
-    found = _one('2026-11-20,n,"Release 2.4; 2.5,  Big  Bang;"\n', "deployed_at,name,versions\n")
-    assert found.versions == ("Release 2.4", "2.5", "Big Bang")
+    deployment = _one('2026-11-20,n,"Release 2.4; 2.5,  Big  Bang;"\n', "deployed_at,name,versions\n")
+    assert deployment.versions == ("Release 2.4", "2.5", "Big Bang")
 
 
 def test_the_columns_stand_in_any_order_and_case() -> None:
     """Spaces around a cell mean nothing."""
-    found = _one(" build , 2026-11-20T10:00Z\n", "Name, DEPLOYED_AT\n")
-    assert (found.name, found.deployed_at) == ("build", datetime(2026, 11, 20, 10, tzinfo=UTC))
+    deployment = _one(" build , 2026-11-20T10:00Z\n", "Name, DEPLOYED_AT\n")
+    assert (deployment.name, deployment.deployed_at) == ("build", datetime(2026, 11, 20, 10, tzinfo=UTC))
 
 
 def test_without_an_id_the_same_instant_and_name_are_the_same_deployment() -> None:
@@ -96,9 +96,9 @@ def test_without_an_id_the_same_instant_and_name_are_the_same_deployment() -> No
 
 def test_carriage_returns_empty_lines_and_quoted_line_breaks_are_no_matter() -> None:
     """As spreadsheets write them; a name is one line."""
-    found, wrong = _read('deployed_at,name\r\n\r\n2026-11-20,"build\r\n4711"\r\n,\r\n2026-11-21,next')
+    deployments, wrong = _read('deployed_at,name\r\n\r\n2026-11-20,"build\r\n4711"\r\n,\r\n2026-11-21,next')
     assert wrong == []
-    assert [deployment.name for deployment in found] == ["build 4711", "next"]
+    assert [read.name for read in deployments] == ["build 4711", "next"]
 
 
 def test_every_mistake_is_told_at_once_with_the_line_it_stands_in() -> None:
@@ -114,8 +114,8 @@ def test_every_mistake_is_told_at_once_with_the_line_it_stands_in() -> None:
         2026-11-20,d,no,PAY-1,PAY-2
         0226-11-20,e,,
         """
-    found, wrong = _read(textwrap.dedent(text).lstrip())
-    assert [deployment.name for deployment in found] == ["b b"]
+    deployments, wrong = _read(textwrap.dedent(text).lstrip())
+    assert [read.name for read in deployments] == ["b b"]
     written = "is neither a time with its offset (2026-11-20T14:03:00+01:00) nor a day (2026-11-20)"
     assert wrong == [
         f"line 2: deployed_at '2026-11-20T14:03:00' {written}",
@@ -153,8 +153,8 @@ def test_rows_of_one_id_that_differ_in_their_keys_are_one_deployment() -> None:
 
 def test_rows_of_one_id_that_differ_in_their_versions_are_one_deployment() -> None:
     """What a deployment carried may be keys or versions."""
-    found = _one("2026-11-20,a,7,1.0\n2026-11-20,a,7,1.1\n", "deployed_at,name,deployment_id,versions\n")
-    assert found.versions == ("1.0", "1.1")
+    deployment = _one("2026-11-20,a,7,1.0\n2026-11-20,a,7,1.1\n", "deployed_at,name,deployment_id,versions\n")
+    assert deployment.versions == ("1.0", "1.1")
 
 
 @pytest.mark.parametrize(

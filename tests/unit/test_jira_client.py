@@ -98,15 +98,15 @@ def setting(
     return Setting(Client(connection, token, gate, session=session, sleep=naps.append, **past), wire, gate, naps)
 
 
-def ask(found: Setting) -> Any:
+def ask(setup: Setting) -> Any:
     """Return the request all tests make."""
-    return found.client.post(PATH, BODY)
+    return setup.client.post(PATH, BODY)
 
 
-def error_of(found: Setting) -> FatalError | RetryableError:
+def error_of(setup: Setting) -> FatalError | RetryableError:
     """Return the error of that request; whatever it is, it tells no secret and is one line."""
     with pytest.raises((FatalError, RetryableError)) as caught:
-        ask(found)
+        ask(setup)
     error = caught.value
     assert isinstance(error, FatalError | RetryableError)
     message = str(error)
@@ -120,18 +120,18 @@ def error_of(found: Setting) -> FatalError | RetryableError:
 
 def test_a_good_answer_is_its_json() -> None:
     """And one call is counted."""
-    found = setting(Answer(body='{"issues": []}'))
-    assert ask(found) == {"issues": []}
-    assert found.client.traffic.take() == (1, 0)
-    assert found.client.traffic.take() == (0, 0)
+    setup = setting(Answer(body='{"issues": []}'))
+    assert ask(setup) == {"issues": []}
+    assert setup.client.traffic.take() == (1, 0)
+    assert setup.client.traffic.take() == (0, 0)
 
 
 def test_a_request_says_who_asks_and_wants_json() -> None:
     """Query of a GET, body of a POST, below a context path too."""
-    found = setting(Answer(), context="/jira/")
-    found.client.get("/rest/api/2/field", {"startAt": 5})
-    ask(found)
-    get, post = found.wire.seen
+    setup = setting(Answer(), context="/jira/")
+    setup.client.get("/rest/api/2/field", {"startAt": 5})
+    ask(setup)
+    get, post = setup.wire.seen
     assert (get.method, get.url) == ("GET", "https://acme.example/jira/rest/api/2/field?startAt=5")
     assert get.headers["Accept"] == "application/json"
     assert (get.headers["Accept-Language"], get.headers["X-Force-Accept-Language"]) == ("en", "true")
@@ -150,10 +150,10 @@ def test_a_request_says_who_asks_and_wants_json() -> None:
 )
 def test_the_login_follows_from_email_and_token(token: str | None, email: str | None, expected: str | None) -> None:
     """Basic with an e-mail, Bearer without, nothing for the anonymous."""
-    found = setting(Answer(), token=token, email=email)
-    ask(found)
-    assert found.wire.seen[0].headers.get("Authorization") == expected
-    assert found.client.anonymous is (token is None)
+    setup = setting(Answer(), token=token, email=email)
+    ask(setup)
+    assert setup.wire.seen[0].headers.get("Authorization") == expected
+    assert setup.client.anonymous is (token is None)
 
 
 @pytest.mark.parametrize("token", [TOKEN, None])
@@ -161,17 +161,17 @@ def test_a_netrc_file_is_never_a_login(token: str | None, tmp_path: Path, monkey
     """``requests`` would take one by itself, above all where there is none configured."""
     (tmp_path / "netrc").write_text("machine acme.example login someone password else\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    found = setting(Answer(), token=token, email=None)
-    ask(found)
-    assert found.wire.seen[0].headers.get("Authorization") == (f"Bearer {TOKEN}" if token else None)
+    setup = setting(Answer(), token=token, email=None)
+    ask(setup)
+    assert setup.wire.seen[0].headers.get("Authorization") == (f"Bearer {TOKEN}" if token else None)
 
 
 def test_a_delay_at_the_limiter_is_counted() -> None:
     """``rate_limit_delays`` of the Fetch Operation."""
-    found = setting(Answer())
-    found.gate.delay = 0.5
-    ask(found)
-    assert found.client.traffic.take() == (1, 1)
+    setup = setting(Answer())
+    setup.gate.delay = 0.5
+    ask(setup)
+    assert setup.client.traffic.take() == (1, 1)
 
 
 # --- what is asked again --------------------------------------------------------------------------------------------
@@ -180,11 +180,11 @@ def test_a_delay_at_the_limiter_is_counted() -> None:
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520, 599])
 def test_a_passing_fault_is_asked_again(status: int) -> None:
     """After a short sleep; each try is a call."""
-    found = setting(Answer(status, "<html>busy</html>"), Answer(body="[1]"))
-    assert ask(found) == [1]
-    assert len(found.naps) == 1
-    assert found.client.traffic.take() == (2, int(status in (429, 503)))
-    assert found.gate.held == 0
+    setup = setting(Answer(status, "<html>busy</html>"), Answer(body="[1]"))
+    assert ask(setup) == [1]
+    assert len(setup.naps) == 1
+    assert setup.client.traffic.take() == (2, int(status in (429, 503)))
+    assert setup.gate.held == 0
 
 
 @pytest.mark.parametrize(
@@ -199,9 +199,9 @@ def test_a_passing_fault_is_asked_again(status: int) -> None:
 )
 def test_a_broken_way_is_tried_again(error: Exception) -> None:
     """Reset, time-out, cut body: the request reads, so asking twice does no harm."""
-    found = setting(Answer(error=error), Answer(body="[1]"))
-    assert ask(found) == [1]
-    assert len(found.naps) == 1
+    setup = setting(Answer(error=error), Answer(body="[1]"))
+    assert ask(setup) == [1]
+    assert len(setup.naps) == 1
 
 
 POOL = HTTPConnectionPool("acme.example")
@@ -218,10 +218,10 @@ def test_a_jira_that_nothing_leads_to_gives_the_worker_back_at_once(error: Excep
     """Whoever waits reads the reason within seconds; the try counts, and the next wait is as long as ever."""
     tried, waits = 0, []
     while tried < MAX_TRIES:
-        found = setting(Answer(error=error), tried=tried)
-        raised = error_of(found)
+        setup = setting(Answer(error=error), tried=tried)
+        raised = error_of(setup)
         assert isinstance(raised, RetryableError)
-        assert (found.naps, raised.tries) == ([], 1)
+        assert (setup.naps, raised.tries) == ([], 1)
         tried += raised.tries
         waits.append(raised.retry_after)
     assert waits[:-1] == pytest.approx([2, 4, 8, 16, 32, 64, 120], rel=0.25)
@@ -230,17 +230,17 @@ def test_a_jira_that_nothing_leads_to_gives_the_worker_back_at_once(error: Excep
 @pytest.mark.parametrize("error", UNREACHED, ids=WAYS)
 def test_a_jira_that_has_answered_is_waited_for_in_place(error: Exception) -> None:
     """What is under way is not given up for a short absence."""
-    found = setting(Answer(500), Answer(error=error), Answer(error=error), Answer(body="[1]"))
-    assert ask(found) == [1]
-    assert len(found.naps) == 3
+    setup = setting(Answer(500), Answer(error=error), Answer(error=error), Answer(body="[1]"))
+    assert ask(setup) == [1]
+    assert len(setup.naps) == 3
 
 
 def test_a_jira_of_which_nothing_was_heard_yet_is_not_called_for_long() -> None:
     """Ten seconds to connect at the first try, for a person waits; then as long as for an answer."""
-    found = setting(Answer(), Answer())
-    ask(found)
-    ask(found)
-    assert found.wire.timeouts == [(10.0, 30.0), (30.0, 30.0)]
+    setup = setting(Answer(), Answer())
+    ask(setup)
+    ask(setup)
+    assert setup.wire.timeouts == [(10.0, 30.0), (30.0, 30.0)]
     for more in ({"tried": 1}, {"heard": True}):
         later = setting(Answer(), **more)
         ask(later)
@@ -249,30 +249,30 @@ def test_a_jira_of_which_nothing_was_heard_yet_is_not_called_for_long() -> None:
 
 def test_a_run_that_heard_of_its_jira_before_waits_in_place() -> None:
     """Its client is a new one in every slice, and a fetch that is under way is not given up for a short absence."""
-    found = setting(Answer(error=UNREACHED[-1]), Answer(body="[1]"), heard=True)
-    assert ask(found) == [1]
-    assert len(found.naps) == 1
+    setup = setting(Answer(error=UNREACHED[-1]), Answer(body="[1]"), heard=True)
+    assert ask(setup) == [1]
+    assert len(setup.naps) == 1
 
 
 def test_a_dead_proxy_is_told_as_such() -> None:
     """At the first try, without its address, which may hold a password."""
     inner = NewConnectionError(HTTPConnection("acme.example"), "http://user:secret@proxy.example")
     cause = MaxRetryError(POOL, PATH, ProxyError("no", inner))
-    found = setting(Answer(error=requests.exceptions.ProxyError(cause)))
-    raised = error_of(found)
+    setup = setting(Answer(error=requests.exceptions.ProxyError(cause)))
+    raised = error_of(setup)
     assert str(raised).startswith("the proxy to acme.example cannot be reached (")
     assert "proxy.example" not in str(raised)
-    assert found.naps == []
+    assert setup.naps == []
 
 
 @pytest.mark.parametrize("fault", ["[SSL: CERTIFICATE_VERIFY_FAILED] self-signed", "[SSL: WRONG_VERSION_NUMBER]"])
 def test_a_certificate_nobody_trusts_is_no_passing_fault(fault: str) -> None:
     """Asked once; the sentence names what to check."""
-    found = setting(Answer(error=requests.exceptions.SSLError(fault)), Answer(body="[1]"))
-    error = error_of(found)
+    setup = setting(Answer(error=requests.exceptions.SSLError(fault)), Answer(body="[1]"))
+    error = error_of(setup)
     assert isinstance(error, FatalError)
     assert "REQUESTS_CA_BUNDLE" in str(error)
-    assert found.naps == []
+    assert setup.naps == []
 
 
 @pytest.mark.parametrize("body", ["", '{"issues": [', "\x00", "<?xml version='1.0'?><status/>", "Please log in"])
@@ -283,13 +283,13 @@ def test_a_good_status_without_json_is_a_fault(body: str) -> None:
 
 def test_a_fault_that_lasts_gives_the_worker_back() -> None:
     """The waits double from 2 s; one over 15 s is not slept but told, with the number of tries."""
-    found = setting(Answer(500))
-    error = error_of(found)
+    setup = setting(Answer(500))
+    error = error_of(setup)
     assert isinstance(error, RetryableError)
     assert error.retry_after is not None
     assert 16 <= error.retry_after <= 20
-    assert [int(nap) for nap in found.naps] == pytest.approx([2, 4, 8], abs=2)
-    assert found.client.traffic.take() == (4, 0)
+    assert [int(nap) for nap in setup.naps] == pytest.approx([2, 4, 8], abs=2)
+    assert setup.client.traffic.take() == (4, 0)
     assert error.tries == 4
     assert "acme.example/rest/api/3/search/jql answered 500" in str(error)
 
@@ -298,41 +298,41 @@ def test_a_request_is_tried_eight_times_over_all_slices() -> None:
     """What a run tried before counts, and the waits go on doubling: 8 tries in about four minutes."""
     tried, waits = 0, []
     while tried < MAX_TRIES:
-        found = setting(Answer(500), tried=tried)
-        error = error_of(found)
+        setup = setting(Answer(500), tried=tried)
+        error = error_of(setup)
         assert isinstance(error, RetryableError)
         tried += error.tries
-        waits += [*found.naps, error.retry_after]
+        waits += [*setup.naps, error.retry_after]
     assert (tried, len(waits)) == (MAX_TRIES, 8)
     assert waits[:-1] == pytest.approx([2, 4, 8, 16, 32, 64, 120], rel=0.25)
 
 
 def test_a_client_whose_run_made_progress_is_patient_again() -> None:
     """The count is of one request in vain, not of a whole fetch."""
-    found = setting(Answer(500), tried=7)
-    assert vars(error_of(found))["tries"] == 1
-    found.client.tried = 0
-    assert vars(error_of(found))["tries"] == 4
+    setup = setting(Answer(500), tried=7)
+    assert vars(error_of(setup))["tries"] == 1
+    setup.client.tried = 0
+    assert vars(error_of(setup))["tries"] == 4
 
 
 @pytest.mark.parametrize(("asked", "slept"), [("5", 5.0), ("0", 2.0), ("1", 2.0), ("15", 15.0)])
 def test_what_an_answer_asks_for_is_the_least_wait(asked: str, slept: float) -> None:
     """Jitter only adds; a Retry-After of 0 is no leave to hammer."""
-    found = setting(Answer(429, headers={"Retry-After": asked}), Answer())
-    ask(found)
-    assert slept <= found.naps[0] <= max(slept, 2.5)
-    assert found.client.traffic.take() == (2, 1)
+    setup = setting(Answer(429, headers={"Retry-After": asked}), Answer())
+    ask(setup)
+    assert slept <= setup.naps[0] <= max(slept, 2.5)
+    assert setup.client.traffic.take() == (2, 1)
 
 
 @pytest.mark.parametrize("seconds", [16, 3600, 50_000])
 def test_a_long_wait_is_told_and_never_slept_nor_final(seconds: int) -> None:
     """An hour-long quota wall becomes a re-scheduled task."""
-    found = setting(Answer(429, headers={"Retry-After": str(seconds)}))
-    error = error_of(found)
+    setup = setting(Answer(429, headers={"Retry-After": str(seconds)}))
+    error = error_of(setup)
     assert isinstance(error, RetryableError)
     assert (error.retry_after, error.tries) == (seconds, 1)
-    assert found.naps == []
-    assert len(found.wire.seen) == 1
+    assert setup.naps == []
+    assert len(setup.wire.seen) == 1
 
 
 def test_a_date_is_measured_against_the_clock_of_the_answer() -> None:
@@ -359,40 +359,40 @@ def test_429_and_503_and_whoever_names_a_wait_hold_everyone(
     status: int, headers: Mapping[str, str], pause: tuple[float, str] | None
 ) -> None:
     """They speak for the login; another server error is that request's own."""
-    found = setting(Answer(status, headers=headers), Answer())
-    ask(found)
+    setup = setting(Answer(status, headers=headers), Answer())
+    ask(setup)
     if pause is None:
-        assert found.gate.pauses == []
+        assert setup.gate.pauses == []
     else:
-        ((seconds, reason),) = found.gate.pauses
+        ((seconds, reason),) = setup.gate.pauses
         assert reason == pause[1]
         assert pause[0] <= seconds <= 1.25 * pause[0]
 
 
 def test_a_gateway_without_a_word_is_backed_off_from_by_everyone() -> None:
     """Each pause twice the one before, for all."""
-    found = setting(Answer(429), Answer(429), Answer(429), Answer())
-    ask(found)
-    assert [pause for pause, _ in found.gate.pauses] == pytest.approx([2, 4, 8], rel=0.25)
+    setup = setting(Answer(429), Answer(429), Answer(429), Answer())
+    ask(setup)
+    assert [pause for pause, _ in setup.gate.pauses] == pytest.approx([2, 4, 8], rel=0.25)
 
 
 @pytest.mark.parametrize("status", [200, 400, 404])
 def test_an_empty_bucket_holds_everyone_whatever_the_answer(status: int) -> None:
     """Data Center says it on every answer; the answer itself is as good as any."""
     headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Interval-Seconds": "6", "retry-after": "5"}
-    found = setting(Answer(status, headers=headers))
+    setup = setting(Answer(status, headers=headers))
     with suppress(FatalError):
-        ask(found)
-    assert [pause for pause, _ in found.gate.pauses] == [5.0]
-    assert found.naps == []
+        ask(setup)
+    assert [pause for pause, _ in setup.gate.pauses] == [5.0]
+    assert setup.naps == []
 
 
 def test_a_retry_after_of_zero_on_a_good_answer_is_no_wait() -> None:
     """Nor is any other where tokens remain."""
     for value in ("0", "60"):
-        found = setting(Answer(headers={"X-RateLimit-Remaining": "3", "retry-after": value}))
-        ask(found)
-        assert (found.gate.pauses, found.naps) == ([], [])
+        setup = setting(Answer(headers={"X-RateLimit-Remaining": "3", "retry-after": value}))
+        ask(setup)
+        assert (setup.gate.pauses, setup.naps) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -401,19 +401,19 @@ def test_a_retry_after_of_zero_on_a_good_answer_is_no_wait() -> None:
 )
 def test_without_leave_nothing_is_sent_and_the_slice_ends_at_once(refusal: NoSlotError, delays: int) -> None:
     """The limiter has waited as long as it makes sense; a Redis that is away does not come back for asking."""
-    found = setting(Answer())
-    found.gate.refusal = refusal
-    assert error_of(found) is refusal
-    assert (found.wire.seen, found.naps) == ([], [])
-    assert found.client.traffic.take() == (0, delays)
+    setup = setting(Answer())
+    setup.gate.refusal = refusal
+    assert error_of(setup) is refusal
+    assert (setup.wire.seen, setup.naps) == ([], [])
+    assert setup.client.traffic.take() == (0, delays)
 
 
 def test_tries_before_the_limiter_refused_are_not_forgotten() -> None:
     """Or a run that alternates between the two would never end."""
-    found = setting(Answer(500), Answer(500), Answer())
-    found.gate.leave = 2
-    found.gate.refusal = NoSlotError("a pause", retry_after=60.0, tries=0)
-    assert vars(error_of(found)) == {"retry_after": 60.0, "tries": 2}
+    setup = setting(Answer(500), Answer(500), Answer())
+    setup.gate.leave = 2
+    setup.gate.refusal = NoSlotError("a pause", retry_after=60.0, tries=0)
+    assert vars(error_of(setup)) == {"retry_after": 60.0, "tries": 2}
 
 
 @pytest.mark.parametrize(("per_seconds", "waited"), [(10.0, 15.0), (1.0, 15.0), (60.0, 75.0), (3600.0, 75.0)])
@@ -463,12 +463,12 @@ def jira_says(*messages: str, **errors: str) -> str:
 )
 def test_a_refusal_is_final_and_says_what_to_do(answer: Answer, kind: type[FatalError], words: str) -> None:
     """Asked once: repeated logins end in a CAPTCHA."""
-    found = setting(answer)
-    error = error_of(found)
+    setup = setting(answer)
+    error = error_of(setup)
     assert type(error) is kind
     assert re.search(words, str(error))
-    assert len(found.wire.seen) == 1
-    assert found.naps == []
+    assert len(setup.wire.seen) == 1
+    assert setup.naps == []
 
 
 @pytest.mark.parametrize(
@@ -507,70 +507,70 @@ def test_the_words_of_jira_are_redacted_and_folded() -> None:
 )
 def test_an_answer_to_somebody_else_is_a_refused_login(status: int, headers: Mapping[str, str]) -> None:
     """Whatever its status: it lists what the anonymous may see, and finds no project of ours."""
-    found = setting(Answer(status, jira_says(), headers))
-    error = error_of(found)
+    setup = setting(Answer(status, jira_says(), headers))
+    error = error_of(setup)
     assert isinstance(error, LoginError)
     assert error.is_certain
     assert "acme.example/rest/api/3/search/jql refused the login" in str(error)
     assert next(iter(headers)).upper() in str(error).upper()
-    assert (len(found.wire.seen), found.naps) == (1, [])
+    assert (len(setup.wire.seen), setup.naps) == (1, [])
 
 
 def test_without_a_login_an_answer_to_the_anonymous_is_ours() -> None:
     """Data Center calls them by that name."""
-    found = setting(Answer(body="[1]", headers={"X-AUSERNAME": "anonymous"}), token=None, email=None)
-    assert ask(found) == [1]
+    setup = setting(Answer(body="[1]", headers={"X-AUSERNAME": "anonymous"}), token=None, email=None)
+    assert ask(setup) == [1]
 
 
 def test_a_page_in_place_of_json_fails_at_once_with_its_title() -> None:
     """Asked again it stays a page; the title is redacted, unescaped and cut, nothing else of the page is shown."""
     title = f"Log in &amp; more\n ana.horvat@acme.example {TOKEN} {'x' * 200}"
     page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>SAML</body></html>"
-    found = setting(Answer(200, page, {"Content-Type": "text/html;charset=UTF-8"}))
-    error = error_of(found)
+    setup = setting(Answer(200, page, {"Content-Type": "text/html;charset=UTF-8"}))
+    error = error_of(setup)
     assert isinstance(error, AstrayError)
     assert "answered 200 with a login or error page with the title 'Log in & more" in str(error)
     assert "SAML" not in str(error)
     assert len(str(error)) < 400
-    assert (len(found.wire.seen), found.naps) == (1, [])
+    assert (len(setup.wire.seen), setup.naps) == (1, [])
 
 
 def test_the_words_of_a_refused_login_tell_neither_token_nor_name() -> None:
     """Jira repeats the user name of a failed login, which need not look like an e-mail address."""
-    found = setting(Answer(401, f"Login failed for ana.horvat with {TOKEN}"), email="ana.horvat")
-    assert re.search(r"\(401: Login failed for \[redacted\] with \[redacted\]\)", str(error_of(found)))
+    setup = setting(Answer(401, f"Login failed for ana.horvat with {TOKEN}"), email="ana.horvat")
+    assert re.search(r"\(401: Login failed for \[redacted\] with \[redacted\]\)", str(error_of(setup)))
 
 
 def test_jiras_clock_is_that_of_its_last_answer() -> None:
     """Whatever the answer; one without a date leaves the last one."""
-    found = setting(Answer(500, headers={"Date": "Wed, 21 Oct 2026 07:00:00 GMT"}), Answer(), Answer())
-    assert found.client.jira_time is None
-    ask(found)
-    assert found.client.jira_time == datetime(2026, 10, 21, 7, tzinfo=UTC)
+    setup = setting(Answer(500, headers={"Date": "Wed, 21 Oct 2026 07:00:00 GMT"}), Answer(), Answer())
+    assert setup.client.jira_time is None
+    ask(setup)
+    assert setup.client.jira_time == datetime(2026, 10, 21, 7, tzinfo=UTC)
 
 
 def test_a_context_path_is_part_of_the_place() -> None:
     """A wrong one is the usual reason of a 404."""
-    found = setting(Answer(404), context="/jira")
-    assert "acme.example/jira/rest/api/3/search/jql is not there" in str(error_of(found))
+    setup = setting(Answer(404), context="/jira")
+    assert "acme.example/jira/rest/api/3/search/jql is not there" in str(error_of(setup))
 
 
 def requests_told(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     """Return what the log says of each request, after a look that no line of it tells a secret."""
-    told = [vars(record) for record in caplog.records]
-    assert not [line for line in told for secret in SECRETS if secret in str(line)]
-    return [line for line in told if line["msg"] == "jira request"]
+    lines = [vars(record) for record in caplog.records]
+    assert not [line for line in lines for secret in SECRETS if secret in str(line)]
+    return [line for line in lines if line["msg"] == "jira request"]
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 404, 429, 500])
 def test_every_request_is_a_line_of_the_log(status: int, caplog: pytest.LogCaptureFixture) -> None:
     """Method, path, query, status, duration, bytes and delay; neither body nor login."""
     caplog.set_level("DEBUG")
-    found = setting(Answer(status, jira_says("x"), {"Retry-After": "99"}))
-    found.gate.delay = 0.25
-    found.client.tried = 7
+    setup = setting(Answer(status, jira_says("x"), {"Retry-After": "99"}))
+    setup.gate.delay = 0.25
+    setup.client.tried = 7
     with suppress(FatalError, RetryableError):
-        found.client.post(PATH, {**BODY, "issueIdsOrKeys": ["body"]})
+        setup.client.post(PATH, {**BODY, "issueIdsOrKeys": ["body"]})
     (line,) = requests_told(caplog)
     assert (line["method"], line["path"], line["status"], line["delay"]) == ("POST", PATH, status, 0.25)
     assert line["query"] == {"jql": "assignee = '[redacted]'"}

@@ -79,8 +79,8 @@ def test_each_of_several_fields_is_found_and_one_named_twice_is_asked_once() -> 
 def test_a_name_with_another_kind_of_blank_is_the_same_name() -> None:
     """Jira's own translations hold no-break spaces."""
     site = [Field("customfield_9", "Point\u00a0d\u2019effort estime\u0301", "number", "")]
-    found = resolved(Rules(fields={"points": "point d\u2019effort  estim\u00e9"}), site, "payments")
-    assert found.fields == {"points": "customfield_9"}
+    rules = resolved(Rules(fields={"points": "point d\u2019effort  estim\u00e9"}), site, "payments")
+    assert rules.fields == {"points": "customfield_9"}
 
 
 def test_a_flag_is_a_whole_field_and_a_field_whose_name_holds_a_dot_is_one() -> None:

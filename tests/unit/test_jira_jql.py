@@ -51,7 +51,7 @@ def test_a_query_and_a_clause_are_combined(text: str, clause: str, expected: str
 
 
 @pytest.mark.parametrize(
-    ("one", "two", "names"),
+    ("first", "second", "spellings"),
     [
         ("a = 1", "  a\n=   1 ", 1),
         ('a = "x  y"', 'a = "x y"', 2),
@@ -60,9 +60,9 @@ def test_a_query_and_a_clause_are_combined(text: str, clause: str, expected: str
         (r'a = "\"  x"  AND b', r'a = "\"  x" AND b', 1),
     ],
 )
-def test_spaces_outside_quotes_make_no_difference(one: str, two: str, names: int) -> None:
+def test_spaces_outside_quotes_make_no_difference(first: str, second: str, spellings: int) -> None:
     """Two spellings of one query are the same cache."""
-    assert len({normalised(one), normalised(two)}) == names
+    assert len({normalised(first), normalised(second)}) == spellings
 
 
 @pytest.mark.parametrize("text", ['a = "unclosed ORDER BY b', "((a = 1", "a = 1))", "'", '"', "\\", "a ORDER"])

@@ -99,9 +99,9 @@ def test_a_page_without_what_it_must_hold_is_a_fault(body: object) -> None:
 def test_a_list_that_is_none_or_has_a_broken_member_is_a_fault(listed: object) -> None:
     """Statuses, fields and ids have no members that may be missing."""
     with pytest.raises(PageError, match="of things"):
-        rows(listed, lambda each: each["id"], "things")
+        rows(listed, lambda member: member["id"], "things")
 
 
 def test_a_list_is_read_member_by_member() -> None:
     """In its order."""
-    assert rows([{"id": 2}, {"id": 1}], lambda each: int(each["id"]), "things") == [2, 1]
+    assert rows([{"id": 2}, {"id": 1}], lambda member: int(member["id"]), "things") == [2, 1]

@@ -50,10 +50,10 @@ def test_the_level_of_an_issues_own_type_is_kept_where_jira_sends_one(
     kind: dict[str, Any], level: int | None, subtask: object
 ) -> None:
     """Two types of one name may lie on two levels; Data Center has no levels, whatever it sends."""
-    found = parse.issue(raw_issue(issuetype=kind), WANTED, [])
-    assert (found.hierarchy_level, found.subtask) == (level, subtask)
-    found = parse.issue(raw_issue(issuetype=kind), parse.Wanted(levels=False), [])
-    assert (found.hierarchy_level, found.subtask) == (None, subtask)
+    issue = parse.issue(raw_issue(issuetype=kind), WANTED, [])
+    assert (issue.hierarchy_level, issue.subtask) == (level, subtask)
+    issue = parse.issue(raw_issue(issuetype=kind), parse.Wanted(levels=False), [])
+    assert (issue.hierarchy_level, issue.subtask) == (None, subtask)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def raw_issue(**fields: Any) -> dict[str, Any]:
 
 def test_an_issue_has_what_the_metrics_read() -> None:
     """Names of type, resolution and priority; ids of status, versions and linked issues."""
-    found = parse.issue(
+    issue = parse.issue(
         raw_issue(
             resolution={"id": "1", "name": "Done"},
             resolutiondate="2026-03-02T10:59:00.000+0100",
@@ -167,7 +167,7 @@ def test_an_issue_has_what_the_metrics_read() -> None:
         WANTED,
         [],
     )
-    assert found == Issue(
+    assert issue == Issue(
         issue_id="10001",
         key="PAY-1",
         project="PAY",
@@ -295,16 +295,16 @@ def test_the_order_is_by_instant_then_history_number_then_position() -> None:
     """Whatever order Jira sends; numbers compare as numbers."""
     histories = [history(10, 5, item("a"), item("b")), history(9, 5, item("c")), history(11, 1, item("d"))]
     for shuffled in permutations(histories):
-        found, findings = parse.transitions(shuffled, WANTED)
-        assert [t.to_id for t in found] == ["d", "c", "a", "b"]
-        assert [t.position for t in found] == [0, 0, 0, 1]
+        changes, findings = parse.transitions(shuffled, WANTED)
+        assert [t.to_id for t in changes] == ["d", "c", "a", "b"]
+        assert [t.position for t in changes] == [0, 0, 0, 1]
         assert findings == {}
 
 
 def test_a_repeated_history_counts_once() -> None:
     """JRACLOUD-94906: a page may repeat the last entry of the one before."""
-    found, _ = parse.transitions([history(1, 0, item("a"), item("b"))] * 2 + [history(2, 0, item("c"))], WANTED)
-    assert [t.to_id for t in found] == ["a", "b", "c"]
+    changes, _ = parse.transitions([history(1, 0, item("a"), item("b"))] * 2 + [history(2, 0, item("c"))], WANTED)
+    assert [t.to_id for t in changes] == ["a", "b", "c"]
 
 
 def test_asking_for_fewer_fields_changes_no_position() -> None:
@@ -353,8 +353,8 @@ def test_a_custom_fields_name_is_not_one_of_jiras_own() -> None:
         history(2, 0, {"field": "Due date", "fieldtype": "custom", "from": None, "to": "2026-03-03"}),
         history(3, 0, {"field": "Due\u00a0date", "from": None, "to": "2026-03-04"}),
     ]
-    found, _ = parse.transitions(histories, wanted)
-    assert [(t.field, t.to_id) for t in found] == [
+    changes, _ = parse.transitions(histories, wanted)
+    assert [(t.field, t.to_id) for t in changes] == [
         ("duedate", "2026-03-02"),
         ("customfield_7", "2026-03-03"),
         ("duedate", "2026-03-04"),
@@ -372,10 +372,10 @@ def test_two_offsets_in_one_issue_are_put_in_their_true_order() -> None:
     """-0700 and -0800 around a change of the clocks."""
     summer = history(2, 0, item("b"), created="2026-10-25T01:30:00.000-0700")
     winter = history(1, 0, item("c"), created="2026-10-25T01:10:00.000-0800")
-    found, _ = parse.transitions([winter, summer], WANTED)
-    assert [t.to_id for t in found] == ["b", "c"]
-    assert found[1].at - found[0].at == timedelta(minutes=40)
-    assert found[0].at == datetime(2026, 10, 25, 1, 30, tzinfo=timezone(timedelta(hours=-7)))
+    changes, _ = parse.transitions([winter, summer], WANTED)
+    assert [t.to_id for t in changes] == ["b", "c"]
+    assert changes[1].at - changes[0].at == timedelta(minutes=40)
+    assert changes[0].at == datetime(2026, 10, 25, 1, 30, tzinfo=timezone(timedelta(hours=-7)))
 
 
 @pytest.mark.parametrize(
@@ -392,8 +392,8 @@ def test_two_offsets_in_one_issue_are_put_in_their_true_order() -> None:
 )
 def test_odd_but_right_histories_are_read(kind: dict[str, Any]) -> None:
     """No author, an unknown one, integer and minute-precise instants, keys nobody announced."""
-    found, findings = parse.transitions([kind], WANTED)
-    assert [(t.to_id, t.at) for t in found] == [("a", datetime(2026, 3, 2, 10, tzinfo=UTC))]
+    changes, findings = parse.transitions([kind], WANTED)
+    assert [(t.to_id, t.at) for t in changes] == [("a", datetime(2026, 3, 2, 10, tzinfo=UTC))]
     assert findings == {}
 
 
@@ -417,15 +417,15 @@ def test_a_history_without_items_is_nothing_and_no_fault(items: object) -> None:
 )
 def test_a_broken_history_is_counted_and_costs_only_itself(broken: Any) -> None:
     """Its neighbours are read; the issue carries the finding."""
-    found, findings = parse.transitions([history(1, 0, item("a")), broken, history(9, 9, item("b"))], WANTED)
-    assert [t.to_id for t in found] == ["a", "b"]
+    changes, findings = parse.transitions([history(1, 0, item("a")), broken, history(9, 9, item("b"))], WANTED)
+    assert [t.to_id for t in changes] == ["a", "b"]
     assert findings == {"broken_history": 1}
 
 
 def test_a_broken_item_does_not_take_its_neighbours_along() -> None:
     """The status change beside it is the one the metrics need."""
-    found, findings = parse.transitions([history(1, 0, None, item("a"), 5)], WANTED)
-    assert [t.to_id for t in found] == ["a"]
+    changes, findings = parse.transitions([history(1, 0, None, item("a"), 5)], WANTED)
+    assert [t.to_id for t in changes] == ["a"]
     assert findings == {"broken_history": 2}
     assert parse.issue(raw_issue(), WANTED, [history(1, 0, None)]).findings == {"broken_history": 1}
 
@@ -433,5 +433,5 @@ def test_a_broken_item_does_not_take_its_neighbours_along() -> None:
 def test_from_and_to_may_be_null_empty_or_numbers() -> None:
     """Text or nothing is kept; an empty text stays one."""
     raw = {"fieldId": "fixVersions", "field": "Fix Version", "from": None, "fromString": "", "to": 10, "toString": None}
-    (found,), _ = parse.transitions([history(1, 0, raw)], WANTED)
-    assert (found.from_id, found.from_name, found.to_id, found.to_name) == (None, "", "10", None)
+    (change,), _ = parse.transitions([history(1, 0, raw)], WANTED)
+    assert (change.from_id, change.from_name, change.to_id, change.to_name) == (None, "", "10", None)

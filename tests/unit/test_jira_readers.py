@@ -52,8 +52,8 @@ def client_of(jira: Jira, *, token: str | None = TOKEN, flavour: Flavour | None 
 @pytest.fixture(params=["cloud", "datacenter"])
 def flavour(request: pytest.FixtureRequest) -> Flavour:
     """Return both kinds of Jira."""
-    found: Flavour = request.param
-    return found
+    requested: Flavour = request.param
+    return requested
 
 
 @pytest.fixture
@@ -67,11 +67,11 @@ def reader_of(jira: Jira, **more: Any) -> Reader:
     return reader(client_of(jira, **more), jira.site.flavour, WANTED)
 
 
-def listed(found: Reader, jql: str = JQL) -> list[Listing]:
+def listed(source: Reader, jql: str = JQL) -> list[Listing]:
     """Return all pages of a census."""
-    pages = [found.census(jql, None)]
+    pages = [source.census(jql, None)]
     while pages[-1].after is not None:
-        pages.append(found.census(jql, pages[-1].after))
+        pages.append(source.census(jql, pages[-1].after))
     return pages
 
 
@@ -191,13 +191,13 @@ def test_an_edit_while_a_census_is_read_loses_no_issue(flavour: Flavour) -> None
     """The order is by what never changes."""
     jira = jira_of(flavour)
     jira.site.bounds = Bounds(page_of_ids=40, page_of_search=40)
-    found = reader_of(jira)
-    first = found.census(JQL, None)
+    source = reader_of(jira)
+    first = source.census(JQL, None)
     for issue in shown(jira)[:20]:
         touch(jira, issue)
     pages = [first]
     while pages[-1].after is not None:
-        pages.append(found.census(JQL, pages[-1].after))
+        pages.append(source.census(JQL, pages[-1].after))
     assert set(ids(pages)) == {str(issue.id) for issue in shown(jira)}
 
 
@@ -227,8 +227,8 @@ def test_an_updated_that_cannot_be_read_costs_only_itself(jira: Jira) -> None:
     broken = shown(jira)[3]
     broken.fields["updated"] = "soon"
     jira.site.forget()
-    found = reader_of(jira)
-    page = found.census(JQL, None) if found.lists_updates else found.changed(JQL, NOW - timedelta(weeks=30), None)
+    source = reader_of(jira)
+    page = source.census(JQL, None) if source.lists_updates else source.changed(JQL, NOW - timedelta(weeks=30), None)
     assert page.updates.get(str(broken.id), "absent") is None
 
 
@@ -242,21 +242,21 @@ def test_issues_come_with_their_whole_history(jira: Jira) -> None:
     assert [issue.issue_id for issue in batch.issues] == wanted
     assert batch.broken == {}
     tracked = {"status", "resolution", "issuetype", "Fix Version", "Story point estimate"}
-    for issue, found in zip(shown(jira), batch.issues, strict=True):
+    for issue, read_issue in zip(shown(jira), batch.issues, strict=True):
         items = [item for event in issue.histories() for item in event.items if item.field in tracked]
-        assert len(found.transitions) == len(items)
+        assert len(read_issue.transitions) == len(items)
 
 
 def test_a_custom_field_called_status_moves_no_issue(jira: Jira) -> None:
     """The made-up team has one, and Data Center tells the two apart by their type alone."""
     lights = 0
-    for issue, found in zip(
-        shown(jira), reader_of(jira).issues([str(one.id) for one in shown(jira)]).issues, strict=True
-    ):
+    visible = shown(jira)
+    batch = reader_of(jira).issues([str(issue.id) for issue in visible])
+    for issue, read_issue in zip(visible, batch.issues, strict=True):
         items = [item for event in issue.histories() for item in event.items if item.field.casefold() == "status"]
         moves = [item.new for item in items if item.kind == "jira"]
         lights += len(items) - len(moves)
-        assert [change.to_id for change in found.transitions if change.field == "status"] == moves
+        assert [change.to_id for change in read_issue.transitions if change.field == "status"] == moves
     assert lights > 10
 
 
@@ -277,11 +277,11 @@ def test_a_long_history_is_read_to_its_end(kind: str, count: int) -> None:
     flavour: Flavour = "datacenter" if kind == "datacenter" else "cloud"
     jira = jira_of(flavour, 5, anonymous=kind == "anonymous")
     issue = shown(jira)[0]
-    before = len([one for one in issue.histories() if any(item.field == "status" for item in one.items)])
+    before = len([event for event in issue.histories() if any(item.field == "status" for item in event.items)])
     for _ in range(count):
         touch(jira, issue, items=(STATUS,))
-    found = reader_of(jira, token=None if kind == "anonymous" else TOKEN)
-    (read,) = found.issues([str(issue.id)]).issues
+    source = reader_of(jira, token=None if kind == "anonymous" else TOKEN)
+    (read,) = source.issues([str(issue.id)]).issues
     assert len([change for change in read.transitions if change.field == "status"]) == before + count
 
 
@@ -350,14 +350,14 @@ def test_issues_that_are_gone_or_hidden_are_missing_and_the_others_come(jira: Ji
     """No error: Jira does not name them."""
     hidden, *others = shown(jira)[:5]
     touch(jira, hidden, ("shown", False))
-    batch = reader_of(jira).issues([str(hidden.id), "99999999", *(str(one.id) for one in others)])
-    assert {issue.issue_id for issue in batch.issues} == {str(one.id) for one in others}
+    batch = reader_of(jira).issues([str(hidden.id), "99999999", *(str(other.id) for other in others)])
+    assert {issue.issue_id for issue in batch.issues} == {str(other.id) for other in others}
 
 
 def test_a_moved_issue_is_read_by_its_id_under_its_new_key(jira: Jira) -> None:
     """The id stays."""
-    issue = next(one for one in shown(jira) if one.key.startswith("PAY"))
-    project = next(one for one in jira.site.catalogue.projects if one["key"] == "OPS")
+    issue = next(listed_issue for listed_issue in shown(jira) if listed_issue.key.startswith("PAY"))
+    project = next(listed for listed in jira.site.catalogue.projects if listed["key"] == "OPS")
     touch(jira, issue, ("key", "OPS-9999"), ("project", project))
     (read,) = reader_of(jira).issues([str(issue.id)]).issues
     assert (read.issue_id, read.key, read.project) == (str(issue.id), "OPS-9999", "OPS")
@@ -425,9 +425,9 @@ def test_an_issue_that_is_gone_when_its_history_is_asked_for_costs_only_itself()
     jira = jira_of("cloud", 10, anonymous=True)
     first, second = (str(issue.id) for issue in shown(jira)[:2])
     jira.site.issues[int(first)].shown = False
-    found = reader_of(jira, token=None).histories([first, second])
-    assert found[first] == ()
-    assert found[second]
+    histories = reader_of(jira, token=None).histories([first, second])
+    assert histories[first] == ()
+    assert histories[second]
 
 
 def test_a_damaged_history_is_counted_and_named_in_the_log(jira: Jira, caplog: pytest.LogCaptureFixture) -> None:
@@ -443,7 +443,7 @@ def test_a_damaged_history_is_counted_and_named_in_the_log(jira: Jira, caplog: p
     jira.faults.append(Fault("changelog" if jira.site.flavour == "cloud" else "search", damage=damage))
     (read,) = reader_of(jira).issues([str(issue.id)]).issues
     assert read.findings == {"broken_history": 1}
-    (line,) = [one for one in caplog.records if one.message == "history is damaged"]
+    (line,) = [record for record in caplog.records if record.message == "history is damaged"]
     assert (line.__dict__["key"], line.__dict__["found"]) == (issue.key, {"broken_history": 1})
 
 
@@ -497,16 +497,16 @@ def test_visible_are_those_jira_shows_whatever_the_jql(jira: Jira) -> None:
     """Ids that are gone do not refuse the question."""
     hidden, *others = shown(jira)[:120]
     touch(jira, hidden, ("shown", False))
-    asked = [str(one.id) for one in (hidden, *others)]
+    asked = [str(issue.id) for issue in (hidden, *others)]
     assert reader_of(jira).visible([*asked, "99999999"]) == set(asked[1:])
 
 
 def test_matching_are_those_the_jql_finds(jira: Jira) -> None:
     """Of ids that are all visible."""
     asked = [str(issue.id) for issue in shown(jira)]
-    found = reader_of(jira).matching("project = OPS OR key is EMPTY ORDER BY key", asked)
-    assert found == {str(issue.id) for issue in shown(jira) if issue.key.startswith("OPS")}
-    assert found
+    matching = reader_of(jira).matching("project = OPS OR key is EMPTY ORDER BY key", asked)
+    assert matching == {str(issue.id) for issue in shown(jira) if issue.key.startswith("OPS")}
+    assert matching
 
 
 def test_an_issue_that_disappears_between_two_looks_is_looked_at_in_smaller_groups() -> None:
@@ -521,13 +521,13 @@ def test_an_issue_that_disappears_between_two_looks_is_looked_at_in_smaller_grou
 
 def test_fields_statuses_and_versions_are_one_request_each(jira: Jira) -> None:
     """As records."""
-    found = reader_of(jira)
-    assert "Story point estimate" in {each.name for each in found.fields()}
-    assert {each.category for each in found.statuses()} == {"new", "indeterminate", "done"}
-    assert {each.project for each in found.versions("10000", "PAY")} == {"PAY"}
+    source = reader_of(jira)
+    assert "Story point estimate" in {field.name for field in source.fields()}
+    assert {status.category for status in source.statuses()} == {"new", "indeterminate", "done"}
+    assert {version.project for version in source.versions("10000", "PAY")} == {"PAY"}
     assert len(jira.log) == 3
     with pytest.raises(MissingError, match="No project could be found"):
-        found.versions("GONE", "GONE")
+        source.versions("GONE", "GONE")
 
 
 @pytest.mark.parametrize("body", [{}, None, [{"name": "without an id"}], [5]])

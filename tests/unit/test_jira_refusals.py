@@ -147,8 +147,8 @@ def test_the_title_of_a_page(page: str, expected: str) -> None:
 
 def test_a_long_title_is_shortened() -> None:
     """To a hundred characters."""
-    found = title(HTML, f"<title>{'long ' * 50}</title>".encode(), redact)
-    assert (len(found), found[-1]) == (100, "…")
+    shortened = title(HTML, f"<title>{'long ' * 50}</title>".encode(), redact)
+    assert (len(shortened), shortened[-1]) == (100, "…")
 
 
 @pytest.mark.parametrize(

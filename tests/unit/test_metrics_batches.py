@@ -27,20 +27,20 @@ def one_by_one(issues: Sequence[Issue], context: Context) -> BatchFacts:
         whole.others,
         [incident for facts in read for incident in facts.incidents],
         [deployment for facts in read for deployment in facts.deployments],
-        {issue_id: found for facts in read for issue_id, found in facts.findings.items()},
+        {issue_id: findings for facts in read for issue_id, findings in facts.findings.items()},
     )
 
 
-def assert_same(found: BatchFacts, expected: BatchFacts) -> None:
+def assert_same(actual: BatchFacts, expected: BatchFacts) -> None:
     """To the last value; what has an id of its own may come in any order."""
-    assert repr(found.items) == repr(expected.items)  # as text, for no NaN equals itself
+    assert repr(actual.items) == repr(expected.items)  # as text, for no NaN equals itself
     for part, name in product(("columns", "others"), Items.__dataclass_fields__):
-        left, right = (getattr(getattr(facts, part), name) for facts in (found, expected))
+        left, right = (getattr(getattr(facts, part), name) for facts in (actual, expected))
         assert left.dtype.kind == right.dtype.kind
         assert np.array_equal(left, right, equal_nan=left.dtype.kind == "f"), name
-    assert found.incidents == expected.incidents
-    assert sorted(found.deployments, key=repr) == sorted(expected.deployments, key=repr)
-    assert found.findings == expected.findings
+    assert actual.incidents == expected.incidents
+    assert sorted(actual.deployments, key=repr) == sorted(expected.deployments, key=repr)
+    assert actual.findings == expected.findings
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -58,9 +58,10 @@ def test_a_batch_of_damaged_issues_is_read_as_its_issues_one_by_one(source: str)
     team = damaged.team()
     rules = Rules(deployments=SOURCES[source], incidents=IncidentRules(("Incident",)), fields=FIELDS)
     context = Context.of(rules, team.statuses[:2])  # so that there are unknown ones too
-    found = batches.read(Batch.of(team.issues), context)
-    assert_same(found, one_by_one(team.issues, context))
-    assert {"broken_chain", "unmapped_status", "invalid_value"} <= {r for each in found.findings.values() for r in each}
+    read = batches.read(Batch.of(team.issues), context)
+    assert_same(read, one_by_one(team.issues, context))
+    reasons = {reason for findings in read.findings.values() for reason in findings}
+    assert {"broken_chain", "unmapped_status", "invalid_value"} <= reasons
 
 
 def test_no_issue_and_an_issue_without_a_history_are_read() -> None:
@@ -73,13 +74,13 @@ def test_no_issue_and_an_issue_without_a_history_are_read() -> None:
 
 def test_history_ids_beyond_64_bits_keep_their_order() -> None:
     """Two changes of one instant: the larger id is the later one, however large."""
-    some = issue(1, "10-01 → 1", "10-02 → 2", "10-02 → 4")
+    story = issue(1, "10-01 → 1", "10-02 → 2", "10-02 → 4")
     huge = [str(10**30), str(9 * 10**29)]  # as text the smaller one comes last
     history = tuple(
         Transition(change.at, int(name), 0, "status", name, *change[5:])
-        for change, name in zip(some.transitions, sorted(huge, key=int), strict=True)
+        for change, name in zip(story.transitions, sorted(huge, key=int), strict=True)
     )
     context = Context.of(Rules(), STATUSES)
-    moved = [replace(some, transitions=history)]
+    moved = [replace(story, transitions=history)]
     assert_same(batches.read(Batch.of(moved), context), one_by_one(moved, context))
     assert batches.read(Batch.of(moved), context).findings == {}

@@ -23,13 +23,13 @@ BOTH = REVIEW | BY_FLAG
 MOVES = ("10-01 → 2", "10-05 → 3", "10-07 → 2", "10-11 → 4")
 
 
-def flagged(some: Issue, *changes: tuple[str, tuple[str | None, str | None], tuple[str | None, str | None]]) -> Issue:
+def flagged(story: Issue, *changes: tuple[str, tuple[str | None, str | None], tuple[str | None, str | None]]) -> Issue:
     """Return the issue with changes of its flag: when, from what, to what."""
     history = [
         Transition(time(when), 9000 + n, 0, FLAG, str(9000 + n), *before, *after)
         for n, (when, before, after) in enumerate(changes)
     ]
-    return replace(some, transitions=(*some.transitions, *history))
+    return replace(story, transitions=(*story.transitions, *history))
 
 
 def item(*moves: str, **fields: Any) -> Issue:
@@ -70,27 +70,27 @@ CASES: dict[str, tuple[dict[str, Any], Issue, float]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_an_item_is_blocked_for_so_many_days(case: str) -> None:
     """Of ten days in progress; the share and the days are of the same seconds."""
-    rules, some, days = CASES[case]
-    found = measure("flow_blocked", Rules(**rules), some)
+    rules, story, days = CASES[case]
+    measured = measure("flow_blocked", Rules(**rules), story)
     spent = 10 if "between" not in case and "re-opened" not in case else 7
-    assert found.details["blocked_days"] == days
-    assert found.value == 100 * days / spent
-    assert found.details["n"] == 1
+    assert measured.details["blocked_days"] == days
+    assert measured.value == 100 * days / spent
+    assert measured.details["n"] == 1
 
 
 def test_nothing_says_when_an_item_is_blocked() -> None:
     """Neither statuses nor a flag: a missing mapping that names both."""
-    found = measure("flow_blocked", Rules(), item())
-    assert found.state == "missing_mapping"
-    assert "flagged" in (found.message or "")
-    assert "[profiles.<name>.blocked]" in (found.message or "")
+    measured = measure("flow_blocked", Rules(), item())
+    assert measured.state == "missing_mapping"
+    assert "flagged" in (measured.message or "")
+    assert "[profiles.<name>.blocked]" in (measured.message or "")
 
 
 def test_each_span_names_what_blocked_it() -> None:
     """The change of status, the change of the flag; both where both did."""
-    some = flagged(item(), ("10-02", CLEAR, SET), ("10-03", SET, CLEAR), ("10-05", CLEAR, SET), ("10-06", SET, CLEAR))
+    story = flagged(item(), ("10-02", CLEAR, SET), ("10-03", SET, CLEAR), ("10-05", CLEAR, SET), ("10-06", SET, CLEAR))
     rules = Rules(**BOTH)
-    trail = Trail.of([some], Context.of(rules, STATUSES), at("11-01"))
+    trail = Trail.of([story], Context.of(rules, STATUSES), at("11-01"))
     first, second = evidence.blocked(trail, "1")
     assert (first.at, first.until) == (at("10-02"), at("10-03"))
     assert [(by.field, by.after) for by in first.by] == [(FLAG, "Impediment")]
@@ -100,8 +100,8 @@ def test_each_span_names_what_blocked_it() -> None:
 
 def test_the_spans_that_are_shown_add_up_to_the_number() -> None:
     """Of every case, what explain lists is what was counted."""
-    for rules, some, days in CASES.values():
-        trail = Trail.of([some], Context.of(Rules(**rules), STATUSES), at("11-01"))
+    for rules, story, days in CASES.values():
+        trail = Trail.of([story], Context.of(Rules(**rules), STATUSES), at("11-01"))
         spans = evidence.blocked(trail, "1")
         assert sum(span.until - span.at for span in spans) == days * 86_400_000_000
         assert all(span.by for span in spans)
@@ -109,6 +109,6 @@ def test_the_spans_that_are_shown_add_up_to_the_number() -> None:
 
 def test_an_item_in_progress_is_blocked_until_the_as_of() -> None:
     """Its span has no end yet."""
-    some = flagged(item("10-01 → 2"), ("10-20", CLEAR, SET))
-    ready = snapshot_of(Team((some,), STATUSES), Rules(**BY_FLAG), time("10-25"))
+    story = flagged(item("10-01 → 2"), ("10-20", CLEAR, SET))
+    ready = snapshot_of(Team((story,), STATUSES), Rules(**BY_FLAG), time("10-25"))
     assert ready.blocked.tolist() == [5 * 86_400_000_000]

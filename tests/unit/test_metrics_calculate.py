@@ -56,13 +56,13 @@ def test_no_value_and_no_dora_metric_have_no_level() -> None:
 
 def test_one_release_in_seven_days_is_high() -> None:
     """The bound 1 ÷ 7 is met exactly by one deployment in a week of 168 hours."""
-    found = measure(
+    measured = measure(
         "deployment_frequency",
         Rules(time_period_days=7, deployments=VERSIONS),
         issue(1, "10-01 → 1"),
         versions=(version("1", date(2026, 10, 28)),),
     )
-    assert found.level == "high"
+    assert measured.level == "high"
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,10 @@ def test_what_nothing_can_tell_is_a_missing_mapping_that_says_what_to_put_where(
 ) -> None:
     """In every window: no value, no level, nothing used, and a sentence."""
     ready = snapshot_of(Team((issue(1, "10-01 → 1"),), STATUSES), Rules(**change), time("11-01"))
-    for found in calculate(metric, ready):
-        assert (found.state, found.value, found.level, found.n_used) == ("missing_mapping", None, None, 0)
-        assert says in (found.message or "")
-        assert "flowbeat.toml" in (found.message or "")
+    for measured in calculate(metric, ready):
+        assert (measured.state, measured.value, measured.level, measured.n_used) == ("missing_mapping", None, None, 0)
+        assert says in (measured.message or "")
+        assert "flowbeat.toml" in (measured.message or "")
     assert explain(metric, ready, ready.windows[0]).used == ()
 
 
@@ -125,11 +125,11 @@ def test_what_something_can_tell_misses_no_mapping(metric: str, change: dict[str
 )
 def test_an_empty_window_is_a_true_zero_or_no_data_never_the_other(metric: str, value: float | None) -> None:
     """Counting nothing is 0; a share or a median of nothing is no number, and says what to look at."""
-    found = measure(metric, Rules(deployments=VERSIONS, incidents=INCIDENTS, workflow={"waiting": ("Review",)}))
-    assert (found.value, found.state) == (value, "no_data" if value is None else "success")
-    assert (found.message is not None) is (value is None)
-    assert "left out" not in (found.message or "")
-    assert (found.n_used, found.exclusions) == (0, {})
+    measured = measure(metric, Rules(deployments=VERSIONS, incidents=INCIDENTS, workflow={"waiting": ("Review",)}))
+    assert (measured.value, measured.state) == (value, "no_data" if value is None else "success")
+    assert (measured.message is not None) is (value is None)
+    assert "left out" not in (measured.message or "")
+    assert (measured.n_used, measured.exclusions) == (0, {})
 
 
 @pytest.mark.parametrize("metric", ["lead_time", "mttr", "flow_time"])
@@ -142,28 +142,28 @@ def test_the_figures_beside_no_median_are_none_of_nothing(metric: str) -> None:
 
 def test_no_data_because_all_were_left_out_says_so_with_the_reasons() -> None:
     """One never started, one duplicate."""
-    found = measure(
+    measured = measure(
         "flow_time",
         Rules(),
         issue(1, "10-01 → 1", "10-20 → 4"),
         issue(2, "10-01 → 1", "10-20 → 4", resolution="Duplicate"),
     )
     expected = "All 2 candidates were left out (never_started 1, not_delivered 1); flowbeat explain lists them."
-    assert found.message == expected
+    assert measured.message == expected
 
 
 def test_only_a_running_window_says_how_far_it_is_reckoned() -> None:
     """The end of a complete window speaks for itself."""
     ready = snapshot_of(Team((), STATUSES), Rules(history_weeks=2), time("10-28 12:00"))
-    shown = [found.details.get("effective_end") for found in calculate("flow_velocity", ready)]
-    assert shown == [None, None, "2026-10-28T12:00:00.000000Z"]
+    ends = [measured.details.get("effective_end") for measured in calculate("flow_velocity", ready)]
+    assert ends == [None, None, "2026-10-28T12:00:00.000000Z"]
 
 
 def test_every_metric_is_measured_in_every_window_with_its_parts_prepared_once() -> None:
     """All metrics, a period and three weeks: the windows are the same objects for all."""
     ready = snapshot_of(Team((issue(1, "10-01 → 1"),), STATUSES), Rules(history_weeks=3), time("10-28"))
     for metric in METRIC_TYPES:
-        assert [found.window for found in calculate(metric, ready)] == list(ready.windows)
+        assert [measured.window for measured in calculate(metric, ready)] == list(ready.windows)
     assert ready.facts is ready.facts
 
 
@@ -171,9 +171,9 @@ def test_an_explanation_shows_who_was_left_out_and_why() -> None:
     """The one that counts, and the one that does not."""
     items = (issue(1, "10-01 → 2", "10-20 → 4"), issue(2, "10-01 → 1", "10-21 → 4"))
     ready = snapshot_of(Team(items, STATUSES), Rules(), time("11-01"))
-    shown = explain("flow_time", ready, ready.windows[0])
-    assert [(part.key, part.reason) for part in shown.used] == [("P-1", None)]
-    assert [(part.key, part.reason) for part in shown.left_out] == [("P-2", "never_started")]
+    explained = explain("flow_time", ready, ready.windows[0])
+    assert [(part.key, part.reason) for part in explained.used] == [("P-1", None)]
+    assert [(part.key, part.reason) for part in explained.left_out] == [("P-2", "never_started")]
 
 
 def test_the_rows_of_a_table_are_explained_by_their_name() -> None:

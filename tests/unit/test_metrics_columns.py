@@ -57,8 +57,8 @@ def item(number: int, seed: int = 0) -> WorkItem:
 
 def test_an_item_is_told_as_it_was() -> None:
     """No value, no moment and a moment are three things; a key may have any letters."""
-    some = [ITEM, replace(ITEM, issue_id="8", committed_at=INVALID, points=INVALID), replace(item(9), points=0.0)]
-    columns = columns_of(some)
+    items = [ITEM, replace(ITEM, issue_id="8", committed_at=INVALID, points=INVALID), replace(item(9), points=0.0)]
+    columns = columns_of(items)
     assert columns.committed.tolist()[:2] == [NO_INSTANT, INVALID_INSTANT]
     assert [str(points) for points in columns.points.tolist()] == ["nan", "nan", "0.0"]
     assert columns.key(0) == "PÄY-7"
@@ -68,10 +68,10 @@ def test_an_item_is_told_as_it_was() -> None:
 def test_an_archive_holds_every_column() -> None:
     """Also of no items at all."""
     for chunk in (Chunk(np.array([1, 2]), columns_of([item(1)])), Chunk(np.array([3]), columns_of([]))):
-        found = unpacked(chunk.packed())
-        assert found.issue_ids.tolist() == chunk.issue_ids.tolist()
-        for each in fields(Items):
-            before, after = getattr(chunk.items, each.name), getattr(found.items, each.name)
+        restored = unpacked(chunk.packed())
+        assert restored.issue_ids.tolist() == chunk.issue_ids.tolist()
+        for column in fields(Items):
+            before, after = getattr(chunk.items, column.name), getattr(restored.items, column.name)
             assert before.dtype == after.dtype
             assert before.tobytes() == after.tobytes()
 
@@ -85,7 +85,7 @@ def test_of_several_chunks_the_last_word_on_an_issue_counts(steps: list[dict[int
         present = [item(number, seed) for number, is_item in step.items() if is_item]
         chunks.append(Chunk(np.array(list(step), np.int64), columns_of(present)))
         expected = {number: known for number, known in expected.items() if number not in step}
-        expected |= {int(one.issue_id): one for one in present}
+        expected |= {int(work_item.issue_id): work_item for work_item in present}
     whole = merged(chunks)
     assert told(whole.items) == told(columns_of(expected.values()))
     assert told(merged([merged(chunks[:2]), merged(chunks[2:])]).items) == told(whole.items)

@@ -27,10 +27,10 @@ def test_damage_of_every_kind_costs_itself_only(source: str, zone: str) -> None:
     )
     ready = snapshot_of(team(), rules, time("11-02"))
     for metric in METRIC_TYPES:
-        for found in calculate(metric, ready):
-            shown = explain(metric, ready, found.window)
-            assert len(shown.used) + len(shown.left_out) == found.n_used + found.n_excluded
-            assert all(instant(at).tzinfo for part in shown.used for _, at in part.instants)
+        for measured in calculate(metric, ready):
+            explained = explain(metric, ready, measured.window)
+            assert len(explained.used) + len(explained.left_out) == measured.n_used + measured.n_excluded
+            assert all(instant(at).tzinfo for part in explained.used for _, at in part.instants)
     assert "P-1000" in [part.key for part in explain("flow_time", ready, ready.windows[0]).used]
 
 
@@ -38,6 +38,6 @@ def test_damage_of_every_kind_costs_itself_only(source: str, zone: str) -> None:
 def test_a_damaged_field_is_nothing_or_a_finding_that_names_it(value: Any) -> None:
     """No value at all is no finding; anything else that is no moment is one."""
     context = Context.of(Rules(fields={"committed_at": "cf"}), STATUSES)
-    found = read_one(issue(1, "10-01 → 1", cf=value), context)
+    read = read_one(issue(1, "10-01 → 1", cf=value), context)
     expected = [] if value in (None, "") else [("invalid_value", "committed_at")]
-    assert found.findings == expected
+    assert read.findings == expected

@@ -29,15 +29,15 @@ ONE = version("1", date(2026, 10, 10))
 TWO = version("2", date(2026, 10, 20))
 
 
-def deployed(some: Rules, *issues: Issue, as_of: str = "11-01", **rows: Any) -> list[tuple[str, int, bool]]:
+def deployed(profile: Rules, *issues: Issue, as_of: str = "11-01", **rows: Any) -> list[tuple[str, int, bool]]:
     """Return the deployments that have happened: name, instant, failed."""
-    found = ready(some, *issues, as_of=as_of, **rows).deployments
-    return [(deployment.name, deployment.at, deployment.failed) for deployment in found]
+    deployments = ready(profile, *issues, as_of=as_of, **rows).deployments
+    return [(deployment.name, deployment.at, deployment.failed) for deployment in deployments]
 
 
-def ready(some: Rules, *issues: Issue, as_of: str = "11-01", **rows: Any) -> Snapshot:
+def ready(profile: Rules, *issues: Issue, as_of: str = "11-01", **rows: Any) -> Snapshot:
     """Return what the metrics see of some issues."""
-    return snapshot_of(Team(issues, STATUSES, **rows), some, time(as_of))
+    return snapshot_of(Team(issues, STATUSES, **rows), profile, time(as_of))
 
 
 # --- deployment_frequency ---------------------------------------------------------------------------------------------
@@ -45,29 +45,29 @@ def ready(some: Rules, *issues: Issue, as_of: str = "11-01", **rows: Any) -> Sna
 
 def test_deployment_frequency_divides_by_the_days_of_the_window() -> None:
     """Two in 31 days: 2 ÷ 31 a day, 14 ÷ 31 a week."""
-    found = measure("deployment_frequency", rules(VERSIONS), issue(1, "10-01 → 1"), versions=(ONE, TWO))
-    assert found.value == 2 / 31
-    assert found.details == {"count": 2, "per_week": 14 / 31}
-    assert (found.n_used, found.exclusions, found.unit) == (2, {}, "per_day")
+    measured = measure("deployment_frequency", rules(VERSIONS), issue(1, "10-01 → 1"), versions=(ONE, TWO))
+    assert measured.value == 2 / 31
+    assert measured.details == {"count": 2, "per_week": 14 / 31}
+    assert (measured.n_used, measured.exclusions, measured.unit) == (2, {}, "per_day")
 
 
 def test_a_day_of_twenty_five_hours_makes_the_rate_smaller() -> None:
     """One release on 25 October in Zagreb, the day the clock goes back: 1 ÷ (25 ÷ 24) a day."""
-    some = Rules(timezone="Europe/Zagreb", time_period_days=1, deployments=VERSIONS)
+    profile = Rules(timezone="Europe/Zagreb", time_period_days=1, deployments=VERSIONS)
     change = version("1", date(2026, 10, 25))
-    found = measure("deployment_frequency", some, issue(1, "10-01 → 1"), versions=(change,), as_of="10-26 12:00")
-    assert found.value == 24 / 25
+    measured = measure("deployment_frequency", profile, issue(1, "10-01 → 1"), versions=(change,), as_of="10-26 12:00")
+    assert measured.value == 24 / 25
 
 
 def test_a_running_week_is_reckoned_up_to_the_as_of() -> None:
     """Monday 26 October to Wednesday midnight: one release in two days."""
     change = version("1", date(2026, 10, 26))
-    found = measure(
+    measured = measure(
         "deployment_frequency", rules(VERSIONS), issue(1, "10-01 → 1"), versions=(change,), as_of="10-28", window=-1
     )
-    assert found.value == 1 / 2
-    assert found.details["effective_end"] == "2026-10-28T00:00:00.000000Z"
-    assert not found.window.complete
+    assert measured.value == 1 / 2
+    assert measured.details["effective_end"] == "2026-10-28T00:00:00.000000Z"
+    assert not measured.window.complete
 
 
 # --- where deployments come from --------------------------------------------------------------------------------------
@@ -75,14 +75,14 @@ def test_a_running_week_is_reckoned_up_to_the_as_of() -> None:
 
 def test_a_deploying_issue_deploys_at_its_field_else_when_it_is_done() -> None:
     """Its resolution does not matter; not done and no date is no deployment; a date does not need it done."""
-    some = rules(BY_ISSUES, fields={"deployed_at": "cf"})
+    profile = rules(BY_ISSUES, fields={"deployed_at": "cf"})
     issues = (
         issue(1, "10-01 → 1", "10-05 → 4", type="Release", resolution="Won't Do"),
         issue(2, "10-01 → 1", type="Release"),
         issue(3, "10-01 → 1", type="Release", cf="2026-10-07T10:00Z"),
         issue(4, "10-01 → 1", "10-05 → 4", type="Release", cf="2026-10-03"),
     )
-    assert deployed(some, *issues) == [
+    assert deployed(profile, *issues) == [
         ("P-4", at("10-03 23:59:59"), False),
         ("P-1", at("10-05"), False),
         ("P-3", at("10-07 10:00"), False),
@@ -92,14 +92,14 @@ def test_a_deploying_issue_deploys_at_its_field_else_when_it_is_done() -> None:
 @pytest.mark.parametrize("field", ["2026-11-01T00:00Z", "2026-11-05", "soon", "9999-12-31"])
 def test_a_field_in_the_future_or_without_sense_is_no_deployment_even_of_a_done_issue(field: str) -> None:
     """Neither falls back to the day it was done."""
-    some = rules(BY_ISSUES, fields={"deployed_at": "cf"})
-    assert deployed(some, issue(1, "10-01 → 1", "10-05 → 4", type="Release", cf=field)) == []
+    profile = rules(BY_ISSUES, fields={"deployed_at": "cf"})
+    assert deployed(profile, issue(1, "10-01 → 1", "10-05 → 4", type="Release", cf=field)) == []
 
 
 def test_a_deploying_issue_created_at_the_as_of_does_not_exist() -> None:
     """Though its field lies in the past."""
-    some = rules(BY_ISSUES, fields={"deployed_at": "cf"})
-    assert deployed(some, issue(1, "11-01 → 1", type="Release", cf="2026-10-03")) == []
+    profile = rules(BY_ISSUES, fields={"deployed_at": "cf"})
+    assert deployed(profile, issue(1, "11-01 → 1", type="Release", cf="2026-10-03")) == []
 
 
 def test_deploying_issues_of_one_version_are_one_deployment_at_the_earliest() -> None:
@@ -136,7 +136,7 @@ def test_a_version_happens_at_the_last_second_of_its_day_and_not_before() -> Non
 def test_each_entry_into_a_status_is_a_deployment_done_or_not() -> None:
     """Closed, re-opened, closed again: twice."""
     story = issue(1, "10-01 → 1", "10-03 → 5", "10-04 → 2", "10-06 → 5")
-    assert [found[1] for found in deployed(rules(BY_STATUS), story)] == [at("10-03"), at("10-06")]
+    assert [deployment[1] for deployment in deployed(rules(BY_STATUS), story)] == [at("10-03"), at("10-06")]
 
 
 def test_rows_of_other_sources_do_not_count() -> None:
@@ -150,17 +150,17 @@ def test_rows_of_other_sources_do_not_count() -> None:
 def test_cfr_is_the_percentage_of_failed_deployments() -> None:
     """One of four: 25 %."""
     rows = tuple(Row(f"r{day}", time(f"10-0{day}"), failed=day == 1) for day in range(1, 5))
-    found = measure("cfr", rules(TABLE), table=rows)
-    assert (found.value, found.details, found.n_used) == (25.0, {"failed": 1, "total": 4}, 4)
+    measured = measure("cfr", rules(TABLE), table=rows)
+    assert (measured.value, measured.details, measured.n_used) == (25.0, {"failed": 1, "total": 4}, 4)
 
 
 def test_an_incident_that_names_a_version_fails_its_deployment_whenever_it_was_created() -> None:
     """Before the release or after it; one created at the as-of does not exist."""
-    some = rules(VERSIONS, incidents=INCIDENTS)
+    profile = rules(VERSIONS, incidents=INCIDENTS)
     for created, failed in (("10-01", True), ("10-15", True), ("11-01", False)):
         incident = issue(9, f"{created} → 1", type="Incident", versions=["1"])
-        (found,) = deployed(some, issue(1, "10-01 → 1"), incident, versions=(ONE,))
-        assert found[2] is failed
+        (deployment,) = deployed(profile, issue(1, "10-01 → 1"), incident, versions=(ONE,))
+        assert deployment[2] is failed
 
 
 def test_incidents_mark_nothing_without_their_section() -> None:
@@ -176,8 +176,8 @@ def test_a_group_fails_by_an_incident_in_its_own_version_only() -> None:
         issue(2, "10-01 → 1", "10-04 → 4", type="Release", fixVersions=["6"]),
         issue(9, "10-01 → 1", type="Incident", versions=["8"]),
     )
-    found = ready(rules(GROUPED, incidents=INCIDENTS), *issues).deployments
-    assert [(d.deployment_id, d.name, d.failed) for d in found] == [
+    deployments = ready(rules(GROUPED, incidents=INCIDENTS), *issues).deployments
+    assert [(d.deployment_id, d.name, d.failed) for d in deployments] == [
         ("version 6", "P-2", False),
         ("version 7", "P-1", False),
         ("version 8", "P-1", True),
@@ -201,23 +201,23 @@ def test_a_linked_incident_fails_the_deployment_it_follows(created: str, failed:
     links = {"incident": ([], ["1"]), "item": (["9"], [])}[side]
     story = issue(1, "10-01 → 1", "10-03 → 5", "10-04 → 2", "10-06 → 5", links=links[0])
     incident = issue(9, f"{created} → 1", type="Incident", links=links[1])
-    found = deployed(rules(BY_STATUS, incidents=INCIDENTS), story, incident)
-    assert [mark for _, _, mark in found] == failed
+    deployments = deployed(rules(BY_STATUS, incidents=INCIDENTS), story, incident)
+    assert [mark for _, _, mark in deployments] == failed
 
 
 def test_of_two_deployments_at_one_instant_a_linked_incident_fails_the_second() -> None:
     """Closed, opened and closed by one rule of an automation: nothing lies between the first and the second."""
     story = issue(1, "10-01 → 1", "10-03 → 5", "10-03 → 2", "10-03 → 5")
     incident = issue(9, "10-03 → 1", type="Incident", links=["1"])
-    found = deployed(rules(BY_STATUS, incidents=INCIDENTS), story, incident)
-    assert [mark for _, _, mark in found] == [False, True]
+    deployments = deployed(rules(BY_STATUS, incidents=INCIDENTS), story, incident)
+    assert [mark for _, _, mark in deployments] == [False, True]
 
 
 def test_a_failure_field_of_a_work_item_fails_its_deployments_by_status() -> None:
     """The mapped change_failure belongs to the item."""
-    some = rules(BY_STATUS, fields={"change_failure": "cf"})
+    profile = rules(BY_STATUS, fields={"change_failure": "cf"})
     stories = (issue(1, "10-01 → 1", "10-03 → 5", cf="yes"), issue(2, "10-01 → 1", "10-04 → 5", cf="no"))
-    assert [mark for _, _, mark in deployed(some, *stories)] == [True, False]
+    assert [mark for _, _, mark in deployed(profile, *stories)] == [True, False]
 
 
 def test_the_column_of_a_row_decides_where_it_is_set_else_incidents_do() -> None:
@@ -233,11 +233,11 @@ def test_the_column_of_a_row_decides_where_it_is_set_else_incidents_do() -> None
     )
     stories = (issue(1, "10-01 → 1", "10-02 → 4"), issue(2, "10-01 → 1", "10-02 → 4"))
     incident = issue(9, "10-09 → 1", type="Incident", versions=["7"], links=["1", "2"])
-    found = ready(rules(TABLE, incidents=INCIDENTS), *stories, incident, table=rows).deployments
-    assert [(d.deployment_id, d.failed) for d in found] == [
+    deployments = ready(rules(TABLE, incidents=INCIDENTS), *stories, incident, table=rows).deployments
+    assert [(d.deployment_id, d.failed) for d in deployments] == [
         ("a", True), ("b", False), ("c", True), ("d", False), ("e", True), ("f", True), ("g", False)
     ]  # fmt: skip
-    by = {d.deployment_id: [(mark.by, mark.shared) for mark in d.failed_by] for d in found}
+    by = {d.deployment_id: [(mark.by, mark.shared) for mark in d.failed_by] for d in deployments}
     assert by == {
         "a": [], "b": [], "c": [("versions", ("7",))], "d": [], "e": [("versions", ("7",))],
         "f": [("links", ("1",))], "g": [],
@@ -250,9 +250,9 @@ def test_the_column_of_a_row_decides_where_it_is_set_else_incidents_do() -> None
 def test_a_table_whose_marks_are_all_unknown_has_no_failure_rate(marks: list[bool | None], state: str) -> None:
     """Without incidents nothing could mark a failure: 0 % would be a guess. A row at the as-of is not there yet."""
     rows = [Row(f"r{number}", time("10-05"), failed=mark) for number, mark in enumerate(marks)]
-    found = measure("cfr", rules(TABLE), table=(*rows, Row("late", time("11-01"), failed=True)))
-    assert found.state == state
-    assert ("set failed" in (found.message or "")) == (state == "missing_mapping")
+    measured = measure("cfr", rules(TABLE), table=(*rows, Row("late", time("11-01"), failed=True)))
+    assert measured.state == state
+    assert ("set failed" in (measured.message or "")) == (state == "missing_mapping")
     assert measure("cfr", rules(TABLE, incidents=INCIDENTS), table=tuple(rows)).state != "missing_mapping"
 
 
@@ -282,18 +282,18 @@ def test_an_incident_linked_to_a_change_fails_its_deployment(
     incident = issue(9, f"{born} → 1", type="Incident", project="HELP", links=["1"] if side == "incident" else [])
     release = issue(2, "10-01 → 1", "10-10 12:00 → 4", type="Release", fixVersions=["1"])
     rows = (Row("r", time("10-10 12:00"), failed=None, version_ids=("1",)),)
-    some = rules(source, incidents=INCIDENTS)
-    found = deployed(some, story, incident, release, versions=(ONE,), table=rows)
-    assert [mark for _, _, mark in found] == [failed]
+    profile = rules(source, incidents=INCIDENTS)
+    deployments = deployed(profile, story, incident, release, versions=(ONE,), table=rows)
+    assert [mark for _, _, mark in deployments] == [failed]
 
 
 def test_the_day_of_a_release_is_that_of_the_profiles_zone() -> None:
     """In Zagreb 10 October begins at 22:00 UTC of the 9th."""
-    some = rules(VERSIONS, incidents=INCIDENTS, timezone="Europe/Zagreb")
+    profile = rules(VERSIONS, incidents=INCIDENTS, timezone="Europe/Zagreb")
     story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"])
     for born, failed in (("10-09 21:59:59", False), ("10-09 22:00", True)):
         incident = issue(9, f"{born} → 1", type="Incident", links=["1"])
-        assert [mark for _, _, mark in deployed(some, story, incident, versions=(ONE,))] == [failed]
+        assert [mark for _, _, mark in deployed(profile, story, incident, versions=(ONE,))] == [failed]
 
 
 def test_a_linked_incident_fails_the_deployment_that_the_item_belongs_to() -> None:
@@ -301,11 +301,11 @@ def test_a_linked_incident_fails_the_deployment_that_the_item_belongs_to() -> No
 
     P-2 was done on the 25th, after both: it belongs to the first but is not its change here.
     """
-    some = rules(VERSIONS, incidents=INCIDENTS)
+    profile = rules(VERSIONS, incidents=INCIDENTS)
     late = issue(2, "10-01 → 2", "10-25 → 4", fixVersions=["1", "2"])
     story = issue(1, "10-01 → 2", "10-12 → 4", fixVersions=["1", "2"])
     incident = issue(9, "10-26 → 1", type="Incident", links=["1", "2"])
-    first, second = ready(some, story, late, incident, versions=(ONE, TWO)).deployments
+    first, second = ready(profile, story, late, incident, versions=(ONE, TWO)).deployments
     assert (first.failed, second.failed) == (False, True)
     assert [(mark.incident_id, mark.by, mark.shared) for mark in second.failed_by] == [("9", "links", ("1",))]
 
@@ -326,13 +326,13 @@ def test_incidents_of_another_project_fail_what_they_are_linked_to() -> None:
         for n, d in enumerate(days, 1)
     ]
     releases = tuple(version(str(n), date(2026, 10, d)) for n, d in enumerate(days, 1))
-    found = measure("cfr", rules(VERSIONS, incidents=INCIDENTS), *stories, *helps, versions=releases)
-    assert (found.value, found.details) == (100.0, {"failed": 3, "total": 3})
+    measured = measure("cfr", rules(VERSIONS, incidents=INCIDENTS), *stories, *helps, versions=releases)
+    assert (measured.value, measured.details) == (100.0, {"failed": 3, "total": 3})
 
 
 def test_a_deployment_remembers_each_incident_that_failed_it() -> None:
     """By the version it names, by a link, or both; the oldest first, ids that are numbers as numbers."""
-    some = rules(VERSIONS, incidents=INCIDENTS)
+    profile = rules(VERSIONS, incidents=INCIDENTS)
     story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"])
     incidents = (
         issue(10, "10-11 → 1", type="Incident", versions=["1"]),
@@ -340,7 +340,7 @@ def test_a_deployment_remembers_each_incident_that_failed_it() -> None:
         issue(11, "10-10 12:00 → 1", type="Incident", links=["1"], versions=["1", "2"]),
         issue(12, "10-01 → 1", type="Incident", links=["1"]),
     )
-    (only,) = ready(some, story, *incidents, versions=(ONE,)).deployments
+    (only,) = ready(profile, story, *incidents, versions=(ONE,)).deployments
     assert [(mark.incident_id, mark.by) for mark in only.failed_by] == [
         ("11", "links"),
         ("11", "versions"),
@@ -354,7 +354,7 @@ def test_a_deployment_remembers_each_incident_that_failed_it() -> None:
 
 def test_what_was_closed_as_no_incident_is_in_no_number() -> None:
     """Two incidents of 4 and 5 hours; three closed in minutes, one of them by a field that is no moment: 4.5 h."""
-    some = rules(VERSIONS, incidents=INCIDENTS, fields=RESTORE)
+    profile = rules(VERSIONS, incidents=INCIDENTS, fields=RESTORE)
     story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"])
     issues = (
         issue(10, "10-11 09:00 → 1", "10-11 13:00 → 4", type="Incident", resolution="Done"),
@@ -364,10 +364,10 @@ def test_what_was_closed_as_no_incident_is_in_no_number() -> None:
         issue(14, "10-15 → 1", "10-15 → 4", type="Incident", resolution="Cannot Reproduce", cf_d="soon"),
         issue(15, "10-16 → 1", type="Incident", resolution="Invalid"),  # not restored: no candidate, and not open
     )
-    found = measure("mttr", some, story, *issues, versions=(ONE,))
-    assert (found.value, found.n_used, found.exclusions) == (4.5, 2, {"not_an_incident": 3})
-    assert found.details["open"] == 0
-    assert measure("cfr", some, story, *issues, versions=(ONE,)).value == 0.0
+    measured = measure("mttr", profile, story, *issues, versions=(ONE,))
+    assert (measured.value, measured.n_used, measured.exclusions) == (4.5, 2, {"not_an_incident": 3})
+    assert measured.details["open"] == 0
+    assert measure("cfr", profile, story, *issues, versions=(ONE,)).value == 0.0
 
 
 def test_which_resolutions_mean_no_incident_is_the_profiles_own_word() -> None:
@@ -377,27 +377,27 @@ def test_which_resolutions_mean_no_incident_is_the_profiles_own_word() -> None:
         issue(1, "10-11 → 1", "10-12 → 4", type="Incident", resolution="falscher\u00a0 ALARM"),
         issue(2, "10-11 → 1", "10-13 → 4", type="Incident", resolution="Duplicate"),
     )
-    found = measure("mttr", rules(incidents=own), *issues)
-    assert (found.value, found.exclusions) == (48.0, {"not_an_incident": 1})
+    measured = measure("mttr", rules(incidents=own), *issues)
+    assert (measured.value, measured.exclusions) == (48.0, {"not_an_incident": 1})
 
 
 def test_an_incident_that_is_not_detected_yet_is_none_yet() -> None:
     """Its field lies at the as-of or later: no candidate, not open, and it marks nothing, though it was born."""
-    some = rules(VERSIONS, incidents=INCIDENTS, fields=RESTORE)
+    profile = rules(VERSIONS, incidents=INCIDENTS, fields=RESTORE)
     for detected, exists in (("2026-11-01T00:00Z", False), ("2026-10-31T23:59Z", True)):
         incident = issue(9, "10-11 → 1", type="Incident", versions=["1"], cf_d=detected)
-        (found,) = ready(some, issue(1, "10-01 → 1"), incident, versions=(ONE,)).deployments
-        assert found.failed is exists
-        assert measure("mttr", some, incident).details["open"] == int(exists)
+        (deployment,) = ready(profile, issue(1, "10-01 → 1"), incident, versions=(ONE,)).deployments
+        assert deployment.failed is exists
+        assert measure("mttr", profile, incident).details["open"] == int(exists)
 
 
 def test_an_incident_of_another_priority_is_neither_an_incident_nor_a_work_item() -> None:
     """Its type is enough to be no work item."""
-    some = rules(VERSIONS, incidents=IncidentRules(("Incident",), priorities=("High",)))
+    profile = rules(VERSIONS, incidents=IncidentRules(("Incident",), priorities=("High",)))
     low = issue(9, "10-11 → 2", "10-12 → 4", type="Incident", versions=["1"], priority="Low")
-    (found,) = ready(some, low, versions=(ONE,)).deployments
-    assert not found.failed
-    assert measure("flow_velocity", some, low).value == 0
+    (deployment,) = ready(profile, low, versions=(ONE,)).deployments
+    assert not deployment.failed
+    assert measure("flow_velocity", profile, low).value == 0
 
 
 # --- lead_time --------------------------------------------------------------------------------------------------------
@@ -405,17 +405,17 @@ def test_an_incident_of_another_priority_is_neither_an_incident_nor_a_work_item(
 
 def test_lead_time_runs_from_the_commit_or_the_start_of_work_to_the_deployment() -> None:
     """Committed 10-06 → released 10-10 23:59:59, and started 10-08 → the same: 5 days and 3 days less a second each."""
-    some = rules(VERSIONS, fields={"committed_at": "cf"})
+    profile = rules(VERSIONS, fields={"committed_at": "cf"})
     stories = (
         issue(1, "10-01 → 1", "10-08 → 2", "10-09 → 4", fixVersions=["1"], cf="2026-10-06"),
         issue(2, "10-01 → 1", "10-08 → 2", "10-09 → 4", fixVersions=["1"]),
     )
-    found = measure("lead_time", some, *stories, versions=(ONE,))
+    measured = measure("lead_time", profile, *stories, versions=(ONE,))
     seconds = (5 * 86_400 - 1, 3 * 86_400 - 1)
-    assert found.value == sum(seconds) / 2 / 86_400
-    assert found.details["n"] == 2
+    assert measured.value == sum(seconds) / 2 / 86_400
+    assert measured.details["n"] == 2
     # Percentiles of two: 3 days + 0.75 × 2 days, and so on, each less the second.
-    assert found.details["p75"] == (seconds[1] + 0.75 * 172_800) / 86_400
+    assert measured.details["p75"] == (seconds[1] + 0.75 * 172_800) / 86_400
 
 
 @pytest.mark.parametrize(
@@ -432,22 +432,22 @@ def test_a_work_item_belongs_to_the_earliest_deployment_after_it_was_first_done(
 ) -> None:
     """In versions of the 10th and the 20th, started on the 1st: deployed once, after 10 or 20 days less a second."""
     story = issue(1, "10-01 → 2", *moves, fixVersions=["2", "1"])
-    found = measure("lead_time", rules(VERSIONS), story, versions=(ONE, TWO))
-    assert (found.n_used, found.value) == (1, ((days + 1) * 86_400 - 1) / 86_400)
+    measured = measure("lead_time", rules(VERSIONS), story, versions=(ONE, TWO))
+    assert (measured.n_used, measured.value) == (1, ((days + 1) * 86_400 - 1) / 86_400)
 
 
 def test_an_item_done_after_all_its_deployments_is_left_out_as_that() -> None:
     """Release of 3 October, story done on the 9th: before any other reason, and with both instants."""
-    some = rules(VERSIONS, fields={"committed_at": "cf"})
+    profile = rules(VERSIONS, fields={"committed_at": "cf"})
     release = version("1", date(2026, 10, 3))
     stories = (
         issue(1, "10-02 → 1", "10-03 10:00 → 2", "10-09 → 4", fixVersions=["1"]),
         issue(2, "10-02 → 1", "10-09 → 4", fixVersions=["1"], cf="soon"),
         issue(3, "10-02 → 1", "10-09 → 4", "10-10 → 2", "10-11 → 4", fixVersions=["1"]),
     )
-    found = measure("lead_time", some, *stories, versions=(release,))
-    assert (found.state, found.n_used, found.exclusions) == ("no_data", 0, {"done_after_deployment": 3})
-    seen = ready(some, *stories, versions=(release,))
+    measured = measure("lead_time", profile, *stories, versions=(release,))
+    assert (measured.state, measured.n_used, measured.exclusions) == ("no_data", 0, {"done_after_deployment": 3})
+    seen = ready(profile, *stories, versions=(release,))
     parts = explain("lead_time", seen, seen.windows[0]).left_out
     at_release = ("deployed", at("10-03 23:59:59"))
     assert [(p.key, p.instants, p.via, p.via_id) for p in parts] == [
@@ -462,8 +462,8 @@ def test_the_group_of_a_version_has_that_versions_changes_alone() -> None:
         issue(2, "10-01 → 1", "10-20 12:00 → 2", "10-30 12:00 → 4", type="Release", fixVersions=["7", "8"]),
         issue(3, "10-01 → 1", "10-05 12:00 → 2", "10-10 12:00 → 4", fixVersions=["8"]),
     )
-    found = measure("lead_time", rules(GROUPED), *issues)
-    assert (found.value, found.n_used, found.exclusions) == (25.0, 1, {})
+    measured = measure("lead_time", rules(GROUPED), *issues)
+    assert (measured.value, measured.n_used, measured.exclusions) == (25.0, 1, {})
 
 
 @pytest.mark.parametrize(("source", "via"), [(VERSIONS, "9"), (GROUPED, "version 9"), (BY_ISSUES, "30"), (TABLE, "9")])
@@ -496,16 +496,16 @@ def test_of_deployments_at_one_instant_the_one_with_the_lowest_id_carries_the_it
 )
 def test_a_change_without_a_duration_is_left_out_under_its_reason(story: Issue, exclusions: dict[str, int]) -> None:
     """What is no change of a deployment is no candidate at all."""
-    found = measure("lead_time", rules(VERSIONS, fields={"committed_at": "cf"}), story, versions=(ONE,))
-    assert (found.state, found.value, found.n_used, found.exclusions) == ("no_data", None, 0, exclusions)
+    measured = measure("lead_time", rules(VERSIONS, fields={"committed_at": "cf"}), story, versions=(ONE,))
+    assert (measured.state, measured.value, measured.n_used, measured.exclusions) == ("no_data", None, 0, exclusions)
 
 
 def test_a_change_deployed_at_the_instant_of_its_commit_took_no_time_and_counts() -> None:
     """Zero is a duration; only below zero is none."""
     story = issue(1, "10-05 → 2", "10-05 → 4")
     row = Row("a", time("10-05"), failed=False, issue_ids=("1",))
-    found = measure("lead_time", rules(TABLE), story, table=(row,))
-    assert (found.value, found.level, found.exclusions) == (0.0, "elite", {})
+    measured = measure("lead_time", rules(TABLE), story, table=(row,))
+    assert (measured.value, measured.level, measured.exclusions) == (0.0, "elite", {})
 
 
 def test_versions_of_one_name_in_two_projects_are_two_versions() -> None:
@@ -515,8 +515,8 @@ def test_versions_of_one_name_in_two_projects_are_two_versions() -> None:
         version("1", date(2026, 10, 10), project="Q", name="1.0"),
         version("2", date(2026, 10, 20), name="1.0"),
     )
-    found = measure("lead_time", rules(VERSIONS), story, issue(2, "10-01 → 1", project="Q"), versions=twins)
-    assert found.value == (20 * 86_400 - 1) / 86_400
+    measured = measure("lead_time", rules(VERSIONS), story, issue(2, "10-01 → 1", project="Q"), versions=twins)
+    assert measured.value == (20 * 86_400 - 1) / 86_400
 
 
 def test_by_status_the_item_itself_is_the_change_done_or_not() -> None:
@@ -525,8 +525,8 @@ def test_by_status_the_item_itself_is_the_change_done_or_not() -> None:
         issue(1, "10-01 → 2", "10-03 → 5", "10-04 → 2"),
         issue(2, "10-01 → 2", "10-05 → 5", resolution="Duplicate"),
     )
-    found = measure("lead_time", rules(BY_STATUS), *stories)
-    assert (found.value, found.n_used) == (3.0, 2)
+    measured = measure("lead_time", rules(BY_STATUS), *stories)
+    assert (measured.value, measured.n_used) == (3.0, 2)
 
 
 def test_a_row_of_the_table_carries_the_items_it_names_and_those_of_its_versions() -> None:
@@ -541,8 +541,8 @@ def test_a_row_of_the_table_carries_the_items_it_names_and_those_of_its_versions
         issue(3, "10-01 → 1", "10-08 → 2"),
         issue(4, "10-01 → 1", "10-08 → 2", "10-09 → 4"),
     )
-    found = measure("lead_time", rules(TABLE), *stories, table=rows)
-    assert (found.value, found.n_used) == (3.0, 2)
+    measured = measure("lead_time", rules(TABLE), *stories, table=rows)
+    assert (measured.value, measured.n_used) == (3.0, 2)
 
 
 def test_an_explained_change_names_its_deployment_and_both_instants() -> None:
@@ -565,8 +565,8 @@ def test_mttr_is_the_median_of_hours_from_detection_to_restoration() -> None:
         issue(1, "10-02 10:00 → 1", "10-02 12:00 → 4", type="Incident"),
         issue(2, "10-03 10:00 → 1", type="Incident", cf_d="2026-10-03T09:00Z", cf_r="2026-10-03T14:00Z"),
     )
-    found = measure("mttr", rules(incidents=INCIDENTS, fields=RESTORE), *issues)
-    assert (found.value, found.unit, found.details["n"], found.details["mean"]) == (3.5, "hours", 2, 3.5)
+    measured = measure("mttr", rules(incidents=INCIDENTS, fields=RESTORE), *issues)
+    assert (measured.value, measured.unit, measured.details["n"], measured.details["mean"]) == (3.5, "hours", 2, 3.5)
 
 
 @pytest.mark.parametrize(
@@ -584,8 +584,8 @@ def test_an_incident_without_a_duration_is_left_out_or_no_candidate(
 ) -> None:
     """Created on the 2nd, done on the 5th, but the fields say otherwise."""
     incident = issue(1, "10-02 → 1", "10-05 → 4", type="Incident", **fields)
-    found = measure("mttr", rules(incidents=INCIDENTS, fields=RESTORE), incident)
-    assert (found.value, found.exclusions, found.details["open"]) == (None, exclusions, still_open)
+    measured = measure("mttr", rules(incidents=INCIDENTS, fields=RESTORE), incident)
+    assert (measured.value, measured.exclusions, measured.details["open"]) == (None, exclusions, still_open)
 
 
 @pytest.mark.parametrize(("as_of", "still_open"), [("10-12", 0), ("10-19", 1), ("10-26", 0)])
@@ -594,5 +594,5 @@ def test_open_incidents_are_those_detected_but_not_restored_at_the_end_of_the_wi
 ) -> None:
     """Detected on the 14th and restored on the 20th: open at the end of the week of the 12th only."""
     incident = issue(1, "10-14 → 1", "10-20 → 4", type="Incident")
-    found = measure("mttr", rules(incidents=INCIDENTS), incident, as_of=as_of, window=-1)
-    assert found.details["open"] == still_open
+    measured = measure("mttr", rules(incidents=INCIDENTS), incident, as_of=as_of, window=-1)
+    assert measured.details["open"] == still_open

@@ -22,53 +22,53 @@ def set_by(metric: str, item: Issue, **rules: Any) -> dict[str, Evidence]:
     """Return what set the instants of the one part that an issue is to a metric."""
     profile = Rules(workflow=REVIEW_WAITS, **rules)
     ready = snapshot_of(Team((item,), STATUSES), profile, time(AS_OF))
-    found = explain(metric, ready, ready.windows[0])
-    (part,) = (*found.used, *found.left_out)
+    explained = explain(metric, ready, ready.windows[0])
+    (part,) = (*explained.used, *explained.left_out)
     return evidence.set_by(part, Trail.of([item], Context.of(profile, STATUSES), at(AS_OF)))
 
 
-def moves(found: Evidence) -> tuple[str, str | None, Any, str]:
+def moves(change: Evidence) -> tuple[str, str | None, Any, str]:
     """Return a change of status in short."""
-    return found.source, found.before, found.after, found.history_id
+    return change.source, change.before, change.after, change.history_id
 
 
 def test_the_first_start_and_the_last_finish_of_a_reopened_issue() -> None:
     """Started on the 2nd; done on the 4th, re-opened, done again on the 20th, and closed later without effect."""
     item = issue(1, "10-01 → 1", "10-02 → 2", "10-04 → 4", "10-06 → 3", "10-20 → 4", "10-25 → 5")
-    found = set_by("flow_time", item)
-    assert moves(found["started"]) == ("history", "Open", "Doing", "100")
-    assert moves(found["done"]) == ("history", "Review", "Done", "103")
-    assert found["done"].at == at("10-20")
+    origins = set_by("flow_time", item)
+    assert moves(origins["started"]) == ("history", "Open", "Doing", "100")
+    assert moves(origins["done"]) == ("history", "Review", "Done", "103")
+    assert origins["done"].at == at("10-20")
 
 
 def test_an_issue_born_in_progress_was_started_by_its_creation() -> None:
     """There is no entry to name, but the status it was born in."""
-    found = set_by("flow_time", issue(1, "10-05 09:00 → 2", "10-07 → 4"))
-    assert found["started"] == Evidence("created", at("10-05 09:00"), "P-1", "status", after="Doing")
+    origins = set_by("flow_time", issue(1, "10-05 09:00 → 2", "10-07 → 4"))
+    assert origins["started"] == Evidence("created", at("10-05 09:00"), "P-1", "status", after="Doing")
 
 
 def test_an_imported_issue_was_born_with_its_first_change() -> None:
     """Started in September by an entry that is older than the issue; born in progress, it was started by its birth."""
-    found = set_by("flow_time", issue(1, "10-05 → 1", "09-01 → 2", "10-07 → 4"))
-    assert (found["started"].at, found["started"].history_id) == (at("09-01"), "100")
-    found = set_by("flow_time", issue(1, "10-05 → 2", "09-01 → 3", "10-07 → 4"))
-    assert (found["started"].at, found["started"].history_id) == (at("09-01"), "100")
+    origins = set_by("flow_time", issue(1, "10-05 → 1", "09-01 → 2", "10-07 → 4"))
+    assert (origins["started"].at, origins["started"].history_id) == (at("09-01"), "100")
+    origins = set_by("flow_time", issue(1, "10-05 → 2", "09-01 → 3", "10-07 → 4"))
+    assert (origins["started"].at, origins["started"].history_id) == (at("09-01"), "100")
     incident = issue(1, "10-05 → 2", "09-01 → 3", "10-07 → 4", type="Incident")
-    found = set_by("mttr", incident, incidents=INCIDENTS)
-    assert (found["detected"].at, found["detected"].history_id) == (at("09-01"), "100")
+    origins = set_by("mttr", incident, incidents=INCIDENTS)
+    assert (origins["detected"].at, origins["detected"].history_id) == (at("09-01"), "100")
 
 
 def test_what_happens_at_the_as_of_is_no_evidence() -> None:
     """Re-opened at the very as-of: still done by the entry before."""
-    found = set_by("flow_time", issue(1, "10-01 → 2", "10-20 → 4", "11-01 → 2"))
-    assert moves(found["done"]) == ("history", "Doing", "Done", "100")
+    origins = set_by("flow_time", issue(1, "10-01 → 2", "10-20 → 4", "11-01 → 2"))
+    assert moves(origins["done"]) == ("history", "Doing", "Done", "100")
 
 
 def test_a_load_names_the_status_the_item_is_in() -> None:
     """Started in Doing, now in Review."""
-    found = set_by("flow_load", issue(1, "10-01 → 1", "10-02 → 2", "10-04 → 3"))
-    assert moves(found["started"]) == ("history", "Open", "Doing", "100")
-    assert moves(found["stage"]) == ("history", "Doing", "Review", "101")
+    origins = set_by("flow_load", issue(1, "10-01 → 1", "10-02 → 2", "10-04 → 3"))
+    assert moves(origins["started"]) == ("history", "Open", "Doing", "100")
+    assert moves(origins["stage"]) == ("history", "Doing", "Review", "101")
 
 
 def test_not_delivered_names_the_entry_that_set_the_resolution() -> None:
@@ -78,8 +78,8 @@ def test_not_delivered_names_the_entry_that_set_the_resolution() -> None:
         Transition(time(f"10-{20 + number}"), number, 0, "resolution", str(number), None, before, None, after)
         for number, (before, after) in enumerate([(None, "Done"), ("Done", "Duplicate")])
     ]
-    told = replace(item, transitions=(*entries, *item.transitions))
-    assert moves(set_by("flow_velocity", told)["resolution"]) == ("history", "Done", "Duplicate", "1")
+    with_entries = replace(item, transitions=(*entries, *item.transitions))
+    assert moves(set_by("flow_velocity", with_entries)["resolution"]) == ("history", "Done", "Duplicate", "1")
     assert set_by("flow_velocity", item)["resolution"] == Evidence(
         "field", None, "P-1", "resolution", after="Duplicate"
     )
@@ -88,9 +88,9 @@ def test_not_delivered_names_the_entry_that_set_the_resolution() -> None:
 def test_not_delivered_names_the_entry_into_an_excluded_status() -> None:
     """Whatever the resolution says."""
     item = issue(1, "10-01 → 2", "10-20 → 4", "10-21 → 5", resolution="Duplicate")
-    found = set_by("flow_velocity", item, excluded_statuses=("Closed",))
-    assert moves(found["status"]) == ("history", "Done", "Closed", "101")
-    assert "resolution" not in found
+    origins = set_by("flow_velocity", item, excluded_statuses=("Closed",))
+    assert moves(origins["status"]) == ("history", "Done", "Closed", "101")
+    assert "resolution" not in origins
 
 
 def test_done_without_a_history_was_set_by_the_resolution_date() -> None:
@@ -98,8 +98,8 @@ def test_done_without_a_history_was_set_by_the_resolution_date() -> None:
     item = issue(1, "10-01 → 4", resolved="10-20")
     expected = Evidence("field", at("10-20"), "P-1", "resolved", after="2026-10-20T00:00:00.000000Z")
     assert set_by("flow_velocity", item)["done"] == expected
-    found = evidence.stays(Trail.of([item], Context.of(Rules(), STATUSES), at("10-21")), "1")
-    assert [(stay.status, stay.stage, stay.at) for stay in found] == [
+    stays = evidence.stays(Trail.of([item], Context.of(Rules(), STATUSES), at("10-21")), "1")
+    assert [(stay.status, stay.stage, stay.at) for stay in stays] == [
         (None, "todo", at("10-01")),
         ("Done", "done", at("10-20")),
     ]
@@ -115,16 +115,16 @@ def test_done_without_a_history_was_set_by_the_resolution_date() -> None:
 def test_a_restoration_stands_on_its_field_or_else_on_the_history(value: str | None, restored: tuple[Any, ...]) -> None:
     """Only an issue without a value is restored when it is done."""
     item = issue(1, "10-05 → 2", "10-07 → 4", type="Incident", cf_1=value)
-    found = set_by("mttr", item, incidents=INCIDENTS, fields={"restored_at": "cf_1"})
-    assert moves(found["restored"]) == restored
-    assert found["detected"].source == "created"
+    origins = set_by("mttr", item, incidents=INCIDENTS, fields={"restored_at": "cf_1"})
+    assert moves(origins["restored"]) == restored
+    assert origins["detected"].source == "created"
 
 
 def test_a_value_that_is_no_moment_is_shown_as_it_stands() -> None:
     """Under the name of what it should have begun."""
     item = issue(1, "10-05 → 2", "10-07 → 4", type="Incident", cf_1={"value": "soon"})
-    found = set_by("mttr", item, incidents=INCIDENTS, fields={"detected_at": "cf_1.value"})
-    assert found["detected"] == Evidence(
+    origins = set_by("mttr", item, incidents=INCIDENTS, fields={"detected_at": "cf_1.value"})
+    assert origins["detected"] == Evidence(
         "field", None, "P-1", "detected_at", after={"value": "soon"}, mapped_to="cf_1.value"
     )
 
@@ -135,8 +135,8 @@ def test_a_deploying_issue_happened_by_its_field_or_when_it_was_done() -> None:
     context = Context.of(rules, STATUSES)
     release = issue(1, "10-05 → 2", "10-07 → 4", type="Release")
     for value, expected in ((None, at("10-07")), ("2026-10-09T00:00:00Z", at("10-09")), ("2026-11-01T00:00:00Z", None)):
-        found = evidence.deployed(Trail.of([replace(release, fields={"cf": value})], context, at(AS_OF)), "1")
-        assert (found and found[0]) == expected
+        deployed = evidence.deployed(Trail.of([replace(release, fields={"cf": value})], context, at(AS_OF)), "1")
+        assert (deployed and deployed[0]) == expected
     assert evidence.deployed(Trail.of([release], context, at("10-05")), "1") is None
     assert evidence.deployed(Trail.of([release], context, at(AS_OF)), "2") is None
 
@@ -162,8 +162,8 @@ def test_a_stay_that_lasts_beyond_the_as_of_ends_there() -> None:
     """Asked on the 3rd: in Doing since the 2nd, whatever came later; and nothing before the issue was born."""
     item = issue(1, "10-01 → 1", "10-02 → 2", "10-04 → 4")
     context = Context.of(Rules(), STATUSES)
-    found = evidence.stays(Trail.of([item], context, at("10-03")), "1")
-    assert [(stay.status, stay.at, stay.until) for stay in found] == [
+    stays = evidence.stays(Trail.of([item], context, at("10-03")), "1")
+    assert [(stay.status, stay.at, stay.until) for stay in stays] == [
         ("Open", at("10-01"), at("10-02")),
         ("Doing", at("10-02"), at("10-03")),
     ]

@@ -35,9 +35,9 @@ CONTEXT = Context.of(RULES, STATUSES)
 
 def item(context: Context = CONTEXT, **more: Any) -> ItemHead:
     """Return the work item of an open story."""
-    found = read_one(issue(1, "10-01 → 1", **more), context).item
-    assert found is not None
-    return found
+    work_item = read_one(issue(1, "10-01 → 1", **more), context).item
+    assert work_item is not None
+    return work_item
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def item(context: Context = CONTEXT, **more: Any) -> ItemHead:
 )
 def test_an_issue_is_a_work_item_a_deployment_an_incident_or_nothing(type_: str, roles: tuple[bool, ...]) -> None:
     """By its type, ignoring case."""
-    found = read_one(issue(1, "10-01 → 1", type=type_, priority="high"), CONTEXT)
-    assert (found.item is not None, bool(found.deployments), found.incident is not None) == roles
+    read = read_one(issue(1, "10-01 → 1", type=type_, priority="high"), CONTEXT)
+    assert (read.item is not None, bool(read.deployments), read.incident is not None) == roles
 
 
 @pytest.mark.parametrize(
@@ -77,16 +77,16 @@ def test_ignored_by_default_is_what_holds_work_or_is_a_part_of_it(
     is_item: bool,  # noqa: FBT001 - a table's column
 ) -> None:
     """By Jira's own hierarchy, not by English names."""
-    some = issue(1, "10-01 → 1", type=name, hierarchy_level=level, subtask=subtask)
-    assert (read_one(some, CONTEXT).item is not None) is is_item
+    story = issue(1, "10-01 → 1", type=name, hierarchy_level=level, subtask=subtask)
+    assert (read_one(story, CONTEXT).item is not None) is is_item
 
 
 def test_a_list_of_ignored_types_replaces_the_hierarchy() -> None:
     """With Theme as the only ignored type an epic is work."""
     context = Context.of(replace(RULES, ignored_types=("THEME",)), STATUSES)
     for name, level, is_item in (("Epic", 1, True), ("theme", 0, False), ("Sub-task", -1, True)):
-        some = issue(1, "10-01 → 1", type=name, hierarchy_level=level)
-        assert (read_one(some, context).item is not None) is is_item
+        story = issue(1, "10-01 → 1", type=name, hierarchy_level=level)
+        assert (read_one(story, context).item is not None) is is_item
 
 
 def test_of_two_types_of_one_name_each_issue_follows_its_own() -> None:
@@ -98,14 +98,14 @@ def test_of_two_types_of_one_name_each_issue_follows_its_own() -> None:
 def test_names_are_compared_after_composition_and_with_folded_blanks() -> None:
     """A decomposed umlaut, a no-break space and two blanks are how copied names come."""
     rules = replace(RULES, categories={"debt": ("Aufräum  Arbeit",)}, excluded_resolutions=("Gelöst\u00a0nicht",))
-    found = item(Context.of(rules, STATUSES), type="AUFRA\u0308UM ARBEIT", resolution=" gelo\u0308st nicht")
-    assert (found.category, found.excluded) == ("debt", True)
+    work_item = item(Context.of(rules, STATUSES), type="AUFRA\u0308UM ARBEIT", resolution=" gelo\u0308st nicht")
+    assert (work_item.category, work_item.excluded) == ("debt", True)
 
 
 def test_an_incident_of_another_priority_is_neither_incident_nor_work_item() -> None:
     """Its type alone says that it is no work."""
-    found = read_one(issue(1, "10-01 → 1", type="Incident", priority="Low"), CONTEXT)
-    assert (found.item, found.incident) == (None, None)
+    read = read_one(issue(1, "10-01 → 1", type="Incident", priority="Low"), CONTEXT)
+    assert (read.item, read.incident) == (None, None)
 
 
 def test_without_priorities_every_issue_of_the_type_is_an_incident() -> None:
@@ -117,23 +117,23 @@ def test_without_priorities_every_issue_of_the_type_is_an_incident() -> None:
 def test_a_type_named_under_deployments_is_no_work_item_whatever_the_source() -> None:
     """With released versions as the source, a Release issue is neither work nor a deployment."""
     context = Context.of(replace(RULES, deployments=DeploymentRules("versions", types=("Release",))), STATUSES)
-    found = read_one(issue(1, "10-01 → 1", type="Release"), context)
-    assert (found.item, found.deployments) == (None, ())
+    read = read_one(issue(1, "10-01 → 1", type="Release"), context)
+    assert (read.item, read.deployments) == (None, ())
 
 
 def test_an_ignored_type_is_left_out_of_everything_even_of_the_findings() -> None:
     """An epic's odd history is nobody's concern."""
-    found = read_one(issue(1, "10-01 → 98", type="Epic"), CONTEXT)
-    assert (found.item, found.incident, found.findings) == (None, None, [])
+    read = read_one(issue(1, "10-01 → 98", type="Epic"), CONTEXT)
+    assert (read.item, read.incident, read.findings) == (None, None, [])
 
 
 @pytest.mark.parametrize("ignored", [None, ("Epic", "Theme")])
 def test_a_type_that_is_an_incident_or_deploys_is_never_ignored(ignored: tuple[str, ...] | None) -> None:
     """Neither by default nor by a list."""
     rules = replace(RULES, ignored_types=ignored, incidents=IncidentRules(("EPIC",)))
-    found = read_one(issue(1, "10-01 → 98", type="Epic"), Context.of(rules, STATUSES))
-    assert found.incident is not None
-    assert [reason for reason, _ in found.findings][:1] == ["unmapped_status"]
+    read = read_one(issue(1, "10-01 → 98", type="Epic"), Context.of(rules, STATUSES))
+    assert read.incident is not None
+    assert [reason for reason, _ in read.findings][:1] == ["unmapped_status"]
     rules = replace(RULES, ignored_types=ignored, deployments=DeploymentRules("issues", types=("epic",)))
     assert read_one(issue(1, "10-01 → 1", type="Epic"), Context.of(rules, STATUSES)).deployments
 
@@ -279,9 +279,9 @@ def test_the_first_of_several_fields_that_is_not_empty_has_the_points(
 ) -> None:
     """Company-managed and team-managed projects keep them in fields of their own."""
     context = Context.of(replace(RULES, fields={"points": ("cf_2", "cf_9")}), STATUSES)
-    found = read_one(issue(1, "10-01 → 1", cf_2=first, cf_9=second), context).item
-    assert found is not None
-    assert found.points == points
+    work_item = read_one(issue(1, "10-01 → 1", cf_2=first, cf_9=second), context).item
+    assert work_item is not None
+    assert work_item.points == points
 
 
 def test_each_invalid_value_is_a_finding_that_names_its_role() -> None:
@@ -309,10 +309,10 @@ def test_ids_of_versions_and_links_of_any_damaged_shape_are_read_or_left() -> No
 def test_each_entry_into_a_deployed_status_from_outside_is_a_deployment() -> None:
     """Born in Done: no entry. Done → Closed: within. Out and in again: one."""
     context = Context.of(replace(RULES, deployments=DeploymentRules("status", statuses=("done", "5"))), STATUSES)
-    found = read_one(issue(1, "10-01 → 4", "10-02 → 5", "10-03 → 2", "10-04 → 5", "10-05 → 4"), context)
-    assert [deployment.at for deployment in found.deployments] == [at("10-04")]
-    assert found.deployments[0].issue_ids == ("1",)
-    assert found.item is not None
+    read = read_one(issue(1, "10-01 → 4", "10-02 → 5", "10-03 → 2", "10-04 → 5", "10-05 → 4"), context)
+    assert [deployment.at for deployment in read.deployments] == [at("10-04")]
+    assert read.deployments[0].issue_ids == ("1",)
+    assert read.item is not None
 
 
 def test_a_renamed_status_is_known_by_its_id_and_todays_name() -> None:
@@ -335,8 +335,8 @@ VERSIONS = (
 def test_released_and_dated_versions_of_the_projects_are_deployments_at_their_last_second() -> None:
     """Archived ones count; unreleased ones, undated ones and other projects' do not."""
     context = Context.of(replace(RULES, deployments=DeploymentRules("versions")), STATUSES)
-    found = deployments_of_versions(VERSIONS, {"P"}, context)
-    assert [(d.name, d.at) for d in found] == [("1.0", at("10-05 21:59:59")), ("1.1", at("10-06 21:59:59"))]
+    deployments = deployments_of_versions(VERSIONS, {"P"}, context)
+    assert [(d.name, d.at) for d in deployments] == [("1.0", at("10-05 21:59:59")), ("1.1", at("10-06 21:59:59"))]
 
 
 def test_versions_deploy_nothing_where_they_are_not_the_source() -> None:

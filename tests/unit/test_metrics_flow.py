@@ -23,9 +23,9 @@ def done(number: int, *moves: str, **more: Any) -> Issue:
 def test_flow_velocity_is_delivered_items_per_week() -> None:
     """Three in 31 days: 3 ÷ (31 ÷ 7) a week, 8.3 points."""
     items = (done(1, cf=3), done(2, cf=5.3, type="Bug"), done(3, type="Spike"))
-    found = measure("flow_velocity", OCTOBER, *items)
-    assert (found.value, found.unit, found.n_used) == (21 / 31, "per_week", 3)
-    assert found.details == {
+    measured = measure("flow_velocity", OCTOBER, *items)
+    assert (measured.value, measured.unit, measured.n_used) == (21 / 31, "per_week", 3)
+    assert measured.details == {
         "count": 3,
         "points": 8.3,
         "without_points": 1,
@@ -35,8 +35,8 @@ def test_flow_velocity_is_delivered_items_per_week() -> None:
 
 def test_items_done_without_delivering_are_left_out() -> None:
     """Won't Do is no throughput."""
-    found = measure("flow_velocity", OCTOBER, done(1), done(2, resolution="won't do"))
-    assert (found.details["count"], found.exclusions) == (1, {"not_delivered": 1})
+    measured = measure("flow_velocity", OCTOBER, done(1), done(2, resolution="won't do"))
+    assert (measured.details["count"], measured.exclusions) == (1, {"not_delivered": 1})
 
 
 @pytest.mark.parametrize("names", [("CLOSED",), ("5",), ("Abandoned", "closed")])
@@ -45,40 +45,40 @@ def test_items_done_in_an_excluded_status_are_left_out(names: tuple[str, ...]) -
     rules = replace(OCTOBER, excluded_statuses=names)
     through = done(2, "10-05 → 2", "10-07 → 4", "10-09 → 5")
     direct, back = done(3, "10-07 → 5"), done(4, "10-06 → 5", "10-08 → 4")
-    found = measure("flow_velocity", rules, done(1), through, direct, back)
-    assert (found.details["count"], found.exclusions) == (2, {"not_delivered": 2})
-    found = measure("flow_velocity", replace(rules, time_period_days=8), through, as_of="10-09")
-    assert (found.details["count"], found.exclusions) == (1, {})  # not in Closed yet
+    measured = measure("flow_velocity", rules, done(1), through, direct, back)
+    assert (measured.details["count"], measured.exclusions) == (2, {"not_delivered": 2})
+    measured = measure("flow_velocity", replace(rules, time_period_days=8), through, as_of="10-09")
+    assert (measured.details["count"], measured.exclusions) == (1, {})  # not in Closed yet
 
 
 def test_an_excluded_status_may_be_done_by_the_profiles_word_only() -> None:
     """Review counts as done; what is re-opened from it is not done, and no exclusion."""
     rules = replace(OCTOBER, workflow={"done": ("Review",)}, excluded_statuses=("Review",))
-    found = measure("flow_velocity", rules, done(1, "10-05 → 3"), done(2, "10-05 → 3", "10-06 → 2"))
-    assert (found.details["count"], found.exclusions) == (0, {"not_delivered": 1})
+    measured = measure("flow_velocity", rules, done(1, "10-05 → 3"), done(2, "10-05 → 3", "10-06 → 2"))
+    assert (measured.details["count"], measured.exclusions) == (0, {"not_delivered": 1})
 
 
 @pytest.mark.parametrize("points", ["many", True, {}])
 def test_an_item_whose_points_are_no_number_still_counts(points: object) -> None:
     """One bad field costs its points, not the item."""
-    found = measure("flow_velocity", OCTOBER, done(1, cf=points), done(2, cf=2))
-    assert (found.details["count"], found.details["points"], found.exclusions) == (2, 2.0, {})
-    assert found.details["without_points"] == 1
+    measured = measure("flow_velocity", OCTOBER, done(1, cf=points), done(2, cf=2))
+    assert (measured.details["count"], measured.details["points"], measured.exclusions) == (2, 2.0, {})
+    assert measured.details["without_points"] == 1
 
 
 def test_an_estimate_of_nothing_is_an_estimate() -> None:
     """0 points are points; an empty field, also an empty list, is none."""
     items = (done(1, cf=0), done(2, cf=None), done(3, cf=[]), done(4, cf=""))
-    found = measure("flow_velocity", OCTOBER, *items)
-    assert (found.details["points"], found.details["without_points"]) == (0.0, 3)
+    measured = measure("flow_velocity", OCTOBER, *items)
+    assert (measured.details["points"], measured.details["without_points"]) == (0.0, 3)
 
 
 def test_points_of_two_kinds_of_projects_add_up() -> None:
     """Each project has them in a field of its own; the first that is not empty counts."""
     rules = replace(OCTOBER, fields={"points": ("cf", "cf_2")})
     items = (done(1, cf=3, cf_2=None), done(2, cf=None, cf_2=5), done(3, cf=1, cf_2=8), done(4))
-    found = measure("flow_velocity", rules, *items)
-    assert (found.details["points"], found.details["without_points"]) == (9.0, 1)
+    measured = measure("flow_velocity", rules, *items)
+    assert (measured.details["points"], measured.details["without_points"]) == (9.0, 1)
 
 
 def test_points_are_unknown_where_the_profile_maps_none() -> None:
@@ -100,8 +100,8 @@ def test_the_sum_of_points_does_not_hang_on_the_order_of_rows() -> None:
 )
 def test_a_window_holds_its_start_and_not_its_end(moment: str, counts: int) -> None:
     """Half-open: October begins at its first midnight and ends before November's."""
-    found = measure("flow_velocity", OCTOBER, issue(1, "09-01 → 1", f"{moment} → 4"), as_of="11-01 12:00")
-    assert found.details["count"] == counts
+    measured = measure("flow_velocity", OCTOBER, issue(1, "09-01 → 1", f"{moment} → 4"), as_of="11-01 12:00")
+    assert measured.details["count"] == counts
 
 
 # --- flow_time --------------------------------------------------------------------------------------------------------
@@ -110,18 +110,18 @@ def test_a_window_holds_its_start_and_not_its_end(moment: str, counts: int) -> N
 def test_flow_time_is_the_median_of_days_from_start_to_done() -> None:
     """2, 4 and 12 days: median 4, mean 6, p75 = 4 + 0.5 × 8, p85 = 4 + 0.7 × 8, p95 = 4 + 0.9 × 8."""
     items = (done(1), done(2, "10-05 → 2", "10-09 → 4"), done(3, "10-05 → 2", "10-17 → 4"))
-    found = measure("flow_time", OCTOBER, *items)
-    assert (found.value, found.unit, found.n_used) == (4.0, "days", 3)
-    assert found.details == {"n": 3, "mean": 6.0, "p75": 8.0, "p85": 9.6, "p95": 11.2}
+    measured = measure("flow_time", OCTOBER, *items)
+    assert (measured.value, measured.unit, measured.n_used) == (4.0, "days", 3)
+    assert measured.details == {"n": 3, "mean": 6.0, "p75": 8.0, "p85": 9.6, "p95": 11.2}
 
 
 @pytest.mark.parametrize("metric", ["flow_time", "flow_efficiency"])
 def test_who_never_started_or_delivered_nothing_is_left_out_with_the_reason(metric: str) -> None:
     """Open → Done; the same as a duplicate counts under its resolution only."""
     items = (done(1), done(2, "10-07 → 4"), done(3, "10-07 → 4", resolution="Duplicate"))
-    found = measure(metric, OCTOBER, *items)
-    assert (found.n_used, found.exclusions) == (1, {"never_started": 1, "not_delivered": 1})
-    assert found.n_excluded == 2
+    measured = measure(metric, OCTOBER, *items)
+    assert (measured.n_used, measured.exclusions) == (1, {"never_started": 1, "not_delivered": 1})
+    assert measured.n_excluded == 2
 
 
 # --- flow_efficiency --------------------------------------------------------------------------------------------------
@@ -130,9 +130,9 @@ def test_who_never_started_or_delivered_nothing_is_left_out_with_the_reason(metr
 def test_flow_efficiency_weighs_all_active_time_against_all_time_in_progress() -> None:
     """2 of 2 days active and 1 of 4: 100 × 3 ÷ 6 = 50 %, though the items' own shares are 100 % and 25 %."""
     items = (done(1), done(2, "10-05 → 2", "10-06 → 3", "10-09 → 4"))
-    found = measure("flow_efficiency", OCTOBER, *items)
-    assert (found.value, found.unit) == (50.0, "percent")
-    assert found.details == {"n": 2, "median_share": 62.5}
+    measured = measure("flow_efficiency", OCTOBER, *items)
+    assert (measured.value, measured.unit) == (50.0, "percent")
+    assert measured.details == {"n": 2, "median_share": 62.5}
 
 
 def test_time_back_in_todo_is_neither_active_nor_waiting() -> None:
@@ -143,9 +143,9 @@ def test_time_back_in_todo_is_neither_active_nor_waiting() -> None:
 
 def test_no_second_in_progress_is_no_efficiency() -> None:
     """Started and done in one instant: an item is used, but zero cannot be divided by."""
-    found = measure("flow_efficiency", OCTOBER, done(1, "10-05 → 2", "10-05 → 4"))
-    assert (found.state, found.value, found.n_used) == ("no_data", None, 1)
-    assert found.details == {"n": 1, "median_share": None}
+    measured = measure("flow_efficiency", OCTOBER, done(1, "10-05 → 2", "10-05 → 4"))
+    assert (measured.state, measured.value, measured.n_used) == ("no_data", None, 1)
+    assert measured.details == {"n": 1, "median_share": None}
 
 
 # --- flow_load --------------------------------------------------------------------------------------------------------
@@ -166,11 +166,11 @@ def test_flow_load_counts_what_is_in_progress_just_before_the_end(
 ) -> None:
     """Doing on the 5th, Review on the 7th, Done on the 9th, Doing again on the 12th."""
     item = done(1, "10-05 → 2", "10-07 → 3", "10-09 → 4", "10-12 → 2", type="Bug")
-    found = measure("flow_load", OCTOBER, item, as_of=as_of)
-    assert (found.value, found.n_used, found.unit) == (load, load, "items")
-    assert found.details["by_stage"] == dict(zip(("active", "waiting"), stages, strict=True))
-    assert found.details["by_category"] == NONE | {"defect": load}
-    assert found.details["oldest_age_days"] == oldest
+    measured = measure("flow_load", OCTOBER, item, as_of=as_of)
+    assert (measured.value, measured.n_used, measured.unit) == (load, load, "items")
+    assert measured.details["by_stage"] == dict(zip(("active", "waiting"), stages, strict=True))
+    assert measured.details["by_category"] == NONE | {"defect": load}
+    assert measured.details["oldest_age_days"] == oldest
 
 
 def test_flow_load_looks_at_each_windows_own_end() -> None:
@@ -190,9 +190,9 @@ def test_the_oldest_age_is_that_of_the_item_started_first() -> None:
 
 def test_a_running_week_is_loaded_as_of_now() -> None:
     """Wednesday the 7th, noon: in progress for two and a half days."""
-    found = measure("flow_load", OCTOBER, done(1, "10-05 → 2", "10-08 → 4"), as_of="10-07 12:00", window=-1)
-    assert (found.value, found.details["oldest_age_days"]) == (1.0, 2.5)
-    assert found.details["effective_end"] == "2026-10-07T12:00:00.000000Z"
+    measured = measure("flow_load", OCTOBER, done(1, "10-05 → 2", "10-08 → 4"), as_of="10-07 12:00", window=-1)
+    assert (measured.value, measured.details["oldest_age_days"]) == (1.0, 2.5)
+    assert measured.details["effective_end"] == "2026-10-07T12:00:00.000000Z"
 
 
 # --- flow_distribution ------------------------------------------------------------------------------------------------
@@ -201,9 +201,9 @@ def test_a_running_week_is_loaded_as_of_now() -> None:
 def test_flow_distribution_is_the_share_of_features_and_shows_every_category() -> None:
     """Two features, one defect, one unmapped: 50 %."""
     items = (done(1), done(2), done(3, type="Bug"), done(4, type="Spike"), done(5, resolution="Invalid"))
-    found = measure("flow_distribution", OCTOBER, *items)
-    assert (found.value, found.n_used, found.exclusions) == (50.0, 4, {"not_delivered": 1})
-    assert found.details == {
+    measured = measure("flow_distribution", OCTOBER, *items)
+    assert (measured.value, measured.n_used, measured.exclusions) == (50.0, 4, {"not_delivered": 1})
+    assert measured.details == {
         "by_category": NONE | {"feature": 2, "defect": 1, "unmapped": 1},
         "shares": {"feature": 50.0, "defect": 25.0, "risk": 0.0, "debt": 0.0, "unmapped": 25.0},
     }
@@ -211,8 +211,8 @@ def test_flow_distribution_is_the_share_of_features_and_shows_every_category() -
 
 def test_the_share_of_features_may_be_a_true_zero() -> None:
     """One defect and nothing else is 0 % features, not no data."""
-    found = measure("flow_distribution", OCTOBER, done(1, type="Bug"))
-    assert (found.state, found.value) == ("success", 0.0)
+    measured = measure("flow_distribution", OCTOBER, done(1, type="Bug"))
+    assert (measured.state, measured.value) == ("success", 0.0)
 
 
 def test_flow_efficiency_without_a_waiting_status_lists_where_active_time_was_spent() -> None:

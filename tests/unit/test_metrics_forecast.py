@@ -209,7 +209,7 @@ def test_what_is_in_progress_is_what_flow_load_counts() -> None:
 
 def _chance(throughput: list[int], items: int, weeks: int) -> float:
     """Return how likely so many weeks bring at least the items; sums above are kept together."""
-    ways = {0: 1.0}
+    ways = defaultdict(float, {0: 1.0})
     for _ in range(weeks):
         after: defaultdict[int, float] = defaultdict(float)
         for total, chance in ways.items():

@@ -13,26 +13,26 @@ from models.records import DeploymentRules, Issue, Rules, Timeline, Transition
 CONTEXT = Context.of(Rules(workflow=REVIEW_WAITS), STATUSES)
 
 
-def line(some: Issue) -> Timeline:
+def line(story: Issue) -> Timeline:
     """Return the timeline of an issue."""
-    return line_of(some, CONTEXT.stages)
+    return line_of(story, CONTEXT.stages)
 
 
-def reasons(some: Issue) -> list[tuple[str, str]]:
+def reasons(story: Issue) -> list[tuple[str, str]]:
     """Return what is odd about an issue's history."""
-    return read_one(some, CONTEXT).findings
+    return read_one(story, CONTEXT).findings
 
 
-def entered(some: Issue) -> list[str | None]:
+def entered(story: Issue) -> list[str | None]:
     """Return the ids of the statuses that an issue's changes lead to, in their order."""
-    past = Batch.of([some]).histories
+    past = Batch.of([story]).histories
     return [past.refs[code].status_id for code in past.entered]
 
 
 def test_a_timeline_begins_at_creation_and_keeps_changes_of_stage_only() -> None:
     """Doing → Review is a change of stage where Review waits; Done → Closed is none."""
-    some = issue(1, "10-01 → 1", "10-02 → 2", "10-03 → 3", "10-04 → 4", "10-20 → 5")
-    assert line(some) == (
+    story = issue(1, "10-01 → 1", "10-02 → 2", "10-03 → 3", "10-04 → 4", "10-20 → 5")
+    assert line(story) == (
         (at("10-01"), "todo"),
         (at("10-02"), "active"),
         (at("10-03"), "waiting"),
@@ -47,8 +47,8 @@ def test_without_a_change_the_current_status_counts_from_creation() -> None:
 
 def test_an_imported_issue_was_born_with_its_first_change() -> None:
     """An import dates ``created`` later than the history it brings: Open → Doing → Review before it, Done after."""
-    some = issue(1, "10-05 → 1", "10-02 → 2", "10-03 → 3", "10-06 → 4")
-    assert line(some) == (
+    story = issue(1, "10-05 → 1", "10-02 → 2", "10-03 → 3", "10-06 → 4")
+    assert line(story) == (
         (at("10-02"), "todo"),
         (at("10-02"), "active"),
         (at("10-03"), "waiting"),
@@ -57,7 +57,7 @@ def test_an_imported_issue_was_born_with_its_first_change() -> None:
 
 
 @pytest.mark.parametrize(
-    ("some", "expected"),
+    ("story", "expected"),
     [
         # closed on the 20th by a history that was never recorded
         (issue(1, "10-01 → 4", resolved="10-20"), [("10-01", "todo"), ("10-20", "done")]),
@@ -74,9 +74,9 @@ def test_an_imported_issue_was_born_with_its_first_change() -> None:
         (issue(1, "10-05 → 4", "10-02 → 5", resolved="10-03"), [("10-02", "done")]),  # born with its first change
     ],
 )
-def test_done_without_a_history_is_done_at_the_resolution_date(some: Issue, expected: list[tuple[str, str]]) -> None:
+def test_done_without_a_history_is_done_at_the_resolution_date(story: Issue, expected: list[tuple[str, str]]) -> None:
     """In todo until then; a first change before that date says more than the date."""
-    assert [(when, stage) for when, stage in line(some)] == [(at(when), stage) for when, stage in expected]
+    assert [(when, stage) for when, stage in line(story)] == [(at(when), stage) for when, stage in expected]
 
 
 def test_what_was_never_recorded_is_no_entry_into_a_status() -> None:
@@ -94,38 +94,38 @@ def test_histories_of_one_instant_are_ordered_by_integer_id_then_position() -> N
         Transition(time("10-02"), entry, position, "status", str(entry), before, None, after, None)
         for entry, position, before, after in moves
     )
-    some = Issue("1", "P-1", "P", "Story", "4", time("10-01"), time("10-02"), None, None, None, {}, history)
-    assert entered(some) == ["3", "2", "4"]
-    assert reasons(some) == []
+    story = Issue("1", "P-1", "P", "Story", "4", time("10-01"), time("10-02"), None, None, None, {}, history)
+    assert entered(story) == ["3", "2", "4"]
+    assert reasons(story) == []
 
 
 def test_a_history_told_twice_counts_once() -> None:
     """Jira repeats the last history of a page on the next one."""
-    some = issue(1, "10-01 → 1", "10-02 → 2", "10-03 → 4")
-    twice = replace(some, transitions=some.transitions * 2)
+    story = issue(1, "10-01 → 1", "10-02 → 2", "10-03 → 4")
+    twice = replace(story, transitions=story.transitions * 2)
     assert entered(twice) == ["2", "4"]
 
 
 def test_changes_of_other_fields_are_no_changes_of_status() -> None:
     """A fix version that is set moves nothing."""
     other = Transition(time("10-02"), 1, 0, "fixVersions", "1", None, None, "4", "1.0")
-    some = Issue("1", "P-1", "P", "Story", "1", time("10-01"), time("10-02"), None, None, None, {}, (other,))
-    assert line(some) == ((at("10-01"), "todo"),)
+    story = Issue("1", "P-1", "P", "Story", "1", time("10-01"), time("10-02"), None, None, None, {}, (other,))
+    assert line(story) == ((at("10-01"), "todo"),)
 
 
 def test_a_broken_chain_is_reported_and_the_earlier_change_stands() -> None:
     """Open → Doing, then Review → Done: from the first change to the second the issue was in Doing."""
     history = (transition(time("10-02"), 1, "1", "2"), transition(time("10-04"), 2, "3", "4"))
-    some = Issue("1", "P-1", "P", "Story", "4", time("10-01"), time("10-04"), None, None, None, {}, history)
-    assert line(some) == ((at("10-01"), "todo"), (at("10-02"), "active"), (at("10-04"), "done"))
-    assert reasons(some) == [("broken_chain", "after history 1")]
+    story = Issue("1", "P-1", "P", "Story", "4", time("10-01"), time("10-04"), None, None, None, {}, history)
+    assert line(story) == ((at("10-01"), "todo"), (at("10-02"), "active"), (at("10-04"), "done"))
+    assert reasons(story) == [("broken_chain", "after history 1")]
 
 
 def test_a_history_that_does_not_lead_to_the_current_status_decides_and_is_reported() -> None:
     """The issue says Open, its last change says Done: done."""
-    some = issue(1, "10-01 → 1", "10-02 → 4", status_id="1")
-    assert line(some)[-1] == (at("10-02"), "done")
-    assert reasons(some) == [("broken_chain", "after history 100")]
+    story = issue(1, "10-01 → 1", "10-02 → 4", status_id="1")
+    assert line(story)[-1] == (at("10-02"), "done")
+    assert reasons(story) == [("broken_chain", "after history 100")]
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_a_chain_without_ids_is_followed_by_its_names(
     """Open → ``left``, then ``entered`` → ``ended``: old servers leave ids out."""
     first = Transition(time("10-02"), 1, 0, "status", "1", None, "Open", None, left)
     second = Transition(time("10-04"), 2, 0, "status", "2", None, entered, None, ended)
-    some = replace(issue(1, "10-01 → 1"), status_id=current, transitions=(first, second))
-    assert [detail for reason, detail in reasons(some) if reason == "broken_chain"] == broken
+    story = replace(issue(1, "10-01 → 1"), status_id=current, transitions=(first, second))
+    assert [detail for reason, detail in reasons(story) if reason == "broken_chain"] == broken
 
 
 @pytest.mark.parametrize(("left_id", "entered_id"), [("2", None), (None, "2")])

@@ -108,26 +108,26 @@ def test_the_explained_parts_add_up_to_the_number_for_every_metric(source: str, 
     """What explain shows is all there is: the used parts give the value, the parts left out give the exclusions."""
     ready = snapshot_of(*scene(source, seed))
     for metric in METRIC_TYPES:
-        for found in calculate(metric, ready):
-            shown = explain(metric, ready, found.window)
-            assert shown.measurement == found
-            assert len(shown.used) == found.n_used
-            assert len(shown.left_out) == found.n_excluded
-            assert all(part.reason in found.exclusions for part in shown.left_out)
-            if found.state != "missing_mapping":
-                assert found.value == _number(_recomputed(found, shown.used))
+        for measured in calculate(metric, ready):
+            explained = explain(metric, ready, measured.window)
+            assert explained.measurement == measured
+            assert len(explained.used) == measured.n_used
+            assert len(explained.left_out) == measured.n_excluded
+            assert all(part.reason in measured.exclusions for part in explained.left_out)
+            if measured.state != "missing_mapping":
+                assert measured.value == _number(_recomputed(measured, explained.used))
 
 
 def _number(value: Fraction | None) -> float | None:
     return None if value is None else float(value)
 
 
-def _recomputed(found: Measurement, used: tuple[Contribution, ...]) -> Fraction | None:
+def _recomputed(measured: Measurement, used: tuple[Contribution, ...]) -> Fraction | None:
     """Return the value of a metric from nothing but the contributions that explain shows."""
-    days = Fraction(found.window.effective_end - found.window.start, DAY)
-    unit = {"days": DAY, "hours": HOUR}[found.unit] if found.metric_type in MEDIANS else 1
+    days = Fraction(measured.window.effective_end - measured.window.start, DAY)
+    unit = {"days": DAY, "hours": HOUR}[measured.unit] if measured.metric_type in MEDIANS else 1
     parts = [Part("", "", Fraction(part.value, unit), Fraction(part.base)) for part in used]
-    return value_of(found.metric_type, parts, days)
+    return value_of(measured.metric_type, parts, days)
 
 
 @given(seed=st.integers(0, 2**64))

@@ -55,22 +55,22 @@ def release(mark: Any, *kinds: str) -> tuple[Issue, ...]:
 )
 def test_a_mark_decides_else_what_was_carried(mark: Any, kinds: tuple[str, ...], *, is_rework: bool) -> None:
     """Without a mark all delivered items must be defects, and there must be one."""
-    found = measure("rework_rate", rules(BY_ISSUES, fields={"rework": "cf"}), *release(mark, *kinds))
-    assert found.value == 100.0 * is_rework
-    assert found.details == {"rework": int(is_rework), "total": 1}
+    measured = measure("rework_rate", rules(BY_ISSUES, fields={"rework": "cf"}), *release(mark, *kinds))
+    assert measured.value == 100.0 * is_rework
+    assert measured.details == {"rework": int(is_rework), "total": 1}
 
 
 def test_failure_values_are_no_mark_of_rework() -> None:
     """A profile that calls a failure "broken" does not call rework so."""
-    some = rules(BY_ISSUES, fields={"rework": "cf"}, failure_values=("broken",))
-    assert measure("rework_rate", some, *release("broken", "Bug")).value == 0
+    profile_rules = rules(BY_ISSUES, fields={"rework": "cf"}, failure_values=("broken",))
+    assert measure("rework_rate", profile_rules, *release("broken", "Bug")).value == 0
 
 
 @pytest.mark.parametrize(("path", "is_rework"), [("cf.value", True), ("cf.child.value", False), ("cf.no.where", False)])
 def test_a_path_that_leads_nowhere_is_not_a_mark(path: str, *, is_rework: bool) -> None:
     """A story says no where the path finds no mark."""
-    some = rules(BY_ISSUES, fields={"rework": path})
-    assert measure("rework_rate", some, *release({"value": "yes"}, "Story")).value == 100.0 * is_rework
+    profile_rules = rules(BY_ISSUES, fields={"rework": path})
+    assert measure("rework_rate", profile_rules, *release({"value": "yes"}, "Story")).value == 100.0 * is_rework
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_one_member_of_a_group_that_says_yes_is_enough(
         for number, mark in ((1, first), (2, second))
     )
     carried = issue(3, "10-01 → 1", "10-04 → 4", type=kind, fixVersions=["7"])
-    found = measure("rework_rate", rules(GROUPED, fields={"rework": "cf"}), *members, carried)
-    assert (found.value, found.n_used) == (100.0 * is_rework, 1)
+    measured = measure("rework_rate", rules(GROUPED, fields={"rework": "cf"}), *members, carried)
+    assert (measured.value, measured.n_used) == (100.0 * is_rework, 1)
 
 
 def test_an_item_counts_for_each_deployment_that_shares_a_version_with_it() -> None:
@@ -139,34 +139,34 @@ def test_recovered_when_all_incidents_are_restored() -> None:
         incident(8, "10-11 → 1", "10-11 06:00 → 4", versions=["1"]),
         incident(9, "10-11 → 1", "10-12 12:00 → 4", versions=["1"]),
     )
-    found = measure("recovery_time", rules(VERSIONS), issue(1, "10-01 → 1"), *incidents, versions=(ONE, TWO))
-    assert found.value == (36 * 3600 + 1) / 3600
-    assert (found.n_used, found.details["open"]) == (1, 0)
+    measured = measure("recovery_time", rules(VERSIONS), issue(1, "10-01 → 1"), *incidents, versions=(ONE, TWO))
+    assert measured.value == (36 * 3600 + 1) / 3600
+    assert (measured.n_used, measured.details["open"]) == (1, 0)
 
 
 def test_one_incident_that_is_not_restored_keeps_it_open() -> None:
     """Neither is one whose field is not a time."""
     for still in (incident(9, "10-11 → 1", versions=["1"]), incident(9, "10-11 → 1", versions=["1"], cf="soon")):
         incidents = (incident(8, "10-11 → 1", "10-11 06:00 → 4", versions=["1"]), still)
-        some = rules(VERSIONS, fields={"restored_at": "cf"})
-        found = measure("recovery_time", some, issue(1, "10-01 → 1"), *incidents, versions=(ONE, TWO))
-        assert (found.state, found.n_used, found.details["open"]) == ("no_data", 0, 1)
+        profile_rules = rules(VERSIONS, fields={"restored_at": "cf"})
+        measured = measure("recovery_time", profile_rules, issue(1, "10-01 → 1"), *incidents, versions=(ONE, TWO))
+        assert (measured.state, measured.n_used, measured.details["open"]) == ("no_data", 0, 1)
 
 
 def test_an_incident_counts_for_the_last_deployment_before_its_birth() -> None:
     """It names both versions; born on the 15th, it is the first one's; the second is neither a candidate nor open."""
-    some = incident(9, "10-15 → 1", "10-16 → 4", versions=["1", "2"])
-    found = measure("recovery_time", rules(VERSIONS), issue(1, "10-01 → 1"), some, versions=(ONE, TWO))
-    assert found.value == (5 * 86_400 + 1) / 3600
-    assert (found.n_used, found.details["open"]) == (1, 0)
-    assert measure("cfr", rules(VERSIONS), issue(1, "10-01 → 1"), some, versions=(ONE, TWO)).value == 100
+    profile_rules = incident(9, "10-15 → 1", "10-16 → 4", versions=["1", "2"])
+    measured = measure("recovery_time", rules(VERSIONS), issue(1, "10-01 → 1"), profile_rules, versions=(ONE, TWO))
+    assert measured.value == (5 * 86_400 + 1) / 3600
+    assert (measured.n_used, measured.details["open"]) == (1, 0)
+    assert measure("cfr", rules(VERSIONS), issue(1, "10-01 → 1"), profile_rules, versions=(ONE, TWO)).value == 100
 
 
 def test_an_incident_before_all_deployments_counts_for_the_first() -> None:
     """Born on the 5th, restored on the 12th."""
-    some = incident(9, "10-05 → 1", "10-12 → 4", versions=["1", "2"])
-    found = measure("recovery_time", rules(VERSIONS), issue(1, "10-01 → 1"), some, versions=(ONE, TWO))
-    assert (found.value, found.n_used) == ((86_400 + 1) / 3600, 1)
+    profile_rules = incident(9, "10-05 → 1", "10-12 → 4", versions=["1", "2"])
+    measured = measure("recovery_time", rules(VERSIONS), issue(1, "10-01 → 1"), profile_rules, versions=(ONE, TWO))
+    assert (measured.value, measured.n_used) == ((86_400 + 1) / 3600, 1)
 
 
 @pytest.mark.parametrize(
@@ -177,9 +177,9 @@ def test_a_release_without_a_time_recovers_on_its_own_day_at_once(
     restored: str, value: float | None, exclusions: dict[str, int]
 ) -> None:
     """A day before is a negative duration."""
-    some = incident(9, "10-09 → 1", f"{restored} → 4", versions=["1"])
-    found = measure("recovery_time", rules(VERSIONS), issue(1, "10-01 → 1"), some, versions=(ONE,))
-    assert (found.value, found.exclusions, found.details["open"]) == (value, exclusions, 0)
+    profile_rules = incident(9, "10-09 → 1", f"{restored} → 4", versions=["1"])
+    measured = measure("recovery_time", rules(VERSIONS), issue(1, "10-01 → 1"), profile_rules, versions=(ONE,))
+    assert (measured.value, measured.exclusions, measured.details["open"]) == (value, exclusions, 0)
 
 
 def test_its_own_mark_alone_is_recovered_by_the_next_deployment_that_did_not_fail() -> None:
@@ -190,13 +190,13 @@ def test_its_own_mark_alone_is_recovered_by_the_next_deployment_that_did_not_fai
         Row("3", time("10-10 15:00"), failed=True),
         Row("4", time("10-10 18:00"), failed=None),
     )
-    found = measure("recovery_time", rules(TABLE), table=table)
-    assert (found.value, found.n_used, found.details["open"]) == (4.5, 2, 0)
-    found = measure("recovery_time", rules(TABLE), table=table[:3])
-    assert (found.state, found.details["open"]) == ("no_data", 2)
+    measured = measure("recovery_time", rules(TABLE), table=table)
+    assert (measured.value, measured.n_used, measured.details["open"]) == (4.5, 2, 0)
+    measured = measure("recovery_time", rules(TABLE), table=table[:3])
+    assert (measured.state, measured.details["open"]) == ("no_data", 2)
 
 
 def test_nothing_could_mark_a_failure() -> None:
     """As cfr."""
-    some = Rules(deployments=VERSIONS)
-    assert measure("recovery_time", some, issue(1, "10-01 → 1"), versions=(ONE,)).state == "missing_mapping"
+    profile_rules = Rules(deployments=VERSIONS)
+    assert measure("recovery_time", profile_rules, issue(1, "10-01 → 1"), versions=(ONE,)).state == "missing_mapping"

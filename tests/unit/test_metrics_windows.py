@@ -108,14 +108,14 @@ def test_the_instant_before_monday_still_belongs_to_the_running_week() -> None:
 
 def test_a_running_week_of_zero_length_is_left_out() -> None:
     """At Monday's midnight the new week has nothing yet: of three weeks two are told."""
-    found = windows(micros(datetime(2026, 10, 26, tzinfo=UTC)), Rules(history_weeks=3))
-    assert [shown(week.start) for week in found[1:]] == ["2026-10-12T00:00", "2026-10-19T00:00"]
+    of_weeks = windows(micros(datetime(2026, 10, 26, tzinfo=UTC)), Rules(history_weeks=3))
+    assert [shown(week.start) for week in of_weeks[1:]] == ["2026-10-12T00:00", "2026-10-19T00:00"]
 
 
 def test_a_period_of_a_day_that_the_zone_skipped_is_left_out() -> None:
     """Samoa had no 30 December 2011: nothing can be divided by its length."""
-    found = windows(micros(datetime(2011, 12, 30, 10, tzinfo=UTC)), Rules("Pacific/Apia", 1, 2))
-    assert {window.kind for window in found} == {"week"}
+    all_windows = windows(micros(datetime(2011, 12, 30, 10, tzinfo=UTC)), Rules("Pacific/Apia", 1, 2))
+    assert {window.kind for window in all_windows} == {"week"}
 
 
 def test_an_offset_moves_an_event_to_another_week() -> None:

@@ -16,9 +16,9 @@ def test_the_age_of_work_in_progress_runs_from_its_first_start() -> None:
         issue(3, "10-05 → 2", "10-31 → 4"),
         issue(4, "10-05 → 1"),
     )
-    found = measure("flow_age", OCTOBER, *items)
-    assert found.value == (31 + 11) / 2
-    assert (found.n_used, found.details["oldest_age_days"], found.details["n"]) == (2, 31.0, 2)
+    measured = measure("flow_age", OCTOBER, *items)
+    assert measured.value == (31 + 11) / 2
+    assert (measured.n_used, measured.details["oldest_age_days"], measured.details["n"]) == (2, 31.0, 2)
     assert measure("flow_load", OCTOBER, *items).value == 2
 
 
@@ -29,8 +29,8 @@ def test_a_past_window_has_the_ages_at_its_own_end() -> None:
 
 def test_no_work_in_progress_has_no_age() -> None:
     """No value, and a sentence; the load is a true 0."""
-    found = measure("flow_age", OCTOBER, issue(1, "10-05 → 1"))
-    assert (found.state, found.value, found.details["oldest_age_days"]) == ("no_data", None, None)
+    measured = measure("flow_age", OCTOBER, issue(1, "10-05 → 1"))
+    assert (measured.state, measured.value, measured.details["oldest_age_days"]) == ("no_data", None, None)
     assert measure("flow_load", OCTOBER, issue(1, "10-05 → 1")).value == 0
 
 
@@ -51,11 +51,11 @@ def test_arrivals_less_departures(
     moves: tuple[str, ...], resolution: str | None, arrivals: int, departures: int, left_out: int
 ) -> None:
     """Whatever the resolution; a re-opened item has not departed; one that never started is left out when done."""
-    found = measure("net_flow", OCTOBER, issue(1, *moves, resolution=resolution))
-    assert found.value == arrivals - departures
-    assert found.details == {"arrivals": arrivals, "departures": departures}
-    assert found.n_used == arrivals + departures
-    assert found.exclusions == ({"never_started": 1} if left_out else {})
+    measured = measure("net_flow", OCTOBER, issue(1, *moves, resolution=resolution))
+    assert measured.value == arrivals - departures
+    assert measured.details == {"arrivals": arrivals, "departures": departures}
+    assert measured.n_used == arrivals + departures
+    assert measured.exclusions == ({"never_started": 1} if left_out else {})
 
 
 def test_nothing_of_both_is_a_true_zero() -> None:
@@ -69,10 +69,10 @@ def test_nothing_of_both_is_a_true_zero() -> None:
 def test_the_promise_is_kept_to_the_microsecond(days: float, within: int) -> None:
     """Flow times of 5 and 10 days; the promise is rounded to a microsecond and kept up to it."""
     items = (issue(1, "10-01 → 2", "10-06 → 4"), issue(2, "10-01 → 2", "10-11 → 4"), issue(3, "10-01 → 1", "10-11 → 4"))
-    found = measure("service_level", Rules(service_level=ServiceLevelRules(days, 70)), *items)
-    assert found.value == 100 * within / 2
-    assert found.details == {"n": 2, "within": within, "days": days, "target_percent": 70}
-    assert found.exclusions == {"never_started": 1}
+    measured = measure("service_level", Rules(service_level=ServiceLevelRules(days, 70)), *items)
+    assert measured.value == 100 * within / 2
+    assert measured.details == {"n": 2, "within": within, "days": days, "target_percent": 70}
+    assert measured.exclusions == {"never_started": 1}
 
 
 def test_no_promise_is_a_missing_mapping_and_no_item_no_data() -> None:

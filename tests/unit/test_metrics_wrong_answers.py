@@ -26,9 +26,9 @@ def test_newest_first_histories_are_read_in_the_order_of_time() -> None:
 def test_a_change_finished_on_the_day_of_its_release_has_a_positive_lead_time() -> None:
     """A release date is a day: taken as its first instant, work begun that morning would take less than nothing."""
     item = issue(1, "10-10 08:00 → 2", "10-10 17:00 → 4", fixVersions=["1"])
-    found = measure("lead_time", OCTOBER, item, versions=(version("1", date(2026, 10, 10)),))
-    assert found.value == (16 * 3600 - 1) / 86_400  # 08:00:00 to 23:59:59
-    assert found.exclusions == {}
+    measured = measure("lead_time", OCTOBER, item, versions=(version("1", date(2026, 10, 10)),))
+    assert measured.value == (16 * 3600 - 1) / 86_400  # 08:00:00 to 23:59:59
+    assert measured.exclusions == {}
 
 
 def test_a_reopened_issue_is_not_delivered() -> None:
@@ -72,8 +72,8 @@ def test_an_offset_moves_an_event_to_another_week() -> None:
     item = issue(1, "10-01 → 2", "10-18 23:30 → 4")
     for zone, counts in (("UTC", [1, 0]), ("Europe/Zagreb", [0, 1])):
         rules = replace(OCTOBER, timezone=zone, history_weeks=3)
-        found = [measure("flow_velocity", rules, item, as_of="10-28", window=week) for week in (1, 2)]
-        assert [one.details["count"] for one in found] == counts
+        weeks = [measure("flow_velocity", rules, item, as_of="10-28", window=week) for week in (1, 2)]
+        assert [measured.details["count"] for measured in weeks] == counts
 
 
 def test_the_offset_of_a_field_moves_a_deployment_to_an_earlier_week() -> None:
@@ -85,8 +85,8 @@ def test_the_offset_of_a_field_moves_a_deployment_to_an_earlier_week() -> None:
         fields={"deployed_at": "cf"},
     )
     release = issue(1, "10-01 → 1", type="Release", cf="2026-10-19T00:30:00.000+0200")
-    found = [measure("deployment_frequency", rules, release, as_of="10-28", window=week) for week in (1, 2)]
-    assert [one.details["count"] for one in found] == [1, 0]
+    weeks = [measure("deployment_frequency", rules, release, as_of="10-28", window=week) for week in (1, 2)]
+    assert [measured.details["count"] for measured in weeks] == [1, 0]
 
 
 def test_two_offsets_in_one_history_are_two_instants_in_their_true_order() -> None:
@@ -117,16 +117,16 @@ def test_a_null_status_in_a_history_is_work_not_a_crash_nor_done() -> None:
 def test_an_unmapped_type_is_shown_as_such_and_makes_no_feature() -> None:
     """One Story and one Spike: half of it features, not all."""
     items = (issue(1, "10-01 → 2", "10-07 → 4"), issue(2, "10-01 → 2", "10-07 → 4", type="Spike"))
-    found = measure("flow_distribution", OCTOBER, *items)
-    assert (found.value, found.details["by_category"]["unmapped"]) == (50.0, 1)
+    measured = measure("flow_distribution", OCTOBER, *items)
+    assert (measured.value, measured.details["by_category"]["unmapped"]) == (50.0, 1)
 
 
 def test_a_release_planned_for_the_future_is_no_deployment() -> None:
     """Marked as released with a date after the as-of, and one of the as-of's own day."""
     planned = (version("1", date(2026, 11, 20)), version("2", date(2026, 11, 1)), version("3", date(2026, 10, 20)))
     item = issue(1, "10-01 → 2", "10-07 → 4", fixVersions=["1"])
-    found = measure("deployment_frequency", OCTOBER, item, versions=planned, as_of="11-01 12:00")
-    assert found.details["count"] == 1
+    measured = measure("deployment_frequency", OCTOBER, item, versions=planned, as_of="11-01 12:00")
+    assert measured.details["count"] == 1
     assert measure("lead_time", OCTOBER, item, versions=planned, as_of="11-01 12:00").state == "no_data"
 
 
@@ -135,5 +135,5 @@ def test_zero_deployments_are_zero_a_day_but_no_failure_rate_and_no_lead_time() 
     item = issue(1, "10-01 → 2", "10-07 → 4")
     assert measure("deployment_frequency", OCTOBER, item).value == 0.0
     for metric in ("cfr", "lead_time", "mttr"):
-        found = measure(metric, OCTOBER, item)
-        assert (found.state, found.value, found.level) == ("no_data", None, None)
+        measured = measure(metric, OCTOBER, item)
+        assert (measured.state, measured.value, measured.level) == ("no_data", None, None)

@@ -25,10 +25,10 @@ def test_names_that_look_alike_are_one(written: str, sent: str) -> None:
     assert fold_name(written) == fold_name(sent)
 
 
-@pytest.mark.parametrize(("one", "other"), [("In Review", "InReview"), ("Done", "Done."), ("Résolu", "Resolu")])
-def test_names_that_look_different_stay_different(one: str, other: str) -> None:
+@pytest.mark.parametrize(("first", "second"), [("In Review", "InReview"), ("Done", "Done."), ("Résolu", "Resolu")])
+def test_names_that_look_different_stay_different(first: str, second: str) -> None:
     """A blank, a full stop and an accent are part of a name."""
-    assert fold_name(one) != fold_name(other)
+    assert fold_name(first) != fold_name(second)
 
 
 def test_folding_twice_changes_nothing() -> None:

@@ -317,10 +317,10 @@ def test_a_threshold_grows_with_the_dataset(
 ) -> None:
     """Pass up to the target, warning up to 1.2 times it, else fail."""
     end = NOW + timedelta(seconds=seconds)
-    found = PerformanceThreshold.of(
+    threshold = PerformanceThreshold.of(
         replace(PERFORMANCE, end_time=end, duration_seconds=seconds, input_data_size=issues)
     )
-    assert (found.dataset_size_category, found.target_duration_seconds, found.threshold_status) == (
+    assert (threshold.dataset_size_category, threshold.target_duration_seconds, threshold.threshold_status) == (
         category,
         target,
         status,

@@ -53,7 +53,7 @@ def test_repeated_lines_are_held_back_for_a_minute_and_counted() -> None:
 
     def lines() -> list[str]:
         made = [record("celery.worker", f"{head}: %s", error) for head in ("connect", "send") for error in errors]
-        return [each.getMessage() for each in made if passed.filter(each)]
+        return [warning.getMessage() for warning in made if passed.filter(warning)]
 
     first = ["connect: read only", "connect: full", "send: read only", "send: full"]
     assert lines() == first
@@ -69,6 +69,6 @@ def test_other_records_pass_as_they_are() -> None:
     other = record("celery.worker", "unexpected", error=KeyError("x"))
     news = record("celery.worker", "connected: %s", error)
     news.levelno = logging.INFO
-    for each in (ours, other, news):
-        assert all(passed.filter(each) for _ in range(2))
+    for passing in (ours, other, news):
+        assert all(passed.filter(passing) for _ in range(2))
     assert (ours.exc_info, other.exc_info) != (None, None)

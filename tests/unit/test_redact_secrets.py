@@ -35,11 +35,11 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_a_configured_secret_is_hidden_in_every_form(form: str) -> None:
     """No key names it, no shape betrays it."""
-    shown = Redactor([SECRET])(f"got <<{form}>> there")
-    assert form[4:12] not in shown
-    assert MARK in shown
-    assert shown.startswith("got <<")
-    assert shown.endswith("there")
+    redacted = Redactor([SECRET])(f"got <<{form}>> there")
+    assert form[4:12] not in redacted
+    assert MARK in redacted
+    assert redacted.startswith("got <<")
+    assert redacted.endswith("there")
 
 
 @pytest.mark.parametrize("name", ["itself", "quoted", "json", "base64", "login of bo", "login of bot"])
@@ -54,14 +54,14 @@ def test_a_configured_secret_is_hidden_when_cut_across_lines(name: str, brk: str
 def test_wrapped_base64_of_a_login_is_hidden() -> None:
     """As base64 tools print it."""
     wrapped = "\n".join(textwrap.wrap(base64.b64encode(f"metrics@acme.example:{SECRET * 3}".encode()).decode(), 20))
-    shown = Redactor([SECRET * 3])(wrapped)
-    assert not any(line in shown for line in wrapped.splitlines()[2:-1])
+    redacted = Redactor([SECRET * 3])(wrapped)
+    assert not any(line in redacted for line in wrapped.splitlines()[2:-1])
 
 
 def test_the_password_of_a_configured_url_counts_by_itself() -> None:
     """A broker's address is configured, its password is repeated by a driver."""
-    shown = Redactor(["redis://:open-sesame-1@cache:6379/0"])("AUTH open-sesame-1 refused by cache:6379")
-    assert shown == f"AUTH {MARK} refused by cache:6379"
+    redacted = Redactor(["redis://:open-sesame-1@cache:6379/0"])("AUTH open-sesame-1 refused by cache:6379")
+    assert redacted == f"AUTH {MARK} refused by cache:6379"
 
 
 def test_short_secrets_are_hidden_as_whole_words_only() -> None:

@@ -126,17 +126,17 @@ UNTOUCHED = [
 @pytest.mark.parametrize(("text", "secret"), HIDDEN)
 def test_a_secret_is_hidden_in_every_notation(text: str, secret: str) -> None:
     """The secret is gone, and a mark says that something was there."""
-    shown = redact(text)
-    assert secret not in shown
-    assert MARK in shown
+    redacted = redact(text)
+    assert secret not in redacted
+    assert MARK in redacted
 
 
 @pytest.mark.parametrize(("text", "person"), PEOPLE)
 def test_people_and_custom_fields_are_hidden_where_a_key_or_a_shape_names_them(text: str, person: str) -> None:
     """Account ids, names, addresses, user objects, people in JQL, values of customfield_N."""
-    shown = redact(text)
-    assert person not in shown
-    assert MARK in shown
+    redacted = redact(text)
+    assert person not in redacted
+    assert MARK in redacted
 
 
 @pytest.mark.parametrize("text", UNTOUCHED)
@@ -147,14 +147,14 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
 
 def test_only_the_value_goes_and_the_rest_stays_readable() -> None:
     """What stands around a secret is what a person reads a log for."""
-    shown = redact("POST /token?client_id=7&client_secret=abc answered 401 in 0.2 s")
-    assert shown == f"POST /token?client_id=7&client_secret={MARK} answered 401 in 0.2 s"
+    redacted = redact("POST /token?client_id=7&client_secret=abc answered 401 in 0.2 s")
+    assert redacted == f"POST /token?client_id=7&client_secret={MARK} answered 401 in 0.2 s"
 
 
 def test_jql_keeps_all_but_its_people() -> None:
     """Functions, fields and order stay, so that the query can still be understood."""
-    shown = redact('project = PAY AND assignee = jsmith AND reporter in ("Jane Doe", currentUser()) ORDER BY rank')
-    assert shown == f"project = PAY AND assignee = {MARK} AND reporter in ({MARK}, currentUser()) ORDER BY rank"
+    redacted = redact('project = PAY AND assignee = jsmith AND reporter in ("Jane Doe", currentUser()) ORDER BY rank')
+    assert redacted == f"project = PAY AND assignee = {MARK} AND reporter in ({MARK}, currentUser()) ORDER BY rank"
 
 
 def test_the_scheme_of_a_header_stays() -> None:

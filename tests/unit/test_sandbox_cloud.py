@@ -47,10 +47,10 @@ def search(session: requests.Session, **body: Any) -> Any:
 
 def pages(session: requests.Session, endpoint: str, **body: Any) -> list[Any]:
     """Return every page of an endpoint that pages by token."""
-    found = [session.post(f"{BASE}/{endpoint}", json=body).json()]
-    while token := found[-1].get("nextPageToken"):
-        found.append(session.post(f"{BASE}/{endpoint}", json={**body, "nextPageToken": token}).json())
-    return found
+    bodies = [session.post(f"{BASE}/{endpoint}", json=body).json()]
+    while token := bodies[-1].get("nextPageToken"):
+        bodies.append(session.post(f"{BASE}/{endpoint}", json={**body, "nextPageToken": token}).json())
+    return bodies
 
 
 def test_a_search_without_fields_gives_ids_alone_and_no_total(session: requests.Session) -> None:
@@ -72,14 +72,14 @@ def test_the_key_is_given_where_it_is_asked_for(session: requests.Session) -> No
 
 def test_a_search_with_a_field_gives_at_most_a_hundred(session: requests.Session) -> None:
     """5,000 are asked for, 100 and a token come; the pages together are the whole, each issue once."""
-    found = pages(session, "search/jql", jql="id > 0 ORDER BY updated", maxResults=5000, fields=["updated"])
-    sizes = [len(page["issues"]) for page in found]
+    bodies = pages(session, "search/jql", jql="id > 0 ORDER BY updated", maxResults=5000, fields=["updated"])
+    sizes = [len(page["issues"]) for page in bodies]
     assert set(sizes[:-1]) == {100}
-    assert [page["isLast"] for page in found] == [False] * (len(found) - 1) + [True]
-    ids = [issue["id"] for page in found for issue in page["issues"]]
+    assert [page["isLast"] for page in bodies] == [False] * (len(bodies) - 1) + [True]
+    ids = [issue["id"] for page in bodies for issue in page["issues"]]
     assert sorted(set(ids)) == sorted(i["id"] for i in search(session, jql="id > 0", maxResults=5000)["issues"])
     assert len(ids) == len(set(ids))
-    assert set(found[0]["issues"][0]["fields"]) == {"updated"}
+    assert set(bodies[0]["issues"][0]["fields"]) == {"updated"}
 
 
 def test_a_search_works_by_get_too(session: requests.Session) -> None:
@@ -132,8 +132,8 @@ def test_refusals_of_a_jql_come_in_jiras_words(session: requests.Session) -> Non
 
 def test_the_embedded_changelog_is_cut_to_the_newest_forty(session: requests.Session) -> None:
     """Newest first, and `total` tells the truth."""
-    found = pages(session, "search/jql", jql="id > 0", fields=["updated"], expand="changelog", maxResults=100)
-    logs = [issue["changelog"] for page in found for issue in page["issues"]]
+    bodies = pages(session, "search/jql", jql="id > 0", fields=["updated"], expand="changelog", maxResults=100)
+    logs = [issue["changelog"] for page in bodies for issue in page["issues"]]
     longest = max(logs, key=lambda log: log["total"])
     assert longest["total"] > 100
     assert len(longest["histories"]) == longest["maxResults"] == 40
@@ -159,14 +159,14 @@ def test_an_issues_own_changelog_comes_oldest_first_by_hundreds(session: request
 def test_the_bulk_changelog_goes_by_date_and_repeats_the_last_history(session: requests.Session) -> None:
     """An issue's histories spread over the pages; each page begins with the last of the one before."""
     ids = [issue["id"] for issue in search(session, jql="id > 0", maxResults=5000)["issues"]]
-    found = pages(session, "changelog/bulkfetch", issueIdsOrKeys=ids, maxResults=500)
+    bodies = pages(session, "changelog/bulkfetch", issueIdsOrKeys=ids, maxResults=500)
     rows = [
         sorted(
             (history["created"], int(log["issueId"]), int(history["id"]))
             for log in page["issueChangeLogs"]
             for history in log["changeHistories"]
         )
-        for page in found
+        for page in bodies
     ]
     assert len(rows) > 3
     assert [len(page) for page in rows[:-1]] == [500, *[501] * (len(rows) - 2)]
@@ -174,8 +174,8 @@ def test_the_bulk_changelog_goes_by_date_and_repeats_the_last_history(session: r
     together = [*rows[0], *(row for page in rows[1:] for row in page[1:])]
     assert together == sorted(together)
     assert all(isinstance(row[0], int) for row in together)
-    spread = {log["issueId"] for log in found[0]["issueChangeLogs"]} & {
-        log["issueId"] for log in found[1]["issueChangeLogs"]
+    spread = {log["issueId"] for log in bodies[0]["issueChangeLogs"]} & {
+        log["issueId"] for log in bodies[1]["issueChangeLogs"]
     }
     assert len(spread) > 1
 

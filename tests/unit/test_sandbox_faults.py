@@ -199,7 +199,7 @@ def test_an_issue_in_issue_errors_is_left_out_and_named(jira: Jira, session: req
     jira.faults.append(faults.named_in_errors(bad))
     body = read(session, bad, *others).json()
     assert [issue["id"] for issue in body["issues"]] == list(map(str, others))
-    assert [(each["id"], bool(each["errorMessage"])) for each in body["issueErrors"]] == [(str(bad), True)]
+    assert [(error["id"], bool(error["errorMessage"])) for error in body["issueErrors"]] == [(str(bad), True)]
     assert read(session, *others).json()["issueErrors"] == []
 
 
@@ -248,8 +248,8 @@ def test_a_renamed_project_is_found_by_both_keys_until_the_old_one_is_forgotten(
     before = ask(session, fields=["updated"]).json()["issues"]
     living.rename_project(jira.site, "PAY", "BILL")
     after = ask(session, fields=["updated"]).json()["issues"]
-    assert [(one["id"], one["fields"]) for one in before] == [(one["id"], one["fields"]) for one in after]
-    assert [one["key"].replace("PAY", "BILL") for one in before] == [one["key"] for one in after]
+    assert [(issue["id"], issue["fields"]) for issue in before] == [(issue["id"], issue["fields"]) for issue in after]
+    assert [issue["key"].replace("PAY", "BILL") for issue in before] == [issue["key"] for issue in after]
     url = "https://acme.example/rest/api/3/issue/PAY-1"
     assert session.get(url, timeout=5).json()["key"] == "BILL-1"
     old, new = (ask(session, jql=f"project = {key}").json()["issues"] for key in ("PAY", "BILL"))

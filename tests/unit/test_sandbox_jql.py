@@ -26,7 +26,7 @@ def an_issue(number: int, key: str, updated: int, **fields: Any) -> Issue:
     """Return an issue that came into being as it is."""
     project = c.PAY if key.startswith("PAY") else c.OPS
     created = at(2026, 1, number - 100, 10)
-    shown = {
+    usual = {
         "summary": f"Summary of {key}",
         "issuetype": c.TYPES["Story"],
         "project": project,
@@ -34,7 +34,7 @@ def an_issue(number: int, key: str, updated: int, **fields: Any) -> Issue:
         "created": stamp(created, ZoneInfo("UTC")),
         "updated": stamp(updated, ZoneInfo("UTC")),
     }
-    return Issue(number, key, 0, shown | fields, updated=updated)
+    return Issue(number, key, 0, usual | fields, updated=updated)
 
 
 def a_site() -> Site:
@@ -198,11 +198,11 @@ def test_a_day_is_a_wall_clock_day_and_hours_are_elapsed() -> None:
     site.issues[101].updated = at(2026, 3, 8, 15, 29)
     site.renew()
     asker = Asker(NEW_YORK, NOW, None)
-    assert "PAY-1" not in [one.key for one in search(site, "updated >= -3d", asker).issues]
+    assert "PAY-1" not in [issue.key for issue in search(site, "updated >= -3d", asker).issues]
     site.issues[101].updated = at(2026, 3, 7, 16, 29)
     site.renew()
-    assert "PAY-1" not in [one.key for one in search(site, "updated >= -4d", asker).issues]
-    assert "PAY-1" in [one.key for one in search(site, "updated >= -96h", asker).issues]
+    assert "PAY-1" not in [issue.key for issue in search(site, "updated >= -4d", asker).issues]
+    assert "PAY-1" in [issue.key for issue in search(site, "updated >= -96h", asker).issues]
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def test_a_deleted_issue_is_gone_and_its_id_refused(site: Site) -> None:
 
 def test_a_moved_issue_keeps_its_id_and_its_old_key(site: Site) -> None:
     """And leaves the JQL of its old project."""
-    issue = next(one for one in site.indexed if one.key.startswith("PAY"))
+    issue = next(listed for listed in site.indexed if listed.key.startswith("PAY"))
     old = issue.key
     new = living.move(site, issue, "OPS", LATER)
     advance(site, LATER)

@@ -43,7 +43,7 @@ def ask(site: Jira, path: str, authorization: str | None = None, **headers: str)
 
 
 @pytest.mark.parametrize(
-    ("authorization", "told"),
+    ("authorization", "reason"),
     [
         (None, None),
         (basic(EMAIL, "wrong"), "AUTHENTICATED_FAILED"),
@@ -54,12 +54,14 @@ def ask(site: Jira, path: str, authorization: str | None = None, **headers: str)
         ("Digest x", None),
     ],
 )
-def test_cloud_serves_a_login_it_does_not_accept_as_the_anonymous(authorization: str | None, told: str | None) -> None:
+def test_cloud_serves_a_login_it_does_not_accept_as_the_anonymous(
+    authorization: str | None, reason: str | None
+) -> None:
     """200 with what is published, none of it on a private site; one header tells, and only `myself` refuses."""
     for site, number in ((jira(anonymous=True), 50), (jira(), 0)):
-        found = ask(site, "/rest/api/3/search/jql", authorization)
-        assert (found.status_code, len(found.json()["issues"])) == (200, number)
-        assert found.headers.get("X-Seraph-LoginReason") == told
+        answered = ask(site, "/rest/api/3/search/jql", authorization)
+        assert (answered.status_code, len(answered.json()["issues"])) == (200, number)
+        assert answered.headers.get("X-Seraph-LoginReason") == reason
         for closed in ("/rest/api/3/myself", "/rest/api/3/changelog/bulkfetch"):
             answer = ask(site, closed, authorization)
             assert (answer.status_code, answer.text) == (
@@ -76,7 +78,7 @@ def test_some_projects_of_a_published_site_may_be_private() -> None:
     site.site.private_projects.add("PAY")
     listed = ask(site, "/rest/api/3/search/jql").json()["issues"]
     assert {issue["id"] for issue in listed} == {
-        str(one.id) for one in site.site.indexed if one.fields["project"]["key"] == "OPS"
+        str(issue.id) for issue in site.site.indexed if issue.fields["project"]["key"] == "OPS"
     }
     assert ask(site, "/rest/api/3/issue/10001").status_code == 404
     assert ask(site, "/rest/api/3/issue/10001/changelog").status_code == 404
@@ -113,9 +115,9 @@ def test_data_center_refuses_a_wrong_password_and_serves_an_expired_token_as_the
 def test_data_center_tells_the_anonymous_no_time() -> None:
     """Its serverInfo has less in it for them; the `Date` header is there for everyone."""
     site = jira("datacenter", anonymous=True)
-    told, untold = (ask(site, "/rest/api/2/serverInfo", login) for login in (f"Bearer {TOKEN}", None))
-    assert set(told.json()) - set(untold.json()) == {"serverTime", "serverTimeZone"}
-    assert untold.headers["Date"] == "Mon, 17 Feb 2025 00:00:00 GMT"
+    of_login, of_anonymous = (ask(site, "/rest/api/2/serverInfo", login) for login in (f"Bearer {TOKEN}", None))
+    assert set(of_login.json()) - set(of_anonymous.json()) == {"serverTime", "serverTimeZone"}
+    assert of_anonymous.headers["Date"] == "Mon, 17 Feb 2025 00:00:00 GMT"
 
 
 @pytest.mark.parametrize("authorization", [basic(EMAIL, TOKEN), f"Bearer {TOKEN}"])
@@ -150,10 +152,10 @@ def test_names_of_jiras_own_lists_are_in_the_accounts_language_unless_english_is
 def _untranslated(node: Any) -> Any:
     """Return the node with the original names put back."""
     if isinstance(node, list):
-        return [_untranslated(each) for each in node]
+        return [_untranslated(member) for member in node]
     if not isinstance(node, dict):
         return node
-    shown = {key: _untranslated(value) for key, value in node.items()}
-    original = shown.pop("untranslatedName", None)
-    assert original is None or shown["name"] == GERMAN[original]
-    return shown if original is None else {**shown, "name": original}
+    original_names = {key: _untranslated(value) for key, value in node.items()}
+    original = original_names.pop("untranslatedName", None)
+    assert original is None or original_names["name"] == GERMAN[original]
+    return original_names if original is None else {**original_names, "name": original}

@@ -105,8 +105,8 @@ def test_recorded_issues_are_searched_like_others(tmp_path: Path) -> None:
             ("updated > 0", {"EE-1", "EE-2"}),
             ("fixVersion = v1 AND resolution is EMPTY", {"EE-1", "EE-2"}),
         ):
-            found = session.post(f"{BASE}/3/search/jql", json={"jql": jql, "fields": ["key"]}).json()
-            assert {issue["key"] for issue in found["issues"]} == keys, jql
+            answer = session.post(f"{BASE}/3/search/jql", json={"jql": jql, "fields": ["key"]}).json()
+            assert {issue["key"] for issue in answer["issues"]} == keys, jql
 
 
 def test_histories_without_their_issue_are_served_alone(tmp_path: Path) -> None:

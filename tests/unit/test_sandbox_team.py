@@ -54,8 +54,10 @@ def test_a_site_reached_in_small_steps_equals_one_reached_at_once() -> None:
     at_once, stepwise = lived(generate(5, 150, START), 12), generate(5, 150, START)
     for day in range(12 * 7 + 1):
         stepwise.advance(millis(START + timedelta(days=day)))
-    assert [shown(at_once, one) for one in at_once.indexed] == [shown(stepwise, one) for one in stepwise.indexed]
-    assert [one.id for one in at_once.by_updated] == [one.id for one in stepwise.by_updated]
+    assert [shown(at_once, issue) for issue in at_once.indexed] == [
+        shown(stepwise, issue) for issue in stepwise.indexed
+    ]
+    assert [issue.id for issue in at_once.by_updated] == [issue.id for issue in stepwise.by_updated]
 
 
 def test_nothing_later_than_the_clock_exists() -> None:
@@ -78,7 +80,7 @@ def test_a_released_version_shows_in_its_issues_without_touching_them() -> None:
     waiting = None
     for day in range(1, 70):
         lived(site, day / 7)
-        waiting = next((one for one in site.indexed if _unreleased(one)), None)
+        waiting = next((issue for issue in site.indexed if _unreleased(issue)), None)
         if waiting:
             break
     assert waiting is not None
@@ -142,8 +144,8 @@ def test_incidents_name_a_version_and_are_linked_to_their_cause_on_both_sides() 
     """One version in ten or so fails; the incident comes after its release."""
     site = lived(generate(1, 600, START), 58)
     released = [v for v in site.versions if v.project == "PAY" and v.body["released"]]
-    incidents = [one for one in site.indexed if one.fields["versions"]]
-    failed = {one.fields["versions"][0]["id"] for one in incidents}
+    incidents = [issue for issue in site.indexed if issue.fields["versions"]]
+    failed = {issue.fields["versions"][0]["id"] for issue in incidents}
     assert 5 <= 100 * len(failed) / len(released) <= 20
     linked = 0
     for incident in incidents:
@@ -161,15 +163,15 @@ def test_every_version_of_operations_has_its_deployment() -> None:
     """With instant, day, failure option and owner, done when it left."""
     site = lived(generate(1, 600, START), 58)
     ids = {field["name"]: field["id"] for field in site.catalogue.fields}
-    deployments = [one for one in site.indexed if one.fields["issuetype"]["name"] == "Deployment"]
+    deployments = [deployment for deployment in site.indexed if deployment.fields["issuetype"]["name"] == "Deployment"]
     assert len(deployments) > 40
-    for one in deployments:
-        at = parse_stamp(one.fields[ids["Deployed at"]])
+    for deployment in deployments:
+        at = parse_stamp(deployment.fields[ids["Deployed at"]])
         assert at is not None
-        assert one.fields["fixVersions"][0]["released"] is True
-        assert one.fields["status"]["name"] == "Done"
-        assert one.fields[ids["Deployed on"]] == stamp(at, site.zone)[:10]
-    values = Counter(one.fields[ids["Change failure"]]["value"] for one in deployments)
+        assert deployment.fields["fixVersions"][0]["released"] is True
+        assert deployment.fields["status"]["name"] == "Done"
+        assert deployment.fields[ids["Deployed on"]] == stamp(at, site.zone)[:10]
+    values = Counter(deployment.fields[ids["Change failure"]]["value"] for deployment in deployments)
     assert 0 < values["Yes"] < values["No"] / 4
 
 
@@ -187,7 +189,7 @@ def test_people_have_made_up_names_of_a_reserved_domain() -> None:
     text = b"".join(shown(site, issue) for issue in site.indexed).decode()
     assert "@acme.example" in text
     assert "displayName" in text
-    people: list[Json] = [event.author for one in site.indexed for event in one.histories() if event.author]
+    people: list[Json] = [event.author for issue in site.indexed for event in issue.histories() if event.author]
     assert all(person["emailAddress"].endswith("@acme.example") for person in people)
 
 

@@ -418,7 +418,7 @@ def _trees_of(expected: "Key | Schema") -> st.SearchStrategy[object]:
 
 def _toml(value: object) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_quoted(key)} = {_toml(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{_quoted(key)} = {_toml(member)}" for key, member in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
     if isinstance(value, bool):
@@ -438,9 +438,9 @@ def test_whatever_a_file_holds_it_is_read_or_refused_with_sentences(
     path = tmp_path_factory.mktemp("any") / "flowbeat.toml"
     path.write_text("\n".join(f"{name} = {_toml(value)}" for name, value in tree.items()), encoding="utf-8")
 
-    told = _told(path)
-    assert "TOML" not in told  # the test writes right TOML, so it is the values that are judged
-    assert all(line.startswith(f"{path}: ") for line in told.splitlines())
+    refusal = _told(path)
+    assert "TOML" not in refusal  # the test writes right TOML, so it is the values that are judged
+    assert all(line.startswith(f"{path}: ") for line in refusal.splitlines())
 
 
 def _told(path: Path) -> str:

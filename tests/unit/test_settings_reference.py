@@ -92,23 +92,23 @@ def test_every_line_of_the_template_can_be_switched_on(tmp_path: Path, source: s
 
 def test_the_template_shows_every_key() -> None:
     """A key that is missing there is a key nobody finds."""
-    shown = {place for source in CHOICES for place in _set_places(tomllib.loads(_switched_on(source)))}
+    places = {place for source in CHOICES for place in _set_places(tomllib.loads(_switched_on(source)))}
 
-    assert shown == set(_places(schema()))
+    assert places == set(_places(schema()))
 
 
 def test_the_defaults_that_the_template_shows_are_the_defaults(tmp_path: Path) -> None:
     """Switching a default on changes nothing."""
-    shown = _load(tmp_path, _switched_on("versions"))
+    given = _load(tmp_path, _switched_on("versions"))
     bare = _load(tmp_path, "")
 
-    assert (shown.timezone, shown.log_level, shown.max_age_hours) == (bare.timezone, bare.log_level, bare.max_age_hours)
-    assert (shown.database_url, shown.log_dir, shown.state_dir) == (bare.database_url, bare.log_dir, bare.state_dir)
-    assert shown.retention == bare.retention
-    assert (shown.stalled_runs, shown.changelog_audit) == (bare.stalled_runs, bare.changelog_audit)
+    assert (given.timezone, given.log_level, given.max_age_hours) == (bare.timezone, bare.log_level, bare.max_age_hours)
+    assert (given.database_url, given.log_dir, given.state_dir) == (bare.database_url, bare.log_dir, bare.state_dir)
+    assert given.retention == bare.retention
+    assert (given.stalled_runs, given.changelog_audit) == (bare.stalled_runs, bare.changelog_audit)
     for name in ("requests", "per_seconds", "concurrency", "overlap_minutes", "timeout_seconds"):
-        assert getattr(shown.connections["jira"], name) == getattr(Connection("a", "b"), name)
-    rules = shown.profiles["team"].rules
+        assert getattr(given.connections["jira"], name) == getattr(Connection("a", "b"), name)
+    rules = given.profiles["team"].rules
     for name in ("time_period_days", "history_weeks", "excluded_resolutions", "failure_values", "gone_issues"):
         assert getattr(rules, name) == getattr(Rules(), name)
     assert rules.service_level == ServiceLevelRules(10.0)
@@ -141,7 +141,7 @@ def test_the_keys_of_a_section_are_the_fields_it_becomes(place: tuple[str, ...],
         section = inner
     made_by_load = {"name", "path", "rules", "blocked_statuses"}  # the last from the section ``blocked``
 
-    assert set(section) - {"blocked"} == {one.name for owner in owners for one in fields(owner)} - made_by_load
+    assert set(section) - {"blocked"} == {field.name for owner in owners for field in fields(owner)} - made_by_load
 
 
 # --- the docs -------------------------------------------------------------------------------------------------------
@@ -149,14 +149,14 @@ def test_the_keys_of_a_section_are_the_fields_it_becomes(place: tuple[str, ...],
 
 def _documented() -> dict[tuple[str, ...], tuple[str, str]]:
     """Return each row of the tables: the key's path → its default and its variable, as written."""
-    found = {}
+    documented = {}
     place: tuple[str, ...] = ()
     for line in DOCS.read_text(encoding="utf-8").splitlines():
         if heading := re.match(r"## `\[(.*)\]`", line):
             place = tuple("*" if part == "<name>" else part for part in heading[1].split("."))
         if row := re.match(r"\| `(\w+)` \| (.*?) \| `(\w+(?:<NAME>\w+)?)` \| .+ \|$", line):
-            found[(*place, row[1])] = (row[2].strip("`"), row[3])
-    return found
+            documented[(*place, row[1])] = (row[2].strip("`"), row[3])
+    return documented
 
 
 def _default(place: tuple[str, ...]) -> object:

@@ -110,7 +110,7 @@ class DataCenter:
         size = size_of(self.sizes, "issues", ISSUES_PAGE)
         pages = parallel(self._attempt, [page for group in groups for page in chunks(group, size)], self._workers)
         raw = {issue_id: member for page, _ in pages for issue_id, member in page.items()}
-        histories = {issue_id: each["changelog"]["histories"] for issue_id, each in raw.items()}
+        histories = {issue_id: member["changelog"]["histories"] for issue_id, member in raw.items()}
         batch = build({key: item for key, item in raw.items() if _is_whole(item)}, self._wanted, histories)
         cut = {key: INCOMPLETE for key, entry in raw.items() if not _is_whole(entry)}
         for issue_id in cut:

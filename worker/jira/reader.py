@@ -33,13 +33,13 @@ B = TypeVar("B")
 class Site:
     """What a site says of itself at the beginning of a fetch; ``now`` is its own clock.
 
-    ``flavour`` is the API to use, ``told`` the one it reports (None if it does not): a configured one wins.
+    ``flavour`` is the API to use, ``reported`` the one it reports (None if it does not): a configured one wins.
     ``address`` is the one people use, which a gateway's ``base_url`` is not.
     """
 
     flavour: str
     now: datetime
-    told: str | None = None
+    reported: str | None = None
     address: str = ""
 
 

@@ -40,7 +40,7 @@ class Validator:
         # Only now, because a variable may have changed which variable holds a token.
         for name in sorted(set(given) - {CONFIG_VARIABLE} - _token_variables(tree)):
             if _normal(name) not in known:
-                names = [one.removeprefix(PREFIX) for one in (*known, CONFIG_VARIABLE)]
+                names = [variable.removeprefix(PREFIX) for variable in (*known, CONFIG_VARIABLE)]
                 guess = did_you_mean(_normal(name).removeprefix(PREFIX), names, PREFIX)
                 self._tell(f"environment variable {name}: no setting has this name{guess or '; unset it'}")
 
@@ -143,7 +143,7 @@ def _is_kind(kind: Kind, value: object) -> bool:
 def _described(value: object) -> str:
     words = {bool: "true or false", str: "text", int: "a whole number", float: "a number", dict: "a section"}
     if isinstance(value, list):
-        return f"a list that holds {' and '.join(sorted({_described(one) for one in value})) or 'nothing'}"
+        return f"a list that holds {' and '.join(sorted({_described(element) for element in value})) or 'nothing'}"
     return words.get(type(value), "a date or time")
 
 
