@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUN    := $(CURDIR)/$(BIN)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cover check soak bench fix picture constraints migration clean
+.PHONY: help demo test cover check soak bench fix picture dashboards constraints migration clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,10 @@ bench: $(VENV)/installed-dev ## the benchmarks: ratios against references measur
 picture: $(VENV)/installed-dev ## docs/report.png: a picture of the demo's report page, for the README
 	@$(BIN)/flowbeat demo
 	@$(BIN)/python tests/report_picture.py .flowbeat/demo/payments.html docs/report.png
+
+dashboards: $(VENV)/installed ## docs/dashboards: the example files for Grafana, which the compose file uses
+	@for each in postgresql sqlite; do \
+	  FLOWBEAT_CONFIG=docs/dashboards/$$each.toml $(BIN)/flowbeat dashboards docs/dashboards/$$each || exit 1; done
 
 fix: $(VENV)/installed-dev ## format, and mend what the linter can
 	@$(BIN)/ruff format .

@@ -36,6 +36,7 @@ TABLE: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "aging": ("aging", "Show the items in progress, oldest first."),
         "issue": ("issue.command", "Show the life of an issue, and the numbers it counts in."),
         "report": ("report", "Write a page with charts that one can send."),
+        "dashboards": ("dashboards.command", "Write dashboards for Grafana."),
         "forecast": ("forecast", "Show when work will be done, with its chances."),
         "performance": ("performance", "Show how long calculations and fetches took."),
         "logs": ("logs", "Show or follow the logs."),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from dashboard_world import dashboard_places  # noqa: F401 - a fixture
 from databases import (  # noqa: F401 - fixtures
     database_url,
     empty_url,

@@ -3,8 +3,6 @@
 import json
 import math
 import re
-from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,56 +10,30 @@ from typing import Any, Literal
 
 import console_world as world
 import pytest
+from dashboard_world import TEAMS, Places, select
 from databases import BOTH
 from report_world import AS_OF, stored_variant
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, inspect
 from sqlalchemy.orm import Session
 from store_rows import PROFILE, operation, run
 
-from models.database import Sessions, open_engine
+from models.database import Sessions
 from models.epoch_views import NAMES
 from models.store import census, operations, runs
 from report.words import for_profile
 
-VARIANTS = ("none", "one week", "year", "unknown weeks", "not configured")
 TABLES = Path(__file__).parents[2] / "docs" / "tables.md"
+pytestmark = pytest.mark.xdist_group("dashboards")
 KEYS = {
     "metric_now": "profile, metric_type",
     "metric_weeks": "profile, metric_type, time",
     "items": "profile, length(issue_id), issue_id",
     "freshness": "profile",
 }
-Places = dict[tuple[str, str], tuple[Path, str]]
-
-
-@pytest.fixture(scope="module")
-def places(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated_file: Path
-) -> Iterator[Places]:
-    """Yield the folder and the database of each team, in both kinds of database."""
-    made: Places = {}
-    with ExitStack() as stack:
-        for dialect in BOTH:
-            for name in VARIANTS:
-                folder = tmp_path_factory.mktemp(name.replace(" ", "-"))
-                url = None
-                if dialect != "sqlite":
-                    url = stack.enter_context(request.getfixturevalue("new_postgres")())
-                with stored_variant(folder, migrated_file, name, url):
-                    made[dialect, name] = folder, url or f"sqlite:///{folder / 'flowbeat.db'}"
-        yield made
-
-
-def _select(url: str, sql: str) -> list[dict[str, Any]]:
-    engine = open_engine(url)
-    with engine.connect() as connection:
-        rows = [dict(row) for row in connection.execute(text(sql)).mappings()]
-    engine.dispose()
-    return rows
 
 
 def _view(url: str, view: str) -> list[dict[str, Any]]:
-    return _select(url, f"SELECT * FROM {view} ORDER BY {KEYS[view]}")  # noqa: S608 - our names
+    return select(url, f"SELECT * FROM {view} ORDER BY {KEYS[view]}")  # noqa: S608 - our names
 
 
 def _seconds(instant: str | None) -> int | None:
@@ -77,21 +49,21 @@ def test_each_column_is_described(engine: Engine, view: str) -> None:
     assert sorted(described) == sorted(column["name"] for column in inspect(engine).get_columns(view))
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", TEAMS)
 @pytest.mark.parametrize("view", NAMES)
-def test_both_databases_show_the_same(places: Places, view: str, name: str) -> None:
+def test_both_databases_show_the_same(dashboard_places: Places, view: str, name: str) -> None:
     """Each row and value, to the last bit of a fraction; a second is cut and not rounded in both."""
-    sqlite, postgresql = (_view(places[dialect, name][1], view) for dialect in BOTH)
+    sqlite, postgresql = (_view(dashboard_places[dialect, name][1], view) for dialect in BOTH)
     assert sqlite == postgresql
     assert sqlite or (view, name) == ("items", "none")
 
 
 @pytest.mark.parametrize("dialect", BOTH)
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", TEAMS)
 @pytest.mark.parametrize(("view", "window"), [("metric_now", "period"), ("metric_weeks", "weeks")])
-def test_values_are_those_of_results(places: Places, dialect: str, name: str, view: str, window: str) -> None:
+def test_values_are_those_of_results(dashboard_places: Places, dialect: str, name: str, view: str, window: str) -> None:
     """Value, unit, level, state, message and counts of each metric and window."""
-    folder, url = places[dialect, name]
+    folder, url = dashboard_places[dialect, name]
     expected = world.say(folder, "results", "payments", "--window", window, "--format", "json").json
     rows = {(row["metric_type"], row["time"]): row for row in _view(url, view)}
     assert len(rows) == len(expected)
@@ -117,23 +89,23 @@ def test_values_are_those_of_results(places: Places, dialect: str, name: str, vi
 
 
 @pytest.mark.parametrize("dialect", BOTH)
-def test_a_week_before_the_first_issue_is_not_known(places: Places, dialect: str) -> None:
+def test_a_week_before_the_first_issue_is_not_known(dashboard_places: Places, dialect: str) -> None:
     """Its count is 0 in the results; a dashboard must not draw that. Without an issue no week is known."""
-    _, url = places[dialect, "unknown weeks"]
-    first = _select(url, "SELECT min(created_time) AS first FROM items")[0]["first"]
+    _, url = dashboard_places[dialect, "unknown weeks"]
+    first = select(url, "SELECT min(created_time) AS first FROM items")[0]["first"]
     weeks = [row for row in _view(url, "metric_weeks") if row["metric_type"] == "flow_velocity"]
     assert {bool(row["known"]) for row in weeks} == {True, False}
     assert all(bool(row["known"]) == (row["end_time"] > first) for row in weeks)
     assert {row["value"] for row in weeks if not row["known"]} == {0.0}
-    assert not any(row["known"] for row in _view(places[dialect, "none"][1], "metric_weeks"))
+    assert not any(row["known"] for row in _view(dashboard_places[dialect, "none"][1], "metric_weeks"))
 
 
 @pytest.mark.parametrize("dialect", BOTH)
-@pytest.mark.parametrize("name", VARIANTS)
-def test_items_in_progress_are_those_of_aging(places: Places, dialect: str, name: str) -> None:
+@pytest.mark.parametrize("name", TEAMS)
+def test_items_in_progress_are_those_of_aging(dashboard_places: Places, dialect: str, name: str) -> None:
     """Which they are, how old, in which status and since when, and which are blocked."""
-    folder, url = places[dialect, name]
-    rows = _select(url, "SELECT * FROM items WHERE age_days IS NOT NULL ORDER BY started_time, length(key), key")
+    folder, url = dashboard_places[dialect, name]
+    rows = select(url, "SELECT * FROM items WHERE age_days IS NOT NULL ORDER BY started_time, length(key), key")
     expected = world.say(folder, "aging", "payments", "--format", "json").json
     assert len(rows) == len(expected)
     for row, item in zip(rows, expected, strict=True):
@@ -149,17 +121,17 @@ def test_items_in_progress_are_those_of_aging(places: Places, dialect: str, name
 
 
 @pytest.mark.parametrize("dialect", BOTH)
-def test_some_items_of_the_made_up_year_are_blocked(places: Places, dialect: str) -> None:
+def test_some_items_of_the_made_up_year_are_blocked(dashboard_places: Places, dialect: str) -> None:
     """Else the test above would compare nothing with nothing."""
-    _, url = places[dialect, "year"]
-    assert _select(url, "SELECT count(*) AS number FROM items WHERE blocked_days > 0")[0]["number"] > 0
+    _, url = dashboard_places[dialect, "year"]
+    assert select(url, "SELECT count(*) AS number FROM items WHERE blocked_days > 0")[0]["number"] > 0
 
 
 @pytest.mark.parametrize("dialect", BOTH)
 @pytest.mark.parametrize("name", ["one week", "year"])
-def test_finished_items_have_the_flow_times_of_explain(places: Places, dialect: str, name: str) -> None:
+def test_finished_items_have_the_flow_times_of_explain(dashboard_places: Places, dialect: str, name: str) -> None:
     """Those that flow time uses have its days; of the others the reason is the same."""
-    folder, url = places[dialect, name]
+    folder, url = dashboard_places[dialect, name]
     explained = world.say(folder, "explain", "payments", "flow_time", "--format", "json").json
     rows = {row["key"]: row for row in _view(url, "items")}
     assert explained["used"]

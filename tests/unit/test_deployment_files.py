@@ -1,10 +1,13 @@
 """docker-compose.yml and the image, checked as data: no Docker engine is needed to see that they fit the program."""
 
+import os
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from worker import settings
@@ -18,9 +21,14 @@ def compose() -> Any:
 
 
 def test_the_compose_file_runs_the_processes_an_installation_needs() -> None:
-    """A worker, one beat, Flower, and the two servers they share."""
+    """A worker, one beat, Flower, and the two servers they share; what draws pictures only by its profile."""
     services = compose()["services"]
-    assert set(services) == {"worker", "beat", "flower", "redis", "postgres"}
+    pictures = {name for name, service in services.items() if "profiles" in service}
+    assert set(services) - pictures == {"worker", "beat", "flower", "redis", "postgres"}
+    assert {name: services[name]["profiles"] for name in pictures} == {
+        "reader": ["pictures"],
+        "grafana": ["pictures"],
+    }
     assert {name: services[name]["command"][0] for name in ("worker", "beat", "flower")} == {
         "worker": "worker",
         "beat": "beat",
@@ -45,6 +53,53 @@ def test_flower_is_reached_from_this_machine_only_and_with_a_password() -> None:
     flower = compose()["services"]["flower"]
     assert flower["ports"] == ["127.0.0.1:5555:5555"]
     assert "FLOWER_BASIC_AUTH" in flower["environment"]
+
+
+def test_grafana_is_pinned_and_reached_from_this_machine_only() -> None:
+    """The image cannot change by itself, and nothing is open without a password."""
+    grafana = compose()["services"]["grafana"]
+    assert re.fullmatch(r"grafana/grafana:\d+\.\d+\.\d+", grafana["image"])
+    assert grafana["ports"] == ["127.0.0.1:3000:3000"]
+    assert grafana["environment"]["GF_USERS_ALLOW_SIGN_UP"] == "false"
+    assert "GF_AUTH_ANONYMOUS_ENABLED" not in grafana["environment"]
+
+
+def test_grafana_reads_the_example_files_and_cannot_write_them() -> None:
+    """The folders are those that ``make dashboards`` writes, where Grafana looks for them."""
+    services = compose()["services"]
+    mounts = [
+        mount.split(":") for name in ("grafana", "reader") for mount in services[name]["volumes"] if "./" in mount
+    ]
+    assert [(target, mode) for _, target, mode in mounts] == [
+        ("/etc/grafana/provisioning/datasources", "ro"),
+        ("/etc/grafana/provisioning/dashboards", "ro"),
+        ("/reader.sql", "ro"),
+    ]
+    assert all((ROOT / source).exists() for source, _, _ in mounts)
+    source = yaml.safe_load((ROOT / mounts[0][0] / "flowbeat.yaml").read_text())["datasources"][0]
+    assert source["url"].partition(":")[0] in services
+    assert source["jsonData"]["database"] == services["postgres"]["environment"]["POSTGRES_DB"]
+
+
+def test_without_the_profile_no_further_variable_is_needed() -> None:
+    """Compose refuses a missing ``${NAME:?}`` of every service, also of one whose profile is not asked for."""
+    text = (ROOT / "docker-compose.yml").read_text()
+    needed = set(re.findall(r"(?<!\$)\$\{(\w+):\?", text))
+    assert needed == {"POSTGRES_PASSWORD", "FLOWER_BASIC_AUTH"}
+
+
+@pytest.mark.parametrize(
+    ("service", "variable"), [("grafana", "GRAFANA_PASSWORD"), ("reader", "GRAFANA_READER_PASSWORD")]
+)
+def test_grafana_and_its_reader_do_not_start_without_their_password(service: str, variable: str) -> None:
+    """Else Grafana's would be admin. The container's own shell refuses, with the name of what to set."""
+    found = compose()["services"][service]
+    shell, option, script = [*found.get("entrypoint", []), *found.get("command", [])]
+    script = script.replace("$$", "$").replace("/run.sh", "true").replace("psql", "true")
+    for password, code in (("", 2), ("secret", 0)):
+        done = subprocess.run([shell, option, script], env={variable: password, "PATH": os.defpath}, check=False)
+        assert (done.returncode == 0) == (code == 0)
+    assert found["environment"][variable] == f"${{{variable}:-}}"
 
 
 def test_redis_keeps_the_queue_and_never_evicts() -> None:
