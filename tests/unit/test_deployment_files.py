@@ -93,13 +93,15 @@ def test_without_the_profile_no_further_variable_is_needed() -> None:
 )
 def test_grafana_and_its_reader_do_not_start_without_their_password(service: str, variable: str) -> None:
     """Else Grafana's would be admin. The container's own shell refuses, with the name of what to set."""
-    found = compose()["services"][service]
-    shell, option, script = [*found.get("entrypoint", []), *found.get("command", [])]
-    script = script.replace("$$", "$").replace("/run.sh", "true").replace("psql", "true")
-    for password, code in (("", 2), ("secret", 0)):
-        done = subprocess.run([shell, option, script], env={variable: password, "PATH": os.defpath}, check=False)
-        assert (done.returncode == 0) == (code == 0)
-    assert found["environment"][variable] == f"${{{variable}:-}}"
+    container = compose()["services"][service]
+    (script,) = container["command"]
+    command = [*container["entrypoint"], script.replace("$$", "$").replace("/run.sh", "true").replace("psql", "true")]
+    for password in ("", "secret"):
+        environ = {variable: password, "PATH": os.defpath}
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+        assert (done.returncode == 0) == bool(password)
+        assert (variable in done.stderr) == (not password)
+    assert container["environment"][variable] == f"${{{variable}:-}}"
 
 
 def test_redis_keeps_the_queue_and_never_evicts() -> None:
