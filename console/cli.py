@@ -130,7 +130,7 @@ def run(words: list[str]) -> int:
 
 
 def _reader_left() -> int:
-    """Whoever read our output wants no more of it; Python's own last flush must not complain about that."""
+    """Redirect standard output, whose reader has exited, so that Python's last flush raises no error."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
 

@@ -36,7 +36,7 @@ def resolutions(call: Call) -> Response:
 
 
 def myself(call: Call) -> Response:
-    """Who asks; `timeZone` is the zone JQL's dates are read in."""
+    """Return the account of a request; `timeZone` is the time zone of its JQL dates."""
     if call.account is None:
         raise Refused(401, "Client must be authenticated to access this resource.")
     return page({**call.account.profile, "locale": call.account.locale, "timeZone": call.account.zone})

@@ -98,7 +98,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who may log in: Basic `email:token` or Bearer `token`; JQL's dates are read in `zone` (IANA).
+    """An account that may log in with Basic `email:token` or Bearer `token`; its JQL dates are in `zone` (IANA).
 
     `scopes`: those of a scoped token, which only the gateway takes. `locale` is the account's language.
     """
@@ -113,7 +113,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks and when: decides dates and `currentUser()`; one who is not strict may name what is not there.
+    """The account and instant of a JQL: its dates and `currentUser()`; if not strict, names may be unknown.
 
     One whose site does not take epochs must write dates as literals.
     """

@@ -115,7 +115,7 @@ class Call:
 
     @property
     def asker(self) -> Asker:
-        """Whose dates and `currentUser()` a JQL means."""
+        """Return the account whose dates and `currentUser()` a JQL means."""
         if self.account is None:
             return Asker(self.site.zone, self.site.now, None, takes_epoch=self.site.takes_epoch)
         zone = ZoneInfo(self.account.zone)

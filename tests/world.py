@@ -193,6 +193,6 @@ def copied_world(stack: ExitStack, folder: Path, original: World) -> World:
 
 
 def stop_server(folder: Path) -> None:
-    """Whoever leaves last stops the embedded server: make sure that somebody does."""
+    """Stop the embedded server of a folder, if there is one, as its last user."""
     if (folder / ".flowbeat" / "redis").exists():
         embedded.ensure(folder / ".flowbeat").close()

@@ -71,7 +71,7 @@ class View:
 
     @property
     def profile(self) -> str:
-        """Whose number it is."""
+        """Return the profile of the number."""
         return self.question.profile
 
     @property

@@ -21,7 +21,7 @@ from models.store import catalogue, issues, quality
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Whose parts are traced: the profile, the metric, its rules, and the snapshot from which it was calculated.
+    """What an explanation is about: the profile, the metric, its rules, and the snapshot of its calculation.
 
     ``as_of`` is the instant of the facts, which for the load of a window is that window's end.
     """

@@ -62,7 +62,7 @@ def save(
         for issue_id in ids
     }
     save_findings(session, profile, "facts", counts)
-    # Whose content has changed since it was read stays stale.
+    # An issue whose content has changed since it was read stays stale.
     read = (among(session, IssueRow.issue_id, ids), among(session, IssueRow.content_hash, list(hashes.values())))
     chosen = (IssueRow.profile == profile, *read)
     change(session, update(IssueRow).where(*chosen).values(facts_hash=IssueRow.content_hash + ":" + rules))

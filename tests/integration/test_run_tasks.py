@@ -204,8 +204,8 @@ def test_failed_attempts_are_limited(
     assert (fetched.state, fetched.error) == ("failed", latest.error)
 
 
-def test_progress_makes_the_count_of_tries_begin_anew(world: World, make_task: Callable[..., RunTask]) -> None:
-    """Whoever makes progress writes a cursor without it."""
+def test_progress_resets_the_count_of_attempts(world: World, make_task: Callable[..., RunTask]) -> None:
+    """A step with progress writes a cursor without the count."""
     run = world.request()
     task = make_task(raising(RetryableError("Jira is busy", tries=4)))
     for _ in range(3):
