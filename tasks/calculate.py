@@ -34,6 +34,7 @@ from models.records import (
     RunProgress,
     Version,
     micros,
+    without_retries,
 )
 from models.store import batches, catalogue, columns, departures, operations, quality, results, runs
 from models.store import facts as stored_facts
@@ -171,7 +172,7 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
     with current.reads() as session:
         view = view_of(current, session, run)
     until = time.monotonic() + seconds
-    cursor = run_rules.bind(current, run, view)
+    counted = run_rules.bind(current, run, view)
     while True:
         with current.reads() as session:
             stale = stored_facts.stale(session, run.profile, FACTS_AT_ONCE)
@@ -179,25 +180,31 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
             break
         if time.monotonic() >= until:
             return "facts"
-        cursor["misses"] += len(stale)
-        _facts_of(current, run, view, stale, cursor)
+        counted = replace(counted, misses=counted.misses + len(stale))
+        _facts_of(current, run, view, stale, counted)
     if not _departed(current, run, view, until):
         return "facts"
-    _versions(current, run, view, cursor)
+    _versions(current, run, view, counted)
     return steps.after("facts")
 
 
 @_uncollected()
-def _facts_of(current: Runtime, run: Run, view: View, stale: dict[str, str], cursor: dict[str, Any]) -> None:
+def _facts_of(current: Runtime, run: Run, view: View, stale: dict[str, str], counted: CalculationCursor) -> None:
     with current.reads() as session:
         batch = batches.load(session, run.profile, list(stale), view.context.flagged)
     batch_facts = issues.read(batch, view.context)
     with current.sessions.begin() as session:
         stored_facts.save(session, run.profile, view.context.facts_rules_hash, stale, batch_facts)
         catalogue.note_visited(session, run.profile, batch.histories.refs, view.context.stages)
-        moved: HeartbeatChanges = {"cursor": cursor, "progress": RunProgress(cursor["misses"]), "restarts": 0}
+        cursor, progress = _without_retries(run, counted), RunProgress(counted.misses)
+        moved: HeartbeatChanges = {"cursor": cursor, "progress": progress, "restarts": 0}
         if not runs.heartbeat(session, run.run_id, run.attempt, current.clock(session), **moved):
             raise StaleAttemptError
+
+
+def _without_retries(run: Run, counted: CalculationCursor) -> dict[str, Any]:
+    """Return the run's cursor with what was counted; progress was made, so that earlier retries no longer count."""
+    return without_retries(counted.replaced_in(run.cursor))
 
 
 def _departed(current: Runtime, run: Run, view: View, until: float) -> bool:
@@ -215,11 +222,11 @@ def _departed(current: Runtime, run: Run, view: View, until: float) -> bool:
             return False
 
 
-def _versions(current: Runtime, run: Run, view: View, cursor: dict[str, Any]) -> None:
+def _versions(current: Runtime, run: Run, view: View, counted: CalculationCursor) -> None:
     """Turn versions into deployments each time, because a release date does not move an issue's ``updated``."""
     with current.sessions.begin() as session:
-        counted = stored_issues.count(session, run.profile) + departures.count_kept(session, run.profile)
-        columns.compact_items(session, run.profile, counted)
+        items = stored_issues.count(session, run.profile) + departures.count_kept(session, run.profile)
+        columns.compact_items(session, run.profile, items)
         present = stored_issues.projects(session, run.profile)
         versions = catalogue.load_versions(session, run.profile)
         deployed: tuple[Deployment, ...] = deployments_of_versions(versions, present, view.context)
@@ -227,7 +234,7 @@ def _versions(current: Runtime, run: Run, view: View, cursor: dict[str, Any]) ->
         catalogue.stage_statuses(session, run.profile, view.context.stages)
         if run.as_of is None:  # a finding is about now, not about the past that somebody asked for
             _save_version_findings(session, run.profile, view, versions, present)
-        now, to = current.clock(session), steps.after("facts")
+        now, to, cursor = current.clock(session), steps.after("facts"), _without_retries(run, counted)
         if not runs.advance(session, run.run_id, run.attempt, now, to=to, cursor=cursor, as_of=view.as_of):
             raise StaleAttemptError
 

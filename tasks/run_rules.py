@@ -6,12 +6,12 @@ to the facts. Where workers take turns, that ends with a failed run after a few 
 """
 
 import logging
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.orm import Session
 
 from models.metrics.rules import rules_hash
-from models.records import CalculationCursor, Run, RunProgress, without_retries
+from models.records import CalculationCursor, Run, RunProgress
 from models.store import columns, runs
 from models.store.runs import AdvanceChanges, HeartbeatChanges
 from worker.errors import MixedConfigurationsError
@@ -28,20 +28,21 @@ class OtherRulesError(Exception):
     """The stored facts of a run were made with other rules than those of this process."""
 
 
-def bind(current: Runtime, run: Run, view: View) -> dict[str, Any]:
-    """Bind a run to the rules of this process, and make all facts of other rules stale; returns the run's cursor.
+def bind(current: Runtime, run: Run, view: View) -> CalculationCursor:
+    """Bind a run to the rules of this process, and make all facts of other rules stale; returns what the run counted.
 
     Raises MixedConfigurationsError where the rules of the run changed too often.
     """
-    named, cursor = rules_hash(view.rules), {**CalculationCursor().to_json(), **run.cursor}
+    named, counted = rules_hash(view.rules), CalculationCursor.from_json(run.cursor)
     if run.rules_hash not in (None, named):
-        cursor = _with_another_change(current, run)
+        counted = _with_another_change(current, run)
+    cursor = counted.replaced_in(run.cursor)
     changes: HeartbeatChanges = {"rules_hash": named, "worker": current.node, "cursor": cursor}
     with current.sessions.begin() as session:
         if not runs.heartbeat(session, run.run_id, run.attempt, current.clock(session), **changes):
             raise StaleAttemptError
         columns.invalidate_facts_of_other_rules(session, run.profile, view.context.facts_rules_hash)
-    return without_retries(cursor)
+    return counted
 
 
 def require_same(session: Session, run: Run, view: View) -> None:
@@ -56,7 +57,7 @@ def return_to_facts(current: Runtime, run: Run) -> int:
 
     Raises MixedConfigurationsError where the rules of the run changed too often.
     """
-    cursor, attempt = _with_another_change(current, run), run.attempt + 1
+    cursor, attempt = _with_another_change(current, run).replaced_in(run.cursor), run.attempt + 1
     changes: AdvanceChanges = {"attempt": attempt, "cursor": cursor, "progress": RunProgress(), "rules_hash": None}
     with current.sessions.begin() as session:
         if not runs.advance(session, run.run_id, run.attempt, current.clock(session), to="facts", **changes):
@@ -65,8 +66,8 @@ def return_to_facts(current: Runtime, run: Run) -> int:
     return attempt
 
 
-def _with_another_change(current: Runtime, run: Run) -> dict[str, Any]:
-    """Return the run's cursor with one change of rules more, and without what the earlier rules left in it."""
+def _with_another_change(current: Runtime, run: Run) -> CalculationCursor:
+    """Return a cursor with one change of rules more, and without what the earlier rules left in the run's cursor."""
     changes = CalculationCursor.from_json(run.cursor).rules_changes + 1
     if changes > MAX_CHANGES:
         nodes = " and ".join(sorted({name for name in (run.worker, current.node) if name}))
@@ -74,4 +75,4 @@ def _with_another_change(current: Runtime, run: Run) -> dict[str, Any]:
             f"workers with different configurations took turns at this run{f' ({nodes})' if nodes else ''}; restart"
             f" those that flowbeat check names, then run: flowbeat calculate {run.profile}"
         )
-    return CalculationCursor(rules_changes=changes).replaced_in(run.cursor)
+    return CalculationCursor(rules_changes=changes)
