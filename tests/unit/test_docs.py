@@ -17,6 +17,8 @@ from models.views import WEEK_COLUMNS
 ROOT = Path(__file__).parents[2]
 TABLES = (ROOT / "docs" / "tables.md").read_text()
 README = (ROOT / "README.md").read_text()
+ROOMS = ("console", "models", "report", "sandbox", "scheduler", "tasks", "worker")
+NUMBERS = "four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen"
 
 
 @pytest.mark.parametrize("table", Base.metadata.sorted_tables, ids=lambda table: table.name)
@@ -49,6 +51,15 @@ def test_every_metric_its_unit_and_every_state_is_defined() -> None:
     folded = " ".join(text.split())
     assert all(resolution in folded for resolution in DEFAULT_EXCLUDED_RESOLUTIONS)
     assert all(level in text for level in DEFAULT_LEVELS)
+
+
+@pytest.mark.parametrize("pattern", ["*.md", "docs/*.md", "benchmarks/*", *(f"{room}/**/*.py" for room in ROOMS)])
+def test_no_text_counts_the_metrics_by_hand(pattern: str) -> None:
+    """A number of metrics in a text would be wrong when the next metric is added."""
+    counts = re.compile(rf"\b(?:{NUMBERS}|\d+) (?:(?:DORA|Flow) )?metrics\b", re.IGNORECASE)
+    texts = {path.name: path.read_text() for path in ROOT.glob(pattern) if path.suffix in {".md", ".py"}}
+    assert texts
+    assert not {name: counts.findall(text) for name, text in texts.items() if counts.search(text)}
 
 
 def test_every_command_of_the_readme_exists() -> None:

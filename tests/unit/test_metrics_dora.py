@@ -1,4 +1,4 @@
-"""The four DORA metrics: every source of deployments, changes, failures, restorations, and what is left out."""
+"""The DORA metrics: every source of deployments, changes, failures, restorations, and what is left out."""
 
 from datetime import date
 from typing import Any

@@ -1,4 +1,4 @@
-"""The five Flow metrics: what counts in which window, what is left out, and the figures beside each value."""
+"""The Flow metrics: what counts in which window, what is left out, and the figures beside each value."""
 
 from dataclasses import replace
 from typing import Any
