@@ -1,7 +1,7 @@
 """Fetching: what a faithful copy costs beside its bare requests, and the memory it takes.
 
 Run: ``python benchmarks/bench_fetch.py``. The stand-in Jira answers without latency and shares the machine's cores, so
-read the ratios. What stands behind them: benchmarks/README.md.
+read the ratios. benchmarks/README.md explains them.
 """
 
 import json

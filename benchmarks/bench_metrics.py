@@ -2,7 +2,7 @@
 
 Run: ``python benchmarks/bench_metrics.py [--all]``. A calculation here is what a worker does after a fetch, less
 Celery's messages: facts of what changed, one loaded dataset, the metrics, their rows. The machine's cores are shared:
-read the ratios. What stands behind them: benchmarks/README.md.
+read the ratios. benchmarks/README.md explains them.
 """
 
 import argparse
@@ -261,7 +261,7 @@ def _own_seconds(current: Runtime, asked: Run) -> dict[str, float]:
 
 
 def change(current: Runtime, issues: int) -> None:
-    """Give so many issues one more entry in their history, as a fetch would have found it."""
+    """Add one entry to the history of this many issues, as a fetch of changed issues would."""
     scattered = select(IssueRow.issue_id).where(IssueRow.profile == PROFILE).order_by(IssueRow.content_hash)
     with current.reads() as session:
         rows = session.scalars(scattered.limit(issues)).all()

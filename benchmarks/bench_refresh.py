@@ -1,7 +1,7 @@
 """Refreshes: requests and seconds by what changed, by size, by latency, and under a limit.
 
-Run: ``python benchmarks/bench_refresh.py``, with ``--all`` for 50,000 issues too (about a quarter of an hour). What
-stands behind the figures: benchmarks/README.md.
+Run: ``python benchmarks/bench_refresh.py``, with ``--all`` for 50,000 issues too (about 15 minutes).
+benchmarks/README.md explains the figures.
 """
 
 import sys
@@ -19,7 +19,7 @@ FEW: Final = 5_000
 MANY: Final = 50_000
 LATENCIES: Final = (0.0, 0.2)
 QUOTAS: Final = (None, Quota(100, 10))
-# One issue in so many is moved ahead of a refresh.
+# Before a refresh, one issue in this many is moved; 0: none.
 KINDS: Final = {"full": 0, "unchanged": 0, "1 % changed": 100, "10 % changed": 10}
 
 

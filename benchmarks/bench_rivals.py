@@ -33,7 +33,7 @@ from worker.runtime import Runtime
 
 ISSUES: Final = 5_000
 RIVALS: Final = {"tap-jira": ("tap-jira==2.6.0",), "dlt": ("dlt[duckdb]==1.31.0", "duckdb==2.0.0")}
-# What each asks of an issue: tap-jira everything, dlt what it is told, and that is what Flowbeat asks for.
+# What each requests of an issue: tap-jira everything, dlt what is configured, which is what Flowbeat requests.
 ASKS: Final = {
     "tap-jira": ("*all", frozenset({"changelog", "transitions"})),
     "dlt": (",".join(Wanted({POINTS: "Story point estimate"}).fields), frozenset({"changelog"})),
@@ -96,8 +96,8 @@ def print_missed() -> None:
     histories = [len(entry.histories()) for entry in jira.site.indexed]
     cut = [count - EMBEDDED for count in histories if count > EMBEDDED]
     print(
-        f"\n{len(cut):,} issues have more than the {EMBEDDED} histories that a search embeds. Who reads only\n"
-        f"these, as tap-jira and dlt do here, misses {sum(cut):,} of {sum(histories):,} histories."
+        f"\n{len(cut):,} issues have more than the {EMBEDDED} histories that a search embeds. A program\n"
+        f"that reads only these, as tap-jira and dlt do here, misses {sum(cut):,} of {sum(histories):,} histories."
     )
 
 

@@ -1,7 +1,7 @@
-"""The seeds of the metrics' speed, each with and without: what pays is in the program, what does not is named here.
+"""The seeds of the metrics' speed, each measured with and without it. The program has those that pay.
 
 Run: ``python benchmarks/bench_seeds.py [--issues N]``. Each seed is a small experiment over the same copy, with the
-program's own functions; only what is being asked about differs. What stands behind the figures: benchmarks/README.md.
+program's own functions; only the seed differs. benchmarks/README.md explains the figures.
 """
 
 import argparse

@@ -17,8 +17,8 @@ ISSUES: Final = 5_000
 NIGHT: Final = datetime(2026, 10, 5, 2, tzinfo=UTC)  # the Monday behind the quiet Sunday: the team works
 NINE: Final = NIGHT + timedelta(hours=7)
 PEOPLE: Final = 6
-ASKS: Final = (3, 6)  # a person asks so often in a day
-REFRESHES: Final = 5  # one question in so many insists on what Jira has now
+ASKS: Final = (3, 6)  # questions of one person in a day, from … to
+REFRESHES: Final = 5  # one question in this many requires the present data of Jira
 SEED: Final = 2026
 
 

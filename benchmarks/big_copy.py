@@ -134,7 +134,7 @@ def _insert(connection: Connection, table: str, columns: str, rows: list[Row]) -
     """Insert by the driver, texts and numbers as they lie in the database: SQLAlchemy's care would double the time."""
     mark = "%s" if connection.dialect.name == "postgresql" else "?"
     marks = ", ".join(mark for _ in rows[0])
-    connection.exec_driver_sql(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608 - names of ours
+    connection.exec_driver_sql(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608 - constants of this module
 
 
 def _save_rest(current: Runtime, plan: Plan) -> None:
@@ -197,7 +197,7 @@ class Drawn:
         return str(FIRST_ISSUE + self.number)
 
     def row(self) -> Row:
-        """Return its row in the order of ``ISSUE``, as a fetch leaves it: without facts."""
+        """Return its row in the order of ``ISSUE``, as a fetch stores it: without facts."""
         status = self.moves[-1][2] if self.moves else TO_DO
         updated = self.moves[-1][0] if self.moves else self.created
         ended = _ended(self.moves)

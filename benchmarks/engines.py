@@ -171,11 +171,11 @@ FROM (
     FROM entries WHERE "at" < {AS_OF}
 )
 GROUP BY item
-"""  # noqa: S608 - numbers of ours
+"""  # noqa: S608 - constants of this module
 DUCKDB_WEEKS = f"""
 SELECT entered // {WEEK}, count(*), quantile_cont(entered - started, 0.5) FROM facts
 WHERE final = 3 AND started IS NOT NULL GROUP BY 1
-"""  # noqa: S608 - numbers of ours
+"""  # noqa: S608 - constants of this module
 
 
 def _long(np: Any, folder: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Virtual environments for what is measured beside Flowbeat and is no dependency of it: made once, outside the tree."""
+"""Virtual environments for rival programs, which are not dependencies of Flowbeat: made once, outside the tree."""
 
 import hashlib
 import json

@@ -85,4 +85,4 @@ class _Raw(io.BytesIO):
             raise ProtocolError("Connection broken: IncompleteRead", self.tell())
 
     def release_conn(self) -> None:
-        """There is no connection."""
+        """Do nothing: no connection was opened."""

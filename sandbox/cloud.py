@@ -69,7 +69,7 @@ def approximate_count(call: Call) -> Response:
 
 
 def bulk_fetch(call: Call) -> Response:
-    """Return up to 100 issues by id or key, in ascending id; who is not there is not mentioned."""
+    """Return up to 100 issues by id or key, in ascending id; an issue that is gone or hidden is left out."""
     names = call.texts("issueIdsOrKeys")
     if not 1 <= len(names) <= _BULK_ISSUES:
         raise Refused(400, f"The number of issue IDs or keys must be between 1 and {_BULK_ISSUES}.")

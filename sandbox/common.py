@@ -43,7 +43,7 @@ def myself(call: Call) -> Response:
 
 
 def server_info(call: Call) -> Response:
-    """Flavour and clock; works without a login too, but then Data Center tells no time."""
+    """Return flavour and clock; without a login too, but then Data Center leaves out the time."""
     site = call.site
     is_cloud = site.flavour == "cloud"
     values = {

@@ -8,7 +8,7 @@ from sandbox.wire import Call, Endpoints, Refused, Response, page
 
 
 def search(call: Call) -> Response:
-    """`search`: the page that stands at `startAt` now; `maxResults` is cut to 1,000 and says so."""
+    """Return the page of `search` that begins at `startAt` now; `maxResults` is cut to 1,000 and returned as such."""
     bounds = call.site.bounds
     start, size = call.number("startAt", 0), min(call.number("maxResults", 50), bounds.page_of_search)
     if start >= bounds.wall:

@@ -304,7 +304,7 @@ def _link(life: Life, side: str, other: Json) -> Json:
 
 
 def _flag(life: Life) -> None:
-    """Impediments, drawn apart from all else; where a card was born in progress, its birth is no change."""
+    """Set and clear the flag, drawn from a random source of its own; creation in progress is not a change."""
     moves = sorted(draft.at for draft in life.drafts if any(item.field_id == "status" for item in draft.items))
     for at, sets, item in flags.changes(f"{life.team.seed}/{life.k}", moves):
         life.note(at, sets, item, by=life.team.people[life.k % len(life.team.people)])

@@ -1,8 +1,8 @@
-"""Who asks, as a Jira sees it, and what its answers say about that in their headers.
+"""The login of a request as a Jira reads it, and the headers of the answer that describe it.
 
 What real sites do with a login they do not accept: Cloud serves it as the anonymous and says so in
 `X-Seraph-LoginReason` alone; the gateway of scoped tokens refuses it; Data Center refuses a wrong password, and serves
-an expired personal access token as the anonymous, which `X-AUSERNAME` tells.
+an expired personal access token as the anonymous, which `X-AUSERNAME` names.
 """
 
 import base64

@@ -49,7 +49,7 @@ class Train:
 
 @dataclass(slots=True)
 class Team:
-    """What the lives of issues hang on, and what issue k must know of those before it."""
+    """What the lives of issues depend on, and what issue k needs from the issues before it."""
 
     seed: int
     flavour: Flavour

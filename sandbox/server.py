@@ -38,7 +38,7 @@ class Options:
     """What `flowbeat sandbox` takes.
 
     `issues` are created before `anchor` (default: now), over at most 60 weeks, at ten a week or as many as that
-    needs; the team goes on for 12 weeks after it. `start` fixes the first day instead. `latency` is in seconds.
+    needs; the team works for 12 more weeks after it. `start` fixes the first day instead. `latency` is in seconds.
     """
 
     issues: int = 600

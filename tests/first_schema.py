@@ -16,7 +16,7 @@ RULES: Final = "f68140326d68eda30696a5bcb644ec8a"  # a hash that the rules have 
 FACTS_RULES: Final = "ed3042a8f548a043e05f33ab8581e7c8"
 CACHE_VERSION: Final = "1"
 WRONG: Final = 1_000.0
-"""What is added to all stored values, so that those of the first program are told from those of this one."""
+"""What is added to all stored values, so that a test can distinguish the first program's values from present ones."""
 CACHE_CURSOR: Final = ("base_url", "mapped", "resolved", "source", "summaries", "watermark", "zone")
 RUN_CURSOR: Final = (
     *("expected", "flavour", "jira_now", "kind", "mapped", "misses", "newest", "position", "read", "request_id"),

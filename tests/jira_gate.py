@@ -1,4 +1,4 @@
-"""A limiter for tests that have no Redis: it lets everything through and remembers what it was told."""
+"""A limiter for tests that have no Redis: it lets everything through and records the pauses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +9,14 @@ from worker.limiter import NoSlotError, Slot
 
 @dataclass
 class Gate:
-    """A limiter that lets everything through and remembers what it was told."""
+    """A limiter that lets everything through and records the pauses."""
 
     pauses: list[tuple[float, str]] = field(default_factory=list)
     held: int = 0
     delay: float = 0.0
     leave: int = 0
     refusal: NoSlotError | None = None
-    """Refuses with this after so many requests."""
+    """Raised by ``slot`` after ``leave`` requests."""
 
     @contextmanager
     def slot(self, max_wait: float) -> Iterator[Slot]:
@@ -30,5 +30,5 @@ class Gate:
         self.held -= 1
 
     def pause(self, seconds: float, reason: str = "") -> None:
-        """Remember."""
+        """Record the pause."""
         self.pauses.append((seconds, reason))

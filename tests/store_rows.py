@@ -25,7 +25,7 @@ PROFILE: Final = "payments"
 
 
 def after(days: float) -> datetime:
-    """Return the instant so many days after T0."""
+    """Return the instant ``days`` days after T0."""
     return T0 + timedelta(days=days)
 
 
@@ -66,7 +66,7 @@ def operation(**changes: Any) -> FetchOperation:
 
 
 def result(as_of: float, value: float | None = 5.0, **changes: Any) -> MetricResult:
-    """Return a complete week's value at an as-of of so many days after T0."""
+    """Return a complete week's value at an as-of of ``as_of`` days after T0."""
     start = datetime(2026, 2, 16, tzinfo=UTC)
     plain = MetricResult(
         profile=PROFILE,

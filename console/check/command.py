@@ -35,7 +35,7 @@ _NO_QUEUE: Final = (Line("Redis", "warning", "not checked; fix that first, then 
 def check(*, is_local: bool, form: Format) -> None:
     """Check each part of the installation: ✓ works, ! look at it, ✗ broken; exit code 1 if anything is broken.
 
-    Sends a few requests to each Jira, and starts the embedded server if there is no redis_url.
+    Sends a few requests to each Jira, and starts the embedded server if redis_url is not set.
     """
     current = Runtime(settings.load(None, os.environ))
     runtime.adopt(current)

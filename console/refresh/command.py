@@ -102,7 +102,7 @@ def _known(value: Settings, names: Sequence[str]) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def run_and_wait(current: Runtime, wish: RunRequest, console: Console) -> Iterator[list[Run]]:
-    """Enqueue a request and wait until its runs have ended, with a temporary worker if there is no other.
+    """Enqueue a request and wait until its runs have ended, with a temporary worker if no other worker runs.
 
     That worker needs two seconds to end: it does so after the block, which tells the person what came of it.
     """

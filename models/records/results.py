@@ -146,12 +146,12 @@ class Backtest:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What was asked of the future at an ``as_of``, and the answers with their chances in percent.
+    """A forecast question at an ``as_of``, and its answers with their chances in percent.
 
     ``question`` is ``items`` (``asked``: how many; each answer has days and date, null beyond ten years) or ``until``
     (``asked``: a day; each answer has items). ``throughput``: delivered items of each past week that was drawn from.
     ``backtest``: percentage → held and checked. Without enough history ``state`` is ``no_data``, ``message`` says so,
-    and there are no answers.
+    and ``answers`` is empty.
     """
 
     profile: str

@@ -15,7 +15,7 @@ Key = tuple[str, str, int]
 
 
 class Difference(NamedTuple):
-    """A contribution of one side or both; ``added`` is None where there is no difference to be part of."""
+    """A contribution of one side or both; ``added`` is None if the values have no difference."""
 
     first: Part | None
     second: Part | None

@@ -15,7 +15,7 @@ FEW = 5
 
 @dataclass(frozen=True)
 class Aged:
-    """An item in progress; pace and chance are percentages, None where nobody can know them."""
+    """An item in progress; pace and chance are percentages, None if unknown."""
 
     issue_id: str
     status: Visited

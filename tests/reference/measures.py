@@ -27,7 +27,7 @@ def ratio(length: timedelta, unit: timedelta) -> Fraction:
 
 
 def summary(parts: Sequence[Part]) -> dict[str, Any]:
-    """Return what stands beside a median of durations."""
+    """Return the details of a median of durations."""
     lengths = [part.value for part in used(parts)]
     if not lengths:
         return {"n": 0, "mean": None, "p75": None, "p85": None, "p95": None}

@@ -120,7 +120,7 @@ class Profile:
         return next((kind for kind in KINDS if among(issue.type, self.rules.categories.get(kind, ()))), "unmapped")
 
     def is_ahead(self, moment: Moment) -> bool:
-        """Tell whether a moment lies at or after the instant."""
+        """Return whether a moment is at or after the instant."""
         return isinstance(moment, datetime) and moment >= self.as_of
 
     # --- mapped fields ---------------------------------------------------------------------------------------------

@@ -137,8 +137,8 @@ def test_a_fault_of_redis_names_where_to_look(tmp_path: Path, monkeypatch: pytes
     assert "it is gone; check redis_url" in errors.sentence(RedisError("it is gone"))
 
 
-def test_what_nobody_foresaw_is_one_sentence_and_a_traceback_in_the_log(tmp_path: Path) -> None:
-    """A row that breaks its own rules stands for a fault of ours."""
+def test_an_unexpected_error_is_one_sentence_and_a_traceback_in_the_log(tmp_path: Path) -> None:
+    """A stored row that cannot be read is an example of a fault in Flowbeat."""
     world.configure(tmp_path)
     with world.world(tmp_path) as current:
         world.request(current, "refresh")

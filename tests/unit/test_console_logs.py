@@ -57,7 +57,7 @@ NONE = "AttributeError: 'NoneType' object has no attribute 'channel'"
     ],
 )
 def test_a_lost_connection_of_celery_is_one_line(module: str, message: str, raised: str, lines: int) -> None:
-    """Which says where its traceback is; what nobody mends by itself shows it, first of all an error of ours."""
+    """The line says where its traceback is. Errors that do not end by themselves show the traceback."""
     entry = _entry(EARLY, "ERROR", message)
     printed = line({**entry, "module": module, "exception": f"Traceback (most recent call last):\n{raised}\n"})
     assert len(printed.splitlines()) == lines

@@ -103,7 +103,7 @@ def test_a_category_without_a_type_is_told_where_a_type_is_without_a_category() 
 
 
 def test_false_alarms_have_a_list_of_their_own() -> None:
-    """Compared only where the profile has incidents, which are no work to be put in a category."""
+    """Compared only if the profile has incidents, because incidents have no category."""
     rules = Rules(incidents=IncidentRules(("Fehler",)), categories={"feature": ("Aufgabe",), "defect": ()})
     line = told(lines(GERMAN, rules), "an incident was none")
     assert "[profiles.team.incidents]: excluded_resolutions = " in line.advice

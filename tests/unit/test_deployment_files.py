@@ -130,7 +130,7 @@ def test_the_image_holds_every_package_of_the_wheel() -> None:
 
 
 def test_constraints_pin_every_dependency_and_hold_no_address() -> None:
-    """An address would be the registry of whoever wrote the file."""
+    """An address would name the package registry of one machine."""
     text = (ROOT / "constraints.txt").read_text()
     assert "://" not in text
     assert " @ " not in text

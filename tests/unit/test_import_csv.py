@@ -167,7 +167,7 @@ def test_rows_of_one_id_that_differ_in_their_versions_are_one_deployment() -> No
     ],
 )
 def test_rows_of_one_id_that_contradict_each_other_are_a_mistake(second: str, columns: str) -> None:
-    """Nobody knows which of them is right: the columns are named."""
+    """Either row may be right, so the message names the columns that differ."""
     header = "deployed_at,name,failed,deployment_id,issue_keys\n"
     assert _wrong(f"2026-11-20,a,no,7,PAY-1\n{second}\n", header) == [
         f"line 3: deployment '7' is in line 2 already, with another {columns}; only issue_keys and versions may differ"

@@ -17,7 +17,7 @@ def refuse(event, args):
 READS_THE_TIME = ("time", "time_ns", "now", "utcnow", "today")
 
 def refuse_clock(frame, event, function):
-    # Only where a module of ours is on the way to it: other libraries may read the time.
+    # Only if a module of Flowbeat is among the callers: other libraries may read the time.
     if event == "c_call" and function.__name__ in READS_THE_TIME and of_ours(frame):
         raise RuntimeError(f"{function.__name__} called at import of {frame.f_code.co_filename}")
 

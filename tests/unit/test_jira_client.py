@@ -104,7 +104,7 @@ def ask(setup: Setting) -> Any:
 
 
 def error_of(setup: Setting) -> FatalError | RetryableError:
-    """Return the error of that request; whatever it is, it tells no secret and is one line."""
+    """Return the error of that request, after a check that it is one line without a secret."""
     with pytest.raises((FatalError, RetryableError)) as caught:
         ask(setup)
     error = caught.value
@@ -215,7 +215,7 @@ WAYS = ["connect timeout", "silence", "no connection"]
 
 @pytest.mark.parametrize("error", UNREACHED, ids=WAYS)
 def test_a_jira_that_nothing_leads_to_gives_the_worker_back_at_once(error: Exception) -> None:
-    """Whoever waits reads the reason within seconds; the try counts, and the next wait is as long as ever."""
+    """A person who waits reads the reason within seconds. The try counts, and the waits grow as usual."""
     tried, waits = 0, []
     while tried < MAX_TRIES:
         setup = setting(Answer(error=error), tried=tried)
@@ -295,7 +295,7 @@ def test_a_fault_that_lasts_gives_the_worker_back() -> None:
 
 
 def test_a_request_is_tried_eight_times_over_all_slices() -> None:
-    """What a run tried before counts, and the waits go on doubling: 8 tries in about four minutes."""
+    """Earlier tries of the run count, and the waits continue to double: 8 tries in about four minutes."""
     tried, waits = 0, []
     while tried < MAX_TRIES:
         setup = setting(Answer(500), tried=tried)
@@ -317,7 +317,7 @@ def test_a_client_whose_run_made_progress_is_patient_again() -> None:
 
 @pytest.mark.parametrize(("asked", "slept"), [("5", 5.0), ("0", 2.0), ("1", 2.0), ("15", 15.0)])
 def test_what_an_answer_asks_for_is_the_least_wait(asked: str, slept: float) -> None:
-    """Jitter only adds; a Retry-After of 0 is no leave to hammer."""
+    """Jitter only makes a wait longer. A Retry-After of 0 still waits."""
     setup = setting(Answer(429, headers={"Retry-After": asked}), Answer())
     ask(setup)
     assert slept <= setup.naps[0] <= max(slept, 2.5)
@@ -358,7 +358,7 @@ def test_a_date_is_measured_against_the_clock_of_the_answer() -> None:
 def test_429_and_503_and_whoever_names_a_wait_hold_everyone(
     status: int, headers: Mapping[str, str], pause: tuple[float, str] | None
 ) -> None:
-    """They speak for the login; another server error is that request's own."""
+    """These answers concern the whole login. Other server errors concern only their request."""
     setup = setting(Answer(status, headers=headers), Answer())
     ask(setup)
     if pause is None:
@@ -489,7 +489,7 @@ def test_a_refusal_without_words_is_a_refusal(body: str) -> None:
 
 
 def test_the_words_of_jira_are_redacted_and_folded() -> None:
-    """They may repeat the query, and with it a person; or what a proxy was told."""
+    """They may repeat the query with a person's name, or the request that a proxy received."""
     said = jira_says(f"The value 'ana.horvat@acme.example'\ndoes not exist; Authorization: Bearer {TOKEN}")
     message = str(error_of(setting(Answer(400, said))))
     assert "does not exist" in message
@@ -506,7 +506,7 @@ def test_the_words_of_jira_are_redacted_and_folded() -> None:
     ],
 )
 def test_an_answer_to_somebody_else_is_a_refused_login(status: int, headers: Mapping[str, str]) -> None:
-    """Whatever its status: it lists what the anonymous may see, and finds no project of ours."""
+    """Whatever its status: such an answer lists only what anonymous callers may see."""
     setup = setting(Answer(status, jira_says(), headers))
     error = error_of(setup)
     assert isinstance(error, LoginError)

@@ -102,7 +102,7 @@ def test_an_answer_that_came_too_late_is_not_waited_for_twice() -> None:
 
 
 def test_a_single_thing_that_was_late_is_asked_for_once_more() -> None:
-    """There is no smaller question, and the next answer may come in time."""
+    """A smaller question does not exist, and the next answer may come in time."""
     replies: Any = iter([requests.ReadTimeout("slow"), (200, '{"a": 1}')])
     site = Site(lambda *_: next(replies))
     assert site.client().get("/rest/api/3/project/1/versions", read=dict, control=Control(path=SERVER_INFO)) == {"a": 1}

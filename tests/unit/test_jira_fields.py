@@ -84,7 +84,7 @@ def test_a_name_with_another_kind_of_blank_is_the_same_name() -> None:
 
 
 def test_a_flag_is_a_whole_field_and_a_field_whose_name_holds_a_dot_is_one() -> None:
-    """The history of a field says nothing of what lies below it."""
+    """The history of a field does not name parts of its value."""
     assert resolved(Rules(fields={"flagged": "v1.0 date"}), SITE, "payments").fields == {"flagged": "customfield_7"}
     with pytest.raises(FatalError, match=r"fields\.flagged: 'value' is a path below .* alone: customfield_1$"):
         resolved(Rules(fields={"flagged": "Story point estimate.value"}), SITE, "payments")

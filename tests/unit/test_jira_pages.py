@@ -34,7 +34,7 @@ SEEN = [token_name("a")]
     ],
 )
 def test_a_list_ends_where_a_page_has_no_token(body: dict[str, Any], expected: str | None) -> None:
-    """Absent and null are the same; a short page is no end."""
+    """An absent token and null are the same. A short page does not end the list."""
     assert next_token(body, SEEN) == expected
 
 
@@ -51,7 +51,7 @@ def test_a_token_seen_before_is_a_fault() -> None:
 
 
 def test_a_circle_of_several_tokens_is_seen() -> None:
-    """Whatever its length: the position remembers every token of the list."""
+    """Whatever its length: the position holds every token of the list."""
     position = None
     for token in ("a", "b", "c"):
         position = next_position({"nextPageToken": token}, position, 1)
@@ -81,7 +81,7 @@ def test_an_offset_moves_by_what_came(start: int, got: int, total: int, expected
 
 
 def test_a_hole_is_looked_at_twice_and_then_passed() -> None:
-    """The total counts what is not shown; what was passed is counted, and behind it the list goes on."""
+    """The total counts hidden issues. The places that were passed are counted, and the list continues behind them."""
     assert next_offset({"total": 120}, 50, 0, 50) == Offset(50, looked=True)
     assert next_offset({"total": 120}, 50, 0, 50, looked=True) == Offset(100, unshown=50)
     assert next_offset({"total": 120}, 100, 0, 50, looked=True) == Offset(None, unshown=20)

@@ -76,7 +76,7 @@ def test_the_level_of_an_issues_own_type_is_kept_where_jira_sends_one(
     ],
 )
 def test_what_is_no_instant_is_a_value_error(value: object) -> None:
-    """Also an instant that no calendar of ours holds, and one without an offset."""
+    """Also an instant outside the years 1 to 9999, and one without an offset."""
     with pytest.raises(ValueError, match=r".+"):
         parse.moment(value)
 
@@ -209,7 +209,7 @@ def test_an_unasked_summary_is_not_kept() -> None:
 
 @pytest.mark.parametrize("name", ["issuetype", "status", "created", "updated"])
 def test_an_issue_without_what_makes_it_one_is_refused(name: str) -> None:
-    """The caller counts it and goes on."""
+    """The caller counts it and continues."""
     raw = raw_issue()
     del raw["fields"][name]
     with pytest.raises((KeyError, ValueError)):

@@ -33,7 +33,7 @@ STATUS = Item("status", "jira", "status", "10000", "To Do", "3", "In Progress")
 
 
 def jira_of(flavour: Flavour, issues: int = 150, **more: Any) -> Jira:
-    """Return a team's site, so many issues old at NOW."""
+    """Return a team's site with ``issues`` issues at NOW."""
     site = generate(3, issues, NOW - timedelta(weeks=20), flavour=flavour, per_week=issues / 20)
     jira = Jira(site, Clock(NOW), **more)
     site.advance(millis(NOW))
@@ -124,7 +124,7 @@ def test_a_server_that_tells_no_type_is_read_as_data_center() -> None:
 
 
 def answering(endpoint: str, body: object, times: int = 1, ids: Sequence[str] = ()) -> Fault:
-    """Return an answer of ours; with ``ids`` only to a question for exactly these issues."""
+    """Return a fault that answers with ``body``; with ``ids`` only if exactly these issues are requested."""
     when = (lambda asked: asked_ids(asked) == list(ids)) if ids else None
     return Fault(endpoint, times, instead=Response(200, json_bytes(body)), when=when)
 
@@ -421,7 +421,7 @@ def test_a_paged_changelog_that_ends_before_its_total_is_not_stored_as_whole(cap
 
 
 def test_an_issue_that_is_gone_when_its_history_is_asked_for_costs_only_itself() -> None:
-    """The anonymous are told with a 404."""
+    """Anonymous callers receive a 404."""
     jira = jira_of("cloud", 10, anonymous=True)
     first, second = (str(issue.id) for issue in shown(jira)[:2])
     jira.site.issues[int(first)].shown = False
@@ -510,7 +510,7 @@ def test_matching_are_those_the_jql_finds(jira: Jira) -> None:
 
 
 def test_an_issue_that_disappears_between_two_looks_is_looked_at_in_smaller_groups() -> None:
-    """Cloud refuses the whole question for one id that is gone; that is no refusal of the JQL."""
+    """Cloud refuses the whole question if one id is gone. That is not a refusal of the JQL."""
     jira = jira_of("cloud", 10)
     with pytest.raises(UnansweredError, match="disappeared"):
         reader_of(jira).matching(JQL, ["99999999"])

@@ -74,7 +74,7 @@ def test_the_reset_stands_in_for_a_missing_retry_after(value: str, expected: flo
     ],
 )
 def test_retry_after_comes_first_and_silence_is_none(headers: Mapping[str, str], expected: float | None) -> None:
-    """None leaves it to the back-off."""
+    """None: the client backs off."""
     assert asked(headers, NOW) == expected
 
 

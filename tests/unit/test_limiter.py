@@ -1,4 +1,4 @@
-"""The limiter's rules on fakeredis: who gets a slot, when it is free again, and what a waiter is told."""
+"""The limiter's rules on fakeredis: who gets a slot, when it is free again, and how long a waiter must wait."""
 
 import logging
 from collections.abc import Callable
@@ -49,7 +49,7 @@ class World:
         return [int(count) for count in self.call("state")[:3]]
 
     def age(self, seconds: float) -> None:
-        """Let so many seconds pass."""
+        """Let this many seconds pass."""
         for key in self.keys:
             if self.client.type(key) == b"string":
                 self.client.incrby(key, -int(seconds * 1e6))
@@ -71,7 +71,7 @@ def world() -> World:
 
 
 def test_a_full_quota_refuses_and_holds_nothing(world: World) -> None:
-    """Two slots are given, the third caller is told the time and leaves no trace."""
+    """Two callers get slots. The third gets the time to wait and changes nothing."""
     assert [world.take("a"), world.take("b")] == [0.0, 0.0]
     assert world.take("c") == about(WINDOW)
     assert world.counts() == [2, 0, 0]
@@ -118,7 +118,7 @@ def test_waiters_are_served_in_the_order_they_came(world: World) -> None:
 
 
 def test_one_free_slot_is_kept_for_the_first_waiter(world: World) -> None:
-    """One slot comes free: whoever is not first is told to wait for the next one."""
+    """One slot becomes free. Every waiter but the first must wait for the next one."""
     world.take("a")
     world.release("a")
     world.age(400)
@@ -296,7 +296,7 @@ def test_too_long_a_wait_is_refused_with_the_time_to_come_back(world: World) -> 
 
 
 def test_a_pause_is_named_in_the_refusal_and_in_the_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """Who waits is told that it was Jira's wish; who reads the log is told why."""
+    """The refusal says that Jira asked for the pause, and the log says why."""
     limiter = make(world)
     limiter.pause(60, "jira-quota-global-based")
     with pytest.raises(RetryableError, match="Jira asked for a pause") as caught:

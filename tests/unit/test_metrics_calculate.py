@@ -124,7 +124,7 @@ def test_what_something_can_tell_misses_no_mapping(metric: str, change: dict[str
     ],
 )
 def test_an_empty_window_is_a_true_zero_or_no_data_never_the_other(metric: str, value: float | None) -> None:
-    """Counting nothing is 0; a share or a median of nothing is no number, and says what to look at."""
+    """A count of nothing is 0. A share or a median of nothing has no value, and its message says what to check."""
     measured = measure(metric, Rules(deployments=VERSIONS, incidents=INCIDENTS, workflow={"waiting": ("Review",)}))
     assert (measured.value, measured.state) == (value, "no_data" if value is None else "success")
     assert (measured.message is not None) is (value is None)
@@ -153,7 +153,7 @@ def test_no_data_because_all_were_left_out_says_so_with_the_reasons() -> None:
 
 
 def test_only_a_running_window_says_how_far_it_is_reckoned() -> None:
-    """The end of a complete window speaks for itself."""
+    """A complete window is calculated up to its end, so it does not name it."""
     ready = snapshot_of(Team((), STATUSES), Rules(history_weeks=2), time("10-28 12:00"))
     ends = [measured.details.get("effective_end") for measured in calculate("flow_velocity", ready)]
     assert ends == [None, None, "2026-10-28T12:00:00.000000Z"]

@@ -36,7 +36,7 @@ def test_damage_of_every_kind_costs_itself_only(source: str, zone: str) -> None:
 
 @pytest.mark.parametrize("value", BROKEN)
 def test_a_damaged_field_is_nothing_or_a_finding_that_names_it(value: Any) -> None:
-    """No value at all is no finding; anything else that is no moment is one."""
+    """An absent value is not a finding. Any other value that is not an instant is one."""
     context = Context.of(Rules(fields={"committed_at": "cf"}), STATUSES)
     read = read_one(issue(1, "10-01 → 1", cf=value), context)
     expected = [] if value in (None, "") else [("invalid_value", "committed_at")]

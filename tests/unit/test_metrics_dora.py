@@ -74,7 +74,7 @@ def test_a_running_week_is_reckoned_up_to_the_as_of() -> None:
 
 
 def test_a_deploying_issue_deploys_at_its_field_else_when_it_is_done() -> None:
-    """Its resolution does not matter; not done and no date is no deployment; a date does not need it done."""
+    """Its resolution does not matter. Without a date it must be done; with a date it need not be."""
     profile = rules(BY_ISSUES, fields={"deployed_at": "cf"})
     issues = (
         issue(1, "10-01 → 1", "10-05 → 4", type="Release", resolution="Won't Do"),
@@ -318,7 +318,7 @@ def test_an_item_that_was_not_delivered_is_no_change_whose_incident_counts() -> 
 
 
 def test_incidents_of_another_project_fail_what_they_are_linked_to() -> None:
-    """Three releases, each with a linked incident of the help desk's project, which has no versions of ours: 100 %."""
+    """Three releases, each with a linked incident of the help desk's project, which has other versions: 100 %."""
     days = (5, 12, 19)
     stories = [issue(n, "10-01 → 2", f"10-{d - 1:02} → 4", fixVersions=[str(n)]) for n, d in enumerate(days, 1)]
     helps = [
@@ -353,7 +353,7 @@ def test_a_deployment_remembers_each_incident_that_failed_it() -> None:
 
 
 def test_what_was_closed_as_no_incident_is_in_no_number() -> None:
-    """Two incidents of 4 and 5 hours; three closed in minutes, one of them by a field that is no moment: 4.5 h."""
+    """Two incidents of 4 and 5 hours; three closed in minutes, one of them with an invalid detection field: 4.5 h."""
     profile = rules(VERSIONS, incidents=INCIDENTS, fields=RESTORE)
     story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"])
     issues = (
@@ -382,7 +382,7 @@ def test_which_resolutions_mean_no_incident_is_the_profiles_own_word() -> None:
 
 
 def test_an_incident_that_is_not_detected_yet_is_none_yet() -> None:
-    """Its field lies at the as-of or later: no candidate, not open, and it marks nothing, though it was born."""
+    """Its field is at the as-of or later: not a candidate, not open, and it marks nothing, though the issue exists."""
     profile = rules(VERSIONS, incidents=INCIDENTS, fields=RESTORE)
     for detected, exists in (("2026-11-01T00:00Z", False), ("2026-10-31T23:59Z", True)):
         incident = issue(9, "10-11 → 1", type="Incident", versions=["1"], cf_d=detected)
@@ -495,7 +495,7 @@ def test_of_deployments_at_one_instant_the_one_with_the_lowest_id_carries_the_it
     ],
 )
 def test_a_change_without_a_duration_is_left_out_under_its_reason(story: Issue, exclusions: dict[str, int]) -> None:
-    """What is no change of a deployment is no candidate at all."""
+    """An item that no deployment carries is not even a candidate."""
     measured = measure("lead_time", rules(VERSIONS, fields={"committed_at": "cf"}), story, versions=(ONE,))
     assert (measured.state, measured.value, measured.n_used, measured.exclusions) == ("no_data", None, 0, exclusions)
 
@@ -575,7 +575,7 @@ def test_mttr_is_the_median_of_hours_from_detection_to_restoration() -> None:
         ({"cf_d": "soon"}, {"invalid_value": 1}, 0),
         ({"cf_d": "2026-10-06"}, {"negative_duration": 1}, 0),
         ({"cf_d": "2026-12-01"}, {}, 0),  # not detected yet: no incident yet, and it does not fall back
-        ({"cf_r": "soon"}, {}, 0),  # no instant: no candidate; nobody knows whether it is open
+        ({"cf_r": "soon"}, {}, 0),  # not an instant: not a candidate, and not counted as open
         ({"cf_r": "2026-12-01T00:00Z"}, {}, 1),  # not restored yet, though the issue is done
     ],
 )

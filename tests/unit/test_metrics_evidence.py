@@ -42,7 +42,7 @@ def test_the_first_start_and_the_last_finish_of_a_reopened_issue() -> None:
 
 
 def test_an_issue_born_in_progress_was_started_by_its_creation() -> None:
-    """There is no entry to name, but the status it was born in."""
+    """No entry of its history set the start, so the status at creation is named."""
     origins = set_by("flow_time", issue(1, "10-05 09:00 → 2", "10-07 → 4"))
     assert origins["started"] == Evidence("created", at("10-05 09:00"), "P-1", "status", after="Doing")
 

@@ -103,7 +103,7 @@ def test_names_are_compared_after_composition_and_with_folded_blanks() -> None:
 
 
 def test_an_incident_of_another_priority_is_neither_incident_nor_work_item() -> None:
-    """Its type alone says that it is no work."""
+    """Its type alone excludes it from work."""
     read = read_one(issue(1, "10-01 → 1", type="Incident", priority="Low"), CONTEXT)
     assert (read.item, read.incident) == (None, None)
 
@@ -183,7 +183,7 @@ def test_a_resolution_that_delivers_nothing_is_excluded(resolution: str | None, 
     ],
 )
 def test_a_mapped_instant_is_a_moment_or_nothing_or_invalid(value: object, expected: object) -> None:
-    """A value that is no moment does not fall back to the default."""
+    """A value that is not an instant does not fall back to the default."""
     assert item(cf_1=value).committed_at == expected
 
 
@@ -201,11 +201,11 @@ def test_a_day_without_a_time_is_its_last_second_for_an_end() -> None:
         ("cf.value", None, None),
         ("cf.value", {"id": "1"}, None),
         ("cf.value", "2026-10-05T12:00Z", INVALID),  # the path leads below a text
-        ("cf.value", [{"value": "2026-10-05T12:00Z"}], INVALID),  # many are no moment
+        ("cf.value", [{"value": "2026-10-05T12:00Z"}], INVALID),  # a list is not an instant
     ],
 )
 def test_a_dotted_path_leads_into_a_field(mapping: str, value: object, expected: object) -> None:
-    """An absent step is no value; one that cannot be taken is an invalid one."""
+    """An absent step means no value. A step that cannot be taken means an invalid value."""
     context = Context.of(replace(RULES, fields={"committed_at": mapping}), STATUSES)
     assert item(context, cf=value).committed_at == expected
 
@@ -297,7 +297,7 @@ def test_each_invalid_value_is_a_finding_that_names_its_role() -> None:
 
 
 def test_ids_of_versions_and_links_of_any_damaged_shape_are_read_or_left() -> None:
-    """Sorted, each once; a field that is no list names nothing."""
+    """Sorted, each once. A field that is not a list names nothing."""
     assert item(fixVersions=["20", "10", "20"]).version_ids == ("10", "20")
     assert item(fixVersions="10").version_ids == ()
     assert item(fixVersions=[None, {"id": "1"}]).version_ids == ()

@@ -34,7 +34,7 @@ def test_flow_velocity_is_delivered_items_per_week() -> None:
 
 
 def test_items_done_without_delivering_are_left_out() -> None:
-    """Won't Do is no throughput."""
+    """Items resolved as Won't Do are not throughput."""
     measured = measure("flow_velocity", OCTOBER, done(1), done(2, resolution="won't do"))
     assert (measured.details["count"], measured.exclusions) == (1, {"not_delivered": 1})
 

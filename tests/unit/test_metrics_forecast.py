@@ -40,7 +40,7 @@ def verdicts(backtests: Backtests) -> dict[int, tuple[int, int]]:
     return {percent: (tested.held, tested.checked) for percent, tested in backtests.items()}
 
 
-UNTIMED = settings(deadline=None, max_examples=60)  # a busy machine is no fault
+UNTIMED = settings(deadline=None, max_examples=60)  # a busy machine is slow
 UTC = ZoneInfo("UTC")
 weekly = st.lists(st.integers(0, 9), min_size=1, max_size=12).filter(any)
 seeds = st.integers(0, 1_000)
@@ -208,7 +208,7 @@ def test_what_is_in_progress_is_what_flow_load_counts() -> None:
 
 
 def _chance(throughput: list[int], items: int, weeks: int) -> float:
-    """Return how likely so many weeks bring at least the items; sums above are kept together."""
+    """Return the chance that this many weeks deliver at least the items; larger sums are counted as one."""
     ways = defaultdict(float, {0: 1.0})
     for _ in range(weeks):
         after: defaultdict[int, float] = defaultdict(float)

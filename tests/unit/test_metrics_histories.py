@@ -159,6 +159,6 @@ def test_a_chain_with_an_id_on_one_side_only_is_followed_by_its_names(
 
 
 def test_an_unknown_status_is_named_in_the_finding() -> None:
-    """A person has to know what to put under [workflow]."""
+    """The finding says what to put under [workflow]."""
     assert reasons(issue(1, "10-01 → 1", "10-02 → 98", "10-03 → 4")) == [("unmapped_status", "98")]
     assert reasons(issue(1, "10-01 → ")) == [("unmapped_status", "no status")]

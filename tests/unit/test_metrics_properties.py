@@ -29,7 +29,7 @@ def measured(scene: Scene) -> dict[str, tuple[Measurement, ...]]:
 
 
 def explained(scene: Scene) -> list[Explanation]:
-    """All metrics of a scene with all that stands behind them."""
+    """Return the explanations of all metrics of a scene."""
     ready = snapshot_of(*scene)
     return [explain(metric, ready, window) for metric in METRIC_TYPES for window in ready.windows]
 

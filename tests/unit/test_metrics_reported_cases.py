@@ -1,4 +1,4 @@
-"""Numbers that other tools got wrong by public report: what is right by docs/metrics.md, in small teams made anew."""
+"""Cases that other tools got wrong according to public reports, with the values that docs/metrics.md gives."""
 
 from dataclasses import replace
 from datetime import date
@@ -59,7 +59,7 @@ def _moved() -> Issue:
 
 
 def test_the_statuses_of_the_project_that_an_issue_left_are_active_and_reported() -> None:
-    """Nobody knows what they meant: time in them counts, and each is named."""
+    """Their stages are unknown: time in them counts as active, and each status is reported."""
     assert measure("flow_time", Rules(), _moved()).value == 19.0
     findings = read_one(_moved(), Context.of(Rules(), STATUSES)).findings
     assert sorted(findings) == [("unmapped_status", name) for name in ("Fertig", "Ideas", "Korrektur")]
@@ -86,7 +86,7 @@ RELEASED = (
 
 
 def test_what_was_reopened_after_its_release_was_still_released_then() -> None:
-    """Done again: it went out with the version before it was re-opened. Not done again: it is no change yet."""
+    """An item that is done again was released before it was re-opened. Otherwise it is not a change yet."""
     rules = Rules(deployments=DeploymentRules("versions"))
     measured = measure("lead_time", rules, *RELEASED, versions=(RELEASE,))
     from_start_to_end_of_day = 5 + (15 * 3600 - 1) * SECOND

@@ -24,7 +24,7 @@ LIFE = line_of(issue(1, "10-01 → 1", *MOVES), STAGES)
         ("10-04 12:00", FactsOf("todo", at("10-02"), None, 2 * DAY, 0)),  # back in todo: neither grows
         ("10-05 12:00", FactsOf("waiting", at("10-02"), None, 2 * DAY, 12 * HOUR)),
         ("10-08", FactsOf("done", at("10-02"), at("10-07"), 3 * DAY, DAY)),
-        ("11-30", FactsOf("done", at("10-02"), at("10-07"), 3 * DAY, DAY)),  # done stands still
+        ("11-30", FactsOf("done", at("10-02"), at("10-07"), 3 * DAY, DAY)),  # time in done is not counted
         (None, FactsOf("done", at("10-02"), at("10-07"), 3 * DAY, DAY)),
     ],
 )

@@ -107,7 +107,7 @@ def test_the_instant_before_monday_still_belongs_to_the_running_week() -> None:
 
 
 def test_a_running_week_of_zero_length_is_left_out() -> None:
-    """At Monday's midnight the new week has nothing yet: of three weeks two are told."""
+    """At Monday's midnight the new week is empty: of three weeks two are returned."""
     of_weeks = windows(micros(datetime(2026, 10, 26, tzinfo=UTC)), Rules(history_weeks=3))
     assert [shown(week.start) for week in of_weeks[1:]] == ["2026-10-12T00:00", "2026-10-19T00:00"]
 
@@ -159,6 +159,6 @@ def test_an_as_of_that_is_no_instant_is_refused_by_name(text: str) -> None:
 
 
 def test_a_time_without_an_offset_is_not_an_instant() -> None:
-    """Nobody knows which one it is."""
+    """It could be any of several instants."""
     with pytest.raises(ValueError, match="without an offset"):
         instant_of("2026-10-05T12:00:00")

@@ -49,7 +49,7 @@ def test_whole_microseconds_are_exact_far_from_the_epoch() -> None:
 
 
 def test_a_datetime_without_a_zone_is_refused() -> None:
-    """Nobody knows which instant it is."""
+    """It could be any of several instants."""
     with pytest.raises(ValueError, match="without a zone"):
         micros(NAIVE)
 

@@ -63,7 +63,7 @@ def test_repeated_lines_are_held_back_for_a_minute_and_counted() -> None:
 
 
 def test_other_records_pass_as_they_are() -> None:
-    """Our own lines, errors of other kinds, and what is no warning."""
+    """Flowbeat's own lines, errors of other kinds, and records below a warning."""
     passed, error = RecoveryFilter(), ReadOnlyError("read only")
     ours = record("tasks.fetch", "run waits", error=error)
     other = record("celery.worker", "unexpected", error=KeyError("x"))

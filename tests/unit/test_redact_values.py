@@ -100,7 +100,7 @@ def test_exceptions_objects_and_dataclasses_become_redacted_text_and_dicts() -> 
 
 
 def test_nothing_raises_whatever_an_object_does() -> None:
-    """A repr that raises, a list that holds itself, a key that is no text."""
+    """A repr that raises, a list that holds itself, a key that is not text."""
 
     class Hostile:
         def __repr__(self) -> str:

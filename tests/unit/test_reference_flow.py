@@ -60,7 +60,7 @@ def with_history(history: tuple[Transition, ...], present: Any = None) -> Any:
         pytest.param(("2", "3"), {}, 4, id="several"),
         pytest.param(("Open", "Done"), {}, 0, id="time in todo and done does not count"),
         pytest.param(("3",), {"workflow": {"todo": ("3",)}}, 0, id="nor in a status that the profile calls todo"),
-        pytest.param((), {"fields": {}}, None, id="an empty list is no section"),
+        pytest.param((), {"fields": {}}, None, id="an empty list is not a section"),
     ],
 )
 def test_blocked_statuses_block(blocked: tuple[str, ...], rules: dict[str, Any], days: float | None) -> None:

@@ -130,7 +130,7 @@ def test_the_tables_column_marks_rework(*, rework: bool | None, value: float) ->
 
 
 def test_rework_needs_deployments() -> None:
-    """Without the section the mapping is missing; without a deployment there is no data."""
+    """Without the section the mapping is missing. Without a deployment the state is no_data."""
     assert ask("rework_rate", Rules()).state == "missing_mapping"
     assert ask("rework_rate", RULES).state == "no_data"
 
@@ -156,7 +156,7 @@ def test_a_deployment_is_recovered_when_the_last_of_its_incidents_is() -> None:
     ("field", "expected"),
     [
         pytest.param("2026-10-05T03:00:00.000+0000", (3, 1, 0), id="the mapped field"),
-        pytest.param("soon", (None, 0, 1), id="an unreadable one leaves it open"),
+        pytest.param("soon", (None, 0, 1), id="with an unreadable one it stays open"),
         pytest.param("2026-12-05T03:00:00.000+0000", (None, 0, 1), id="one that has not happened, too"),
         pytest.param(None, (6, 1, 0), id="without one when it was done"),
     ],

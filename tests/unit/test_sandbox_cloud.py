@@ -131,7 +131,7 @@ def test_refusals_of_a_jql_come_in_jiras_words(session: requests.Session) -> Non
 
 
 def test_the_embedded_changelog_is_cut_to_the_newest_forty(session: requests.Session) -> None:
-    """Newest first, and `total` tells the truth."""
+    """Newest first, and `total` counts all of them."""
     bodies = pages(session, "search/jql", jql="id > 0", fields=["updated"], expand="changelog", maxResults=100)
     logs = [issue["changelog"] for page in bodies for issue in page["issues"]]
     longest = max(logs, key=lambda log: log["total"])
@@ -348,7 +348,7 @@ def test_every_request_is_in_the_log(session: requests.Session, jira: Jira) -> N
 
 
 def test_an_issue_that_changes_while_it_is_read_is_seen_again_and_hides_none() -> None:
-    """Tokens go on behind the last issue seen: who jumps to the end comes twice, nobody is skipped."""
+    """A token continues behind the last issue. An issue that moves to the end comes twice, and none is skipped."""
     clock = Clock(START + timedelta(weeks=20))
     jira = Jira(generate(7, 300, START), clock)
     with requests.Session() as session:
@@ -367,7 +367,7 @@ def test_an_issue_that_changes_while_it_is_read_is_seen_again_and_hides_none() -
 
 
 def test_an_answer_is_as_new_as_the_clock() -> None:
-    """Within the minute a change is found and shown; a late index lists who is gone, the answer leaves them out."""
+    """A change is found and shown within the minute. A late index lists issues that are gone; the answer omits them."""
     clock = Clock(NOW.astimezone(ZoneInfo("Asia/Tokyo")))
     jira = Jira(generate(7, 100, START), clock)
     jira.handle(Request("GET", "/rest/api/3/serverInfo"))

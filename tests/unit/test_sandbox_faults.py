@@ -114,7 +114,7 @@ def test_a_token_can_repeat(jira: Jira, session: requests.Session) -> None:
 
 
 def test_damage_leaves_a_refusal_alone(jira: Jira, session: requests.Session) -> None:
-    """What is no page has no token to repeat."""
+    """A refusal is not a page and has no token to repeat."""
     jira.faults.append(faults.repeated_token())
     assert set(ask(session, jql="nonsense").json()) == {"errorMessages", "errors"}
 
@@ -156,7 +156,7 @@ def test_data_center_tells_its_limit_on_every_answer() -> None:
 
 
 def test_an_empty_bucket_names_the_time_until_there_is_room() -> None:
-    """Not a whole interval, for the first request will be forgotten sooner; with the second one used up at three."""
+    """Less than a whole interval, because the first request leaves the window sooner."""
     now = [0.0]
     limit = faults.Limit(2, 10.0, ticks=lambda: now[0])
     for now[0] in (0.0, 3.0):

@@ -111,7 +111,7 @@ def test_a_comment_touches_without_a_history(site: Site) -> None:
 
 
 def test_a_deleted_issue_is_gone_and_its_id_refused(site: Site) -> None:
-    """Search, bulk fetch and `id in` know it no more; a hidden one can come back."""
+    """Search, bulk fetch and `id in` no longer find it. A hidden issue can come back."""
     issue = site.indexed[0]
     living.delete(site, issue, LATER)
     assert find(site, f"id = {issue.id}") == [issue.id]

@@ -1,4 +1,4 @@
-"""Who asks, as the stand-in Jira sees it: what it serves to whom, and what its headers say about that."""
+"""Logins at the stand-in Jira: what it serves to which login, and what its headers say about that."""
 
 import base64
 from dataclasses import replace
@@ -73,7 +73,7 @@ def test_cloud_serves_a_login_it_does_not_accept_as_the_anonymous(
 
 
 def test_some_projects_of_a_published_site_may_be_private() -> None:
-    """The anonymous find none of their issues, by JQL or by id; whoever is logged in still does."""
+    """Anonymous callers find none of their issues, by JQL or by id; a login finds them."""
     site = jira(anonymous=True)
     site.site.private_projects.add("PAY")
     listed = ask(site, "/rest/api/3/search/jql").json()["issues"]
@@ -122,7 +122,7 @@ def test_data_center_tells_the_anonymous_no_time() -> None:
 
 @pytest.mark.parametrize("authorization", [basic(EMAIL, TOKEN), f"Bearer {TOKEN}"])
 def test_a_scoped_token_is_taken_by_the_gateway_alone_and_for_its_scopes(authorization: str) -> None:
-    """The site itself does not know it; the gateway says what is missing, and serves nobody without a login."""
+    """The site itself refuses it. The gateway says which scope is missing and serves no anonymous caller."""
     site = jira(context=GATEWAY, anonymous=True)
     site.site.accounts[0] = replace(site.site.accounts[0], scopes=frozenset({"read:jira-work"}))
     assert ask(site, f"{GATEWAY}/rest/api/3/field", authorization).status_code == 200

@@ -133,7 +133,7 @@ def test_the_defaults_that_the_template_shows_are_the_defaults(tmp_path: Path) -
     ],
 )
 def test_the_keys_of_a_section_are_the_fields_it_becomes(place: tuple[str, ...], owners: list[type]) -> None:
-    """A key that no field takes, or a field that no key sets, is a mistake of ours."""
+    """A key without a field, or a field without a key, is a mistake in the code."""
     section = schema()
     for name in place:
         inner = section[name]

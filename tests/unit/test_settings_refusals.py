@@ -138,7 +138,7 @@ def _refusal(tmp_path: Path, text: str, **environ: str) -> str:
     ],
 )
 def test_a_wrong_key_or_value_is_named_with_what_would_be_right(tmp_path: Path, text: str, sentence: str) -> None:
-    """One line, which begins with the file and goes on with the dotted key."""
+    """One line, which names the file first and then the dotted key."""
     message = _refusal(tmp_path, text)
 
     assert message.startswith("flowbeat.toml: ")
@@ -276,7 +276,7 @@ def test_a_word_in_two_lists_is_refused(tmp_path: Path, lists: str, sentence: st
 
 
 def test_a_default_list_that_was_replaced_lays_no_claim_any_more(tmp_path: Path) -> None:
-    """Who calls Bug a feature gives defect its own list."""
+    """A profile may make Bug a feature if its own list of defect leaves Bug out."""
     path = tmp_path / "flowbeat.toml"
     path.write_text(f"{PROFILE}[profiles.team.categories]\nfeature = ['Bug']\ndefect = []", encoding="utf-8")
 
