@@ -130,6 +130,7 @@ SQLITE_INSTANT: Final = len("2026-01-01 00:00:00.000000")
 STALE = text("facts_hash IS NULL AND gone_at IS NULL")
 STALE_GONE = text("facts_hash IS NULL AND gone_at IS NOT NULL")
 PRESENT = text("gone_at IS NULL")
+SUB_TASKS = text("subtask AND gone_at IS NULL")
 LIVE = text("state IN ('queued', 'running', 'paused')")
 
 
@@ -212,6 +213,7 @@ class IssueRow(Base):
         # What a calculation asks before all else, at a cost that follows what changed: whose facts are missing.
         Index("ix_issues_stale", "profile", "issue_id", sqlite_where=STALE, postgresql_where=STALE),
         Index("ix_issues_stale_gone", "profile", "issue_id", sqlite_where=STALE_GONE, postgresql_where=STALE_GONE),
+        Index("ix_issues_sub_tasks", "profile", "parent", sqlite_where=SUB_TASKS, postgresql_where=SUB_TASKS),
         Index("ix_issues_present", "profile", "project", sqlite_where=PRESENT, postgresql_where=PRESENT),
     )
 

@@ -21,6 +21,7 @@ from models.metrics.deployments import deployments_of_versions, version_findings
 from models.metrics.resolutions import RESOLUTION_DISAGREES, disagreeing
 from models.metrics.rules import rules_hash
 from models.metrics.snapshot import Snapshot
+from models.metrics.sub_tasks import OPEN_SUB_TASK, unfinished
 from models.metrics.windows import windows
 from models.records import (
     METRIC_TYPES,
@@ -39,6 +40,7 @@ from models.records import (
 from models.store import batches, catalogue, columns, departures, operations, quality, results, runs
 from models.store import facts as stored_facts
 from models.store import issues as stored_issues
+from models.store import sub_tasks as stored_sub_tasks
 from models.store.runs import AdvanceChanges, HeartbeatChanges
 from tasks import departed, report_file, run_rules, steps
 from worker.app import app
@@ -131,32 +133,41 @@ def finish(current: Runtime, run: Run) -> None:
 
 
 def finish_step(current: Runtime, run: Run) -> int | None:
-    """Store what disagrees in the issues behind the metrics, and end the run in the same transaction.
+    """Store what is odd about the issues behind the metrics as of now, and end the run in the same transaction.
 
     Returns as ``metric_step``.
     """
     try:
-        odd = _disagreeing(current, run)
+        odd = _odd_now(current, run)
     except run_rules.OtherRulesError:
         return run_rules.return_to_facts(current, run)
     with current.sessions.begin() as session:
         if odd is not None:
-            quality.replace_finding(session, run.profile, "resolutions", RESOLUTION_DISAGREES, odd)
+            for origin, (reason, ids) in odd.items():
+                quality.replace_finding(session, run.profile, origin, reason, ids)
         if not runs.end(session, run.run_id, run.attempt, current.clock(session)):
             raise StaleAttemptError
     return None
 
 
 @_uncollected()
-def _disagreeing(current: Runtime, run: Run) -> list[str] | None:
-    """Return the issues whose resolution disagrees; None for a past day, which does not change findings."""
+def _odd_now(current: Runtime, run: Run) -> dict[str, tuple[str, list[str]]] | None:
+    """Return origin → (reason, ids of issues) of what depends on the instant; None for a past day, which does not
+    change findings.
+    """
     loaded = load(current, run.run_id, run.attempt)
     with current.reads() as session:
         cache = operations.find_cache(session, run.profile)
+        sub_tasks = stored_sub_tasks.load(session, run.profile)
     if cache is None or cache.data_as_of != loaded.view.as_of:
         return None
-    dataset = loaded.snapshot.dataset
-    return disagreeing(dataset.items, dataset.others, loaded.snapshot.as_of)
+    dataset, as_of = loaded.snapshot.dataset, loaded.snapshot.as_of
+    parts = (dataset.items, dataset.others)
+    too_early = unfinished(parts, sub_tasks, loaded.view.context.stages, as_of)
+    return {
+        "resolutions": (RESOLUTION_DISAGREES, disagreeing(*parts, as_of)),
+        "sub_tasks": (OPEN_SUB_TASK, list(too_early)),
+    }
 
 
 # --- facts ----------------------------------------------------------------------------------------------------------

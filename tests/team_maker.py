@@ -1,7 +1,7 @@
 """Teams drawn from dice: small, but with every kind of history, type, mapping, clock change and damage."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any, Final
@@ -293,7 +293,9 @@ def scene(source: str, seed: int, visited: Sequence[tuple[str | None, str | None
     maker = Maker(dice, zone, _clock(dice, zone, monday), visited, dice.random() < 0.7, numbers)
     more = Random(f"extras {seed}")
     extras = Extras(more, maker.clock, VERSIONS, more.random() < 0.5)
+    parents = Random(f"parents {seed}")
     issues = [extras.of_issue(maker.issue(int(number))) for number in dice.sample(numbers, len(numbers))]
+    issues = [replace(issue, parent=parents.choice([None, *numbers, "999"])) for issue in issues]
     rows = [maker.row(number) for number in dice.sample(range(1, 13), 5)] if source == "table" else []
     team = Team(
         issues=tuple(issues[:present]),

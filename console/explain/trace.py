@@ -15,8 +15,9 @@ from models.metrics.recoveries import Recovery
 from models.metrics.resolutions import RESOLUTION_DISAGREES, Disagreement, disagreements
 from models.metrics.rules import Context
 from models.metrics.snapshot import Snapshot
+from models.metrics.sub_tasks import OPEN_SUB_TASK, unfinished
 from models.records import CATEGORIES, Deployment, Incident, Issue, Micros, Version
-from models.store import catalogue, issues, quality
+from models.store import catalogue, issues, quality, sub_tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class _Stored:
     incidents: Mapping[str, Incident]
     keys: Mapping[str, str]
     disagreements: Mapping[str, Disagreement]
+    open_sub_tasks: Mapping[str, Sequence[str]]
 
 
 def _stored(session: Session, question: Question, parts: Sequence[Contribution]) -> _Stored:
@@ -101,6 +103,7 @@ def _stored(session: Session, question: Question, parts: Sequence[Contribution])
         incidents={known.issue.issue_id: known.issue for known in question.snapshot.incidents},
         keys=_keys(question.snapshot, [mark for deployed in deployments.values() for mark in deployed.failed_by]),
         disagreements=_disagreements(question.snapshot),
+        open_sub_tasks=_open_sub_tasks(session, question),
     )
 
 
@@ -128,6 +131,15 @@ def _disagreements(snapshot: Snapshot) -> dict[str, Disagreement]:
     """Return the disagreements at the as-of of the number, which may lie before that of the stored ones."""
     dataset = snapshot.dataset
     return {odd.issue_id: odd for odd in disagreements(dataset.items, dataset.others, snapshot.as_of)}
+
+
+def _open_sub_tasks(session: Session, question: Question) -> Mapping[str, Sequence[str]]:
+    """Return the open sub-tasks of what is done at the as-of of the number, which may lie before that of the stored
+    findings.
+    """
+    dataset, context = question.snapshot.dataset, question.context
+    parts, below = (dataset.items, dataset.others), sub_tasks.load(session, question.profile)
+    return unfinished(parts, below, context.stages, question.snapshot.as_of)
 
 
 def _keys(snapshot: Snapshot, marks: Sequence[Mark]) -> dict[str, str]:
@@ -203,9 +215,12 @@ def _rework_mark(question: Question, stored: _Stored, member: Deployment) -> Evi
 
 def _findings(stored: _Stored, issue_id: str) -> dict[str, list[str]]:
     """Return the stored findings about an issue, each with the value it was found in where that is stored."""
-    details = stored.trail.facts.findings.get(issue_id, {})
-    reasons = {*stored.findings.get(issue_id, ())} - {RESOLUTION_DISAGREES}
+    details = dict(stored.trail.facts.findings.get(issue_id, {}))
+    reasons = {*stored.findings.get(issue_id, ())} - {RESOLUTION_DISAGREES, OPEN_SUB_TASK}
     reasons |= {RESOLUTION_DISAGREES} if issue_id in stored.disagreements else set()
+    if issue_id in stored.open_sub_tasks:
+        reasons.add(OPEN_SUB_TASK)
+        details[OPEN_SUB_TASK] = stored.open_sub_tasks[issue_id]
     return {reason: list(dict.fromkeys(details.get(reason, ()))) for reason in sorted(reasons)}
 
 

@@ -15,6 +15,8 @@ from models.records import STAGES, Micros
 
 LATE: Final = int(np.iinfo(np.int64).max)  # after every instant
 RESOLUTION: Final = -2  # in place of a change
+# Of each of STAGES: a later stage has a greater number; active and waiting are one.
+_ORDER_OF_STAGE: Final = np.array([0, 1, 1, 2], np.int8)
 
 
 class Changes(NamedTuple):
@@ -209,6 +211,30 @@ def broken(histories: Histories, stages: StatusStages) -> Findings:
     return Findings(rows[places], [f"after history {history_id}" for history_id in histories.history_ids[places]])
 
 
+def moved_backwards(visits: StatusVisits, histories: Histories, stages: StatusStages) -> Findings:
+    """Return the moves into an earlier stage: from done to any other, from active or waiting to todo."""
+    order = _ORDER_OF_STAGE[visits.stages]
+    is_back = np.append(False, order[1:] < order[:-1])[: len(order)]
+    is_back[visits.offsets[:-1]] = False
+    moves = np.flatnonzero(is_back)
+    labels = _labels(histories.refs, stages)
+    pairs = zip(visits.refs[moves - 1].tolist(), visits.refs[moves].tolist(), strict=True)
+    return Findings(_rows_at(visits, moves), [f"{labels[left]} → {labels[entered]}" for left, entered in pairs])
+
+
+def stopped_before_started(visits: StatusVisits, histories: Histories, stages: StatusStages) -> Findings:
+    """Return the rows that were in done earlier than first in active or waiting, with the two statuses."""
+    begins, behind = visits.offsets[:-1], len(visits.at)
+    starts = np.append(np.flatnonzero(in_progress(visits.stages)), behind)
+    dones = np.append(np.flatnonzero(visits.stages == DONE), behind)
+    started, done = starts[np.searchsorted(starts, begins)], dones[np.searchsorted(dones, begins)]
+    at = np.append(visits.at, LATE)
+    rows = np.flatnonzero((started < visits.offsets[1:]) & (done < started) & (at[done] < at[started]))
+    labels = _labels(histories.refs, stages)
+    pairs = zip(visits.refs[done[rows]].tolist(), visits.refs[started[rows]].tolist(), strict=True)
+    return Findings(rows, [f"{labels[stopped]} before {labels[began]}" for stopped, began in pairs])
+
+
 def entries(visits: StatusVisits, is_inside: Sequence[bool]) -> tuple[Ints, Ints]:
     """Return (row, visit) of each entry into the refs ``is_inside`` from outside of them.
 
@@ -217,7 +243,7 @@ def entries(visits: StatusVisits, is_inside: Sequence[bool]) -> tuple[Ints, Ints
     within = np.array(is_inside, np.bool_)[visits.refs]
     was_within = np.append(False, within[:-1])[: len(within)]
     entered = np.flatnonzero(within & ~was_within & (visits.changes >= 0))
-    return np.searchsorted(visits.offsets, entered, side="right") - 1, entered
+    return _rows_at(visits, entered), entered
 
 
 def toggles(visits: StatusVisits, is_inside: Sequence[bool]) -> tuple[Ints, Ints]:
@@ -235,6 +261,16 @@ def _enters_stage(visits: StatusVisits) -> Bools:
     enters: Bools = np.append(True, visits.stages[1:] != visits.stages[:-1])[: len(visits.stages)]
     enters[visits.offsets[:-1]] = True
     return enters
+
+
+def _rows_at(visits: StatusVisits, places: Ints) -> Ints:
+    """Return the rows of these visits."""
+    return np.searchsorted(visits.offsets, places, side="right") - 1
+
+
+def _labels(refs: Sequence[StatusRef], stages: StatusStages) -> list[str]:
+    """Return what a person calls each status: its name today, else the one of the history, else its id."""
+    return [stages.named(*ref) or ref.status_id or NO_STATUS for ref in refs]
 
 
 def _coded(refs: Iterable[tuple[str | None, str | None]], codes: dict[tuple[str | None, str | None], int]) -> Ints:

@@ -16,7 +16,7 @@ from models.metrics.contributions import INVALID_VALUE
 from models.metrics.histories import Changes, Histories, StatusVisits
 from models.metrics.mapped_fields import failed, ids_in, mapped_instant, points_of, rework
 from models.metrics.rules import Context
-from models.metrics.statuses import BROKEN_CHAIN, UNMAPPED_STATUS
+from models.metrics.statuses import BROKEN_CHAIN, MOVED_BACKWARDS, STOPPED_BEFORE_STARTED, UNMAPPED_STATUS
 from models.names import fold_name
 from models.records import (
     INVALID,
@@ -166,9 +166,12 @@ def _roles(heads: Sequence[IssueHead], context: Context) -> Ints:
 
 def _findings(batch: Batch, visits: StatusVisits, roles: Ints, context: Context) -> dict[str, dict[str, list[str]]]:
     """Return what is odd about the histories of all but the ignored issues."""
+    past, stages = batch.histories, context.stages
     reasons = {
-        UNMAPPED_STATUS: histories.unmapped(visits, batch.histories, context.stages),
-        BROKEN_CHAIN: histories.broken(batch.histories, context.stages),
+        UNMAPPED_STATUS: histories.unmapped(visits, past, stages),
+        BROKEN_CHAIN: histories.broken(past, stages),
+        MOVED_BACKWARDS: histories.moved_backwards(visits, past, stages),
+        STOPPED_BEFORE_STARTED: histories.stopped_before_started(visits, past, stages),
     }
     findings: dict[str, dict[str, list[str]]] = {}
     for reason, odd in reasons.items():

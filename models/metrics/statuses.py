@@ -9,6 +9,8 @@ from models.records import STAGES, Stage, Status
 
 UNMAPPED_STATUS: Final = "unmapped_status"
 BROKEN_CHAIN: Final = "broken_chain"
+MOVED_BACKWARDS: Final = "moved_backwards"
+STOPPED_BEFORE_STARTED: Final = "stopped_before_started"
 NO_STATUS: Final = "no status"
 _CATEGORY_STAGES: Final[Mapping[str, Stage]] = {
     "new": "todo",

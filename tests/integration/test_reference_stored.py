@@ -15,7 +15,14 @@ from models.store import results as stored_results
 
 SEEDS = range(100, 104)
 LATE = datetime(2200, 1, 1, tzinfo=UTC)
-REASONS = ("broken_chain", "unmapped_status", "resolution_disagrees")
+REASONS = (
+    "broken_chain",
+    "moved_backwards",
+    "open_sub_task",
+    "resolution_disagrees",
+    "stopped_before_started",
+    "unmapped_status",
+)
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -48,8 +55,9 @@ def _findings(made: Scene) -> dict[str, set[str]]:
     keys = {issue.issue_id: issue.key for issue in (*team.issues, *team.gone)}
     odd = Reference(team, rules, LATE).profile.odd_histories()
     findings = {reason: {keys[number] for number in odd if reason in odd[number]} for reason in REASONS}
-    disagreeing = Reference(team, rules, as_of).profile.disagreeing()
-    return {**findings, "resolution_disagrees": {keys[number] for number in disagreeing}}
+    present = Reference(team, rules, as_of).profile
+    of_now = {"resolution_disagrees": present.disagreeing(), "open_sub_task": present.unfinished()}
+    return findings | {reason: {keys[number] for number in numbers} for reason, numbers in of_now.items()}
 
 
 def _plain(row: Answer | MetricResult) -> tuple[object, ...]:

@@ -13,6 +13,7 @@ from .names import among, id_order, same
 STAGES: Final = ("todo", "active", "waiting", "done")
 STAGE_OF_CATEGORY: Final = {"new": "todo", "undefined": "todo", "indeterminate": "active", "done": "done"}
 PROGRESS: Final = ("active", "waiting")
+ORDER: Final = {"todo": 1, "active": 2, "waiting": 2, "done": 3}
 
 
 class Visited(NamedTuple):
@@ -158,6 +159,12 @@ class Life:
         chain = [self.is_same(Visited(a.to_id, a.to_name), Visited(b.from_id, b.from_name)) for a, b in pairs]
         if self.changes and not (all(chain) and self.arrives()):
             odd.add("broken_chain")
+        if any(ORDER[left] > ORDER[entered] for (_, left), (_, entered) in itertools.pairwise(self.line)):
+            odd.add("moved_backwards")
+        starts = [at for at, stage in self.line if stage in PROGRESS]
+        stops = [at for at, stage in self.line if stage == "done"]
+        if starts and stops and stops[0] < starts[0]:
+            odd.add("stopped_before_started")
         return odd
 
     def is_same(self, left: Visited, right: Visited) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from models.records import Issue, Rules
 
-from .lives import Life, Statuses
+from .lives import Life, Statuses, Visited
 from .names import among, same
 from .teams import DAY, Team, last_second, midnight
 
@@ -191,6 +191,17 @@ class Profile:
         """Return what is odd about the history of each issue that is not of an ignored type: its id → reasons."""
         odd = {issue.issue_id: self.life(issue).findings() for issue in self.counted}
         return {issue_id: reasons for issue_id, reasons in odd.items() if reasons}
+
+    def unfinished(self) -> dict[str, list[str]]:
+        """Return done issue → keys of its sub-tasks that are not done at present, of issues that have any."""
+        done = [issue.issue_id for issue in self.counted if self.done(issue)]
+        below = [issue for issue in self.team.issues if issue.subtask and not self.is_now_done(issue)]
+        keys = {number: [issue.key for issue in below if issue.parent == number] for number in done}
+        return {number: sorted(of_one, key=lambda key: int(key[5:])) for number, of_one in keys.items() if of_one}
+
+    def is_now_done(self, issue: Issue) -> bool:
+        """Tell whether the status that an issue is in at present, whatever its history, is one of done."""
+        return self.statuses.stage(Visited(issue.status_id, None)) == "done"
 
     def disagreeing(self) -> list[str]:
         """Return the ids of the issues whose resolution date and history disagree."""

@@ -162,3 +162,55 @@ def test_an_unknown_status_is_named_in_the_finding() -> None:
     """The finding says what to put under [workflow]."""
     assert reasons(issue(1, "10-01 → 1", "10-02 → 98", "10-03 → 4")) == [("unmapped_status", "98")]
     assert reasons(issue(1, "10-01 → ")) == [("unmapped_status", "no status")]
+
+
+@pytest.mark.parametrize(
+    ("moves", "expected"),
+    [
+        (("10-02 → 2", "10-03 → 4"), []),
+        (("10-02 → 2", "10-03 → 3", "10-04 → 2", "10-05 → 4"), []),  # active and waiting are one stretch of work
+        (("10-02 → 2", "10-03 → 1", "10-04 → 2"), ["Doing → Open"]),
+        (("10-02 → 4", "10-03 → 5"), []),  # from done to done
+        (("10-02 → 2", "10-03 → 4", "10-04 → 3", "10-05 → 5", "10-06 → 1"), ["Done → Review", "Closed → Open"]),
+    ],
+)
+def test_a_move_into_an_earlier_stage_is_reported(moves: tuple[str, ...], expected: list[str]) -> None:
+    """From done to any other stage, from active or waiting to todo; the statuses say which move it was."""
+    assert reasons(issue(1, "10-01 → 1", *moves)) == [("moved_backwards", detail) for detail in expected]
+
+
+def test_a_status_without_a_name_is_reported_by_its_id() -> None:
+    """The site lists it no more, and old servers leave names out."""
+    history = (
+        Transition(time("10-02"), 1, 0, "status", "1", "1", None, "98", None),
+        Transition(time("10-03"), 2, 0, "status", "2", "98", None, "1", None),
+    )
+    found = reasons(replace(issue(1, "10-01 → 1"), transitions=history))
+    assert ("moved_backwards", "98 → Open") in found
+
+
+@pytest.mark.parametrize(
+    ("born", "moves", "resolved", "expected"),
+    [
+        ("10-01 → 1", ("10-02 → 4", "10-03 → 2", "10-04 → 4"), None, ["Done before Doing"]),
+        ("10-01 → 1", ("10-02 → 2", "10-03 → 4", "10-04 → 2"), None, []),  # started before it was first done
+        ("10-01 → 1", ("10-02 → 4", "10-03 → 1"), None, []),  # never started
+        ("10-01 → 5", ("10-03 → 3",), None, ["Closed before Review"]),  # born done
+        ("10-01 → 4", ("10-03 → 2",), "10-02", ["Done before Doing"]),  # done by a history that nobody recorded
+        ("10-01 → 1", ("10-02 → 4", "10-02 → 2"), None, []),  # at one instant: not earlier
+    ],
+)
+def test_done_before_the_first_start_is_reported(
+    born: str, moves: tuple[str, ...], resolved: str | None, expected: list[str]
+) -> None:
+    """JiraMetrics calls it stopped before started; the statuses say what came first."""
+    found = reasons(issue(1, born, *moves, resolved=resolved))
+    assert [detail for reason, detail in found if reason == "stopped_before_started"] == expected
+
+
+def test_the_new_findings_change_no_fact() -> None:
+    """An issue that was re-opened keeps its timeline, and its start after it was first done."""
+    reopened = issue(1, "10-01 → 1", "10-02 → 4", "10-03 → 2", "10-04 → 4")
+    stages = [(at("10-01"), "todo"), (at("10-02"), "done"), (at("10-03"), "active"), (at("10-04"), "done")]
+    assert list(line(reopened)) == stages
+    assert [reason for reason, _ in reasons(reopened)] == ["moved_backwards", "stopped_before_started"]

@@ -19,6 +19,7 @@ from models.metrics.deployments import version_findings
 from models.metrics.issues import Batch
 from models.metrics.resolutions import disagreeing
 from models.metrics.rules import Context
+from models.metrics.sub_tasks import SubTask, unfinished
 from models.records import METRIC_TYPES, Measurement, instant, micros
 
 # `make soak` looks at five times as many teams.
@@ -26,7 +27,7 @@ EXAMPLES: Final = 500 if settings.get_current_profile_name() == "soak" else 100
 
 # An instant after all that happens in any team.
 LATE: Final = datetime(2200, 1, 1, tzinfo=UTC)
-HISTORY_REASONS: Final = {"broken_chain", "unmapped_status"}
+HISTORY_REASONS: Final = {"broken_chain", "moved_backwards", "stopped_before_started", "unmapped_status"}
 
 
 def answer(measurement: Measurement) -> Answer:
@@ -55,7 +56,7 @@ def test_both_implementations_say_exactly_the_same_of_any_team(source: str, seed
 @given(seed=st.integers(0, 2**64))
 @settings(max_examples=EXAMPLES)
 def test_both_implementations_find_the_same_issues_and_versions_odd(source: str, seed: int) -> None:
-    """Broken chains, statuses that nobody can place, resolution dates that disagree, releases without a past date."""
+    """Histories, resolution dates, done issues with open sub-tasks, versions without a past date: the same are odd."""
     team, rules, as_of = scene(source, seed)
     context, plain = Context.of(rules, team.statuses), Reference(team, rules, as_of)
     facts = issues.read(Batch.of(team.issues), context)
@@ -63,6 +64,11 @@ def test_both_implementations_find_the_same_issues_and_versions_odd(source: str,
     dataset = snapshot_of(team, rules, as_of).dataset
     odd = disagreeing(dataset.items, dataset.others, micros(as_of))
     assert set(odd) == set(plain.profile.disagreeing())
+    below = [
+        SubTask(issue.key, issue.parent, issue.status_id) for issue in team.issues if issue.subtask and issue.parent
+    ]
+    too_early = unfinished((dataset.items, dataset.others), below, context.stages, micros(as_of))
+    assert too_early == plain.profile.unfinished()
     projects = {issue.project for issue in team.issues}
     versions = version_findings(team.versions, projects, micros(as_of), rules.timezone)
     counts = {
@@ -77,6 +83,17 @@ def test_both_implementations_find_the_same_issues_and_versions_odd(source: str,
 def _of_histories(findings: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
     odd = {issue_id: set(reasons) & HISTORY_REASONS for issue_id, reasons in findings.items()}
     return {issue_id: reasons for issue_id, reasons in odd.items() if reasons}
+
+
+def test_the_generated_teams_have_every_finding() -> None:
+    """Agreement on nothing proves nothing here either."""
+    counts = Counter[str]()
+    for seed in range(100):
+        profile = Reference(*scene("none", seed)).profile
+        counts.update(reason for reasons in profile.odd_histories().values() for reason in reasons)
+        counts.update({"resolution_disagrees": len(profile.disagreeing()), "open_sub_task": len(profile.unfinished())})
+    assert {*counts} == {*HISTORY_REASONS, "resolution_disagrees", "open_sub_task"}
+    assert all(count >= 5 for count in counts.values()), counts
 
 
 @pytest.mark.parametrize("source", [source for source in SOURCES if source != "none"])

@@ -300,7 +300,9 @@ def _identity(value: Any) -> str:
 
 
 def _parent(value: Any) -> str | None:
-    return text(value.get("id")) if isinstance(value, Mapping) else None
+    """Return the id of the issue above; None without one, and of an id that no issue can have."""
+    number = text(value.get("id")) if isinstance(value, Mapping) else None
+    return number if number and number.isdecimal() and int(number) <= _LARGEST_ID else None
 
 
 def _required(value: Any) -> str:

@@ -20,6 +20,10 @@ def upgrade() -> None:
     op.add_column("issues", sa.Column("subtask", sa.Boolean(), nullable=True))
     op.add_column("issues", sa.Column("project_id", sa.Text(), nullable=True))
     op.add_column("issues", sa.Column("parent", sa.Text(), nullable=True))
+    sub_tasks = sa.text("subtask AND gone_at IS NULL")
+    op.create_index(
+        "ix_issues_sub_tasks", "issues", ["profile", "parent"], sqlite_where=sub_tasks, postgresql_where=sub_tasks
+    )
     op.add_column("deployments", sa.Column("rework", sa.Boolean(), nullable=True))
     # Histories name one id in several ways, and each way may be of another stage.
     with op.batch_alter_table("statuses", schema=None) as batch_op:
@@ -80,6 +84,7 @@ def downgrade() -> None:
         batch_op.drop_constraint("pk_statuses", type_="primary")
         batch_op.create_primary_key("pk_statuses", ["profile", "status_id"])
     op.drop_column("deployments", "rework")
+    op.drop_index("ix_issues_sub_tasks", "issues")
     op.drop_column("issues", "parent")
     op.drop_column("issues", "project_id")
     op.drop_column("issues", "subtask")
