@@ -133,7 +133,7 @@ def finish(current: Runtime, run: Run) -> None:
 
 
 def finish_step(current: Runtime, run: Run) -> int | None:
-    """Store what is odd about the issues behind the metrics as of now, and end the run in the same transaction.
+    """Store what is odd at present about the issues behind the metrics, and end the run in the same transaction.
 
     Returns as ``metric_step``.
     """

@@ -240,14 +240,18 @@ def _type(row: Row) -> str:
 
 # In a narrower terminal the days in each status would be broken letter by letter; JSON and CSV always have them.
 _WIDE: Final = 100
+_MOST_ODD: Final = 10  # issues whose findings are written out
 _BELOW: Final[Mapping[str, Callable[[Row], str]]] = {"stage": _status, "category": _type}
 
 
 def _quality(view: View, rows: Sequence[Row]) -> tuple[str, ...]:
     """Return the findings about these issues, each with what it was found in: ``PAY-3 unmapped status (Ghost)``."""
     odd = {row["key"]: row["data_quality"] for row in rows if row["data_quality"]}
-    issues = [f"{key} {', '.join(format_finding(finding, view.zone) for finding in odd[key])}" for key in odd]
-    return (f"Data quality: {'; '.join(issues)}.",) if issues else ()
+    first_keys = list(odd)[:_MOST_ODD]
+    issues = [f"{key} {', '.join(format_finding(finding, view.zone) for finding in odd[key])}" for key in first_keys]
+    more = len(odd) - len(issues)
+    rest = f" {format_count(more, 'more issue')} {'has' if more == 1 else 'have'} findings; see --format json."
+    return (f"Data quality: {'; '.join(issues)}.{rest if more else ''}",) if issues else ()
 
 
 # --- words ----------------------------------------------------------------------------------------------------------

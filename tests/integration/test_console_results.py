@@ -378,7 +378,7 @@ def test_data_quality_is_shown_below_with_the_issues(folder: Path, tmp_path: Pat
         )
         keys = [key for (key,) in connection.exec_driver_sql("SELECT key FROM issues ORDER BY issue_id LIMIT 3")]
     said = " ".join(world.say(tmp_path, "results").out.split())
-    assert f"Data quality, by issues: broken chain in 3 ({', '.join(keys)})." in said
+    assert f"Data quality, by issues: broken chain in 3 ({', '.join(keys)}), moved backwards in " in said
 
 
 def test_no_result_yet_says_what_to_run(tmp_path: Path) -> None:
