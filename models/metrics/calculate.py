@@ -87,7 +87,7 @@ def _measure(metric: Metric, window: Window, parts: Contributions, snapshot: Sna
     used, exclusions = parts.used, parts.exclusions()
     value, details = metric.figures(used, window, snapshot)
     is_load = metric.at_end and metric.adds_up.how == "sum"
-    broken = broken_identity(parts, details, window, snapshot, is_load=is_load)
+    broken = broken_identity(parts, exclusions, details, window, snapshot, is_load=is_load)
     if broken is not None:
         return without_value(metric.name, window, "calculation_error", _BROKEN.format(broken=broken))
     return Measurement(

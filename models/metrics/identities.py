@@ -14,7 +14,13 @@ _SUMS = ("by_category", "by_stage")
 
 
 def broken_identity(
-    parts: Contributions, details: Mapping[str, Any], window: Window, snapshot: Snapshot, *, is_load: bool
+    parts: Contributions,
+    exclusions: Mapping[str, int],
+    details: Mapping[str, Any],
+    window: Window,
+    snapshot: Snapshot,
+    *,
+    is_load: bool,
 ) -> str | None:
     """Return which identity a measurement breaks; None where all hold.
 
@@ -23,9 +29,10 @@ def broken_identity(
       times that the items were in progress in it, to the microsecond.
     """
     used = int((parts.reason == 0).sum())
-    if used + sum(parts.exclusions().values()) != len(parts):
+    if used + sum(exclusions.values()) != len(parts):
         return "a candidate is neither used nor left out"
-    if len(np.unique(parts.rows * 2 + (parts.value > 0))) != len(parts):
+    candidates = np.sort(parts.rows * 2 + (parts.value > 0))
+    if (candidates[1:] == candidates[:-1]).any():
         return "a candidate counts twice"
     for name in _SUMS:
         if name in details and sum(details[name].values()) != used:

@@ -10,6 +10,7 @@ from models.metrics.arrays import NO_INSTANT, Bools, Ints
 from models.metrics.blocking import blocked_lengths
 from models.metrics.changes import Changes, changes
 from models.metrics.columns import Dataset
+from models.metrics.contributions import Contributions
 from models.metrics.deployments import Deployed, happened_deployments
 from models.metrics.failures import Carried, mark_failed
 from models.metrics.incidents import Known, known_incidents, open_spans
@@ -30,6 +31,8 @@ class Snapshot:
     rules: Rules
     as_of: Micros
     waiting: Waiting = field(default_factory=Waiting)
+    # By windows: the items in progress at their ends, which several metrics read.
+    loads: dict[tuple[Window, ...], list[Contributions]] = field(default_factory=dict, compare=False)
 
     @cached_property
     def windows(self) -> tuple[Window, ...]:

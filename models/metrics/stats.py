@@ -16,6 +16,7 @@ WEEK: Final = 7 * DAY
 
 _LARGEST: Final = int(np.iinfo(np.int64).max)
 _EXACT_IN_FLOAT: Final = 2**53
+_FEW: Final = 8  # fractions that are made and sorted sooner than equal ones are put together
 
 
 def percentile(ordered: Ints, percent: int) -> Fraction:
@@ -50,7 +51,8 @@ def total(values: Ints) -> int:
 def median_share(parts: Ints, wholes: Ints) -> Fraction:
     """Return the median of the fractions parts ÷ wholes, with wholes above zero, in any order but not empty."""
     low, high = (len(parts) - 1) // 2, len(parts) // 2
-    return (_share_at(low, parts, wholes) + _share_at(high, parts, wholes)) / 2
+    lower = _share_at(low, parts, wholes)
+    return lower if low == high else (lower + _share_at(high, parts, wholes)) / 2
 
 
 def _share_at(place: int, parts: Ints, wholes: Ints) -> Fraction:
@@ -63,7 +65,11 @@ def _share_at(place: int, parts: Ints, wholes: Ints) -> Fraction:
         return sorted(map(Fraction, parts.tolist(), wholes.tolist()))[place]
     shares = parts / wholes
     sought = np.partition(shares, place)[place]
-    alike = np.unique(_reduced(parts, wholes)[:, shares == sought], axis=1, return_counts=True)
+    places = np.flatnonzero(shares == sought)
+    if len(places) <= _FEW:
+        few = sorted(map(Fraction, parts[places].tolist(), wholes[places].tolist()))
+        return few[place - int((shares < sought).sum())]
+    alike = np.unique(_reduced(parts[places], wholes[places]), axis=1, return_counts=True)
     exact = sorted(zip(map(Fraction, *alike[0].tolist()), alike[1].tolist(), strict=True))
     until = list(accumulate(count for _, count in exact))
     return exact[bisect_right(until, place - int((shares < sought).sum()))][0]

@@ -23,6 +23,12 @@ def load_contributions(snapshot: Snapshot, windows: Sequence[Window]) -> list[Co
 
     - An item's instant is the first at which it was in progress; its age counts from there.
     """
+    if tuple(windows) not in snapshot.loads:
+        snapshot.loads[tuple(windows)] = _loads(snapshot, windows)
+    return snapshot.loads[tuple(windows)]
+
+
+def _loads(snapshot: Snapshot, windows: Sequence[Window]) -> list[Contributions]:
     items = snapshot.dataset.items
     ends = np.unique(np.array([window.effective_end for window in windows], np.int64))
     stays = np.flatnonzero(in_progress(items.stages))

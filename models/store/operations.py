@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, delete, select, update
+from sqlalchemy import Select, case, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from models.records import (
@@ -17,7 +17,7 @@ from models.records import (
     FetchOperation,
     PerformanceThreshold,
 )
-from models.store.shared import change, columns, record, row_of, upsert
+from models.store.shared import change, columns, insert_rows, record, row_of, upsert
 from models.tables import (
     CacheMetadataRow,
     CalculationPerformanceRow,
@@ -29,17 +29,11 @@ from models.tables import (
 
 def save_performance(session: Session, performance: CalculationPerformance, threshold: PerformanceThreshold) -> None:
     """Store how long a metric took and the target it was held to; a repeated task replaces its own row."""
-    change(
-        session,
-        delete(CalculationPerformanceRow).where(
-            CalculationPerformanceRow.run_id == performance.run_id,
-            CalculationPerformanceRow.metric_type == performance.metric_type,
-        ),
-    )
-    row = CalculationPerformanceRow(**row_of(performance))
-    session.add(row)
-    session.flush()
-    session.add(PerformanceThresholdRow(performance_id=row.id, **row_of(threshold)))
+    table = CalculationPerformanceRow.metadata.tables["calculation_performance"]
+    own = (table.c.run_id == performance.run_id, table.c.metric_type == performance.metric_type)
+    change(session, delete(table).where(*own))
+    number = session.scalar(insert(table).values(row_of(performance)).returning(table.c.id))
+    insert_rows(session, PerformanceThresholdRow, [{"performance_id": number, **row_of(threshold)}])
 
 
 def load_performance(

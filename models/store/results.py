@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import and_, bindparam, delete, func, select, update
+from sqlalchemy import Select, and_, bindparam, delete, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from models.records import METRIC_TYPES, MetricResult
@@ -23,6 +23,30 @@ _COMPARED: Final = (
     "exclusions",
     "details",
     "complete",
+)
+
+
+def _standing_query() -> Select[Any]:
+    """Return the query of ``_standing``: made once, because making it takes longer than its answer."""
+    table, of_metric = _TABLE.c, ("profile", "metric_type", "rules_hash")
+    same = [table[name] == bindparam(name) for name in of_metric]
+    reach = (
+        table.as_of <= bindparam("as_of"),
+        table.window_start.between(bindparam("first_start"), bindparam("last_start")),
+    )
+    window = [table[name] for name in _WINDOW]
+    newest = select(*window, func.max(table.as_of).label("as_of")).where(*same, *reach).group_by(*window).subquery()
+    join = and_(*(table[name] == newest.c[name] for name in (*_WINDOW, "as_of")))
+    wanted = dict.fromkeys((*(column.name for column in _TABLE.primary_key), *_COMPARED, "confirmed_as_of"))
+    return select(*(table[name] for name in wanted)).join(newest, join).where(*same)
+
+
+_STANDING: Final = _standing_query()
+_RIVAL: Final = (
+    select(literal(1))
+    .where(_TABLE.c.profile == bindparam("profile"), _TABLE.c.metric_type == bindparam("metric_type"))
+    .where(_TABLE.c.rules_hash != bindparam("rules_hash"), _TABLE.c.confirmed_as_of >= bindparam("as_of"))
+    .limit(1)
 )
 
 
@@ -78,18 +102,11 @@ def _plain(value: object) -> object:
 
 def _standing(session: Session, results: Sequence[MetricResult]) -> dict[tuple[Any, ...], Mapping[Any, Any]]:
     """For each window the row these results are compared with: one read for all windows."""
-    first, table = results[0], MetricResultRow
+    first = results[0]
     starts = [result.window_start for result in results]
-    same = (
-        table.profile == first.profile,
-        table.metric_type == first.metric_type,
-        table.rules_hash == first.rules_hash,
-    )
-    reach = (table.as_of <= first.as_of, table.window_start.between(min(starts), max(starts)))
-    window = [getattr(table, name) for name in _WINDOW]
-    newest = select(*window, func.max(table.as_of).label("as_of")).where(*same, *reach).group_by(*window).subquery()
-    join = and_(*(getattr(table, name) == newest.c[name] for name in (*_WINDOW, "as_of")))
-    rows = session.execute(select(*columns(table)).join(newest, join).where(*same)).mappings()
+    names = ("profile", "metric_type", "rules_hash", "as_of")
+    bounds = {"first_start": min(starts), "last_start": max(starts)}
+    rows = session.execute(_STANDING, {name: getattr(first, name) for name in names} | bounds).mappings()
     return {tuple(row[name] for name in _WINDOW): row for row in rows}
 
 
@@ -107,10 +124,8 @@ def _confirm(session: Session, kept: Sequence[tuple[Mapping[Any, Any], MetricRes
 
 def _has_rival(session: Session, result: MetricResult) -> bool:
     """Return whether other rules have a result of the metric for the same instant or a later one."""
-    table = MetricResultRow
-    same = (table.profile == result.profile, table.metric_type == result.metric_type)
-    rival = (table.rules_hash != result.rules_hash, table.confirmed_as_of >= result.as_of)
-    return session.scalar(select(1).where(*same, *rival).limit(1)) is not None
+    names = ("profile", "metric_type", "rules_hash", "as_of")
+    return session.scalar(_RIVAL, {name: getattr(result, name) for name in names}) is not None
 
 
 def _find_again(session: Session, kept: Sequence[tuple[Mapping[Any, Any], MetricResult]]) -> None:

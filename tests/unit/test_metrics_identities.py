@@ -35,9 +35,9 @@ def broken(metric: str, change: Any, details: Mapping[str, Any] | None = None) -
     window, kind = snapshot.windows[0], METRICS[metric]
     (parts,) = kind.contributions(snapshot, (window,))
     _, own = kind.figures(parts.used, window, snapshot)
-    return broken_identity(
-        change(parts), {**own, **(details or {})}, window, snapshot, is_load=kind.at_end and kind.adds_up.how == "sum"
-    )
+    changed, is_load = change(parts), kind.at_end and kind.adds_up.how == "sum"
+    exclusions = changed.exclusions()
+    return broken_identity(changed, exclusions, {**own, **(details or {})}, window, snapshot, is_load=is_load)
 
 
 def same(parts: Contributions) -> Contributions:
