@@ -46,12 +46,16 @@ def test_a_second_refresh_sends_few_requests_and_a_calculation_none(refreshed_co
     """A refresh is incremental, and a calculation uses the cache: the stand-in Jira counts the requests."""
     world = refreshed_copy
     world.jira.log.clear()
-    assert world.run("refresh", "payments").returncode == 0
+    refreshed = world.run("refresh", "payments")
+    assert refreshed.returncode == 0, refreshed.stderr
     assert len(world.jira.log) <= 8  # 6 + one project's versions + one page of ids; nothing has changed
     world.jira.log.clear()
     done = world.run("calculate", "payments", "--as-of", "2026-01-31")
     assert done.returncode == 0, done.stderr
     assert "no request to Jira" in done.stdout
+    for output in (refreshed.stdout, done.stdout):
+        assert all(name in output for name in METRIC_TYPES)  # each ends with the table of results
+    assert "payments: 2026-01-01 to 2026-01-30" in done.stdout
     assert world.jira.log == []
     hits = world.rows("select cache_hit, api_calls_made, state from fetch_operations where cache_hit")
     assert hits == [(1, 0, "completed")]

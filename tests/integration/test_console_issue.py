@@ -119,6 +119,24 @@ def test_a_former_key_leads_to_the_issue_and_a_finding_is_named(tmp_path: Path, 
     assert "It is in no number" in world.say(tmp_path, "issue", "P-2").out
 
 
+@pytest.mark.parametrize(
+    ("gone_issues", "counts"),
+    [("drop", "It counts in no number."), ("keep_done", "It counts as it was last read.")],
+)
+def test_an_issue_that_is_gone_says_so_and_whether_it_counts(
+    tmp_path: Path, migrated_file: Path, gone_issues: str, counts: str
+) -> None:
+    """Its life is shown all the same; the reason and whether it counts are in JSON and below the title."""
+    gone, present = (issue(number, "10-01 → 1", "10-05 → 2", "10-07 → 4") for number in (1, 2))
+    team, rules = Team((present,), STATUSES, gone=(gone,)), Rules(gone_issues=gone_issues)
+    with stored(tmp_path, migrated_file, team, rules, time("11-01")):
+        (row,) = life_of(tmp_path, "P-1")["issue"]
+        assert (row["gone_at"], row["gone_reason"]) == ("2026-11-01T00:00:00.000000Z", "hidden")
+        assert f"Note: gone from Jira (hidden). {counts}" in world.say(tmp_path, "issue", "P-1").out
+        assert bool(life_of(tmp_path, "P-1")["numbers"]) is (gone_issues == "keep_done")
+        assert "gone from Jira" not in world.say(tmp_path, "issue", "P-2").out
+
+
 def test_a_past_day_shows_the_life_until_then(folder: Path) -> None:
     """A day before its creation is an error."""
     part = delivered(folder)

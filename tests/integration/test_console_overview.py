@@ -1,12 +1,17 @@
 """The overview command: a row for each profile, and its problems."""
 
+import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import console_world as world
 import pytest
+from console_world import InProcess
 
 from models.records import METRIC_TYPES
+from models.store import runs
+from tasks import steps
 
 SECOND = """
 [profiles.orders]
@@ -45,7 +50,7 @@ def test_a_problem_is_shown_with_the_command_to_run(folder: Path) -> None:
     assert "orders: no data yet; run: flowbeat refresh orders." in out
 
 
-def test_another_configuration_and_a_failed_refresh_are_problems(folder: Path) -> None:
+def test_another_configuration_is_a_problem(folder: Path) -> None:
     """Each is described in few words, with the command to run."""
     (payments, _) = world.say(
         folder, "overview", "--format", "json", FLOWBEAT_PROFILES__PAYMENTS__TIME_PERIOD_DAYS="14"
@@ -55,6 +60,26 @@ def test_another_configuration_and_a_failed_refresh_are_problems(folder: Path) -
         folder, "overview", "--format", "json", FLOWBEAT_PROFILES__PAYMENTS__JQL="project = ELSE"
     ).json
     assert any("names another source" in problem for problem in payments["problems"])
+
+
+def test_a_failed_refresh_is_a_problem_until_the_next_one_succeeds(folder: Path, tmp_path: Path) -> None:
+    """In the words of the run that ended last, although the values of an earlier one are still shown."""
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    with world.world(tmp_path) as current:
+        run, _ = steps.request(current.sessions, "payments", "refresh", current.now())
+        with current.sessions.begin() as session:
+            ended_at = current.now() + timedelta(minutes=1)
+            runs.end(session, run.run_id, run.attempt, ended_at, error="Jira refused the login (401).")
+        problem = "the last refresh failed: Jira refused the login (401)"
+        payments, _ = world.say(tmp_path, "overview", "--format", "json").json
+        assert payments["problems"][0] == problem
+        assert payments["flow_velocity"] is not None
+        assert f"payments: {problem}." in " ".join(world.say(tmp_path, "overview").out.split())
+        later = InProcess(current.settings, lambda: ended_at + timedelta(minutes=1), jira=current.jira)
+        world.refresh(later)
+        later.close()
+        payments, _ = world.say(tmp_path, "overview", "--format", "json").json
+        assert problem not in payments["problems"]
 
 
 @pytest.mark.parametrize("columns", [80, 240])

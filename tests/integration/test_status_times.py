@@ -4,12 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from console_world import InProcess
 from reference.profiles import Profile
 from reference.stays import stays
 from reference.teams import Team
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
-from stored_team import calculated, stored
+from stored_team import calculated, configuration, stored
 from team_maker import SOURCES, scene
 
 from models.database import Sessions
@@ -18,6 +19,7 @@ from models.metrics.rules import Context
 from models.records import Issue, Rules
 from models.store import catalogue, census, issues
 from models.tables import UtcDateTime
+from worker import settings
 
 SEEDS: Final = 25
 QUERY: Final = text(
@@ -104,10 +106,27 @@ def test_history_ids_of_one_instant_are_ordered_as_numbers(engine: Engine, sessi
     }
 
 
-def test_stages_are_unknown_before_the_first_calculation_and_those_of_its_rules_after(
-    tmp_path: Path, migrated_file: Path
-) -> None:
-    """They are unknown again after the site has renamed, added or dropped a status, and after a change of rules."""
+def test_stages_follow_the_rules_of_the_last_calculation(tmp_path: Path, migrated_file: Path) -> None:
+    """A calculation by other rules writes all of them again, those of statuses that only histories know too."""
+    team, rules, as_of = scene("status", 5)
+    others = replace(rules, workflow={"waiting": ("doing", "2"), "todo": ("ghost", "review"), "done": ("open",)})
+    with stored(tmp_path, migrated_file, team, rules, as_of) as current:
+        before, expected = _expected(team, rules, as_of), _expected(team, others, as_of)
+        assert [row[4] for row in before] != [row[4] for row in expected]
+        (tmp_path / "flowbeat.toml").write_text(configuration(others), encoding="utf-8")
+        changed = InProcess(
+            settings.load(tmp_path / "flowbeat.toml", {"FLOWBEAT_STATE_DIR": str(tmp_path)}), current.now
+        )
+        with current.sessions() as session:
+            assert _shown(session, "payments") == before
+        calculated(changed)
+        changed.close()
+        with current.sessions() as session:
+            assert _shown(session, "payments") == expected
+
+
+def test_stages_are_those_of_the_rules_whatever_the_site_lists(tmp_path: Path, migrated_file: Path) -> None:
+    """After the site has renamed, added or dropped a status."""
     team, rules, as_of = scene("status", 5)
     with stored(tmp_path, migrated_file, team, rules, as_of) as current:
         with current.sessions() as session:
