@@ -122,7 +122,7 @@ def test_the_page_lists_them(current: InProcess) -> None:
 
 
 def test_an_open_sub_task_is_one_of_a_done_issue_at_the_instant_asked_for(current: InProcess, tmp_path: Path) -> None:
-    """The story was not done on 10 October; the stored finding is that of now."""
+    """The story was not done on 10 October; the stored finding is the present one."""
     assert "open sub task" not in world.say(tmp_path, "results", "--as-of", "2026-10-10").out
     assert "open sub task in 1 (P-1)" in _flat(world.say(tmp_path, "results", "--as-of", "2026-10-25").out)
     assert "P-1" not in _explained(tmp_path, "flow_load", "--as-of", "2026-10-10")
@@ -164,5 +164,5 @@ def test_other_stages_change_the_findings(current: InProcess, tmp_path: Path) ->
     calculated(other)
     other.close()
     assert {"reason": "open_sub_task", "details": ["P-9"]} in _explained(tmp_path, "flow_velocity")["P-1"]
-    found = {reason: keys for reason, keys in _stored(current).items() if reason in FINDINGS}
-    assert found == {"moved_backwards": ["P-3"], "open_sub_task": ["P-1"]}
+    reported = {reason: keys for reason, keys in _stored(current).items() if reason in FINDINGS}
+    assert reported == {"moved_backwards": ["P-3"], "open_sub_task": ["P-1"]}

@@ -107,7 +107,7 @@ def test_history_ids_of_one_instant_are_ordered_as_numbers(engine: Engine, sessi
 
 
 def test_stages_follow_the_rules_of_the_last_calculation(tmp_path: Path, migrated_file: Path) -> None:
-    """A calculation by other rules writes all of them again, those of statuses that only histories know too."""
+    """After a change of rules a calculation writes all of them again, also those of statuses that only histories name."""
     team, rules, as_of = scene("status", 5)
     others = replace(rules, workflow={"waiting": ("doing", "2"), "todo": ("ghost", "review"), "done": ("open",)})
     with stored(tmp_path, migrated_file, team, rules, as_of) as current:

@@ -185,8 +185,8 @@ def test_a_status_without_a_name_is_reported_by_its_id() -> None:
         Transition(time("10-02"), 1, 0, "status", "1", "1", None, "98", None),
         Transition(time("10-03"), 2, 0, "status", "2", "98", None, "1", None),
     )
-    found = reasons(replace(issue(1, "10-01 → 1"), transitions=history))
-    assert ("moved_backwards", "98 → Open") in found
+    reported = reasons(replace(issue(1, "10-01 → 1"), transitions=history))
+    assert ("moved_backwards", "98 → Open") in reported
 
 
 @pytest.mark.parametrize(
@@ -204,8 +204,8 @@ def test_done_before_the_first_start_is_reported(
     born: str, moves: tuple[str, ...], resolved: str | None, expected: list[str]
 ) -> None:
     """JiraMetrics calls it stopped before started; the statuses say what came first."""
-    found = reasons(issue(1, born, *moves, resolved=resolved))
-    assert [detail for reason, detail in found if reason == "stopped_before_started"] == expected
+    reported = reasons(issue(1, born, *moves, resolved=resolved))
+    assert [detail for reason, detail in reported if reason == "stopped_before_started"] == expected
 
 
 def test_the_new_findings_change_no_fact() -> None:
