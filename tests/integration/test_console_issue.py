@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import console_world as world
 import pytest
@@ -124,7 +124,7 @@ def test_a_former_key_leads_to_the_issue_and_a_finding_is_named(tmp_path: Path, 
     [("drop", "It counts in no number."), ("keep_done", "It counts as it was last read.")],
 )
 def test_an_issue_that_is_gone_says_so_and_whether_it_counts(
-    tmp_path: Path, migrated_file: Path, gone_issues: str, counts: str
+    tmp_path: Path, migrated_file: Path, gone_issues: Literal["drop", "keep_done"], counts: str
 ) -> None:
     """Its life is shown all the same; the reason and whether it counts are in JSON and below the title."""
     gone, present = (issue(number, "10-01 → 1", "10-05 → 2", "10-07 → 4") for number in (1, 2))

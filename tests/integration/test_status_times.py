@@ -107,7 +107,7 @@ def test_history_ids_of_one_instant_are_ordered_as_numbers(engine: Engine, sessi
 
 
 def test_stages_follow_the_rules_of_the_last_calculation(tmp_path: Path, migrated_file: Path) -> None:
-    """After a change of rules a calculation writes all of them again, also those of statuses that only histories name."""
+    """A calculation with changed rules writes all of them again, also those of unlisted statuses."""
     team, rules, as_of = scene("status", 5)
     others = replace(rules, workflow={"waiting": ("doing", "2"), "todo": ("ghost", "review"), "done": ("open",)})
     with stored(tmp_path, migrated_file, team, rules, as_of) as current:
@@ -118,11 +118,11 @@ def test_stages_follow_the_rules_of_the_last_calculation(tmp_path: Path, migrate
             settings.load(tmp_path / "flowbeat.toml", {"FLOWBEAT_STATE_DIR": str(tmp_path)}), current.now
         )
         with current.sessions() as session:
-            assert _shown(session, "payments") == before
+            assert _stays_in_view(session, "payments") == before
         calculated(changed)
         changed.close()
         with current.sessions() as session:
-            assert _shown(session, "payments") == expected
+            assert _stays_in_view(session, "payments") == expected
 
 
 def test_stages_are_those_of_the_rules_whatever_the_site_lists(tmp_path: Path, migrated_file: Path) -> None:
