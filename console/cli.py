@@ -35,6 +35,7 @@ TABLE: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "explain": ("explain.command", "Show the issues behind a number, and those left out."),
         "aging": ("aging", "Show the items in progress, oldest first."),
         "issue": ("issue.command", "Show the life of an issue, and the numbers it counts in."),
+        "browse": ("browse.command", "Browse the tables in a web browser (SQLite)."),
         "report": ("report", "Write a page with charts that one can send."),
         "dashboards": ("dashboards.command", "Write dashboards for Grafana."),
         "forecast": ("forecast", "Show when work will be done, with its chances."),

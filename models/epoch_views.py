@@ -155,12 +155,16 @@ def _inside_text(path: str) -> str:
     return f"({column} #>> '{{{names.replace('.', ',')}}}')"
 
 
+BASE_URL: Final = {
+    "sqlite": "json_extract(cache_metadata.cursor, '$.base_url')",
+    "postgresql": "(cache_metadata.cursor ->> 'base_url')",
+}
 _SQLITE: Final = {
     "epoch": _Word(_sqlite_epoch),
     "days": _days(_sqlite_micros),
     "number": _Word(lambda path: f"CAST({_inside(path)} AS double precision)"),
     "count": _Word(lambda path: f"CAST({_inside(path)} AS integer)"),
-    "base_url": "json_extract(cache_metadata.cursor, '$.base_url')",
+    "base_url": BASE_URL["sqlite"],
     "last_stage": "json_extract(timeline, '$[#-1][1]')",
 }
 _POSTGRESQL: Final = {
@@ -168,6 +172,6 @@ _POSTGRESQL: Final = {
     "days": _days(_postgresql_micros),
     "number": _Word(lambda path: f"CAST({_inside_text(path)} AS double precision)"),
     "count": _Word(lambda path: f"CAST({_inside_text(path)} AS integer)"),
-    "base_url": "(cache_metadata.cursor ->> 'base_url')",
+    "base_url": BASE_URL["postgresql"],
     "last_stage": "(timeline -> -1 ->> 1)",
 }

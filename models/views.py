@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 from models import epoch_views
 from models.status_times import SELECT as STATUS_TIMES
 
-VIEWS: Final = ("latest_results", "weekly_results", "status_times", *epoch_views.NAMES)
+VIEWS: Final = ("latest_results", "weekly_results", "status_times", *epoch_views.NAMES, "issue_links")
 _TABLE: Final = "metric_results"
 # Of each profile and metric (and week) the row with the latest confirmation, then the latest calculation.
 _VIEW: Final = """
@@ -34,6 +34,11 @@ _WEEK: Final = {
     "postgresql": "to_char(window_start AT TIME ZONE 'UTC' + INTERVAL '84 hours', 'IYYY-\"W\"IW')",
 }
 WEEK_COLUMNS: Final = ("week", "day")
+_ISSUE_LINKS: Final = """
+SELECT issues.profile, issues.issue_id, issues.key, rtrim({base_url}, '/') || '/browse/' || issues.key AS url
+FROM issues
+LEFT JOIN cache_metadata ON cache_metadata.profile = issues.profile
+"""
 
 
 def release_views(connection: Connection) -> None:
@@ -67,6 +72,8 @@ def create_views(connection: Connection) -> None:
         connection.execute(text(f"CREATE {replace} VIEW {VIEWS[2]} AS {STATUS_TIMES[dialect]}"))
         for view in epoch_views.NAMES:
             connection.exec_driver_sql(f"CREATE {replace} VIEW {view} AS {epoch_views.select_of(view, dialect)}")
+        links = _ISSUE_LINKS.format(base_url=epoch_views.BASE_URL[dialect])
+        connection.exec_driver_sql(f"CREATE {replace} VIEW issue_links AS {links}")
 
 
 def _columns(connection: Connection, view: str, **computed: str) -> str:

@@ -64,7 +64,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for view in ("metric_now", "metric_weeks", "items", "freshness"):
+    for view in ("metric_now", "metric_weeks", "items", "freshness", "issue_links"):
         op.execute(f"DROP VIEW IF EXISTS {view}")
     _rename_state("paused", "waiting")
     op.drop_column("work_items", "blocked_since")

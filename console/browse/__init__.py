@@ -1,0 +1,1 @@
+"""The browse command: the tables in a web browser, for reading only."""
