@@ -19,6 +19,13 @@ _UNITS: Final = {
     "calculation_performance": {"result_data_size": "B"},
     "cache_metadata": {"data_size_bytes": "B"},
 }
+# Columns of many tables, which docs/tables.md does not repeat for each.
+_COMMON: Final = {
+    "profile": "the profile in flowbeat.toml",
+    "issue_id": "the id of the issue in Jira",
+    "metric_type": "the metric",
+    "run_id": "the run, as in runs",
+}
 SETTINGS: Final[dict[str, Any]] = {
     "allow_download": False,
     "num_sql_threads": 2,
@@ -28,7 +35,7 @@ SETTINGS: Final[dict[str, Any]] = {
 
 
 def build_metadata(database: str) -> dict[str, Any]:
-    """Return Datasette's metadata for a database that it knows by this name."""
+    """Return the metadata of Datasette for the database with this name."""
     queries = {
         query.name: {"title": query.title, "description": query.description, "sql": query.sqlite}
         for query in documents.parse_queries(documents.read("sql.md"))
@@ -57,4 +64,6 @@ def _tables() -> dict[str, dict[str, Any]]:
 def _own(name: str, columns: Mapping[str, str]) -> dict[str, str]:
     """Return the columns that a table has of those in its section, which two tables may share; of a view all."""
     table = Base.metadata.tables.get(name)
-    return {column: text for column, text in columns.items() if table is None or column in table.columns}
+    if table is None:
+        return dict(columns)
+    return {column: text for column, text in {**_COMMON, **columns}.items() if column in table.columns}
