@@ -59,7 +59,7 @@ def _queries(page: str) -> Iterator[Query]:
 
 def parse_tables(page: str) -> dict[str, Table]:
     """Return the tables and views of the page by name; of two in one section both have all of its columns."""
-    tables = {}
+    tables: dict[str, Table] = {}
     for section in _TABLE.finditer(page):
         first, *_ = re.split(r"^(?:\||```)", section["body"], maxsplit=1, flags=re.MULTILINE)
         table = Table(plain(first), dict(_columns(section["body"])))

@@ -223,7 +223,7 @@ def _incident(engine: Engine, key: str, **changes: Any) -> None:
     """Store an incident and its issue; the changes are columns of either."""
     issue = {"key": key, "project": "P", "type": "Incident", "status_id": "1", "updated": AT, "content_hash": "h"}
     incident = {"detected_at": None, "restored_at": None, "excluded": False}
-    lists = {"invalid": [], "timeline": [], "version_ids": [], "linked_ids": []}
+    lists: dict[str, list[str]] = {"invalid": [], "timeline": [], "version_ids": [], "linked_ids": []}
     of_issue = {name: value for name, value in changes.items() if name not in incident}
     of_incident = {name: value for name, value in changes.items() if name in incident}
     _store(engine, "issues", issue_id=key, created=AT, fields={}, **{**issue, **of_issue})
