@@ -51,9 +51,9 @@ def test_every_table_and_view_has_a_description_and_every_column_a_text() -> Non
     tables = build_metadata("flowbeat")["databases"]["flowbeat"]["tables"]
     for table in Base.metadata.sorted_tables:
         if table.name not in HIDDEN:
-            shown = tables[table.name]
-            assert shown["description"], table.name
-            assert set(shown["columns"]) == {column.name for column in table.columns}, table.name
+            described_table = tables[table.name]
+            assert described_table["description"], table.name
+            assert set(described_table["columns"]) == {column.name for column in table.columns}, table.name
     described = {"latest_results", "weekly_results"}  # in the list of views; their columns are those of metric_results
     assert {view for view in VIEWS if view not in tables} <= described
     assert set(tables) <= {*Base.metadata.tables, *VIEWS, *HIDDEN}
