@@ -28,13 +28,16 @@ from urllib.parse import quote
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import BusyLoadingError, RedisError
+from redis.exceptions import BusyLoadingError, RedisError, ResponseError
 from redis.retry import Retry
 
 from worker.errors import ConfigError, FatalError
 
 log = logging.getLogger(__name__)
 
+CANNOT_WRITE = "MISCONF"  # Redis refuses all commands that write, and PING, while its disk refuses its file
+_DAMAGED_FILE = b"bad file format reading the append only file"
+_LOG_TAIL = 4_000  # bytes
 _OLDEST_VERSION = (6, 2)  # Celery 5.7 asks for it
 _LONGEST_SOCKET_PATH = 100  # bytes; the systems refuse from 104 (macOS) or 108 (Linux)
 _START_SECONDS = 10.0  # from the start to the first answer
@@ -201,8 +204,20 @@ def _start(data: Path) -> Path:
     finally:
         os.close(server_lock)
     if not _becomes_ready(data, socket, _START_SECONDS):
-        raise FatalError(f"The embedded server {program} did not start on {data}: see {data / 'server.log'}")
+        raise FatalError(f"The embedded server {program} did not start on {data}: {_why_not_started(data)}")
     return socket
+
+
+def _why_not_started(data: Path) -> str:
+    """Return what the end of the server's log says, and what to do."""
+    log_file = data / "server.log"
+    with contextlib.suppress(OSError):
+        if _DAMAGED_FILE in log_file.read_bytes()[-_LOG_TAIL:].lower():
+            return (
+                f"its append-only file is damaged. Move {data / 'appendonlydir'} away: it held only messages, and "
+                "runs continue from the database"
+            )
+    return f"see {log_file}"
 
 
 def _launch(program: Path, data: Path, socket: Path, server_lock: int) -> None:
@@ -286,6 +301,9 @@ def _becomes_ready(data: Path, socket: Path, patience: float) -> bool:
                 client.ping()
             except BusyLoadingError:
                 patience = _LOADING_SECONDS
+            except ResponseError as error:
+                if str(error).startswith(CANNOT_WRITE):  # it answers; what it says is reported where it is used
+                    return True
             except RedisError:
                 pass  # no socket yet, or not ours to use: asked again until patience ends
             else:

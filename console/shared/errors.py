@@ -14,6 +14,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from models.database_faults import UnusableDatabaseError, describe
 from models.store.columns import OutdatedFactsError
 from worker import logs, runtime, settings
+from worker.embedded import CANNOT_WRITE
 from worker.errors import ConfigError, FlowbeatError
 from worker.redact import Redactor
 
@@ -55,6 +56,8 @@ def _words(error: BaseException) -> str:
         return str(error)
     if isinstance(error, UnusableDatabaseError | OperationalError | InterfaceError):
         return describe(error)
+    if isinstance(error, RedisError | BrokerError) and CANNOT_WRITE in str(error):
+        return f"Redis cannot write to its disk: {_first_line(error)}; free some space there, then: flowbeat check"
     if isinstance(error, RedisError | BrokerError):
         return f"Redis cannot be used: {_first_line(error)}; {_look_at()}, then: flowbeat check"
     if isinstance(error, OSError) and error.filename is not None:

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
+from console.shared import errors
 from worker import embedded
 from worker.errors import ConfigError, FatalError
 
@@ -228,6 +230,7 @@ def test_a_forked_child_cannot_close_its_parents_hold(tmp_path: Path) -> None:
     script = """
 import os, pathlib, sys
 from redis import Redis
+from console.shared import errors
 from worker import embedded
 handle = embedded.ensure(pathlib.Path(sys.argv[1]))
 child = os.fork()
@@ -283,6 +286,46 @@ def test_damaged_data_is_reported_with_the_place_of_the_log(tmp_path: Path) -> N
         embedded.ensure(tmp_path)
     assert time.monotonic() - started < 4.0
     shutil.rmtree(socket_of(healthy).parent)
+
+
+def test_a_damaged_append_only_file_is_named_with_what_to_do(tmp_path: Path) -> None:
+    """The runs are in the database, so moving the queue's file away loses only messages; then the server starts."""
+    healthy = embedded.ensure(tmp_path)
+    with Redis.from_url(healthy.client_url) as client:
+        for number in range(100):
+            client.set(f"key-{number}", "value")
+    healthy.close()
+    folder = tmp_path / "redis" / "appendonlydir"
+    (commands,) = folder.glob("*.incr.aof")
+    content = commands.read_bytes()
+    commands.write_bytes(content[:200] + b"\x00damage\xff" * 10 + content[300:])
+    with pytest.raises(FatalError, match=r"append-only file is damaged. Move .*appendonlydir away"):
+        embedded.ensure(tmp_path)
+    folder.rename(tmp_path / "aside")
+    restarted = embedded.ensure(tmp_path)
+    assert answers(restarted)
+    restarted.close()
+
+
+def test_a_server_that_cannot_write_its_file_is_used_and_says_so(handle: embedded.Handle, tmp_path: Path) -> None:
+    """It answers; whoever sends it something learns that its disk is full, not that another server is in the way."""
+    (tmp_path / "redis" / "dump.rdb").mkdir()  # where a snapshot would be written
+    with Redis.from_url(handle.client_url) as client:
+        client.config_set("save", "3600 1")
+        client.set("key", "value")
+        client.bgsave()
+        until = time.monotonic() + 10.0
+        error = ""
+        while not error:
+            assert time.monotonic() < until
+            try:
+                client.set("key", "value")
+            except ResponseError as refused:
+                error = str(refused)
+        embedded.ensure(tmp_path).close()
+        client.config_set("save", "")
+    assert error.startswith(embedded.CANNOT_WRITE)
+    assert "free some space there" in errors.sentence(ResponseError(error))
 
 
 def test_a_temporary_folder_with_too_long_a_name_is_a_configuration_error(tmp_path: Path) -> None:
