@@ -32,7 +32,9 @@ def browse(port: int) -> None:
     datasette = _datasette()
     with _listen(port) as listening:
         address = f"http://{HOST}:{listening.getsockname()[1]}"
-        instance = datasette([str(file)], metadata=build_metadata(file.stem), settings=SETTINGS)
+        # Datasette makes a URI of the path without escaping it, so that only the name may be in it.
+        os.chdir(file.parent)
+        instance = datasette([file.name], metadata=build_metadata(file.stem), settings=SETTINGS)
         click.echo(f"{file} is at {address} (reading only, on this machine only). Ctrl-C ends it.")
         try:
             asyncio.run(_serve(instance, listening))
@@ -48,11 +50,13 @@ def _database_file() -> Path:
     current = Stored(settings.load(None, os.environ))
     file = writable.database_file(current.settings)
     if file is None:
-        raise ConfigError("browse reads SQLite, and database_url is PostgreSQL; use psql or Grafana")
+        raise ConfigError("browse reads a SQLite file; for PostgreSQL, use psql or Grafana")
     try:
         database.require_schema(current)
     finally:
         current.close()
+    if set(file.name) & set("?#%"):
+        raise ConfigError(f"Datasette cannot open {file.name!r}, because of its ?, # or %; rename the file")
     return file.absolute()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -17,10 +18,8 @@ from urllib.request import Request, urlopen
 
 import console_world as world
 import pytest
-from sqlalchemy import text
 
 from console.browse import documents
-from models.database import open_engine
 
 QUERIES = {query.name: query for query in documents.parse_queries(documents.read("sql.md"))}
 WORDS = {"profile": "", "metric": "flow_time", "week": "2026-W40", "month": "2026-09", "since": "2026-10-01"}
@@ -61,7 +60,9 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Yield a refreshed profile whose database is being browsed; it is ended as by Ctrl-C."""
-    with world.refreshed(tmp_path_factory.mktemp("browse")) as folder, _start(folder) as process:
+    place = tmp_path_factory.mktemp("browse") / "a #folder? 100%20"  # a name that would mean something in a URI
+    place.mkdir()
+    with world.refreshed(place) as folder, _start(folder) as process:
         try:
             yield Site(folder, _port(process), process)
         finally:
@@ -89,10 +90,10 @@ def test_a_query_answers_what_the_document_says(site: Site, name: str) -> None:
     """The same rows as the SQL of docs/sql.md gives, and a page with its title and text."""
     words = "&".join(f"{key}={value}" for key, value in WORDS.items())
     status, body = site.get(f"/flowbeat/{name}.json?_shape=array&{words}")
-    engine = open_engine(f"sqlite:///{site.database}")
-    with engine.connect() as connection:
-        rows = [dict(row) for row in connection.execute(text(QUERIES[name].sqlite), WORDS).mappings()]
-    engine.dispose()
+    connection = sqlite3.connect(site.database)
+    connection.row_factory = sqlite3.Row
+    rows = [dict(row) for row in connection.execute(QUERIES[name].sqlite, WORDS)]
+    connection.close()
     assert (status, json.loads(body)) == (200, rows)
     status, page = site.get(f"/flowbeat/{name}")
     assert (status, f">{QUERIES[name].title}</h1>" in page) == (200, True)
@@ -187,7 +188,15 @@ def test_postgresql_is_refused_and_says_what_to_use(tmp_path: Path) -> None:
     world.configure(tmp_path)
     said = world.say(tmp_path, "browse", FLOWBEAT_DATABASE_URL="postgresql://nobody@192.0.2.1/flowbeat")
     assert (said.code, said.out) == (2, "")
-    assert "browse reads SQLite, and database_url is PostgreSQL; use psql or Grafana" in said.err
+    assert "browse reads a SQLite file; for PostgreSQL, use psql or Grafana" in said.err
+
+
+def test_a_file_name_that_datasette_cannot_open_is_refused(site: Site, tmp_path: Path) -> None:
+    """In its URI a # would end the path, and another file would be read."""
+    file = shutil.copy(site.database, tmp_path / "flow#beat.db")
+    said = world.say(site.folder, "browse", FLOWBEAT_DATABASE_URL=f"sqlite:///{file}")
+    assert (said.code, said.out) == (2, "")
+    assert "rename the file" in said.err
 
 
 def test_without_a_database_none_is_made(tmp_path: Path) -> None:
