@@ -1,4 +1,4 @@
-"""When issues that Jira no longer lists are believed to be gone, and when a permission is believed to be lost."""
+"""The rules by which issues that Jira no longer lists count as gone, or as hidden by a lost permission."""
 
 import pytest
 
@@ -37,12 +37,12 @@ NONE_LEFT = "the JQL no longer finds 12 of 12 stored issues, so that none would 
 def test_a_whole_project_or_the_whole_copy_is_not_given_up_for_gone(
     projects: dict[str, tuple[int, int, int]], loss: str | None
 ) -> None:
-    """However small; a single issue is, and a project that left the JQL in plain sight."""
+    """Not even a small project. A single issue counts as gone, and so do issues that are visible outside the JQL."""
     assert find_loss({key: Presence(*counts) for key, counts in projects.items()}, is_same_jql=True) == loss
 
 
 def test_a_changed_jql_may_leave_all_that_was_stored() -> None:
-    """Jira shows the issues: nobody lost a permission. Hidden ones are another matter."""
+    """Jira still shows these issues, so no permission was lost. Hidden issues are refused."""
     assert find_loss({"PAY": Presence(12, 0, 12)}, is_same_jql=False) is None
     assert find_loss({"PAY": Presence(12, 1, 11)}, is_same_jql=False) is None
     assert find_loss({"PAY": Presence(12, 12, 0)}, is_same_jql=False) == ALL_HIDDEN

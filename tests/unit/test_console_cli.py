@@ -1,4 +1,4 @@
-"""The command line itself: its help, its names, and one sentence with the right exit code for whatever goes wrong."""
+"""The command line: its help, its command names, and one sentence with the right exit code for each failure."""
 
 import importlib
 import json
@@ -45,7 +45,7 @@ def test_every_name_in_the_table_is_a_command_of_its_module_and_none_is_forgotte
 
 @pytest.mark.parametrize("name", [name for group in TABLE.values() for name in group])
 def test_every_command_explains_itself(name: str, tmp_path: Path) -> None:
-    """Its own help works, fits and does nothing else; worker, beat and flower say where the rest of it is."""
+    """Its help works, fits the width and has no other effect. Help of worker, beat and flower names Celery's options."""
     said = world.say(tmp_path, name, "-h")
     assert (said.code, said.err) == (0, "")
     assert f"Usage: flowbeat {name}" in said.out
@@ -53,13 +53,13 @@ def test_every_command_explains_itself(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("given", ["jira", "/jira", "/jira/", "jira/"])
 def test_the_sandbox_takes_a_context_path_with_or_without_its_slash(given: str) -> None:
-    """As the server wants it: one slash before it, none after; and none at all for none."""
+    """The server gets one slash before the path and none after it; an empty path stays empty."""
     assert sandbox.make_context("sandbox", ["--context", given]).params["context"] == "/jira"
     assert sandbox.make_context("sandbox", []).params["context"] == ""
 
 
 def test_the_help_needs_neither_celery_nor_the_database() -> None:
-    """What takes long to import is imported by the commands that use it."""
+    """Slow imports belong to the commands that need them."""
     program = (
         "import sys; from console.cli import run; run(['--help']); "
         "print(sorted({'celery', 'sqlalchemy', 'tornado', 'rich', 'redis'} & sys.modules.keys()), file=sys.stderr)"
@@ -69,7 +69,7 @@ def test_the_help_needs_neither_celery_nor_the_database() -> None:
 
 
 def test_the_version_is_told(tmp_path: Path) -> None:
-    """As the package has it."""
+    """It is the version of the package."""
     said = world.say(tmp_path, "--version")
     assert (said.code, said.out.split()[0]) == (0, "flowbeat,")
 
@@ -82,7 +82,7 @@ def test_an_unknown_command_is_answered_with_the_nearest(tmp_path: Path) -> None
 
 
 def test_an_unknown_option_is_bad_usage(tmp_path: Path) -> None:
-    """Click's own sentence, our exit code."""
+    """The sentence is Click's, the exit code is Flowbeat's."""
     said = world.say(tmp_path, "results", "--windw")
     assert said.code == 2
     assert "--window" in said.err
@@ -98,7 +98,7 @@ def test_a_wrong_configuration_is_exit_code_2_and_one_line_each(tmp_path: Path) 
 
 
 def test_a_missing_database_is_said_and_not_made(tmp_path: Path) -> None:
-    """Reading creates no file, no folder, and starts no server."""
+    """A reading command creates no file or folder and starts no server."""
     world.configure(tmp_path)
     for words in (["results"], ["status"], ["performance"], ["explain", "payments", "cfr"]):
         said = world.say(tmp_path, *words)
@@ -111,7 +111,7 @@ def test_a_missing_database_is_said_and_not_made(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
-    """And stays as it is."""
+    """The file is not changed."""
     world.configure(tmp_path)
     (tmp_path / "flowbeat.db").write_text("not a database, but long enough to be looked at" * 100, encoding="utf-8")
     said = world.say(tmp_path, "results")
@@ -130,7 +130,7 @@ def test_an_unreachable_database_is_one_sentence_without_its_password(tmp_path: 
 
 
 def test_a_fault_of_redis_names_where_to_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Our own server has a log, anybody else's an address in the configuration."""
+    """The embedded server has a log; another server has an address in the configuration."""
     monkeypatch.setenv("FLOWBEAT_CONFIG", str(world.configure(tmp_path)))
     assert f"see {tmp_path / '.flowbeat' / 'redis' / 'server.log'}" in errors.sentence(RedisError("it is gone"))
     monkeypatch.setenv("FLOWBEAT_REDIS_URL", "redis://127.0.0.1:1/0")
@@ -167,7 +167,7 @@ def test_ctrl_c_is_one_short_line_and_exit_code_130(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_leaves_is_no_error_message(tmp_path: Path) -> None:
-    """As with ``flowbeat logs | head -1``, where more is written than a pipe holds."""
+    """For example `flowbeat logs | head -1`, when the output is longer than the pipe's buffer."""
     world.configure(tmp_path)
     (tmp_path / "logs").mkdir()
     entry = {"timestamp": "2026-10-14T12:00:00.000000Z", "level": "INFO", "message": "x" * 1000}
@@ -182,7 +182,7 @@ def test_a_reader_that_leaves_is_no_error_message(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("words", [["check"], ["check", "--format", "csv"], ["check", "--format", "json"]])
 def test_an_output_that_cannot_encode_a_character_replaces_it(tmp_path: Path, words: list[str]) -> None:
-    """An old locale gets a question mark in place of a line or a check mark, and the same exit code."""
+    """With an old locale, lines and check marks become question marks. The exit code stays."""
     world.configure(tmp_path)
     command = [sys.executable, "-c", "from console.cli import main; main()", *words]
     codes = [

@@ -1,4 +1,4 @@
-"""The logs command: entries as lines for people, as they were written for programs, filtered, followed."""
+"""The logs command: entries as text or as JSON lines, filtered and followed."""
 
 import json
 import re
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_line_has_time_level_message_and_context(folder: Path) -> None:
-    """An exception follows, indented; ids that mean nothing to a person are left out."""
+    """An exception follows, indented. Ids that a person cannot use are left out."""
     first, second, *trace = world.say(folder, "logs").out.splitlines()
     assert first.endswith(" INFO     jira request  profile=payments status=200")
     assert "t1" not in first
@@ -65,7 +65,7 @@ def test_a_lost_connection_of_celery_is_one_line(module: str, message: str, rais
 
 
 def test_the_entries_of_a_run_are_found_by_the_beginning_of_its_id(folder: Path) -> None:
-    """As status shows it; the others are left out."""
+    """`flowbeat status` shows this beginning. Other runs are left out."""
     run = "5e1f7a34-1c2d-4e5f-8a9b-000000000001"
     _write(folder, _entry(LATE, "INFO", "run completed", run_id=run))
     said = world.say(folder, "logs", "--run", run[:8], "--format", "json")
@@ -88,13 +88,13 @@ def test_a_filter_that_finds_nothing_says_so(folder: Path, words: list[str], end
 
 
 def test_json_gives_the_lines_as_they_were_written(folder: Path) -> None:
-    """An object a line."""
+    """One object for each line."""
     said = world.say(folder, "logs", "--format", "json").out
     assert said == (folder / "logs" / "app.log").read_text(encoding="utf-8")
 
 
 def test_csv_has_the_fields_of_an_entry(folder: Path) -> None:
-    """The context as text, and times as spreadsheets read them."""
+    """The context is text, and times have the form that spreadsheets read."""
     first, second = world.say(folder, "logs", "--format", "csv").csv
     assert "status=200" in first["context"].split("; ")
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", row["timestamp"]) for row in (first, second))
@@ -114,13 +114,13 @@ def test_csv_has_the_fields_of_an_entry(folder: Path) -> None:
     ],
 )
 def test_entries_are_chosen(folder: Path, words: list[str], messages: list[str]) -> None:
-    """By level and above, by profile, by task, by time."""
+    """By minimum level, by profile, by task and by time."""
     said = world.say(folder, "logs", "--format", "json", *words)
     assert [json.loads(line)["message"] for line in said.out.splitlines()] == messages
 
 
 def test_so_long_ago_is_reckoned_from_now(folder: Path) -> None:
-    """An hour is not two days."""
+    """A duration counts back from now: an hour is shorter than two days."""
     now = datetime.now(UTC)
     _write(folder, _entry(_stamp(now - timedelta(minutes=90)), "INFO", "lately"))
     counts = [world.say(folder, "logs", "--since", ago).out.count("lately") for ago in ("2d", "2h", "1h", "30m", "5s")]
@@ -128,14 +128,14 @@ def test_so_long_ago_is_reckoned_from_now(folder: Path) -> None:
 
 
 def test_what_is_no_time_is_bad_usage(folder: Path) -> None:
-    """With an example of each right form."""
+    """The message has an example of each valid form."""
     said = world.say(folder, "logs", "--since", "yesterday")
     assert said.code == 2
     assert "30m, 2h, 1d" in said.err
 
 
 def test_no_log_yet_is_said(tmp_path: Path) -> None:
-    """And no folder is made by reading."""
+    """Reading does not create the folder."""
     world.configure(tmp_path)
     said = world.say(tmp_path, "logs")
     assert said.code == 1
@@ -159,7 +159,7 @@ def test_following_shows_what_is_written_later(folder: Path) -> None:
 
 
 def test_a_message_cannot_steer_the_terminal() -> None:
-    """Escape codes from outside are spaces."""
+    """Escape codes in a message are replaced by spaces."""
     printed = line(_entry(EARLY, "INFO", "a\x1b]0;title\x07b", path="x y"))
     assert "\x07" not in printed
     assert "\x1b]" not in printed

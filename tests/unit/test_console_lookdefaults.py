@@ -1,4 +1,4 @@
-"""What the check command says of a Jira where the English defaults match nothing, or too much counts as delivered."""
+"""What the check command reports if Jira's names do not match the English defaults, or too much counts as delivered."""
 
 from dataclasses import replace
 from zoneinfo import ZoneInfo
@@ -46,7 +46,7 @@ ENGLISH = replace(
 
 
 def lines(catalogue: Catalogue, rules: Rules | None = None, flavour: Flavour = "cloud") -> list[Line]:
-    """Return what is said of a profile on a site that has these lists; every clause of JQL finds seven issues."""
+    """Return the check's lines for a profile on a site with these lists; every JQL clause finds seven issues."""
     site = Site(flavour, ZoneInfo("UTC"), catalogue, accounts=[Account(EMAIL, TOKEN, "UTC", {})])
     session = open_session(1)
     session.mount("https://acme.example", SandboxAdapter(Jira(site)))
@@ -57,13 +57,13 @@ def lines(catalogue: Catalogue, rules: Rules | None = None, flavour: Flavour = "
 
 
 def told(checked: list[Line], words: str) -> Line:
-    """Return the one line whose message holds these words."""
+    """Return the only line whose message has these words."""
     (line,) = [line for line in checked if words in line.message]
     return line
 
 
 def test_a_jira_whose_names_are_not_english_is_told_what_it_has() -> None:
-    """Nothing is excluded there, and nothing is a feature; types by level are right by themselves."""
+    """No resolution is excluded and no type is a feature. Ignored types are right, because they go by level."""
     checked = lines(GERMAN)
     resolutions = told(checked, "is excluded")
     assert resolutions.state == "warning"
@@ -85,7 +85,7 @@ def test_a_jira_whose_names_are_the_defaults_needs_no_advice() -> None:
 
 
 def test_what_the_profile_names_instead_is_enough() -> None:
-    """One name that matches."""
+    """One matching name in the profile is enough."""
     named_types = {"feature": ("AUFGABE",), "defect": ("Fehler",)}
     rules = Rules(excluded_resolutions=("duplikat",), categories=named_types)
     assert [line for line in lines(GERMAN, rules) if line.state != "ok"] == []
@@ -93,7 +93,7 @@ def test_what_the_profile_names_instead_is_enough() -> None:
 
 
 def test_a_category_without_a_type_is_told_where_a_type_is_without_a_category() -> None:
-    """Defects would be none, and the share of features too large."""
+    """Otherwise defects would be zero and the share of features too large."""
     half = replace(ENGLISH, types=[named("1", "Story", subtask=False), named("9", "Fehler"), named("3", "Epic")])
     line = told(lines(half), "is a defect")
     assert line.message == "no issue type of this Jira is a defect; without a category: Fehler"
@@ -113,7 +113,7 @@ def test_false_alarms_have_a_list_of_their_own() -> None:
 
 @pytest.mark.parametrize("flavour", ["cloud", "datacenter"])
 def test_where_no_level_is_told_epics_are_known_by_their_name(flavour: Flavour) -> None:
-    """Data Center has none, whatever it sends; a type that holds others has to be named there."""
+    """Data Center sends no levels. A type above the stories must be named in the profile."""
     kinds = GERMAN.types if flavour == "datacenter" else [{**kind, "hierarchyLevel": None} for kind in GERMAN.types]
     line = told(lines(replace(GERMAN, types=kinds), flavour=flavour), "is named Epic")
     assert line.message.endswith("it has: Fehler, Aufgabe, Unteraufgabe, Epos")
@@ -124,7 +124,7 @@ def test_where_no_level_is_told_epics_are_known_by_their_name(flavour: Flavour) 
 
 @pytest.fixture
 def rejecting() -> Catalogue:
-    """Return a site with done statuses in which nothing is delivered."""
+    """Return a site with done statuses that deliver nothing."""
     ends = (
         status("7", "Rejected", FINISHED),
         status("8", "Won\u2019t  do", FINISHED),
@@ -134,7 +134,7 @@ def rejecting() -> Catalogue:
 
 
 def test_done_statuses_that_read_like_a_cancellation_are_told(rejecting: Catalogue) -> None:
-    """With the line to write; one that is not done, or that the profile moved elsewhere, delivers nothing anyway."""
+    """With the line to write. Statuses that are not done, also by the profile's workflow, are left out."""
     line = told(lines(rejecting), "cancellation")
     assert line.state == "warning"
     assert line.message.endswith("delivered: Rejected, Won\u2019t  do, キャンセル済み (about 7 issues now)")
@@ -165,7 +165,7 @@ def test_done_statuses_that_read_like_a_cancellation_are_told(rejecting: Catalog
     ],
 )
 def test_a_cancellation_is_known_in_many_languages(name: str) -> None:
-    """However the letters are composed."""
+    """In composed and decomposed letters."""
     assert reads_cancelled(name)
 
 
@@ -173,12 +173,12 @@ def test_a_cancellation_is_known_in_many_languages(name: str) -> None:
     "name", ["Done", "Closed", "Resolved", "Released", "Erledigt", "Terminé", "Fermé", "完成", "Готово"]
 )
 def test_a_plain_end_is_none(name: str) -> None:
-    """Work that is done reads so."""
+    """The usual names of finished work are not cancellations."""
     assert not reads_cancelled(name)
 
 
 def test_a_list_that_is_closed_is_told_once_and_the_others_are_compared(rejecting: Catalogue) -> None:
-    """A login may see issues and not the lists of the site."""
+    """An account may see issues but not the lists of the site."""
     site = Site("cloud", ZoneInfo("UTC"), rejecting)
     session = open_session(1)
     session.mount("https://acme.example", SandboxAdapter(Jira(site)))
@@ -190,7 +190,7 @@ def test_a_list_that_is_closed_is_told_once_and_the_others_are_compared(rejectin
 
 
 def test_a_blocked_status_in_which_no_time_counts_is_warned_of() -> None:
-    """One whose stage is todo or done, by name or id and by the profile's own workflow; one in progress is not."""
+    """A status in stage todo or done, by name or id. A status in progress needs no warning."""
     rules = Rules(workflow={"waiting": ("Erledigt",)}, blocked_statuses=("zu ERLEDIGEN", "2", "Erledigt"))
     (line,) = [line for line in lines(GERMAN, rules) if "blocked" in line.message]
     assert line.state == "warning"
@@ -201,6 +201,6 @@ def test_a_blocked_status_in_which_no_time_counts_is_warned_of() -> None:
 
 
 def test_the_blocked_statuses_are_among_the_names_that_are_compared_with_jira() -> None:
-    """So a name that this Jira does not have is warned of."""
+    """A blocked status that this Jira does not have is reported."""
     (names,) = [names for names in name_lists(Rules(blocked_statuses=("On Hold",))) if names.own == ("On Hold",)]
     assert (names.key, names.kind) == ("blocked.statuses", "status")

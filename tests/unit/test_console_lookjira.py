@@ -1,4 +1,4 @@
-"""Which JQL means something else every day, and so makes the past shrink."""
+"""The check of a Jira that cannot be reached, and of JQL whose relative dates make past results shrink."""
 
 from typing import Any
 
@@ -15,16 +15,16 @@ from worker.settings import Connection
 
 
 class Failing(HTTPAdapter):
-    """A way to the network that ends with the same error every time."""
+    """A transport adapter that raises the same error each time."""
 
     def __init__(self, error: requests.RequestException) -> None:
-        """Keep the error, and count."""
+        """Store the error and set the count to zero."""
         super().__init__()
         self.error = error
         self.tried = 0
 
     def send(self, *_: Any, **__: Any) -> requests.Response:
-        """Fail."""
+        """Count the request and raise the error."""
         self.tried += 1
         raise self.error
 
@@ -38,7 +38,7 @@ def asked(error: requests.RequestException) -> tuple[Client, Connection, Failing
 
 
 def test_a_certificate_nobody_trusts_is_told_with_what_to_do() -> None:
-    """Trying again changes nothing, and the client's own words are for a log."""
+    """A second try would fail too. The client's own sentence is for a log, this one for a person."""
     client, connection, _ = asked(requests.exceptions.SSLError())
     with pytest.raises(FatalError, match=r"not trusted here; .* REQUESTS_CA_BUNDLE"):
         _identify(client, connection)
@@ -64,7 +64,7 @@ def test_a_check_tries_but_once() -> None:
     ],
 )
 def test_relative_dates_and_sprint_functions_move(jql: str, part: str) -> None:
-    """In quotes or not, in whatever case."""
+    """In quotes or without, in upper or lower case."""
     assert moving(jql) == part
 
 
@@ -81,5 +81,5 @@ def test_relative_dates_and_sprint_functions_move(jql: str, part: str) -> None:
     ],
 )
 def test_fixed_dates_keys_and_names_do_not(jql: str) -> None:
-    """What looks a little like a relative date is none."""
+    """Text that only looks like a relative date is not reported."""
     assert moving(jql) is None

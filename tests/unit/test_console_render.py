@@ -1,4 +1,4 @@
-"""Rows as people and programs get them: figures, bars, sparklines; tables that fit, whole JSON and CSV."""
+"""Output for people and programs: figures, bars, sparklines, tables that fit the width, whole JSON and CSV."""
 
 import csv
 import io
@@ -46,7 +46,7 @@ SHEET = Sheet(("name", "value", "at", "details", "whole"), ROWS, COLUMNS, "Some 
     ],
 )
 def test_a_figure_keeps_three_digits_at_most(value: float | None, text: str) -> None:
-    """People compare values; the rest of the digits are in JSON."""
+    """Three digits are enough to compare values. JSON has all digits."""
     assert words.format_number(value) == text
 
 
@@ -68,25 +68,25 @@ def test_a_duration_is_shown_in_its_largest_fitting_unit(seconds: float, text: s
 
 
 def test_a_sparkline_begins_at_zero_and_marks_what_is_missing() -> None:
-    """The largest value fills the cell, zero is the lowest mark, no value is a dot; all zero stays low."""
+    """The largest value fills the cell, zero is the lowest mark, an unknown value is a dot. Zeros alone stay low."""
     assert output.sparkline([0.0, 4.0, None, 8.0]) == "▁▅·█"
     assert output.sparkline([0.0, 0.0]) == "▁▁"
     assert output.sparkline([]) == ""
 
 
 def test_a_bar_stays_within_its_width() -> None:
-    """Shares beyond 0 and 1 are cut."""
+    """Shares below 0 and above 1 are cut off."""
     assert [output.format_bar(share, 4) for share in (-1.0, 0.5, 3.0)] == ["░░░░", "██░░", "████"]
 
 
 def test_a_moment_is_shown_in_the_zone_asked_for() -> None:
-    """Noon UTC is two o'clock in Zagreb's summer."""
+    """Noon UTC is two o'clock in Zagreb in summer."""
     assert words.format_time(AT, ZoneInfo("Europe/Zagreb")) == "2026-10-14 14:00"
     assert words.format_time(None, ZoneInfo("UTC")) == "–"
 
 
 def test_json_has_every_field_in_full(capsys: pytest.CaptureFixture[str]) -> None:
-    """Numbers keep all digits, instants are ISO 8601 in UTC, what has an inside stays so."""
+    """Numbers keep all digits, instants are ISO 8601 in UTC, and nested values stay nested."""
     output.show("json", SHEET)
     first, second = json.loads(capsys.readouterr().out)
     assert first == {
@@ -100,7 +100,7 @@ def test_json_has_every_field_in_full(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_several_sheets_are_one_json_object_and_the_first_csv(capsys: pytest.CaptureFixture[str]) -> None:
-    """Two tables under one header would be no CSV."""
+    """CSV has only the first sheet, because a CSV file has one header."""
     empty = Sheet(("b",), (), ())
     output.show("json", {"one": SHEET, "two": empty})
     assert list(json.loads(capsys.readouterr().out)) == ["one", "two"]
@@ -109,13 +109,13 @@ def test_several_sheets_are_one_json_object_and_the_first_csv(capsys: pytest.Cap
 
 
 def test_csv_has_a_header_also_without_rows(capsys: pytest.CaptureFixture[str]) -> None:
-    """A program that reads columns by name needs them named."""
+    """Programs that read columns by name need the header."""
     output.show("csv", Sheet(("a", "b"), (), ()))
     assert capsys.readouterr().out == "a,b\n"
 
 
 def test_csv_is_full_and_quoted_where_needed(capsys: pytest.CaptureFixture[str]) -> None:
-    """No value is an empty cell; a time is one that spreadsheets read, in UTC; what has an inside is text."""
+    """An unknown value is an empty cell, a time is one that spreadsheets read, in UTC, and a nested value is text."""
     output.show("csv", SHEET)
     first, second = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert first == {
@@ -149,7 +149,7 @@ def test_csv_is_full_and_quoted_where_needed(capsys: pytest.CaptureFixture[str])
     ],
 )
 def test_text_in_csv_is_no_formula(capsys: pytest.CaptureFixture[str], text: str, written: str) -> None:
-    """A spreadsheet would calculate a summary that begins as a formula; JSON has it as it is."""
+    """A spreadsheet would calculate a summary that begins like a formula. JSON has the text unchanged."""
     sheet = Sheet(("summary", "value"), [{"summary": text, "value": -3.5}], ())
     output.show("csv", sheet)
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out, newline=""))
@@ -212,7 +212,7 @@ def test_markdown_is_a_table_whose_cells_cannot_break_it(capsys: pytest.CaptureF
 
 
 def test_markdown_has_links_headings_and_what_is_below(capsys: pytest.CaptureFixture[str]) -> None:
-    """An address that would end the link early is left out; an empty row between groups too; wide letters count two."""
+    """An address that would end the link early is left out. Wide letters count as two columns."""
     rows: list[dict[str, Any]] = [
         {"heading": "Flow", "key": "Flow", "url": "", "level": ""},
         {"key": "", "url": "", "level": ""},
@@ -237,7 +237,7 @@ def test_markdown_without_rows_says_so(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_a_table_is_plain_when_piped_and_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    """Neither rich's colours nor escape codes from Jira come through; title and note stand around the rows."""
+    """Neither colours nor escape codes from Jira are printed. Title and note surround the rows."""
     output.show("table", SHEET)
     said = capsys.readouterr().out
     assert "\x1b" not in said
@@ -250,7 +250,7 @@ def test_a_table_is_plain_when_piped_and_cannot_steer_the_terminal(capsys: pytes
 def test_a_table_fits_the_width(
     width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A clipped column gives way first, so that the others stay whole."""
+    """A column that may be clipped is narrowed first, so that the others stay whole."""
     monkeypatch.setenv("COLUMNS", str(width))
     columns = (
         Column("key", lambda row: row["key"], keep=True),
@@ -268,7 +268,7 @@ def test_a_table_fits_the_width(
 def test_a_table_ends_no_line_with_blanks(
     width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A line padded to the table's width would wrap on a terminal that is narrower."""
+    """A padded line would wrap on a narrower terminal."""
     monkeypatch.setenv("COLUMNS", str(width))
     output.show("table", SHEET)
     lines = capsys.readouterr().out.splitlines()
@@ -277,6 +277,6 @@ def test_a_table_ends_no_line_with_blanks(
 
 
 def test_a_sheet_without_rows_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    """An empty table would leave the reader guessing."""
+    """An empty table would not say whether there is data."""
     output.show("table", Sheet(("a",), (), COLUMNS, empty="No run yet."))
     assert capsys.readouterr().out == "No run yet.\n"

@@ -1,4 +1,4 @@
-"""docker-compose.yml and the image, checked as data: no Docker engine is needed to see that they fit the program."""
+"""docker-compose.yml and the Dockerfile, read as data: they must fit the program. No Docker engine is needed."""
 
 import os
 import re
@@ -21,7 +21,7 @@ def compose() -> Any:
 
 
 def test_the_compose_file_runs_the_processes_an_installation_needs() -> None:
-    """A worker, one beat, Flower, and the two servers they share; what draws pictures only by its profile."""
+    """A worker, one beat, Flower and the two servers. Further services need their profile."""
     services = compose()["services"]
     pictures = {name for name, service in services.items() if "profiles" in service}
     assert set(services) - pictures == {"worker", "beat", "flower", "redis", "postgres"}
@@ -37,7 +37,7 @@ def test_the_compose_file_runs_the_processes_an_installation_needs() -> None:
 
 
 def test_every_flowbeat_variable_of_the_compose_file_is_a_setting() -> None:
-    """The configuration refuses an unknown variable: it is given just these."""
+    """The configuration refuses unknown variables, so it is loaded with exactly these."""
     password = "pw"
     for name in ("worker", "beat", "flower"):
         given = compose()["services"][name]["environment"]
@@ -49,7 +49,7 @@ def test_every_flowbeat_variable_of_the_compose_file_is_a_setting() -> None:
 
 
 def test_flower_is_reached_from_this_machine_only_and_with_a_password() -> None:
-    """It listens on every address inside its container; outside, only loopback leads there."""
+    """It listens on every address in its container. Only the host's loopback address is published."""
     flower = compose()["services"]["flower"]
     assert flower["ports"] == ["127.0.0.1:5555:5555"]
     assert "FLOWER_BASIC_AUTH" in flower["environment"]
@@ -105,14 +105,14 @@ def test_grafana_and_its_reader_do_not_start_without_their_password(service: str
 
 
 def test_redis_keeps_the_queue_and_never_evicts() -> None:
-    """The two settings without which messages are lost."""
+    """Without these two settings messages are lost."""
     command = compose()["services"]["redis"]["command"]
     assert command[command.index("--appendonly") + 1] == "yes"
     assert command[command.index("--maxmemory-policy") + 1] == "noeviction"
 
 
 def test_a_worker_gets_more_time_to_stop_than_its_soft_shutdown_takes() -> None:
-    """Else Docker would kill it in the middle of a slice."""
+    """Otherwise Docker would kill it during a slice."""
     import celeryconfig  # noqa: PLC0415 - the constants under test
 
     grace = int(compose()["services"]["worker"]["stop_grace_period"].removesuffix("s"))

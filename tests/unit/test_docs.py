@@ -1,4 +1,4 @@
-"""The documents are true: what they name exists, and what exists is named."""
+"""The documents match the program: what they name exists, and what exists is named."""
 
 import re
 from pathlib import Path
@@ -23,7 +23,7 @@ NUMBERS = "four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fi
 
 @pytest.mark.parametrize("table", Base.metadata.sorted_tables, ids=lambda table: table.name)
 def test_every_table_and_column_is_described(table: Table) -> None:
-    """A column nobody described is one nobody can read."""
+    """docs/tables.md describes each table and column."""
     assert f"{table.name}" in TABLES
     for column in table.columns:
         assert f"`{column.name}`" in TABLES, f"add the column {table.name}.{column.name} to docs/tables.md"
@@ -80,7 +80,7 @@ def test_the_links_of_the_documents_lead_somewhere() -> None:
 
 
 def test_the_make_targets_of_the_readme_exist() -> None:
-    """What a newcomer types first."""
+    """A newcomer types these first."""
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"make ([a-z]+)`?", README)) - {"lists"}:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target

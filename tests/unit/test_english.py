@@ -24,7 +24,7 @@ REMAINING: dict[str, int] = {
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_text_has_no_mannerism(name: str) -> None:
-    """Each phrase found is shown with what to write instead."""
+    """The failure shows each phrase with the words to use instead."""
     phrases = find_mannerisms(read_prose(ROOT / name))
     assert len(phrases) <= REMAINING.get(name, 0), phrases
 

@@ -1,4 +1,4 @@
-"""Deployments as a CSV file tells them: what each cell may hold, and every mistake with its line."""
+"""Deployments from a CSV file: what each cell may hold, and every mistake with its line."""
 
 import textwrap
 from datetime import UTC, datetime
@@ -45,7 +45,7 @@ def test_a_whole_row_is_read() -> None:
     ],
 )
 def test_a_day_is_its_last_second_in_the_zone(text: str, second: datetime) -> None:
-    """A same-day change then never took less than nothing."""
+    """So a change of the same day never has a negative lead time."""
     assert _one(f"{text},n\n", "deployed_at,name\n").deployed_at == second
 
 
@@ -54,13 +54,13 @@ def test_a_day_is_its_last_second_in_the_zone(text: str, second: datetime) -> No
     [("yes", True), ("TRUE", True), ("1", True), ("no", False), ("False", False), ("0", False), ("", None)],
 )
 def test_a_mark_is_one_of_a_few_words(word: str, *, failed: bool | None) -> None:
-    """An empty cell means that nobody knows, not that it did not fail."""
+    """An empty cell means unknown, not "did not fail"."""
     assert _one(f"2026-11-20,n,{word}\n", "deployed_at,name,failed\n").failed is failed
     assert _one(f"2026-11-20,n,{word}\n", "deployed_at,name,rework\n").rework is failed
 
 
 def test_without_the_column_nobody_knows_whether_it_failed() -> None:
-    """Incidents may then say it."""
+    """It is unknown whether a deployment failed, and incidents decide."""
     assert _one("2026-11-20,n\n", "deployed_at,name\n").failed is None
     assert _one("2026-11-20,n\n", "deployed_at,name\n").rework is None
 
@@ -69,24 +69,24 @@ def test_without_the_column_nobody_knows_whether_it_failed() -> None:
     "cell", ["PAY-1 PAY-2", "PAY-1;PAY-2", '"PAY-1, PAY-2"', "pay-1 ; pay-2 PAY-1", '"PAY-1\nPAY-2"']
 )
 def test_issue_keys_are_parted_by_spaces_commas_semicolons_or_lines(cell: str) -> None:
-    """Each once, in upper case."""
+    """Each key once, in upper case."""
     assert _one(f"2026-11-20,n,{cell}\n", "deployed_at,name,issue_keys\n").issue_keys == ("PAY-1", "PAY-2")
 
 
 def test_a_version_name_may_hold_spaces() -> None:
-    """Only commas, semicolons and lines part them."""
+    """Only commas, semicolons and line ends separate version names."""
     deployment = _one('2026-11-20,n,"Release 2.4; 2.5,  Big  Bang;"\n', "deployed_at,name,versions\n")
     assert deployment.versions == ("Release 2.4", "2.5", "Big Bang")
 
 
 def test_the_columns_stand_in_any_order_and_case() -> None:
-    """Spaces around a cell mean nothing."""
+    """Spaces around a cell are ignored."""
     deployment = _one(" build , 2026-11-20T10:00Z\n", "Name, DEPLOYED_AT\n")
     assert (deployment.name, deployment.deployed_at) == ("build", datetime(2026, 11, 20, 10, tzinfo=UTC))
 
 
 def test_without_an_id_the_same_instant_and_name_are_the_same_deployment() -> None:
-    """However the offset is written; and a bare date does not depend on the zone."""
+    """However the offset is written. The id of a date without a time does not depend on the zone."""
     header = "deployed_at,name\n"
     ids = {_one(f"{when},n\n", header).deployment_id for when in ("2026-11-20T14:00:00+01:00", "2026-11-20 13:00Z")}
     assert ids == {"2026-11-20T13:00:00.000000Z n"}
@@ -95,14 +95,14 @@ def test_without_an_id_the_same_instant_and_name_are_the_same_deployment() -> No
 
 
 def test_carriage_returns_empty_lines_and_quoted_line_breaks_are_no_matter() -> None:
-    """As spreadsheets write them; a name is one line."""
+    """Spreadsheets write them. A line break in a name becomes a blank."""
     deployments, wrong = _read('deployed_at,name\r\n\r\n2026-11-20,"build\r\n4711"\r\n,\r\n2026-11-21,next')
     assert wrong == []
     assert [read.name for read in deployments] == ["build 4711", "next"]
 
 
 def test_every_mistake_is_told_at_once_with_the_line_it_stands_in() -> None:
-    """Also two of one row, and behind a cell of two lines."""
+    """Also two mistakes of one row, and rows after a cell of two lines."""
     text = """
         deployed_at,name,failed,issue_keys
         2026-11-20T14:03:00,a,maybe,
@@ -140,7 +140,7 @@ deployed_at,name,deployment_id,issue_keys
 
 
 def test_rows_of_one_id_that_differ_in_their_keys_are_one_deployment() -> None:
-    """The usual export has one row per issue; the offset of an instant does not matter, nor the order of rows."""
+    """Most exports have one row for each issue. Neither the offset of an instant nor the order of rows matters."""
     parsed = parse_file(PER_ISSUE, ZAGREB)
     assert parsed.mistakes == []
     assert [(d.deployment_id, d.issue_keys) for d in parsed.deployments] == [
@@ -152,7 +152,7 @@ def test_rows_of_one_id_that_differ_in_their_keys_are_one_deployment() -> None:
 
 
 def test_rows_of_one_id_that_differ_in_their_versions_are_one_deployment() -> None:
-    """What a deployment carried may be keys or versions."""
+    """A deployment carries issue keys or versions."""
     deployment = _one("2026-11-20,a,7,1.0\n2026-11-20,a,7,1.1\n", "deployed_at,name,deployment_id,versions\n")
     assert deployment.versions == ("1.0", "1.1")
 
@@ -175,7 +175,7 @@ def test_rows_of_one_id_that_contradict_each_other_are_a_mistake(second: str, co
 
 
 def test_rows_of_one_id_with_two_marks_of_rework_are_a_mistake() -> None:
-    """As with ``failed``."""
+    """As for ``failed``."""
     rows = "2026-11-20,a,no,7\n2026-11-20,a,yes,7\n"
     assert _wrong(rows, "deployed_at,name,rework,deployment_id\n") == [
         "line 3: deployment '7' is in line 2 already, with another rework; only issue_keys and versions may differ"
@@ -183,7 +183,7 @@ def test_rows_of_one_id_with_two_marks_of_rework_are_a_mistake() -> None:
 
 
 def test_exact_twins_are_one_deployment() -> None:
-    """With an id, or of one instant: a file that was appended to itself doubles nothing."""
+    """With an id, or with the same instant and name: a file that was appended to itself doubles nothing."""
     assert _one("2026-11-20,a,7\n2026-11-20,a,7\n", "deployed_at,name,deployment_id\n").deployment_id == "7"
     rows = "2026-11-20T10:00Z,a,PAY-1\n"
     assert _one(rows * 2, "deployed_at,name,issue_keys\n").issue_keys == ("PAY-1",)
@@ -197,7 +197,7 @@ def test_exact_twins_are_one_deployment() -> None:
     ],
 )
 def test_without_an_id_rows_of_one_name_that_may_be_two_deployments_are_a_mistake(rows: str) -> None:
-    """Neither joined nor doubled in silence."""
+    """They are neither joined nor counted twice without a message."""
     (sentence,) = _wrong(rows, "deployed_at,name,issue_keys\n")
     assert sentence.startswith("line 3: deployment '2026-11-20")
     assert sentence.endswith(
@@ -206,7 +206,7 @@ def test_without_an_id_rows_of_one_name_that_may_be_two_deployments_are_a_mistak
 
 
 def test_deployments_of_one_instant_and_name_are_pointed_out() -> None:
-    """An export whose id is made of the issue has as many deployments as issues."""
+    """If the id is made of the issue, an export has one deployment for each issue."""
     header = "deployed_at,name,deployment_id,issue_keys\n"
     rows = "".join(f"2026-11-18T09:30:00Z,build 1,d1-PAY-{n},PAY-{n}\n" for n in (1, 2, 3))
     parsed = parse_file(header + rows, ZAGREB)
@@ -234,7 +234,7 @@ def test_cells_are_separated_as_the_header_is(text: str) -> None:
 
 
 def test_a_cell_too_many_is_told_with_the_delimiter_of_the_file() -> None:
-    """And the line that sets the delimiter counts as a line."""
+    """A line that sets the delimiter counts as a line."""
     assert _wrong("2026-11-20;a;b\n2026-11-20,a\n", "sep=;\ndeployed_at;name\n") == [
         "line 3: 3 cells where the header has 2; a cell with a semicolon needs quotes",
         "line 4: 1 cell where the header has 2; a cell with a semicolon needs quotes",
@@ -246,13 +246,13 @@ def test_a_cell_too_many_is_told_with_the_delimiter_of_the_file() -> None:
     ["deployed_at,name,,\n2026-11-20,a,,\n", "deployed_at,name\n2026-11-20,a,,\n", "deployed_at,name,\n2026-11-20,a\n"],
 )
 def test_empty_columns_at_the_end_mean_nothing(text: str) -> None:
-    """Whether the header has them, the rows, or both."""
+    """In the header, in the rows, or in both."""
     (deployment,), mistakes = _read(text)
     assert (mistakes, deployment.name) == ([], "a")
 
 
 def test_a_column_without_a_name_is_told_by_its_place() -> None:
-    """Also where a row has a value beyond the header."""
+    """Also if a row has more cells than the header."""
     assert _wrong("", "deployed_at,,name\n") == ["line 1: column 2 has no name"]
     (sentence,) = _wrong("2026-11-20,a,x\n", "deployed_at,name,\n")
     assert sentence.startswith("line 2: 3 cells where the header has 2")
@@ -271,12 +271,12 @@ def test_a_header_that_names_no_column_of_ours_is_refused_before_any_row() -> No
 
 
 def test_an_empty_file_is_told_what_its_header_is() -> None:
-    """Rather than counted as nothing to import."""
+    """An empty file is a mistake, not an import of nothing."""
     (sentence,) = _wrong("", "\n\n")
     assert sentence.startswith("line 1: the header is missing; it names the columns: deployed_at, name")
 
 
 def test_a_quote_that_never_ends_is_told_with_the_line_it_opens_in() -> None:
-    """What comes before it is looked at, and what it swallows is said to be unread."""
+    """The rows before it are checked. The message says that the rest was not read."""
     (sentence,) = _wrong('2026-11-20,a\n2026-11-21,"b\n2026-11-22,c\n', "deployed_at,name\n")
     assert sentence.startswith("line 3: cannot be read as CSV (")

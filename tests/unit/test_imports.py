@@ -1,4 +1,4 @@
-"""Nothing happens at import: no file, no connection, no environment, no clock is needed to import any module."""
+"""Importing a module has no effects: it uses no file, connection, environment or clock."""
 
 import subprocess
 import sys
@@ -59,7 +59,7 @@ print(count)
 
 
 def test_importing_every_module_touches_nothing() -> None:
-    """In a process of its own, whose hooks refuse files, sockets, databases, processes and the time of day."""
+    """In a new process whose audit hooks refuse files, sockets, databases, processes and the time of day."""
     done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 40
