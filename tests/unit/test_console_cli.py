@@ -45,7 +45,7 @@ def test_every_name_in_the_table_is_a_command_of_its_module_and_none_is_forgotte
 
 @pytest.mark.parametrize("name", [name for group in TABLE.values() for name in group])
 def test_every_command_explains_itself(name: str, tmp_path: Path) -> None:
-    """Its help works, fits the width and has no other effect. Help of worker, beat and flower names Celery's options."""
+    """Its help works, fits the width and has no other effect. Celery's commands point to their options."""
     said = world.say(tmp_path, name, "-h")
     assert (said.code, said.err) == (0, "")
     assert f"Usage: flowbeat {name}" in said.out

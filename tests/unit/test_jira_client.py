@@ -1,4 +1,4 @@
-"""The client: what an answer leads to, how often it is asked again, and that no message tells a secret."""
+"""The client: what each answer leads to, when a request is sent again, and that no message has a secret."""
 
 import base64
 import json
@@ -40,7 +40,7 @@ SECRETS = (TOKEN, EMAIL, "ana.horvat", base64.b64encode(f"{EMAIL}:{TOKEN}".encod
 
 @dataclass(frozen=True)
 class Answer:
-    """What Jira answers, or the error of the way there."""
+    """An answer of Jira, or the error that ends the request."""
 
     status: int = 200
     body: str = "{}"
@@ -49,7 +49,7 @@ class Answer:
 
 
 class Wire(BaseAdapter):
-    """Gives one answer after the other, the last one for ever, and keeps the requests."""
+    """A transport adapter that gives one answer after another, repeats the last one, and records the requests."""
 
     def __init__(self, *answers: Answer) -> None:
         """Answers in their order."""
@@ -59,7 +59,7 @@ class Wire(BaseAdapter):
         self.timeouts: list[tuple[float, float]] = []
 
     def send(self, request: requests.PreparedRequest, *_args: Any, **kwargs: Any) -> requests.Response:
-        """Return the next answer."""
+        """Record the request and return the next answer."""
         self.seen.append(request)
         self.timeouts.append(kwargs["timeout"])
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -73,12 +73,12 @@ class Wire(BaseAdapter):
         return response
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no connection is open."""
 
 
 @dataclass
 class Setting:
-    """A client and all it touches."""
+    """A client with the wire, the limiter and the sleeps that it uses."""
 
     client: Client
     wire: Wire
@@ -89,7 +89,7 @@ class Setting:
 def setting(
     *answers: Answer, token: str | None = TOKEN, email: str | None = EMAIL, context: str = "", **past: Any
 ) -> Setting:
-    """Return a client whose answers are these; ``past``: what its run went through before."""
+    """Return a client that gets these answers; ``past``: what its run went through before."""
     connection = Connection("acme", f"https://acme.example{context}", email=email)
     wire, gate = Wire(*answers), Gate()
     naps: list[float] = []
@@ -99,7 +99,7 @@ def setting(
 
 
 def ask(setup: Setting) -> Any:
-    """Return the request all tests make."""
+    """Send the request that all tests send."""
     return setup.client.post(PATH, BODY)
 
 
@@ -119,7 +119,7 @@ def error_of(setup: Setting) -> FatalError | RetryableError:
 
 
 def test_a_good_answer_is_its_json() -> None:
-    """And one call is counted."""
+    """One call is counted."""
     setup = setting(Answer(body='{"issues": []}'))
     assert ask(setup) == {"issues": []}
     assert setup.client.traffic.take() == (1, 0)
@@ -127,7 +127,7 @@ def test_a_good_answer_is_its_json() -> None:
 
 
 def test_a_request_says_who_asks_and_wants_json() -> None:
-    """Query of a GET, body of a POST, below a context path too."""
+    """With the query of a GET and the body of a POST, also below a context path."""
     setup = setting(Answer(), context="/jira/")
     setup.client.get("/rest/api/2/field", {"startAt": 5})
     ask(setup)
@@ -149,7 +149,7 @@ def test_a_request_says_who_asks_and_wants_json() -> None:
     ],
 )
 def test_the_login_follows_from_email_and_token(token: str | None, email: str | None, expected: str | None) -> None:
-    """Basic with an e-mail, Bearer without, nothing for the anonymous."""
+    """Basic with an e-mail, Bearer without one, no header for anonymous access."""
     setup = setting(Answer(), token=token, email=email)
     ask(setup)
     assert setup.wire.seen[0].headers.get("Authorization") == expected
@@ -158,7 +158,7 @@ def test_the_login_follows_from_email_and_token(token: str | None, email: str | 
 
 @pytest.mark.parametrize("token", [TOKEN, None])
 def test_a_netrc_file_is_never_a_login(token: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``requests`` would take one by itself, above all where there is none configured."""
+    """``requests`` would use it by itself if no login is configured."""
     (tmp_path / "netrc").write_text("machine acme.example login someone password else\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     setup = setting(Answer(), token=token, email=None)
@@ -167,7 +167,7 @@ def test_a_netrc_file_is_never_a_login(token: str | None, tmp_path: Path, monkey
 
 
 def test_a_delay_at_the_limiter_is_counted() -> None:
-    """``rate_limit_delays`` of the Fetch Operation."""
+    """It becomes ``rate_limit_delays`` of the Fetch Operation."""
     setup = setting(Answer())
     setup.gate.delay = 0.5
     ask(setup)
@@ -179,7 +179,7 @@ def test_a_delay_at_the_limiter_is_counted() -> None:
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520, 599])
 def test_a_passing_fault_is_asked_again(status: int) -> None:
-    """After a short sleep; each try is a call."""
+    """After a short sleep. Each try counts as a call."""
     setup = setting(Answer(status, "<html>busy</html>"), Answer(body="[1]"))
     assert ask(setup) == [1]
     assert len(setup.naps) == 1
@@ -198,7 +198,7 @@ def test_a_passing_fault_is_asked_again(status: int) -> None:
     ],
 )
 def test_a_broken_way_is_tried_again(error: Exception) -> None:
-    """Reset, time-out, cut body: the request reads, so asking twice does no harm."""
+    """Reset, time-out, cut body: the request only reads, so a second one does no harm."""
     setup = setting(Answer(error=error), Answer(body="[1]"))
     assert ask(setup) == [1]
     assert len(setup.naps) == 1
@@ -229,14 +229,14 @@ def test_a_jira_that_nothing_leads_to_gives_the_worker_back_at_once(error: Excep
 
 @pytest.mark.parametrize("error", UNREACHED, ids=WAYS)
 def test_a_jira_that_has_answered_is_waited_for_in_place(error: Exception) -> None:
-    """What is under way is not given up for a short absence."""
+    """A fetch that is under way survives a short outage."""
     setup = setting(Answer(500), Answer(error=error), Answer(error=error), Answer(body="[1]"))
     assert ask(setup) == [1]
     assert len(setup.naps) == 3
 
 
 def test_a_jira_of_which_nothing_was_heard_yet_is_not_called_for_long() -> None:
-    """Ten seconds to connect at the first try, for a person waits; then as long as for an answer."""
+    """Ten seconds to connect at the first try, because a person waits. Later tries wait as long as for an answer."""
     setup = setting(Answer(), Answer())
     ask(setup)
     ask(setup)
@@ -248,14 +248,14 @@ def test_a_jira_of_which_nothing_was_heard_yet_is_not_called_for_long() -> None:
 
 
 def test_a_run_that_heard_of_its_jira_before_waits_in_place() -> None:
-    """Its client is a new one in every slice, and a fetch that is under way is not given up for a short absence."""
+    """Each slice has a new client. A fetch that is under way survives a short outage."""
     setup = setting(Answer(error=UNREACHED[-1]), Answer(body="[1]"), heard=True)
     assert ask(setup) == [1]
     assert len(setup.naps) == 1
 
 
 def test_a_dead_proxy_is_told_as_such() -> None:
-    """At the first try, without its address, which may hold a password."""
+    """At the first try, without the proxy's address, which may hold a password."""
     inner = NewConnectionError(HTTPConnection("acme.example"), "http://user:secret@proxy.example")
     cause = MaxRetryError(POOL, PATH, ProxyError("no", inner))
     setup = setting(Answer(error=requests.exceptions.ProxyError(cause)))
@@ -267,7 +267,7 @@ def test_a_dead_proxy_is_told_as_such() -> None:
 
 @pytest.mark.parametrize("fault", ["[SSL: CERTIFICATE_VERIFY_FAILED] self-signed", "[SSL: WRONG_VERSION_NUMBER]"])
 def test_a_certificate_nobody_trusts_is_no_passing_fault(fault: str) -> None:
-    """Asked once; the sentence names what to check."""
+    """One request; the message names what to check."""
     setup = setting(Answer(error=requests.exceptions.SSLError(fault)), Answer(body="[1]"))
     error = error_of(setup)
     assert isinstance(error, FatalError)
@@ -277,12 +277,12 @@ def test_a_certificate_nobody_trusts_is_no_passing_fault(fault: str) -> None:
 
 @pytest.mark.parametrize("body", ["", '{"issues": [', "\x00", "<?xml version='1.0'?><status/>", "Please log in"])
 def test_a_good_status_without_json_is_a_fault(body: str) -> None:
-    """Half an answer is never the end of a list, and may come whole a moment later."""
+    """An incomplete answer is never the end of a list. A second request may succeed."""
     assert ask(setting(Answer(body=body), Answer(body="[1]"))) == [1]
 
 
 def test_a_fault_that_lasts_gives_the_worker_back() -> None:
-    """The waits double from 2 s; one over 15 s is not slept but told, with the number of tries."""
+    """The waits double from 2 s. A wait over 15 s becomes an error with the number of tries."""
     setup = setting(Answer(500))
     error = error_of(setup)
     assert isinstance(error, RetryableError)
@@ -308,7 +308,7 @@ def test_a_request_is_tried_eight_times_over_all_slices() -> None:
 
 
 def test_a_client_whose_run_made_progress_is_patient_again() -> None:
-    """The count is of one request in vain, not of a whole fetch."""
+    """Only tries of one request count, not those of the whole fetch."""
     setup = setting(Answer(500), tried=7)
     assert vars(error_of(setup))["tries"] == 1
     setup.client.tried = 0
@@ -326,7 +326,7 @@ def test_what_an_answer_asks_for_is_the_least_wait(asked: str, slept: float) -> 
 
 @pytest.mark.parametrize("seconds", [16, 3600, 50_000])
 def test_a_long_wait_is_told_and_never_slept_nor_final(seconds: int) -> None:
-    """An hour-long quota wall becomes a re-scheduled task."""
+    """A quota that is used up for an hour pauses the run."""
     setup = setting(Answer(429, headers={"Retry-After": str(seconds)}))
     error = error_of(setup)
     assert isinstance(error, RetryableError)
@@ -336,7 +336,7 @@ def test_a_long_wait_is_told_and_never_slept_nor_final(seconds: int) -> None:
 
 
 def test_a_date_is_measured_against_the_clock_of_the_answer() -> None:
-    """Retry-After as a date, from a Jira whose clock is not ours."""
+    """Retry-After is a date, and Jira's clock differs from the local one."""
     headers = {"Date": "Wed, 21 Oct 2026 07:00:00 GMT", "Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}
     assert vars(error_of(setting(Answer(503, headers=headers))))["retry_after"] == 28 * 60
 
@@ -370,7 +370,7 @@ def test_429_and_503_and_whoever_names_a_wait_hold_everyone(
 
 
 def test_a_gateway_without_a_word_is_backed_off_from_by_everyone() -> None:
-    """Each pause twice the one before, for all."""
+    """A 429 without Retry-After pauses all requests. Each pause is twice the one before."""
     setup = setting(Answer(429), Answer(429), Answer(429), Answer())
     ask(setup)
     assert [pause for pause, _ in setup.gate.pauses] == pytest.approx([2, 4, 8], rel=0.25)
@@ -378,7 +378,7 @@ def test_a_gateway_without_a_word_is_backed_off_from_by_everyone() -> None:
 
 @pytest.mark.parametrize("status", [200, 400, 404])
 def test_an_empty_bucket_holds_everyone_whatever_the_answer(status: int) -> None:
-    """Data Center says it on every answer; the answer itself is as good as any."""
+    """Data Center sends these headers with every answer. The answer itself is used."""
     headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Interval-Seconds": "6", "retry-after": "5"}
     setup = setting(Answer(status, headers=headers))
     with suppress(FatalError):
@@ -388,7 +388,7 @@ def test_an_empty_bucket_holds_everyone_whatever_the_answer(status: int) -> None
 
 
 def test_a_retry_after_of_zero_on_a_good_answer_is_no_wait() -> None:
-    """Nor is any other where tokens remain."""
+    """A longer one is ignored too while tokens remain."""
     for value in ("0", "60"):
         setup = setting(Answer(headers={"X-RateLimit-Remaining": "3", "retry-after": value}))
         ask(setup)
@@ -400,7 +400,7 @@ def test_a_retry_after_of_zero_on_a_good_answer_is_no_wait() -> None:
     [(NoSlotError("Redis did not answer"), 0), (NoSlotError("the limit is used up", retry_after=4.0), 1)],
 )
 def test_without_leave_nothing_is_sent_and_the_slice_ends_at_once(refusal: NoSlotError, delays: int) -> None:
-    """The limiter has waited as long as it makes sense; a Redis that is away does not come back for asking."""
+    """The limiter has waited already, and Redis does not return because of another question."""
     setup = setting(Answer())
     setup.gate.refusal = refusal
     assert error_of(setup) is refusal
@@ -409,7 +409,7 @@ def test_without_leave_nothing_is_sent_and_the_slice_ends_at_once(refusal: NoSlo
 
 
 def test_tries_before_the_limiter_refused_are_not_forgotten() -> None:
-    """Or a run that alternates between the two would never end."""
+    """Otherwise a run that alternates between the two faults would never end."""
     setup = setting(Answer(500), Answer(500), Answer())
     setup.gate.leave = 2
     setup.gate.refusal = NoSlotError("a pause", retry_after=60.0, tries=0)
@@ -418,7 +418,7 @@ def test_tries_before_the_limiter_refused_are_not_forgotten() -> None:
 
 @pytest.mark.parametrize(("per_seconds", "waited"), [(10.0, 15.0), (1.0, 15.0), (60.0, 75.0), (3600.0, 75.0)])
 def test_a_slot_is_waited_for_longer_than_a_window(per_seconds: float, waited: float) -> None:
-    """Or the worker would be given back each time the quota is used up; but a slice has to end."""
+    """Otherwise the run would pause each time the quota is used up. A slice still has to end."""
     assert slot_wait(Connection("acme", "https://acme.example", per_seconds=per_seconds)) == waited
 
 
@@ -462,7 +462,7 @@ def jira_says(*messages: str, **errors: str) -> str:
     ],
 )
 def test_a_refusal_is_final_and_says_what_to_do(answer: Answer, kind: type[FatalError], words: str) -> None:
-    """Asked once: repeated logins end in a CAPTCHA."""
+    """One request: repeated logins end in a CAPTCHA."""
     setup = setting(answer)
     error = error_of(setup)
     assert type(error) is kind
@@ -484,7 +484,7 @@ def test_a_refusal_is_final_and_says_what_to_do(answer: Answer, kind: type[Fatal
     ],
 )
 def test_a_refusal_without_words_is_a_refusal(body: str) -> None:
-    """Whatever shape the body has."""
+    """The shape of the body does not matter."""
     assert str(error_of(setting(Answer(400, body)))) == "acme.example did not accept the request (400)"
 
 
@@ -517,13 +517,13 @@ def test_an_answer_to_somebody_else_is_a_refused_login(status: int, headers: Map
 
 
 def test_without_a_login_an_answer_to_the_anonymous_is_ours() -> None:
-    """Data Center calls them by that name."""
+    """Data Center names anonymous callers so."""
     setup = setting(Answer(body="[1]", headers={"X-AUSERNAME": "anonymous"}), token=None, email=None)
     assert ask(setup) == [1]
 
 
 def test_a_page_in_place_of_json_fails_at_once_with_its_title() -> None:
-    """Asked again it stays a page; the title is redacted, unescaped and cut, nothing else of the page is shown."""
+    """Another request would get the same page. The title is redacted, unescaped and cut; the rest is not shown."""
     title = f"Log in &amp; more\n ana.horvat@acme.example {TOKEN} {'x' * 200}"
     page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>SAML</body></html>"
     setup = setting(Answer(200, page, {"Content-Type": "text/html;charset=UTF-8"}))
@@ -542,7 +542,7 @@ def test_the_words_of_a_refused_login_tell_neither_token_nor_name() -> None:
 
 
 def test_jiras_clock_is_that_of_its_last_answer() -> None:
-    """Whatever the answer; one without a date leaves the last one."""
+    """Any answer with a date sets it."""
     setup = setting(Answer(500, headers={"Date": "Wed, 21 Oct 2026 07:00:00 GMT"}), Answer(), Answer())
     assert setup.client.jira_time is None
     ask(setup)
@@ -550,13 +550,13 @@ def test_jiras_clock_is_that_of_its_last_answer() -> None:
 
 
 def test_a_context_path_is_part_of_the_place() -> None:
-    """A wrong one is the usual reason of a 404."""
+    """A wrong context path is the usual reason of a 404."""
     setup = setting(Answer(404), context="/jira")
     assert "acme.example/jira/rest/api/3/search/jql is not there" in str(error_of(setup))
 
 
 def requests_told(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    """Return what the log says of each request, after a look that no line of it tells a secret."""
+    """Return the log's entries of requests, after a check that no entry has a secret."""
     lines = [vars(record) for record in caplog.records]
     assert not [line for line in lines for secret in SECRETS if secret in str(line)]
     return [line for line in lines if line["msg"] == "jira request"]
@@ -579,7 +579,7 @@ def test_every_request_is_a_line_of_the_log(status: int, caplog: pytest.LogCaptu
 
 
 def test_a_query_is_logged_as_far_as_anyone_may_read_it(caplog: pytest.LogCaptureFixture) -> None:
-    """The JQL stays readable without its people, and so do numbers."""
+    """The JQL stays readable without its people. Numbers stay."""
     caplog.set_level("DEBUG")
     jql = "project = PAY AND assignee in (ana.horvat, 'Jane Doe') AND updated >= 1732877091000 ORDER BY key"
     setting(Answer()).client.get("/rest/api/2/search", {"jql": jql, "startAt": 50})
@@ -591,7 +591,7 @@ def test_a_query_is_logged_as_far_as_anyone_may_read_it(caplog: pytest.LogCaptur
 
 
 def test_a_request_that_came_to_nothing_is_a_line_too(caplog: pytest.LogCaptureFixture) -> None:
-    """With the kind of error in place of a status, and its own time."""
+    """With the kind of error in place of a status, and its duration."""
     caplog.set_level("DEBUG")
     ask(setting(Answer(error=requests.ReadTimeout(f"https://{TOKEN}@acme.example")), Answer(), heard=True))
     failed, good = requests_told(caplog)
@@ -601,5 +601,5 @@ def test_a_request_that_came_to_nothing_is_a_line_too(caplog: pytest.LogCaptureF
 
 
 def test_a_session_takes_proxies_and_certificates_from_the_environment() -> None:
-    """Companies put both in the way to their Jira."""
+    """Companies use both between Flowbeat and Jira."""
     assert open_session(3).trust_env

@@ -1,4 +1,4 @@
-"""An answer that is wrong each time: when it is final, and when it is a Jira that is away for a while."""
+"""An answer that is wrong each time: when the client gives up, and when it waits for a Jira that is not available."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ Reply = tuple[int, str]
 
 @dataclass
 class Site(BaseAdapter):
-    """Answers each request by what ``reply`` says of its path and body, and keeps what was asked."""
+    """An adapter that answers by ``reply`` of path and body, and records the requests."""
 
     reply: Callable[[str, Any], Reply | Exception]
     asked: list[tuple[str, Any]] = field(default_factory=list)
@@ -32,7 +32,7 @@ class Site(BaseAdapter):
     headers: dict[str, str] = field(default_factory=dict)
 
     def send(self, request: requests.PreparedRequest, *_args: Any, **_more: Any) -> requests.Response:
-        """Answer, or fail on the way."""
+        """Record the request and answer it, or raise the error."""
         body = json.loads(request.body) if request.body else None
         path = request.path_url
         self.asked.append((path, body))
@@ -47,10 +47,10 @@ class Site(BaseAdapter):
         return response
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no connection is open."""
 
     def client(self, **past: Any) -> Client:
-        """Return a client whose only way leads here."""
+        """Return a client whose requests all end here."""
         session = open_session(1)
         session.mount("https://acme.example", self)
         connection = Connection("acme", "https://acme.example", email="bot@acme.example")
@@ -58,7 +58,7 @@ class Site(BaseAdapter):
 
 
 def poisoned(status: int = 500, text: str = "") -> Site:
-    """Return a Jira that cannot answer the question and answers all others."""
+    """Return a Jira that fails for one question and answers all others."""
     return Site(lambda _, body: (status, text) if body == QUESTION else GOOD)
 
 
@@ -66,7 +66,7 @@ def poisoned(status: int = 500, text: str = "") -> Site:
     ("status", "text"), [(500, ""), (504, ""), (502, ""), (503, ""), (413, ""), (200, '{"issues": [')]
 )
 def test_the_same_wrong_answer_twice_is_final_if_the_control_is_answered(status: int, text: str) -> None:
-    """After one short wait, so that the caller can ask for less."""
+    """After one short wait, so that the caller can request less."""
     site = poisoned(status, text)
     with pytest.raises(UnansweredError, match=r"each time, and answers other requests.*Jira's administrator"):
         site.client().post(PATH, QUESTION, read=dict, control=CONTROL)
@@ -75,7 +75,7 @@ def test_the_same_wrong_answer_twice_is_final_if_the_control_is_answered(status:
 
 
 def test_a_refusal_is_final_at_once_if_the_control_is_accepted() -> None:
-    """A payload limit is often a 400; one that the control meets too is the request's own fault."""
+    """A payload limit is often a 400. If the control is refused too, the request itself is wrong."""
     site = poisoned(400, '{"errorMessages": ["Payload too large."]}')
     with pytest.raises(UnansweredError, match="Payload too large"):
         site.client().post(PATH, QUESTION, read=dict, control=CONTROL)
@@ -86,7 +86,7 @@ def test_a_refusal_is_final_at_once_if_the_control_is_accepted() -> None:
 
 
 def test_a_refusal_is_no_size_where_the_control_does_not_say_so() -> None:
-    """A JQL that is refused is refused once."""
+    """A JQL that Jira refuses is refused once."""
     site = poisoned(400)
     with pytest.raises(RefusedError):
         site.client().post(PATH, QUESTION, read=dict, control=Control(CONTROL.body))
@@ -94,7 +94,7 @@ def test_a_refusal_is_no_size_where_the_control_does_not_say_so() -> None:
 
 
 def test_an_answer_that_came_too_late_is_not_waited_for_twice() -> None:
-    """It would take as long again."""
+    """A second answer would take as long."""
     site = Site(lambda _, body: requests.ReadTimeout("slow") if body == QUESTION else GOOD)
     with pytest.raises(UnansweredError):
         site.client().post(PATH, QUESTION, read=dict, control=CONTROL)
@@ -110,7 +110,7 @@ def test_a_single_thing_that_was_late_is_asked_for_once_more() -> None:
 
 @pytest.mark.parametrize("error", [requests.ConnectionError("reset"), requests.exceptions.SSLError("handshake")])
 def test_a_broken_connection_is_a_passing_fault(error: Exception) -> None:
-    """No control is asked; the way is at fault, and not the question."""
+    """No control is sent, because the connection is at fault and not the question."""
     site = Site(lambda _, body: error if body == QUESTION else GOOD)
     with pytest.raises(RetryableError):
         site.client().post(PATH, QUESTION, read=dict, control=CONTROL)
@@ -120,7 +120,7 @@ def test_a_broken_connection_is_a_passing_fault(error: Exception) -> None:
 
 @pytest.mark.parametrize(("status", "headers"), [(429, {}), (429, {"Retry-After": "3"}), (503, {"Retry-After": "3"})])
 def test_a_jira_that_asks_for_time_is_not_asked_for_less(status: int, headers: dict[str, str]) -> None:
-    """It says so to every request of the login."""
+    """Jira answers so to every request of the login."""
     site = poisoned(status)
     site.headers.update(headers)
     with pytest.raises(RetryableError) as caught:
@@ -130,7 +130,7 @@ def test_a_jira_that_asks_for_time_is_not_asked_for_less(status: int, headers: d
 
 
 def test_a_jira_that_answers_nothing_is_away_and_waited_for() -> None:
-    """The control fails too: a passing fault, however often the same."""
+    """The control fails too, so the fault passes, however often it repeats."""
     site = Site(lambda *_: (500, ""))
     with pytest.raises(AnswerError) as caught:
         site.client().post(PATH, QUESTION, read=dict, control=CONTROL)
@@ -139,14 +139,14 @@ def test_a_jira_that_answers_nothing_is_away_and_waited_for() -> None:
 
 
 def test_two_different_wrong_answers_are_not_final() -> None:
-    """The third one may be right."""
+    """The third answer may be right."""
     replies = iter([(500, ""), (502, ""), (200, '{"a": 1}')])
     site = Site(lambda *_: next(replies))
     assert site.client().post(PATH, QUESTION, read=dict, control=CONTROL) == {"a": 1}
 
 
 def test_what_reads_a_page_may_find_it_wrong() -> None:
-    """Then it is asked for again like any other answer that cannot be used."""
+    """The page is requested again, like any other answer that cannot be used."""
     replies = iter([(200, "{}"), (200, '{"issues": [1]}')])
 
     def read(body: Any) -> list[int]:
@@ -158,7 +158,7 @@ def test_what_reads_a_page_may_find_it_wrong() -> None:
 
 
 def test_without_a_control_the_same_answer_after_a_pause_is_final() -> None:
-    """Fourteen seconds of trying, a pause, once more: if Jira answers another question then, nobody waits on."""
+    """Tries for 14 seconds, a pause, one more try. If Jira answers another question then, the client gives up."""
     site = Site(lambda path, _: GOOD if path == SERVER_INFO else (500, ""))
     with pytest.raises(AnswerError) as caught:
         site.client().get("/rest/api/3/status")
@@ -169,7 +169,7 @@ def test_without_a_control_the_same_answer_after_a_pause_is_final() -> None:
 
 
 def test_after_a_pause_another_fault_or_a_jira_that_is_away_is_waited_for() -> None:
-    """Only the same answer says that waiting changes nothing."""
+    """Only the same answer shows that waiting changes nothing."""
     away = Site(lambda *_: (500, ""))
     fault = "acme.example/rest/api/3/status answered 500"
     for site, past in ((away, fault), (poisoned(), "acme.example cannot be reached (Connection refused)")):
@@ -178,7 +178,7 @@ def test_after_a_pause_another_fault_or_a_jira_that_is_away_is_waited_for() -> N
 
 
 def test_a_site_that_closes_its_server_info_answers_all_the_same() -> None:
-    """A refusal comes from a Jira that is there."""
+    """A refusal shows that Jira is available."""
     site = Site(lambda path, _: (403, "") if path == SERVER_INFO else (500, ""))
     fault = "acme.example/rest/api/3/status answered 500"
     with pytest.raises(FatalError, match="each time"):
@@ -186,7 +186,7 @@ def test_a_site_that_closes_its_server_info_answers_all_the_same() -> None:
 
 
 def test_a_login_that_is_lost_meanwhile_is_what_the_control_tells() -> None:
-    """It explains more than the question that failed."""
+    """The lost login explains more than the question that failed."""
 
     def reply(_: str, body: Any) -> Reply:
         if body == QUESTION:

@@ -1,4 +1,4 @@
-"""Field mappings in a person's words: resolved to one id of the site, or refused with what to do."""
+"""Field mappings by name or id: resolved to one id of the site, or refused with what to do."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def _one(text: str) -> object:
     ],
 )
 def test_a_field_is_found_by_id_or_name_and_a_path_is_kept(text: str, expected: str) -> None:
-    """An id goes before a name, the longest head that is a field before a shorter one."""
+    """An id wins over a name, and the longest head that is a field over a shorter one."""
     assert _one(text) == expected
 
 
@@ -52,14 +52,14 @@ def test_a_field_is_found_by_id_or_name_and_a_path_is_kept(text: str, expected: 
     ],
 )
 def test_a_mapping_that_cannot_be_used_is_refused_with_its_place(text: str, words: str) -> None:
-    """Unknown, ambiguous, or a person's."""
+    """An unknown field, an ambiguous one, or one that holds people."""
     with pytest.raises(FatalError, match=r"^profiles\.payments\.fields\.points: ") as caught:
         _one(text)
     assert words in str(caught.value)
 
 
 def test_the_roots_are_the_fields_to_ask_for() -> None:
-    """Each once, in order."""
+    """Each field once, in order."""
     rules = Rules(
         fields={"a": "customfield_2.value", "points": ("customfield_3", "customfield_1"), "c": "customfield_2"}
     )
@@ -67,7 +67,7 @@ def test_the_roots_are_the_fields_to_ask_for() -> None:
 
 
 def test_each_of_several_fields_is_found_and_one_named_twice_is_asked_once() -> None:
-    """In the order in which they are to be asked; a name that the site does not have is refused as a single one is."""
+    """In the order of the mapping. An unknown name is refused as a single one is."""
     several = Rules(fields={"points": ("v1.0 date", "story point estimate", "customfield_1")})
     assert resolved(several, SITE, "payments").fields == {"points": ("customfield_7", "customfield_1")}
     twice = Rules(fields={"points": ("Story point estimate", "customfield_1")})
@@ -77,7 +77,7 @@ def test_each_of_several_fields_is_found_and_one_named_twice_is_asked_once() -> 
 
 
 def test_a_name_with_another_kind_of_blank_is_the_same_name() -> None:
-    """Jira's own translations hold no-break spaces."""
+    """Jira's own translations have no-break spaces."""
     site = [Field("customfield_9", "Point\u00a0d\u2019effort estime\u0301", "number", "")]
     rules = resolved(Rules(fields={"points": "point d\u2019effort  estim\u00e9"}), site, "payments")
     assert rules.fields == {"points": "customfield_9"}

@@ -1,4 +1,4 @@
-"""JQL as text: a user's query survives being combined with ours, and equal queries have one name."""
+"""JQL as text: a user's query is combined with Flowbeat's clauses, and equal queries have one normal form."""
 
 import doctest
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ from worker.jira.jql import combined, instant, normalised, without_order
     ],
 )
 def test_an_order_by_is_cut_off_wherever_it_really_is_one(text: str, expected: str) -> None:
-    """Not inside quotes or parentheses, not as part of a word."""
+    """Not inside quotes or parentheses, and not as part of a word."""
     assert without_order(text) == expected
 
 
@@ -46,7 +46,7 @@ def test_an_order_by_is_cut_off_wherever_it_really_is_one(text: str, expected: s
     ],
 )
 def test_a_query_and_a_clause_are_combined(text: str, clause: str, expected: str) -> None:
-    """An OR at the top level does not leak."""
+    """An OR at the top level is put in parentheses."""
     assert combined(text, clause) == expected
 
 
@@ -67,7 +67,7 @@ def test_spaces_outside_quotes_make_no_difference(first: str, second: str, spell
 
 @pytest.mark.parametrize("text", ['a = "unclosed ORDER BY b', "((a = 1", "a = 1))", "'", '"', "\\", "a ORDER"])
 def test_a_query_that_jira_will_refuse_is_passed_on(text: str) -> None:
-    """Its words are better than ours."""
+    """Jira's own error message is better."""
     assert combined(text, "c").endswith("ORDER BY key ASC")
 
 
@@ -77,7 +77,7 @@ def test_the_example_in_the_documentation_holds() -> None:
 
 
 def test_an_instant_is_epoch_milliseconds_where_the_site_takes_them() -> None:
-    """Cut, not rounded: never later than meant."""
+    """Cut, not rounded, so that it is never too late."""
     assert instant(datetime(2026, 3, 2, 9, 30, 0, 1_999, UTC)) == "1772443800001"
 
 
@@ -102,5 +102,5 @@ def test_an_instant_is_epoch_milliseconds_where_the_site_takes_them() -> None:
     ],
 )
 def test_a_literal_is_never_later_than_the_instant_it_stands_for(utc: str, zone: str, literal: str) -> None:
-    """Floored to the minute, before an hour that comes twice, a day earlier where the zone is not known."""
+    """Rounded down to the minute, before an hour that occurs twice, and a day earlier if the zone is unknown."""
     assert instant(datetime.fromisoformat(f"{utc}+00:00"), zone) == f'"{literal}"'

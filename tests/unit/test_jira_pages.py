@@ -1,4 +1,4 @@
-"""Pages: when a list has ended, and what is never taken for its end."""
+"""Pages: when a list has ended, and what does not end it."""
 
 from typing import Any
 
@@ -39,13 +39,13 @@ def test_a_list_ends_where_a_page_has_no_token(body: dict[str, Any], expected: s
 
 
 def test_a_page_that_says_it_is_the_last_and_has_a_token_is_not_the_last() -> None:
-    """It contradicts itself, and the token leads on; one that leads back is the end."""
+    """The page contradicts itself, so the token is followed. A repeated token then ends the list."""
     assert next_token({"isLast": True, "nextPageToken": "b"}, SEEN) == "b"
     assert next_token({"isLast": True, "nextPageToken": "a"}, SEEN) is None
 
 
 def test_a_token_seen_before_is_a_fault() -> None:
-    """Several projects shipped endless loops here."""
+    """Several projects had endless loops here."""
     with pytest.raises(PageError, match="repeated a page token"):
         next_token({"nextPageToken": "a"}, SEEN)
 
@@ -60,7 +60,7 @@ def test_a_circle_of_several_tokens_is_seen() -> None:
 
 
 def test_an_empty_page_with_a_token_is_followed_and_many_of_them_are_an_end() -> None:
-    """Issues behind a security level leave their places empty; a hundred such pages in a row are something else."""
+    """Issues behind a security level leave empty pages. A hundred empty pages in a row are a fault."""
     position: Any = None
     for number in range(MAX_EMPTY_PAGES - 1):
         position = next_position({"nextPageToken": f"t{number}"}, position, 0)
@@ -76,7 +76,7 @@ def test_an_empty_page_with_a_token_is_followed_and_many_of_them_are_an_end() ->
     ("start", "got", "total", "expected"), [(0, 50, 120, 50), (50, 20, 120, 70), (70, 50, 120, None), (0, 0, 0, None)]
 )
 def test_an_offset_moves_by_what_came(start: int, got: int, total: int, expected: int | None) -> None:
-    """Not by what was asked: the server caps pages."""
+    """Not by what was requested, because the server limits pages."""
     assert next_offset({"total": total}, start, got, 50) == Offset(expected)
 
 
@@ -90,18 +90,18 @@ def test_a_hole_is_looked_at_twice_and_then_passed() -> None:
 
 @pytest.mark.parametrize("body", [{}, {"issues": None}, {"issues": {}}, [], None, "text"])
 def test_a_page_without_what_it_must_hold_is_a_fault(body: object) -> None:
-    """It may be answered properly a moment later."""
+    """A second request may get a whole page."""
     with pytest.raises(PageError, match="without 'issues'"):
         required(body, "issues", list)
 
 
 @pytest.mark.parametrize("listed", [None, {}, "text", [{"id": 1}, {}], [None], ["text"]])
 def test_a_list_that_is_none_or_has_a_broken_member_is_a_fault(listed: object) -> None:
-    """Statuses, fields and ids have no members that may be missing."""
+    """Lists of statuses, fields and ids must be complete."""
     with pytest.raises(PageError, match="of things"):
         rows(listed, lambda member: member["id"], "things")
 
 
 def test_a_list_is_read_member_by_member() -> None:
-    """In its order."""
+    """In the order of the list."""
     assert rows([{"id": 2}, {"id": 1}], lambda member: int(member["id"]), "things") == [2, 1]

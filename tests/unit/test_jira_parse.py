@@ -1,4 +1,4 @@
-"""Jira's JSON into records: every shape of the API notes, and what breaks costs only itself."""
+"""Jira's JSON into records: every shape that Jira sends. A broken part loses only itself."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import permutations
@@ -49,7 +49,7 @@ def test_an_instant_is_read_in_every_form_jira_writes(value: object, expected: d
 def test_the_level_of_an_issues_own_type_is_kept_where_jira_sends_one(
     kind: dict[str, Any], level: int | None, subtask: object
 ) -> None:
-    """Two types of one name may lie on two levels; Data Center has no levels, whatever it sends."""
+    """Two types of one name may have two levels. Data Center has no levels, whatever it sends."""
     issue = parse.issue(raw_issue(issuetype=kind), WANTED, [])
     assert (issue.hierarchy_level, issue.subtask) == (level, subtask)
     issue = parse.issue(raw_issue(issuetype=kind), parse.Wanted(levels=False), [])
@@ -120,7 +120,7 @@ def test_a_field_may_have_no_schema(raw: dict[str, Any], expected: Field) -> Non
 
 
 def test_a_version_has_a_day_and_an_unreadable_day_is_none() -> None:
-    """The day is written as a date; nothing of it is guessed."""
+    """The day is an ISO date. Nothing is guessed from other text."""
     raw = {"id": 7, "name": "1.0", "released": True, "releaseDate": "2026-03-02", "archived": True}
     day = datetime(2026, 3, 2, tzinfo=UTC).date()
     assert parse.version(raw, "PAY") == Version("7", "PAY", "1.0", released=True, release_date=day, archived=True)
@@ -192,7 +192,7 @@ def test_an_issue_has_what_the_metrics_read() -> None:
 
 
 def test_absent_and_null_fields_are_the_same() -> None:
-    """Every field of Jira's can be either."""
+    """Every field of Jira can be absent or null."""
     names = ("resolution", "resolutiondate", "priority", "fixVersions", "versions", "issuelinks", "parent")
     null = parse.issue(raw_issue(**dict.fromkeys((*names, "customfield_1"))), WANTED, [])
     assert null == parse.issue(raw_issue(), WANTED, [])
@@ -201,7 +201,7 @@ def test_absent_and_null_fields_are_the_same() -> None:
 
 
 def test_an_unasked_summary_is_not_kept() -> None:
-    """``store_summaries = false``, whatever Jira sends."""
+    """With ``store_summaries = false``, even if Jira sends it."""
     wanted = parse.Wanted({}, summaries=False)
     assert "summary" not in wanted.fields
     assert parse.issue(raw_issue(), wanted, []).summary is None
@@ -228,18 +228,18 @@ def test_an_issue_without_what_makes_it_one_is_refused(name: str) -> None:
     ],
 )
 def test_an_issue_without_a_numeric_id_or_a_key_is_refused(raw: dict[str, Any]) -> None:
-    """Identity is the number."""
+    """The numeric id is the identity of an issue."""
     with pytest.raises((KeyError, ValueError)):
         parse.issue({**raw, "fields": raw_issue()["fields"]}, WANTED, [])
 
 
 def test_a_project_without_a_key_is_the_one_of_the_issue_key() -> None:
-    """Project keys hold no dash, but the part before the last one is right in any case."""
+    """The project's key is the part before the last dash."""
     assert parse.issue(raw_issue(project=None), WANTED, []).project == "PAY"
 
 
 def test_people_in_a_mapped_field_are_left_behind_wherever_they_stand() -> None:
-    """Cloud's and Data Center's user objects, alone, in a list, below a key; the rest of the value stays."""
+    """User objects of Cloud and Data Center, alone, in a list, below a key. The rest of the value stays."""
     cloud = {"self": "u", "accountId": "5b10", "displayName": "Ana Horvat", "active": True}
     server = {"self": "u", "name": "ana", "key": "JIRAUSER1", "emailAddress": "ana@acme.example", "displayName": "Ana"}
     assert parse.without_people(cloud) is None
@@ -255,20 +255,20 @@ def test_people_in_a_mapped_field_are_left_behind_wherever_they_stand() -> None:
     [("a\x00b", "ab"), ("\ud800x", "?x"), ("naïve 🚀", "naïve 🚀"), (float("nan"), None), (float("inf"), None), (2, 2)],
 )
 def test_a_value_is_kept_as_every_database_takes_it(value: object, expected: object) -> None:
-    """No NUL, no half of a character, no number that is none."""
+    """Without NUL, half of a surrogate pair, NaN or infinity."""
     assert parse.without_people({"v": [value]}) == {"v": [expected]}
     assert parse.issue(raw_issue(customfield_1=value), WANTED, []).fields["customfield_1"] == expected
 
 
 def test_at_most_ten_fields_have_their_history_asked_for() -> None:
-    """The bulk changelog refuses an eleventh; six mapped fields and ours are ten."""
+    """The bulk changelog refuses an eleventh field. Six mapped fields and four of Jira are ten."""
     wanted = parse.Wanted({f"customfield_{n}": str(n) for n in range(9)} | {"status": "Status"})
     assert wanted.tracked[:4] == ["status", "resolution", "issuetype", "fixVersions"]
     assert len(wanted.tracked) == len(set(wanted.tracked)) == 10
 
 
 def test_the_history_of_the_flag_goes_before_that_of_every_other_field() -> None:
-    """However many fields are mapped, and also where it is one of Jira's own that are kept anyway."""
+    """However many fields are mapped. A flag among Jira's own tracked fields takes no second place."""
     mapped = {f"customfield_{n}": str(n) for n in range(9)}
     assert parse.Wanted(mapped, flagged="customfield_8").tracked == [
         *("status", "customfield_8", "resolution", "issuetype", "fixVersions"),
@@ -282,7 +282,7 @@ def test_the_history_of_the_flag_goes_before_that_of_every_other_field() -> None
 
 
 def history(number: int, minute: int, *items: object, **more: Any) -> dict[str, Any]:
-    """Return a history entry of a minute of that day."""
+    """Return a history entry at a minute of 2 March."""
     return {"id": str(number), "created": f"2026-03-02T10:{minute:02}:00.000+0000", "items": list(items), **more}
 
 
@@ -292,7 +292,7 @@ def item(to: str, was: str = "1", **more: Any) -> dict[str, Any]:
 
 
 def test_the_order_is_by_instant_then_history_number_then_position() -> None:
-    """Whatever order Jira sends; numbers compare as numbers."""
+    """Jira's order does not matter. Numbers compare as numbers."""
     histories = [history(10, 5, item("a"), item("b")), history(9, 5, item("c")), history(11, 1, item("d"))]
     for shuffled in permutations(histories):
         changes, findings = parse.transitions(shuffled, WANTED)
@@ -308,7 +308,7 @@ def test_a_repeated_history_counts_once() -> None:
 
 
 def test_asking_for_fewer_fields_changes_no_position() -> None:
-    """A position counts that history's items of its own field."""
+    """A position counts the items of the same field in a history."""
     other = {"field": "Rank", "fieldId": "customfield_9", "from": "", "to": ""}
     with_others, _ = parse.transitions([history(1, 0, other, item("a"), other, item("b"))], WANTED)
     alone, _ = parse.transitions([history(1, 0, item("a"), item("b"))], WANTED)
@@ -326,7 +326,7 @@ def test_asking_for_fewer_fields_changes_no_position() -> None:
     ],
 )
 def test_an_item_without_a_field_id_is_known_by_its_name(name: str, field_id: str) -> None:
-    """Data Center sends no id; the case does not matter."""
+    """Data Center sends no id. Upper and lower case are the same."""
     raw = item("a") | {"field": name}
     del raw["fieldId"]
     assert [t.field for t in parse.transitions([history(1, 0, raw)], WANTED)[0]] == [field_id]
@@ -334,7 +334,7 @@ def test_an_item_without_a_field_id_is_known_by_its_name(name: str, field_id: st
 
 @pytest.mark.parametrize("name", ["Status", "status", "Resolution", "issuetype", "Fix Version"])
 def test_a_custom_field_called_like_one_of_jiras_own_is_not_that_field(name: str) -> None:
-    """Data Center names both alike in a history, and says which is which by the type."""
+    """Data Center's history has the same name for both and distinguishes them by the type."""
     raw = item("10501", "10500", fieldtype="custom") | {"field": name}
     del raw["fieldId"]
     assert parse.transitions([history(1, 0, raw)], WANTED) == ((), {})
@@ -346,7 +346,7 @@ def test_a_custom_field_called_like_one_of_jiras_own_is_not_that_field(name: str
 
 
 def test_a_custom_fields_name_is_not_one_of_jiras_own() -> None:
-    """And one of Jira's own that a profile maps is named by its id in Data Center's histories."""
+    """A mapped field of Jira itself is named by its id in Data Center's histories."""
     wanted = parse.Wanted({"customfield_7": "Due date", "duedate": "Due date"})
     histories = [
         history(1, 0, {"field": "duedate", "fieldtype": "jira", "from": None, "to": "2026-03-02"}),
@@ -363,13 +363,13 @@ def test_a_custom_fields_name_is_not_one_of_jiras_own() -> None:
 
 @pytest.mark.parametrize("name", ["assignee", "Workflow", "RemoteIssueLink", "Sprint", "reporter", ""])
 def test_untracked_items_are_left_out(name: str) -> None:
-    """Above all the people's."""
+    """Above all items that hold people."""
     raw = {"field": name, "from": "5b10", "fromString": "Ana Horvat", "to": None, "toString": None}
     assert parse.transitions([history(1, 0, raw)], WANTED) == ((), {})
 
 
 def test_two_offsets_in_one_issue_are_put_in_their_true_order() -> None:
-    """-0700 and -0800 around a change of the clocks."""
+    """-0700 and -0800 around the end of daylight saving time."""
     summer = history(2, 0, item("b"), created="2026-10-25T01:30:00.000-0700")
     winter = history(1, 0, item("c"), created="2026-10-25T01:10:00.000-0800")
     changes, _ = parse.transitions([winter, summer], WANTED)
@@ -391,7 +391,7 @@ def test_two_offsets_in_one_issue_are_put_in_their_true_order() -> None:
     ],
 )
 def test_odd_but_right_histories_are_read(kind: dict[str, Any]) -> None:
-    """No author, an unknown one, integer and minute-precise instants, keys nobody announced."""
+    """No author, an unknown author, instants as integers or to the minute, unknown keys."""
     changes, findings = parse.transitions([kind], WANTED)
     assert [(t.to_id, t.at) for t in changes] == [("a", datetime(2026, 3, 2, 10, tzinfo=UTC))]
     assert findings == {}
@@ -399,7 +399,7 @@ def test_odd_but_right_histories_are_read(kind: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("items", [None, [], ()])
 def test_a_history_without_items_is_nothing_and_no_fault(items: object) -> None:
-    """They exist, after a clean-up of people's data for example."""
+    """Such histories exist, for example after people's data was erased."""
     assert parse.transitions([{"id": "1", "created": "x", "items": items}], WANTED) == ((), {})
 
 
@@ -416,14 +416,14 @@ def test_a_history_without_items_is_nothing_and_no_fault(items: object) -> None:
     ],
 )
 def test_a_broken_history_is_counted_and_costs_only_itself(broken: Any) -> None:
-    """Its neighbours are read; the issue carries the finding."""
+    """The other histories are read, and the issue has the finding."""
     changes, findings = parse.transitions([history(1, 0, item("a")), broken, history(9, 9, item("b"))], WANTED)
     assert [t.to_id for t in changes] == ["a", "b"]
     assert findings == {"broken_history": 1}
 
 
 def test_a_broken_item_does_not_take_its_neighbours_along() -> None:
-    """The status change beside it is the one the metrics need."""
+    """The status change beside it is needed by the metrics."""
     changes, findings = parse.transitions([history(1, 0, None, item("a"), 5)], WANTED)
     assert [t.to_id for t in changes] == ["a"]
     assert findings == {"broken_history": 2}
@@ -431,7 +431,7 @@ def test_a_broken_item_does_not_take_its_neighbours_along() -> None:
 
 
 def test_from_and_to_may_be_null_empty_or_numbers() -> None:
-    """Text or nothing is kept; an empty text stays one."""
+    """Text and null are kept. An empty text stays empty."""
     raw = {"fieldId": "fixVersions", "field": "Fix Version", "from": None, "fromString": "", "to": 10, "toString": None}
     (change,), _ = parse.transitions([history(1, 0, raw)], WANTED)
     assert (change.from_id, change.from_name, change.to_id, change.to_name) == (None, "", "10", None)

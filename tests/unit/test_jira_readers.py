@@ -1,4 +1,4 @@
-"""Both readers over the stand-in Jira: lists by pages, whole histories, odd data, and what is no longer there."""
+"""Both readers over the stand-in Jira: lists by pages, whole histories, odd data, and issues that are gone."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ def jira_of(flavour: Flavour, issues: int = 150, **more: Any) -> Jira:
 
 
 def client_of(jira: Jira, *, token: str | None = TOKEN, flavour: Flavour | None = None) -> Client:
-    """Return a client that ends in this process and sleeps no wait."""
+    """Return a client of a Jira in this process; it does not sleep."""
     base = f"https://acme.example{jira.context}"
     session = open_session(4)
     session.mount("https://acme.example", SandboxAdapter(jira))
@@ -51,7 +51,7 @@ def client_of(jira: Jira, *, token: str | None = TOKEN, flavour: Flavour | None 
 
 @pytest.fixture(params=["cloud", "datacenter"])
 def flavour(request: pytest.FixtureRequest) -> Flavour:
-    """Return both kinds of Jira."""
+    """Return each flavour of Jira."""
     requested: Flavour = request.param
     return requested
 
@@ -63,7 +63,7 @@ def jira(flavour: Flavour) -> Jira:
 
 
 def reader_of(jira: Jira, **more: Any) -> Reader:
-    """Return the reader of its flavour."""
+    """Return the reader of the Jira's flavour."""
     return reader(client_of(jira, **more), jira.site.flavour, WANTED)
 
 
@@ -76,12 +76,12 @@ def listed(source: Reader, jql: str = JQL) -> list[Listing]:
 
 
 def ids(pages: Iterable[Listing]) -> list[str]:
-    """Return ids of pages, in their order."""
+    """Return the ids of pages, in their order."""
     return [issue_id for page in pages for issue_id in page.updates]
 
 
 def shown(jira: Jira) -> list[Issue]:
-    """Return what Jira shows now."""
+    """Return the issues that Jira shows now."""
     return jira.site.indexed
 
 
@@ -90,7 +90,7 @@ def shown(jira: Jira) -> list[Issue]:
 
 @pytest.mark.parametrize("context", ["", "/jira"])
 def test_a_site_says_its_flavour_and_its_clock(flavour: Flavour, context: str) -> None:
-    """One request, with a context path or without."""
+    """With one request, with or without a context path."""
     jira = jira_of(flavour, 5, context=context)
     site = identify(client_of(jira))
     assert (site.flavour, site.now) == (flavour, NOW)
@@ -100,12 +100,12 @@ def test_a_site_says_its_flavour_and_its_clock(flavour: Flavour, context: str) -
 
 
 def test_the_configured_flavour_wins(jira: Jira) -> None:
-    """For a site behind a proxy that hides what it is."""
+    """A proxy may hide the flavour of a site."""
     assert identify(client_of(jira, flavour="datacenter")).flavour == "datacenter"
 
 
 def test_what_is_not_there_may_be_the_fault_of_a_flavour_that_was_set() -> None:
-    """Where it was found out it is not doubted."""
+    """A flavour that the site reported itself is not doubted."""
     jira = jira_of("datacenter", 5)
     with pytest.raises(MissingError, match="check base_url and flavour of connection 'acme'"):
         client_of(jira, flavour="cloud").get("/rest/api/3/nowhere")
@@ -114,7 +114,7 @@ def test_what_is_not_there_may_be_the_fault_of_a_flavour_that_was_set() -> None:
 
 
 def test_a_server_that_tells_no_type_is_read_as_data_center() -> None:
-    """Older ones do not. A page of something else is not taken for Jira's."""
+    """Older servers send no type. A page without Jira's fields is refused."""
     jira = jira_of("cloud", 5)
     jira.faults.append(answering("serverInfo", {"serverTime": "2026-03-02T10:30:00.000+0100"}))
     assert identify(client_of(jira)).flavour == "datacenter"
@@ -130,7 +130,7 @@ def answering(endpoint: str, body: object, times: int = 1, ids: Sequence[str] = 
 
 
 def json_bytes(body: object) -> bytes:
-    """As it goes over the wire."""
+    """Return a body as it is sent."""
     return json.dumps(body).encode()
 
 
@@ -138,12 +138,12 @@ def json_bytes(body: object) -> bytes:
 
 
 def test_a_census_lists_every_id_once(jira: Jira) -> None:
-    """Whatever order the user's JQL asks for."""
+    """Whatever the ORDER BY of the user's JQL."""
     assert sorted(ids(listed(reader_of(jira)))) == sorted(str(issue.id) for issue in shown(jira))
 
 
 def test_a_census_over_many_pages_lists_every_id(flavour: Flavour) -> None:
-    """Tokens on Cloud, offsets by what came on Data Center, whose cap is echoed."""
+    """By tokens on Cloud. On Data Center by offsets, which grow by the members that came."""
     jira = jira_of(flavour)
     jira.site.bounds = Bounds(page_of_ids=40, page_of_search=40)
     pages = listed(reader_of(jira))
@@ -152,12 +152,12 @@ def test_a_census_over_many_pages_lists_every_id(flavour: Flavour) -> None:
 
 
 def test_an_empty_scope_is_an_empty_page(jira: Jira) -> None:
-    """No fault, no second page."""
+    """Without a fault or a second page."""
     assert listed(reader_of(jira), "project = PAY AND created < 2001-01-01") == [Listing({}, None)]
 
 
 def test_a_census_of_data_center_tells_updated() -> None:
-    """So that no second list is needed."""
+    """So a second list is not needed."""
     jira = jira_of("datacenter")
     (page,) = listed(reader_of(jira))
     assert {key: millis(value) for key, value in page.updates.items() if value} == {
@@ -166,7 +166,7 @@ def test_a_census_of_data_center_tells_updated() -> None:
 
 
 def test_a_census_of_data_center_begins_anew_below_the_wall() -> None:
-    """No startAt reaches it, no issue is lost, some are listed twice."""
+    """No startAt reaches the limit. Some issues are listed twice, and none is lost."""
     jira = jira_of("datacenter")
     jira.site.bounds = Bounds(page_of_search=10, wall=40)
     pages = listed(DataCenter(client_of(jira), WANTED, page=10, wall=40))
@@ -177,7 +177,7 @@ def test_a_census_of_data_center_begins_anew_below_the_wall() -> None:
 
 
 def test_more_issues_of_one_instant_than_the_wall_allows_are_a_clear_error() -> None:
-    """An import of thousands in one millisecond: no list of Jira's holds them."""
+    """An import may create thousands in one millisecond. No list of Jira holds them."""
     jira = jira_of("datacenter")
     for issue in shown(jira):
         issue.fields["created"] = "2026-01-01T00:00:00.000+0000"
@@ -188,7 +188,7 @@ def test_more_issues_of_one_instant_than_the_wall_allows_are_a_clear_error() -> 
 
 
 def test_an_edit_while_a_census_is_read_loses_no_issue(flavour: Flavour) -> None:
-    """The order is by what never changes."""
+    """The list is ordered by a value that never changes."""
     jira = jira_of(flavour)
     jira.site.bounds = Bounds(page_of_ids=40, page_of_search=40)
     source = reader_of(jira)
@@ -202,7 +202,7 @@ def test_an_edit_while_a_census_is_read_loses_no_issue(flavour: Flavour) -> None
 
 
 def touch(jira: Jira, issue: Issue, *sets: tuple[str, Any], items: tuple[Item, ...] = ()) -> None:
-    """Something happens to an issue a second from now."""
+    """Change an issue a second from now."""
     clock = jira.clock
     assert isinstance(clock, Clock)
     clock.advance(timedelta(seconds=1))
@@ -212,7 +212,7 @@ def touch(jira: Jira, issue: Issue, *sets: tuple[str, Any], items: tuple[Item, .
 
 
 def test_what_changed_since_an_instant_is_listed_oldest_first() -> None:
-    """Epoch milliseconds: no time zone is guessed."""
+    """In epoch milliseconds, so that the time zone does not matter."""
     jira = jira_of("cloud")
     since = NOW - timedelta(days=9)
     page = reader_of(jira).changed("project = PAY OR project = OPS", since, None)
@@ -223,7 +223,7 @@ def test_what_changed_since_an_instant_is_listed_oldest_first() -> None:
 
 
 def test_an_updated_that_cannot_be_read_costs_only_itself(jira: Jira) -> None:
-    """The id is listed, its instant unknown: the fetch reads the issue and sees."""
+    """The id is listed without an instant, so the fetch reads the issue."""
     broken = shown(jira)[3]
     broken.fields["updated"] = "soon"
     jira.site.forget()
@@ -236,7 +236,7 @@ def test_an_updated_that_cannot_be_read_costs_only_itself(jira: Jira) -> None:
 
 
 def test_issues_come_with_their_whole_history(jira: Jira) -> None:
-    """In as many pages as that needs; nothing broken."""
+    """In as many pages as needed, without a broken one."""
     wanted = [str(issue.id) for issue in shown(jira)]
     batch = reader_of(jira).issues(wanted)
     assert [issue.issue_id for issue in batch.issues] == wanted
@@ -248,7 +248,7 @@ def test_issues_come_with_their_whole_history(jira: Jira) -> None:
 
 
 def test_a_custom_field_called_status_moves_no_issue(jira: Jira) -> None:
-    """The made-up team has one, and Data Center tells the two apart by their type alone."""
+    """The made-up team has such a field. Data Center distinguishes the two by their type alone."""
     lights = 0
     visible = shown(jira)
     batch = reader_of(jira).issues([str(issue.id) for issue in visible])
@@ -261,7 +261,7 @@ def test_a_custom_field_called_status_moves_no_issue(jira: Jira) -> None:
 
 
 def test_a_type_has_a_level_on_cloud_alone(jira: Jira) -> None:
-    """Data Center knows sub-tasks and nothing else."""
+    """Data Center has only sub-tasks."""
     batch = reader_of(jira).issues([str(issue.id) for issue in shown(jira)])
     levels = {issue.type: (issue.hierarchy_level, issue.subtask) for issue in batch.issues}
     cloud = jira.site.flavour == "cloud"
@@ -273,7 +273,7 @@ def test_a_type_has_a_level_on_cloud_alone(jira: Jira) -> None:
 @pytest.mark.parametrize("count", [41, 101, 230])
 @pytest.mark.parametrize("kind", ["cloud", "anonymous", "datacenter"])
 def test_a_long_history_is_read_to_its_end(kind: str, count: int) -> None:
-    """More than the 40 an embedded changelog shows on Cloud, more than the 100 of a page."""
+    """Longer than the 40 entries embedded on Cloud, and longer than a page of 100."""
     flavour: Flavour = "datacenter" if kind == "datacenter" else "cloud"
     jira = jira_of(flavour, 5, anonymous=kind == "anonymous")
     issue = shown(jira)[0]
@@ -286,7 +286,7 @@ def test_a_long_history_is_read_to_its_end(kind: str, count: int) -> None:
 
 
 def test_histories_spread_over_pages_with_repeats_are_put_together() -> None:
-    """Pages are by date, so each holds parts of many issues, and begins with the last entry of the one before."""
+    """Pages go by date. Each holds parts of many issues and repeats the last entry of the page before."""
     jira = jira_of("cloud", 60)
     wanted = [str(issue.id) for issue in shown(jira)]
     whole = reader_of(jira).issues(wanted)
@@ -297,7 +297,7 @@ def test_histories_spread_over_pages_with_repeats_are_put_together() -> None:
 
 
 def test_a_changelog_that_repeats_its_token_is_a_fault() -> None:
-    """Not a loop, and not the end: the group is to be asked for in halves."""
+    """Neither a loop nor the end: the group is requested in halves."""
     jira = jira_of("cloud", 10)
     ids = tuple(str(issue.id) for issue in shown(jira)[:2])
     page: Json = {"issueChangeLogs": [{"issueId": "1", "changeHistories": []}], "nextPageToken": "again"}
@@ -311,7 +311,7 @@ def test_a_changelog_that_repeats_its_token_is_a_fault() -> None:
 
 
 def test_a_changelog_whose_token_is_refused_is_asked_for_again_in_halves() -> None:
-    """Only the token can be wrong there, because the page before was answered."""
+    """Only the token can be wrong, because the page before was answered."""
     jira = jira_of("cloud", 10)
     ids = tuple(str(issue.id) for issue in shown(jira)[:2])
     page: Json = {"issueChangeLogs": [{"issueId": "1", "changeHistories": []}], "nextPageToken": "never given"}
@@ -322,7 +322,7 @@ def test_a_changelog_whose_token_is_refused_is_asked_for_again_in_halves() -> No
 
 
 def test_a_question_that_jira_refuses_whatever_it_names_is_ours_to_mend(jira: Jira) -> None:
-    """Halving it would blame every issue in turn; the control is refused too."""
+    """Halves would blame every issue in turn. The control is refused too, so the request is wrong."""
     endpoint = "changelog/bulkfetch" if jira.site.flavour == "cloud" else "search"
     jira.faults.append(Fault(endpoint, 99, instead=refusal(400, "fieldIds must be unique.")))
     with pytest.raises(RefusedError, match="fieldIds"):
@@ -331,7 +331,7 @@ def test_a_question_that_jira_refuses_whatever_it_names_is_ours_to_mend(jira: Ji
 
 
 def test_an_anonymous_reader_reads_histories_issue_by_issue() -> None:
-    """The bulk changelog has no anonymous access; the result is the same."""
+    """The bulk changelog refuses anonymous callers. The result is the same."""
     jira = jira_of("cloud", 30, anonymous=True)
     wanted = [str(issue.id) for issue in shown(jira)]
     anonymous = reader_of(jira, token=None).issues(wanted)
@@ -339,7 +339,7 @@ def test_an_anonymous_reader_reads_histories_issue_by_issue() -> None:
 
 
 def test_only_the_tracked_fields_histories_are_asked_for() -> None:
-    """At most ten field ids."""
+    """At most ten field ids are sent."""
     jira = jira_of("cloud", 5)
     reader_of(jira).issues([str(shown(jira)[0].id)])
     (asked,) = [seen.asked for seen in jira.log if "changelog" in seen.endpoint]
@@ -347,7 +347,7 @@ def test_only_the_tracked_fields_histories_are_asked_for() -> None:
 
 
 def test_issues_that_are_gone_or_hidden_are_missing_and_the_others_come(jira: Jira) -> None:
-    """No error: Jira does not name them."""
+    """Without an error, because Jira does not name them."""
     hidden, *others = shown(jira)[:5]
     touch(jira, hidden, ("shown", False))
     batch = reader_of(jira).issues([str(hidden.id), "99999999", *(str(other.id) for other in others)])
@@ -355,7 +355,7 @@ def test_issues_that_are_gone_or_hidden_are_missing_and_the_others_come(jira: Ji
 
 
 def test_a_moved_issue_is_read_by_its_id_under_its_new_key(jira: Jira) -> None:
-    """The id stays."""
+    """A move keeps the id."""
     issue = next(listed_issue for listed_issue in shown(jira) if listed_issue.key.startswith("PAY"))
     project = next(listed for listed in jira.site.catalogue.projects if listed["key"] == "OPS")
     touch(jira, issue, ("key", "OPS-9999"), ("project", project))
@@ -364,7 +364,7 @@ def test_a_moved_issue_is_read_by_its_id_under_its_new_key(jira: Jira) -> None:
 
 
 def test_a_broken_issue_is_named_and_costs_only_itself(jira: Jira) -> None:
-    """Here one without a status."""
+    """For example an issue without a status."""
     broken, other = shown(jira)[:2]
     broken.fields["status"] = None
     jira.site.forget()
@@ -374,7 +374,7 @@ def test_a_broken_issue_is_named_and_costs_only_itself(jira: Jira) -> None:
 
 
 def test_a_history_before_the_creation_or_without_an_author_is_read(jira: Jira) -> None:
-    """Imported and cloned issues have the one, automation the other."""
+    """Imported and cloned issues have earlier entries. Entries of automation have no author."""
     issue = shown(jira)[0]
     early = Event(issue.born - 86_400_000, 8_000_000, (), (STATUS,))
     issue.events.insert(0, early)
@@ -386,7 +386,7 @@ def test_a_history_before_the_creation_or_without_an_author_is_read(jira: Jira) 
 
 
 def test_a_changelog_that_comes_incomplete_is_not_stored_as_whole(caplog: pytest.LogCaptureFixture) -> None:
-    """Data Center says how many there are; fewer came, and the log names the issue."""
+    """Data Center sends a total. If fewer entries came, the log names the issue."""
     jira = jira_of("datacenter", 10)
     first, second = (str(issue.id) for issue in shown(jira)[:2])
 
@@ -402,7 +402,7 @@ def test_a_changelog_that_comes_incomplete_is_not_stored_as_whole(caplog: pytest
 
 
 def test_a_paged_changelog_that_ends_before_its_total_is_not_stored_as_whole(caplog: pytest.LogCaptureFixture) -> None:
-    """Cloud says it for one issue at a time; the issue is named, and the other one read."""
+    """Cloud sends a total for each issue. The issue is named, and the other one is read."""
     jira = jira_of("cloud", 10, anonymous=True)
     first, second = (str(issue.id) for issue in shown(jira)[:2])
 
@@ -431,7 +431,7 @@ def test_an_issue_that_is_gone_when_its_history_is_asked_for_costs_only_itself()
 
 
 def test_a_damaged_history_is_counted_and_named_in_the_log(jira: Jira, caplog: pytest.LogCaptureFixture) -> None:
-    """The rest of its issue is read."""
+    """The rest of the issue is read."""
     issue = shown(jira)[0]
 
     def damage(answer: Response) -> Response:
@@ -448,14 +448,14 @@ def test_a_damaged_history_is_counted_and_named_in_the_log(jira: Jira, caplog: p
 
 
 def test_histories_are_those_of_the_issues_read_whole(jira: Jira) -> None:
-    """What an audit compares with the copy."""
+    """An audit compares them with the copy."""
     wanted = [str(issue.id) for issue in shown(jira)[:120]]
     batch = reader_of(jira).issues(wanted)
     assert reader_of(jira).histories(wanted) == {issue.issue_id: issue.transitions for issue in batch.issues}
 
 
 def test_an_issue_nobody_asked_for_is_left_out() -> None:
-    """Whatever a bulk fetch returns beside."""
+    """A bulk fetch may return further issues."""
     jira = jira_of("cloud", 10)
     first, second = (str(issue.id) for issue in shown(jira)[:2])
     asked = reader_of(jira)
@@ -465,7 +465,7 @@ def test_an_issue_nobody_asked_for_is_left_out() -> None:
 
 
 def test_issues_jira_could_not_read_just_now_are_to_be_asked_for_again() -> None:
-    """``issueErrors`` lists only passing faults; those that it does not name and that did not come are not there."""
+    """``issueErrors`` names passing faults. Issues that are neither named nor returned are gone or hidden."""
     jira = jira_of("cloud", 10)
     jira.faults.append(answering("issue/bulkfetch", {"issues": [], "issueErrors": [{"id": "1"}]}))
     (failure,) = reader_of(jira).issues(["1", "2"]).failed
@@ -473,7 +473,7 @@ def test_issues_jira_could_not_read_just_now_are_to_be_asked_for_again() -> None
 
 
 def test_errors_that_name_no_issue_that_was_asked_for_are_about_all_that_did_not_come() -> None:
-    """Or an issue could be taken for one that is not there."""
+    """Otherwise an unread issue would count as gone."""
     jira = jira_of("cloud", 10)
     first, second = (str(issue.id) for issue in shown(jira)[:2])
     body: Json = {"issues": [{"id": first, "fields": {}}], "issueErrors": [{"id": "PAY-2"}]}
@@ -483,7 +483,7 @@ def test_errors_that_name_no_issue_that_was_asked_for_are_about_all_that_did_not
 
 
 def test_an_issue_named_in_issue_errors_is_visible() -> None:
-    """Jira names no issue there that is gone or hidden."""
+    """Jira does not name issues there that are gone or hidden."""
     jira = jira_of("cloud", 10)
     first, second = (str(issue.id) for issue in shown(jira)[:2])
     jira.faults.append(named_in_errors(int(first)))
@@ -494,7 +494,7 @@ def test_an_issue_named_in_issue_errors_is_visible() -> None:
 
 
 def test_visible_are_those_jira_shows_whatever_the_jql(jira: Jira) -> None:
-    """Ids that are gone do not refuse the question."""
+    """Ids that are gone do not make Jira refuse the question."""
     hidden, *others = shown(jira)[:120]
     touch(jira, hidden, ("shown", False))
     asked = [str(issue.id) for issue in (hidden, *others)]
@@ -502,7 +502,7 @@ def test_visible_are_those_jira_shows_whatever_the_jql(jira: Jira) -> None:
 
 
 def test_matching_are_those_the_jql_finds(jira: Jira) -> None:
-    """Of ids that are all visible."""
+    """All of the ids are visible."""
     asked = [str(issue.id) for issue in shown(jira)]
     matching = reader_of(jira).matching("project = OPS OR key is EMPTY ORDER BY key", asked)
     assert matching == {str(issue.id) for issue in shown(jira) if issue.key.startswith("OPS")}
@@ -520,7 +520,7 @@ def test_an_issue_that_disappears_between_two_looks_is_looked_at_in_smaller_grou
 
 
 def test_fields_statuses_and_versions_are_one_request_each(jira: Jira) -> None:
-    """As records."""
+    """The reader returns records."""
     source = reader_of(jira)
     assert "Story point estimate" in {field.name for field in source.fields()}
     assert {status.category for status in source.statuses()} == {"new", "indeterminate", "done"}
@@ -532,7 +532,7 @@ def test_fields_statuses_and_versions_are_one_request_each(jira: Jira) -> None:
 
 @pytest.mark.parametrize("body", [{}, None, [{"name": "without an id"}], [5]])
 def test_a_list_that_is_none_is_a_fault_and_not_an_empty_list(jira: Jira, body: object) -> None:
-    """A status list that vanished would turn every status into an unknown one; the next answer may be a good one."""
+    """Without a status list every status would be unknown. The next answer may be right."""
     jira.faults.append(answering("status", body))
     assert len(reader_of(jira).statuses()) > 3
     jira.faults.append(answering("status", body, times=99))
@@ -542,7 +542,7 @@ def test_a_list_that_is_none_is_a_fault_and_not_an_empty_list(jira: Jira, body: 
 
 @pytest.mark.parametrize("body", [{}, {"issues": None}, {"issues": [{}], "total": 1}])
 def test_a_page_without_what_it_must_hold_is_no_end_of_the_list(jira: Jira, body: Json) -> None:
-    """It is asked for again at once; the same page twice, while another search is answered, is the answer."""
+    """It is requested again at once. The same page twice is a lasting fault if another search is answered."""
     jira.faults.append(answering("search", body))
     assert len(ids(listed(reader_of(jira)))) == len(shown(jira))
     jira.faults.append(answering("search", body, times=2))
@@ -551,7 +551,7 @@ def test_a_page_without_what_it_must_hold_is_no_end_of_the_list(jira: Jira, body
 
 
 def test_half_a_page_is_asked_for_again(jira: Jira) -> None:
-    """By the client, at once."""
+    """The client repeats the request at once."""
     jira.faults.append(half_json(endpoint="search"))
     assert len(ids(listed(reader_of(jira)))) == len(shown(jira))
 

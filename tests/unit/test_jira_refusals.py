@@ -1,4 +1,4 @@
-"""What Jira says of a refusal is read from headers and bodies of every shape that real sites send."""
+"""Refusals of Jira, from headers and bodies of every shape that real sites send."""
 
 import json
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ CAPTCHA = "CAPTCHA_CHALLENGE; login-url=https://jira.acme.example/login.jsp"
     ],
 )
 def test_a_login_that_was_not_accepted_is_known_by_its_headers(headers: Mapping[str, str], fault: str) -> None:
-    """Of a list the last word counts."""
+    """The last word of a list counts."""
     assert login_fault(headers) == fault
 
 
@@ -77,13 +77,13 @@ def test_a_login_that_was_not_accepted_is_known_by_its_headers(headers: Mapping[
     ],
 )
 def test_the_words_of_a_refusal(headers: Mapping[str, str], body: str, words: str) -> None:
-    """Redacted, on one line, each once."""
+    """Redacted, on one line, each sentence once."""
     encoding = "latin-1" if "latin-1" in headers.get("Content-Type", "") else "utf-8"
     assert said(headers, body.encode(encoding), redact) == words
 
 
 def test_long_words_are_cut_and_bytes_that_are_no_text_left_out() -> None:
-    """A message is one sentence, whatever a proxy puts in."""
+    """A message is one sentence, whatever a proxy adds."""
     assert len(said(JSON, json.dumps({"message": "x " * 5_000}).encode(), redact)) == 500
     assert said({}, b"\x1f\x8b\xff\xfe", redact) == ""
 
@@ -101,7 +101,7 @@ def test_long_words_are_cut_and_bytes_that_are_no_text_left_out() -> None:
     ],
 )
 def test_a_known_refusal_comes_with_what_helps(words: str, wanted: str) -> None:
-    """And with the name of the connection, which is where to look."""
+    """With the name of the connection to check."""
     text = advice(words, "acme", "as usual for 'acme'")
     assert wanted in text
     assert "'acme'" in text
@@ -125,7 +125,7 @@ def test_a_known_refusal_comes_with_what_helps(words: str, wanted: str) -> None:
 def test_a_page_for_people_is_told_from_half_an_answer(
     headers: Mapping[str, str], body: str, *, expected: bool
 ) -> None:
-    """By its markup; a content type alone is set wrong too often."""
+    """By its markup, because many sites send a wrong content type."""
     assert is_page(headers, body.encode()) is expected
 
 
@@ -168,5 +168,5 @@ def test_a_long_title_is_shortened() -> None:
     ],
 )
 def test_a_redirect_names_the_host_and_nothing_else(location: str, host: str) -> None:
-    """A path or a query may hold a session."""
+    """A path or a query may contain a session."""
     assert redirect_host("https://jira.acme.example/rest/api/2/field", {"Location": location}) == host

@@ -1,4 +1,4 @@
-"""The waits Jira's headers ask for: every form seen in the field, and none that speeds anything up."""
+"""The waits that Jira's headers ask for: every known form. None makes requests faster."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ DATE = "Thu, 26 Mar 2026 15:50:30 GMT"
     ],
 )
 def test_retry_after_is_seconds_or_a_date_and_at_most_a_day(value: str, expected: float | None) -> None:
-    """Whatever a proxy writes there must not stop a run for ever."""
+    """A value of a proxy must not stop a run forever."""
     assert asked({"Retry-After": value}, NOW) == expected
 
 
@@ -57,7 +57,7 @@ def test_retry_after_is_seconds_or_a_date_and_at_most_a_day(value: str, expected
     ],
 )
 def test_the_reset_stands_in_for_a_missing_retry_after(value: str, expected: float | None) -> None:
-    """An instant with or without seconds; a gateway's 429 says nothing else."""
+    """An instant with or without seconds. Some gateways send nothing else with a 429."""
     assert asked({"X-RateLimit-Reset": value}, NOW) == expected
 
 
@@ -79,7 +79,7 @@ def test_retry_after_comes_first_and_silence_is_none(headers: Mapping[str, str],
 
 
 def test_an_instant_is_measured_against_the_clock_that_set_it() -> None:
-    """Ours may be an hour off; without a Date it has to do."""
+    """The local clock may differ by an hour. Without a Date header it is used."""
     ours = datetime(2026, 3, 26, 14, 50, 30, tzinfo=UTC)
     headers = {"X-RateLimit-Reset": "2026-03-26T16:00Z"}
     assert asked({**headers, "Date": DATE}, ours) == 570.0
@@ -113,7 +113,7 @@ def test_an_instant_is_measured_against_the_clock_that_set_it() -> None:
     ],
 )
 def test_an_answer_that_was_given_only_ever_slows_down(headers: Mapping[str, str], expected: float) -> None:
-    """Data Center's bucket and Cloud's warnings; what is not enforced yet (Beta) and what cannot be read is nothing."""
+    """Data Center's tokens and Cloud's warnings. Headers that are in beta or cannot be read are ignored."""
     assert slowing(CaseInsensitiveDict(headers)) == expected
 
 
@@ -130,6 +130,6 @@ WORDS = st.text() | st.sampled_from(["0", "Thu, 26 Mar 1 00:00:00 +2359", "9999-
 
 @given(st.dictionaries(st.sampled_from(NAMES), WORDS))
 def test_no_header_whatever_it_holds_stops_the_reading(headers: dict[str, str]) -> None:
-    """It is a proxy's word as often as Jira's: a wait between none and a day comes out."""
+    """A proxy may send any text: the wait is always between nothing and a day."""
     assert 0 <= (asked(headers, NOW) or 0.0) <= LONGEST_WAIT
     assert 0 <= slowing(headers) <= LONGEST_WAIT
