@@ -22,7 +22,7 @@ PARTS = ("flying", "cooling", "queue", "tickets", "pause")
 
 
 class World:
-    """The script on a Redis of its own, where time passes by moving every stored instant into the past."""
+    """The limiter's script on a Redis of its own. Time passes by moving every stored instant into the past."""
 
     def __init__(self, requests: int) -> None:
         self.server = fakeredis.FakeServer()
@@ -45,7 +45,7 @@ class World:
         self.call("release", token)
 
     def counts(self) -> list[int]:
-        """In flight, cooling, waiting."""
+        """Return how many slots are in flight and cooling, and how many callers wait."""
         return [int(count) for count in self.call("state")[:3]]
 
     def age(self, seconds: float) -> None:
@@ -60,7 +60,7 @@ class World:
 
 
 def about(seconds: float) -> Any:
-    """Return the figure, give or take the time a test may take."""
+    """Return the figure with a tolerance for the time that a test takes."""
     return pytest.approx(seconds, abs=3.0)
 
 
@@ -101,7 +101,7 @@ def test_a_holder_that_dies_frees_its_slot_after_the_lease(world: World) -> None
 
 
 def test_waiters_are_served_in_the_order_they_came(world: World) -> None:
-    """With one slot free, the second waiter and a latecomer both stand back for the first."""
+    """With one slot free, the second waiter and a later caller both wait for the first."""
     for token in "ab":
         world.take(token)
     world.release("a")
@@ -132,7 +132,7 @@ def test_one_free_slot_is_kept_for_the_first_waiter(world: World) -> None:
 
 
 def test_a_waiter_that_dies_blocks_the_queue_for_a_second_at_most(world: World) -> None:
-    """The first waiter never comes back: once it is late, the second has its place."""
+    """If the first waiter is late, the second takes its place."""
     world.take("a")
     world.release("a")
     world.age(400)
@@ -145,7 +145,7 @@ def test_a_waiter_that_dies_blocks_the_queue_for_a_second_at_most(world: World) 
 
 
 def test_a_waiter_refused_later_on_leaves_the_queue(world: World) -> None:
-    """A pause set while it waited makes its wait too long: refused, and no longer in the way."""
+    """A pause while it waited makes its wait too long: it is refused and no longer in the queue."""
     for token in "ab":
         world.take(token)
         world.release(token)
@@ -166,7 +166,7 @@ def test_a_waiter_refused_later_on_leaves_the_queue(world: World) -> None:
     ],
 )
 def test_the_wait_told_is_the_least_that_is_possible(world: World, ahead: int, expected: float) -> None:
-    """Of two slots one cools and one is in flight; every two waiters ahead cost one more window."""
+    """Of two slots one cools and one is in flight. Every two earlier waiters add one window."""
     world.take("a")
     world.release("a")
     world.age(400)
@@ -177,7 +177,7 @@ def test_the_wait_told_is_the_least_that_is_possible(world: World, ahead: int, e
 
 
 def test_a_pause_holds_everyone_and_the_longer_one_stands(world: World) -> None:
-    """A shorter pause afterwards does not shorten it; when it ends, slots are given again."""
+    """A shorter pause later does not shorten it. After the pause, slots are given again."""
     world.call("pause", span=60)
     world.call("pause", span=30)
     assert world.take("a") == about(60)
@@ -186,7 +186,7 @@ def test_a_pause_holds_everyone_and_the_longer_one_stands(world: World) -> None:
 
 
 def test_a_lost_answer_may_be_asked_for_again(world: World) -> None:
-    """The same token taken twice is one slot, even the last one; released twice it is one cooling slot."""
+    """Taking the same token twice uses one slot, even the last one. Releasing it twice leaves one cooling slot."""
     assert [world.take(token) for token in "abb"] == [0.0, 0.0, 0.0]
     assert world.counts() == [2, 0, 0]
     world.release("a")
@@ -195,7 +195,7 @@ def test_a_lost_answer_may_be_asked_for_again(world: World) -> None:
 
 
 def test_a_release_after_lost_data_still_counts(world: World) -> None:
-    """The request was sent, whatever Redis forgot: its slot cools."""
+    """The request was sent, so its slot cools even if Redis lost its data."""
     world.take("a")
     world.client.flushall()
     world.release("a")
@@ -203,7 +203,9 @@ def test_a_release_after_lost_data_still_counts(world: World) -> None:
 
 
 def test_every_key_dies_with_the_last_instant_in_it(world: World) -> None:
-    """Flying lives a lease, cooling a window, the queue as long as its longest waiter, a pause its length."""
+    """The key of flying slots expires after a lease, of cooling slots after a window, the queue with its longest
+    waiter.
+    """
     world.take("a")
     world.release("a")
     world.take("b")
@@ -262,12 +264,12 @@ def test_the_script_decides_as_the_rules_say(requests: int, steps: list[tuple[st
 
 
 def make(world: World, requests: int = 2, per_seconds: float = WINDOW) -> Limiter:
-    """Return a Limiter on that world's Redis, under the same keys."""
+    """Return a limiter on the world's Redis, with the same keys."""
     return Limiter(world.client, key="k", requests=requests, per_seconds=per_seconds, timeout=TIMEOUT)
 
 
 def test_a_slot_is_in_flight_inside_the_block_and_cools_after_it(world: World) -> None:
-    """Counted as in flight and used, then only as used."""
+    """It counts as in flight and used, then only as used."""
     limiter = make(world)
     with limiter.slot() as slot:
         assert slot.delay == 0.0
@@ -276,7 +278,7 @@ def test_a_slot_is_in_flight_inside_the_block_and_cools_after_it(world: World) -
 
 
 def test_a_block_that_fails_still_used_its_slot(world: World) -> None:
-    """The request may have been sent before the error: its slot cools as any other."""
+    """The request may have been sent before the error, so its slot cools like any other."""
     limiter = make(world)
     with pytest.raises(KeyError), limiter.slot():
         raise KeyError
@@ -284,7 +286,7 @@ def test_a_block_that_fails_still_used_its_slot(world: World) -> None:
 
 
 def test_too_long_a_wait_is_refused_with_the_time_to_come_back(world: World) -> None:
-    """The error carries the wait and says which limit it is; nothing is held or queued."""
+    """The error has the wait and names the limit. Nothing is held or queued."""
     limiter = make(world)
     for _ in range(2):
         with limiter.slot():
@@ -307,7 +309,7 @@ def test_a_pause_is_named_in_the_refusal_and_in_the_log(world: World, caplog: py
 
 
 def test_a_short_wait_is_slept_and_reported() -> None:
-    """A window of 0.1 s: the second request waits for it, and its slot says how long that was."""
+    """In a window of 0.1 s the second request waits, and its slot has the delay."""
     limiter = make(World(1), requests=1, per_seconds=0.1)
     with limiter.slot():
         pass
@@ -316,7 +318,7 @@ def test_a_short_wait_is_slept_and_reported() -> None:
 
 
 def test_without_redis_no_request_is_sent(world: World) -> None:
-    """Every endpoint answers with a retryable error, none lets a request through."""
+    """Each operation raises a retryable error, and none lets a request pass."""
     limiter = make(world)
     world.server.connected = False
     endpoints: list[Callable[[], object]] = [limiter.slot().__enter__, limiter.state, lambda: limiter.pause(1)]
@@ -328,7 +330,7 @@ def test_without_redis_no_request_is_sent(world: World) -> None:
 def test_an_answer_is_not_lost_because_its_slot_cannot_be_given_back(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Redis goes away during the request: the block ends well, the lease ends the slot, the log says so."""
+    """Redis stops during the request: the block ends well, the lease ends the slot, and the log has a warning."""
     limiter = make(world)
     with caplog.at_level(logging.WARNING), limiter.slot():
         world.server.connected = False
@@ -344,7 +346,7 @@ def test_an_answer_is_not_lost_because_its_slot_cannot_be_given_back(
 def test_a_quota_that_lets_nothing_through_is_a_configuration_error(
     world: World, requests: int, per_seconds: float
 ) -> None:
-    """Refused when it is set, not found out by waiting for ever."""
+    """It is refused at once. Otherwise every request would wait forever."""
     with pytest.raises(ConfigError, match="requests and per_seconds"):
         make(world, requests, per_seconds)
 

@@ -56,7 +56,7 @@ def test_the_parts_add_up_to_the_difference_exactly(source: str, seed: int) -> N
 
 
 def check_sum(comparison: Comparison) -> None:
-    """Check that the parts are those of both sides, once each, and add up."""
+    """Check that the parts are those of both sides, each once, and add up."""
     measured = comparison.first.measurement
     adds_up = METRICS[measured.metric_type].adds_up.how != "median"
     parts = [pair.part for pair in comparison.pairs]
@@ -82,7 +82,7 @@ def check_sum(comparison: Comparison) -> None:
 @given(seed=st.integers(0, 2**64))
 @settings(max_examples=EXAMPLES)
 def test_the_reference_finds_the_same_parts(source: str, seed: int) -> None:
-    """The same differences of the same issues, each with the same part of it."""
+    """The same issues, with the same part of the difference each."""
     team, rules, as_of = scene(source, seed)
     snapshot, reference = snapshot_of(team, rules, as_of), Reference(team, rules, as_of)
     rng = Random(seed)
@@ -136,7 +136,7 @@ def explained(team: Team, metric: str, as_of: str, start: str, end: str) -> Expl
 
 
 def test_who_came_who_left_and_who_changed() -> None:
-    """An item is done, one is opened again, and one is resolved otherwise; a fourth is as it was."""
+    """One item becomes done, one is re-opened, one gets another resolution; a fourth stays the same."""
     came = issue(1, "10-06 → 2", "10-08 → 4")
     left = issue(2, "10-05 → 2", "10-06 → 4", "10-08 → 2")
     stayed = issue(4, "10-05 → 2", "10-06 → 4")
@@ -158,7 +158,7 @@ def test_who_came_who_left_and_who_changed() -> None:
 
 
 def test_an_item_with_another_value_has_changed() -> None:
-    """The age of an item in progress grows; a median has no parts."""
+    """The age of an item in progress grows. A median has no parts that add up."""
     team = Team((issue(1, "10-06 → 2"),), STATUSES)
     comparison = compare(
         explained(team, "flow_time", "10-10", "10-05", "10-12"), explained(team, "flow_time", "10-09", "10-05", "10-12")
@@ -171,7 +171,7 @@ def test_an_item_with_another_value_has_changed() -> None:
 
 
 def test_a_part_that_is_left_out_on_one_side_adds_nothing_there() -> None:
-    """Its reason is what changed."""
+    """Only its reason has changed."""
     team = Team((issue(1, "10-06 → 2", "10-08 → 4"), issue(2, "10-05 → 2", "10-06 → 4")), STATUSES)
     second = explained(team, "flow_velocity", "10-12", "10-05", "10-12")
     away, kept = second.used[0], second.used[1:]
@@ -181,7 +181,7 @@ def test_a_part_that_is_left_out_on_one_side_adds_nothing_there() -> None:
 
 
 def test_a_missing_value_makes_no_difference() -> None:
-    """Neither a difference nor parts, but the lists."""
+    """There is neither a difference nor a part, only the lists."""
     released = version("7", date(2026, 10, 6))
     team = Team((issue(1, "10-06 → 2", "10-08 → 4"),), STATUSES, (released,))
     empty = explained(team, "flow_distribution", "10-20", "10-12", "10-19")
@@ -192,7 +192,7 @@ def test_a_missing_value_makes_no_difference() -> None:
 
 
 def test_a_window_that_had_not_begun_cannot_be_seen() -> None:
-    """At its very start nothing of it had run."""
+    """At the start of a window nothing of it has passed."""
     window = Window("week", 100, 200, 200)
     assert seen_at(window, 100) is None
     assert seen_at(window, 101) == Window("week", 100, 200, 101)
@@ -200,7 +200,7 @@ def test_a_window_that_had_not_begun_cannot_be_seen() -> None:
 
 
 def test_a_pair_is_of_something() -> None:
-    """The record of a part is that of the first side where there is one."""
+    """The record of a pair is that of the first side, or of the second if the first has none."""
     part = Contribution(0, "1", "P-1")
     other = replace(part, value=2)
     team = Team((issue(1, "10-06 → 2"),), STATUSES)

@@ -1,4 +1,4 @@
-"""The items in progress, how old they are for finished work, and how many items each stage holds at an instant."""
+"""The items in progress, how their age compares with finished work, and how many items each stage holds."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -31,14 +31,14 @@ TIMES = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
 
 
 def stays_of(made: Scene, snapshot: Snapshot) -> Mapping[str, list[Stay]]:
-    """Return what each issue of a team went through, up to the as-of."""
+    """Return the stays of each issue of a team, up to the as-of."""
     team, rules, _ = made
     trail = evidence.Trail.of((*team.issues, *team.gone), Context.of(rules, team.statuses), snapshot.as_of)
     return {issue_id: evidence.stays(trail, issue_id) for issue_id in trail.issues}
 
 
 def aged_of(*issues: Issue, as_of: str = "11-01") -> list[Aged]:
-    """Return what is in progress of some issues."""
+    """Return the items in progress among these issues."""
     made: Scene = Team(issues, STATUSES, (), ()), RULES, time(as_of)
     snapshot = snapshot_of(*made)
     return ageing(snapshot, stays_of(made, snapshot))
@@ -56,7 +56,7 @@ def test_an_item_is_as_old_as_its_first_instant_in_progress() -> None:
 
 
 def test_what_is_not_begun_or_already_done_is_not_in_progress() -> None:
-    """Two of four, the oldest first."""
+    """Two of four items, the oldest first."""
     aged = aged_of(
         issue(1, "10-01 → 1"),
         issue(2, "10-01 → 1", "10-20 → 2"),
@@ -78,12 +78,12 @@ def test_of_equally_old_items_the_lower_id_comes_first() -> None:
 
 @pytest.mark.parametrize(("age", "percent"), [(0, 0), (1, 0), (2, 10), (5, 40), (11, 100)])
 def test_the_pace_is_the_percentage_that_took_less(age: int, percent: float) -> None:
-    """What took exactly as long took no less."""
+    """Items that took exactly as long are not counted."""
     assert pace(TIMES, age) == percent
 
 
 def test_nobody_knows_a_pace_without_finished_items() -> None:
-    """Unknown is not 0."""
+    """The pace is unknown, not 0."""
     assert pace([], 5) is None
 
 
@@ -111,7 +111,7 @@ def test_the_chance_is_that_of_the_items_that_took_longer(age: int, promise: int
 @given(seed=st.integers(0, 2**64), promised=st.sampled_from([None, 1.5, 7.0, 40.0]))
 @settings(max_examples=25)
 def test_both_readings_of_ageing_say_the_same_of_any_team(source: str, seed: int, promised: float | None) -> None:
-    """Which items, in which order, their ages, stages and statuses, and how they compare, exactly."""
+    """The same items in the same order, with equal ages, stages, statuses, paces and chances."""
     team, rules, as_of = scene(source, seed)
     level = None if promised is None else ServiceLevelRules(days=promised)
     made: Scene = team, replace(rules, service_level=level), as_of
@@ -146,7 +146,7 @@ def _percent(share: Fraction | None) -> float | None:
 
 
 def test_an_item_counts_in_the_stage_that_it_was_in_just_before_each_edge() -> None:
-    """One item through all stages, one that is created later; an edge at a move counts what was before it."""
+    """One item through all stages, one created later. At the instant of a move, the stage before it counts."""
     items = snapshot_of(
         Team((issue(1, "10-01 → 1", "10-05 → 2", "10-07 → 3", "10-09 → 4"), issue(2, "10-06 → 1")), STATUSES, (), ()),
         RULES,
@@ -166,7 +166,7 @@ def test_an_item_counts_in_the_stage_that_it_was_in_just_before_each_edge() -> N
 @given(seed=st.integers(0, 2**64))
 @settings(max_examples=25)
 def test_the_counts_of_stages_are_the_load_of_the_same_instant(source: str, seed: int) -> None:
-    """Active and waiting just before the end of each week of any team are its flow load."""
+    """For any team and week, active plus waiting just before the end is the flow load."""
     team, rules, as_of = scene(source, seed)
     snapshot = snapshot_of(team, rules, as_of)
     loads = [measured for measured in calculate("flow_load", snapshot) if measured.state == "success"]

@@ -1,4 +1,4 @@
-"""Thousands of issues read at once are to the metrics what each is in a batch of its own."""
+"""Thousands of issues in one batch give the metrics the same as each issue in a batch of its own."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ from models.records import DeploymentRules, IncidentRules, Issue, Rules, Transit
 
 
 def one_by_one(issues: Sequence[Issue], context: Context) -> BatchFacts:
-    """Return the same, by reading each issue as a batch of its own."""
+    """Return the facts of the issues, each read in a batch of its own."""
     read = [batches.read(Batch.of([issue]), context) for issue in issues]
     whole = merged([Chunk.of(facts.columns, facts.others) for facts in read])
     return BatchFacts(
@@ -32,7 +32,7 @@ def one_by_one(issues: Sequence[Issue], context: Context) -> BatchFacts:
 
 
 def assert_same(actual: BatchFacts, expected: BatchFacts) -> None:
-    """To the last value; what has an id of its own may come in any order."""
+    """Compare to the last value. Records with ids may have any order."""
     assert repr(actual.items) == repr(expected.items)  # as text, for no NaN equals itself
     for part, name in product(("columns", "others"), Items.__dataclass_fields__):
         left, right = (getattr(getattr(facts, part), name) for facts in (actual, expected))
@@ -46,7 +46,7 @@ def assert_same(actual: BatchFacts, expected: BatchFacts) -> None:
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("seed", range(25))
 def test_a_batch_is_read_as_its_issues_one_by_one(source: str, seed: int) -> None:
-    """Teams with every kind of history, and findings among them."""
+    """Generated teams have every kind of history, and findings."""
     team, rules, _ = scene(source, seed)
     context = Context.of(rules, team.statuses)
     assert_same(batches.read(Batch.of(team.issues), context), one_by_one(team.issues, context))
@@ -54,7 +54,7 @@ def test_a_batch_is_read_as_its_issues_one_by_one(source: str, seed: int) -> Non
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_batch_of_damaged_issues_is_read_as_its_issues_one_by_one(source: str) -> None:
-    """Also where every value is of the wrong type and histories lead nowhere."""
+    """Also if every value has the wrong type and no history fits."""
     team = damaged.team()
     rules = Rules(deployments=SOURCES[source], incidents=IncidentRules(("Incident",)), fields=FIELDS)
     context = Context.of(rules, team.statuses[:2])  # so that there are unknown ones too
@@ -65,7 +65,7 @@ def test_a_batch_of_damaged_issues_is_read_as_its_issues_one_by_one(source: str)
 
 
 def test_no_issue_and_an_issue_without_a_history_are_read() -> None:
-    """The ends of what a batch may be."""
+    """The smallest batches."""
     context = Context.of(Rules(deployments=DeploymentRules("status", statuses=("Done",))), STATUSES)
     assert_same(batches.read(Batch.of([]), context), one_by_one([], context))
     alone = [issue(1, "10-01 → 4")]
@@ -73,7 +73,7 @@ def test_no_issue_and_an_issue_without_a_history_are_read() -> None:
 
 
 def test_history_ids_beyond_64_bits_keep_their_order() -> None:
-    """Two changes of one instant: the larger id is the later one, however large."""
+    """Of two changes at one instant the one with the larger id is later, however large the id is."""
     story = issue(1, "10-01 → 1", "10-02 → 2", "10-02 → 4")
     huge = [str(10**30), str(9 * 10**29)]  # as text the smaller one comes last
     history = tuple(

@@ -69,7 +69,7 @@ CASES: dict[str, tuple[dict[str, Any], Issue, float]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_an_item_is_blocked_for_so_many_days(case: str) -> None:
-    """Of ten days in progress; the share and the days are of the same seconds."""
+    """Of ten days in progress. The share and the days are computed from the same seconds."""
     rules, story, days = CASES[case]
     measured = measure("flow_blocked", Rules(**rules), story)
     spent = 10 if "between" not in case and "re-opened" not in case else 7
@@ -79,7 +79,7 @@ def test_an_item_is_blocked_for_so_many_days(case: str) -> None:
 
 
 def test_nothing_says_when_an_item_is_blocked() -> None:
-    """Neither statuses nor a flag: a missing mapping that names both."""
+    """Without blocked statuses and without a flag the mapping is missing, and the message names both."""
     measured = measure("flow_blocked", Rules(), item())
     assert measured.state == "missing_mapping"
     assert "flagged" in (measured.message or "")
@@ -87,7 +87,7 @@ def test_nothing_says_when_an_item_is_blocked() -> None:
 
 
 def test_each_span_names_what_blocked_it() -> None:
-    """The change of status, the change of the flag; both where both did."""
+    """A change of the status, a change of the flag, or both."""
     story = flagged(item(), ("10-02", CLEAR, SET), ("10-03", SET, CLEAR), ("10-05", CLEAR, SET), ("10-06", SET, CLEAR))
     rules = Rules(**BOTH)
     trail = Trail.of([story], Context.of(rules, STATUSES), at("11-01"))
@@ -99,7 +99,7 @@ def test_each_span_names_what_blocked_it() -> None:
 
 
 def test_the_spans_that_are_shown_add_up_to_the_number() -> None:
-    """Of every case, what explain lists is what was counted."""
+    """In every case, explain lists what was counted."""
     for rules, story, days in CASES.values():
         trail = Trail.of([story], Context.of(Rules(**rules), STATUSES), at("11-01"))
         spans = evidence.blocked(trail, "1")
@@ -108,7 +108,7 @@ def test_the_spans_that_are_shown_add_up_to_the_number() -> None:
 
 
 def test_an_item_in_progress_is_blocked_until_the_as_of() -> None:
-    """Its span has no end yet."""
+    """The span has not ended."""
     story = flagged(item("10-01 → 2"), ("10-20", CLEAR, SET))
     ready = snapshot_of(Team((story,), STATUSES), Rules(**BY_FLAG), time("10-25"))
     assert ready.blocked.tolist() == [5 * 86_400_000_000]

@@ -1,4 +1,4 @@
-"""States, sentences and levels: what a measurement says when there is a value, and when there is none."""
+"""States, messages and levels: what a measurement has with a value, and what without one."""
 
 from dataclasses import replace
 from datetime import date
@@ -37,19 +37,19 @@ INCIDENTS = IncidentRules(("Incident",))
     ],
 )
 def test_a_level_holds_up_to_its_bound_and_no_further(metric: str, reached: float, missed: float, name: str) -> None:
-    """Frequency from its bound up, cfr up to its bound, times strictly below."""
+    """A frequency at its bound has the level, cfr too; a time must be below its bound."""
     assert level(metric, reached, Rules()) == name
     below = {"elite": "high", "high": "medium", "medium": "low"}[name]
     assert level(metric, missed, Rules()) == below
 
 
 def test_a_profile_may_move_the_bounds() -> None:
-    """One that calls ten days elite."""
+    """For example, a profile may call ten days elite."""
     assert level("lead_time", 9.0, Rules(levels={"lead_time": (10.0, 20.0, 30.0)})) == "elite"
 
 
 def test_no_value_and_no_dora_metric_have_no_level() -> None:
-    """Null without a value; Flow metrics are not ranked."""
+    """The level is null without a value, and for Flow metrics."""
     assert level("cfr", None, Rules()) is None
     assert level("flow_time", 1.0, Rules()) is None
 
@@ -83,7 +83,7 @@ def test_one_release_in_seven_days_is_high() -> None:
 def test_what_nothing_can_tell_is_a_missing_mapping_that_says_what_to_put_where(
     metric: str, change: dict[str, Any], says: str
 ) -> None:
-    """In every window: no value, no level, nothing used, and a sentence."""
+    """In every window: no value, no level, no used part, and a message."""
     ready = snapshot_of(Team((issue(1, "10-01 → 1"),), STATUSES), Rules(**change), time("11-01"))
     for measured in calculate(metric, ready):
         assert (measured.state, measured.value, measured.level, measured.n_used) == ("missing_mapping", None, None, 0)
@@ -105,7 +105,7 @@ def test_what_nothing_can_tell_is_a_missing_mapping_that_says_what_to_put_where(
     ],
 )
 def test_what_something_can_tell_misses_no_mapping(metric: str, change: dict[str, Any]) -> None:
-    """One way to know is enough."""
+    """One of the possible mappings is enough."""
     assert missing_mapping(metric, snapshot_of(Team((), STATUSES), Rules(**change), time("11-01"))) is None
 
 
@@ -134,14 +134,14 @@ def test_an_empty_window_is_a_true_zero_or_no_data_never_the_other(metric: str, 
 
 @pytest.mark.parametrize("metric", ["lead_time", "mttr", "flow_time"])
 def test_the_figures_beside_no_median_are_none_of_nothing(metric: str) -> None:
-    """The keys stay, so that a reader need not ask whether they are there."""
+    """The keys stay, so that a program need not check for them."""
     details = measure(metric, Rules(deployments=VERSIONS, incidents=INCIDENTS)).details
     nothing = {"n": 0, "mean": None, "p75": None, "p85": None, "p95": None}
     assert details == (nothing | {"open": 0} if metric == "mttr" else nothing)
 
 
 def test_no_data_because_all_were_left_out_says_so_with_the_reasons() -> None:
-    """One never started, one duplicate."""
+    """One item was never started, one is a duplicate."""
     measured = measure(
         "flow_time",
         Rules(),
@@ -160,7 +160,7 @@ def test_only_a_running_window_says_how_far_it_is_reckoned() -> None:
 
 
 def test_every_metric_is_measured_in_every_window_with_its_parts_prepared_once() -> None:
-    """All metrics, a period and three weeks: the windows are the same objects for all."""
+    """All metrics, a period and three weeks. All metrics have the same window objects."""
     ready = snapshot_of(Team((issue(1, "10-01 → 1"),), STATUSES), Rules(history_weeks=3), time("10-28"))
     for metric in METRIC_TYPES:
         assert [measured.window for measured in calculate(metric, ready)] == list(ready.windows)
@@ -168,7 +168,7 @@ def test_every_metric_is_measured_in_every_window_with_its_parts_prepared_once()
 
 
 def test_an_explanation_shows_who_was_left_out_and_why() -> None:
-    """The one that counts, and the one that does not."""
+    """One item counts and one does not."""
     items = (issue(1, "10-01 → 2", "10-20 → 4"), issue(2, "10-01 → 1", "10-21 → 4"))
     ready = snapshot_of(Team(items, STATUSES), Rules(), time("11-01"))
     explained = explain("flow_time", ready, ready.windows[0])
@@ -177,7 +177,7 @@ def test_an_explanation_shows_who_was_left_out_and_why() -> None:
 
 
 def test_the_rows_of_a_table_are_explained_by_their_name() -> None:
-    """A deployment from a pipeline has no key but the one it was given."""
+    """A deployment of a pipeline has no issue key."""
     row = Row("build 7", time("10-20"), failed=True)
     ready = snapshot_of(Team((), STATUSES, table=(row,)), Rules(deployments=TABLE), time("11-01"))
     (part,) = explain("cfr", ready, ready.windows[0]).used

@@ -1,4 +1,4 @@
-"""One record per metric: all of its parts, in one list that the names in the records agree with."""
+"""One record for each metric, with all of its parts, in one list that agrees with the names in the records."""
 
 import re
 from dataclasses import asdict, replace
@@ -24,7 +24,7 @@ ALL = tuple(METRICS.values())
 
 @pytest.mark.parametrize("part", sorted(Metric.__dataclass_fields__))
 def test_a_metric_without_one_of_its_parts_is_an_error_at_once(part: str) -> None:
-    """No part has a default, so a new metric cannot forget one."""
+    """No part has a default, so that a new metric cannot lack one."""
     parts: dict[str, Any] = {name: getattr(ALL[0], name) for name in Metric.__dataclass_fields__ if name != part}
     with pytest.raises(TypeError, match=part):
         Metric(**parts)
@@ -47,20 +47,20 @@ def test_a_metric_without_one_of_its_parts_is_an_error_at_once(part: str) -> Non
 def test_a_list_that_is_not_whole_is_an_error_at_import(
     metrics: tuple[Metric, ...], names: tuple[str, ...], says: str
 ) -> None:
-    """A name without its record, a record without its name, a part that is there but says nothing."""
+    """A name without a record, a record without a name, or an empty part."""
     with pytest.raises(ValueError, match=says):
         require_whole(metrics, names)
 
 
 def test_every_metric_is_in_one_group() -> None:
-    """The groups together are the list, in its order."""
+    """The groups in their order are the whole list."""
     assert [metric.name for group in in_groups().values() for metric in group] == list(METRIC_TYPES)
     assert all(in_groups().values())
 
 
 @pytest.mark.parametrize("metric", METRIC_TYPES)
 def test_the_reference_computes_every_metric(metric: str) -> None:
-    """A second reading of its parts, and how they make its value."""
+    """With its parts, and with the value that they give."""
     assert hasattr(Measures, metric), f"write the method Measures.{metric} in tests/reference/measures.py"
     how = METRICS[metric].adds_up.how
     kinds = [kind for kind, metrics in KINDS.items() if metric in metrics]
@@ -68,7 +68,7 @@ def test_the_reference_computes_every_metric(metric: str) -> None:
 
 
 def test_every_name_in_the_details_is_described() -> None:
-    """Readers of the column find its meaning in docs/tables.md."""
+    """docs/tables.md describes each name."""
     cell = re.search(r"^\| `details` \|(.*)\|$", (ROOT / "docs" / "tables.md").read_text(), re.MULTILINE)
     assert cell is not None
     described = set(re.findall(r"\w+", cell[1]))
@@ -82,7 +82,7 @@ def test_every_name_in_the_details_is_described() -> None:
 
 @pytest.mark.parametrize("metric", METRIC_TYPES)
 def test_a_window_without_data_is_never_an_error(metric: str) -> None:
-    """A team without any issue has a true zero, no data or a missing mapping, and a sentence for all but the first."""
+    """A team without issues has 0, no data or a missing mapping, and a message for all but 0."""
     rules = Rules(
         deployments=DeploymentRules("versions"),
         incidents=IncidentRules(("Incident",)),

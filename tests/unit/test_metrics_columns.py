@@ -1,4 +1,4 @@
-"""Columns say what the records said, packed or not, and of several chunks the last word on an issue counts."""
+"""Columns hold what the records hold, packed or not. Of several chunks, the last one with an issue counts."""
 
 import random
 from dataclasses import fields, replace
@@ -22,7 +22,7 @@ ITEM: Final = WorkItem("7", "PÄY-7", "Story", "feature", excluded=False, timeli
 
 
 def told(items: Items) -> dict[int, tuple[object, ...]]:
-    """Items by id as plain values, whatever codes and order the columns have."""
+    """Return the items by id as plain values, for any codes and order in the columns."""
     return {int(items.ids[row]): _row(items, row) for row in range(len(items))}
 
 
@@ -40,7 +40,7 @@ def _row(items: Items, row: int) -> tuple[object, ...]:
 
 
 def item(number: int, seed: int = 0) -> WorkItem:
-    """Return an item of that id whose content depends on the seed."""
+    """Return an item with this id and a content that depends on the seed."""
     dice = random.Random(f"{number} {seed}")
     instants = sorted(dice.sample(range(1000), dice.randint(1, 5)))
     return replace(
@@ -56,7 +56,7 @@ def item(number: int, seed: int = 0) -> WorkItem:
 
 
 def test_an_item_is_told_as_it_was() -> None:
-    """No value, no moment and a moment are three things; a key may have any letters."""
+    """An absent value, an invalid one and an instant are different. A key may have any letters."""
     items = [ITEM, replace(ITEM, issue_id="8", committed_at=INVALID, points=INVALID), replace(item(9), points=0.0)]
     columns = columns_of(items)
     assert columns.committed.tolist()[:2] == [NO_INSTANT, INVALID_INSTANT]
@@ -66,7 +66,7 @@ def test_an_item_is_told_as_it_was() -> None:
 
 
 def test_an_archive_holds_every_column() -> None:
-    """Also of no items at all."""
+    """Also an archive without items."""
     for chunk in (Chunk(np.array([1, 2]), columns_of([item(1)])), Chunk(np.array([3]), columns_of([]))):
         restored = unpacked(chunk.packed())
         assert restored.issue_ids.tolist() == chunk.issue_ids.tolist()
@@ -78,7 +78,7 @@ def test_an_archive_holds_every_column() -> None:
 
 @given(st.lists(st.dictionaries(st.integers(1, 12), st.booleans(), max_size=6), max_size=6))
 def test_of_several_chunks_the_last_word_on_an_issue_counts(steps: list[dict[int, bool]]) -> None:
-    """Each step says of some issues that they are items of new content, or none; pairs may be merged before."""
+    """Each step gives issues new content or makes them no item. Chunks may be merged in pairs first."""
     expected: dict[int, WorkItem] = {}
     chunks: list[Chunk] = []
     for seed, step in enumerate(steps):
@@ -93,7 +93,7 @@ def test_of_several_chunks_the_last_word_on_an_issue_counts(steps: list[dict[int
 
 
 def test_sums_and_minima_of_a_ragged_column_know_empty_rows() -> None:
-    """At the beginning, between others and at the end."""
+    """Empty rows at the beginning, in the middle and at the end."""
     offsets = np.array([0, 0, 2, 2, 3, 3])
     values = np.array([5, 4, 7])
     assert segment_sums(values, offsets).tolist() == [0, 9, 0, 7, 0]
@@ -102,7 +102,7 @@ def test_sums_and_minima_of_a_ragged_column_know_empty_rows() -> None:
 
 
 def test_rows_are_found_by_id() -> None:
-    """Those that are not there are left out."""
+    """Unknown ids are left out."""
     columns = columns_of([item(5), item(3), item(9)])
     rows, places = columns.rows_of(np.array([9, 4, 3, 100]))
     assert (rows.tolist(), places.tolist()) == ([2, 1], [0, 2])

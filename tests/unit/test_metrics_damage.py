@@ -16,7 +16,7 @@ from models.records import METRIC_TYPES, IncidentRules, Rules, instant
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
 def test_damage_of_every_kind_costs_itself_only(source: str, zone: str) -> None:
-    """One sound item among the damage is still measured, and all that is shown can be written as a date."""
+    """The only sound item among the damage is measured, and every instant shown is a valid date."""
     rules = Rules(
         timezone=zone,
         time_period_days=31,

@@ -1,4 +1,4 @@
-"""What an issue was when it left, by the rules that count the others."""
+"""What an issue was when it left Jira, by the same rules as for present issues."""
 
 from dataclasses import replace
 
@@ -24,26 +24,26 @@ def left(*gone: Issue, rules: Rules = RULES) -> dict[str, Departure]:
 
 
 def test_an_issue_that_was_done_has_an_instant_and_the_others_have_none() -> None:
-    """The last entry into done; one that was opened again was not done."""
+    """The last entry into done counts. A re-opened issue was not done."""
     done, opened = issue(1, "10-01 → 1", "10-02 → 4", "10-03 → 2", "10-04 → 4"), issue(2, "10-01 → 4", "10-03 → 2")
     assert left(done, opened) == {"1": Departure(at("10-04"), delivered=True)}
 
 
 def test_what_delivered_nothing_is_done_and_not_delivered() -> None:
-    """By its resolution, or by the status it ended in."""
+    """By its resolution or by its last status."""
     refused = issue(1, "10-01 → 1", "10-02 → 4", resolution="WON'T DO")
     closed = issue(2, "10-01 → 1", "10-02 → 5")
     assert left(refused, closed) == {"1": Departure(at("10-02")), "2": Departure(at("10-02"))}
 
 
 def test_an_issue_without_a_history_was_done_when_it_was_resolved() -> None:
-    """As it counts while it is there."""
+    """As for a present issue."""
     imported = replace(issue(1, "10-01 → 4"), resolved=time("10-20"))
     assert left(imported) == {"1": Departure(at("10-20"), delivered=True)}
 
 
 def test_deploying_issues_and_incidents_are_done_and_deliver_nothing_themselves() -> None:
-    """Issues of an ignored type are nothing to any number or finding."""
+    """Issues of an ignored type are in no number and no finding."""
     release, incident = issue(1, "10-01 → 1", "10-02 → 4", type="Release"), issue(2, "10-01 → 4", type="Incident")
     epic, unfinished = issue(3, "10-01 → 4", type="Epic"), issue(4, "10-01 → 1", type="Incident")
     expected = {"1": Departure(at("10-02")), "2": Departure(at("10-01"))}
@@ -51,7 +51,7 @@ def test_deploying_issues_and_incidents_are_done_and_deliver_nothing_themselves(
 
 
 def test_what_is_only_asked_for_findings_was_done_too() -> None:
-    """An incident of a priority that the profile leaves out, and a deploying type where versions deploy."""
+    """An incident of another priority, and a deploying type where versions deploy."""
     rules = replace(
         RULES,
         deployments=DeploymentRules("versions", types=("Release",)),

@@ -15,7 +15,7 @@ from models.records import DeploymentRules, IncidentRules, Issue, Rules
 
 # The period of an as-of of 1 November is October, 31 days, in UTC.
 def rules(source: Any = None, **more: Any) -> Rules:
-    """Rules whose period is October, deploying by a source."""
+    """Return rules with October as the period and a source of deployments."""
     return Rules(time_period_days=31, deployments=source, **more)
 
 
@@ -30,13 +30,13 @@ TWO = version("2", date(2026, 10, 20))
 
 
 def deployed(profile: Rules, *issues: Issue, as_of: str = "11-01", **rows: Any) -> list[tuple[str, int, bool]]:
-    """Return the deployments that have happened: name, instant, failed."""
+    """Return the deployments that have happened, as name, instant and failed."""
     deployments = ready(profile, *issues, as_of=as_of, **rows).deployments
     return [(deployment.name, deployment.at, deployment.failed) for deployment in deployments]
 
 
 def ready(profile: Rules, *issues: Issue, as_of: str = "11-01", **rows: Any) -> Snapshot:
-    """Return what the metrics see of some issues."""
+    """Return the snapshot of these issues."""
     return snapshot_of(Team(issues, STATUSES, **rows), profile, time(as_of))
 
 
@@ -60,7 +60,7 @@ def test_a_day_of_twenty_five_hours_makes_the_rate_smaller() -> None:
 
 
 def test_a_running_week_is_reckoned_up_to_the_as_of() -> None:
-    """Monday 26 October to Wednesday midnight: one release in two days."""
+    """From Monday 26 October to Wednesday midnight: one release in two days."""
     change = version("1", date(2026, 10, 26))
     measured = measure(
         "deployment_frequency", rules(VERSIONS), issue(1, "10-01 → 1"), versions=(change,), as_of="10-28", window=-1
@@ -91,19 +91,19 @@ def test_a_deploying_issue_deploys_at_its_field_else_when_it_is_done() -> None:
 
 @pytest.mark.parametrize("field", ["2026-11-01T00:00Z", "2026-11-05", "soon", "9999-12-31"])
 def test_a_field_in_the_future_or_without_sense_is_no_deployment_even_of_a_done_issue(field: str) -> None:
-    """Neither falls back to the day it was done."""
+    """It does not fall back to the day on which the issue was done."""
     profile = rules(BY_ISSUES, fields={"deployed_at": "cf"})
     assert deployed(profile, issue(1, "10-01 → 1", "10-05 → 4", type="Release", cf=field)) == []
 
 
 def test_a_deploying_issue_created_at_the_as_of_does_not_exist() -> None:
-    """Though its field lies in the past."""
+    """Even if its field is in the past."""
     profile = rules(BY_ISSUES, fields={"deployed_at": "cf"})
     assert deployed(profile, issue(1, "11-01 → 1", type="Release", cf="2026-10-03")) == []
 
 
 def test_deploying_issues_of_one_version_are_one_deployment_at_the_earliest() -> None:
-    """P-1 and P-2 share version 7; P-2 takes part in 8 as well; P-3 has none and stands alone."""
+    """P-1 and P-2 share version 7, and P-2 has 8 too. P-3 has no version and is a deployment of its own."""
     issues = (
         issue(1, "10-01 → 1", "10-05 → 4", type="Release", fixVersions=["7"]),
         issue(2, "10-01 → 1", "10-03 → 4", type="Release", fixVersions=["7", "8"], cf=True),
@@ -117,7 +117,7 @@ def test_deploying_issues_of_one_version_are_one_deployment_at_the_earliest() ->
 
 
 def test_a_deploying_issue_that_has_not_happened_takes_no_part_in_its_group() -> None:
-    """P-2, failed, is not done: the group is P-1 alone."""
+    """P-2 failed but is not done, so the group is P-1 alone."""
     issues = (
         issue(1, "10-01 → 1", "10-05 → 4", type="Release", fixVersions=["7"]),
         issue(2, "10-01 → 1", type="Release", fixVersions=["7"], cf=True),
@@ -126,7 +126,7 @@ def test_a_deploying_issue_that_has_not_happened_takes_no_part_in_its_group() ->
 
 
 def test_a_version_happens_at_the_last_second_of_its_day_and_not_before() -> None:
-    """At 23:59:59 it has not happened yet, a microsecond later it has."""
+    """At an as-of of 23:59:59 it has not happened yet, a microsecond later it has."""
     story = issue(1, "10-01 → 1")
     assert deployed(rules(VERSIONS), story, versions=(ONE,), as_of="10-10 23:59:59") == []
     after = deployed(rules(VERSIONS), story, versions=(ONE,), as_of="10-10 23:59:59.000001")
@@ -140,7 +140,7 @@ def test_each_entry_into_a_status_is_a_deployment_done_or_not() -> None:
 
 
 def test_rows_of_other_sources_do_not_count() -> None:
-    """Rows imported earlier stay in the table when the profile changes its source."""
+    """Imported rows stay in the table when the profile changes its source."""
     assert deployed(rules(VERSIONS), issue(1, "10-01 → 1"), table=(Row("a", time("10-05"), failed=False),)) == []
 
 
@@ -164,7 +164,7 @@ def test_an_incident_that_names_a_version_fails_its_deployment_whenever_it_was_c
 
 
 def test_incidents_mark_nothing_without_their_section() -> None:
-    """The same issue is a work item then."""
+    """Without the section, the same issue is a work item."""
     incident = issue(9, "10-01 → 1", type="Incident", versions=["1"])
     assert deployed(rules(VERSIONS), incident, versions=(ONE,))[0][2] is False
 
@@ -197,7 +197,7 @@ def test_a_group_fails_by_an_incident_in_its_own_version_only() -> None:
 )
 @pytest.mark.parametrize("side", ["incident", "item"])
 def test_a_linked_incident_fails_the_deployment_it_follows(created: str, failed: list[bool], side: str) -> None:
-    """From the deployment on and before the item's next one, whichever side the link was read from."""
+    """From the deployment until the item's next one. The link may be on either issue."""
     links = {"incident": ([], ["1"]), "item": (["9"], [])}[side]
     story = issue(1, "10-01 → 1", "10-03 → 5", "10-04 → 2", "10-06 → 5", links=links[0])
     incident = issue(9, f"{created} → 1", type="Incident", links=links[1])
@@ -206,7 +206,7 @@ def test_a_linked_incident_fails_the_deployment_it_follows(created: str, failed:
 
 
 def test_of_two_deployments_at_one_instant_a_linked_incident_fails_the_second() -> None:
-    """Closed, opened and closed by one rule of an automation: nothing lies between the first and the second."""
+    """An automation closed, opened and closed the item at once, so no time passes between the two."""
     story = issue(1, "10-01 → 1", "10-03 → 5", "10-03 → 2", "10-03 → 5")
     incident = issue(9, "10-03 → 1", type="Incident", links=["1"])
     deployments = deployed(rules(BY_STATUS, incidents=INCIDENTS), story, incident)
@@ -214,14 +214,14 @@ def test_of_two_deployments_at_one_instant_a_linked_incident_fails_the_second() 
 
 
 def test_a_failure_field_of_a_work_item_fails_its_deployments_by_status() -> None:
-    """The mapped change_failure belongs to the item."""
+    """The mapped change_failure is read from the item."""
     profile = rules(BY_STATUS, fields={"change_failure": "cf"})
     stories = (issue(1, "10-01 → 1", "10-03 → 5", cf="yes"), issue(2, "10-01 → 1", "10-04 → 5", cf="no"))
     assert [mark for _, _, mark in deployed(profile, *stories)] == [True, False]
 
 
 def test_the_column_of_a_row_decides_where_it_is_set_else_incidents_do() -> None:
-    """The incident names version 7 and is linked to P-1: it marks what is unknown, and not what says no."""
+    """The incident names version 7 and links to P-1. It marks rows whose failure is unknown, not those that say no."""
     rows = (
         Row("a", time("10-03"), failed=True),
         Row("b", time("10-04"), failed=False, version_ids=("7",)),
@@ -248,7 +248,7 @@ def test_the_column_of_a_row_decides_where_it_is_set_else_incidents_do() -> None
     ("marks", "state"), [([None], "missing_mapping"), ([None, False], "success"), ([], "missing_mapping")]
 )
 def test_a_table_whose_marks_are_all_unknown_has_no_failure_rate(marks: list[bool | None], state: str) -> None:
-    """Without incidents nothing could mark a failure: 0 % would be a guess. A row at the as-of is not there yet."""
+    """Without incidents nothing could mark a failure: 0 % would be a guess. A row at the as-of does not exist yet."""
     rows = [Row(f"r{number}", time("10-05"), failed=mark) for number, mark in enumerate(marks)]
     measured = measure("cfr", rules(TABLE), table=(*rows, Row("late", time("11-01"), failed=True)))
     assert measured.state == state
@@ -277,7 +277,7 @@ def test_a_table_whose_marks_are_all_unknown_has_no_failure_rate(marks: list[boo
 def test_an_incident_linked_to_a_change_fails_its_deployment(
     side: str, source: Any, born: str, *, failed: bool
 ) -> None:
-    """From the deployment on, of a version from the beginning of its day, whichever side names the link."""
+    """From the instant of the deployment, or the beginning of a version's day. The link may be on either issue."""
     story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"], links=["9"] if side == "item" else [])
     incident = issue(9, f"{born} → 1", type="Incident", project="HELP", links=["1"] if side == "incident" else [])
     release = issue(2, "10-01 → 1", "10-10 12:00 → 4", type="Release", fixVersions=["1"])
@@ -311,7 +311,7 @@ def test_a_linked_incident_fails_the_deployment_that_the_item_belongs_to() -> No
 
 
 def test_an_item_that_was_not_delivered_is_no_change_whose_incident_counts() -> None:
-    """Closed as a duplicate: nothing of it was deployed."""
+    """The item was closed as a duplicate, so nothing of it was deployed."""
     story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"], resolution="Duplicate")
     incident = issue(9, "10-11 → 1", type="Incident", links=["1"])
     assert deployed(rules(VERSIONS, incidents=INCIDENTS), story, incident, versions=(ONE,))[0][2] is False
@@ -331,7 +331,7 @@ def test_incidents_of_another_project_fail_what_they_are_linked_to() -> None:
 
 
 def test_a_deployment_remembers_each_incident_that_failed_it() -> None:
-    """By the version it names, by a link, or both; the oldest first, ids that are numbers as numbers."""
+    """By its version, by a link, or by both. The oldest comes first; numeric ids compare as numbers."""
     profile = rules(VERSIONS, incidents=INCIDENTS)
     story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"])
     incidents = (
@@ -371,7 +371,7 @@ def test_what_was_closed_as_no_incident_is_in_no_number() -> None:
 
 
 def test_which_resolutions_mean_no_incident_is_the_profiles_own_word() -> None:
-    """In German, compared as names are; the default list counts no more."""
+    """The German list replaces the default one. Names are compared as usual."""
     own = IncidentRules(("Incident",), excluded_resolutions=("Falscher Alarm",))
     issues = (
         issue(1, "10-11 → 1", "10-12 → 4", type="Incident", resolution="falscher\u00a0 ALARM"),
@@ -392,7 +392,7 @@ def test_an_incident_that_is_not_detected_yet_is_none_yet() -> None:
 
 
 def test_an_incident_of_another_priority_is_neither_an_incident_nor_a_work_item() -> None:
-    """Its type is enough to be no work item."""
+    """Its type alone excludes it from work."""
     profile = rules(VERSIONS, incidents=IncidentRules(("Incident",), priorities=("High",)))
     low = issue(9, "10-11 → 2", "10-12 → 4", type="Incident", versions=["1"], priority="Low")
     (deployment,) = ready(profile, low, versions=(ONE,)).deployments
@@ -404,7 +404,7 @@ def test_an_incident_of_another_priority_is_neither_an_incident_nor_a_work_item(
 
 
 def test_lead_time_runs_from_the_commit_or_the_start_of_work_to_the_deployment() -> None:
-    """Committed 10-06 → released 10-10 23:59:59, and started 10-08 → the same: 5 days and 3 days less a second each."""
+    """Committed on 6 October or started on the 8th, released on the 10th at 23:59:59: 5 and 3 days less a second."""
     profile = rules(VERSIONS, fields={"committed_at": "cf"})
     stories = (
         issue(1, "10-01 → 1", "10-08 → 2", "10-09 → 4", fixVersions=["1"], cf="2026-10-06"),
@@ -430,14 +430,16 @@ def test_lead_time_runs_from_the_commit_or_the_start_of_work_to_the_deployment()
 def test_a_work_item_belongs_to_the_earliest_deployment_after_it_was_first_done(
     moves: tuple[str, ...], days: int
 ) -> None:
-    """In versions of the 10th and the 20th, started on the 1st: deployed once, after 10 or 20 days less a second."""
+    """Its versions are of the 10th and the 20th. Started on the 1st, it is deployed once, after 10 or 20 days less a
+    second.
+    """
     story = issue(1, "10-01 → 2", *moves, fixVersions=["2", "1"])
     measured = measure("lead_time", rules(VERSIONS), story, versions=(ONE, TWO))
     assert (measured.n_used, measured.value) == (1, ((days + 1) * 86_400 - 1) / 86_400)
 
 
 def test_an_item_done_after_all_its_deployments_is_left_out_as_that() -> None:
-    """Release of 3 October, story done on the 9th: before any other reason, and with both instants."""
+    """Released on 3 October and done on the 9th. This reason goes before all others, and the part has both instants."""
     profile = rules(VERSIONS, fields={"committed_at": "cf"})
     release = version("1", date(2026, 10, 3))
     stories = (
@@ -501,7 +503,7 @@ def test_a_change_without_a_duration_is_left_out_under_its_reason(story: Issue, 
 
 
 def test_a_change_deployed_at_the_instant_of_its_commit_took_no_time_and_counts() -> None:
-    """Zero is a duration; only below zero is none."""
+    """Zero is a valid duration. A negative one is not."""
     story = issue(1, "10-05 → 2", "10-05 → 4")
     row = Row("a", time("10-05"), failed=False, issue_ids=("1",))
     measured = measure("lead_time", rules(TABLE), story, table=(row,))
@@ -509,7 +511,7 @@ def test_a_change_deployed_at_the_instant_of_its_commit_took_no_time_and_counts(
 
 
 def test_versions_of_one_name_in_two_projects_are_two_versions() -> None:
-    """Both are called 1.0; the item is in the one of its own project, released on the 20th."""
+    """Both are called 1.0. The item has the one of its own project, released on the 20th."""
     story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["2"])
     twins = (
         version("1", date(2026, 10, 10), project="Q", name="1.0"),
@@ -520,7 +522,7 @@ def test_versions_of_one_name_in_two_projects_are_two_versions() -> None:
 
 
 def test_by_status_the_item_itself_is_the_change_done_or_not() -> None:
-    """Closed on the 3rd after two days, re-opened since; another was closed as a duplicate after four."""
+    """Closed after two days and re-opened since. Another was closed as a duplicate after four."""
     stories = (
         issue(1, "10-01 → 2", "10-03 → 5", "10-04 → 2"),
         issue(2, "10-01 → 2", "10-05 → 5", resolution="Duplicate"),
@@ -546,7 +548,7 @@ def test_a_row_of_the_table_carries_the_items_it_names_and_those_of_its_versions
 
 
 def test_an_explained_change_names_its_deployment_and_both_instants() -> None:
-    """So that a person can check it in Jira."""
+    """A person can check it in Jira."""
     story = issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"])
     seen = ready(rules(VERSIONS), story, versions=(ONE,))
     (part,) = explain("lead_time", seen, seen.windows[0]).used
@@ -560,7 +562,7 @@ RESTORE = {"detected_at": "cf_d", "restored_at": "cf_r"}
 
 
 def test_mttr_is_the_median_of_hours_from_detection_to_restoration() -> None:
-    """Done after 2 h; detected an hour before it was written down and restored by the field 5 h later: median 3.5 h."""
+    """One took 2 h. One was detected an hour before its creation and restored 5 h later by its field: median 3.5 h."""
     issues = (
         issue(1, "10-02 10:00 → 1", "10-02 12:00 → 4", type="Incident"),
         issue(2, "10-03 10:00 → 1", type="Incident", cf_d="2026-10-03T09:00Z", cf_r="2026-10-03T14:00Z"),
@@ -582,7 +584,7 @@ def test_mttr_is_the_median_of_hours_from_detection_to_restoration() -> None:
 def test_an_incident_without_a_duration_is_left_out_or_no_candidate(
     fields: dict[str, str], exclusions: dict[str, int], still_open: int
 ) -> None:
-    """Created on the 2nd, done on the 5th, but the fields say otherwise."""
+    """Created on the 2nd and done on the 5th, but the fields have other values."""
     incident = issue(1, "10-02 → 1", "10-05 → 4", type="Incident", **fields)
     measured = measure("mttr", rules(incidents=INCIDENTS, fields=RESTORE), incident)
     assert (measured.value, measured.exclusions, measured.details["open"]) == (None, exclusions, still_open)

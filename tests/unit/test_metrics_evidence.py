@@ -19,7 +19,7 @@ INCIDENTS = IncidentRules(("Incident",))
 
 
 def set_by(metric: str, item: Issue, **rules: Any) -> dict[str, Evidence]:
-    """Return what set the instants of the one part that an issue is to a metric."""
+    """Return what set the instants of an issue's only part in a metric."""
     profile = Rules(workflow=REVIEW_WAITS, **rules)
     ready = snapshot_of(Team((item,), STATUSES), profile, time(AS_OF))
     explained = explain(metric, ready, ready.windows[0])
@@ -28,7 +28,7 @@ def set_by(metric: str, item: Issue, **rules: Any) -> dict[str, Evidence]:
 
 
 def moves(change: Evidence) -> tuple[str, str | None, Any, str]:
-    """Return a change of status in short."""
+    """Return a change of status as a short tuple."""
     return change.source, change.before, change.after, change.history_id
 
 
@@ -48,7 +48,7 @@ def test_an_issue_born_in_progress_was_started_by_its_creation() -> None:
 
 
 def test_an_imported_issue_was_born_with_its_first_change() -> None:
-    """Started in September by an entry that is older than the issue; born in progress, it was started by its birth."""
+    """A history entry in September is older than the creation: work started with it, or with the birth in progress."""
     origins = set_by("flow_time", issue(1, "10-05 → 1", "09-01 → 2", "10-07 → 4"))
     assert (origins["started"].at, origins["started"].history_id) == (at("09-01"), "100")
     origins = set_by("flow_time", issue(1, "10-05 → 2", "09-01 → 3", "10-07 → 4"))
@@ -59,7 +59,7 @@ def test_an_imported_issue_was_born_with_its_first_change() -> None:
 
 
 def test_what_happens_at_the_as_of_is_no_evidence() -> None:
-    """Re-opened at the very as-of: still done by the entry before."""
+    """Re-opened exactly at the as-of: the earlier entry still set done."""
     origins = set_by("flow_time", issue(1, "10-01 → 2", "10-20 → 4", "11-01 → 2"))
     assert moves(origins["done"]) == ("history", "Doing", "Done", "100")
 
@@ -72,7 +72,7 @@ def test_a_load_names_the_status_the_item_is_in() -> None:
 
 
 def test_not_delivered_names_the_entry_that_set_the_resolution() -> None:
-    """Resolved as Done, then as Duplicate: the entry of the present one; without any entry, the field."""
+    """The entry that set Duplicate, the present resolution. Without any entry, the field."""
     item = issue(1, "10-01 → 2", "10-20 → 4", resolution="Duplicate")
     entries = [
         Transition(time(f"10-{20 + number}"), number, 0, "resolution", str(number), None, before, None, after)
@@ -86,7 +86,7 @@ def test_not_delivered_names_the_entry_that_set_the_resolution() -> None:
 
 
 def test_not_delivered_names_the_entry_into_an_excluded_status() -> None:
-    """Whatever the resolution says."""
+    """The resolution does not matter."""
     item = issue(1, "10-01 → 2", "10-20 → 4", "10-21 → 5", resolution="Duplicate")
     origins = set_by("flow_velocity", item, excluded_statuses=("Closed",))
     assert moves(origins["status"]) == ("history", "Done", "Closed", "101")
@@ -94,7 +94,7 @@ def test_not_delivered_names_the_entry_into_an_excluded_status() -> None:
 
 
 def test_done_without_a_history_was_set_by_the_resolution_date() -> None:
-    """In which status it was before, nobody knows."""
+    """The status before is unknown."""
     item = issue(1, "10-01 → 4", resolved="10-20")
     expected = Evidence("field", at("10-20"), "P-1", "resolved", after="2026-10-20T00:00:00.000000Z")
     assert set_by("flow_velocity", item)["done"] == expected
@@ -121,7 +121,7 @@ def test_a_restoration_stands_on_its_field_or_else_on_the_history(value: str | N
 
 
 def test_a_value_that_is_no_moment_is_shown_as_it_stands() -> None:
-    """Under the name of what it should have begun."""
+    """Under the name of the mapping."""
     item = issue(1, "10-05 → 2", "10-07 → 4", type="Incident", cf_1={"value": "soon"})
     origins = set_by("mttr", item, incidents=INCIDENTS, fields={"detected_at": "cf_1.value"})
     assert origins["detected"] == Evidence(
@@ -130,7 +130,7 @@ def test_a_value_that_is_no_moment_is_shown_as_it_stands() -> None:
 
 
 def test_a_deploying_issue_happened_by_its_field_or_when_it_was_done() -> None:
-    """A date at or after the as-of has not happened, and nothing stands in for it."""
+    """A date at or after the as-of has not happened, and nothing replaces it."""
     rules = Rules(deployments=DeploymentRules("issues", types=("Release",)), fields={"deployed_at": "cf"})
     context = Context.of(rules, STATUSES)
     release = issue(1, "10-05 → 2", "10-07 → 4", type="Release")
@@ -142,7 +142,7 @@ def test_a_deploying_issue_happened_by_its_field_or_when_it_was_done() -> None:
 
 
 def test_stays_add_up_to_the_time_in_each_stage() -> None:
-    """Two days of work, one of waiting, three of work, of which the re-opening is a part."""
+    """Two days of work, one of waiting, and three of work, which include the re-opening."""
     item = issue(1, "10-01 → 1", "10-02 → 2", "10-04 → 3", "10-05 → 2", "10-08 → 4")
     context = Context.of(Rules(workflow=REVIEW_WAITS), STATUSES)
     days = [
@@ -159,7 +159,7 @@ def test_stays_add_up_to_the_time_in_each_stage() -> None:
 
 
 def test_a_stay_that_lasts_beyond_the_as_of_ends_there() -> None:
-    """Asked on the 3rd: in Doing since the 2nd, whatever came later; and nothing before the issue was born."""
+    """On the 3rd the issue is in Doing since the 2nd. Before its creation it has no stay."""
     item = issue(1, "10-01 → 1", "10-02 → 2", "10-04 → 4")
     context = Context.of(Rules(), STATUSES)
     stays = evidence.stays(Trail.of([item], context, at("10-03")), "1")

@@ -1,4 +1,4 @@
-"""From an issue and the rules to what the metrics read: roles, categories, mapped fields, hashes."""
+"""The facts of an issue by the rules: roles, categories, mapped fields, hashes."""
 
 from dataclasses import replace
 from datetime import date
@@ -76,7 +76,7 @@ def test_ignored_by_default_is_what_holds_work_or_is_a_part_of_it(
     subtask: bool | None,  # noqa: FBT001 - a table's column
     is_item: bool,  # noqa: FBT001 - a table's column
 ) -> None:
-    """By Jira's own hierarchy, not by English names."""
+    """By Jira's hierarchy, not by English names."""
     story = issue(1, "10-01 → 1", type=name, hierarchy_level=level, subtask=subtask)
     assert (read_one(story, CONTEXT).item is not None) is is_item
 
@@ -96,7 +96,7 @@ def test_of_two_types_of_one_name_each_issue_follows_its_own() -> None:
 
 
 def test_names_are_compared_after_composition_and_with_folded_blanks() -> None:
-    """A decomposed umlaut, a no-break space and two blanks are how copied names come."""
+    """Copied names have decomposed letters, no-break spaces and double blanks."""
     rules = replace(RULES, categories={"debt": ("Aufräum  Arbeit",)}, excluded_resolutions=("Gelöst\u00a0nicht",))
     work_item = item(Context.of(rules, STATUSES), type="AUFRA\u0308UM ARBEIT", resolution=" gelo\u0308st nicht")
     assert (work_item.category, work_item.excluded) == ("debt", True)
@@ -122,14 +122,14 @@ def test_a_type_named_under_deployments_is_no_work_item_whatever_the_source() ->
 
 
 def test_an_ignored_type_is_left_out_of_everything_even_of_the_findings() -> None:
-    """An epic's odd history is nobody's concern."""
+    """An odd history of an epic matters to no metric."""
     read = read_one(issue(1, "10-01 → 98", type="Epic"), CONTEXT)
     assert (read.item, read.incident, read.findings) == (None, None, [])
 
 
 @pytest.mark.parametrize("ignored", [None, ("Epic", "Theme")])
 def test_a_type_that_is_an_incident_or_deploys_is_never_ignored(ignored: tuple[str, ...] | None) -> None:
-    """Neither by default nor by a list."""
+    """Neither by default nor by the profile's list."""
     rules = replace(RULES, ignored_types=ignored, incidents=IncidentRules(("EPIC",)))
     read = read_one(issue(1, "10-01 → 98", type="Epic"), Context.of(rules, STATUSES))
     assert read.incident is not None
@@ -143,7 +143,7 @@ def test_a_type_that_is_an_incident_or_deploys_is_never_ignored(ignored: tuple[s
     [("story", "feature"), ("Bug", "defect"), ("RISK", "risk"), ("Chore", "debt"), ("Spike", "unmapped")],
 )
 def test_a_category_comes_from_the_type_and_an_unlisted_type_is_unmapped(type_: str, category: str) -> None:
-    """Never silently a feature."""
+    """It is never counted as a feature."""
     assert item(type=type_).category == category
 
 
@@ -188,7 +188,7 @@ def test_a_mapped_instant_is_a_moment_or_nothing_or_invalid(value: object, expec
 
 
 def test_a_day_without_a_time_is_its_last_second_for_an_end() -> None:
-    """Deployed on 5 October in Zagreb: 23:59:59 there."""
+    """Deployed on 5 October means 23:59:59 in Zagreb."""
     (deployment,) = read_one(issue(1, "10-01 → 1", type="Release", cf_4="2026-10-05"), CONTEXT).deployments
     assert deployment.at == at("10-05 21:59:59")
 
@@ -229,13 +229,13 @@ def test_a_dotted_path_leads_into_a_field(mapping: str, value: object, expected:
     ],
 )
 def test_a_change_failure_is_true_a_number_or_one_of_the_words(value: object, failed: bool) -> None:  # noqa: FBT001 - a table's column
-    """As a text, an option, or any member of a list."""
+    """As a text, as an option, or in a list."""
     (deployment,) = read_one(issue(1, "10-01 → 1", type="Release", cf_3=value), CONTEXT).deployments
     assert deployment.failed is failed
 
 
 def test_a_list_of_options_is_read_through_a_path() -> None:
-    """Each member is asked for its value."""
+    """The path is applied to each member."""
     context = Context.of(replace(RULES, fields={"change_failure": "cf_3.value"}), STATUSES)
     boxes = [{"value": "No"}, {"value": "Failed"}]
     assert read_one(issue(1, "10-01 → 1", type="Release", cf_3=boxes), context).deployments[0].failed
@@ -285,7 +285,7 @@ def test_the_first_of_several_fields_that_is_not_empty_has_the_points(
 
 
 def test_each_invalid_value_is_a_finding_that_names_its_role() -> None:
-    """So that a person finds the field."""
+    """So a person can find the field."""
     story = issue(1, "10-01 → 1", cf_1="soon", cf_2="many")
     assert read_one(story, CONTEXT).findings == [("invalid_value", "committed_at"), ("invalid_value", "points")]
     release = issue(2, "10-01 → 1", type="Release", cf_4="soon")
@@ -307,7 +307,7 @@ def test_ids_of_versions_and_links_of_any_damaged_shape_are_read_or_left() -> No
 
 
 def test_each_entry_into_a_deployed_status_from_outside_is_a_deployment() -> None:
-    """Born in Done: no entry. Done → Closed: within. Out and in again: one."""
+    """Creation in Done is not an entry, and Done → Closed stays inside. Leaving and entering again is one."""
     context = Context.of(replace(RULES, deployments=DeploymentRules("status", statuses=("done", "5"))), STATUSES)
     read = read_one(issue(1, "10-01 → 4", "10-02 → 5", "10-03 → 2", "10-04 → 5", "10-05 → 4"), context)
     assert [deployment.at for deployment in read.deployments] == [at("10-04")]
@@ -316,7 +316,7 @@ def test_each_entry_into_a_deployed_status_from_outside_is_a_deployment() -> Non
 
 
 def test_a_renamed_status_is_known_by_its_id_and_todays_name() -> None:
-    """Doing was called Live when the history was written; a retired status is known by its old name."""
+    """Doing was called Live when the history was written. A retired status has only its old name."""
     for statuses, expected in ((("2",), 1), (("Doing",), 1), (("98",), 1), (("Live",), 0)):
         context = Context.of(replace(RULES, deployments=DeploymentRules("status", statuses=statuses)), STATUSES)
         move = issue(1, "10-01 → 1", "10-02 → 2" if statuses != ("98",) else "10-02 → 98")
@@ -333,14 +333,14 @@ VERSIONS = (
 
 
 def test_released_and_dated_versions_of_the_projects_are_deployments_at_their_last_second() -> None:
-    """Archived ones count; unreleased ones, undated ones and other projects' do not."""
+    """Archived versions count. Unreleased ones, undated ones and those of other projects do not."""
     context = Context.of(replace(RULES, deployments=DeploymentRules("versions")), STATUSES)
     deployments = deployments_of_versions(VERSIONS, {"P"}, context)
     assert [(d.name, d.at) for d in deployments] == [("1.0", at("10-05 21:59:59")), ("1.1", at("10-06 21:59:59"))]
 
 
 def test_versions_deploy_nothing_where_they_are_not_the_source() -> None:
-    """The versions of a profile that deploys by issues are labels only."""
+    """If issues deploy, versions are only labels."""
     assert deployments_of_versions(VERSIONS, {"P"}, CONTEXT) == ()
 
 
@@ -381,20 +381,20 @@ def test_a_changed_rule_changes_the_hash_of_what_it_can_change(
     of_results: bool,  # noqa: FBT001 - a table's column
     of_facts: bool,  # noqa: FBT001 - a table's column
 ) -> None:
-    """A level or a period leaves the facts alone; the number of weeks leaves everything alone."""
+    """A level or a period does not change the facts. The number of weeks changes nothing."""
     other = replace(RULES, **change)
     assert (rules_hash(other) != rules_hash(RULES)) is of_results
     assert (Context.of(other, STATUSES).facts_rules_hash != CONTEXT.facts_rules_hash) is of_facts
 
 
 def test_equal_rules_have_one_hash_in_every_process_and_in_any_order_of_their_lists() -> None:
-    """Results are stored under it; the figure changes with the default rules and with nothing else."""
+    """Results are stored with this hash. Only other default rules may change it."""
     for names in ("abcdefgh", "hgfedcba", "ABCDefgh"):
         assert rules_hash(Rules(ignored_types=tuple(names))) == "fcca3cf7d4a146c08c0993bfabf056e2"
 
 
 def test_facts_change_with_a_status_category_and_not_with_the_order_of_statuses() -> None:
-    """A status that becomes done at the site moves issues that were never touched."""
+    """A status that becomes done in Jira changes issues without a new `updated`."""
     moved = (*STATUSES[:2], Status("3", "Review", "done"), *STATUSES[3:])
     assert Context.of(RULES, moved).facts_rules_hash != CONTEXT.facts_rules_hash
     assert Context.of(RULES, STATUSES[::-1]).facts_rules_hash == CONTEXT.facts_rules_hash

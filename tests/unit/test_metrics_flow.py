@@ -13,7 +13,7 @@ NONE = {"feature": 0, "defect": 0, "risk": 0, "debt": 0, "unmapped": 0}
 
 
 def done(number: int, *moves: str, **more: Any) -> Issue:
-    """Return a story started on the 5th and done on the 7th, unless told otherwise."""
+    """Return a story started on the 5th and done on the 7th, if no other moves are given."""
     return issue(number, "10-01 → 1", *(moves or ("10-05 → 2", "10-07 → 4")), **more)
 
 
@@ -41,7 +41,7 @@ def test_items_done_without_delivering_are_left_out() -> None:
 
 @pytest.mark.parametrize("names", [("CLOSED",), ("5",), ("Abandoned", "closed")])
 def test_items_done_in_an_excluded_status_are_left_out(names: tuple[str, ...]) -> None:
-    """Closed delivers nothing here: what is in it at the as-of, also if it came through Done."""
+    """Closed delivers nothing here, neither for items that went there directly nor for those that came through Done."""
     rules = replace(OCTOBER, excluded_statuses=names)
     through = done(2, "10-05 → 2", "10-07 → 4", "10-09 → 5")
     direct, back = done(3, "10-07 → 5"), done(4, "10-06 → 5", "10-08 → 4")
@@ -52,7 +52,7 @@ def test_items_done_in_an_excluded_status_are_left_out(names: tuple[str, ...]) -
 
 
 def test_an_excluded_status_may_be_done_by_the_profiles_word_only() -> None:
-    """Review counts as done; what is re-opened from it is not done, and no exclusion."""
+    """Review counts as done. An item re-opened from it is not done, and not an exclusion."""
     rules = replace(OCTOBER, workflow={"done": ("Review",)}, excluded_statuses=("Review",))
     measured = measure("flow_velocity", rules, done(1, "10-05 → 3"), done(2, "10-05 → 3", "10-06 → 2"))
     assert (measured.details["count"], measured.exclusions) == (0, {"not_delivered": 1})
@@ -60,21 +60,21 @@ def test_an_excluded_status_may_be_done_by_the_profiles_word_only() -> None:
 
 @pytest.mark.parametrize("points", ["many", True, {}])
 def test_an_item_whose_points_are_no_number_still_counts(points: object) -> None:
-    """One bad field costs its points, not the item."""
+    """An invalid field loses only the points."""
     measured = measure("flow_velocity", OCTOBER, done(1, cf=points), done(2, cf=2))
     assert (measured.details["count"], measured.details["points"], measured.exclusions) == (2, 2.0, {})
     assert measured.details["without_points"] == 1
 
 
 def test_an_estimate_of_nothing_is_an_estimate() -> None:
-    """0 points are points; an empty field, also an empty list, is none."""
+    """0 points are points. An empty field or an empty list has none."""
     items = (done(1, cf=0), done(2, cf=None), done(3, cf=[]), done(4, cf=""))
     measured = measure("flow_velocity", OCTOBER, *items)
     assert (measured.details["points"], measured.details["without_points"]) == (0.0, 3)
 
 
 def test_points_of_two_kinds_of_projects_add_up() -> None:
-    """Each project has them in a field of its own; the first that is not empty counts."""
+    """Each kind of project has its own field. The first one that is not empty counts."""
     rules = replace(OCTOBER, fields={"points": ("cf", "cf_2")})
     items = (done(1, cf=3, cf_2=None), done(2, cf=None, cf_2=5), done(3, cf=1, cf_2=8), done(4))
     measured = measure("flow_velocity", rules, *items)
@@ -82,13 +82,13 @@ def test_points_of_two_kinds_of_projects_add_up() -> None:
 
 
 def test_points_are_unknown_where_the_profile_maps_none() -> None:
-    """None, never 0."""
+    """The value is None, never 0."""
     details = measure("flow_velocity", Rules(time_period_days=31), done(1, cf=3)).details
     assert (details["points"], details["without_points"]) == (None, None)
 
 
 def test_the_sum_of_points_does_not_hang_on_the_order_of_rows() -> None:
-    """In floats 0.1 + 0.2 + 0.3 depends on who comes first."""
+    """As floats, 0.1 + 0.2 + 0.3 depends on the order."""
     forwards = [done(number, cf=points) for number, points in enumerate((0.1, 0.2, 0.3, 1e12, -1e12), start=1)]
     sums = [measure("flow_velocity", OCTOBER, *order).details["points"] for order in (forwards, forwards[::-1])]
     assert sums == [0.6, 0.6]
@@ -117,7 +117,7 @@ def test_flow_time_is_the_median_of_days_from_start_to_done() -> None:
 
 @pytest.mark.parametrize("metric", ["flow_time", "flow_efficiency"])
 def test_who_never_started_or_delivered_nothing_is_left_out_with_the_reason(metric: str) -> None:
-    """Open → Done; the same as a duplicate counts under its resolution only."""
+    """Open → Done was never started. The same as a duplicate counts only as not delivered."""
     items = (done(1), done(2, "10-07 → 4"), done(3, "10-07 → 4", resolution="Duplicate"))
     measured = measure(metric, OCTOBER, *items)
     assert (measured.n_used, measured.exclusions) == (1, {"never_started": 1, "not_delivered": 1})
@@ -142,7 +142,7 @@ def test_time_back_in_todo_is_neither_active_nor_waiting() -> None:
 
 
 def test_no_second_in_progress_is_no_efficiency() -> None:
-    """Started and done in one instant: an item is used, but zero cannot be divided by."""
+    """The item was started and done at one instant: it is used, but its time in progress is zero."""
     measured = measure("flow_efficiency", OCTOBER, done(1, "10-05 → 2", "10-05 → 4"))
     assert (measured.state, measured.value, measured.n_used) == ("no_data", None, 1)
     assert measured.details == {"n": 1, "median_share": None}
@@ -174,7 +174,7 @@ def test_flow_load_counts_what_is_in_progress_just_before_the_end(
 
 
 def test_flow_load_looks_at_each_windows_own_end() -> None:
-    """In progress from the 5th to the 7th: nothing at the end of its week, though it counts then as done."""
+    """In progress from the 5th to the 7th: at the end of that week the load is 0, and the item counts as done."""
     rules = Rules(history_weeks=4, workflow=REVIEW_WAITS)
     long, short = done(1, "10-05 → 2", "10-15 → 4"), done(2)
     values = [measure("flow_load", rules, long, short, as_of="10-26", window=week).value for week in (1, 2, 3)]
@@ -182,14 +182,14 @@ def test_flow_load_looks_at_each_windows_own_end() -> None:
 
 
 def test_the_oldest_age_is_that_of_the_item_started_first() -> None:
-    """Started on the 5th and on the 8th: on the 10th five days, not two, and in no order of rows."""
+    """Started on the 5th and on the 8th: on the 10th the age is five days, in any order of rows."""
     old, young = done(1, "10-05 → 2"), done(2, "10-08 → 2")
     for order in ((old, young), (young, old)):
         assert measure("flow_load", OCTOBER, *order, as_of="10-10").details["oldest_age_days"] == 5.0
 
 
 def test_a_running_week_is_loaded_as_of_now() -> None:
-    """Wednesday the 7th, noon: in progress for two and a half days."""
+    """On Wednesday the 7th at noon: two and a half days in progress."""
     measured = measure("flow_load", OCTOBER, done(1, "10-05 → 2", "10-08 → 4"), as_of="10-07 12:00", window=-1)
     assert (measured.value, measured.details["oldest_age_days"]) == (1.0, 2.5)
     assert measured.details["effective_end"] == "2026-10-07T12:00:00.000000Z"
@@ -229,7 +229,7 @@ def test_flow_efficiency_without_a_waiting_status_lists_where_active_time_was_sp
 
 
 def test_a_waiting_status_that_only_histories_know_is_enough() -> None:
-    """The site lists it no longer, but the profile names it, and an ignored issue was in it."""
+    """Jira no longer lists the status, but the profile names it and an ignored issue was in it."""
     old = transition(time("10-03"), 77, "9", "4")
     old = old._replace(from_name="Parked")
     rules = replace(OCTOBER, workflow={"waiting": ("parked",)})

@@ -1,4 +1,4 @@
-"""The forecast's arithmetic: exact where nothing is left to chance, near the exact chance where something is."""
+"""The forecast's arithmetic: exact results where chance plays no part, results near the exact chance elsewhere."""
 
 from collections import defaultdict
 from zoneinfo import ZoneInfo
@@ -30,7 +30,7 @@ FIVE = [5] * 8
 
 
 def past_of(throughput: list[int]) -> Past:
-    """Return a past whose weeks delivered evenly over their days, rounded down."""
+    """Return a past with deliveries spread evenly over the days of each week, rounded down."""
     daily = [count * day // 7 - count * (day - 1) // 7 for count in throughput for day in range(1, 8)]
     return Past((), throughput, daily)
 
@@ -59,7 +59,7 @@ def test_of_a_last_week_its_share_of_days_counts_rounded_down(days: int, items: 
 
 
 def test_what_takes_longer_than_the_horizon_has_no_number() -> None:
-    """4 weeks bring 20 of the 21 items."""
+    """Four weeks deliver 20 of the 21 items."""
     assert days_for(FIVE, 21, seed=1, horizon=4) == dict.fromkeys(PERCENTS)
     assert days_for(FIVE, 20, seed=1, horizon=4) == dict.fromkeys(PERCENTS, 28)
 
@@ -73,7 +73,7 @@ def test_the_chances_are_those_of_a_coin() -> None:
 
 
 def test_the_same_seed_gives_the_same_answer_and_another_may_not() -> None:
-    """Few trials, so that seeds differ."""
+    """With few trials, so that seeds give different answers."""
     answers = [days_for([0, 1, 9], 40, seed, trials=20) for seed in range(20)]
     assert answers == [days_for([0, 1, 9], 40, seed, trials=20) for seed in range(20)]
     assert len({str(answer) for answer in answers}) > 1
@@ -82,7 +82,7 @@ def test_the_same_seed_gives_the_same_answer_and_another_may_not() -> None:
 @UNTIMED
 @given(weekly, st.integers(1, 60), seeds)
 def test_more_items_are_never_done_earlier(throughput: list[int], items: int, seed: int) -> None:
-    """With the same seed, at every chance; and a greater chance never needs less time."""
+    """With the same seed, at every chance. A higher chance never needs less time."""
     fewer = days_for(throughput, items, seed, trials=50)
     more = days_for(throughput, items + 1, seed, trials=50)
     assert all((fewer[percent] or 9999) <= (more[percent] or 9999) for percent in PERCENTS)
@@ -92,7 +92,7 @@ def test_more_items_are_never_done_earlier(throughput: list[int], items: int, se
 @UNTIMED
 @given(weekly, st.integers(0, 60), seeds)
 def test_a_later_day_never_has_fewer_items(throughput: list[int], days: int, seed: int) -> None:
-    """With the same seed, at every chance; and a greater chance never promises more."""
+    """With the same seed, at every chance. A higher chance never gives more items."""
     sooner, later = (items_in(throughput, count, seed, trials=50) for count in (days, days + 1))
     assert all(sooner[percent] <= later[percent] for percent in PERCENTS)
     assert sorted(sooner.values(), reverse=True) == list(sooner.values())
@@ -153,7 +153,7 @@ def test_the_back_test_of_a_constant_throughput_always_holds() -> None:
 
 
 def test_weeks_without_a_delivery_are_not_enough() -> None:
-    """Five weeks with one; empty weeks between them count as weeks, but not as these."""
+    """Five weeks with a delivery are needed. Empty weeks between them are part of the past."""
     assert not is_enough([3, 0, 2, 0, 1, 1])
     assert is_enough([3, 0, 2, 0, 1, 1, 1])
     assert verdicts(backtest_items(past_of([3, 0, 2, 0, 1, 1]), 2, seed=1)) == dict.fromkeys(PERCENTS, (0, 0))
@@ -163,12 +163,12 @@ def test_weeks_without_a_delivery_are_not_enough() -> None:
 
 
 def _seen(*issues: Issue, as_of: str = "10-28 12:00") -> Snapshot:
-    """On Wednesday of week 44; its weeks began on 10-05, 10-12, 10-19 and 10-26."""
+    """Return the snapshot of Wednesday of week 44. Its past weeks begin on 10-05, 10-12, 10-19 and 10-26."""
     return snapshot_of(Team(issues, STATUSES, (), ()), Rules(), time(as_of))
 
 
 def test_the_past_is_what_was_delivered_in_weeks_that_are_over() -> None:
-    """Two in week 42, none in 43; what was done this week is not counted, nor what delivered nothing."""
+    """Two in week 42, none in 43. The running week and items that delivered nothing are not counted."""
     ready = _seen(
         issue(1, "10-04 → 1", "10-12 → 4"),
         issue(2, "10-04 → 1", "10-18 23:59 → 4"),
@@ -184,20 +184,20 @@ def test_the_past_is_what_was_delivered_in_weeks_that_are_over() -> None:
 
 
 def test_weeks_before_the_first_item_are_no_past() -> None:
-    """They would count as weeks in which nothing was delivered; so would the week it was created in."""
+    """They would count as weeks without a delivery. So would the week of the first creation."""
     ready = _seen(issue(1, "10-07 → 1", "10-13 → 4"))
     assert history(ready, 52).throughput == [1, 0]
     assert history(_seen(issue(1, "10-05 → 1", "10-13 → 4")), 52).throughput == [0, 1, 0]
 
 
 def test_a_week_that_ends_at_the_as_of_is_over() -> None:
-    """Asked on Monday at midnight."""
+    """The as-of is Monday at midnight."""
     ready = _seen(issue(1, "10-04 → 1", "10-25 23:00 → 4"), as_of="10-26")
     assert history(ready, 2).throughput == [0, 1]
 
 
 def test_what_is_in_progress_is_what_flow_load_counts() -> None:
-    """Started and not done; started at the very as-of is not yet."""
+    """Started and not done. An item started exactly at the as-of is not in progress yet."""
     ready = _seen(
         issue(1, "10-04 → 1", "10-12 → 2"),
         issue(2, "10-04 → 1", "10-12 → 2", "10-13 → 4"),

@@ -1,4 +1,4 @@
-"""From a history to a timeline of stages, what set its instants, and what is odd about it."""
+"""The timeline of stages from a history, what set its instants, and what is odd in it."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ def line(story: Issue) -> Timeline:
 
 
 def reasons(story: Issue) -> list[tuple[str, str]]:
-    """Return what is odd about an issue's history."""
+    """Return the findings of an issue's history."""
     return read_one(story, CONTEXT).findings
 
 
@@ -41,12 +41,12 @@ def test_a_timeline_begins_at_creation_and_keeps_changes_of_stage_only() -> None
 
 
 def test_without_a_change_the_current_status_counts_from_creation() -> None:
-    """An issue nobody has moved is where it was born."""
+    """An issue that was never moved is in the status of its creation."""
     assert line(issue(1, "10-01 → 2")) == ((at("10-01"), "active"),)
 
 
 def test_an_imported_issue_was_born_with_its_first_change() -> None:
-    """An import dates ``created`` later than the history it brings: Open → Doing → Review before it, Done after."""
+    """An import sets ``created`` later than the history: Open → Doing → Review are before it, Done after."""
     story = issue(1, "10-05 → 1", "10-02 → 2", "10-03 → 3", "10-06 → 4")
     assert line(story) == (
         (at("10-02"), "todo"),
@@ -75,12 +75,12 @@ def test_an_imported_issue_was_born_with_its_first_change() -> None:
     ],
 )
 def test_done_without_a_history_is_done_at_the_resolution_date(story: Issue, expected: list[tuple[str, str]]) -> None:
-    """In todo until then; a first change before that date says more than the date."""
+    """In todo until then. A first change before that date goes before the date."""
     assert [(when, stage) for when, stage in line(story)] == [(at(when), stage) for when, stage in expected]
 
 
 def test_what_was_never_recorded_is_no_entry_into_a_status() -> None:
-    """Closed on the 20th without a history: neither the birth nor the resolution date is a deployment."""
+    """Closed on the 20th without a history: neither the creation nor the resolution date is a deployment."""
     context = Context.of(Rules(deployments=DeploymentRules("status", statuses=("Done",))), STATUSES)
     assert read_one(issue(1, "10-01 → 4", resolved="10-20"), context).deployments == ()
     again = issue(1, "10-01 → 4", "10-21 → 2", "10-22 → 4", resolved="10-20")
@@ -100,21 +100,21 @@ def test_histories_of_one_instant_are_ordered_by_integer_id_then_position() -> N
 
 
 def test_a_history_told_twice_counts_once() -> None:
-    """Jira repeats the last history of a page on the next one."""
+    """Jira repeats the last entry of a page on the next page."""
     story = issue(1, "10-01 → 1", "10-02 → 2", "10-03 → 4")
     twice = replace(story, transitions=story.transitions * 2)
     assert entered(twice) == ["2", "4"]
 
 
 def test_changes_of_other_fields_are_no_changes_of_status() -> None:
-    """A fix version that is set moves nothing."""
+    """Setting a fix version does not move the issue."""
     other = Transition(time("10-02"), 1, 0, "fixVersions", "1", None, None, "4", "1.0")
     story = Issue("1", "P-1", "P", "Story", "1", time("10-01"), time("10-02"), None, None, None, {}, (other,))
     assert line(story) == ((at("10-01"), "todo"),)
 
 
 def test_a_broken_chain_is_reported_and_the_earlier_change_stands() -> None:
-    """Open → Doing, then Review → Done: from the first change to the second the issue was in Doing."""
+    """Open → Doing, then Review → Done: between the two changes the issue was in Doing."""
     history = (transition(time("10-02"), 1, "1", "2"), transition(time("10-04"), 2, "3", "4"))
     story = Issue("1", "P-1", "P", "Story", "4", time("10-01"), time("10-04"), None, None, None, {}, history)
     assert line(story) == ((at("10-01"), "todo"), (at("10-02"), "active"), (at("10-04"), "done"))
@@ -122,7 +122,7 @@ def test_a_broken_chain_is_reported_and_the_earlier_change_stands() -> None:
 
 
 def test_a_history_that_does_not_lead_to_the_current_status_decides_and_is_reported() -> None:
-    """The issue says Open, its last change says Done: done."""
+    """The issue is in Open, but its last change is to Done: it counts as done."""
     story = issue(1, "10-01 → 1", "10-02 → 4", status_id="1")
     assert line(story)[-1] == (at("10-02"), "done")
     assert reasons(story) == [("broken_chain", "after history 100")]
@@ -141,7 +141,7 @@ def test_a_history_that_does_not_lead_to_the_current_status_decides_and_is_repor
 def test_a_chain_without_ids_is_followed_by_its_names(
     left: str | None, entered: str | None, ended: str | None, current: str, broken: list[str]
 ) -> None:
-    """Open → ``left``, then ``entered`` → ``ended``: old servers leave ids out."""
+    """Open → ``left``, then ``entered`` → ``ended``. Old servers send no ids."""
     first = Transition(time("10-02"), 1, 0, "status", "1", None, "Open", None, left)
     second = Transition(time("10-04"), 2, 0, "status", "2", None, entered, None, ended)
     story = replace(issue(1, "10-01 → 1"), status_id=current, transitions=(first, second))
@@ -152,7 +152,7 @@ def test_a_chain_without_ids_is_followed_by_its_names(
 def test_a_chain_with_an_id_on_one_side_only_is_followed_by_its_names(
     left_id: str | None, entered_id: str | None
 ) -> None:
-    """One id cannot be compared with none."""
+    """An id cannot be compared with a missing one."""
     first = Transition(time("10-02"), 1, 0, "status", "1", "1", "Open", left_id, "Doing")
     second = Transition(time("10-04"), 2, 0, "status", "2", entered_id, "Doing", "4", "Done")
     assert reasons(replace(issue(1, "10-01 → 1"), status_id="4", transitions=(first, second))) == []

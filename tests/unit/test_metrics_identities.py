@@ -1,4 +1,4 @@
-"""The self-check of a calculation: what must hold of every number, and what becomes of one where it does not."""
+"""The self-check of a calculation: what must be true of every number, and what is stored if it is not."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -30,7 +30,7 @@ def ready() -> Snapshot:
 
 
 def broken(metric: str, change: Any, details: Mapping[str, Any] | None = None) -> str | None:
-    """Return the identity that a metric's changed parts break in the period."""
+    """Return the identity that a metric violates in the period after a change of its parts."""
     snapshot = ready()
     window, kind = snapshot.windows[0], METRICS[metric]
     (parts,) = kind.contributions(snapshot, (window,))
@@ -41,42 +41,42 @@ def broken(metric: str, change: Any, details: Mapping[str, Any] | None = None) -
 
 
 def same(parts: Contributions) -> Contributions:
-    """Return the parts as they are."""
+    """Return the parts unchanged."""
     return parts
 
 
 def twice(parts: Contributions) -> Contributions:
-    """Return the parts with the first of them once more."""
+    """Return the parts with the first one repeated."""
     return parts.pick(np.array([0, *range(len(parts))]))
 
 
 @pytest.mark.parametrize("metric", ["flow_velocity", "flow_time", "flow_load", "flow_age", "net_flow"])
 def test_the_identities_hold_of_sound_parts(metric: str) -> None:
-    """And break where one candidate counts twice."""
+    """They are violated if a candidate counts twice."""
     assert broken(metric, same) is None
     assert broken(metric, twice) == "a candidate counts twice"
 
 
 def test_a_reason_that_nobody_counts_is_no_exclusion() -> None:
-    """A candidate must be used or left out for a reason that is known."""
+    """A candidate must be used, or left out for a known reason."""
     lost = broken("flow_time", lambda parts: replace(parts, reason=np.full(len(parts), 99, np.int8)))
     assert lost == "a candidate is neither used nor left out"
 
 
 @pytest.mark.parametrize(("metric", "name"), [("flow_velocity", "by_category"), ("flow_load", "by_stage")])
 def test_categories_and_stages_add_up(metric: str, name: str) -> None:
-    """One more in the details than there are parts."""
+    """The details have one more than there are parts."""
     assert broken(metric, same, {name: {"one": 5}}) == f"{name} does not add up to the number of items"
 
 
 def test_a_missing_item_in_progress_is_noticed() -> None:
-    """Arrivals less departures say one; the parts say none."""
+    """Arrivals less departures are one, but no part is in progress."""
     lost = broken("flow_load", lambda parts: parts.pick(slice(0, 0)), {"by_category": {}, "by_stage": {}})
     assert lost == "work in progress is not what arrived less what left"
 
 
 def test_a_violated_identity_is_a_calculation_error_and_no_number() -> None:
-    """An item that left before it arrived: by the integral its time is negative, by itself it has none."""
+    """An item departed before it arrived, so its time in progress would be negative."""
     snapshot = ready()
     items = snapshot.dataset.items
     at = items.at.copy()

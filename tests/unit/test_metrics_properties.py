@@ -1,4 +1,4 @@
-"""What must hold of the metrics of any team: order means nothing, the past stays what it was, the parts add up."""
+"""What must hold for any team: order does not matter, past results do not change, parts add up to the value."""
 
 import random
 from dataclasses import replace
@@ -23,7 +23,7 @@ EXAMPLES: Final = settings(max_examples=60, deadline=None)
 
 
 def measured(scene: Scene) -> dict[str, tuple[Measurement, ...]]:
-    """All metrics of a scene."""
+    """Return all metrics of a scene."""
     ready = snapshot_of(*scene)
     return {metric: calculate(metric, ready) for metric in METRIC_TYPES}
 
@@ -38,7 +38,7 @@ def explained(scene: Scene) -> list[Explanation]:
 @given(seed=st.integers(0, 2**64))
 @EXAMPLES
 def test_shuffling_issues_histories_and_items_changes_nothing(source: str, seed: int) -> None:
-    """Jira's order is not trusted anywhere: the same rows in any order are the same numbers, bit for bit."""
+    """The same rows in any order give the same numbers, bit for bit."""
     team, rules, as_of = scene(source, seed)
     dice = random.Random(seed)
     issues, gone = (
@@ -72,7 +72,9 @@ def test_a_past_as_of_says_what_was_said_on_that_day(source: str, seed: int) -> 
 
 
 def _resolved_early(issue: Issue) -> Issue:
-    """Return the issue less a resolution date after its first change: a number reads it where that change is cut."""
+    """Return the issue without a resolution date after its first change, because a number uses that date once the
+    change is cut off.
+    """
     first = min((t.at for t in _moves(issue)), default=issue.resolved)
     return replace(issue, resolved=None) if first and issue.resolved and issue.resolved > first else issue
 
@@ -88,7 +90,7 @@ def _moves(issue: Issue, field: str = "status") -> list[Transition]:
 
 
 def _as_stored(issue: Issue, as_of: datetime) -> Issue:
-    """Return the issue with the history and the flag that it had."""
+    """Return the issue with the history and flag it had at an instant."""
     flags = _moves(issue, FLAG)
     if flags and flags[0].at >= as_of:
         was_set = not {flags[0].from_id, flags[0].from_name} <= {None, "", "[]"}
@@ -105,7 +107,7 @@ def _as_stored(issue: Issue, as_of: datetime) -> Issue:
 @given(seed=st.integers(0, 2**64))
 @EXAMPLES
 def test_the_explained_parts_add_up_to_the_number_for_every_metric(source: str, seed: int) -> None:
-    """What explain shows is all there is: the used parts give the value, the parts left out give the exclusions."""
+    """Used parts give the value, and parts left out give the exclusions."""
     ready = snapshot_of(*scene(source, seed))
     for metric in METRIC_TYPES:
         for measured in calculate(metric, ready):
@@ -123,7 +125,7 @@ def _number(value: Fraction | None) -> float | None:
 
 
 def _recomputed(measured: Measurement, used: tuple[Contribution, ...]) -> Fraction | None:
-    """Return the value of a metric from nothing but the contributions that explain shows."""
+    """Return the value of a metric, computed only from the parts that explain shows."""
     days = Fraction(measured.window.effective_end - measured.window.start, DAY)
     unit = {"days": DAY, "hours": HOUR}[measured.unit] if measured.metric_type in MEDIANS else 1
     parts = [Part("", "", Fraction(part.value, unit), Fraction(part.base)) for part in used]
@@ -133,7 +135,7 @@ def _recomputed(measured: Measurement, used: tuple[Contribution, ...]) -> Fracti
 @given(seed=st.integers(0, 2**64))
 @EXAMPLES
 def test_durations_are_the_difference_of_the_two_instants_shown(seed: int) -> None:
-    """A reader can check each duration by hand: its value is its last instant less its first."""
+    """A person can check each duration: it is the last instant less the first."""
     ready = snapshot_of(*scene("versions", seed))
     for metric in ("lead_time", "mttr", "flow_time"):
         for window in ready.windows:

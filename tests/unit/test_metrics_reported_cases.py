@@ -17,7 +17,7 @@ SECOND = 1 / 86_400  # in days
 
 
 def _ghosts(*moves: str) -> tuple[Transition, ...]:
-    """Return changes like "10-03 Ideas → Korrektur", whose names the site lists no more except Done."""
+    """Return changes like "10-03 Ideas → Korrektur" between statuses that Jira no longer lists, except Done."""
     history = []
     for number, move in enumerate(moves):
         when, before, _, after = move.split(" ")
@@ -31,7 +31,7 @@ def _ghosts(*moves: str) -> tuple[Transition, ...]:
 
 
 def test_what_was_closed_in_bulk_within_a_second_counts_as_that_long() -> None:
-    """Three of 0.6 s beside one of ten days: the median is 0.6 s, not nothing and not a day."""
+    """Three items of 0.6 s and one of ten days: the median is 0.6 s, neither 0 nor a day."""
     bulk = [issue(n, "10-02 → 1", "10-12 09:00:00.100 → 2", "10-12 09:00:00.700 → 4") for n in (1, 2, 3)]
     usual = issue(4, "10-02 → 1", "10-05 → 2", "10-15 → 4")
     never_started = issue(5, "10-02 → 1", "10-12 09:00:00.700 → 4")
@@ -43,7 +43,7 @@ def test_what_was_closed_in_bulk_within_a_second_counts_as_that_long() -> None:
 
 
 def test_the_entries_of_a_bulk_change_count_in_their_own_order() -> None:
-    """Jira lists the newest first; within one instant the smaller history id is the earlier entry."""
+    """Jira lists the newest first. At one instant, the smaller history id is earlier."""
     listed = replace(issue(1, "10-02 → 1"), status_id="4")
     together = (transition(time("10-12"), 12, "2", "4"), transition(time("10-12"), 9, "1", "2"))
     measured = measure("flow_time", Rules(), replace(listed, transitions=together))
@@ -66,7 +66,7 @@ def test_the_statuses_of_the_project_that_an_issue_left_are_active_and_reported(
 
 
 def test_named_under_workflow_they_mean_what_they_meant() -> None:
-    """Three days of work, done long before the move; the resolution date is that of the move and says so."""
+    """Three days of work, done long before the move. The resolution date is that of the move and is reported."""
     rules = Rules(workflow={"todo": ("Ideas",), "active": ("Korrektur",), "done": ("fertig",)})
     assert measure("flow_time", rules, _moved()).value == 3.0
     assert read_one(_moved(), Context.of(rules, STATUSES)).findings == []
@@ -96,7 +96,7 @@ def test_what_was_reopened_after_its_release_was_still_released_then() -> None:
 
 
 def test_a_reopened_item_is_in_progress_and_its_first_finish_counts_no_more() -> None:
-    """Twenty days for the one that was done again, four for the one that stayed done."""
+    """Twenty days for the item that was done again, four for the item that stayed done."""
     measured = measure("flow_time", Rules(), *RELEASED)
     assert (measured.value, measured.n_used, measured.exclusions) == (12.0, 2, {})
     assert measure("flow_velocity", Rules(), *RELEASED).details["count"] == 2
@@ -113,7 +113,7 @@ def _retyped(number: int, before: str, after: str) -> Issue:
 
 
 def test_an_issue_is_of_the_type_that_it_has_now() -> None:
-    """A bug that was a story is a defect; a story that became a sub-task is in nothing; a former incident is none."""
+    """A bug that was a story is a defect. A sub-task is in no number. A former incident is not an incident."""
     rules = Rules(incidents=IncidentRules(("Incident",)))
     retyped = (_retyped(1, "Story", "Bug"), _retyped(2, "Story", "Sub-task"), _retyped(3, "Incident", "Story"))
     shares = measure("flow_distribution", rules, *retyped)
@@ -131,7 +131,7 @@ def test_an_issue_is_of_the_type_that_it_has_now() -> None:
 
 
 def test_an_incident_of_no_length_counts_and_one_of_negative_length_is_left_out() -> None:
-    """0 h and 12 h: a median of 6 h; the one that was restored before it was detected has its reason."""
+    """0 h and 12 h: the median is 6 h. The incident restored before its detection has a reason."""
     rules = Rules(fields={"detected_at": "cf_d", "restored_at": "cf_r"}, incidents=IncidentRules(("Incident",)))
     spans = (
         ("2026-10-10T08:00:00.000+0000", "2026-10-10T08:00:00.000+0000"),

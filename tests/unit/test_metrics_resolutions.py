@@ -15,7 +15,7 @@ from models.records import Issue, Rules, micros
 
 
 def odd_of(*issues: Issue, rules: Rules = Rules(), as_of: str = "11-01") -> list[str]:  # noqa: B008 - frozen
-    """Return the ids of the issues that disagree."""
+    """Return the ids of the issues whose resolution date disagrees."""
     dataset = snapshot_of(Team(issues, STATUSES), rules, time(as_of)).dataset
     return disagreeing(dataset.items, dataset.others, at(as_of))
 
@@ -34,12 +34,12 @@ def odd_of(*issues: Issue, rules: Rules = Rules(), as_of: str = "11-01") -> list
     ],
 )
 def test_resolved_and_done_may_lie_a_day_apart(resolved: str | None, moves: tuple[str, ...], is_odd: bool) -> None:  # noqa: FBT001 - a column of the table
-    """One without the other is odd too, as long as most of the team's issues have both."""
+    """One date without the other is odd too, if most of the team's issues have both."""
     assert odd_of(issue(1, "10-01 → 1", *moves, resolved=resolved)) == (["1"] if is_odd else [])
 
 
 def test_done_without_a_resolution_date_is_odd_only_where_most_have_one() -> None:
-    """Half of them is not most; a workflow that never sets the date is not a fault of each issue."""
+    """Half of them is not most. Some workflows never set the date."""
     dated = [issue(n, "10-01 → 1", "10-05 → 4", resolved="10-05") for n in (1, 2)]
     bare = [issue(n, "10-01 → 1", "10-05 → 4") for n in (3, 4)]
     assert odd_of(*dated, *bare) == []
@@ -47,7 +47,7 @@ def test_done_without_a_resolution_date_is_odd_only_where_most_have_one() -> Non
 
 
 def test_an_incident_is_asked_and_an_ignored_type_is_not() -> None:
-    """Whatever an issue is to the metrics, its resolution date says the same."""
+    """Incidents are checked like work items. An ignored type is in no finding."""
     open_one = issue(1, "10-01 → 2", resolved="10-05", type="Incident")
     assert odd_of(open_one, replace(open_one, issue_id="2", type="Epic")) == ["1"]
 

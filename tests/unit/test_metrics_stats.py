@@ -1,4 +1,4 @@
-"""The statistics: each formula once, exact, against figures that can be worked out by hand."""
+"""The statistics: each formula once, exact, compared with figures worked out by hand."""
 
 import random
 from fractions import Fraction
@@ -28,7 +28,7 @@ def test_a_percentile_interpolates_linearly_between_ranks(row: list[int], percen
 
 
 def test_the_median_is_the_middle_or_halfway_between_the_two_middles() -> None:
-    """An odd row has a middle, an even one has two."""
+    """An odd number of values has one middle, an even number has two."""
     assert median(np.array([1, 5, 100])) == 5
     assert median(np.array([1, 5, 10, 100])) == Fraction(15, 2)
 
@@ -48,7 +48,7 @@ def test_the_mean_is_exact_where_floats_are_not() -> None:
     ],
 )
 def test_the_median_of_shares_takes_each_share_once(shares: list[tuple[int, int]], expected: Fraction) -> None:
-    """A long item weighs no more than a short one."""
+    """A long item counts as much as a short one."""
     assert median_share(*np.array(shares).T) == expected
 
 
@@ -62,13 +62,13 @@ def test_shares_that_no_float_can_tell_apart_still_have_an_order() -> None:
 
 
 def test_equal_shares_in_different_figures_are_one_place_each() -> None:
-    """1/2, 2/4 and 3/6 are the same; the middle of five is theirs."""
+    """1/2, 2/4 and 3/6 are equal, so the middle of five is one half."""
     assert median_share(np.array([1, 2, 3, 0, 9]), np.array([2, 4, 6, 1, 9])) == Fraction(1, 2)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_median_of_many_shares_is_that_of_the_sorted_fractions(seed: int) -> None:
-    """Against plain sorting, with many ties and with figures that lie a microsecond apart."""
+    """Compared with plain sorting, with many equal values and values a microsecond apart."""
     source = random.Random(seed)
     largest = source.choice([3, 1000, 2**53 - 1, 2**58])
     wholes = [source.randint(max(1, largest - 3), largest) for _ in range(source.randint(1, 60))]

@@ -1,4 +1,4 @@
-"""Which stage a status belongs to: by its category, by the profile's word, by what is known of a retired one."""
+"""The stage of a status: by its category, by the profile, or by what is known of a retired status."""
 
 import pytest
 from metric_rows import STATUSES
@@ -12,7 +12,7 @@ from models.records import Stage, Status
     [("new", "todo"), ("undefined", "todo"), ("indeterminate", "active"), ("done", "done"), ("in-flight", "active")],
 )
 def test_a_listed_status_has_the_stage_of_its_category(category: str, stage: Stage) -> None:
-    """Jira's four keys; one that Jira never sends is work rather than nothing."""
+    """For Jira's four keys. An unknown key counts as active."""
     assert StatusStages.of([Status("7", "Any", category)], {}).stage("7", "Any") == (stage, True)
 
 
@@ -27,7 +27,7 @@ def test_a_listed_status_has_the_stage_of_its_category(category: str, stage: Sta
     ],
 )
 def test_the_profile_moves_a_status_by_id_or_name(workflow: dict[str, tuple[str, ...]], stage: Stage) -> None:
-    """Today's name counts, for that is the one a person reads in Jira."""
+    """The present name counts, because people read it in Jira."""
     assert StatusStages.of(STATUSES, workflow).stage("3", "Old review") == (stage, True)
 
 
@@ -46,12 +46,12 @@ def test_the_profile_moves_a_status_by_id_or_name(workflow: dict[str, tuple[str,
 def test_a_retired_status_is_placed_by_what_is_known_of_it(
     status_id: str | None, name: str | None, workflow: dict[str, tuple[str, ...]], expected: tuple[Stage, bool]
 ) -> None:
-    """By override, by a namesake, else active and reported."""
+    """By the profile, by a status of the same name, else as active and reported."""
     assert StatusStages.of(STATUSES, workflow).stage(status_id, name) == expected
 
 
 def test_of_two_namesakes_the_lowest_id_speaks_for_a_retired_one() -> None:
-    """Team-managed projects repeat names: the choice must not hang on the order of the list."""
+    """Team-managed projects repeat names. The order of the list must not matter."""
     namesakes = [Status("10", "Ready", "done"), Status("9", "Ready", "new")]
     for order in (namesakes, namesakes[::-1]):
         assert StatusStages.of(order, {}).stage("77", "ready") == ("todo", True)

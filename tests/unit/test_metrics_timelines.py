@@ -1,4 +1,4 @@
-"""The facts that a timeline tells at an instant: started, done, and the time in each stage."""
+"""The facts of a timeline at an instant: started, done, and the time in each stage."""
 
 import pytest
 from metric_rows import REVIEW_WAITS, STATUSES, at, issue
@@ -34,7 +34,7 @@ def test_facts_are_those_of_what_had_happened_before_the_as_of(as_of: str | None
 
 
 def test_a_reopened_issue_is_not_done_and_time_in_an_earlier_done_counts_in_neither() -> None:
-    """Active 2 → 3, done 3 → 5, active from 5: at the 6th two days of work, none of them in done."""
+    """Active on days 2 to 3, done until 5, active again: on the 6th two days of work."""
     again = line_of(issue(1, "10-01 → 1", "10-02 → 2", "10-03 → 4", "10-05 → 2"), STAGES)
     assert facts_of(again, at("10-06")) == FactsOf("active", at("10-02"), None, 2 * DAY, 0)
 
@@ -46,11 +46,11 @@ def test_done_again_is_done_at_the_last_entry() -> None:
 
 
 def test_born_in_done_is_done_at_creation_and_never_started() -> None:
-    """A record of something that was over when it was written down."""
+    """The issue records something that was already finished."""
     assert facts_of(line_of(issue(1, "10-01 → 4"), STAGES), at("10-02")) == FactsOf("done", None, at("10-01"), 0, 0)
 
 
 def test_a_stage_passed_through_within_an_instant_was_entered() -> None:
-    """Open → Doing → Done by one rule of an automation: started and done at once, no time spent."""
+    """An automation moved Open → Doing → Done: started and done at once, without time in progress."""
     at_once = line_of(issue(1, "10-01 → 1", "10-02 → 2", "10-02 → 4"), STAGES)
     assert facts_of(at_once, at("10-03")) == FactsOf("done", at("10-02"), at("10-02"), 0, 0)

@@ -1,4 +1,4 @@
-"""Windows: local midnights whatever the clock does, the period, the ISO weeks, and the week that still runs."""
+"""Windows: local midnights on any day, the period, the ISO weeks, and the running week."""
 
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -44,7 +44,7 @@ def shown(at: int) -> str:
     ],
 )
 def test_a_day_begins_at_its_first_local_midnight_or_at_the_jump_over_it(zone: str, day: date, midnight: str) -> None:
-    """Of two midnights the first, of none the instant at which the clock jumps."""
+    """If midnight occurs twice, at the first. If it does not occur, when the clock jumps."""
     assert shown(start_of_day(day, ZoneInfo(zone))) == midnight
 
 
@@ -66,19 +66,19 @@ def test_an_hour_set_back_over_midnight_belongs_to_the_day_that_had_begun() -> N
 
 
 def test_the_last_second_lies_one_second_before_the_next_midnight() -> None:
-    """A change of the same day is never later than its release."""
+    """So a change of the same day is never later than its release."""
     assert iso(instant(last_second(date(2026, 10, 5), ZAGREB))) == "2026-10-05T21:59:59.000000Z"
 
 
 def test_days_at_the_edges_of_time_stay_within_what_can_be_shown() -> None:
-    """Year 1 and year 9999 overflow in some zones; they are moved to the edge instead."""
+    """Years 1 and 9999 would overflow in some zones, so they are limited."""
     assert start_of_day(date.min, ZoneInfo("Asia/Tokyo")) == EARLIEST
     assert end_of_day(date.max, ZoneInfo("America/New_York")) == LATEST
     assert last_second(date(9999, 12, 30), ZoneInfo("UTC")) < LATEST
 
 
 def test_the_period_is_whole_days_before_the_day_of_the_as_of() -> None:
-    """Three days before 5 October, whatever the hour of the as-of."""
+    """Three days before 5 October, for any hour of the as-of."""
     period = windows(micros(datetime(2026, 10, 5, 13, 30, tzinfo=UTC)), Rules(time_period_days=3))[0]
     assert (period.kind, shown(period.start), shown(period.end)) == ("period", "2026-10-02T00:00", "2026-10-05T00:00")
     assert period.complete
@@ -91,7 +91,7 @@ def test_a_period_across_a_clock_change_has_its_true_length() -> None:
 
 
 def test_weeks_go_from_monday_to_monday_and_the_last_one_runs() -> None:
-    """Wednesday noon: two whole weeks, and one reckoned up to now whose end stays Monday."""
+    """On Wednesday at noon: two whole weeks, and one that is calculated up to now and ends on Monday."""
     as_of = micros(datetime(2026, 10, 21, 12, tzinfo=UTC))
     weeks = windows(as_of, Rules(history_weeks=3))[1:]
     assert [shown(week.start) for week in weeks] == ["2026-10-05T00:00", "2026-10-12T00:00", "2026-10-19T00:00"]
@@ -113,7 +113,7 @@ def test_a_running_week_of_zero_length_is_left_out() -> None:
 
 
 def test_a_period_of_a_day_that_the_zone_skipped_is_left_out() -> None:
-    """Samoa had no 30 December 2011: nothing can be divided by its length."""
+    """Samoa had no 30 December 2011, so the period has no length to divide by."""
     all_windows = windows(micros(datetime(2011, 12, 30, 10, tzinfo=UTC)), Rules("Pacific/Apia", 1, 2))
     assert {window.kind for window in all_windows} == {"week"}
 
@@ -153,7 +153,7 @@ def test_an_as_of_is_a_day_or_a_time_with_its_offset(text: str, expected: str) -
     "text", ["yesterday", "2026-13-01", "2026-10-05T12:00", "20261005", "0001-01-01", "9999-12-31"]
 )
 def test_an_as_of_that_is_no_instant_is_refused_by_name(text: str) -> None:
-    """A time without an offset, nonsense, and years in which nobody measures."""
+    """A time without an offset, other text, and years out of range."""
     with pytest.raises(ValueError, match=text):
         parse_as_of(text, ZAGREB)
 

@@ -1,4 +1,4 @@
-"""Age, arrivals and departures, and the promise."""
+"""Age, arrivals and departures, and the service level."""
 
 import pytest
 from metric_rows import issue, measure
@@ -9,7 +9,7 @@ OCTOBER = Rules(time_period_days=31)
 
 
 def test_the_age_of_work_in_progress_runs_from_its_first_start() -> None:
-    """On 1 November: 31 and 11 days; the one that was re-opened is as old as its first start, the done one is out."""
+    """On 1 November: 31 and 11 days. A re-opened item has the age of its first start; a done item has none."""
     items = (
         issue(1, "10-01 → 2"),
         issue(2, "10-05 → 1", "10-21 → 2", "10-23 → 4", "10-25 → 2"),
@@ -28,7 +28,7 @@ def test_a_past_window_has_the_ages_at_its_own_end() -> None:
 
 
 def test_no_work_in_progress_has_no_age() -> None:
-    """No value, and a sentence; the load is a true 0."""
+    """No value and a message. The load is 0."""
     measured = measure("flow_age", OCTOBER, issue(1, "10-05 → 1"))
     assert (measured.state, measured.value, measured.details["oldest_age_days"]) == ("no_data", None, None)
     assert measure("flow_load", OCTOBER, issue(1, "10-05 → 1")).value == 0
@@ -50,7 +50,7 @@ def test_no_work_in_progress_has_no_age() -> None:
 def test_arrivals_less_departures(
     moves: tuple[str, ...], resolution: str | None, arrivals: int, departures: int, left_out: int
 ) -> None:
-    """Whatever the resolution; a re-opened item has not departed; one that never started is left out when done."""
+    """Whatever the resolution. A re-opened item has not departed. A done item that never started is left out."""
     measured = measure("net_flow", OCTOBER, issue(1, *moves, resolution=resolution))
     assert measured.value == arrivals - departures
     assert measured.details == {"arrivals": arrivals, "departures": departures}
@@ -59,7 +59,7 @@ def test_arrivals_less_departures(
 
 
 def test_nothing_of_both_is_a_true_zero() -> None:
-    """Not no data."""
+    """The state is not no_data."""
     assert (measure("net_flow", OCTOBER).state, measure("net_flow", OCTOBER).value) == ("success", 0)
 
 
@@ -67,7 +67,7 @@ def test_nothing_of_both_is_a_true_zero() -> None:
     ("days", "within"), [(10.0, 2), (9.999999, 1), (9.999999999999, 2), (5.0, 1), (4.9, 0), (100.0, 2)]
 )
 def test_the_promise_is_kept_to_the_microsecond(days: float, within: int) -> None:
-    """Flow times of 5 and 10 days; the promise is rounded to a microsecond and kept up to it."""
+    """Flow times of 5 and 10 days. The promised days are rounded to a microsecond."""
     items = (issue(1, "10-01 → 2", "10-06 → 4"), issue(2, "10-01 → 2", "10-11 → 4"), issue(3, "10-01 → 1", "10-11 → 4"))
     measured = measure("service_level", Rules(service_level=ServiceLevelRules(days, 70)), *items)
     assert measured.value == 100 * within / 2
@@ -76,6 +76,6 @@ def test_the_promise_is_kept_to_the_microsecond(days: float, within: int) -> Non
 
 
 def test_no_promise_is_a_missing_mapping_and_no_item_no_data() -> None:
-    """Neither is 0 %."""
+    """In both cases the value is not 0 %."""
     assert measure("service_level", Rules(), issue(1, "10-01 → 2", "10-06 → 4")).state == "missing_mapping"
     assert measure("service_level", Rules(service_level=ServiceLevelRules(5))).state == "no_data"

@@ -1,4 +1,4 @@
-"""The wrong answers that other tools are known to give, each with the right one beside it."""
+"""Wrong answers that other tools are known to give, each with the right one."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -16,7 +16,7 @@ OCTOBER = Rules(
 
 
 def test_newest_first_histories_are_read_in_the_order_of_time() -> None:
-    """Cloud sends the newest first: read as sent, the item would be Open now and its flow time negative."""
+    """Cloud sends the newest entry first. Read as sent, the item would be Open now with a negative flow time."""
     item = issue(1, "10-01 → 1", "10-05 → 2", "10-07 → 3", "10-09 → 4")
     newest_first = replace(item, transitions=item.transitions[::-1])
     assert measure("flow_time", OCTOBER, newest_first).value == 4.0
@@ -24,7 +24,7 @@ def test_newest_first_histories_are_read_in_the_order_of_time() -> None:
 
 
 def test_a_change_finished_on_the_day_of_its_release_has_a_positive_lead_time() -> None:
-    """A release date is a day: taken as its first instant, work begun that morning would take less than nothing."""
+    """A release date is a day. With its first instant, work begun that morning would have a negative time."""
     item = issue(1, "10-10 08:00 → 2", "10-10 17:00 → 4", fixVersions=["1"])
     measured = measure("lead_time", OCTOBER, item, versions=(version("1", date(2026, 10, 10)),))
     assert measured.value == (16 * 3600 - 1) / 86_400  # 08:00:00 to 23:59:59
@@ -32,7 +32,7 @@ def test_a_change_finished_on_the_day_of_its_release_has_a_positive_lead_time() 
 
 
 def test_a_reopened_issue_is_not_delivered() -> None:
-    """Done on the 7th and re-opened on the 9th: who counts entries into done counts it."""
+    """Done on the 7th and re-opened on the 9th: a tool that counts entries into done counts it."""
     reopened = issue(1, "10-01 → 1", "10-05 → 2", "10-07 → 4", "10-09 → 2")
     assert measure("flow_velocity", OCTOBER, reopened).value == 0.0
     assert measure("flow_load", OCTOBER, reopened).value == 1.0
@@ -57,7 +57,7 @@ def test_resolved_to_closed_months_later_does_not_move_done() -> None:
 
 
 def test_an_issue_born_in_progress_starts_when_it_is_created() -> None:
-    """No change ever enters an active stage: who looks for one finds no start."""
+    """No change enters an active stage, so a tool that looks for one finds no start."""
     assert measure("flow_time", OCTOBER, issue(1, "10-05 → 2", "10-07 → 4")).value == 2.0
 
 
@@ -77,7 +77,7 @@ def test_an_offset_moves_an_event_to_another_week() -> None:
 
 
 def test_the_offset_of_a_field_moves_a_deployment_to_an_earlier_week() -> None:
-    """Monday 19 October 00:30 at +02:00 is Sunday in UTC: who cuts the offset off counts it a week late."""
+    """Monday 19 October 00:30 at +02:00 is Sunday in UTC. Without the offset it would count a week late."""
     rules = replace(
         OCTOBER,
         history_weeks=3,
@@ -90,7 +90,7 @@ def test_the_offset_of_a_field_moves_a_deployment_to_an_earlier_week() -> None:
 
 
 def test_two_offsets_in_one_history_are_two_instants_in_their_true_order() -> None:
-    """Begun at 09:00+02:00, waiting from 08:30+00:00: as texts the second would be the first."""
+    """Begun at 09:00+02:00, waiting from 08:30+00:00: sorted as text, the second would be first."""
     begun, waits = datetime.fromisoformat("2026-10-05T09:00+02:00"), datetime.fromisoformat("2026-10-05T08:30+00:00")
     history = (
         transition(waits.astimezone(UTC), 2, "2", "3"),
@@ -103,7 +103,7 @@ def test_two_offsets_in_one_history_are_two_instants_in_their_true_order() -> No
 
 
 def test_a_null_status_in_a_history_is_work_not_a_crash_nor_done() -> None:
-    """A change to nothing on the 7th, to Done on the 9th: four days, all of them active."""
+    """A change to null on the 7th and to Done on the 9th: four days, all active."""
     history = (
         transition(time("10-05"), 1, "1", "2"),
         Transition(time("10-07"), 2, 0, "status", "2", "2", NAMES["2"], None, None),
@@ -115,7 +115,7 @@ def test_a_null_status_in_a_history_is_work_not_a_crash_nor_done() -> None:
 
 
 def test_an_unmapped_type_is_shown_as_such_and_makes_no_feature() -> None:
-    """One Story and one Spike: half of it features, not all."""
+    """Of one Story and one Spike half are features, not all."""
     items = (issue(1, "10-01 → 2", "10-07 → 4"), issue(2, "10-01 → 2", "10-07 → 4", type="Spike"))
     measured = measure("flow_distribution", OCTOBER, *items)
     assert (measured.value, measured.details["by_category"]["unmapped"]) == (50.0, 1)
@@ -131,7 +131,7 @@ def test_a_release_planned_for_the_future_is_no_deployment() -> None:
 
 
 def test_zero_deployments_are_zero_a_day_but_no_failure_rate_and_no_lead_time() -> None:
-    """0 % failures and 0 days would be the best team there is."""
+    """0 % failures and 0 days would be a perfect result."""
     item = issue(1, "10-01 → 2", "10-07 → 4")
     assert measure("deployment_frequency", OCTOBER, item).value == 0.0
     for metric in ("cfr", "lead_time", "mttr"):
