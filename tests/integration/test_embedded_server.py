@@ -308,7 +308,7 @@ def test_a_damaged_append_only_file_is_named_with_what_to_do(tmp_path: Path) -> 
 
 
 def test_a_server_that_cannot_write_its_file_is_used_and_says_so(handle: embedded.Handle, tmp_path: Path) -> None:
-    """It answers; whoever sends it something learns that its disk is full, not that another server is in the way."""
+    """It answers. A client that writes learns that the disk is full, not that another server is in the way."""
     (tmp_path / "redis" / "dump.rdb").mkdir()  # where a snapshot would be written
     with Redis.from_url(handle.client_url) as client:
         client.config_set("save", "3600 1")
