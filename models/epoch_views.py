@@ -23,7 +23,7 @@ FROM latest_results
 """
 # A week that was over before the first stored issue began is not known, whatever its row says (its count is 0).
 _METRIC_WEEKS: Final[str] = """
-SELECT weekly_results.profile AS profile, metric_type, week, {result}, complete,
+SELECT weekly_results.profile AS profile, metric_type, week, CAST(day AS text) AS day, {result}, complete,
     coalesce(window_end > copies.first_created, false) AS known,
     {count:details.by_category.feature} AS feature, {count:details.by_category.defect} AS defect,
     {count:details.by_category.risk} AS risk, {count:details.by_category.debt} AS debt,
