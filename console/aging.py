@@ -9,7 +9,7 @@ import click
 from sqlalchemy.orm import Session
 
 from console.shared import database
-from console.shared.output import Column, Format, Row, Sheet, format_option, is_for_people, show
+from console.shared.output import Column, Format, Row, Sheet, format_option, is_for_people, room_for, show
 from models.metrics.ageing import LATE_PERCENT, Aged, late_line, yardstick
 from models.metrics.snapshot import Snapshot
 from models.metrics.stats import DAY
@@ -45,6 +45,8 @@ _NAMES: Final = (
     "chance_percent",
     "is_late",
 )
+_STATUS: Final = 20  # letters of a status on a line
+_WIDE: Final = 100  # columns of a terminal that has room for a summary
 
 
 @click.command()
@@ -64,7 +66,7 @@ def aging(profile: str | None, *, as_of: str | None, form: Format) -> None:
         names = [profile] if profile else list(current.settings.profiles)
         if not names:
             raise FatalError("flowbeat.toml has no profile; add one: flowbeat init shows how")
-        sheets = {name: _sheet(current, session, name, as_of) for name in names}
+        sheets = {name: _sheet(current, session, name, as_of, room_for(form)) for name in names}
     if is_for_people(form):
         show(form, sheets)
     else:
@@ -93,7 +95,7 @@ class _InProgress:
         return late_line(self.times)
 
 
-def _sheet(current: Stored, session: Session, profile: str, as_of: str | None) -> Sheet:
+def _sheet(current: Stored, session: Session, profile: str, as_of: str | None, room: int) -> Sheet:
     zone = zone_of(current, profile)
     view = views.load_view(current, session, profile, database.as_of_option(as_of, zone))
     snapshot = views.load_snapshot(session, profile, view)
@@ -104,7 +106,7 @@ def _sheet(current: Stored, session: Session, profile: str, as_of: str | None) -
     rows = [_row(work, item) for item in aged]
     title = f"{profile}: {format_count(len(rows), 'item')} in progress, as of {format_time(view.as_of, zone)}"
     notes = (*_notes(work), *freshness_notes(current, session, profile, view, as_of))
-    columns = _columns(work, has_promise=view.rules.service_level is not None)
+    columns = _columns(work, has_promise=view.rules.service_level is not None, is_wide=room >= _WIDE)
     return Sheet(_NAMES, rows, columns, f"{title} ({zone.key})", notes, empty="Nothing is in progress.")
 
 
@@ -131,21 +133,29 @@ def _row(work: _InProgress, item: Aged) -> dict[str, Any]:
     }
 
 
-def _columns(work: _InProgress, *, has_promise: bool) -> tuple[Column, ...]:
+def _columns(work: _InProgress, *, has_promise: bool, is_wide: bool) -> tuple[Column, ...]:
     columns = [
         Column("issue", lambda row: row["key"], keep=True, link=lambda row: row["url"] or "", style=_style),
-        Column("status", lambda row: row["status"] or NOTHING, below=lambda row: row["stage"]),
+        Column("status", lambda row: row["status"] or NOTHING, fold=_STATUS, below=lambda row: row["stage"]),
         Column("days", lambda row: format_number(row["days_in_progress"]), right=True, style=_style),
-        Column("in status", lambda row: format_number(row["days_in_status"]), right=True),
+        Column("in\nstatus", lambda row: format_number(row["days_in_status"]), right=True),
     ]
     if any(item.blocked_since is not None for item in work.aged):
         columns.append(Column("blocked since", lambda row: _since(row, work.zone), keep=True))
-    columns.append(Column("older than", lambda row: _percent(row["pace_percent"]), right=True, style=_style))
+    columns.append(Column("older than", _pace, right=True, keep=True, below=_late, style=_style))
     if has_promise:
         columns.append(Column("chance", lambda row: _percent(row["chance_percent"]), right=True))
-    columns.append(Column("", lambda row: f"beyond {LATE_PERCENT} %" if row["is_late"] else "", style=_style))
-    columns.append(Column("summary", lambda row: row["summary"] or "", clip=True))
+    if is_wide:
+        columns.append(Column("summary", lambda row: row["summary"] or "", clip=True))
     return tuple(columns)
+
+
+def _pace(row: Row) -> str:
+    return _percent(row["pace_percent"])
+
+
+def _late(row: Row) -> str:
+    return f"beyond {LATE_PERCENT} %" if row["is_late"] else ""
 
 
 def _style(row: Row) -> str:

@@ -1,5 +1,6 @@
 """The aging command: the items in progress, their ages and blocked times, and the ages of finished items."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -58,14 +59,25 @@ def test_an_item_older_than_the_line_is_marked(folder: Path) -> None:
     late = [row["key"] for row in rows if row["is_late"]]
     assert 0 < len(late) < len(rows)
     out = world.say(folder, "aging", "payments", columns=120).out
-    assert [line.split()[0] for line in out.splitlines() if "beyond 85 %" in line] == late
+    pairs = itertools.pairwise(out.splitlines())  # the mark is below the line of its item
+    assert [above.split()[0] for above, line in pairs if "beyond 85 %" in line] == late
     line = re.search(r"85 % of the (\d+) items done since 2026-07-27 took at most ([\d.]+) days\.", out)
     assert line
     assert all((row["days_in_progress"] > float(line[2])) == row["is_late"] for row in rows)
     assert "\x1b" not in out
     terminal = world.say(folder, "aging", "payments", FORCE_COLOR="1", TERM="xterm-256color").out
     assert re.search(r"\x1b\]8;id=\d+;https://sandbox\.example/browse/PAY-", terminal)
-    assert max(map(len, world.say(folder, "aging", "payments").out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("columns", [80, 99, 100, 120])
+def test_a_line_of_the_table_fits_and_no_status_is_broken(folder: Path, columns: int) -> None:
+    """A narrow terminal leaves out the summaries, which JSON and CSV always have."""
+    rows = world.say(folder, "aging", "payments", "--format", "json").json
+    out = world.say(folder, "aging", "payments", columns=columns).out
+    assert max(map(len, out.splitlines())) <= columns
+    for row in rows:
+        assert any(line.startswith(f"{row['key']}  {row['status']} ") for line in out.splitlines())
+    assert ("summary" in out) is (columns >= 100)
 
 
 def test_the_chance_falls_to_zero_at_the_promised_days(folder: Path) -> None:
