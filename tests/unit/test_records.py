@@ -1,4 +1,4 @@
-"""The records refuse what breaks their rules, where they are made."""
+"""The records refuse values that break their rules, when they are created."""
 
 import random
 from dataclasses import fields, replace
@@ -55,7 +55,7 @@ def test_a_datetime_without_a_zone_is_refused() -> None:
 
 
 def test_a_digest_heeds_values_and_not_the_order_of_keys() -> None:
-    """Equal for equal JSON, 32 hex digits."""
+    """Equal for equal JSON; 32 hex digits."""
     assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1}) != digest({"a": 1, "b": [3]})
     assert len(digest(None)) == 32
 
@@ -67,7 +67,7 @@ ISSUE: Final = Issue("1", "P-1", "P", "Story", "2", NOW, NOW, None, None, None, 
 
 
 def test_the_content_hash_does_not_hang_on_the_order_of_a_history() -> None:
-    """Cloud and Data Center send it in opposite orders."""
+    """Cloud and Data Center send opposite orders."""
     shuffled = random.Random(3).sample(HISTORY, len(HISTORY))
     assert replace(ISSUE, transitions=tuple(shuffled)).content_hash() == ISSUE.content_hash()
 
@@ -94,7 +94,9 @@ CHANGES: Final[tuple[dict[str, Any], ...]] = (
 
 
 def test_the_content_hash_is_tried_with_every_field() -> None:
-    """A field that the hash leaves out is never stored again: add its change to CHANGES, and the field to the hash."""
+    """A change of a field outside the hash would never be stored. Add a new field to the hash, and its change to
+    CHANGES.
+    """
     assert {name for change in CHANGES for name in change} == {field.name for field in fields(Issue)} - {"findings"}
 
 
@@ -143,7 +145,7 @@ RESULT: Final = MetricResult(
     ],
 )
 def test_a_result_has_a_value_or_a_sentence(change: dict[str, Any], says: str) -> None:
-    """No data is None, never 0, and is explained."""
+    """No data is None, never 0, and has a message."""
     with pytest.raises(ValueError, match=says):
         replace(RESULT, **change)
 
@@ -169,7 +171,7 @@ ENTRY: Final = LogEntry("2026-10-05T12:00:00.250000Z", "INFO", "worker.jira.clie
     ],
 )
 def test_a_log_entry_refuses_what_is_no_line_of_a_log(change: dict[str, Any]) -> None:
-    """UTC with six digits, a standard level, a dotted module, named context."""
+    """It needs UTC with six digits, a standard level, a dotted module and named context."""
     with pytest.raises(ValueError):  # noqa: PT011 - the datetime's own words are among the messages
         replace(ENTRY, **change)
 
@@ -189,7 +191,7 @@ FILE: Final = LogFile("logs/app.log", 100, NOW, 0, NOW)
     ],
 )
 def test_a_log_file_refuses_what_no_file_can_be(change: dict[str, Any], error: str) -> None:
-    """Sizes from 0, archives up to 5, aware dates."""
+    """Sizes from 0, up to 5 archives, dates with a zone."""
     with pytest.raises(ValueError, match=error):
         replace(FILE, **change)
 
@@ -224,7 +226,7 @@ CACHE: Final = CacheMetadata("a" * 32, NOW, NOW + 86_400 * SECOND, 10, CACHE_VER
     ],
 )
 def test_cache_metadata_refuses_what_no_copy_can_be(change: dict[str, Any], error: str) -> None:
-    """An MD5 for a key, an end after the beginning."""
+    """Its key is an MD5, and its end is after its beginning."""
     with pytest.raises(ValueError, match=error):
         replace(CACHE, **change)
 
@@ -239,7 +241,7 @@ def test_cache_metadata_refuses_what_no_copy_can_be(change: dict[str, Any], erro
     ],
 )
 def test_a_copy_is_valid_until_it_expires_or_is_invalidated(change: dict[str, Any], later: int, state: str) -> None:
-    """Another version of the application cannot trust it."""
+    """Another version of the application does not use it."""
     assert replace(CACHE, **change).state(NOW + later * SECOND) == state
 
 
@@ -266,13 +268,13 @@ ENDED: Final = replace(FETCH, end_time=NOW + 2 * SECOND, duration_seconds=2.0, s
     ],
 )
 def test_a_fetch_operation_refuses_what_no_fetch_can_be(change: dict[str, Any], error: str) -> None:
-    """Its end, its duration, its calls and its error must agree."""
+    """Its end, duration, calls and error must agree."""
     with pytest.raises(ValueError, match=error):
         replace(ENDED, **change)
 
 
 def test_a_fetch_operation_may_be_a_free_hit_or_a_failure_with_its_error() -> None:
-    """The two ends beside the usual one."""
+    """The two cases besides the usual one."""
     assert replace(ENDED, cache_hit=True, api_calls_made=0).cache_hit
     assert replace(ENDED, state="failed", error="Jira refused the login.").error
 
@@ -294,7 +296,7 @@ PERFORMANCE: Final = CalculationPerformance("cfr", NOW, NOW + SECOND, 1.0, 1000,
     ],
 )
 def test_a_calculation_performance_refuses_what_no_clock_says(change: dict[str, Any], error: str) -> None:
-    """A duration of at least a microsecond, which is the difference of its instants."""
+    """The duration is at least a microsecond and the difference of the instants."""
     with pytest.raises(ValueError, match=error):
         replace(PERFORMANCE, **change)
 
@@ -329,7 +331,7 @@ def test_a_threshold_grows_with_the_dataset(
 
 @pytest.mark.parametrize("change", [{"target_duration_seconds": 0.0}, {"actual_duration_seconds": 0.0}])
 def test_a_threshold_refuses_durations_that_are_not_positive(change: dict[str, Any]) -> None:
-    """Nothing takes no time."""
+    """Every calculation takes time."""
     threshold = PerformanceThreshold.of(PERFORMANCE)
     with pytest.raises(ValueError, match="positive"):
         replace(threshold, **change)

@@ -1,4 +1,4 @@
-"""What Celery logs while it recovers from an error of Redis is shortened, and held back where it repeats."""
+"""Celery's log lines while it recovers from an error of Redis: shortened, and held back if they repeat."""
 
 import logging
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ def record(
 
 
 def test_a_traceback_of_redis_becomes_the_end_of_the_line() -> None:
-    """The error is named once: from the message where it is there, else after it."""
+    """The error is named once: in the message, or behind it."""
     refused = OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")
     timer = record("kombu.asynchronous.hub", "Error in timer: %r", refused, error=refused)
     bare = record("kombu.transport.redis", "maybe_refresh_binding_expiry: Redis error", error=refused)
@@ -46,7 +46,7 @@ def test_a_failed_task_is_one_line_too() -> None:
 
 
 def test_repeated_lines_are_held_back_for_a_minute_and_counted() -> None:
-    """Two kinds of line do not hold back each other, nor do two kinds of error."""
+    """A line holds back neither lines of another kind nor those of another kind of error."""
     now = [100.0]
     passed = RecoveryFilter(lambda: now[0])
     errors = (ReadOnlyError("read only"), OutOfMemoryError("full"))

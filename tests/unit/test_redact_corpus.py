@@ -1,4 +1,4 @@
-"""Recall and false alarms over the generated corpora, and linear time on the worst texts."""
+"""Secrets missed and false alarms over the generated corpora, and linear time on the worst texts."""
 
 import time
 
@@ -23,20 +23,20 @@ WORST = [
 
 @pytest.mark.parametrize("corpus", [DEVELOPED, HELD_OUT], ids=["developed", "other templates"])
 def test_no_secret_of_the_corpora_is_left(corpus: Corpus) -> None:
-    """Every kind in every place; a few of each, for the benchmark takes hundreds."""
+    """Every kind in every place, a few of each. The benchmark takes hundreds."""
     left = [case for case in corpus.cases(3, 60) if leaks(case.needle, redact(case.text))]
     assert left == []
 
 
 def test_fewer_than_one_in_a_thousand_ordinary_lines_is_altered() -> None:
-    """The aim of the log's readers."""
+    """Altered lines are harder to read."""
     altered = [line for line in ordinary(10_000) if redact(line) != line]
     assert len(altered) < 10, altered[:3]
 
 
 @pytest.mark.parametrize("worst", WORST)
 def test_a_megabyte_of_the_worst_text_is_a_matter_of_milliseconds(worst: str) -> None:
-    """The aim is 100 ms on two cores; a busy machine is allowed more, a quadratic step would take far more."""
+    """The aim is 100 ms on two cores. A busy machine gets more; a quadratic step would take far longer."""
     text = (worst * (1_000_000 // len(worst) + 1))[:1_000_000]
     started = time.process_time()
     redact(text)
@@ -44,7 +44,7 @@ def test_a_megabyte_of_the_worst_text_is_a_matter_of_milliseconds(worst: str) ->
 
 
 def test_time_grows_with_the_length_and_not_with_its_square() -> None:
-    """Texts below the cut are looked at whole: twice the length is about twice the time."""
+    """Texts below the limit are searched whole: twice the length takes about twice the time."""
 
     def seconds(worst: str, length: int) -> float:
         text = (worst * length)[:length]

@@ -1,4 +1,4 @@
-"""Redaction of texts: every notation a secret or a person is written in, and what has to stay readable."""
+"""Redaction of texts: every notation of a secret or a person, and what has to stay readable."""
 
 import pytest
 
@@ -125,7 +125,7 @@ UNTOUCHED = [
 
 @pytest.mark.parametrize(("text", "secret"), HIDDEN)
 def test_a_secret_is_hidden_in_every_notation(text: str, secret: str) -> None:
-    """The secret is gone, and a mark says that something was there."""
+    """A mark replaces the secret."""
     redacted = redact(text)
     assert secret not in redacted
     assert MARK in redacted
@@ -141,12 +141,12 @@ def test_people_and_custom_fields_are_hidden_where_a_key_or_a_shape_names_them(t
 
 @pytest.mark.parametrize("text", UNTOUCHED)
 def test_ordinary_text_stays_as_it_is(text: str) -> None:
-    """Over-redaction is a failure too."""
+    """Redacting too much is a failure too."""
     assert redact(text) == text
 
 
 def test_only_the_value_goes_and_the_rest_stays_readable() -> None:
-    """What stands around a secret is what a person reads a log for."""
+    """The text around a secret helps to find the cause of a fault."""
     redacted = redact("POST /token?client_id=7&client_secret=abc answered 401 in 0.2 s")
     assert redacted == f"POST /token?client_id=7&client_secret={MARK} answered 401 in 0.2 s"
 
@@ -158,13 +158,13 @@ def test_jql_keeps_all_but_its_people() -> None:
 
 
 def test_the_scheme_of_a_header_stays() -> None:
-    """Whether a request was sent with Basic or Bearer is worth knowing."""
+    """It shows whether a request used Basic or Bearer."""
     assert redact("Authorization: Basic Ym90OnB3") == f"Authorization: Basic {MARK}"
     assert redact({"Authorization": "Bearer abc"}) == {"Authorization": f"Bearer {MARK}"}
 
 
 @pytest.mark.parametrize("text", [text for text, _ in HIDDEN + PEOPLE])
 def test_redacting_twice_changes_nothing_more(text: str) -> None:
-    """Entries may pass redaction more than once on their way."""
+    """An entry may be redacted more than once."""
     once = redact(text)
     assert redact(once) == once

@@ -1,4 +1,4 @@
-"""Redaction of nested values: keys, pairs, user objects, exceptions; and the promise never to raise or change."""
+"""Redaction of nested values: keys, pairs, user objects, exceptions. It never raises and never changes its input."""
 
 import copy
 import uuid
@@ -30,7 +30,7 @@ PLAIN_KEYS = [
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("wrap", [lambda d: d, lambda d: [{"a": (d,)}]], ids=["flat", "nested"])
 def test_a_value_under_a_telling_key_is_hidden_in_any_spelling(key: str, wrap: Any) -> None:
-    """Camel, kebab, snake and upper case; at any depth; texts and bytes."""
+    """In camel, kebab, snake and upper case, at any depth, for text and bytes."""
     assert "opaque" not in repr(redact(wrap({key: "opaque"})))
     assert "opaque" not in repr(redact(wrap({key: b"opaque"})))
     assert "opaque" not in repr(redact(wrap({key.encode(): b"opaque"})))
@@ -38,12 +38,12 @@ def test_a_value_under_a_telling_key_is_hidden_in_any_spelling(key: str, wrap: A
 
 @pytest.mark.parametrize("key", PLAIN_KEYS)
 def test_a_value_under_any_other_key_stays(key: str) -> None:
-    """Keys that tell about a secret without being one, and keys that only sound alike."""
+    """Keys about a secret that do not hold it, and keys that only sound alike."""
     assert redact({key: "opaque"}) == {key: "opaque"}
 
 
 def test_a_user_object_is_hidden_whole() -> None:
-    """Its avatar's address and its time zone name a person as well."""
+    """Its avatar's address and its time zone identify a person too."""
     user = {"self": "x", "accountId": "5b10", "displayName": "Jane", "timeZone": "Europe/Zagreb"}
     assert redact({"fields": {"lead": user}}) == {"fields": {"lead": dict.fromkeys(user, MARK)}}
 
@@ -55,13 +55,13 @@ def test_name_and_key_are_hidden_under_the_roles_of_people_only() -> None:
 
 
 def test_both_sides_of_a_change_of_assignee_are_hidden() -> None:
-    """Jira's changelog puts people under from and to."""
+    """Jira's changelog has people in from and to."""
     item = {"field": "assignee", "from": "jsmith", "toString": "Jane", "to": None}
     assert redact(item) == {"field": "assignee", "from": MARK, "toString": MARK, "to": None}
 
 
 def test_pairs_and_flags_are_understood() -> None:
-    """Header lists, name and value members, argument lists."""
+    """Lists of headers, objects with name and value, lists of arguments."""
     assert redact([("Authorization", "Basic Ym90OnB3")]) == [("Authorization", f"Basic {MARK}")]
     assert redact({"name": "DB_PASSWORD", "value": "pw"}) == {"name": "DB_PASSWORD", "value": MARK}
     assert redact(["tool", "--password", "pw", "run"]) == ["tool", "--password", MARK, "run"]
@@ -69,12 +69,12 @@ def test_pairs_and_flags_are_understood() -> None:
 
 
 def test_two_keys_that_are_hidden_stay_two() -> None:
-    """Keys are redacted too, and nothing is lost where two become alike."""
+    """Keys are redacted too. If two become equal, both values stay."""
     assert redact({"a@acme.example": 1, "b@acme.example": 2}) == {MARK: 1, f"{MARK} 2": 2}
 
 
 def test_what_has_no_text_stays_what_it_is() -> None:
-    """Numbers, None, dates and UUIDs hold no secret; a password that is a number does."""
+    """Numbers, None, dates and UUIDs are not secrets, except under the key of a password."""
     value = [1, 2.5, None, True, Decimal(3), uuid.UUID(int=4), datetime(2026, 1, 1, tzinfo=UTC)]
     assert redact(value) == value
     assert redact({"pin": 123456, "count": 123456}) == {"pin": MARK, "count": 123456}
@@ -86,7 +86,7 @@ def test_containers_keep_their_kind() -> None:
 
 
 def test_exceptions_objects_and_dataclasses_become_redacted_text_and_dicts() -> None:
-    """Their repr is where secrets hide."""
+    """Their repr may contain secrets."""
 
     @dataclass
     class Settings:
@@ -161,5 +161,5 @@ TELLING = st.sampled_from(
 @settings(max_examples=500)
 @given(st.lists(TELLING | st.text(max_size=4), max_size=40).map("".join))
 def test_no_text_of_telling_pieces_makes_it_raise(text: str) -> None:
-    """Broken notations of every kind."""
+    """Incomplete notations of every kind."""
     assert isinstance(redact(text), str)

@@ -1,4 +1,4 @@
-"""The reference's reading of what is in progress, blocked and promised, against figures worked out by hand."""
+"""The reference's items in progress, blocked time and service level, compared with figures worked out by hand."""
 
 from dataclasses import replace
 from typing import Any
@@ -77,7 +77,7 @@ def test_both_ways_at_once_count_once() -> None:
 
 
 def test_only_the_time_that_flow_efficiency_counts_can_be_blocked() -> None:
-    """A flag set for life: two days active, one back in todo, one in an earlier done, one active again."""
+    """Flagged all the time: two days active, one in todo, one in an earlier done, one active again."""
     item = issue(1, "10-01 → 1", "10-02 → 2", "10-04 → 1", "10-05 → 2", "10-06 → 4", "10-07 → 2", "10-08 → 4")
     item = replace(item, fields={FLAG: IMPEDIMENT})
     answer = ask("flow_blocked", RULES, item)
@@ -91,7 +91,7 @@ def test_no_time_in_progress_is_no_data() -> None:
 
 
 def test_age_runs_from_the_first_start_to_the_windows_end() -> None:
-    """At the end of 10-31 three are in progress, one re-opened; the done one and the one in todo are not."""
+    """At the end of 31 October three are in progress, one of them re-opened. Items in done or todo are not."""
     items = [
         issue(1, "10-01 → 1", "10-30 → 2"),  # 2 days
         issue(2, "10-01 → 1", "10-22 → 3"),  # 10 days
@@ -132,7 +132,7 @@ def test_net_flow_is_arrivals_less_departures_whatever_the_resolution() -> None:
     ],
 )
 def test_the_promise_is_kept_to_the_microsecond(days: float, done: str, within: int) -> None:
-    """Started on 10-02; the target says nothing about the value."""
+    """Started on 2 October. The target percentage does not change the value."""
     rules = replace(RULES, service_level=ServiceLevelRules(days, 90))
     answer = ask("service_level", rules, issue(1, "10-01 → 1", "10-02 → 2", f"{done} → 4"))
     assert answer.value == 100 * within
@@ -140,7 +140,7 @@ def test_the_promise_is_kept_to_the_microsecond(days: float, done: str, within: 
 
 
 def test_the_promise_is_asked_of_items_with_a_flow_time() -> None:
-    """One of two keeps it; one was never started, one is a duplicate; without a section nothing is promised."""
+    """One of two keeps it. One was never started, one is a duplicate. Without a section nothing is promised."""
     items = [
         issue(1, "10-01 → 1", "10-02 → 2", "10-03 → 4"),
         issue(2, "10-01 → 1", "10-02 → 2", "10-05 → 4"),

@@ -1,4 +1,4 @@
-"""The reference's reading of ageing, of comparisons and of stays, against figures worked out by hand."""
+"""The reference's ageing, comparisons and stays, compared with figures worked out by hand."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -28,7 +28,7 @@ FINISHED = [issue(n, "10-01 → 1", "10-20 → 2", f"10-{20 + n} → 4") for n i
 
 
 def test_items_in_progress_are_listed_oldest_first_then_by_id() -> None:
-    """Two began on the same day, 9 comes before 10; what is in todo or done is not listed."""
+    """Two began on the same day: 9 comes before 10. Items in todo or done are not listed."""
     items = [
         issue(10, "10-01 → 1", "10-30 → 2"),
         issue(9, "10-01 → 1", "10-30 → 2", "10-31 → 3"),
@@ -53,14 +53,14 @@ def test_items_in_progress_are_listed_oldest_first_then_by_id() -> None:
     ],
 )
 def test_pace_and_chance_are_shares_of_what_was_finished(born: str, pace: Fraction, chance: Fraction) -> None:
-    """Only five or more that took longer can tell a chance, here four for the item of two days."""
+    """A chance needs at least five items that took longer; the item of two days has four."""
     (aged,) = Ageing(reference(WEEKS, issue(20, f"{born} → 2"), *FINISHED)).items()
     assert aged.pace == pace
     assert aged.chance == (None if born == "10-30" else chance)
 
 
 def test_without_finished_items_or_a_promise_nobody_knows() -> None:
-    """Done before the oldest week is not part of the yardstick."""
+    """Items done before the oldest week are not compared with."""
     early = [issue(n, "09-01 → 1", "09-02 → 2", "10-04 → 4") for n in range(1, 9)]
     (aged,) = Ageing(reference(WEEKS, issue(20, "10-30 → 2"), *early)).items()
     assert (aged.pace, aged.chance) == (None, None)
@@ -69,7 +69,7 @@ def test_without_finished_items_or_a_promise_nobody_knows() -> None:
 
 
 def test_blocked_since_is_the_start_of_the_stretch_that_lasts() -> None:
-    """Flagged from 10-20 to 10-28, blocked by its status from 10-25: unbroken; the earlier one ended on 10-15."""
+    """Flagged from 20 to 28 October, blocked by status from the 25th: one stretch. An earlier one ended on the 15th."""
     item = issue(1, "10-01 → 1", "10-02 → 2", "10-25 → 3")
     changes = [("10-10", UNSET, SET), ("10-15", SET, UNSET), ("10-20", UNSET, SET), ("10-28", SET, UNSET)]
     history = [flag(when, 900 + n, *sides) for n, (when, *sides) in enumerate(changes)]
@@ -81,7 +81,7 @@ def test_blocked_since_is_the_start_of_the_stretch_that_lasts() -> None:
 
 
 def test_blocked_time_does_not_begin_before_the_item_is_in_progress() -> None:
-    """Flagged for life, in progress again since 10-20."""
+    """Flagged all the time, in progress again since 20 October."""
     item = issue(1, "10-01 → 1", "10-02 → 2", "10-10 → 1", "10-20 → 2")
     (aged,) = Ageing(reference(WEEKS, replace(item, fields={"cf_flag": "x"}))).items()
     assert aged.blocked_since == time("10-20")
@@ -98,7 +98,7 @@ def compared(metric: str, *issues: Issue, rules: Rules = WEEKS) -> Against:
 
 
 def test_who_came_and_who_left_add_up_to_the_difference() -> None:
-    """One item in the week of six days before 11-01, two in the week before of seven."""
+    """One item in the week of six days before 1 November, two in the week before."""
     items = [issue(n, "10-01 → 1", "10-02 → 2", f"{day} → 4") for n, day in ((1, "10-27"), (2, "10-20"), (3, "10-21"))]
     against = compared("flow_velocity", *items)
     rows = against.differences()
@@ -107,7 +107,7 @@ def test_who_came_and_who_left_add_up_to_the_difference() -> None:
 
 
 def test_an_item_in_both_changes_by_its_value() -> None:
-    """In progress at both ends: it adds nothing to the load's difference; a median has no parts."""
+    """In progress at both ends, it adds nothing to the difference of the load. A median has no parts."""
     items = [issue(1, "10-01 → 2"), issue(2, "10-01 → 1", "10-27 → 2")]
     against = compared("flow_load", *items)
     assert {key[0]: row.added for key, row in against.differences().items()} == {"1": 0, "2": 1}
@@ -127,7 +127,7 @@ def test_a_missing_value_has_no_difference() -> None:
 @given(seed=st.integers(0, 2**64), shift=st.integers(-20, 0))
 @settings(max_examples=10)
 def test_the_parts_of_any_pair_add_up_exactly(source: str, seed: int, shift: int) -> None:
-    """Two weeks of two instants: as fractions the parts are the difference, for every metric that adds up."""
+    """Two weeks at two instants: as fractions, the parts are the difference of every metric that adds up."""
     team, rules, as_of = scene(source, seed)
     now, then = Reference(team, rules, as_of), Reference(team, rules, as_of + shift * DAY)
     for metric in (*RATES, *SHARES, *SUMS, *MEDIANS):
@@ -144,7 +144,7 @@ def test_the_parts_of_any_pair_add_up_exactly(source: str, seed: int, shift: int
 
 
 def test_each_status_change_begins_a_stay() -> None:
-    """Also one into the same status, and one of zero length; the last has no end."""
+    """Also a change into the same status, and a stay of zero length. The last one has no end."""
     item = issue(1, "10-01 → 1", "10-02 → 2", "10-02 → 3", "10-05 → 3", status_id="4")
     rows = stays(reference(RULES, item).profile)
     assert [(row.visit, row.status_id, row.status_name, row.stage, row.length) for row in rows] == [
@@ -156,7 +156,7 @@ def test_each_status_change_begins_a_stay() -> None:
 
 
 def test_an_issue_without_changes_is_in_its_status_since_its_birth() -> None:
-    """Under the name of the site."""
+    """The status has its name at the site."""
     (row,) = stays(reference(RULES, issue(1, "10-01 → 4")).profile)
     assert (row.visit, row.status_name, row.stage, row.entered_at, row.left_at) == (
         1,

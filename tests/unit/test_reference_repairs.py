@@ -1,4 +1,4 @@
-"""The reference's reading of rework and of recoveries, against figures worked out by hand."""
+"""The reference's rework and recoveries, compared with figures worked out by hand."""
 
 from dataclasses import replace
 from datetime import date
@@ -55,7 +55,7 @@ def incident(number: int, born: str, restored: str | None = None, **fields: Any)
     ],
 )
 def test_a_deploying_issue_has_a_mark_or_none(value: Any, *, is_rework: bool | None) -> None:
-    """Without one its changes decide: here a defect, so that no mark differs from false."""
+    """Without a mark its changes decide: here a defect, so that no mark differs from false."""
     items = [release(1, "10-05", fixVersions=["7"], cf_rework=value), bug(2, fixVersions=["7"])]
     assert ask("rework_rate", RULES, *items).value == (100 if is_rework is not False else 0)
     items[1] = replace(items[1], type="Story")
@@ -69,7 +69,7 @@ def bug(number: int, **fields: Any) -> Issue:
 
 @pytest.mark.parametrize("value", ["yes", None, {"other": "yes"}, {"mark": None}, ["yes"]])
 def test_a_path_that_leads_nowhere_is_no_mark(value: Any) -> None:
-    """So that the defect decides."""
+    """The defect decides."""
     rules = replace(RULES, fields={"rework": "cf_rework.mark"})
     items = [release(1, "10-05", fixVersions=["7"], cf_rework=value), bug(2, fixVersions=["7"])]
     assert ask("rework_rate", rules, *items).value == 100
@@ -98,20 +98,20 @@ def test_a_group_is_marked_true_then_false_then_not_at_all(marks: tuple[Any, ...
     ],
 )
 def test_a_version_of_nothing_but_defects_is_rework(items: list[Issue], value: float) -> None:
-    """Of one released version."""
+    """For one released version."""
     other = issue(9, "10-01 → 1")
     assert ask("rework_rate", VERSIONS, other, *items, versions=(version("7", date(2026, 10, 5)),)).value == value
 
 
 def test_an_item_makes_each_of_its_deployments_rework() -> None:
-    """Also the one to which it does not belong."""
+    """Also deployments that it does not belong to."""
     versions = (version("7", date(2026, 10, 5)), version("8", date(2026, 10, 9)))
     answer = ask("rework_rate", VERSIONS, bug(1, fixVersions=["7", "8"]), versions=versions)
     assert answer.details == {"rework": 2, "total": 2}
 
 
 def test_an_item_that_enters_the_status_is_rework_if_it_is_a_defect() -> None:
-    """Whether it is delivered does not matter."""
+    """Even if it is not delivered."""
     items = [
         issue(1, "10-01 → 1", "10-03 → 5", type="Bug", resolution="Duplicate"),
         issue(2, "10-01 → 1", "10-03 → 5"),
@@ -124,7 +124,7 @@ def test_an_item_that_enters_the_status_is_rework_if_it_is_a_defect() -> None:
 
 @pytest.mark.parametrize(("rework", "value"), [(True, 100), (False, 0), (None, 100)])
 def test_the_tables_column_marks_rework(*, rework: bool | None, value: float) -> None:
-    """Without it the named defect decides."""
+    """If the column is empty, the named defect decides."""
     row = Row("1", time("10-05"), failed=None, issue_ids=("2",), rework=rework)
     assert ask("rework_rate", TABLE, bug(2), table=(row,)).value == value
 
@@ -168,7 +168,7 @@ def test_restored_is_the_mapped_field_else_done(field: Any, expected: tuple[floa
 
 
 def test_an_incident_counts_for_the_last_deployment_before_it() -> None:
-    """Three of the version: the second is recovered after 10 hours; no incident and no mark is left to the others."""
+    """Of three deployments the second is recovered after 10 hours. The others have neither an incident nor a mark."""
     releases = [release(n, at, fixVersions=["7"]) for n, at in ((1, "10-05"), (2, "10-06"), (3, "10-08"))]
     accused = incident(9, "10-06", "10-06 10:00", versions=["7"])
     answer = ask("cfr", RULES, *releases, accused)
@@ -177,20 +177,20 @@ def test_an_incident_counts_for_the_last_deployment_before_it() -> None:
 
 
 def test_an_incident_before_all_deployments_counts_for_the_first() -> None:
-    """Born on 10-04 and restored at 10-06 00:00: 24 hours after the first, the second had none."""
+    """Created on 4 October and restored at the start of the 6th: 24 hours after the first deployment."""
     releases = [release(1, "10-05", fixVersions=["7"]), release(2, "10-06", fixVersions=["7"])]
     assert recovered(RULES, *releases, incident(9, "10-04", "10-06", versions=["7"])) == (24, 1, 0)
 
 
 def test_recovered_before_it_was_deployed_is_a_negative_duration() -> None:
-    """At its recovered instant: in October, though deployed in it, too."""
+    """The recovered instant decides the window, here October."""
     items = [release(1, "10-05", fixVersions=["7"]), incident(9, "10-03", "10-04", versions=["7"])]
     answer = ask("recovery_time", RULES, *items)
     assert (answer.state, answer.exclusions, answer.details["open"]) == ("no_data", {"negative_duration": 1}, 0)
 
 
 def test_a_deployment_with_its_own_mark_only_is_recovered_by_the_next_that_did_not_fail() -> None:
-    """One at the same instant is not later, and the next failed, too: both wait for 10-07."""
+    """One at the same instant is not later, and the next one failed: both wait for 7 October."""
     releases = [
         release(1, "10-05", cf_failed="yes"),
         release(2, "10-05"),
@@ -202,7 +202,7 @@ def test_a_deployment_with_its_own_mark_only_is_recovered_by_the_next_that_did_n
 
 
 def test_incidents_decide_where_there_is_a_mark_too() -> None:
-    """The next good deployment comes a day later, the incident is restored after two hours."""
+    """The next good deployment is a day later, but the incident is restored after two hours."""
     releases = [release(1, "10-05", cf_failed="yes", fixVersions=["7"]), release(2, "10-06")]
     assert recovered(RULES, *releases, incident(9, "10-05 01:00", "10-05 02:00", versions=["7"])) == (2, 1, 0)
 
@@ -223,7 +223,7 @@ def test_a_version_is_recovered_at_once_on_its_day(restored: str, expected: tupl
 
 
 def test_a_row_that_says_it_did_not_fail_takes_no_incident() -> None:
-    """The incident is born after both rows, but counts for the first of them, which it marks."""
+    """The incident was created after both rows, but counts for the first one, which it marks."""
     rows = [Row(str(n), time(at), failed, ("7",)) for n, at, failed in ((1, "10-05", None), (2, "10-06", False))]
     accused = incident(9, "10-07", "10-08", versions=["7"])
     assert recovered(TABLE, accused, table=tuple(rows)) == (72, 1, 0)
@@ -236,7 +236,7 @@ def test_an_item_that_enters_the_status_is_recovered_with_its_linked_incident() 
 
 
 def test_open_are_those_not_recovered_before_the_windows_end() -> None:
-    """One is recovered at the end itself, one after it, one was deployed at the end."""
+    """One is recovered at the end, one after it, and one was deployed at the end."""
     items = [
         release(1, "10-30", fixVersions=["1"]),
         release(2, "10-30", fixVersions=["2"]),
@@ -249,7 +249,7 @@ def test_open_are_those_not_recovered_before_the_windows_end() -> None:
 
 
 def test_recovery_needs_what_the_change_failure_rate_needs() -> None:
-    """Deployments, and something that could mark a failure."""
+    """Deployments, and a way to mark failures."""
     assert ask("recovery_time", Rules()).state == "missing_mapping"
     assert ask("recovery_time", replace(VERSIONS, incidents=None)).state == "missing_mapping"
     assert ask("recovery_time", RULES).state == "no_data"

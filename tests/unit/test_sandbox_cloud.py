@@ -1,4 +1,4 @@
-"""The sandbox's Cloud endpoints: pages, truncations and repeats as Jira Cloud has them, and who may ask."""
+"""The sandbox's Cloud endpoints: pages, limits and repeats as in Jira Cloud, and who may call them."""
 
 import itertools
 import json
@@ -24,7 +24,7 @@ NOW = START + timedelta(weeks=30)
 
 @pytest.fixture(scope="module")
 def jira() -> Jira:
-    """300 issues of thirty weeks."""
+    """Return a Cloud site with the issues of thirty weeks."""
     return Jira(generate(7, 400, START), Clock(NOW))
 
 
@@ -54,7 +54,7 @@ def pages(session: requests.Session, endpoint: str, **body: Any) -> list[Any]:
 
 
 def test_a_search_without_fields_gives_ids_alone_and_no_total(session: requests.Session) -> None:
-    """The default field is `id`; all 300 fit on a page."""
+    """The default field is `id`, and all issues fit on a page."""
     body = search(session, jql="id > 0 ORDER BY id", maxResults=5000)
     assert set(body) == {"issues", "isLast"}
     assert body["isLast"] is True
@@ -63,7 +63,7 @@ def test_a_search_without_fields_gives_ids_alone_and_no_total(session: requests.
 
 
 def test_the_key_is_given_where_it_is_asked_for(session: requests.Session) -> None:
-    """As the only wish, and with any field; still up to 5,000 on a page."""
+    """As the only field or with others, and up to 5,000 on a page."""
     body = search(session, jql="id > 0 ORDER BY id", fields=["key"], maxResults=5000)
     assert set(body["issues"][0]) == {"expand", "id", "self", "key"}
     assert len(body["issues"]) > 250
@@ -71,7 +71,7 @@ def test_the_key_is_given_where_it_is_asked_for(session: requests.Session) -> No
 
 
 def test_a_search_with_a_field_gives_at_most_a_hundred(session: requests.Session) -> None:
-    """5,000 are asked for, 100 and a token come; the pages together are the whole, each issue once."""
+    """The request is for 5,000; the answer has 100 and a token. The pages together have each issue once."""
     bodies = pages(session, "search/jql", jql="id > 0 ORDER BY updated", maxResults=5000, fields=["updated"])
     sizes = [len(page["issues"]) for page in bodies]
     assert set(sizes[:-1]) == {100}
@@ -83,7 +83,7 @@ def test_a_search_with_a_field_gives_at_most_a_hundred(session: requests.Session
 
 
 def test_a_search_works_by_get_too(session: requests.Session) -> None:
-    """Fields and expand as comma lists."""
+    """Fields and expand are comma-separated lists."""
     query = {"jql": "project = PAY", "fields": "status,updated", "expand": "changelog", "maxResults": "3"}
     body = session.get(f"{BASE}/search/jql", params=query).json()
     assert len(body["issues"]) == 3
@@ -93,7 +93,7 @@ def test_a_search_works_by_get_too(session: requests.Session) -> None:
 
 @pytest.mark.parametrize("token", ["made-up", "None"])
 def test_a_token_that_was_never_given_is_refused(session: requests.Session, token: str) -> None:
-    """So is one that belongs to another JQL."""
+    """A token of another JQL is refused too."""
     answer = session.post(f"{BASE}/search/jql", json={"jql": "project = PAY", "nextPageToken": token})
     assert answer.status_code == 400
     token = search(session, jql="project = PAY", maxResults=1)["nextPageToken"]
@@ -102,13 +102,13 @@ def test_a_token_that_was_never_given_is_refused(session: requests.Session, toke
 
 
 def test_a_null_token_is_refused(session: requests.Session) -> None:
-    """The schema says string: `null` must be left out."""
+    """The schema requires a string, so `null` must be left out."""
     answer = session.post(f"{BASE}/search/jql", json={"jql": "project = PAY", "nextPageToken": None})
     assert answer.status_code == 400
 
 
 def test_a_token_may_be_used_again(session: requests.Session) -> None:
-    """A client retries a page; it gets the same one."""
+    """A client that repeats a request gets the same page."""
     first = search(session, jql="project = PAY ORDER BY id", maxResults=10)
     again = [
         search(session, jql="project = PAY ORDER BY id", maxResults=10, nextPageToken=first["nextPageToken"])
@@ -118,7 +118,7 @@ def test_a_token_may_be_used_again(session: requests.Session) -> None:
 
 
 def test_refusals_of_a_jql_come_in_jiras_words(session: requests.Session) -> None:
-    """400 with errorMessages, for an unbounded query, an unknown id and eight fields of order."""
+    """400 with errorMessages for an unbounded query, an unknown id and eight ORDER BY fields."""
     for jql, words in (
         ("ORDER BY key", "Unbounded JQL queries are not allowed here."),
         ("id in (10001, 77)", "A value with ID '77' does not exist for the field 'id'."),
@@ -143,7 +143,7 @@ def test_the_embedded_changelog_is_cut_to_the_newest_forty(session: requests.Ses
 
 
 def test_an_issues_own_changelog_comes_oldest_first_by_hundreds(session: requests.Session) -> None:
-    """The cap is echoed, the last page says so, and the pages make the whole."""
+    """The answer has the limit and marks the last page. The pages together are the whole changelog."""
     ids = [issue["id"] for issue in search(session, jql="id > 0", maxResults=5000)["issues"]]
     totals = {i: session.get(f"{BASE}/issue/{i}/changelog", params={"maxResults": 0}).json()["total"] for i in ids}
     longest = max(totals, key=totals.__getitem__)
@@ -157,7 +157,7 @@ def test_an_issues_own_changelog_comes_oldest_first_by_hundreds(session: request
 
 
 def test_the_bulk_changelog_goes_by_date_and_repeats_the_last_history(session: requests.Session) -> None:
-    """An issue's histories spread over the pages; each page begins with the last of the one before."""
+    """An issue's histories are spread over the pages. Each page begins with the last history of the one before."""
     ids = [issue["id"] for issue in search(session, jql="id > 0", maxResults=5000)["issues"]]
     bodies = pages(session, "changelog/bulkfetch", issueIdsOrKeys=ids, maxResults=500)
     rows = [
@@ -181,7 +181,7 @@ def test_the_bulk_changelog_goes_by_date_and_repeats_the_last_history(session: r
 
 
 def test_the_bulk_changelog_filters_items_by_field(session: requests.Session) -> None:
-    """Only items of the fields asked for, and no history without one."""
+    """Only items of the requested fields, and no history without an item."""
     ids = [issue["id"] for issue in search(session, jql="project = PAY", maxResults=100)["issues"]]
     (page,) = pages(session, "changelog/bulkfetch", issueIdsOrKeys=ids, fieldIds=["status"], maxResults=10000)
     items = [i for log in page["issueChangeLogs"] for h in log["changeHistories"] for i in h["items"]]
@@ -203,12 +203,12 @@ def test_the_bulk_changelog_filters_items_by_field(session: requests.Session) ->
     ],
 )
 def test_the_bulk_changelog_holds_its_limits(session: requests.Session, wrong: dict[str, Any]) -> None:
-    """1,000 ids, 10 different fields, 10,000 histories, a token of its own."""
+    """1,000 ids, 10 different fields, 10,000 histories, and tokens of its own."""
     assert session.post(f"{BASE}/changelog/bulkfetch", json=wrong).status_code == 400
 
 
 def test_a_bulk_token_belongs_to_its_request(session: requests.Session) -> None:
-    """Other ids with the same token are refused."""
+    """The same token with other ids is refused."""
     ids = [issue["id"] for issue in search(session, jql="project = PAY", maxResults=100)["issues"]]
     body = {"issueIdsOrKeys": ids, "maxResults": 1}
     token = session.post(f"{BASE}/changelog/bulkfetch", json=body).json()["nextPageToken"]
@@ -217,7 +217,7 @@ def test_a_bulk_token_belongs_to_its_request(session: requests.Session) -> None:
 
 
 def test_bulk_fetch_gives_whom_it_knows_in_ascending_order(session: requests.Session, jira: Jira) -> None:
-    """Unknown ids are in neither list; a moved issue is found by its old key and shows its new one."""
+    """Unknown ids are in neither list. A moved issue is found by its old key and has its new one."""
     moved = next(i for i in jira.site.indexed if i.key.startswith("OPS") and f"PAY-{i.id - 10_000}" in jira.site.keys)
     body = {"issueIdsOrKeys": ["10009", "10001", "99999", f"PAY-{moved.id - 10_000}"], "fields": ["summary"]}
     answer = session.post(f"{BASE}/issue/bulkfetch", json=body).json()
@@ -228,7 +228,7 @@ def test_bulk_fetch_gives_whom_it_knows_in_ascending_order(session: requests.Ses
 
 
 def test_bulk_fetch_takes_a_hundred_and_expands_by_array(session: requests.Session) -> None:
-    """101 ids and a comma string are refused; without fields come the navigable ones."""
+    """101 ids and a comma-separated string are refused. Without `fields`, the navigable ones are returned."""
     many = {"issueIdsOrKeys": [str(n) for n in range(10001, 10102)]}
     assert session.post(f"{BASE}/issue/bulkfetch", json=many).status_code == 400
     text = {"issueIdsOrKeys": ["10001"], "expand": "changelog"}
@@ -241,7 +241,7 @@ def test_bulk_fetch_takes_a_hundred_and_expands_by_array(session: requests.Sessi
 
 
 def test_one_issue_is_found_or_404(session: requests.Session) -> None:
-    """With every field, long texts as documents; an unknown one is gone or hidden, Jira does not say which."""
+    """With every field, and long texts as documents. Jira does not say whether an unknown issue is gone or hidden."""
     issue = session.get(f"{BASE}/issue/10001", params={"fields": "*all,-summary,-nonsense"}).json()
     assert issue["fields"]["description"]["type"] == "doc"
     assert "summary" not in issue["fields"]
@@ -252,7 +252,7 @@ def test_one_issue_is_found_or_404(session: requests.Session) -> None:
 
 
 def test_the_small_endpoints_answer(session: requests.Session) -> None:
-    """Lists as arrays or pages, the clock and the zones."""
+    """Lists as arrays or pages, the clock, and the time zones."""
     assert {"10000", "3"} <= {status["id"] for status in session.get(f"{BASE}/status").json()}
     fields = session.get(f"{BASE}/field").json()
     points = next(field for field in fields if field["name"] == "Story point estimate")
@@ -271,7 +271,7 @@ def test_the_small_endpoints_answer(session: requests.Session) -> None:
 
 
 def test_versions_come_as_an_array_and_as_pages(session: requests.Session) -> None:
-    """Released ones with their day, and some that are not released."""
+    """Released versions with their day, and unreleased ones."""
     versions = session.get(f"{BASE}/project/PAY/versions").json()
     page = session.get(f"{BASE}/project/pay/version", params={"startAt": 20, "maxResults": 1000}).json()
     assert page["values"] == versions[20:70]
@@ -282,7 +282,7 @@ def test_versions_come_as_an_array_and_as_pages(session: requests.Session) -> No
 
 
 def test_version_two_has_the_search_too_with_what_others_expand(session: requests.Session) -> None:
-    """Nobody has commented, and this account may move no issue; the changelog is cut as ever."""
+    """Issues have no comments or transitions, and the changelog is cut as usual."""
     asked = {"jql": "project = PAY", "fields": "*all", "expand": "changelog,transitions,names", "maxResults": "3"}
     body = session.get("https://acme.example/rest/api/2/search/jql", params=asked).json()
     assert (len(body["issues"]), body["isLast"]) == (3, False)
@@ -295,7 +295,7 @@ def test_version_two_has_the_search_too_with_what_others_expand(session: request
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("version", ["2", "3"])
 def test_the_old_search_is_gone_for_good(session: requests.Session, method: str, version: str) -> None:
-    """410, with the words that name the change."""
+    """410, with a message that names the change."""
     answer = session.request(method, f"https://acme.example/rest/api/{version}/search")
     assert answer.status_code == 410
     assert "CHANGE-2046" in answer.json()["errorMessages"][0]
@@ -303,14 +303,14 @@ def test_the_old_search_is_gone_for_good(session: requests.Session, method: str,
 
 @pytest.mark.parametrize("path", ["/rest/api/2/status", "/rest/api/3/nonsense", "/", "/rest/agile/1.0/board"])
 def test_an_endpoint_that_is_not_there_is_404(session: requests.Session, path: str) -> None:
-    """In JSON, as the rest."""
+    """The body is JSON, like all others."""
     answer = session.get(f"https://acme.example{path}")
     assert (answer.status_code, list(answer.json())) == (404, ["errorMessages", "errors"])
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff"])
 def test_a_body_that_is_no_object_is_refused(session: requests.Session, body: bytes) -> None:
-    """400 and Jira's advice."""
+    """400 with Jira's advice."""
     answer = session.post(f"{BASE}/search/jql", data=body)
     assert (answer.status_code, "Invalid request payload" in answer.text) == (400, True)
 
@@ -319,14 +319,14 @@ def test_a_body_that_is_no_object_is_refused(session: requests.Session, body: by
     "wrong", [{"maxResults": "many"}, {"maxResults": -1}, {"maxResults": True}, {"jql": ["project = PAY"]}]
 )
 def test_an_argument_of_the_wrong_kind_is_refused(session: requests.Session, wrong: dict[str, Any]) -> None:
-    """400 with the argument's name."""
+    """400 with the name of the argument."""
     answer = session.post(f"{BASE}/search/jql", json={"jql": "project = PAY", **wrong})
     assert answer.status_code == 400
     assert next(iter(wrong)) in answer.json()["errorMessages"][0]
 
 
 def test_a_bearer_token_is_a_login_too(jira: Jira) -> None:
-    """The same token, without an e-mail."""
+    """The same token, without the e-mail address."""
     with requests.Session() as session:
         session.mount("https://acme.example", SandboxAdapter(jira))
         answer = session.get(f"{BASE}/myself", headers={"Authorization": f"Bearer {TOKEN}"})
@@ -334,7 +334,7 @@ def test_a_bearer_token_is_a_login_too(jira: Jira) -> None:
 
 
 def test_every_request_is_in_the_log(session: requests.Session, jira: Jira) -> None:
-    """With its endpoint, what it asked, its status and how many came back."""
+    """With its endpoint, its arguments, its status and the number of results."""
     search(session, jql="project = PAY", maxResults=3)
     session.get(f"{BASE}/issue/424242")
     session.get(f"{BASE}/search/jql", params={"jql": "id > 0"}, auth=("x", "wrong"))

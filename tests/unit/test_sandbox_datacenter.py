@@ -1,4 +1,4 @@
-"""The sandbox's Data Center endpoints: pages by offset, an echoed cap, a wall, whole changelogs without field ids."""
+"""The sandbox's Data Center endpoints: pages by offset, the limits of pages, whole changelogs without field ids."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ BASE = f"{ROOT}/rest/api/2"
 
 @pytest.fixture(scope="module")
 def jira() -> Jira:
-    """1,200 issues under a context path."""
+    """Return a Data Center site of 1,200 issues under a context path."""
     site = generate(7, 1_300, START, flavour="datacenter", per_week=120)
     return Jira(site, Clock(START + timedelta(weeks=10)), context="/jira")
 
@@ -41,7 +41,7 @@ def search(session: requests.Session, **query: Any) -> Any:
 
 
 def test_a_page_is_cut_to_a_thousand_and_says_so(session: requests.Session) -> None:
-    """2,000 asked for, 1,000 echoed; the next page begins where this one ends; unbounded JQL is fine here."""
+    """The request is for 2,000, the answer has maxResults 1,000. The next page begins there. Unbounded JQL works."""
     first = search(session, jql="ORDER BY id", maxResults=2000, fields="updated")
     assert (first["startAt"], first["maxResults"], len(first["issues"])) == (0, 1000, 1000)
     rest = search(session, jql="ORDER BY id", maxResults=2000, startAt=1000, fields="updated")
@@ -50,7 +50,7 @@ def test_a_page_is_cut_to_a_thousand_and_says_so(session: requests.Session) -> N
 
 
 def test_a_search_works_by_post_too(session: requests.Session) -> None:
-    """Fields and expand as arrays."""
+    """Fields and expand are arrays."""
     body = {"jql": "project = PAY", "fields": ["status"], "expand": ["changelog"], "maxResults": 2}
     page = session.post(f"{BASE}/search", json=body).json()
     assert [set(issue["fields"]) for issue in page["issues"]] == [{"status"}, {"status"}]
@@ -58,7 +58,7 @@ def test_a_search_works_by_post_too(session: requests.Session) -> None:
 
 
 def test_without_fields_come_the_navigable_ones(session: requests.Session) -> None:
-    """`*navigable` is Data Center's default, and 50 its page."""
+    """`*navigable` is the default of Data Center, with 50 on a page."""
     page = search(session, jql="project = PAY")
     assert page["maxResults"] == len(page["issues"]) == 50
     assert "status" in page["issues"][0]["fields"]
@@ -66,7 +66,7 @@ def test_without_fields_come_the_navigable_ones(session: requests.Session) -> No
 
 
 def test_the_expanded_changelog_is_whole_and_oldest_first(session: requests.Session) -> None:
-    """However long; its items carry no field id."""
+    """However long it is. Its items have no field id."""
     page = search(session, jql="ORDER BY id", expand="changelog", maxResults=1000, fields="updated")
     logs = [issue["changelog"] for issue in page["issues"]]
     assert max(log["total"] for log in logs) > 100
@@ -80,7 +80,7 @@ def test_the_expanded_changelog_is_whole_and_oldest_first(session: requests.Sess
 
 
 def test_people_have_names_and_texts_are_texts(session: requests.Session) -> None:
-    """No account ids, no documents."""
+    """Without account ids and documents."""
     issue = session.get(f"{BASE}/issue/10001").json()
     assert {"name", "key", "emailAddress"} <= set(issue["fields"]["reporter"])
     assert "accountId" not in issue["fields"]["reporter"]
@@ -88,7 +88,7 @@ def test_people_have_names_and_texts_are_texts(session: requests.Session) -> Non
 
 
 def test_beyond_the_wall_is_an_error_of_the_server(session: requests.Session) -> None:
-    """From 10,000 on a search is refused with 500."""
+    """A search from 10,000 on is refused with 500."""
     assert session.get(f"{BASE}/search", params={"jql": "", "startAt": "9999"}).status_code == 200
     answer = session.get(f"{BASE}/search", params={"jql": "", "startAt": "10000"})
     assert answer.status_code == 500
@@ -96,7 +96,7 @@ def test_beyond_the_wall_is_an_error_of_the_server(session: requests.Session) ->
 
 
 def test_the_bounds_can_be_drawn_closer() -> None:
-    """So that a test of few issues meets the cap and the wall."""
+    """So a test with few issues can reach the limits."""
     site = generate(1, 50, START, flavour="datacenter")
     site.bounds = Bounds(page_of_search=10, wall=20)
     with requests.Session() as session:
@@ -119,19 +119,19 @@ def test_the_bounds_can_be_drawn_closer() -> None:
     ],
 )
 def test_endpoints_of_cloud_are_not_there(session: requests.Session, method: str, path: str) -> None:
-    """404, the changelog of one issue too: older versions lack it."""
+    """404, also for the changelog of one issue, which older versions lack."""
     assert session.request(method, f"{ROOT}{path}").status_code == 404
 
 
 def test_the_site_lives_under_its_context_path_alone(session: requests.Session) -> None:
-    """The same endpoint without `/jira` is not there."""
+    """The same endpoint without `/jira` is a 404."""
     assert session.get(f"{BASE}/serverInfo").json()["deploymentType"] == "DataCenter"
     assert session.get(f"{ROOT}/rest/api/latest/serverInfo").status_code == 200
     assert session.get("https://acme.example/rest/api/2/serverInfo").status_code == 404
 
 
 def test_the_small_endpoints_answer(session: requests.Session) -> None:
-    """Lists, versions, and who asks with the zone of dates; a password is a login as well as a token."""
+    """Lists, versions, and the account with its time zone. A password is accepted like a token."""
     assert "Blocked" in {status["name"] for status in session.get(f"{BASE}/status").json()}
     assert "Rank" in {field["name"] for field in session.get(f"{BASE}/field").json()}
     assert session.get(f"{BASE}/project/PAY/versions").json()
@@ -139,7 +139,7 @@ def test_the_small_endpoints_answer(session: requests.Session) -> None:
 
 
 def test_pages_by_offset_drift_when_an_issue_changes() -> None:
-    """Rows move left behind an issue that jumps to the end: one of them is skipped, as on a real site."""
+    """An issue that moves to the end shifts the rows behind it, so that one is skipped, as on a real site."""
     clock = Clock(START + timedelta(weeks=20))
     jira = Jira(generate(7, 300, START, flavour="datacenter"), clock, context="/jira")
     with requests.Session() as session:

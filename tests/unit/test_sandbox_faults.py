@@ -1,4 +1,4 @@
-"""What goes wrong at the sandbox on demand goes wrong as on a real site."""
+"""Faults that a test orders at the sandbox look like those of a real site."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ SEARCH = "https://acme.example/rest/api/3/search/jql"
 
 
 def a_jira(flavour: Flavour = "cloud") -> Jira:
-    """Fifty issues."""
+    """Return a site of fifty issues."""
     return Jira(generate(1, 50, START, flavour=flavour), Clock(START + timedelta(weeks=6)))
 
 
@@ -43,7 +43,7 @@ def ask(session: requests.Session, **more: object) -> requests.Response:
 
 
 def test_a_fault_strikes_its_endpoint_so_often_and_no_more(jira: Jira, session: requests.Session) -> None:
-    """After one request that is spared it hits two, at the search alone."""
+    """It skips one request, then affects two, at the search alone."""
     jira.faults.append(faults.failing(502, endpoint="search", times=2, after=1))
     assert session.get("https://acme.example/rest/api/3/status").status_code == 200
     assert [ask(session).status_code for _ in range(4)] == [200, 502, 502, 200]
@@ -52,7 +52,7 @@ def test_a_fault_strikes_its_endpoint_so_often_and_no_more(jira: Jira, session: 
 
 
 def test_too_many_requests_come_with_a_time_or_without(jira: Jira, session: requests.Session) -> None:
-    """Jira names the wait and the reason; a gateway neither, and not in JSON."""
+    """Jira sends the wait and the reason. A gateway sends neither, and no JSON."""
     jira.faults += [faults.too_many(7), faults.too_many(None)]
     polite, rude, fine = ask(session), ask(session), ask(session)
     assert (polite.status_code, polite.headers["Retry-After"]) == (429, "7")
@@ -63,7 +63,7 @@ def test_too_many_requests_come_with_a_time_or_without(jira: Jira, session: requ
 
 
 def test_a_server_error_may_name_a_wait(jira: Jira, session: requests.Session) -> None:
-    """503 with Retry-After, and a page for people."""
+    """503 with Retry-After and an HTML page."""
     jira.faults.append(faults.failing(retry_after=3))
     answer = ask(session)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "3")
@@ -72,7 +72,7 @@ def test_a_server_error_may_name_a_wait(jira: Jira, session: requests.Session) -
 
 
 def test_a_connection_can_be_reset(jira: Jira, session: requests.Session) -> None:
-    """As requests reports it; the request was counted."""
+    """The client sees an error of requests. The request was counted."""
     jira.faults.append(faults.reset())
     with pytest.raises(requests.ConnectionError):
         ask(session)
@@ -80,7 +80,7 @@ def test_a_connection_can_be_reset(jira: Jira, session: requests.Session) -> Non
 
 
 def test_a_body_can_be_cut(jira: Jira, session: requests.Session) -> None:
-    """It ends before the promised length."""
+    """It ends before the announced length."""
     jira.faults.append(faults.cut())
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         ask(session)
@@ -88,7 +88,7 @@ def test_a_body_can_be_cut(jira: Jira, session: requests.Session) -> None:
 
 @pytest.mark.parametrize("fault", [faults.half_json(), faults.not_json(), faults.login_page()])
 def test_a_body_can_be_no_json(jira: Jira, session: requests.Session, fault: faults.Fault) -> None:
-    """200, and yet nothing to read."""
+    """The status is 200, but the body cannot be read."""
     jira.faults.append(fault)
     answer = ask(session)
     assert answer.status_code == 200
@@ -105,7 +105,7 @@ def test_a_page_can_lack_what_it_must_have(jira: Jira, session: requests.Session
 
 
 def test_a_token_can_repeat(jira: Jira, session: requests.Session) -> None:
-    """The second page gives the first page's token again."""
+    """The second page has the token of the first page."""
     jira.faults.append(faults.repeated_token(times=2))
     first = ask(session).json()
     second = ask(session, nextPageToken=first["nextPageToken"]).json()
@@ -120,7 +120,7 @@ def test_damage_leaves_a_refusal_alone(jira: Jira, session: requests.Session) ->
 
 
 def test_an_answer_can_be_late(jira: Jira, session: requests.Session) -> None:
-    """Later than the reader waits: a timeout; sooner: an answer."""
+    """After the client's limit it is a time-out, before it an answer."""
     jira.faults += [faults.slow(60), faults.slow(0.01)]
     with pytest.raises(requests.ReadTimeout):
         ask(session)
@@ -128,7 +128,7 @@ def test_an_answer_can_be_late(jira: Jira, session: requests.Session) -> None:
 
 
 def test_the_limit_holds_in_any_window_and_counts_on_arrival(jira: Jira, session: requests.Session) -> None:
-    """Three in ten seconds; a refused one does not use it up, but is remembered."""
+    """Three in ten seconds. A refused request uses up nothing, but is logged."""
     now = [0.0]
     jira.limit = faults.Limit(3, 10.0, ticks=lambda: now[0])
     times = (0.0, 1.0, 2.0, 3.0, 9.9, 10.0, 10.5, 11.0)
@@ -143,7 +143,7 @@ def test_the_limit_holds_in_any_window_and_counts_on_arrival(jira: Jira, session
 
 
 def test_data_center_tells_its_limit_on_every_answer() -> None:
-    """`retry-after: 0` as long as there is room: no reason to wait."""
+    """`retry-after: 0` while tokens remain does not mean a wait."""
     jira = a_jira("datacenter")
     jira.limit = faults.Limit(2, 10.0, ticks=lambda: 0.0)
     with requests.Session() as session:
@@ -177,13 +177,13 @@ def read(session: requests.Session, *numbers: int) -> requests.Response:
 
 
 def a_few(jira: Jira, session: requests.Session) -> list[int]:
-    """Return ids of issues that are there."""
+    """Return the ids of some issues."""
     ask(session)
     return [issue.id for issue in jira.site.indexed[:4]]
 
 
 def test_a_poisoned_issue_takes_every_batch_it_is_in_with_it(jira: Jira, session: requests.Session) -> None:
-    """The others come as soon as they are asked for without it."""
+    """The other issues are returned in a request without it."""
     bad, *others = a_few(jira, session)
     jira.faults.append(faults.poisoned(bad, endpoint="bulkfetch"))
     assert [read(session, bad, *others).status_code, read(session, bad).status_code] == [500, 500]
@@ -194,7 +194,7 @@ def test_a_poisoned_issue_takes_every_batch_it_is_in_with_it(jira: Jira, session
 
 
 def test_an_issue_in_issue_errors_is_left_out_and_named(jira: Jira, session: requests.Session) -> None:
-    """With Jira's words."""
+    """With Jira's message."""
     bad, *others = a_few(jira, session)
     jira.faults.append(faults.named_in_errors(bad))
     body = read(session, bad, *others).json()
@@ -212,7 +212,7 @@ def test_a_batch_beyond_the_limit_is_refused(jira: Jira, session: requests.Sessi
 
 
 def test_versions_are_refused_of_the_named_projects(jira: Jira, session: requests.Session) -> None:
-    """By id or key, as the path has it."""
+    """By id or key, as in the path."""
     jira.faults.append(faults.closed_versions("10000", status=403))
     url = "https://acme.example/rest/api/3/project/{}/versions"
     assert [session.get(url.format(name), timeout=5).status_code for name in ("10000", "10001", "PAY")] == [
@@ -223,7 +223,7 @@ def test_versions_are_refused_of_the_named_projects(jira: Jira, session: request
 
 
 def test_veiled_issues_take_places_on_pages_and_are_not_shown(jira: Jira, session: requests.Session) -> None:
-    """A page of them alone is empty and has a token; Data Center counts them in its total."""
+    """A page of only hidden issues is empty and has a token. Data Center counts them in its total."""
     ask(session)
     jira.site.veiled = {issue.id for issue in jira.site.indexed[:5]}
     jira.site.renew()
@@ -234,7 +234,7 @@ def test_veiled_issues_take_places_on_pages_and_are_not_shown(jira: Jira, sessio
 
 
 def test_a_page_that_says_it_is_the_last_may_carry_a_token(jira: Jira, session: requests.Session) -> None:
-    """It contradicts itself."""
+    """The page contradicts itself."""
     jira.faults.append(faults.contradicting_end())
     page = ask(session).json()
     assert page["isLast"] is True
@@ -244,7 +244,7 @@ def test_a_page_that_says_it_is_the_last_may_carry_a_token(jira: Jira, session: 
 def test_a_renamed_project_is_found_by_both_keys_until_the_old_one_is_forgotten(
     jira: Jira, session: requests.Session
 ) -> None:
-    """Ids and `updated` stay."""
+    """Ids and `updated` do not change."""
     before = ask(session, fields=["updated"]).json()["issues"]
     living.rename_project(jira.site, "PAY", "BILL")
     after = ask(session, fields=["updated"]).json()["issues"]

@@ -23,7 +23,7 @@ def at(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
 
 
 def an_issue(number: int, key: str, updated: int, **fields: Any) -> Issue:
-    """Return an issue that came into being as it is."""
+    """Return an issue without a history."""
     project = c.PAY if key.startswith("PAY") else c.OPS
     created = at(2026, 1, number - 100, 10)
     usual = {
@@ -38,7 +38,7 @@ def an_issue(number: int, key: str, updated: int, **fields: Any) -> Issue:
 
 
 def a_site() -> Site:
-    """Five issues, each with something the others lack."""
+    """Return a site of five issues, each with something that the others lack."""
     site = Site("cloud", ZoneInfo("UTC"), c.made_up("cloud"))
     first, second = version(1, "1.0", c.PAY), version(2, "2.0", c.PAY)
     first["released"] = True
@@ -66,7 +66,7 @@ def a_site() -> Site:
 
 
 def found(jql: str, zone: ZoneInfo = NEW_YORK) -> list[str]:
-    """Return the keys a JQL finds, in order."""
+    """Return the keys that a JQL finds, in order."""
     return [issue.key for issue in search(a_site(), jql, Asker(zone, NOW, ANA)).issues]
 
 
@@ -142,7 +142,7 @@ def found(jql: str, zone: ZoneInfo = NEW_YORK) -> list[str]:
     ],
 )
 def test_a_clause_finds_what_jira_finds(jql: str, keys: str) -> None:
-    """Fields, operators and precedence over five issues."""
+    """Fields, operators and precedence, over five issues."""
     assert sorted(found(jql)) == sorted(keys.split())
 
 
@@ -182,18 +182,18 @@ def test_a_clause_finds_what_jira_finds(jql: str, keys: str) -> None:
     ],
 )
 def test_a_date_is_read_in_the_askers_zone(jql: str, keys: str) -> None:
-    """Literals at minute grain in New York, epoch milliseconds and relative dates anywhere."""
+    """Literals to the minute in New York, epoch milliseconds and relative dates in any zone."""
     assert sorted(found(jql)) == sorted(keys.split())
 
 
 def test_the_same_literal_means_another_instant_in_another_zone() -> None:
-    """Midnight of the 10th comes earlier in Zagreb than in New York."""
+    """Midnight of the 10th is earlier in Zagreb than in New York."""
     assert "PAY-2" in found("updated >= 2026-03-10", ZoneInfo("Europe/Zagreb"))
     assert "PAY-2" not in found("updated >= 2026-03-10", NEW_YORK)
 
 
 def test_a_day_is_a_wall_clock_day_and_hours_are_elapsed() -> None:
-    """Three days before 11:30 of that Wednesday is 11:30 of the Sunday on which the clocks changed."""
+    """Three days before Wednesday 11:30 is Sunday 11:30, though the clocks changed on that Sunday."""
     site = a_site()
     site.issues[101].updated = at(2026, 3, 8, 15, 29)
     site.renew()
@@ -220,7 +220,7 @@ def test_a_day_is_a_wall_clock_day_and_hours_are_elapsed() -> None:
     ],
 )
 def test_results_stand_in_the_order_asked_for(jql: str, keys: str) -> None:
-    """ORDER BY one or more fields; without it the newest issue comes first."""
+    """By one or more ORDER BY fields. Without any, the newest issue is first."""
     assert found(jql) == keys.split()
 
 
@@ -327,14 +327,14 @@ def test_results_stand_in_the_order_asked_for(jql: str, keys: str) -> None:
     ],
 )
 def test_what_jira_refuses_is_refused_in_its_words(jql: str, message: str) -> None:
-    """Unknown names and values, operators a field lacks, and syntax with the place of the error."""
+    """Unknown names and values, operators that a field lacks, and syntax with the position of the error."""
     with pytest.raises(JqlError) as refused:
         found(jql)
     assert refused.value.args == (message,)
 
 
 def test_a_query_without_restriction_is_refused_where_it_must_be_bounded() -> None:
-    """Cloud's search asks for a restriction; an order alone is none."""
+    """Cloud's search requires a restriction. An ORDER BY is not one."""
     asker = Asker(NEW_YORK, NOW, None)
     with pytest.raises(JqlError, match="Unbounded JQL queries are not allowed here"):
         search(a_site(), "ORDER BY key DESC", asker, must_be_bounded=True)
@@ -355,7 +355,7 @@ def test_a_query_without_restriction_is_refused_where_it_must_be_bounded() -> No
     ],
 )
 def test_quotes_and_escapes_are_undone_once(text: str, value: str) -> None:
-    """A quoted word is taken as it is, a reserved one too."""
+    """A quoted word is used unchanged, also a reserved one."""
     clause = parse(text).where
     assert isinstance(clause, Clause)
     (word,) = clause.values

@@ -1,4 +1,4 @@
-"""What a team does to its Jira while it is read shows when it is due, and as a real site shows it."""
+"""Changes that a team makes while its Jira is read appear when they are due, and as on a real site."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ LATER = NOW + timedelta(hours=1)
 
 @pytest.fixture
 def site() -> Site:
-    """Ten weeks of a team that will do nothing more by itself."""
+    """Return the site of a team that did nothing since its tenth week."""
     made = generate(1, 60, START)
     made.advance(millis(NOW))
     for issue in made.issues.values():
@@ -35,7 +35,7 @@ def advance(site: Site, to: datetime) -> None:
 
 
 def find(site: Site, jql: str) -> list[int]:
-    """Return the ids a JQL finds."""
+    """Return the ids that a JQL finds."""
     return [issue.id for issue in search(site, jql, Asker(ZoneInfo("UTC"), site.now, None)).issues]
 
 
@@ -45,12 +45,12 @@ def items(issue: Issue) -> tuple[Item, ...]:
 
 
 def field(issue: Issue, name: str) -> Any:
-    """Return a field as shown now."""
+    """Return a field of an issue as shown now."""
     return issue.fields.get(name)
 
 
 def test_an_issue_is_created_and_lives(site: Site) -> None:
-    """New, in progress, done: each at its instant, in one chain."""
+    """New, in progress, done: each change at its instant, in one chain."""
     issue = living.create(site, LATER, project="PAY", kind="Bug", labels=["legal"])
     living.transition(site, issue, "In Progress", LATER + timedelta(minutes=5))
     living.transition(site, issue, "Done", LATER + timedelta(hours=2), resolution="Won't Do")
@@ -67,7 +67,7 @@ def test_an_issue_is_created_and_lives(site: Site) -> None:
 
 
 def test_a_new_key_is_free_for_ever() -> None:
-    """Not even an issue that is yet to be born has it."""
+    """No later issue has it."""
     made = generate(1, 100, START)
     made.advance(millis(NOW))
     issue = living.create(made, NOW, project="PAY")
@@ -77,7 +77,7 @@ def test_a_new_key_is_free_for_ever() -> None:
 
 
 def test_an_edit_moves_updated_and_a_silent_one_does_not(site: Site) -> None:
-    """Both leave a history."""
+    """Both add a history."""
     issue = site.indexed[0]
     updated, many = issue.updated, len(issue.histories())
     living.edit(site, issue, c.POINTS, 8.0, LATER, silent=True)
@@ -92,7 +92,7 @@ def test_an_edit_moves_updated_and_a_silent_one_does_not(site: Site) -> None:
 
 
 def test_what_is_dated_back_stands_in_its_place(site: Site) -> None:
-    """A history from before the issue's birth is its first, and moves no `updated`."""
+    """A history from before the issue's creation is its first one and does not change `updated`."""
     issue = site.indexed[0]
     updated = issue.updated
     living.edit(site, issue, "summary", "From before", START - timedelta(days=400))
@@ -102,7 +102,7 @@ def test_what_is_dated_back_stands_in_its_place(site: Site) -> None:
 
 
 def test_a_comment_touches_without_a_history(site: Site) -> None:
-    """`updated` moves alone."""
+    """Only `updated` changes."""
     issue = site.indexed[0]
     many = len(issue.histories())
     living.comment(site, issue, LATER)
@@ -126,7 +126,7 @@ def test_a_deleted_issue_is_gone_and_its_id_refused(site: Site) -> None:
 
 
 def test_a_moved_issue_keeps_its_id_and_its_old_key(site: Site) -> None:
-    """And leaves the JQL of its old project."""
+    """The JQL of its old project no longer finds it."""
     issue = next(listed for listed in site.indexed if listed.key.startswith("PAY"))
     old = issue.key
     new = living.move(site, issue, "OPS", LATER)
@@ -138,7 +138,7 @@ def test_a_moved_issue_keeps_its_id_and_its_old_key(site: Site) -> None:
 
 
 def test_a_migration_leaves_updated_alone_even_where_it_changes_statuses(site: Site) -> None:
-    """A Workflow item in each, and a status item where the status was replaced."""
+    """Each issue gets a Workflow item, and a status item if its status was replaced."""
     before = {issue.id: issue.updated for issue in site.indexed}
     replaced = [issue for issue in site.indexed if field(issue, "status")["name"] == "Closed"]
     assert replaced
@@ -151,7 +151,7 @@ def test_a_migration_leaves_updated_alone_even_where_it_changes_statuses(site: S
 
 
 def test_a_version_is_released_silently(site: Site) -> None:
-    """Its issues show it, with their old `updated`; the day can change later."""
+    """Its issues show it without a new `updated`. The day can change later."""
     issue = site.indexed[-1]
     version = living.plan_version(site, "PAY", "Autumn", LATER)
     living.set_fix_version(site, issue, version, LATER, silent=True)
@@ -170,7 +170,7 @@ def test_a_version_is_released_silently(site: Site) -> None:
 
 
 def test_a_link_shows_on_both_sides(site: Site) -> None:
-    """With the words of each direction."""
+    """With the name of each direction."""
     cause, incident = site.indexed[0], site.indexed[1]
     living.link(site, cause, incident, LATER)
     advance(site, LATER)
@@ -180,7 +180,7 @@ def test_a_link_shows_on_both_sides(site: Site) -> None:
 
 
 def test_definitions_change_without_any_issue_event(site: Site) -> None:
-    """A status gets another name and category, a field another name: nothing in any history, no `updated`."""
+    """A status gets another name and category, a field another name: no history, no new `updated`."""
     many = {issue.id: (issue.updated, issue.seen) for issue in site.indexed}
     done = find(site, "status = Done")
     living.rename_status(site, "Done", "Fertig")
@@ -194,7 +194,7 @@ def test_definitions_change_without_any_issue_event(site: Site) -> None:
 
 
 def test_a_lost_permission_takes_a_whole_project_away(site: Site) -> None:
-    """Its issues are left out silently, a JQL that names it is refused, and all is back afterwards."""
+    """Its issues are left out without a message, a JQL that names it is refused, and all comes back later."""
     payments, every = find(site, "project = PAY"), find(site, "id > 0")
     living.lose_project(site, "PAY")
     assert find(site, "id > 0") == [number for number in every if number not in payments]
@@ -206,7 +206,7 @@ def test_a_lost_permission_takes_a_whole_project_away(site: Site) -> None:
 
 
 def test_a_lagging_index_finds_what_was(site: Site) -> None:
-    """Search follows five minutes later; the database never lags, and who is gone is not shown."""
+    """The search follows five minutes later. Issues themselves are always present, and deleted ones are not shown."""
     site.lag_behind(5 * 60_000)
     changed, gone = site.issues[10_001], site.issues[10_002]
     living.transition(site, changed, "Blocked", LATER)

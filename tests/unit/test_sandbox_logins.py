@@ -26,12 +26,12 @@ def basic(user: str, secret: str) -> str:
 
 
 def jira(flavour: Flavour = "cloud", **more: Any) -> Jira:
-    """Fifty issues of two projects."""
+    """Return a site of fifty issues in two projects."""
     return Jira(generate(1, 50, START, flavour=flavour), Clock(START + timedelta(weeks=6)), **more)
 
 
 def ask(site: Jira, path: str, authorization: str | None = None, **headers: str) -> requests.Response:
-    """Return a GET, or the POST that a search and a bulk changelog are."""
+    """Return the answer to a GET, or to a POST for the endpoints that need one."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     given |= {"Authorization": authorization} if authorization else {}
     bodies = {"search": {"jql": "id > 0", "maxResults": 100}, "bulkfetch": {"issueIdsOrKeys": ["10001"]}}
@@ -57,7 +57,7 @@ def ask(site: Jira, path: str, authorization: str | None = None, **headers: str)
 def test_cloud_serves_a_login_it_does_not_accept_as_the_anonymous(
     authorization: str | None, reason: str | None
 ) -> None:
-    """200 with what is published, none of it on a private site; one header tells, and only `myself` refuses."""
+    """200 with published issues, none on a private site. A header names the reason, and only some endpoints refuse."""
     for site, number in ((jira(anonymous=True), 50), (jira(), 0)):
         answered = ask(site, "/rest/api/3/search/jql", authorization)
         assert (answered.status_code, len(answered.json()["issues"])) == (200, number)
@@ -86,7 +86,7 @@ def test_some_projects_of_a_published_site_may_be_private() -> None:
 
 
 def test_a_bearer_token_that_cloud_cannot_read_is_refused_everywhere() -> None:
-    """Also where the anonymous may read: it is taken for a session token of an app."""
+    """Even where anonymous callers may read, because it is read as a session token of an app."""
     for path in ("/rest/api/2/serverInfo", "/rest/api/3/search/jql", "/rest/api/3/myself"):
         answer = ask(jira(anonymous=True), path, "Bearer wrong")
         assert (answer.status_code, answer.json()) == (403, {"error": "Failed to parse Connect Session Auth Token"})
@@ -101,7 +101,7 @@ def test_a_login_that_is_accepted_is_named_in_the_headers() -> None:
 
 
 def test_data_center_refuses_a_wrong_password_and_serves_an_expired_token_as_the_anonymous() -> None:
-    """A page for people in the first case; in the second the name in a header."""
+    """The first answer is an HTML page. The second has a header with the name."""
     site = jira("datacenter", anonymous=True)
     refused = ask(site, "/rest/api/2/serverInfo", basic("metrics.reader", "wrong"))
     assert (refused.status_code, refused.headers["X-Seraph-LoginReason"]) == (401, "AUTHENTICATED_FAILED")
@@ -113,7 +113,7 @@ def test_data_center_refuses_a_wrong_password_and_serves_an_expired_token_as_the
 
 
 def test_data_center_tells_the_anonymous_no_time() -> None:
-    """Its serverInfo has less in it for them; the `Date` header is there for everyone."""
+    """Its serverInfo has fewer fields for them. Every answer has the `Date` header."""
     site = jira("datacenter", anonymous=True)
     of_login, of_anonymous = (ask(site, "/rest/api/2/serverInfo", login) for login in (f"Bearer {TOKEN}", None))
     assert set(of_login.json()) - set(of_anonymous.json()) == {"serverTime", "serverTimeZone"}
@@ -135,7 +135,7 @@ def test_a_scoped_token_is_taken_by_the_gateway_alone_and_for_its_scopes(authori
 
 @pytest.mark.parametrize("flavour", ["cloud", "datacenter"])
 def test_names_of_jiras_own_lists_are_in_the_accounts_language_unless_english_is_insisted_on(flavour: Flavour) -> None:
-    """With the original beside each; histories, fields and projects keep their names."""
+    """Each has the original name too. Histories, fields and projects keep their names."""
     site = jira(flavour)
     site.site.accounts[0] = replace(site.site.accounts[0], locale="de_DE")
     api, login = f"/rest/api/{3 if flavour == 'cloud' else 2}", basic(EMAIL, TOKEN)
@@ -150,7 +150,7 @@ def test_names_of_jiras_own_lists_are_in_the_accounts_language_unless_english_is
 
 
 def _untranslated(node: Any) -> Any:
-    """Return the node with the original names put back."""
+    """Return the node with its original names."""
     if isinstance(node, list):
         return [_untranslated(member) for member in node]
     if not isinstance(node, dict):

@@ -47,7 +47,7 @@ BARE = {"id": "13002", "key": "EE-2", "fields": {**ISSUE["fields"], "updated": "
 
 
 def write(folder: Path) -> Path:
-    """Return a folder of small recordings."""
+    """Write some small recordings and return their folder."""
     contents: dict[str, Any] = {
         "issues_cloud.json": {"startAt": 0, "total": 2, "issues": [ISSUE, BARE]},
         "statuses.json": [{"id": "1", "name": "打开", "statusCategory": {"id": 2, "key": "new", "name": "新建"}}],
@@ -74,7 +74,7 @@ def session_on(folder: Path, flavour: Flavour = "cloud") -> requests.Session:
 
 
 def test_values_are_served_as_recorded(tmp_path: Path) -> None:
-    """Fields, stamps and histories, whatever the site made of them; a field it lacks is null."""
+    """Fields, stamps and histories of any content. A field that an issue lacks is null."""
     with session_on(tmp_path) as session:
         body = {"jql": "project = EE ORDER BY id", "fields": ["*all"], "expand": "changelog"}
         first, second = session.post(f"{BASE}/3/search/jql", json=body).json()["issues"]
@@ -84,7 +84,7 @@ def test_values_are_served_as_recorded(tmp_path: Path) -> None:
 
 
 def test_statuses_and_fields_of_issues_are_added_to_the_lists(tmp_path: Path) -> None:
-    """A status an issue is in is a status of the site; one that only a history names is not listed."""
+    """The status of an issue is listed. A status that occurs only in a history is not."""
     with session_on(tmp_path) as session:
         assert [s["id"] for s in session.get(f"{BASE}/3/status").json()] == ["1", "10045"]
         fields = {field["id"]: field["name"] for field in session.get(f"{BASE}/3/field").json()}
@@ -96,7 +96,7 @@ def test_statuses_and_fields_of_issues_are_added_to_the_lists(tmp_path: Path) ->
 
 
 def test_recorded_issues_are_searched_like_others(tmp_path: Path) -> None:
-    """By type and status in their own words, and by dates of long ago."""
+    """By type and status in their own language, and by old dates."""
     with session_on(tmp_path) as session:
         for jql, keys in (
             ("type = 故事 AND status = 技术开发中", {"EE-1", "EE-2"}),
@@ -110,7 +110,7 @@ def test_recorded_issues_are_searched_like_others(tmp_path: Path) -> None:
 
 
 def test_histories_without_their_issue_are_served_alone(tmp_path: Path) -> None:
-    """Under the issue's changelog, oldest first; the issue itself is not there."""
+    """As the issue's changelog, oldest first. The issue itself is a 404."""
     with session_on(tmp_path) as session:
         page = session.get(f"{BASE}/3/issue/999/changelog").json()
         assert [history["id"] for history in page["values"]] == ["11", "12"]
@@ -118,7 +118,7 @@ def test_histories_without_their_issue_are_served_alone(tmp_path: Path) -> None:
 
 
 def test_bulk_changelogs_of_recorded_histories_have_milliseconds(tmp_path: Path) -> None:
-    """The endpoint decides the form of `created`; the field filter works on recorded items too."""
+    """The endpoint sets the form of `created`. The field filter works on recorded items too."""
     with session_on(tmp_path) as session:
         body = {"issueIdsOrKeys": ["13001", "EE-2"], "fieldIds": ["status"]}
         (log,) = session.post(f"{BASE}/3/changelog/bulkfetch", json=body).json()["issueChangeLogs"]
@@ -127,20 +127,20 @@ def test_bulk_changelogs_of_recorded_histories_have_milliseconds(tmp_path: Path)
 
 
 def test_recordings_can_be_served_by_data_centers_endpoints(tmp_path: Path) -> None:
-    """Oldest first there."""
+    """With the oldest history first."""
     with session_on(tmp_path, "datacenter") as session:
         page = session.get(f"{BASE}/2/search", params={"jql": "key = EE-1", "expand": "changelog"}).json()
     assert page["issues"][0]["changelog"]["histories"] == [FIRST, SECOND]
 
 
 def test_a_folder_without_a_search_result_is_refused(tmp_path: Path) -> None:
-    """The message says what is missing and where."""
+    """The message says what is missing, and where."""
     with pytest.raises(ValueError, match=r"No recorded issue .* in .*nothing"):
         load(tmp_path / "nothing", "cloud")
 
 
 def test_a_folder_of_folders_is_refused_with_those_that_hold_recordings(tmp_path: Path) -> None:
-    """Not with one that holds other JSON; the person chooses."""
+    """The message names folders with recordings, and not those with other JSON."""
     for name in ("cloud", "server", "other"):
         (tmp_path / name).mkdir()
         write(tmp_path / name)
@@ -151,7 +151,7 @@ def test_a_folder_of_folders_is_refused_with_those_that_hold_recordings(tmp_path
 
 
 def test_a_file_that_is_no_json_is_named(tmp_path: Path) -> None:
-    """A recording cut short is not served as if it were whole."""
+    """An incomplete recording is not served as a whole one."""
     (write(tmp_path) / "issues_cloud.json").write_text('{"issues": [', "utf-8")
     with pytest.raises(ValueError, match=r"issues_cloud\.json is not JSON"):
         load(tmp_path, "cloud")

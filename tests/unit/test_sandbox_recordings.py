@@ -1,4 +1,4 @@
-"""Recordings of older Jiras, of single issues, and odd ones: served whole, or refused in a sentence."""
+"""Recordings of older Jiras, of single issues, and odd ones: served whole, or refused with a message."""
 
 import json
 from pathlib import Path
@@ -19,13 +19,13 @@ POINTS = "customfield_10016"
 
 
 def change(number: int, field: str, fieldtype: str | None = "jira", **more: Any) -> dict[str, Any]:
-    """Return a history as Jira 7 sent it: the field named in words only."""
+    """Return a history of Jira 7, which has the name of the field but no id."""
     item = {"field": field, "fieldtype": fieldtype, "from": "1", "fromString": "a", "to": "3", "toString": "b"}
     return {"id": str(number), "created": f"2026-11-{number:02}T08:00:00.000+0000", "items": [{**item, **more}]}
 
 
 def recorded(number: int = 10001, histories: object = (), **fields: Any) -> dict[str, Any]:
-    """Return an issue as `issue/{key}?expand=changelog` gives one."""
+    """Return an issue as `issue/{key}?expand=changelog` returns it."""
     usual = {
         "project": {"id": "1", "key": "ZED", "name": "Zed"},
         "issuetype": {"id": "3", "name": "Task", "subtask": False},
@@ -47,7 +47,7 @@ def site(folder: Path, **contents: Any) -> Site:
 
 
 def bulk(served: Site, *fields: str) -> list[dict[str, Any]]:
-    """Return the histories of issue 10001 as the bulk changelog gives them."""
+    """Return the histories of issue 10001 from the bulk changelog."""
     with requests.Session() as session:
         session.auth = (EMAIL, TOKEN)
         session.mount("https://acme.example", SandboxAdapter(Jira(served)))
@@ -57,7 +57,7 @@ def bulk(served: Site, *fields: str) -> list[dict[str, Any]]:
 
 
 def test_items_without_a_field_id_are_filtered_by_the_names_that_the_parser_knows(tmp_path: Path) -> None:
-    """What the filter leaves, read by the parser, is what the parser reads of everything."""
+    """The parser reads the same from the filtered histories as from all of them."""
     histories = (
         change(2, "status"),
         change(3, "Fix Version"),
@@ -80,14 +80,14 @@ def test_items_without_a_field_id_are_filtered_by_the_names_that_the_parser_know
 
 @pytest.mark.parametrize("changelog", [None, {}, {"histories": None, "total": 0}])
 def test_an_issue_recorded_without_its_histories_has_none(tmp_path: Path, changelog: object) -> None:
-    """As Jira sends `changelog: null` where none was asked for."""
+    """Jira sends `changelog: null` if none was requested."""
     served = site(tmp_path, search={"issues": [{**recorded(), "changelog": changelog}]})
     assert bulk(served) == []
     assert [issue.key for issue in served.indexed] == ["ZED-10001"]
 
 
 def test_a_folder_of_single_issues_is_served(tmp_path: Path) -> None:
-    """One response a file, a list of issues, and histories beside them; the later recording of an issue wins."""
+    """One response in each file, a list of issues, and separate histories. The later recording of an issue wins."""
     older = recorded(1, (change(2, "status"),), updated="2026-11-02T00:00:00.000+0000", summary="old", labels=["x"])
     newer = recorded(1, (change(2, "status"), change(3, "status")), summary="new")
     contents = {
@@ -106,7 +106,7 @@ def test_a_folder_of_single_issues_is_served(tmp_path: Path) -> None:
 
 
 def test_damaged_histories_are_served_as_they_were_recorded(tmp_path: Path) -> None:
-    """A reader must be able to notice them: nothing is dropped, and nothing ends the sandbox."""
+    """A reader must be able to notice the damage, so nothing is left out and the sandbox does not fail."""
     odd: list[dict[str, Any]] = [
         {"id": "7", "created": "soon", "items": [{"fieldId": "status", "to": "5"}]},
         {"created": "2026-11-02T08:00:00.000+0000", "items": [None]},
@@ -118,7 +118,7 @@ def test_damaged_histories_are_served_as_they_were_recorded(tmp_path: Path) -> N
 
 
 def test_what_is_not_served_is_said(tmp_path: Path) -> None:
-    """Histories that the recording cut, and files that hold nothing known."""
+    """Histories that the recording cut off, and files of unknown content."""
     cut = recorded()
     cut["changelog"] = {"total": 57, "histories": [change(2, "status")]}
     served = site(tmp_path, search={"issues": [cut]}, board={"id": 1}, people=[{"id": 1, "name": "x"}], empty=[])
@@ -129,7 +129,7 @@ def test_what_is_not_served_is_said(tmp_path: Path) -> None:
 
 
 def test_lists_are_known_by_their_entries_or_by_the_file(tmp_path: Path) -> None:
-    """Versions, resolutions and priorities that no issue has are of the site too."""
+    """Versions, resolutions and priorities without an issue belong to the site too."""
     version = {"id": "4", "name": "1.0", "released": True, "projectId": 1}
     resolutions, priorities = [{"id": "9", "name": "Erledigt"}], [{"id": "2", "name": "Hoch"}]
     lists = {"versions": [version], "resolutions": resolutions, "priorities": priorities}
@@ -159,20 +159,20 @@ def test_lists_are_known_by_their_entries_or_by_the_file(tmp_path: Path) -> None
     ],
 )
 def test_what_no_jira_sends_is_refused_by_file_issue_and_cause(tmp_path: Path, body: object, words: str) -> None:
-    """In a sentence: a traceback would say neither which file nor what to do."""
+    """In a sentence, because a traceback names neither the file nor what to do."""
     with pytest.raises(ValueError, match=rf"^search\.json.*{words}"):
         site(tmp_path, search=body)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """It is not taken for a port that is taken."""
+    """The error is not reported as a port in use."""
     (tmp_path / "search.json").mkdir()
     with pytest.raises(ValueError, match=r"search\.json cannot be read: Is a directory"):
         load(tmp_path, "cloud")
 
 
 def test_an_issue_recorded_without_its_project_belongs_to_the_one_its_key_names(tmp_path: Path) -> None:
-    """A recording of a few fields is served too."""
+    """A recording with few fields is served too."""
     bare = {"id": "10001", "key": "ZED-10001", "fields": {"summary": "s"}}
     served = site(tmp_path, issue=bare)
     assert [issue.key for issue in served.indexed] == ["ZED-10001"]

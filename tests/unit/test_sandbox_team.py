@@ -1,4 +1,4 @@
-"""The sandbox's team is the same for the same seed, lives by the clock alone, and looks like a team."""
+"""The sandbox's team is the same for the same seed, depends only on the clock, and resembles a real team."""
 
 import itertools
 from collections import Counter
@@ -16,21 +16,21 @@ START = datetime(2025, 1, 6, tzinfo=UTC)
 
 
 def shown(site: Site, issue: Issue) -> bytes:
-    """Return everything an issue shows, as bytes."""
+    """Return everything that an issue shows, as bytes."""
     fields = tuple(field["id"] for field in site.catalogue.fields)
     histories = [render.history(site, event) for event in issue.histories()]
     return render.issue(site, issue, fields, render.EXPANDS) + render.dumps(histories)
 
 
 def lived(site: Site, weeks: float) -> Site:
-    """Return the site some weeks after the start."""
+    """Return the site some weeks after its start."""
     site.advance(millis(START + timedelta(weeks=weeks)))
     return site
 
 
 @pytest.mark.parametrize("flavour", ["cloud", "datacenter"])
 def test_the_same_seed_gives_the_same_bytes(flavour: Flavour) -> None:
-    """In either flavour; another seed gives another team."""
+    """In either flavour. Another seed gives another team."""
     first, second, other = (lived(generate(seed, 120, START, flavour=flavour), 20) for seed in (3, 3, 4))
     pictures = [[shown(site, issue) for issue in site.indexed] for site in (first, second, other)]
     assert pictures[0] == pictures[1]
@@ -39,7 +39,7 @@ def test_the_same_seed_gives_the_same_bytes(flavour: Flavour) -> None:
 
 
 def test_an_issues_life_does_not_depend_on_how_many_there_are() -> None:
-    """Issue k of 100 is issue k of 400, at any instant; so are the versions that exist by then."""
+    """Issue k of 100 equals issue k of 400 at any instant. So do the versions of that instant."""
     few, many = generate(3, 100, START), generate(3, 400, START)
     for weeks in (5, 12, 60):
         lived(few, weeks), lived(many, weeks)
@@ -50,7 +50,7 @@ def test_an_issues_life_does_not_depend_on_how_many_there_are() -> None:
 
 
 def test_a_site_reached_in_small_steps_equals_one_reached_at_once() -> None:
-    """The team lives by the clock alone."""
+    """Only the clock decides what has happened."""
     at_once, stepwise = lived(generate(5, 150, START), 12), generate(5, 150, START)
     for day in range(12 * 7 + 1):
         stepwise.advance(millis(START + timedelta(days=day)))
@@ -61,7 +61,7 @@ def test_a_site_reached_in_small_steps_equals_one_reached_at_once() -> None:
 
 
 def test_nothing_later_than_the_clock_exists() -> None:
-    """No issue, history or released version is from the future, and `updated` is the newest event that touches."""
+    """No issue, history or released version is in the future, and `updated` is the newest event that sets it."""
     site = lived(generate(5, 200, START), 10)
     assert 0 < len(site.indexed) < 200
     for issue in site.indexed:
@@ -75,7 +75,7 @@ def test_nothing_later_than_the_clock_exists() -> None:
 
 
 def test_a_released_version_shows_in_its_issues_without_touching_them() -> None:
-    """The embedded version is the version's own state."""
+    """Issues show the version's own state."""
     site = generate(5, 200, START)
     waiting = None
     for day in range(1, 70):
@@ -100,7 +100,7 @@ def _unreleased(issue: Issue) -> bool:
 
 
 def test_a_team_of_a_year_has_everything_a_metric_reads() -> None:
-    """Types, re-opens, pull-backs, births in progress, long histories, refusals, moves, silent workflow entries."""
+    """Types, re-openings, moves back, creations in progress, long histories, refusals, moved issues, Workflow items."""
     site = lived(generate(1, 700, START), 62)
     kinds = Counter(issue.fields["issuetype"]["name"] for issue in site.indexed)
     assert set(kinds) == {
@@ -130,7 +130,7 @@ def test_a_team_of_a_year_has_everything_a_metric_reads() -> None:
 
 
 def test_status_chains_are_whole() -> None:
-    """Each change begins where the one before ended, and the last leads to the present status."""
+    """Each change begins with the status that the one before set, and the last sets the present one."""
     site = lived(generate(2, 300, START), 40)
     for issue in site.indexed:
         items = [item for event in issue.histories() for item in event.items if item.field_id == "status"]
@@ -141,7 +141,7 @@ def test_status_chains_are_whole() -> None:
 
 
 def test_incidents_name_a_version_and_are_linked_to_their_cause_on_both_sides() -> None:
-    """One version in ten or so fails; the incident comes after its release."""
+    """About one version in ten fails, and the incident is created after its release."""
     site = lived(generate(1, 600, START), 58)
     released = [v for v in site.versions if v.project == "PAY" and v.body["released"]]
     incidents = [issue for issue in site.indexed if issue.fields["versions"]]
@@ -160,7 +160,7 @@ def test_incidents_name_a_version_and_are_linked_to_their_cause_on_both_sides() 
 
 
 def test_every_version_of_operations_has_its_deployment() -> None:
-    """With instant, day, failure option and owner, done when it left."""
+    """With instant, day, failure option and owner, and done at its release."""
     site = lived(generate(1, 600, START), 58)
     ids = {field["name"]: field["id"] for field in site.catalogue.fields}
     deployments = [deployment for deployment in site.indexed if deployment.fields["issuetype"]["name"] == "Deployment"]
@@ -176,7 +176,7 @@ def test_every_version_of_operations_has_its_deployment() -> None:
 
 
 def test_stamps_are_written_in_the_sites_zone_with_its_summer_time() -> None:
-    """One issue may carry two offsets, and none has a colon."""
+    """One issue may have two offsets, without colons."""
     site = lived(generate(1, 300, START, site_zone="Europe/Zagreb"), 30)
     offsets = {issue.fields["updated"][-5:] for issue in site.indexed}
     assert offsets == {"+0100", "+0200"}
@@ -184,7 +184,7 @@ def test_stamps_are_written_in_the_sites_zone_with_its_summer_time() -> None:
 
 
 def test_people_have_made_up_names_of_a_reserved_domain() -> None:
-    """Privacy can be tested against them: names, ids and e-mails are everywhere Jira has them."""
+    """So tests of privacy can search for them in every place where Jira has people."""
     site = lived(generate(1, 100, START), 8)
     text = b"".join(shown(site, issue) for issue in site.indexed).decode()
     assert "@acme.example" in text
@@ -194,7 +194,7 @@ def test_people_have_made_up_names_of_a_reserved_domain() -> None:
 
 
 def test_flags_are_set_and_cleared_as_jira_writes_them() -> None:
-    """A history names the option's id in a list, and the site's value is what the last change of it says."""
+    """A history has the option's id in a list, and the field has the value of its last change."""
     team = lived(generate(7, 400, START, per_week=20), 60)
     raised = ("[10019]", "Impediment")
     kinds = set()

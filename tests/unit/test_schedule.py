@@ -1,4 +1,4 @@
-"""The beat schedule as data: what is sent when, for which configuration."""
+"""The beat schedule as data: which task is sent when, for which configuration."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ SETTINGS = Settings(database_url="sqlite:///x.db", log_dir=Path("logs"), state_d
 
 
 def test_each_profile_with_a_schedule_has_its_nightly_refresh() -> None:
-    """The cron line of the profile, the profile's name as the argument; no schedule, no entry."""
+    """The profile's cron line, with the profile's name as the argument. Without a schedule there is none."""
     nightly = Profile("payments", "acme", "project = PAY", schedule="30 2 * * 1-5")
     never = Profile("search", "acme", "project = SEA")
     entries = beat_schedule(replace(SETTINGS, profiles={"payments": nightly, "search": never}))
@@ -25,7 +25,7 @@ def test_each_profile_with_a_schedule_has_its_nightly_refresh() -> None:
 
 
 def test_the_tasks_of_the_schedule_exist() -> None:
-    """They are named by string: a renamed task would be noticed only at night."""
+    """A task is named by a string, so that a wrong name would fail only at night."""
     from tasks import maintain  # noqa: PLC0415 - registers the tasks
     from worker.app import app  # noqa: PLC0415 - the registry
 

@@ -1,4 +1,4 @@
-"""The settings as they arrive: file, environment, paths, tokens and the secrets that are redacted."""
+"""The settings as they are loaded: file, environment, paths, tokens, and the secrets for redaction."""
 
 import subprocess
 import sys
@@ -71,7 +71,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_a_profile_arrives_with_its_rules_and_everything_else_at_its_default(config: Path) -> None:
-    """What the file gives replaces a default; a category or level not given keeps its own."""
+    """A value in the file replaces a default. Categories and levels that are not given keep theirs."""
     profile = load(config, {}).profiles["payments"]
 
     assert profile == Profile(
@@ -115,7 +115,7 @@ def test_a_profile_without_rules_has_the_default_rules_and_its_own_zone(config: 
     ],
 )
 def test_points_may_be_one_field_or_several_also_from_the_environment(config: Path, text: str, points: object) -> None:
-    """A field's name may hold a comma; a list of one field is that field, so that its hash is the same."""
+    """A field's name may contain a comma. A list of one field equals that field, so that its hash is the same."""
     profile = load(config, {"FLOWBEAT_PROFILES__PAYMENTS__FIELDS__POINTS": text}).profiles["payments"]
 
     assert profile.rules.fields == {"points": points}
@@ -124,7 +124,7 @@ def test_points_may_be_one_field_or_several_also_from_the_environment(config: Pa
 
 
 def test_what_blocks_and_what_is_promised_become_rules(config: Path) -> None:
-    """An empty list of blocked statuses names nothing, as no section does."""
+    """An empty list of blocked statuses is the same as no section."""
     profile = '[connections.a]\nbase_url = "https://a.example"\n[profiles.p]\nconnection = "a"\njql = "project = P"\n'
     more = """
         [profiles.p.fields]
@@ -148,7 +148,7 @@ def test_what_blocks_and_what_is_promised_become_rules(config: Path) -> None:
 
 
 def test_a_type_that_deploys_or_is_an_incident_may_be_one_that_is_ignored_otherwise(tmp_path: Path) -> None:
-    """It is never ignored, so naming it in both places says nothing wrong."""
+    """It is never ignored, so that both lists may have it."""
     path = tmp_path / "flowbeat.toml"
     path.write_text(
         FULL.replace("ignored_types = []", 'ignored_types = ["Incident"]').replace(
@@ -161,7 +161,7 @@ def test_a_type_that_deploys_or_is_an_incident_may_be_one_that_is_ignored_otherw
 
 
 def test_a_connection_arrives_with_its_limits_and_without_the_last_slash(config: Path) -> None:
-    """The address is joined with paths later, so it ends without a slash."""
+    """Paths are joined to the address later, so it ends without a slash."""
     assert load(config, {}).connections["acme"] == Connection(
         name="acme",
         base_url="https://acme.atlassian.net",
@@ -173,7 +173,7 @@ def test_a_connection_arrives_with_its_limits_and_without_the_last_slash(config:
 
 
 def test_general_keys_and_sections_arrive(config: Path) -> None:
-    """A choice may be written in any case; a section given in part keeps the other defaults."""
+    """A choice may have any case. A section with only some keys keeps the other defaults."""
     settings = load(config, {})
 
     assert (settings.timezone, settings.log_level, settings.path) == ("Europe/Zagreb", "DEBUG", config)
@@ -197,7 +197,7 @@ def test_without_a_file_the_defaults_hold_under_the_current_folder(
 def test_the_given_path_wins_over_the_variable_and_the_variable_over_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three places, the nearest to the command first."""
+    """The place nearest to the command wins."""
     monkeypatch.chdir(tmp_path)
     for name, zone in (("flowbeat.toml", "Asia/Tokyo"), ("second.toml", "Europe/Oslo"), ("third.toml", "Africa/Cairo")):
         (tmp_path / name).write_text(f'timezone = "{zone}"', encoding="utf-8")
@@ -210,7 +210,7 @@ def test_the_given_path_wins_over_the_variable_and_the_variable_over_the_current
 
 
 def test_relative_paths_count_from_the_folder_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker started elsewhere finds the same database, logs, state and token."""
+    """A worker started in another folder uses the same database, logs, state and token."""
     folder = tmp_path / "conf"
     folder.mkdir()
     (folder / "flowbeat.toml").write_text(
@@ -228,7 +228,7 @@ def test_relative_paths_count_from_the_folder_of_the_file(tmp_path: Path, monkey
 
 
 def test_a_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder named ~ beside the file is never what was meant."""
+    """A folder named ~ beside the file is never meant."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     path = tmp_path / "flowbeat.toml"
     path.write_text('log_dir = "~/logs"', encoding="utf-8")
@@ -237,7 +237,7 @@ def test_a_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_folder_with_url_signs_in_its_name_still_leads_to_the_right_database(tmp_path: Path) -> None:
-    """SQLAlchemy decodes percent signs and cuts at a question mark; the file must be the one next to the settings."""
+    """SQLAlchemy decodes percent signs and cuts at a question mark. The database must be the one beside the settings."""
     folder = tmp_path / "50%20 done? yes"
     folder.mkdir()
     path = folder / "flowbeat.toml"
@@ -250,12 +250,12 @@ def test_a_folder_with_url_signs_in_its_name_still_leads_to_the_right_database(t
     "url", ["sqlite:////srv/my data/f.db", "postgresql://u@h:5432/flowbeat", "postgresql+psycopg://h/f"]
 )
 def test_a_whole_database_url_stays_as_it_is(config: Path, url: str) -> None:
-    """Only a relative SQLite file needs the folder."""
+    """Only the path of a relative SQLite file is changed."""
     assert load(config, {"FLOWBEAT_DATABASE_URL": url}).database_url == url
 
 
 def test_the_short_name_of_postgresql_in_an_address_is_taken(config: Path) -> None:
-    """Many hosts of databases hand out postgres://, which SQLAlchemy does not read."""
+    """Many database hosts give out postgres://, which SQLAlchemy refuses."""
     assert load(config, {"FLOWBEAT_DATABASE_URL": "postgres://u@h:5432/f"}).database_url == "postgresql://u@h:5432/f"
 
 
@@ -266,7 +266,7 @@ def test_every_form_of_a_redis_address_is_taken(config: Path, url: str) -> None:
 
 
 def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
-    """Some editors put one; the file is right all the same."""
+    """Some editors write one."""
     path = tmp_path / "flowbeat.toml"
     path.write_text('timezone = "Asia/Tokyo"', encoding="utf-8-sig")
 
@@ -306,7 +306,7 @@ def test_variables_win_over_the_file_and_become_what_the_key_is(config: Path) ->
 
 
 def test_a_variable_names_a_profile_in_any_case_and_with_underscores(tmp_path: Path) -> None:
-    """A shell variable can hold no hyphen."""
+    """The name of a shell variable cannot have a hyphen."""
     path = tmp_path / "flowbeat.toml"
     path.write_text('[connections.My-Jira]\nbase_url = "http://jira"', encoding="utf-8")
 
@@ -314,19 +314,19 @@ def test_a_variable_names_a_profile_in_any_case_and_with_underscores(tmp_path: P
 
 
 def test_a_variable_can_open_a_section_that_the_file_leaves_out(config: Path) -> None:
-    """The profile must be in the file, a section of it need not."""
+    """The file must have the profile, but not the section."""
     environ = {"FLOWBEAT_PROFILES__SEARCH__DEPLOYMENTS__SOURCE": "versions"}
 
     assert load(config, environ).profiles["search"].rules.deployments == DeploymentRules("versions")
 
 
 def test_an_empty_variable_counts_as_not_set(config: Path) -> None:
-    """Compose files pass variables on that nobody has set."""
+    """Compose files pass on variables that are not set."""
     assert load(config, {"FLOWBEAT_REDIS_URL": "", "FLOWBEAT_CONFIG": "", "FLOWBEAT_NONSENSE": " "}).redis_url is None
 
 
 def test_a_token_variable_may_begin_like_a_setting(config: Path) -> None:
-    """FLOWBEAT_JIRA_TOKEN is a natural name for a token, also when the environment itself chooses it."""
+    """FLOWBEAT_JIRA_TOKEN is a natural name for a token, also if the environment chooses it."""
     environ = {"FLOWBEAT_CONNECTIONS__ACME__TOKEN_ENV": "FLOWBEAT_JIRA_TOKEN", "FLOWBEAT_JIRA_TOKEN": "s3cret"}
 
     assert load(config, environ).connections["acme"].token(environ) == "s3cret"
@@ -336,7 +336,7 @@ def test_a_token_variable_may_begin_like_a_setting(config: Path) -> None:
 
 
 def test_a_token_is_read_when_asked_and_never_shown(config: Path) -> None:
-    """The settings hold the place of the token; neither it nor passwords nor the e-mail address are in their repr."""
+    """The settings hold where the token is. Their repr has no token, no password and no e-mail address."""
     environ = {
         "ACME_JIRA_TOKEN": " s3cret\n",
         "FLOWBEAT_REDIS_URL": "redis://:p4ss@h/0",
@@ -351,20 +351,20 @@ def test_a_token_is_read_when_asked_and_never_shown(config: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_a_token_file_is_read_without_what_editors_add(tmp_path: Path, encoding: str) -> None:
-    """They end a file with a newline, and some begin it with a byte order mark."""
+    """Editors add a newline at the end, and some a byte order mark at the beginning."""
     (tmp_path / "token").write_text("s3cret\n", encoding=encoding)
 
     assert Connection("a", "http://jira", token_file=tmp_path / "token").token({}) == "s3cret"
 
 
 def test_a_connection_that_names_no_token_is_anonymous() -> None:
-    """No place of a token means nobody logs in."""
+    """Without a place for the token, requests have no login."""
     assert Connection("a", "http://jira").token({"TOKEN": "x"}) is None
 
 
 @pytest.mark.parametrize("environ", [{}, {"T": ""}, {"T": " \n"}, {"T": "two words"}])
 def test_a_variable_without_a_token_is_refused_by_name_and_without_its_value(environ: Mapping[str, str]) -> None:
-    """The user learns which variable to set, the log learns nothing."""
+    """The message names the variable to set, and the log has no value."""
     with pytest.raises(
         ConfigError, match=r"connections\.a: the environment variable T (is not set|holds more)"
     ) as caught:
@@ -374,7 +374,7 @@ def test_a_variable_without_a_token_is_refused_by_name_and_without_its_value(env
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe\x00"])
 def test_a_token_file_that_gives_none_is_refused_by_name(tmp_path: Path, content: bytes | None) -> None:
-    """Missing, empty or not text."""
+    """It is missing, empty or not text."""
     file = tmp_path / "token"
     if content is not None:
         file.write_bytes(content)
@@ -383,7 +383,7 @@ def test_a_token_file_that_gives_none_is_refused_by_name(tmp_path: Path, content
 
 
 def test_all_secrets_that_are_present_are_named_for_redaction(config: Path) -> None:
-    """Tokens, and passwords of both URLs, as written and decoded; each once."""
+    """Tokens and the passwords of both URLs, as written and decoded, each once."""
     environ = {
         "ACME_JIRA_TOKEN": "s3cret",
         "FLOWBEAT_REDIS_URL": "redis://:p%40ss@h/0",
@@ -394,7 +394,7 @@ def test_all_secrets_that_are_present_are_named_for_redaction(config: Path) -> N
 
 
 def test_a_token_that_is_not_there_is_no_secret(config: Path) -> None:
-    """Logging is configured before anybody needs the token."""
+    """Logging is configured before the token is needed."""
     assert secrets(load(config, {}), {}) == ()
 
 
@@ -407,7 +407,7 @@ def _values() -> st.SearchStrategy[object]:
 
 
 def _trees(section: Schema) -> st.SearchStrategy[object]:
-    """Tables of the right shape with values of any kind, and now and then another shape."""
+    """Return tables of the right shape with values of any kind, and sometimes another shape."""
     keys = {("x" if name == "*" else name): _trees_of(expected) for name, expected in section.items()}
     return st.one_of(st.fixed_dictionaries({}, optional=keys), _values())
 
@@ -434,7 +434,7 @@ def _quoted(text: str) -> str:
 def test_whatever_a_file_holds_it_is_read_or_refused_with_sentences(
     tmp_path_factory: pytest.TempPathFactory, tree: Mapping[str, object]
 ) -> None:
-    """No value of any kind at any key leads to another error than ConfigError."""
+    """No value at any key raises an error other than ConfigError."""
     path = tmp_path_factory.mktemp("any") / "flowbeat.toml"
     path.write_text("\n".join(f"{name} = {_toml(value)}" for name, value in tree.items()), encoding="utf-8")
 
@@ -461,7 +461,7 @@ jql = "project = PAY"
 
 
 def test_a_schedule_that_is_right_at_a_glance_is_right_to_celery_too(tmp_path: Path) -> None:
-    """Plain ones are not read by its parser, which takes longer to import than a command may take."""
+    """Simple schedules are not passed to Celery's parser, because importing it takes too long."""
     fields = [("*", str(least), str(most)) for least, most in ((0, 59), (0, 23), (1, 31))]
     for line in map(" ".join, product(*fields, ("*",), ("*", "0", "6"))):
         crontab.from_string(line)

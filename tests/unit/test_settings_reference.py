@@ -1,4 +1,4 @@
-"""The template and docs/configuration.md name every key of the configuration, with the default that holds."""
+"""The template and docs/configuration.md name every key of the configuration, with its default."""
 
 import re
 import tomllib
@@ -43,7 +43,7 @@ def _places(section: Schema, place: tuple[str, ...] = ()) -> Iterator[tuple[str,
 
 
 def _switched_on(source: str) -> str:
-    """Return the template with every line in use but those the source cannot have."""
+    """Return the template with every line active, except those that the source cannot have."""
     text = LINES.sub(r"\1", TEMPLATE).replace('source = "versions"\n', f'source = "{source}"\n')
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith(CHOICES[source]))
 
@@ -66,7 +66,7 @@ def _load(tmp_path: Path, text: str) -> Settings:
 
 
 def test_the_template_loads_as_written_and_says_nothing_but_what_must_be_filled_in(tmp_path: Path) -> None:
-    """What is switched on equals the defaults, so that the file changes nothing before it is edited."""
+    """Active lines equal the defaults, so that the file changes nothing before it is edited."""
     settings = _load(tmp_path, TEMPLATE)
 
     assert settings.connections == {
@@ -91,14 +91,14 @@ def test_every_line_of_the_template_can_be_switched_on(tmp_path: Path, source: s
 
 
 def test_the_template_shows_every_key() -> None:
-    """A key that is missing there is a key nobody finds."""
+    """People find keys in the template."""
     places = {place for source in CHOICES for place in _set_places(tomllib.loads(_switched_on(source)))}
 
     assert places == set(_places(schema()))
 
 
 def test_the_defaults_that_the_template_shows_are_the_defaults(tmp_path: Path) -> None:
-    """Switching a default on changes nothing."""
+    """Activating a default changes nothing."""
     given = _load(tmp_path, _switched_on("versions"))
     bare = _load(tmp_path, "")
 
@@ -160,7 +160,7 @@ def _documented() -> dict[tuple[str, ...], tuple[str, str]]:
 
 
 def _default(place: tuple[str, ...]) -> object:
-    """Return the default of a key as TOML would hold it: "required", "none", or its value."""
+    """Return the default of a key in TOML: "required", "none", or its value."""
     key = _key(place)
     if key.required:
         return "required"
@@ -197,7 +197,7 @@ def _key(place: tuple[str, ...]) -> Key:
 
 
 def _written(text: str) -> object:
-    """Return a default as the docs write it: TOML where it is a value, else the word."""
+    """Return a default as the docs write it: TOML for a value, else the word."""
     if text in {"none", "required", "the general one"}:
         return text
     value = tomllib.loads(f"value = {text}")["value"]
@@ -205,13 +205,13 @@ def _written(text: str) -> object:
 
 
 def test_the_docs_name_every_key_and_no_other() -> None:
-    """Each key of the schema has its row, under the heading of its section."""
+    """Each key of the schema has a row, under the heading of its section."""
     assert set(_documented()) == set(_places(schema()))
 
 
 @pytest.mark.parametrize("place", list(_places(schema())), ids=".".join)
 def test_the_docs_give_the_default_and_the_variable(place: tuple[str, ...]) -> None:
-    """The default is the dataclass's own, the variable is the dotted name."""
+    """The default is that of the dataclass, and the variable is the dotted name."""
     default, variable = _documented()[place]
     expected = _default(place)
 

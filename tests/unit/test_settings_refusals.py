@@ -1,4 +1,4 @@
-"""What the configuration refuses, and the sentence it says: the place, the key, what is wrong, what would be right."""
+"""Configurations that are refused, each with a message: the place, the key, what is wrong, what would be right."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ PROFILE = CONNECTION + '[profiles.team]\nconnection = "acme"\njql = "project = P
 
 
 def _refusal(tmp_path: Path, text: str, **environ: str) -> str:
-    """Return the message without the folder, which is another in every run."""
+    """Return the message without the folder, which differs in each run."""
     path = tmp_path / "flowbeat.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
@@ -182,7 +182,7 @@ def test_a_wrong_key_or_value_is_named_with_what_would_be_right(tmp_path: Path, 
     ],
 )
 def test_a_wrong_address_is_refused_without_repeating_it(tmp_path: Path, key: str, url: str, sentence: str) -> None:
-    """Any address may hold a password, so no message shows one."""
+    """Any address may contain a password."""
     text = f'[connections.acme]\nbase_url = "{url}"' if key == "base_url" else f'{key} = "{url}"'
     message = _refusal(tmp_path, text)
 
@@ -194,7 +194,7 @@ def test_a_wrong_address_is_refused_without_repeating_it(tmp_path: Path, key: st
     "key", ["token", "password", "api_token", "api-key", "apikey", "pat", "jira_pat", "client_secret", "Bearer"]
 )
 def test_a_secret_in_the_file_is_refused_with_advice_and_not_shown(tmp_path: Path, key: str) -> None:
-    """The file is meant to be shared and committed."""
+    """People share and commit the file."""
     message = _refusal(tmp_path, f'{CONNECTION}{key} = "hunter2"')
 
     assert f"connections.acme.{key} must not stand in this file" in message
@@ -207,7 +207,7 @@ def test_a_secret_in_the_file_is_refused_with_advice_and_not_shown(tmp_path: Pat
     "token", ["ATATT3xFfGF0abc", "MTIzNDU2Nzg5MDEyOn5QkzGWv0s8aBcDeFgHiJkLmNoP", "a-token", "x" * 65]
 )
 def test_a_token_in_place_of_its_variable_is_refused_and_not_shown(tmp_path: Path, token: str) -> None:
-    """The likely slip: the token itself under token_env."""
+    """A likely mistake is the token itself as token_env."""
     message = _refusal(tmp_path, f'{CONNECTION}token_env = "{token}"')
 
     assert "connections.acme.token_env must be the name of an environment variable" in message
@@ -216,14 +216,14 @@ def test_a_token_in_place_of_its_variable_is_refused_and_not_shown(tmp_path: Pat
 
 @pytest.mark.parametrize("bounds", ["[1, 7]", "[7, 1, 30]", "[1, 1, 2]", "[-1, 2, 3]", "[1, 2, inf]", "[nan, 1, 2]"])
 def test_levels_out_of_order_are_refused(tmp_path: Path, bounds: str) -> None:
-    """Three finite bounds, each apart from the others, in the direction of the metric."""
+    """Three different finite bounds, in the direction of the metric."""
     message = _refusal(tmp_path, f"{PROFILE}[profiles.team.levels]\nlead_time = {bounds}")
 
     assert "profiles.team.levels.lead_time must be the bounds of elite, high and medium, smallest first" in message
 
 
 def test_levels_of_deployment_frequency_run_the_other_way(tmp_path: Path) -> None:
-    """More often is better."""
+    """A higher frequency is better."""
     message = _refusal(tmp_path, f"{PROFILE}[profiles.team.levels]\ndeployment_frequency = [0.1, 0.5, 1]")
 
     assert "largest first, as in [1, 0.143, 0.0333]" in message
@@ -244,7 +244,7 @@ def test_levels_of_deployment_frequency_run_the_other_way(tmp_path: Path) -> Non
     ],
 )
 def test_a_source_of_deployments_takes_exactly_its_own_keys(tmp_path: Path, section: str, sentence: str) -> None:
-    """A key that means nothing would be believed to mean something."""
+    """A key without effect would mislead."""
     message = _refusal(tmp_path, f"{PROFILE}[profiles.team.deployments]\n{section}")
 
     assert sentence in message
@@ -287,7 +287,7 @@ def test_a_default_list_that_was_replaced_lays_no_claim_any_more(tmp_path: Path)
     ("name", "advice"), [("acmee", "did you mean acme?"), ("zzz", "add a section [connections.zzz]")]
 )
 def test_a_connection_that_is_not_there_is_named_with_the_nearest(tmp_path: Path, name: str, advice: str) -> None:
-    """Near: the nearest name; far: the section to add."""
+    """With the nearest name, or else the section to add."""
     message = _refusal(tmp_path, f"{CONNECTION}[profiles.team]\nconnection = '{name}'\njql = 'a = 1'")
 
     assert (
@@ -297,19 +297,19 @@ def test_a_connection_that_is_not_there_is_named_with_the_nearest(tmp_path: Path
 
 
 def test_two_places_for_one_token_are_refused(tmp_path: Path) -> None:
-    """Nobody could say which of them counts."""
+    """It would be unclear which one counts."""
     message = _refusal(tmp_path, f'{CONNECTION}token_env = "A"\ntoken_file = "b"')
 
     assert "connections.acme.token_file is set together with token_env" in message
 
 
 def test_an_email_without_a_token_is_refused(tmp_path: Path) -> None:
-    """It would log in as nobody while the user believes otherwise."""
+    """Requests would be anonymous, though the user expects a login."""
     assert "connections.acme.email needs a token beside it" in _refusal(tmp_path, f'{CONNECTION}email = "a@b.example"')
 
 
 def test_all_mistakes_are_told_at_once_each_in_its_line(tmp_path: Path) -> None:
-    """Nobody wants to find five mistakes in five runs."""
+    """Otherwise five mistakes would take five runs."""
     message = _refusal(
         tmp_path,
         'timezone = 1\nlogdir = "x"\n[connections.acme]\n[profiles.team]\nconnection = "acne"\njql = ""\n',
@@ -355,7 +355,7 @@ def test_all_mistakes_are_told_at_once_each_in_its_line(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_variable_is_named_and_not_the_file(tmp_path: Path, name: str, value: str, sentence: str) -> None:
-    """The user looks where the mistake is."""
+    """The message names the place of the mistake."""
     message = _refusal(tmp_path, PROFILE, **{name: value})
 
     assert message.startswith(f"environment variable {name}: {sentence}")
@@ -363,7 +363,7 @@ def test_a_wrong_variable_is_named_and_not_the_file(tmp_path: Path, name: str, v
 
 
 def test_a_variable_into_a_section_that_is_none_leaves_the_sentence_to_the_file(tmp_path: Path) -> None:
-    """The section is what is wrong, not the variable."""
+    """The section in the file is wrong, not the variable."""
     message = _refusal(tmp_path, "changelog_audit = 1", FLOWBEAT_CHANGELOG_AUDIT__EVERY_DAYS="3")
 
     assert message == "flowbeat.toml: changelog_audit must be a section with its own keys, not a whole number"
@@ -373,7 +373,7 @@ def test_a_variable_into_a_section_that_is_none_leaves_the_sentence_to_the_file(
 
 
 def test_broken_toml_is_refused_with_its_line(tmp_path: Path) -> None:
-    """The parser knows where; what to do is said with it."""
+    """The message has the parser's position, and what to do."""
     message = _refusal(tmp_path, 'timezone = "UTC"\n[connections.acme\n')
 
     assert message.startswith("flowbeat.toml: this is not valid TOML: ")
@@ -382,7 +382,7 @@ def test_broken_toml_is_refused_with_its_line(tmp_path: Path) -> None:
 
 
 def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
-    """Only the usual one may be missing."""
+    """Only the default file may be missing."""
     gone = tmp_path / "gone.toml"
     for path, environ in ((gone, {}), (None, {"FLOWBEAT_CONFIG": str(gone)})):
         with pytest.raises(ConfigError, match=r"gone\.toml: this file does not exist; to write it, run: flowbeat init"):
@@ -390,7 +390,7 @@ def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
 
 
 def test_a_folder_or_bytes_in_place_of_the_file_are_refused(tmp_path: Path) -> None:
-    """Neither a folder nor another encoding can be read as settings."""
+    """Settings are a text file in UTF-8."""
     with pytest.raises(ConfigError, match="the file cannot be read: Is a directory"):
         load(tmp_path, {})
     latin = tmp_path / "latin.toml"

@@ -1,4 +1,4 @@
-"""What is stored as JSON of a run or a copy is read by its types, and comes back as it was stored."""
+"""Stored JSON of a run or a copy is read into its types, and stored again without a change."""
 
 import ast
 import json
@@ -49,7 +49,7 @@ def readings_by_key(source: str) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_module_reads_stored_json_by_a_key(name: str) -> None:
-    """Only the records that define a part read it from JSON; all others use its fields."""
+    """Only the records that define a part read it from JSON. Other modules use its fields."""
     readings = list(readings_by_key((ROOT / name).read_text()))
     assert not readings
 
@@ -85,7 +85,7 @@ COPY = {
 
 
 def test_the_cursor_of_a_copy_is_stored_in_one_flat_object() -> None:
-    """Its keys are those of every database there is; JSON has lists where the record has tuples."""
+    """Its keys are those of existing databases. JSON has lists where the record has tuples."""
     identity = CopyIdentity(
         base_url="https://acme.example",
         source="s",
@@ -104,7 +104,7 @@ def test_the_cursor_of_a_copy_is_stored_in_one_flat_object() -> None:
 
 
 def test_a_part_that_was_not_stored_is_unknown() -> None:
-    """The first program stored fewer: its copy is of no known source, and was not refused anything."""
+    """The first program stored fewer parts: its copy has no known source and no refused version."""
     assert CopyCursor.from_json({}) == CopyCursor()
     assert CopyCursor().identity.summaries is None
 
@@ -131,7 +131,7 @@ def test_a_part_that_was_not_stored_is_unknown() -> None:
     ],
 )
 def test_a_part_of_a_run_comes_back_as_it_was_stored(part: Any, stored: dict[str, Any]) -> None:
-    """Also the keys are fixed, because a run outlives the program that began it."""
+    """The keys are fixed too, because a run may outlive the program that began it."""
     assert part.to_json() == stored
     assert type(part).from_json(stored) == part
 
@@ -180,11 +180,11 @@ FETCH = FetchCursor(
 
 @pytest.mark.parametrize("cursor", [FETCH, replace(FETCH, verification=None), FetchCursor(), FetchCursor("end", "r")])
 def test_a_fetch_continues_where_its_cursor_was_stored(cursor: FetchCursor) -> None:
-    """Every part of it survives JSON."""
+    """JSON holds every part of it."""
     assert FetchCursor.from_json(json.loads(json.dumps(cursor.to_json()))) == cursor
 
 
 def test_a_fetch_that_is_not_planned_stores_its_request_alone() -> None:
-    """And it begins wherever a cursor says nothing, as that of a run that waited before its first slice."""
+    """It begins from any cursor without a plan, as of a run that waited before its first slice."""
     assert FetchCursor("begin", "r").to_json() == {"stage": "begin", "request_id": "r"}
     assert FetchCursor.from_json(Retries(3).to_json()) == FetchCursor()

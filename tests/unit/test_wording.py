@@ -15,7 +15,7 @@ from models.wording import format_all, format_count
     ],
 )
 def test_a_noun_agrees_with_its_number(number: int, counted: str, all_of_them: str) -> None:
-    """One has no comma and no plural; an irregular plural is given."""
+    """One has no plural. An irregular plural is given."""
     assert format_count(number, "status", "statuses") == counted
     assert format_all(number, "status", "statuses") == all_of_them
     assert format_count(number, "issue") == f"{number:,} issue{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""How a worker ends, as far as no real one can be brought to: by an error inside Celery."""
+"""The end of a worker after an error inside Celery, which a test cannot cause in a real worker."""
 
 from types import SimpleNamespace
 
@@ -10,7 +10,7 @@ from worker import app
 
 @pytest.mark.parametrize("error", [RuntimeError("a fault"), WorkerShutdown(1), KeyboardInterrupt()])
 def test_an_end_that_nobody_asked_for_keeps_its_exit_code(error: BaseException) -> None:
-    """Celery sends the same signal for them as for a Ctrl-C, from inside its ``except``."""
+    """Celery sends the same signal as for Ctrl-C, from inside its ``except``."""
     worker = SimpleNamespace(exitcode=1)
     try:
         raise error
