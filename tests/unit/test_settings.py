@@ -237,7 +237,7 @@ def test_a_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_folder_with_url_signs_in_its_name_still_leads_to_the_right_database(tmp_path: Path) -> None:
-    """SQLAlchemy decodes percent signs and cuts at a question mark. The database must be the one beside the settings."""
+    """SQLAlchemy decodes percent signs and cuts at a question mark. The database must be beside the settings."""
     folder = tmp_path / "50%20 done? yes"
     folder.mkdir()
     path = folder / "flowbeat.toml"
