@@ -24,6 +24,7 @@ from report.words import NOTHING, format_number, format_time
 from worker import view as views
 from worker.database import Stored
 from worker.errors import FatalError
+from worker.snapshots import load_snapshot
 from worker.view import zone_of
 
 _NAMES: Final = (
@@ -98,7 +99,7 @@ class _InProgress:
 def _sheet(current: Stored, session: Session, profile: str, as_of: str | None, room: int) -> Sheet:
     zone = zone_of(current, profile)
     view = views.load_view(current, session, profile, database.as_of_option(as_of, zone))
-    snapshot = views.load_snapshot(session, profile, view)
+    snapshot = load_snapshot(session, profile, view)
     aged = load_aged(session, profile, view, snapshot)
     titles = load_titles(session, profile, [item.issue_id for item in aged])
     jira = jira_of(current, profile)

@@ -6,7 +6,7 @@ import click
 
 from console.shared import database
 from console.shared.output import Column, Format, Row, Sheet, format_option, is_for_people, room_for, show
-from models.metrics.catalogue import METRICS, in_groups
+from models.records import METRIC_GROUPS, METRIC_TYPES
 from report.overview import Glance, load_glance
 from report.words import NOTHING, format_duration, format_number
 from worker.errors import FatalError
@@ -18,7 +18,7 @@ _NAMES: Final = (
     "window_end",
     "data_as_of",
     "data_age_seconds",
-    *(f"{name}{ending}" for name in METRICS for ending in ("", "_level", "_state")),
+    *(f"{name}{ending}" for name in METRIC_TYPES for ending in ("", "_level", "_state")),
     "problems",
 )
 _BESIDE: Final = 2  # letters between two columns
@@ -48,7 +48,7 @@ COMMANDS: tuple[click.Command, ...] = (overview,)
 def _row(glance: Glance) -> dict[str, Any]:
     first = next(iter(glance.results.values()), None)
     values: dict[str, Any] = {}
-    for name in METRICS:
+    for name in METRIC_TYPES:
         result = glance.results.get(name)
         values[name] = result.value if result else None
         values[f"{name}_level"] = result.level if result else None
@@ -66,15 +66,15 @@ def _row(glance: Glance) -> dict[str, Any]:
 
 def _sheets(rows: list[dict[str, Any]], room: int) -> dict[str, Sheet]:
     """Return one table if it is not wider than ``room``, else one for each group of metrics."""
-    whole = tuple(_metric(name) for name in METRICS)
+    whole = tuple(_metric(name) for name in METRIC_TYPES)
     notes = tuple(f"{row['profile']}: {problem}." for row in rows for problem in row["problems"])
     ends = (Column("data", _age, right=True, keep=True), Column("problems", _count, right=True))
     title = "The values of the newest period"
     if _width((_PROFILE, *whole, *ends), rows) <= room:
         return {"": Sheet(_NAMES, rows, (_PROFILE, *whole, *ends), title, notes)}
     groups: dict[str, Sheet] = {
-        group: Sheet(_NAMES, rows, (_PROFILE, *(_metric(metric.name) for metric in members)), group)
-        for group, members in in_groups().items()
+        group: Sheet(_NAMES, rows, (_PROFILE, *(_metric(name) for name in names)), group)
+        for group, names in METRIC_GROUPS.items()
     }
     return {**groups, "ends": Sheet(_NAMES, rows, (_PROFILE, *ends), "freshness", notes)}
 

@@ -9,7 +9,7 @@ from models.records import MetricResult, Window, micros
 from report.charts import Bar
 from report.collect import Source
 from report.content import Card
-from report.words import NOTHING, format_number, unit
+from report.words import NOTHING, format_number, format_unit
 
 _STATES: Final = {
     "no_data": "No data",
@@ -44,7 +44,7 @@ def _card(source: Source, metric: str, group: str) -> Card:
         says = f"{name}: nothing is calculated yet."
         return Card(metric, name, group, "Not calculated", "", (), weeks, says, "missing")
     value = _STATES.get(row.state) or format_number(row.value)
-    words = unit(metric) if row.value is not None else ""
+    words = format_unit(row.unit) if row.value is not None else ""
     lines = tuple(_lines(source, row))
     says = f"{name} by week; {value} {words} in the period. The numbers are in `flowbeat results --window weeks`."
     return Card(metric, name, group, value, words, lines, weeks, says, row.state)
@@ -89,7 +89,7 @@ def _bar(source: Source, metric: str, window: Window) -> Bar:
         return Bar("none", None, f"{name} · {_STATES.get(row.state, row.state).lower()}")
     level = f", {row.level}" if row.level else ""
     left_out = f", {row.n_excluded:,} left out" if row.n_excluded else ""
-    words = f"{name} · {format_number(row.value)} {unit(metric)}{level} · {row.n_used:,} used{left_out}"
+    words = f"{name} · {format_number(row.value)} {format_unit(row.unit)}{level} · {row.n_used:,} used{left_out}"
     if not row.complete:
         return Bar("running", row.value, f"{words} (running, so far)")
     return Bar("value", row.value, words)

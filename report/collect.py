@@ -23,6 +23,7 @@ from report.selection import choose_rows
 from worker import view as views
 from worker.database import Stored
 from worker.errors import FatalError
+from worker.snapshots import load_snapshot
 from worker.view import zone_of
 
 LEAST_WEEKS: Final = 13  # the shortest time axis: one week of data shows no axis of hours
@@ -71,7 +72,7 @@ def read(
 ) -> Source:
     """Read all that a profile's page is made of; raise FatalError where nothing is calculated yet."""
     view = views.load_view(current, session, profile, asked)
-    snapshot = views.load_snapshot(session, profile, view)
+    snapshot = load_snapshot(session, profile, view)
     period = next((window for window in snapshot.windows if window.kind == "period"), None)
     rows = _rows(current, session, profile, "period", text=text, asked=asked)
     if period is None or not rows:

@@ -1,9 +1,7 @@
 """Values of a past instant that no calculation has stored: computed from the copy while they are looked at."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
@@ -12,12 +10,12 @@ from models.metrics.catalogue import METRICS
 from models.metrics.rules import rules_hash
 from models.metrics.windows import windows
 from models.records import METRIC_TYPES, MetricResult, WindowKind, instant, micros
-from models.store import columns, issues, operations, results
+from models.store import columns, operations
 from report import staleness
+from report.marks import NOT_STORED
 from worker import view as views
 from worker.database import Stored
-
-NOT_STORED: Final = ""  # in place of the run that stored a row
+from worker.snapshots import load_snapshot
 
 
 def compute_missing(
@@ -45,7 +43,7 @@ def compute_missing(
     ]
     if not missing:
         return []
-    snapshot, named = views.load_snapshot(session, profile, looked), rules_hash(looked.rules)
+    snapshot, named = load_snapshot(session, profile, looked), rules_hash(looked.rules)
     rows = [
         MetricResult.of(
             measured, profile=profile, as_of=as_of, rules_hash=named, run_id=NOT_STORED, calculated_at=current.now()
@@ -55,11 +53,6 @@ def compute_missing(
         if measured.window.kind == kind
     ]
     return [row for row in rows if (row.metric_type, row.window_start) not in known]
-
-
-def with_mark(row: MetricResult) -> dict[str, Any]:
-    """Return a row for every format, with whether it is ``stored``."""
-    return {**asdict(row), "stored": row.run_id != NOT_STORED}
 
 
 def count_stale_facts(current: Stored, session: Session, profile: str) -> int:
@@ -82,32 +75,6 @@ def load_view_at(current: Stored, session: Session, profile: str, as_of: datetim
         return None
     looked = views.load_view(current, session, profile, as_of)
     return looked if rules_hash(looked.rules) == staleness.hash_of_now(current, profile, cache) else None
-
-
-def computed_note(rows: Sequence[MetricResult], update: str) -> tuple[str, ...]:
-    """Return the note about rows that are computed now: their number, and what stores them, as in ``run: …``."""
-    computed = [row for row in rows if row.run_id == NOT_STORED]
-    if not computed:
-        return ()
-    running = all(not row.complete for row in computed)
-    which = "The values" if len(computed) == len(rows) else f"{len(computed):,} of the {len(rows):,} values"
-    why = " (a later calculation replaces the week that was running then)" if running else ""
-    are = "is" if len(computed) == 1 < len(rows) else "are"
-    return (f"{which} {are} computed now and not stored{why}. To store them, {update}",)
-
-
-def copy_notes(session: Session, profile: str) -> tuple[str, ...]:
-    """Return the notes about the copy and the stored rows: an empty copy, metrics of another version."""
-    notes = []
-    cache = operations.find_cache(session, profile)
-    is_fetched = cache is not None and cache.data_as_of is not None
-    is_hidden = cache is not None and cache.cursor.unshown > 0  # another note says so
-    if is_fetched and not is_hidden and not issues.count(session, profile):
-        notes.append(f"The JQL of {profile} finds no issue, so a 0 here means no data; check profiles.{profile}.jql.")
-    unknown = results.unknown_metrics(session, profile)
-    if unknown:
-        notes.append(f"Not shown, because another version of Flowbeat stored them: {', '.join(unknown)}.")
-    return tuple(notes)
 
 
 def _metrics(metric: str | None) -> tuple[str, ...]:

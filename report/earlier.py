@@ -10,8 +10,8 @@ from models.metrics.calculate import explain
 from models.records import Measurement, MetricResult, micros
 from models.store import issues
 from report.computed import load_view_at
-from worker import view as views
 from worker.database import Stored
+from worker.snapshots import load_snapshot
 
 
 def load_earlier(
@@ -30,7 +30,7 @@ def load_earlier(
     first = issues.first_created(session, profile)
     if view is None or first is None:
         return {}
-    snapshot = views.load_snapshot(session, profile, view)
+    snapshot = load_snapshot(session, profile, view)
     window = next((window for window in snapshot.windows if window.kind == "period"), None)
     if window is None:
         return {}

@@ -8,15 +8,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from models.metrics.catalogue import METRICS
-from models.metrics.issues import UNMAPPED
-from models.records import CacheMetadata, MetricResult, Run
+from models.records import OF_DEPLOYMENTS, UNMAPPED, CacheMetadata, MetricResult, Run
 from models.store import issues, operations, runs
 from models.wording import format_all
 from report import staleness, version_notes
-from report.computed import computed_note, copy_notes
 from report.findings import findings_at
 from report.gone_notes import gone_notes
+from report.marks import computed_note, copy_notes
 from report.words import NOTHING, for_profile, format_duration, format_time
 from worker.database import Stored
 from worker.view import zone_of
@@ -129,7 +127,7 @@ def format_notes(about: About, rows: Sequence[MetricResult], metric_results: Seq
         *about.strangers,
         *about.gone,
         *_messages(about, metric_results),
-        *(about.versions if any(METRICS[row.metric_type].of_deployments for row in rows) else ()),
+        *(about.versions if any(row.metric_type in OF_DEPLOYMENTS for row in rows) else ()),
         *_unmapped(about, rows),
         *_unknown(about, rows),
         *_findings(about),

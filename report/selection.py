@@ -12,7 +12,7 @@ from models.records import METRIC_TYPES, CacheMetadata, MetricResult, Window, Wi
 from models.store import operations
 from models.wording import format_count
 from report import staleness
-from report.computed import compute_missing, count_stale_facts
+from report.on_demand import compute_missing, count_stale_facts
 from worker.database import Stored
 from worker.errors import FatalError
 

@@ -6,13 +6,12 @@ from typing import Final, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from models.metrics.catalogue import METRICS
-from models.metrics.deployments import UNDATED_RELEASE, version_findings
-from models.records import Rules, micros
+from models.metrics.releases import UNDATED_RELEASE, version_findings
+from models.records import METRIC_TYPES, OF_DEPLOYMENTS, Rules, micros
 from models.store import catalogue, issues, quality
 
 # The metrics whose values lack such a version.
-_CONCERNED: Final = tuple(metric.name for metric in METRICS.values() if metric.of_deployments)
+_CONCERNED: Final = tuple(name for name in METRIC_TYPES if name in OF_DEPLOYMENTS)
 _NAMED: Final = 5
 
 

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from models.metrics.catalogue import METRICS
 from models.records import Backtest
 
 NOTHING: Final = "–"
@@ -21,9 +20,9 @@ def format_number(value: float | None) -> str:
     return f"{value:.{places}f}".rstrip("0").rstrip(".")
 
 
-def unit(metric: str) -> str:
+def format_unit(unit: str) -> str:
     """Return a metric's unit in a person's words."""
-    return METRICS[metric].unit.replace("_", " ")
+    return unit.replace("_", " ")
 
 
 def format_duration(seconds: float) -> str:

@@ -17,14 +17,17 @@ from sqlalchemy.orm import Session
 
 from models.metrics import issues
 from models.metrics.calculate import calculate, windows_of, without_value
-from models.metrics.deployments import deployments_of_versions, version_findings
-from models.metrics.resolutions import RESOLUTION_DISAGREES, disagreeing
+from models.metrics.deployments import deployments_of_versions
+from models.metrics.releases import version_findings
+from models.metrics.resolutions import disagreeing
 from models.metrics.rules import rules_hash
 from models.metrics.snapshot import Snapshot
-from models.metrics.sub_tasks import OPEN_SUB_TASK, unfinished
+from models.metrics.sub_tasks import unfinished
 from models.metrics.windows import windows
 from models.records import (
     METRIC_TYPES,
+    OPEN_SUB_TASK,
+    RESOLUTION_DISAGREES,
     CalculationCursor,
     CalculationPerformance,
     Deployment,
@@ -46,9 +49,10 @@ from tasks import departed, report_file, run_rules, steps
 from worker.app import app
 from worker.errors import CalculationError
 from worker.runtime import Runtime
+from worker.snapshots import load_snapshot
 from worker.task import RunTask, StaleAttemptError
 from worker.timing import Timing, cached_with_invalidation, log_performance
-from worker.view import View, load_snapshot, load_view
+from worker.view import View, load_view
 
 log = logging.getLogger(__name__)
 

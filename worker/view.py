@@ -7,10 +7,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from models.metrics.rules import Context, rules_hash
-from models.metrics.snapshot import Snapshot
-from models.records import CacheMetadata, Rules, iso, micros
-from models.store import catalogue, operations, visits
-from models.store import dataset as stored_dataset
+from models.records import CacheMetadata, Rules, iso
+from models.store import catalogue, operations
 from worker.database import Stored
 from worker.errors import FatalError
 
@@ -35,14 +33,6 @@ def load_view(current: Stored, session: Session, profile: str, wanted: datetime 
         raise FatalError(f"profile {profile!r} has no data yet; fetch it with: flowbeat refresh {profile}")
     rules = _stored_rules(current, profile, cache)
     return View(rules, Context.of(rules, statuses), _as_of(profile, wanted, cache.data_as_of))
-
-
-def load_snapshot(session: Session, profile: str, view: View) -> Snapshot:
-    """Return all that the metrics read of a profile, seen from the view's instant."""
-    source = view.rules.deployments.source if view.rules.deployments else None
-    as_of = micros(view.as_of)
-    dataset = stored_dataset.load(session, profile, source)
-    return Snapshot(dataset, view.rules, as_of, visits.load_waiting(session, profile, view.context, as_of))
 
 
 def configured_rules_hash(current: Stored, profile: str) -> str | None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from models.metrics.catalogue import METRICS, in_groups
-from models.metrics.metric import Group, Metric
+from models.metrics.metric import Metric
+from models.records import Group
 
 Kind = Literal["table", "timeseries", "state-timeline"]
 Look = Literal["plain", "bars", "stacked", "points", "lines"]

@@ -13,6 +13,7 @@ from models.metrics.against import previous_window, seen_at
 from models.records import micros
 from worker import view as views
 from worker.database import Stored
+from worker.snapshots import load_snapshot
 
 PREVIOUS = "previous"
 
@@ -46,6 +47,6 @@ def _at_instant(current: Stored, session: Session, view: View, text: str) -> Vie
     window = seen_at(view.measured.window, micros(looked.as_of))
     if window is None:
         raise click.UsageError(f"--against-as-of {text} is not after the window's start; name a later day or instant")
-    snapshot = views.load_snapshot(session, view.profile, looked)
+    snapshot = load_snapshot(session, view.profile, looked)
     names: Any = {"profile": view.profile, "metric": view.metric, "as_of": text}
     return load_window(current, session, looked, snapshot, window, **names, must_be_stored=False)

@@ -15,7 +15,7 @@ from console.shared.output import Column, Row, Sheet
 from models.metrics.against import KINDS, Comparison, Kind, Pair, compare
 from models.metrics.contributions import Contribution
 from models.records import instant
-from report.words import NOTHING, for_profile, format_number, format_time, unit
+from report.words import NOTHING, for_profile, format_number, format_time, format_unit
 
 _NAMES: Final = (
     "profile",
@@ -157,7 +157,7 @@ def _lines(compared: Compared) -> tuple[str, ...]:
     if difference is None:
         values += "; a difference needs both values"
     else:
-        values += f"; the difference is {signed(difference)} {unit(first.metric)}"
+        values += f"; the difference is {signed(difference)} {format_unit(first.explanation.measurement.unit)}"
     warnings = dict.fromkeys(view.warning for view in (first, second) if view.warning)
     messages = (view.measured.message for view in (first, second) if view.measured.message)
     return (
@@ -172,7 +172,7 @@ def _lines(compared: Compared) -> tuple[str, ...]:
 def _value(view: View) -> str:
     measured = view.measured
     value = measured.state.replace("_", " ") if measured.value is None else format_number(measured.value)
-    return f"{value} {unit(view.metric)}" if measured.value is not None else value
+    return f"{value} {format_unit(measured.unit)}" if measured.value is not None else value
 
 
 def _sums(compared: Compared) -> tuple[str, ...]:

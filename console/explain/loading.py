@@ -27,6 +27,7 @@ from report.selection import at, newest
 from report.words import format_number
 from worker import view as views
 from worker.database import Stored
+from worker.snapshots import load_snapshot
 from worker.view import zone_of
 
 
@@ -34,7 +35,7 @@ def load(current: Stored, session: Session, profile: str, metric: str, *, week: 
     """Return a number taken apart, of a week or of the period; raise click's usage error for an unknown week."""
     zone = zone_of(current, profile)
     looked = views.load_view(current, session, profile, database.as_of_option(as_of, zone))
-    snapshot = views.load_snapshot(session, profile, looked)
+    snapshot = load_snapshot(session, profile, looked)
     window = window_of(snapshot, week)
     return load_window(current, session, looked, snapshot, window, profile=profile, metric=metric, as_of=as_of)
 

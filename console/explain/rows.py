@@ -14,10 +14,9 @@ from models.metrics.catalogue import METRICS
 from models.metrics.contributions import Contribution
 from models.metrics.evidence import Evidence
 from models.metrics.metric import Metric
-from models.metrics.resolutions import RESOLUTION_DISAGREES
 from models.metrics.stats import DAY
 from models.metrics.stays import times_in_statuses
-from models.records import Measurement, MetricResult, instant
+from models.records import RESOLUTION_DISAGREES, Measurement, MetricResult, instant
 from report.links import issue_url
 
 NAMES: Final = (

@@ -10,12 +10,11 @@ from console.explain.order import Order
 from console.explain.rows import NAMES, View, has_points
 from console.explain.words import clipped, entries_of, format_finding, format_times, set_by_in_short
 from console.shared.output import Column, Row, Sheet, terminal
-from models.metrics.issues import UNMAPPED
 from models.metrics.sums import Addends
-from models.records import instant
+from models.records import UNMAPPED, instant
 from models.wording import format_count, format_exact
 from report.notes import few
-from report.words import NOTHING, for_profile, format_number, format_time, unit
+from report.words import NOTHING, for_profile, format_number, format_time, format_unit
 
 
 def everything(rows: Sequence[Row], order: Order) -> Sheet:
@@ -50,7 +49,7 @@ def adds_up(view: View) -> str:
         end=_minute(view, window.effective_end),
         details=measured.details,
     )
-    return f"{view.kind.adds_up.words(addends)} = {format_exact(measured.value)} {unit(view.metric)}"
+    return f"{view.kind.adds_up.words(addends)} = {format_exact(measured.value)} {format_unit(measured.unit)}"
 
 
 # --- sheets ---------------------------------------------------------------------------------------------------------
@@ -94,7 +93,7 @@ def _lines(view: View) -> tuple[str, ...]:
     measured = view.measured
     level = f", {measured.level}" if measured.level else ""
     value = measured.state.replace("_", " ") if measured.value is None else f"{format_number(measured.value)} "
-    value += "" if measured.value is None else unit(view.metric) + level
+    value += "" if measured.value is None else format_unit(measured.unit) + level
     candidates = measured.n_used + measured.n_excluded
     # Without a rule for candidates they cannot be counted.
     coverage = (

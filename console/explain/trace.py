@@ -12,11 +12,11 @@ from models.metrics.contributions import Contribution
 from models.metrics.deployments import GROUP, Deployed, Mark
 from models.metrics.evidence import Blocked, Evidence, Stay, Trail
 from models.metrics.recoveries import Recovery
-from models.metrics.resolutions import RESOLUTION_DISAGREES, Disagreement, disagreements
+from models.metrics.resolutions import Disagreement, disagreements
 from models.metrics.rules import Context
 from models.metrics.snapshot import Snapshot
-from models.metrics.sub_tasks import OPEN_SUB_TASK, unfinished
-from models.records import CATEGORIES, Deployment, Incident, Issue, Micros, Version
+from models.metrics.sub_tasks import unfinished
+from models.records import CATEGORIES, OPEN_SUB_TASK, RESOLUTION_DISAGREES, Deployment, Incident, Issue, Micros, Version
 from models.store import catalogue, issues, quality, sub_tasks
 
 

@@ -19,7 +19,7 @@ from models.records import instant
 from models.store.lookup import Match, find_by_key
 from report.freshness import freshness_notes
 from report.links import issue_url, jira_of
-from report.words import NOTHING, format_number, format_time, unit
+from report.words import NOTHING, format_number, format_time, format_unit
 from worker.database import Stored
 from worker.errors import FatalError
 from worker.view import zone_of
@@ -208,7 +208,7 @@ def _numbers(life: Life, zone: ZoneInfo, notes: Sequence[str]) -> Sheet:
         Column("", lambda row: "counts" if row["counts"] else f"left out: {str(row['reason']).replace('_', ' ')}"),
         Column("with", _with),
         Column("value", lambda row: format_number(row["value"]), right=True),
-        Column("unit", lambda row: unit(row["metric_type"])),
+        Column("unit", lambda row: format_unit(row["unit"])),
     )
     empty = "It is in no number of the period, of the running week, or of the week in which it ended."
     return Sheet(_NUMBERS, rows, columns, "The numbers it is part of" if rows else "", tuple(notes), empty=empty)

@@ -22,6 +22,7 @@ from models.store import issues
 from models.store.lookup import Match
 from worker import view as views
 from worker.database import Stored
+from worker.snapshots import load_snapshot
 
 _ROLES: Final = ("incident", "deployment", "work item")
 
@@ -55,7 +56,7 @@ class Life:
 def load_life(current: Stored, session: Session, match: Match, asked: datetime | None) -> Life:
     """Return what is known of an issue of a profile."""
     view = views.load_view(current, session, match.profile, asked)
-    snapshot = views.load_snapshot(session, match.profile, view)
+    snapshot = load_snapshot(session, match.profile, view)
     (issue,) = issues.load(session, match.profile, [match.issue_id])
     trail = Trail.of([issue], view.context, micros(view.as_of))
     own = _own_instants(trail, match.issue_id)

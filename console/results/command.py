@@ -13,8 +13,8 @@ from console.shared import database
 from console.shared.output import Format, Sheet, format_option, is_for_people, room_for, show
 from models.records import METRIC_TYPES, MetricResult, WindowKind
 from models.store import results as stored_results
-from report.earlier import load_earlier
 from report.notes import About, load_about
+from report.on_demand import load_earlier
 from report.selection import choose_rows
 from worker.database import Stored
 from worker.errors import FatalError

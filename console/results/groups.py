@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from console.shared.output import Column, Row, Sheet
-from models.metrics.catalogue import METRICS
-from models.metrics.metric import GROUPS
+from models.records import METRIC_GROUPS
 
 _HEADING = "heading"
 
@@ -15,7 +14,7 @@ def group_rows(sheet: Sheet, name: str) -> Sheet:
 
     Rows of one group only need no heading.
     """
-    rows = {group: [row for row in sheet.rows if METRICS[row[name]].group == group] for group in GROUPS}
+    rows = {group: [row for row in sheet.rows if row[name] in names] for group, names in METRIC_GROUPS.items()}
     filled = {group: members for group, members in rows.items() if members}
     if len(filled) < 2:  # noqa: PLR2004 - one group
         return sheet

@@ -9,10 +9,10 @@ from typing import Any, Final
 from console.shared.output import Column, Row, Sheet, sparkline
 from models.records import METRIC_TYPES, Measurement, MetricResult
 from models.wording import format_count
-from report.computed import with_mark
+from report.marks import with_mark
 from report.notes import About, format_notes
 from report.selection import week_of
-from report.words import NOTHING, format_number, unit
+from report.words import NOTHING, format_number, format_unit
 
 NAMES: Final = (*(field.name for field in fields(MetricResult)), "stored")
 _PERIOD_NAMES: Final = (*NAMES, "before_value", "before_state")
@@ -31,7 +31,8 @@ def build_sheet(
         marked = [{**with_mark(row), **_before(earlier.get(row.metric_type))} for row in rows]
         return Sheet(_PERIOD_NAMES, marked, _PERIOD, _period_title(about, rows), notes)
     weeks = [{**with_mark(row), **_week(week_of(row, about.zone))} for row in rows]
-    title = f"{about.profile}: {metric}, {unit(metric)}, by week" if metric else f"{about.profile}: by week"
+    which = f"{metric}, {format_unit(rows[0].unit)}, " if metric else ""
+    title = f"{about.profile}: {which}by week"
     return Sheet((*NAMES, "week", "day"), weeks, _weeks(about), f"{title} ({about.zone.key})", notes)
 
 
@@ -76,7 +77,8 @@ def summarise_weeks(about: About, sheet: Sheet, room: int) -> Sheet:
     weeks = sorted({row["week"] for row in sheet.rows})
     unknown = len({row["week"] for row in sheet.rows if about.is_unknown(row)})
     series = {metric: _series(sheet.rows, metric, weeks) for metric in METRIC_TYPES}
-    rows = [{"metric": metric, "weeks": row} for metric, row in series.items() if any(row)]
+    units = {row["metric_type"]: row["unit"] for row in sheet.rows}
+    rows = [{"metric": metric, "weeks": row, "unit": units[metric]} for metric, row in series.items() if any(row)]
     total = _weeks_between(weeks[0], weeks[-1]) + 2  # with the two themselves
     of_all = "" if total == len(weeks) else f"{len(weeks):,} of "
     title = f"{about.profile}: {weeks[0]} to {weeks[-1]}, {of_all}{format_count(total, 'week')}"
@@ -107,7 +109,7 @@ def _overview_columns(places: Sequence[str], unknown: int, room: int) -> tuple[C
         Column("largest\nleast", lambda row: _edge(row, unknown, max), right=True, below=_least(unknown)),
         Column("last\nweek", lambda row: _last(row, complete=True), right=True),
         Column("now", lambda row: _last(row, complete=False), right=True),
-        Column("unit", lambda row: unit(row["metric"]), keep=True),
+        Column("unit", lambda row: format_unit(row["unit"]), keep=True),
     )
 
 
@@ -179,7 +181,7 @@ _PERIOD: Final = (
     _VALUE,
     Column("before", lambda row: format_number(row["before_value"]), right=True, keep=True),
     Column("p85", _p85, right=True),
-    Column("unit", lambda row: unit(row["metric_type"]), keep=True),
+    Column("unit", lambda row: format_unit(row["unit"]), keep=True),
     Column("level", lambda row: row["level"] or _state(row)),  # a metric without a value has no level
     _COVERAGE,
     Column("", _not_stored),

@@ -5,8 +5,8 @@ from types import MappingProxyType
 from typing import Final
 
 from models.metrics import dora, flow, wip
-from models.metrics.metric import GROUPS, Group, Metric
-from models.records import DEFAULT_LEVELS, METRIC_TYPES
+from models.metrics.metric import Metric
+from models.records import DEFAULT_LEVELS, METRIC_GROUPS, METRIC_TYPES, Group
 
 _ALL: Final = (*dora.METRICS, *flow.METRICS, *wip.METRICS)
 METRICS: Final[Mapping[str, Metric]] = MappingProxyType({metric.name: metric for metric in _ALL})
@@ -14,16 +14,13 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType({metric.name: metric for
 
 def in_groups() -> dict[Group, tuple[Metric, ...]]:
     """Return the metrics of each group, in their order."""
-    return {group: tuple(metric for metric in _ALL if metric.group == group) for group in GROUPS}
+    return {group: tuple(METRICS[name] for name in names) for group, names in METRIC_GROUPS.items()}
 
 
 def require_whole(metrics: tuple[Metric, ...], names: tuple[str, ...]) -> None:
-    """Raise ValueError unless these are the named metrics, each once, with sentences, groups and levels that hold."""
+    """Raise ValueError unless these are the named metrics, each once, with sentences and levels that hold."""
     if tuple(metric.name for metric in metrics) != names:
         message = _difference([metric.name for metric in metrics], names)
-        raise ValueError(message)
-    if [metric.name for group in GROUPS for metric in metrics if metric.group == group] != list(names):
-        message = "the metrics of a group do not follow each other"
         raise ValueError(message)
     if {metric.name for metric in metrics if metric.levels is not None} != {*DEFAULT_LEVELS}:
         message = (

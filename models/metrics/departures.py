@@ -1,19 +1,9 @@
 """What issues were when they left Jira, by their last stored history: when they were done, and whether delivered."""
 
-from dataclasses import dataclass
-
 from models.metrics.arrays import NO_INSTANT
 from models.metrics.issues import BatchFacts
 from models.metrics.timelines import facts_at
-from models.records import Micros
-
-
-@dataclass(frozen=True, slots=True)
-class Departure:
-    """An issue that was done when it left; a deploying issue or an incident delivers nothing by itself."""
-
-    done_at: Micros
-    delivered: bool = False
+from models.records import Departure
 
 
 def departures(batch_facts: BatchFacts) -> dict[str, Departure]:

@@ -3,21 +3,17 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Final, Literal
-from zoneinfo import ZoneInfo
 
 from models.metrics import windows
 from models.metrics.incidents import happened
+from models.metrics.releases import id_order, released
 from models.metrics.rules import Context
 from models.metrics.timelines import done_at
 from models.records import Deployment, DeploymentRules, Micros, Version
 
 # What precedes the id of a version in the id of a group of deploying issues.
 GROUP: Final = "version "
-# Findings about a profile as a whole.
-UNDATED_RELEASE: Final = "released_without_date"
-FUTURE_RELEASE: Final = "released_in_future"
 MarkedBy = Literal["versions", "links"]
 
 
@@ -70,14 +66,6 @@ def happened_deployments(
     if rules.group_by == "fixVersions":
         past = _grouped(past)
     return tuple(sorted(past, key=_order))
-
-
-def id_order(text: str) -> tuple[Any, ...]:
-    """Return what sorts ids: those that are numbers as numbers, before all others."""
-    if not (text.isascii() and text.isdecimal()):
-        return (1, 0, text, "")
-    digits = text.lstrip("0")
-    return (0, len(digits), digits, text)
 
 
 def _order(deployed: Deployed) -> tuple[Any, ...]:
@@ -150,7 +138,7 @@ def deployments_of_versions(
     """
     if context.source != "versions":
         return ()
-    dated = [(version, day) for version, day in _released(versions, projects) if day is not None]
+    dated = [(version, day) for version, day in released(versions, projects) if day is not None]
     ends = {day: windows.last_second(day, context.zone) for _, day in dated}
     return tuple(
         Deployment(
@@ -162,25 +150,3 @@ def deployments_of_versions(
         )
         for version, day in dated
     )
-
-
-def version_findings(
-    versions: Iterable[Version], projects: Collection[str], as_of: Micros, timezone: str
-) -> dict[str, list[Version]]:
-    """Return the released versions of ``projects`` that are not deployments at ``as_of``, by reason, in id order.
-
-    They have no date, or one whose last second is at or after ``as_of``.
-    """
-    zone = ZoneInfo(timezone)
-    findings: dict[str, list[Version]] = {UNDATED_RELEASE: [], FUTURE_RELEASE: []}
-    for version, day in _released(versions, projects):
-        if day is None:
-            findings[UNDATED_RELEASE].append(version)
-        elif windows.last_second(day, zone) >= as_of:
-            findings[FUTURE_RELEASE].append(version)
-    ordered = {reason: sorted(finding, key=lambda v: id_order(v.version_id)) for reason, finding in findings.items()}
-    return {reason: item for reason, item in ordered.items() if item}
-
-
-def _released(versions: Iterable[Version], projects: Collection[str]) -> list[tuple[Version, date | None]]:
-    return [(version, version.release_date) for version in versions if version.released and version.project in projects]

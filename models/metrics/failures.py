@@ -14,8 +14,9 @@ from models.metrics import windows
 from models.metrics.arrays import Ints
 from models.metrics.changes import Changes
 from models.metrics.columns import Items
-from models.metrics.deployments import Deployed, Mark, MarkedBy, id_order
+from models.metrics.deployments import Deployed, Mark, MarkedBy
 from models.metrics.incidents import Known
+from models.metrics.releases import id_order
 from models.records import Incident, Micros
 
 _NOWHERE: Final = -1

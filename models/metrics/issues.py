@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Final
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from models.metrics.statuses import BROKEN_CHAIN, MOVED_BACKWARDS, STOPPED_BEFOR
 from models.names import fold_name
 from models.records import (
     INVALID,
+    UNMAPPED,
     Deployment,
     Incident,
     Issue,
@@ -32,7 +32,6 @@ from models.records import (
     micros,
 )
 
-UNMAPPED: Final = "unmapped"
 # Issue id → reason → what exactly was found, where there is anything.
 Findings = Mapping[str, Mapping[str, Sequence[str]]]
 _ITEM, _SPECIAL, _IGNORED = 0, 1, 2

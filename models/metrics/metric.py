@@ -8,11 +8,9 @@ from models.metrics.contributions import Contributions
 from models.metrics.snapshot import Snapshot
 from models.metrics.stats import HOUR
 from models.metrics.sums import AddsUp
-from models.records import MetricType, Micros, Window, WindowKind
+from models.records import OF_DEPLOYMENTS, MetricType, Micros, Window, WindowKind
 
 Figures = tuple[float | None, dict[str, Any]]
-Group = Literal["DORA", "flow", "work in progress"]
-GROUPS: Final[tuple[Group, ...]] = ("DORA", "flow", "work in progress")
 Unit = Literal["per_day", "per_week", "days", "hours", "percent", "items"]
 # On which side of its bounds a value reaches a level.
 Levels = Literal["at_least", "at_most", "below"]
@@ -46,14 +44,13 @@ class Metric:
     - ``no_data``: the sentence for a window without a value. ``missing_mapping``: what the configuration lacks, as a
       sentence that says what to put where; None where it lacks nothing.
     - ``levels``: on which side of the profile's bounds a level lies; None for a metric without levels.
-    - ``about``: what a part is. ``of_deployments``: whether undated releases are missing in it. ``at_end``: whether the
+    - ``about``: what a part is. ``at_end``: whether the
       facts are those of a window's effective end, not of the as-of.
     """
 
     name: MetricType
     title: str
     definition: str
-    group: Group
     unit: Unit
     contributions: Callable[[Snapshot, Sequence[Window]], Sequence[Contributions]]
     figures: Callable[[Contributions, Window, Snapshot], Figures]
@@ -64,9 +61,13 @@ class Metric:
     missing_mapping: Callable[[Snapshot], str | None]
     levels: Levels | None
     about: Literal["issue", "deployment"]
-    of_deployments: bool
     at_end: bool
     windows: tuple[WindowKind, ...]
+
+    @property
+    def of_deployments(self) -> bool:
+        """Whether undated releases are missing in it."""
+        return self.name in OF_DEPLOYMENTS
 
 
 EVERY_WINDOW: Final[tuple[WindowKind, ...]] = ("period", "week")

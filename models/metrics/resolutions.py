@@ -1,6 +1,6 @@
 """Where an issue's resolution date and its history disagree: imports, migrations and mapping mistakes show so."""
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,8 +9,6 @@ from models.metrics.columns import Items
 from models.metrics.stats import DAY
 from models.metrics.timelines import facts_at
 from models.records import Micros
-
-RESOLUTION_DISAGREES: Final = "resolution_disagrees"
 
 
 class Disagreement(NamedTuple):

@@ -2,15 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from models.metrics.arrays import NO_INSTANT, Ints, ints
 from models.metrics.columns import Items
 from models.metrics.statuses import StatusStages
 from models.metrics.timelines import facts_at
 from models.records import Micros
-
-OPEN_SUB_TASK: Final = "open_sub_task"
 
 
 class SubTask(NamedTuple):

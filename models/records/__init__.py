@@ -6,7 +6,7 @@ A record that breaks its own rules is refused with ``ValueError`` where it is ma
 """
 
 from models.records.cursors import CopyCursor, CopyIdentity, LearnedSize, ListedNames
-from models.records.facts import Deployment, Incident, ItemHead, TableDeployment, WorkItem
+from models.records.facts import Departure, Deployment, Incident, ItemHead, TableDeployment, WorkItem
 from models.records.fetch_cursor import FailedGroup, FetchCursor, FetchKind
 from models.records.instants import (
     EPOCH,
@@ -42,10 +42,16 @@ from models.records.operations import (
     ThresholdStatus,
 )
 from models.records.results import (
+    METRIC_GROUPS,
     METRIC_TYPES,
+    OF_DEPLOYMENTS,
+    OPEN_SUB_TASK,
+    RESOLUTION_DISAGREES,
     STATES,
+    UNMAPPED,
     Backtest,
     Forecast,
+    Group,
     Measurement,
     MetricResult,
     MetricType,
@@ -98,11 +104,16 @@ __all__ = [
     "MAX_LOG_BACKUPS",
     "MAX_LOG_BYTES",
     "MEDIUM_ISSUES",
+    "METRIC_GROUPS",
     "METRIC_TYPES",
     "MICROSECOND",
+    "OF_DEPLOYMENTS",
+    "OPEN_SUB_TASK",
+    "RESOLUTION_DISAGREES",
     "SMALL_ISSUES",
     "STAGES",
     "STATES",
+    "UNMAPPED",
     "WARNING_FACTOR",
     "Backtest",
     "CacheMetadata",
@@ -110,6 +121,7 @@ __all__ = [
     "CalculationPerformance",
     "CopyCursor",
     "CopyIdentity",
+    "Departure",
     "Deployment",
     "DeploymentRules",
     "FailedGroup",
@@ -119,6 +131,7 @@ __all__ = [
     "Field",
     "FieldMapping",
     "Forecast",
+    "Group",
     "Incident",
     "IncidentRules",
     "Invalid",

@@ -111,3 +111,11 @@ class Incident:
     def created(self) -> Micros:
         """When the incident's issue began to exist."""
         return self.timeline[0][0]
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """An issue that was done when it left; a deploying issue or an incident delivers nothing by itself."""
+
+    done_at: Micros
+    delivered: bool = False

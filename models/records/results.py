@@ -8,25 +8,28 @@ from typing import Any, Final, Literal, get_args
 
 from models.records.instants import Micros, instant, require
 
-MetricType = Literal[
-    "deployment_frequency",
-    "lead_time",
-    "cfr",
-    "mttr",
-    "rework_rate",
-    "recovery_time",
-    "flow_velocity",
-    "flow_time",
-    "flow_efficiency",
-    "flow_distribution",
-    "service_level",
-    "flow_blocked",
-    "flow_load",
-    "flow_age",
-    "net_flow",
+DoraMetric = Literal["deployment_frequency", "lead_time", "cfr", "mttr", "rework_rate", "recovery_time"]
+FlowMetric = Literal[
+    "flow_velocity", "flow_time", "flow_efficiency", "flow_distribution", "service_level", "flow_blocked"
 ]
-# In the order of their groups; models/metrics/catalogue.py has what each of them is.
-METRIC_TYPES: Final[tuple[MetricType, ...]] = get_args(MetricType)
+ProgressMetric = Literal["flow_load", "flow_age", "net_flow"]
+MetricType = DoraMetric | FlowMetric | ProgressMetric
+Group = Literal["DORA", "flow", "work in progress"]
+# Commands that read stored results need only these parts; models/metrics/catalogue.py has all of each metric.
+METRIC_GROUPS: Final[Mapping[Group, tuple[MetricType, ...]]] = {
+    "DORA": get_args(DoraMetric),
+    "flow": get_args(FlowMetric),
+    "work in progress": get_args(ProgressMetric),
+}
+METRIC_TYPES: Final[tuple[MetricType, ...]] = tuple(name for names in METRIC_GROUPS.values() for name in names)
+# Those in which undated releases are missing.
+OF_DEPLOYMENTS: Final[frozenset[MetricType]] = frozenset(
+    {"deployment_frequency", "lead_time", "cfr", "rework_rate", "recovery_time"}
+)
+# Findings that depend on the instant.
+RESOLUTION_DISAGREES: Final = "resolution_disagrees"
+OPEN_SUB_TASK: Final = "open_sub_task"
+UNMAPPED: Final = "unmapped"  # in place of a category that no [categories] gives to a type
 STATES: Final = ("success", "no_data", "missing_mapping", "calculation_error")
 WindowKind = Literal["period", "week"]
 

@@ -6,8 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from models.metrics.departures import Departure
-from models.records import instant
+from models.records import Departure, instant
 from models.store.shared import among, change
 from models.tables import IssueRow
 

@@ -26,7 +26,8 @@ from models.records import (
 )
 from models.store.columns import append_columns, forget_items
 from models.store.quality import save_findings
-from models.store.shared import Row, among, change, delete_of, insert_columns, insert_rows, written_instants
+from models.store.shared import Row, among, change, delete_of, insert_columns, insert_rows
+from models.store.written import written_instants
 from models.tables import DeploymentRow, IncidentRow, IssueRow, WorkItemRow, to_json
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
-import numpy as np
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
@@ -23,8 +22,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
-
-from models.metrics.arrays import NO_INSTANT, Ints
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -101,14 +98,6 @@ def insert_columns(session: Session, table: Any, values: Mapping[str, Sequence[A
     rows = list(zip(*values.values(), strict=True))
     if rows:
         connection.exec_driver_sql(f"INSERT INTO {into.name} ({names}) VALUES ({marks})", rows)  # noqa: S608 - our names
-
-
-def written_instants(session: Session, instants: Ints) -> list[str | None]:
-    """Instants as the text that UtcDateTime stores (PostgreSQL reads it with its offset); None for NO_INSTANT."""
-    offset = "" if session.get_bind().dialect.name == "sqlite" else "+00"
-    texts = np.datetime_as_string(instants.view("datetime64[us]")).tolist()
-    kept = (instants != NO_INSTANT).tolist()
-    return [text.replace("T", " ") + offset if is_kept else None for text, is_kept in zip(texts, kept, strict=True)]
 
 
 def upsert(session: Session, table: Any, rows: Sequence[Row]) -> None:

@@ -3,8 +3,7 @@
 from store_rows import PROFILE, after, facts_found, issue
 
 from models.database import Sessions
-from models.metrics.departures import Departure
-from models.records import micros
+from models.records import Departure, micros
 from models.store import census, departures, facts, issues, quality
 
 

@@ -11,6 +11,7 @@ from models.metrics.waiting import Waiting
 from models.records import Issue, Rules, Status, micros
 from models.store import census, quality, visits
 from models.store import issues as stored_issues
+from models.store.waiting import load_waiting
 
 SHIPPED = ("910", "Shipped")
 
@@ -61,9 +62,7 @@ def test_waiting_statuses_are_read_from_histories_only_if_the_list_has_none(reti
     listed = (Status("10000", "To Do", "new"), Status("3", "In Progress", "indeterminate"))
     with retired() as session:
         by_list, by_history, nothing = (
-            visits.load_waiting(
-                session, PROFILE, Context.of(Rules(workflow={"waiting": names}), listed), micros(after(9))
-            )
+            load_waiting(session, PROFILE, Context.of(Rules(workflow={"waiting": names}), listed), micros(after(9)))
             for names in (("In Progress",), ("Shipped",), ())
         )
     assert by_list == by_history == Waiting()
@@ -77,4 +76,4 @@ def test_the_history_of_a_gone_issue_has_no_waiting_status(sessions: Sessions) -
     with sessions.begin() as session:
         census.mark(session, PROFILE, ["1"], "lost")
         census.mark_gone(session, PROFILE, "lost", "deleted", T0)
-        assert not visits.load_waiting(session, PROFILE, context, micros(after(9))).is_mapped
+        assert not load_waiting(session, PROFILE, context, micros(after(9))).is_mapped

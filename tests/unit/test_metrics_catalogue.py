@@ -41,7 +41,6 @@ def test_a_metric_without_one_of_its_parts_is_an_error_at_once(part: str) -> Non
         ((replace(ALL[0], no_data=""), *ALL[1:]), METRIC_TYPES, "no_data is empty"),
         ((replace(ALL[0], windows=()), *ALL[1:]), METRIC_TYPES, "windows is empty"),
         ((replace(ALL[0], levels=None), *ALL[1:]), METRIC_TYPES, "bounds"),
-        ((replace(ALL[0], group="flow"), *ALL[1:]), METRIC_TYPES, "group"),
     ],
 )
 def test_a_list_that_is_not_whole_is_an_error_at_import(

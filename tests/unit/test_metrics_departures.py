@@ -5,10 +5,10 @@ from dataclasses import replace
 from metric_rows import REVIEW_WAITS, STATUSES, at, issue, time
 
 from models.metrics import issues
-from models.metrics.departures import Departure, departures
+from models.metrics.departures import departures
 from models.metrics.issues import Batch
 from models.metrics.rules import Context
-from models.records import DeploymentRules, IncidentRules, Issue, Rules
+from models.records import Departure, DeploymentRules, IncidentRules, Issue, Rules
 
 RULES = Rules(
     workflow=REVIEW_WAITS,

@@ -15,8 +15,8 @@ from reference.teams import Answer, Span
 
 from models.metrics import issues
 from models.metrics.calculate import calculate
-from models.metrics.deployments import version_findings
 from models.metrics.issues import Batch
+from models.metrics.releases import version_findings
 from models.metrics.resolutions import disagreeing
 from models.metrics.rules import Context
 from models.metrics.sub_tasks import SubTask, unfinished
