@@ -198,9 +198,9 @@ AT: Final = datetime(2026, 10, 1, tzinfo=UTC)
 
 @pytest.mark.parametrize("stage", ["todo", None])
 def test_an_open_incident_is_neither_restored_nor_done_nor_excluded_nor_gone(engine: Engine, stage: str | None) -> None:
-    """One whose status the site does not list, or whose stage is not computed yet, is open."""
+    """One whose status the site does not list is open; before the first calculation the category decides."""
     _store(engine, "statuses", status_id="1", name="Open", category="new", stage=stage)
-    _store(engine, "statuses", status_id="4", name="Done", category="done", stage="done")
+    _store(engine, "statuses", status_id="4", name="Done", category="done", stage=stage and "done")
     _incident(engine, "restored", restored_at=AT)
     _incident(engine, "done", status_id="4")
     _incident(engine, "no incident", excluded=True)
