@@ -7,7 +7,9 @@ from typing import Final
 
 from rich.cells import cell_len
 
-_MARKUP: Final = re.compile(r"[\\`*\[\]|]|(?<!\w)_|_(?!\w)|~(?=~)")  # within a word an underscore is only itself
+# Within a word an underscore is only itself. A bracket makes a link only before another bracket or a colon.
+_MARKUP: Final = re.compile(r"[\\`*|]|\[(?=\[)|\](?=[(\[:])|(?<!\w)_|_(?!\w)|~(?=~)")
+_BRACKET: Final = re.compile(r"(?<!\\)[\[\]]")
 _ENTITY: Final = re.compile(r"&(?=#?\w+;)")
 _LEAST: Final = 3  # dashes below a heading
 
@@ -19,7 +21,8 @@ def escape(text: str) -> str:
 
 def link(text: str, url: str) -> str:
     """Return an escaped text as a link; the text alone without an address that Markdown can hold."""
-    return f"[{text}]({url})" if url and not re.search(r"[\s()<>|]", url) else text
+    name = _BRACKET.sub(r"\\\g<0>", text)
+    return f"[{name}]({url})" if url and not re.search(r"[\s()<>|]", url) else text
 
 
 def format_table(headings: Sequence[str], right: Sequence[bool], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -74,6 +74,6 @@ def test_markdown_shows_each_summary_as_text(folder: Path) -> None:
     lines = [line for line in said.splitlines() if line.startswith(("| P-", "| [P-"))]
     assert len(lines) == len(SUMMARIES)
     assert len({line.count(" | ") for line in lines}) == 1
-    assert "\\[red\\]markup\\[/red\\]" in said
+    assert "[red]markup[/red]" in said
     assert "cmd\\|' /C calc'!A0" in said
     assert not {"\t", "\u202e"} & set(said)

@@ -187,13 +187,13 @@ def test_a_cell_of_csv_has_no_json(value: object, written: object) -> None:
 def test_markdown_is_a_table_whose_cells_cannot_break_it(capsys: pytest.CaptureFixture[str]) -> None:
     """Title, aligned columns, figures to the right, an unknown value as a dash, and each note as a paragraph."""
     rows: list[dict[str, Any]] = [
-        {"name": "a|b *c* <b>&lt; `d` [e] _f_ g_h \\ \x1b", "value": None},
+        {"name": "a|b *c* <b>&lt; `d` [e] [f](g) [[h]] _f_ g_h \\ \x1b", "value": None},
         {"name": "", "value": 7.5},
         {"name": "", "value": 0.0},
     ]
     columns = (Column("na\nme", lambda row: row["name"]), *COLUMNS[1:])
     output.show("markdown", Sheet(("name",), rows, columns, "Some_ rows", ("A <note>.", "Another.")))
-    name = "a\\|b \\*c\\* &lt;b>&amp;lt; \\`d\\` \\[e\\] \\_f\\_ g_h \\\\  "
+    name = "a\\|b \\*c\\* &lt;b>&amp;lt; \\`d\\` [e] [f\\](g) \\[[h]] \\_f\\_ g_h \\\\  "
     blank, rule = " " * len(name), "-" * len(name)
     assert capsys.readouterr().out.split("\n") == [
         "**Some\\_ rows**",
@@ -217,6 +217,7 @@ def test_markdown_has_links_headings_and_what_is_below(capsys: pytest.CaptureFix
         {"heading": "Flow", "key": "Flow", "url": "", "level": ""},
         {"key": "", "url": "", "level": ""},
         {"key": "PAY-1", "url": "https://jira.example/browse/PAY-1", "level": "high"},
+        {"key": "[a]", "url": "https://jira.example/a", "level": ""},
         {"key": "決済", "url": "https://jira.example/a)b", "level": ""},
     ]
     column = Column("key", lambda row: row["key"], link=lambda row: row["url"], below=lambda row: row["level"])
@@ -225,6 +226,7 @@ def test_markdown_has_links_headings_and_what_is_below(capsys: pytest.CaptureFix
     assert [line.strip("| ") for line in lines[2:]] == [
         "**Flow**",
         "[PAY-1](https://jira.example/browse/PAY-1) (high)",
+        "[\\[a\\]](https://jira.example/a)",
         "決済",
     ]
     assert {cell_len(line) for line in lines} == {cell_len(lines[0])}
