@@ -11,7 +11,7 @@ NAMES: Final = ("metric_now", "metric_weeks", "items", "freshness")
 # What both views of results have of a row. Coverage: how many of 100 candidates were used; null without any.
 _RESULT: Final[str] = """
     {epoch:window_start} AS time, {epoch:window_end} AS end_time, {epoch:confirmed_as_of} AS as_of_time,
-    value, unit, level, state, replace(message, '[profiles.<name>.', '[profiles.' || {profile} || '.') AS message,
+    value, unit, level, state, replace(message, '[profiles.<name>.', '[profiles.' || profile || '.') AS message,
     n_used, n_excluded,
     CASE WHEN n_used + n_excluded > 0
         THEN CAST(100 * n_used AS double precision) / (n_used + n_excluded) END AS coverage,
@@ -23,15 +23,15 @@ FROM latest_results
 """
 # A week that was over before the first stored issue began is not known, whatever its row says (its count is 0).
 _METRIC_WEEKS: Final[str] = """
-SELECT weekly_results.profile AS profile, metric_type, week, CAST(day AS text) AS day, {result}, complete,
-    coalesce(window_end > copies.first_created, false) AS known,
+SELECT profile, metric_type, week, CAST(day AS text) AS day, {result}, complete,
+    coalesce(window_end > (
+        SELECT created FROM issues
+        WHERE issues.profile = weekly_results.profile AND (gone_at IS NULL OR gone_counts) ORDER BY created LIMIT 1
+    ), false) AS known,
     {count:details.by_category.feature} AS feature, {count:details.by_category.defect} AS defect,
     {count:details.by_category.risk} AS risk, {count:details.by_category.debt} AS debt,
     {count:details.by_category.unmapped} AS unmapped
 FROM weekly_results
-LEFT JOIN (
-    SELECT profile, min(created) AS first_created FROM issues WHERE gone_at IS NULL OR gone_counts GROUP BY profile
-) AS copies ON copies.profile = weekly_results.profile
 """
 # Ages are those at the instant of the data. What changed while the last fetch ran is younger than that: 0 days.
 _ITEMS: Final[str] = """
@@ -112,8 +112,7 @@ def select_of(view: str, dialect: str) -> str:
     """Return the SELECT of one of these views as ``sqlite`` or ``postgresql`` takes it."""
     selects = dict(zip(NAMES, (_METRIC_NOW, _METRIC_WEEKS, _ITEMS, _FRESHNESS), strict=True))
     words = _SQLITE if dialect == "sqlite" else _POSTGRESQL
-    profile = "latest_results.profile" if view == "metric_now" else "weekly_results.profile"
-    return selects[view].format(result=_RESULT.format(profile=profile, **words), **words)
+    return selects[view].format(result=_RESULT.format(**words), **words)
 
 
 def _sqlite_epoch(column: str) -> str:

@@ -215,6 +215,8 @@ class IssueRow(Base):
         Index("ix_issues_stale_gone", "profile", "issue_id", sqlite_where=STALE_GONE, postgresql_where=STALE_GONE),
         Index("ix_issues_sub_tasks", "profile", "parent", sqlite_where=SUB_TASKS, postgresql_where=SUB_TASKS),
         Index("ix_issues_present", "profile", "project", sqlite_where=PRESENT, postgresql_where=PRESENT),
+        # Each row of a weekly chart asks when the copy begins.
+        Index("ix_issues_created", "profile", "created"),
     )
 
 

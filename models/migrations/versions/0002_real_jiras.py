@@ -59,6 +59,7 @@ def upgrade() -> None:
         op.add_column("runs", sa.Column(name, sa.Text(), nullable=True))
     # Rows that exist have no format: what they hold is rebuilt, never read.
     op.add_column("work_item_columns", sa.Column("format", sa.Text(), server_default="", nullable=False))
+    op.create_index("ix_issues_created", "issues", ["profile", "created"])
     op.add_column("work_items", sa.Column("blocked_since", sa.DateTime(timezone=True), nullable=True))
     _rename_state("waiting", "paused")
 
@@ -68,6 +69,7 @@ def downgrade() -> None:
         op.execute(f"DROP VIEW IF EXISTS {view}")
     _rename_state("paused", "waiting")
     op.drop_column("work_items", "blocked_since")
+    op.drop_index("ix_issues_created", "issues")
     op.drop_column("work_item_columns", "format")
     for name in ("error_kind", "worker", "requested_rules_hash", "rules_hash"):
         op.drop_column("runs", name)
