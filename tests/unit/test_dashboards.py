@@ -15,6 +15,7 @@ from console_world import Said, environment, program, said_here
 from console.dashboards.grafana import COLUMNS, NO_VALUE, SOURCE, TYPES, Dialect, dashboards
 from console.dashboards.provisioning import PASSWORD_VARIABLE, files
 from console.dashboards.written import MANIFEST
+from models.epoch_views import NAMES
 from models.metrics.catalogue import METRICS
 
 ROOT = Path(__file__).parents[2]
@@ -150,6 +151,13 @@ def test_no_file_has_the_password_of_the_database() -> None:
     assert source["user"] == "flowbeat_reader"
     assert source["jsonData"] == {"database": "flow$$beat", "sslmode": "verify-full"}
     assert source["secureJsonData"] == {"password": f"${{{PASSWORD_VARIABLE}}}"}
+
+
+def test_the_documented_role_reads_the_views_that_the_written_one_reads() -> None:
+    """What a person types by hand gives no more and no less."""
+    grant = f"GRANT SELECT ON {', '.join(NAMES)} TO flowbeat_reader;"
+    assert grant in (ROOT / "docs" / "dashboards.md").read_text()
+    assert grant in files("postgresql://db/flowbeat")["reader.sql"]
 
 
 def test_a_sqlite_file_is_named_by_its_whole_path(tmp_path: Path) -> None:
