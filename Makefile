@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUN    := $(CURDIR)/$(BIN)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test cover check soak bench fix picture dashboards constraints migration clean
+.PHONY: dist help demo test cover check soak bench fix picture dashboards constraints migration clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,11 @@ picture: $(VENV)/installed-dev ## docs/report.png: a picture of the demo's repor
 dashboards: $(VENV)/installed ## docs/dashboards: the example files for Grafana, which the compose file uses
 	@for each in postgresql sqlite; do \
 	  FLOWBEAT_CONFIG=docs/dashboards/$$each.toml $(BIN)/flowbeat dashboards docs/dashboards/$$each || exit 1; done
+
+dist: $(VENV)/installed-dev ## dist/: the wheel to install from, and the source archive
+	@rm -rf dist
+	@$(BIN)/python -m build --outdir dist . >/dev/null
+	@ls dist/*
 
 fix: $(VENV)/installed-dev ## format, and mend what the linter can
 	@$(BIN)/ruff format .

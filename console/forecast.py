@@ -59,7 +59,8 @@ def forecast(
 ) -> None:
     """Forecast when work will be done: 10,000 futures, drawn from the deliveries of past weeks (Monte Carlo).
 
-    The back-test says how often the 85 % line held in the past. See docs/forecast.md.
+    The back-test says how often the 85 % line held in the past. See
+    https://github.com/flowbeat/flowbeat/blob/main/docs/forecast.md
     """
     if items is not None and until is not None:
         raise click.UsageError("--items and --until are two questions; ask one at a time")

@@ -36,7 +36,8 @@ def deployments(file: BinaryIO, *, profile: str | None, dry_run: bool) -> None:
     """Import deployments from a CSV file (- reads standard input); importing it again changes nothing.
 
     Columns: deployed_at, name; also failed, issue_keys, versions, deployment_id. Rows with the same deployment_id are
-    one deployment. If any row has a mistake, nothing is imported. See docs/deployments.md.
+    one deployment. If any row has a mistake, nothing is imported. See
+    https://github.com/flowbeat/flowbeat/blob/main/docs/deployments.md
     """
     current = Stored(settings.load(None, os.environ))
     settings.require_file(current.settings)

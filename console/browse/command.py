@@ -24,7 +24,8 @@ _GRACE_SECONDS: Final = 5  # for a query that runs at Ctrl-C
 def browse(port: int) -> None:
     """Browse the tables in a web browser, for reading only, on this machine only; ends with Ctrl-C.
 
-    It offers the queries of docs/sql.md. It needs a SQLite database, and Datasette: pip install 'flowbeat[browse]'
+    It needs a SQLite database, and Datasette: pip install 'flowbeat[browse]'. It offers the queries of
+    https://github.com/flowbeat/flowbeat/blob/main/docs/sql.md
 
     Example: flowbeat browse --port 0
     """

@@ -17,8 +17,8 @@ from worker import settings
 def dashboards(folder: Path, *, force: bool) -> None:
     """Write dashboards for Grafana into DIR: a data source for this database, a team, and all teams.
 
-    Files that you edited, or that this command did not write, are never replaced without --force. docs/dashboards.md
-    says how Grafana finds them.
+    Files that you edited, or that this command did not write, are never replaced without --force.
+    How Grafana finds them: https://github.com/flowbeat/flowbeat/blob/main/docs/dashboards.md
 
     Example: flowbeat dashboards grafana
     """

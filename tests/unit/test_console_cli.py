@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import shlex
 import signal
 import subprocess
@@ -41,6 +42,19 @@ def test_every_name_in_the_table_is_a_command_of_its_module_and_none_is_forgotte
         for command in importlib.import_module(f"console.{module}").COMMANDS
     }
     assert named == exported
+
+
+def test_no_help_points_to_a_document_that_is_not_installed() -> None:
+    """An installed Flowbeat has no folder docs, so a help text gives the document's address."""
+    for group in TABLE.values():
+        for module, _ in group.values():
+            for command in importlib.import_module(f"console.{module}").COMMANDS:
+                texts = [
+                    command.help,
+                    command.epilog,
+                    *(option.help for option in command.params if hasattr(option, "help")),
+                ]
+                assert not re.search(r"(?<!/main/)docs/\w+\.md", " ".join(text or "" for text in texts)), command.name
 
 
 @pytest.mark.parametrize("name", [name for group in TABLE.values() for name in group])

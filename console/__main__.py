@@ -1,0 +1,5 @@
+"""``python -m console`` is the ``flowbeat`` command."""
+
+from console.cli import main
+
+main()

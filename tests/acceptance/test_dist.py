@@ -1,0 +1,60 @@
+"""What is installed from the wheel works by itself: in an environment of its own, in an empty folder."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.timeout(900)  # it installs all dependencies
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("console", "models", "report", "sandbox", "scheduler", "tasks", "worker")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the wheel of this tree, built as `make dist` builds it."""
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT))
+    (built,) = folder.glob("flowbeat-*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of programs of a new environment that has the wheel and nothing of this tree."""
+    environment = tmp_path_factory.mktemp("environment")
+    run(sys.executable, "-m", "venv", str(environment))
+    python = environment / "bin" / "python"
+    run(str(python), "-m", "pip", "install", "--quiet", "-c", str(ROOT / "constraints.txt"), str(wheel))
+    return environment / "bin"
+
+
+def run(*words: str, cwd: Path | None = None) -> str:
+    """Return what a command prints; it must succeed."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("FLOWBEAT_", "PYTHONPATH"))}
+    done = subprocess.run(words, cwd=cwd, env=clean, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_wheel_has_every_file_of_the_packages(wheel: Path) -> None:
+    """Scripts, templates, styles and the documents that a command shows are in it, not only modules."""
+    tracked = run("git", "-C", str(ROOT), "ls-files", "celeryconfig.py", *PACKAGES).split()
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    assert len(tracked) > 100
+    assert set(tracked) - packed == set()
+    assert {"console/browse/sql.md", "console/browse/tables.md"} <= packed
+    assert not [name for name in packed if name.startswith(("tests/", "benchmarks/"))]
+
+
+def test_an_installed_flowbeat_runs_its_demo_in_an_empty_folder(programs: Path, tmp_path: Path) -> None:
+    """Both names of the command exist, and the demo refreshes, calculates and writes its page."""
+    version = run(str(programs / "flowbeat"), "--version", cwd=tmp_path)
+    assert run(str(programs / "python"), "-m", "console", "--version", cwd=tmp_path) == version
+    said = run(str(programs / "flowbeat"), "demo", cwd=tmp_path)
+    assert "lead_time" in said
+    page = tmp_path / ".flowbeat" / "demo" / "payments.html"
+    assert "In progress now" in page.read_text(encoding="utf-8")
