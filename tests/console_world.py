@@ -87,7 +87,7 @@ def configure(folder: Path, *, base_url: str = BASE_URL, incidents: str = INCIDE
 
 @contextmanager
 def world(folder: Path, *, issues: int = 120) -> Iterator[InProcess]:
-    """Yield the runtime of a configured folder whose Jira has so many issues at NOW; the database is not there yet."""
+    """Yield the runtime of a configured folder whose Jira has ``issues`` issues at NOW, without a database."""
     jira = build(Options(issues=issues), NOW)
     jira.clock = lambda: NOW
     current = InProcess(settings.load(folder / "flowbeat.toml", {}), lambda: NOW, jira=jira)
@@ -179,7 +179,7 @@ def said_here(folder: Path, environ: Mapping[str, str], *words: str) -> Said:
 
 
 def say_apart(folder: Path, *words: str, **environ: str) -> Said:
-    """Run a command in a process of its own, for it attaches logs, or is meant to die."""
+    """Run a command in a process of its own, because it attaches logs or is killed."""
     done = subprocess.run(
         program(*words),
         env={**environment(folder), **environ},

@@ -40,7 +40,7 @@ _EVENTS: Final = count(9_000_000)
 
 
 class KilledError(Exception):
-    """What a test's endpoint throws to stop a fetch like a killed process: no code of ours catches it."""
+    """Raised by a test's endpoint to stop a fetch like a killed process: no code catches it."""
 
 
 class Endpoint(SandboxAdapter):
@@ -137,9 +137,9 @@ class World:
     def latest(self, run: Run) -> Run:
         """Return the run as stored now."""
         with self.current.reads() as session:
-            found = runs.load(session, run.run_id)
-        assert found is not None
-        return found
+            stored = runs.load(session, run.run_id)
+        assert stored is not None
+        return stored
 
     def copy(self) -> Mapping[str, Any]:
         """Return all that a fetch stored of Jira, to be compared with another copy."""

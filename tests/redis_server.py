@@ -62,7 +62,7 @@ def _await(client: Redis, seconds: float = 20.0) -> None:
             return
 
 
-# --- faults: each breaks a server, and returns what mends it ---------------------------------------------------------
+# --- faults: each breaks a server, and returns the repair ------------------------------------------------------------
 
 
 def fail_over(server: RedisServer) -> Callable[[], object]:
@@ -94,4 +94,4 @@ def lose_data(server: RedisServer) -> Callable[[], object]:
     return lambda: None
 
 
-FAULTS: Final = {each.__name__: each for each in (fail_over, fill_memory, lose_disk, lose_data)}
+FAULTS: Final = {fault.__name__: fault for fault in (fail_over, fill_memory, lose_disk, lose_data)}

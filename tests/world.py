@@ -91,11 +91,11 @@ class World:
         subprocess.run([sys.executable, "-c", script, *args], cwd=self.folder, env=self.environment, check=True)
 
     def start(self, *args: str) -> subprocess.Popen[bytes]:
-        """Return a flowbeat process that goes on, until it is ended with the test."""
+        """Start a flowbeat process that runs until the end of the test."""
         return self.spawn(args[0], *PROGRAM, *args)
 
     def spawn(self, name: str, *command: str) -> subprocess.Popen[bytes]:
-        """Any process that goes on: in its own session, its output in ``name.out``."""
+        """Start a process in its own session that runs until the end of the test, with its output in ``name.out``."""
         with (self.folder / f"{name}.out").open("ab") as out:
             process = subprocess.Popen(
                 command, cwd=self.folder, env=self.environment, stdout=out, stderr=out, start_new_session=True
@@ -145,8 +145,8 @@ def eventually(check: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Return the first true answer of a check, which must come in time."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        if found := check():
-            return found
+        if result := check():
+            return result
         time.sleep(0.05)
     raise AssertionError(f"not within {seconds} s")
 
@@ -178,7 +178,7 @@ def open_world(
     world = World(folder, url, jira, environment)
     stack.callback(stop_server, folder)
     stack.enter_context(world.stack)
-    stack.callback(world.hurry)  # so that what still works can end when it is told to
+    stack.callback(world.hurry)  # so that processes at work end at once
     return world
 
 

@@ -39,5 +39,5 @@ def redis_client(redis_url: str) -> Iterator[Redis]:
 @pytest.fixture(params=["cloud", "datacenter"])
 def flavour(request: pytest.FixtureRequest) -> Flavour:
     """Return both kinds of Jira."""
-    found: Flavour = request.param
-    return found
+    requested: Flavour = request.param
+    return requested

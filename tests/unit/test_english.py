@@ -13,20 +13,12 @@ FILES = [
 ]
 NAMES = sorted({str(path.relative_to(ROOT)) for path in FILES} - {"tests/english.py", "tests/unit/test_english.py"})
 
-# The files still to be rewritten, with the number of phrases in each.
-REMAINING: dict[str, int] = {
-    "tests/console_world.py": 2,
-    "tests/fetch_world.py": 1,
-    "tests/redis_server.py": 1,
-    "tests/world.py": 3,
-}
-
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_text_has_no_mannerism(name: str) -> None:
     """The failure shows each phrase with the words to use instead."""
     phrases = find_mannerisms(read_prose(ROOT / name))
-    assert len(phrases) <= REMAINING.get(name, 0), phrases
+    assert not phrases
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,6 @@ ROOMS = ("benchmarks", "console", "models", "report", "sandbox", "scheduler", "t
 NAMES = sorted(str(path.relative_to(ROOT)) for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 VAGUE = {"found", "one", "each", "some", "told", "shown"}
 
-# The files still to be renamed, with the number of bindings in each.
-REMAINING: dict[str, int] = {
-    "tests/fetch_world.py": 1,
-    "tests/integration/conftest.py": 1,
-    "tests/redis_server.py": 1,
-    "tests/world.py": 1,
-}
-
 
 def vague_bindings(source: str) -> Iterator[tuple[int, str]]:
     """Yield (line, name) of every assignment, loop, target of `with`, or parameter with one of the vague names."""
@@ -46,7 +38,7 @@ def _fields_of_classes(tree: ast.Module) -> Iterator[ast.AnnAssign]:
 def test_no_local_has_a_vague_name(name: str) -> None:
     """Choose what the value is: match, path, settings, row, metric, …."""
     bindings = list(vague_bindings((ROOT / name).read_text()))
-    assert len(bindings) <= REMAINING.get(name, 0), bindings
+    assert not bindings
 
 
 @pytest.mark.parametrize(
