@@ -24,7 +24,7 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True)
 class Side:
-    """One metric in one window."""
+    """A metric in one window."""
 
     metric: str
     reference: Reference
@@ -32,20 +32,20 @@ class Side:
 
     @property
     def parts(self) -> list[Part]:
-        """What counts, and what is left out."""
+        """Return the contributions that count, and those left out."""
         if self.reference.is_missing(self.metric):
             return []
         return self.reference.measured(self.metric, self.span)[0]
 
     @property
     def value(self) -> Fraction | None:
-        """The exact value."""
+        """Return the exact value."""
         if self.reference.is_missing(self.metric):
             return None
         return value_of(self.metric, self.parts, self.span.days)
 
     def by_key(self) -> dict[Key, Part]:
-        """Return the contributions under what they are matched by."""
+        """Return the contributions by what identifies them on both sides."""
         seen, keyed = Counter[tuple[str, str]](), {}
         for part in self.parts:
             seen[part.subject, part.instant] += 1
@@ -59,19 +59,19 @@ class Side:
 
 @dataclass(frozen=True)
 class Against:
-    """A first side compared with a second."""
+    """The comparison of two sides."""
 
     first: Side
     second: Side
 
     @property
     def difference(self) -> Fraction | None:
-        """The first value less the second; None where either is missing."""
+        """Return the first value less the second; None if either is missing."""
         first, second = self.first.value, self.second.value
         return None if first is None or second is None else first - second
 
     def differences(self) -> dict[Key, Difference]:
-        """Return each contribution of either side."""
+        """Return each contribution of either side, in pairs."""
         first, second = self.first.by_key(), self.second.by_key()
         adds_up = self.difference is not None and self.first.metric not in MEDIANS
         rows = {}

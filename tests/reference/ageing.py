@@ -29,7 +29,7 @@ class Aged:
 
 @dataclass(frozen=True)
 class Ageing:
-    """What is in progress at the instant of a reference."""
+    """The items in progress at the instant of a reference."""
 
     reference: Reference
 

@@ -1,4 +1,4 @@
-"""When an issue was blocked, for the reference: section 4 of metrics.md, blocked statuses and the flag's history."""
+"""The blocked time of an issue, for the reference: section 4 of metrics.md, blocked statuses and the flag's history."""
 
 import itertools
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from .lives import PROGRESS, Life
 
 
 class Stretch(NamedTuple):
-    """A length of an issue's life in which neither its stage nor its status nor its flag changed."""
+    """A part of an issue's life in which its stage, its status and its flag stay the same."""
 
     begin: datetime
     end: datetime
@@ -21,40 +21,40 @@ class Stretch(NamedTuple):
 
     @property
     def counts(self) -> bool:
-        """Tell whether it is blocked time: in progress, and blocked in either way."""
+        """Return whether the stretch is blocked time: in progress, and blocked by status or flag."""
         return self.in_progress and self.blocked
 
 
 def is_blank(text: str | None) -> bool:
-    """Tell whether one half of a change's side names nothing."""
+    """Return whether one side of a change names nothing."""
     return text is None or text in ("", "[]")
 
 
 @dataclass(frozen=True)
 class Blocking:
-    """One issue's life seen by the profile's words on what is blocked."""
+    """An issue's life by the profile's rules for blocked items."""
 
     life: Life
     rules: Rules
 
     @property
     def issue(self) -> Issue:
-        """The issue."""
+        """Return the issue."""
         return self.life.issue
 
     @property
     def flag(self) -> str | None:
-        """The field that is the flag, if the profile names one."""
+        """Return the field that is the flag, if the profile names one."""
         return next(iter(self.rules.paths("flagged")), None)
 
     @cached_property
     def flag_changes(self) -> list[Transition]:
-        """The changes of the flag ever stored, in their order, each once."""
+        """Return all stored changes of the flag, in order, each once."""
         once = {(t.history_id, t.position): t for t in self.issue.transitions if t.field == self.flag}
         return sorted(once.values(), key=lambda t: (t.at, int(t.history_id), t.position))
 
     def is_flagged(self, moment: datetime) -> bool:
-        """Tell whether the flag is set from an instant on: by its history, without any by the present value."""
+        """Return whether the flag is set from an instant on: by its history, or by the present value if it has none."""
         if self.flag is None:
             return False
         if not self.flag_changes:
@@ -67,19 +67,19 @@ class Blocking:
         return not (is_blank(first.from_id) and is_blank(first.from_name))
 
     def is_in_blocked_status(self, moment: datetime) -> bool:
-        """Tell whether the status from an instant on is one of the blocked statuses."""
+        """Return whether the status from an instant on is one of the blocked statuses."""
         visited = [visited for at, visited in self.life.visits if at <= moment][-1]
         return self.life.statuses.is_one_of(visited, self.rules.blocked_statuses)
 
     def stretches(self, as_of: datetime) -> list[Stretch]:
-        """Return the life until an instant, cut wherever something changes."""
+        """Return the life until an instant as stretches."""
         changes = [at for at, _ in self.life.line] + [at for at, _ in self.life.visits]
         changes += [change.at for change in self.flag_changes]
         cuts = sorted({self.life.birth, as_of, *(at for at in changes if self.life.birth < at < as_of)})
         return [self.stretch(begin, end) for begin, end in itertools.pairwise(cuts)]
 
     def stretch(self, begin: datetime, end: datetime) -> Stretch:
-        """Return what holds between two instants, which is what holds at the first."""
+        """Return the stretch between two instants, with the state at the first."""
         stage = [stage for at, stage in self.life.line if at <= begin][-1]
         blocked = self.is_flagged(begin) or self.is_in_blocked_status(begin)
         return Stretch(begin, end, stage in PROGRESS, blocked)

@@ -1,4 +1,4 @@
-"""How a metric's value is made of its parts: the one place in the tests where that is written."""
+"""The formulas that make a metric's value of its parts: the only place in the tests that has them."""
 
 import math
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def used(parts: Sequence[Part]) -> list[Part]:
 
 
 def quantile(values: Sequence[Fraction], share: Fraction) -> Fraction:
-    """Hyndman-Fan type 7: walk (n − 1) × share steps along the sorted values."""
+    """Return the quantile of Hyndman-Fan type 7: walk (n − 1) × share steps along the sorted values."""
     ordered = sorted(values)
     rank = (len(ordered) - 1) * share
     low = ordered[math.floor(rank)]
@@ -43,7 +43,7 @@ def quantile(values: Sequence[Fraction], share: Fraction) -> Fraction:
 
 
 def value_of(metric: str, parts: Sequence[Part], days: Fraction) -> Fraction | None:
-    """Return the value of a metric in a window of so long; None where there is nothing to measure."""
+    """Return the value of a metric in a window of ``days`` days; None if nothing can be measured."""
     counting = used(parts)
     if metric in MEDIANS:
         return quantile([part.value for part in counting], Fraction(1, 2)) if counting else None

@@ -1,4 +1,4 @@
-"""An issue's history read at any instant, for the reference: stages, timeline and facts of metrics.md section 2."""
+"""An issue's history at any instant, for the reference: stages, timeline and facts of metrics.md section 2."""
 
 import itertools
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ ORDER: Final = {"todo": 1, "active": 2, "waiting": 2, "done": 3}
 
 
 class Visited(NamedTuple):
-    """A status as an issue or its history names it."""
+    """A status with the names that the issue or its history has for it."""
 
     status_id: str | None
     name: str | None
@@ -25,23 +25,23 @@ class Visited(NamedTuple):
 
 @dataclass(frozen=True)
 class Statuses:
-    """The statuses that the site lists, and the profile's word on them."""
+    """The statuses that the site lists, and the profile's rules for them."""
 
     listed: tuple[Status, ...]
     rules: Rules
 
     @cached_property
     def known_stages(self) -> dict[Visited, tuple[str, bool]]:
-        """Stages that were asked for before."""
+        """Return the stages that were looked up before."""
         return {}
 
     def names(self, visited: Visited) -> tuple[str | None, str | None]:
-        """Return what a status is named by: its id, and the site's name for it, else the name of the history."""
+        """Return the names of a status: its id, and its name at the site, or else in the history."""
         listed = [status.name for status in self.listed if status.status_id == visited.status_id]
         return visited.status_id, listed[0] if listed else visited.name
 
     def is_one_of(self, visited: Visited, words: tuple[str, ...]) -> bool:
-        """Tell whether a list of ids and names names a status."""
+        """Return whether a list of ids and names has a status."""
         return any(among(name, words) for name in self.names(visited))
 
     def stage(self, visited: Visited) -> str:
@@ -51,12 +51,14 @@ class Statuses:
         return self.known_stages[visited][0]
 
     def is_unmapped(self, visited: Visited) -> bool:
-        """Tell whether nothing says which stage a status belongs to."""
+        """Return whether no rule gives the stage of a status."""
         self.stage(visited)
         return not self.known_stages[visited][1]
 
     def placed(self, visited: Visited) -> tuple[str, bool]:
-        """Return the stage, and whether anything said so: the profile, the site's list, a listed namesake."""
+        """Return the stage, and whether a rule gave it: the profile, the site's list, or a listed status of the same
+        name.
+        """
         for name in self.names(visited):
             for stage in STAGES:
                 if among(name, self.rules.workflow.get(stage, ())):
@@ -73,25 +75,25 @@ class Statuses:
 
 @dataclass(frozen=True)
 class Life:
-    """One issue's whole history, read at any instant."""
+    """An issue's whole history, which can be read at any instant."""
 
     issue: Issue
     statuses: Statuses
 
     @cached_property
     def changes(self) -> list[Transition]:
-        """The changes of status in their order, each once."""
+        """Return the changes of status in order, each once."""
         once = {(t.history_id, t.position): t for t in self.issue.transitions if t.field == "status"}
         return sorted(once.values(), key=lambda t: (t.at, int(t.history_id), t.position))
 
     @cached_property
     def birth(self) -> datetime:
-        """The earlier of ``created`` and the first change of status."""
+        """Return the earlier of ``created`` and the first change of status."""
         return min([self.issue.created, *(change.at for change in self.changes[:1])])
 
     @cached_property
     def visits(self) -> list[tuple[datetime, Visited]]:
-        """Each status that the issue was in, and since when."""
+        """Return each status that the issue was in, with its first instant."""
         born_in = Visited(self.issue.status_id, None)
         if self.changes:
             born_in = Visited(self.changes[0].from_id, self.changes[0].from_name)
@@ -99,7 +101,9 @@ class Life:
 
     @cached_property
     def line(self) -> list[tuple[datetime, str]]:
-        """Each stage that the issue was in, and since when; one entry for each visit, two for one not recorded."""
+        """Return each stage that the issue was in, with its first instant: one entry for each visit, two for an
+        unrecorded one.
+        """
         stages = [(at, self.statuses.stage(visited)) for at, visited in self.visits]
         resolved = self.issue.resolved
         if stages[0][1] != "done" or resolved is None or resolved <= self.birth:
@@ -109,11 +113,11 @@ class Life:
         return [(self.birth, "todo"), (resolved, "done"), *stages[1:]]
 
     def exists(self, as_of: datetime) -> bool:
-        """Tell whether the issue is born before an instant."""
+        """Return whether the issue was created before an instant."""
         return self.birth < as_of
 
     def until(self, as_of: datetime) -> list[tuple[datetime, str]]:
-        """Return the part of the line that has happened."""
+        """Return the entries of the line before an instant."""
         return [entry for entry in self.line if entry[0] < as_of]
 
     def stage(self, as_of: datetime) -> str | None:
@@ -151,7 +155,7 @@ class Life:
         return total
 
     def findings(self) -> set[str]:
-        """Return what is odd about the history."""
+        """Return the findings about the history."""
         odd = set()
         if any(self.statuses.is_unmapped(visited) for _, visited in self.visits):
             odd.add("unmapped_status")
@@ -168,13 +172,13 @@ class Life:
         return odd
 
     def is_same(self, left: Visited, right: Visited) -> bool:
-        """Tell whether two changes name the same status: by id, where one has none by the name."""
+        """Return whether two changes name the same status: by id, or by name if one of them has no id."""
         if left.status_id is not None and right.status_id is not None:
             return left.status_id == right.status_id
         return left.name == right.name
 
     def arrives(self) -> bool:
-        """Tell whether the last change leads to the status that the issue is in."""
+        """Return whether the last change leads to the issue's present status."""
         last = self.visits[-1][1]
         if last.status_id is not None:
             return last.status_id == self.issue.status_id

@@ -1,4 +1,4 @@
-"""What counts in a window, metric by metric, for the reference: the tables of metrics.md sections 3 and 4."""
+"""The parts of each metric in a window, for the reference: the tables of metrics.md sections 3 and 4."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,17 +43,17 @@ class Measures:
 
     @property
     def rules(self) -> Rules:
-        """The rules of the profile."""
+        """Return the rules of the profile."""
         return self.profile.rules
 
     @cached_property
     def releases(self) -> Releases:
-        """The deployments."""
+        """Return the deployments."""
         return Releases(self.profile)
 
     @cached_property
     def recoveries(self) -> Recoveries:
-        """The recoveries of failed deployments."""
+        """Return the recoveries of failed deployments."""
         return Recoveries(self.releases)
 
     # --- deployments and incidents ---------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ class Measures:
         return [*parts, *lost], details
 
     def net_flow(self, span: Span) -> Measured:
-        """Return each item that started counts one, each that was done takes one away."""
+        """Return each started item as one and each done item as minus one."""
         begun = [item for item in self.profile.items if self.profile.started(item) is not None]
         arrivals = [item for item in begun if span.holds(self.profile.started(item))]
         departures = [item for item in begun if span.holds(self.profile.done(item))]
@@ -273,7 +273,7 @@ class Measures:
 
 
 def duration(subject: str, instant: str, begin: datetime | str, end: datetime, unit: timedelta) -> Part:
-    """Return a duration as a part, or why there is none."""
+    """Return a duration as a part, or the reason why there is none."""
     if not isinstance(begin, datetime):
         return Part(subject, instant, reason="invalid_value")
     if begin > end:
@@ -282,7 +282,7 @@ def duration(subject: str, instant: str, begin: datetime | str, end: datetime, u
 
 
 def unstarted(item: Issue) -> Part:
-    """Return the part of a done item that never was in progress."""
+    """Return the part of a done item that was never in progress."""
     return Part(item.issue_id, "done", reason="never_started")
 
 

@@ -30,12 +30,12 @@ class Reference:
 
     @cached_property
     def profile(self) -> Profile:
-        """What each issue is."""
+        """Return the roles of the issues."""
         return Profile(self.team, self.rules, self.as_of)
 
     @cached_property
     def measures(self) -> Measures:
-        """What counts in each metric."""
+        """Return the parts of each metric."""
         return Measures(self.profile)
 
     def spans(self) -> list[Span]:
@@ -74,7 +74,7 @@ class Reference:
     # --- the state of an answer ------------------------------------------------------------------------------------
 
     def is_missing(self, metric: str) -> bool:
-        """Tell whether the configuration lacks what the metric needs."""
+        """Return whether the configuration lacks what the metric needs."""
         if metric in ("deployment_frequency", "lead_time", "rework_rate"):
             return self.rules.deployments is None
         if metric in ("cfr", "recovery_time"):
@@ -88,7 +88,7 @@ class Reference:
         return metric == "flow_efficiency" and not self.something_waits()
 
     def something_marks_failures(self) -> bool:
-        """Tell whether incidents, a mapped field or a row of the table could say that a deployment failed."""
+        """Return whether incidents, a mapped field or a row of the table can mark a failed deployment."""
         assert self.rules.deployments is not None
         if self.rules.incidents is not None:
             return True
@@ -97,7 +97,7 @@ class Reference:
         return self.rules.deployments.source in ("issues", "status") and "change_failure" in self.rules.fields
 
     def something_waits(self) -> bool:
-        """Tell whether a listed status, or one of any change of any present issue, is of stage waiting."""
+        """Return whether a listed status, or one in any change of a present issue, has stage waiting."""
         statuses = self.profile.statuses
         places = {Visited(status.status_id, status.name) for status in self.team.statuses}
         for issue in self.team.issues:

@@ -1,4 +1,4 @@
-"""How names and ids are compared, for the reference."""
+"""The comparison of names and ids, for the reference."""
 
 import re
 import unicodedata
@@ -12,15 +12,15 @@ def fold(text: object) -> str:
 
 
 def same(left: object, right: object) -> bool:
-    """Tell whether two names are one; no name is nothing."""
+    """Return whether two names are equal; a missing name equals nothing."""
     return left is not None and right is not None and fold(left) == fold(right)
 
 
 def among(name: object, names: Iterable[str]) -> bool:
-    """Tell whether a list of names holds one."""
+    """Return whether a list of names has one."""
     return any(same(name, other) for other in names)
 
 
 def id_order(number: str) -> tuple[int, int, str]:
-    """Return what ids are sorted by: numbers as numbers, before texts."""
+    """Return the sort key of an id: numbers as numbers, before texts."""
     return (0, int(number), "") if number.isdecimal() else (1, 0, number)

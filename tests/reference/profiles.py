@@ -1,4 +1,4 @@
-"""What each issue is to a profile, for the reference: section 2 of metrics.md, roles, categories and mapped fields."""
+"""The role of each issue in a profile, for the reference: roles, categories and mapped fields of metrics.md section 2."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Moment = datetime | str | None  # BAD is the only text
 
 @dataclass(frozen=True)
 class Profile:
-    """A team seen by the rules of a profile at one instant."""
+    """A team by the rules of a profile at one instant."""
 
     team: Team
     rules: Rules
@@ -28,12 +28,12 @@ class Profile:
 
     @cached_property
     def statuses(self) -> Statuses:
-        """The site's statuses with the profile's word on them."""
+        """Return the site's statuses with the profile's rules for them."""
         return Statuses(self.team.statuses, self.rules)
 
     @cached_property
     def lives(self) -> dict[str, Life]:
-        """The lives of all issues, present and gone."""
+        """Return the lives of all issues, present and gone."""
         return {issue.issue_id: Life(issue, self.statuses) for issue in (*self.team.issues, *self.team.gone)}
 
     def life(self, issue: Issue) -> Life:
@@ -44,17 +44,17 @@ class Profile:
 
     @cached_property
     def counted(self) -> list[Issue]:
-        """The issues that exist at the instant, less those of ignored types; some that are gone may count too."""
+        """Return the issues that exist at the instant, without ignored types; some gone issues may count too."""
         kept = [issue for issue in self.team.gone if self.is_kept(issue)]
         issues = [issue for issue in (*self.team.issues, *kept) if not self.is_ignored(issue)]
         return [issue for issue in issues if self.life(issue).exists(self.as_of)]
 
     def is_kept(self, issue: Issue) -> bool:
-        """Tell whether a gone issue counts: it was done when it left."""
+        """Return whether a gone issue counts, because it was done when it left."""
         return self.rules.gone_issues == "keep_done" and self.life(issue).line[-1][1] == "done"
 
     def is_ignored(self, issue: Issue) -> bool:
-        """Tell whether an issue is of a type that is left out of everything."""
+        """Return whether an issue's type is left out of everything."""
         if among(issue.type, self.deploying_types + self.incident_types):
             return False
         if self.rules.ignored_types is not None:
@@ -65,23 +65,23 @@ class Profile:
 
     @cached_property
     def deploying_types(self) -> tuple[str, ...]:
-        """The types named under deployments."""
+        """Return the types named under deployments."""
         return self.rules.deployments.types if self.rules.deployments else ()
 
     @cached_property
     def incident_types(self) -> tuple[str, ...]:
-        """The types named under incidents."""
+        """Return the types named under incidents."""
         return self.rules.incidents.types if self.rules.incidents else ()
 
     @cached_property
     def items(self) -> list[Issue]:
-        """The work items."""
+        """Return the work items."""
         others = self.deploying_types + self.incident_types
         return [issue for issue in self.counted if not among(issue.type, others)]
 
     @cached_property
     def incidents(self) -> list[Issue]:
-        """The incidents, those among them that were none; one that is not yet detected is not yet one."""
+        """Return the incidents, also those resolved as none; an incident that is not yet detected is left out."""
         if self.rules.incidents is None:
             return []
         wanted = self.rules.incidents.priorities
@@ -90,7 +90,7 @@ class Profile:
         return [issue for issue in issues if not self.is_ahead(self.moment(issue, "detected_at"))]
 
     def was_none(self, incident: Issue) -> bool:
-        """Tell whether an incident was resolved as not being one."""
+        """Return whether an incident was resolved as not being one."""
         assert self.rules.incidents is not None
         return among(incident.resolution, self.rules.incidents.excluded_resolutions)
 
@@ -105,13 +105,13 @@ class Profile:
         return self.life(issue).done(self.as_of)
 
     def delivered(self, issue: Issue) -> bool:
-        """Tell whether an issue is done, and neither its status nor its resolution says that nothing came of it."""
+        """Return whether an issue is done, and neither its status nor its resolution is an excluded one."""
         if self.done(issue) is None or among(issue.resolution, self.rules.excluded_resolutions):
             return False
         return not self.statuses.is_one_of(self.life(issue).status(self.as_of), self.rules.excluded_statuses)
 
     def restored(self, incident: Issue) -> Moment:
-        """Return when an incident was restored: None while it is not, BAD where the mapped field does not parse."""
+        """Return when an incident was restored: None if it is not, BAD if the mapped field does not parse."""
         restored = self.moment(incident, "restored_at") or self.done(incident)
         return None if self.is_ahead(restored) else restored
 
@@ -126,12 +126,12 @@ class Profile:
     # --- mapped fields ---------------------------------------------------------------------------------------------
 
     def values(self, issue: Issue, role: str) -> list[Any]:
-        """Return the values behind a role: of a field each, or what lies on a dotted path below it."""
+        """Return the values of a role: of each of its fields, or of a dotted path below it."""
         paths = self.rules.fields.get(role, ())
         return [self.value(issue, path) for path in ((paths,) if isinstance(paths, str) else paths)]
 
     def value(self, issue: Issue, path: str) -> Any:
-        """Return what a field id or dotted path leads to."""
+        """Return the value of a field id or dotted path."""
         name, *steps = path.split(".")
         value = issue.fields.get(name)
         for step in steps:
@@ -141,7 +141,7 @@ class Profile:
         return value
 
     def moment(self, issue: Issue, role: str) -> Moment:
-        """Return a mapped instant: a datetime, None without a value, BAD where it does not parse."""
+        """Return a mapped instant: a datetime, None without a value, BAD if it does not parse."""
         value = next(iter(self.values(issue, role)), None)
         if value in (None, ""):
             return None
@@ -160,7 +160,7 @@ class Profile:
         return midnight(day, self.rules.timezone) if begins else last_second(day, self.rules.timezone)
 
     def failure(self, issue: Issue) -> bool:
-        """Tell whether the mapped change_failure is truthy."""
+        """Return whether the mapped change_failure is truthy."""
         value = next(iter(self.values(issue, "change_failure")), None)
         if isinstance(value, int | float):
             return bool(value)
@@ -168,7 +168,7 @@ class Profile:
         return any(isinstance(word, str) and among(word, self.rules.failure_values) for word in words)
 
     def rework(self, issue: Issue) -> bool | None:
-        """Return the mapped mark of rework; None where the field is empty or its path leads nowhere."""
+        """Return the mapped mark of rework; None if the field is empty or its path has no value."""
         value: Any = issue.fields
         for step in next(iter(self.rules.paths("rework")), "").split("."):
             value = value.get(step) if isinstance(value, Mapping) else None
@@ -180,7 +180,7 @@ class Profile:
         return any(isinstance(word, str) and among(word, ("yes", "true")) for word in words)
 
     def points(self, issue: Issue) -> int | float | str | None:
-        """Return the first value that is not empty: a number, BAD where it is none, None without any."""
+        """Return the first value that is not empty: a number, BAD if it is not one, None without any."""
         value = next((value for value in self.values(issue, "points") if value not in (None, "", [])), None)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return value if value is None or is_number else BAD
@@ -188,7 +188,7 @@ class Profile:
     # --- findings --------------------------------------------------------------------------------------------------
 
     def odd_histories(self) -> dict[str, set[str]]:
-        """Return what is odd about the history of each issue that is not of an ignored type: its id → reasons."""
+        """Return issue id → findings of its history, for each issue whose type is not ignored."""
         odd = {issue.issue_id: self.life(issue).findings() for issue in self.counted}
         return {issue_id: reasons for issue_id, reasons in odd.items() if reasons}
 
@@ -200,7 +200,7 @@ class Profile:
         return {number: sorted(of_one, key=lambda key: int(key[5:])) for number, of_one in keys.items() if of_one}
 
     def is_now_done(self, issue: Issue) -> bool:
-        """Tell whether the status that an issue is in at present, whatever its history, is one of done."""
+        """Return whether the issue's present status is done, whatever its history."""
         return self.statuses.stage(Visited(issue.status_id, None)) == "done"
 
     def disagreeing(self) -> list[str]:
@@ -209,16 +209,16 @@ class Profile:
 
     @cached_property
     def most_are_resolved(self) -> bool:
-        """Whether more than half of the done issues have a resolution date."""
+        """Return whether more than half of the done issues have a resolution date."""
         done = [issue for issue in self.counted if self.done(issue)]
         return 2 * len([issue for issue in done if self.resolved(issue)]) > len(done)
 
     def resolved(self, issue: Issue) -> datetime | None:
-        """Return the resolution date, if it lies before the instant."""
+        """Return the resolution date, if it is before the instant."""
         return None if self.is_ahead(issue.resolved) else issue.resolved
 
     def disagrees(self, issue: Issue) -> bool:
-        """Tell whether resolution date and done differ by more than a day, or one is there without the other."""
+        """Return whether resolution date and done differ by more than a day, or only one of them exists."""
         resolved, done = self.resolved(issue), self.done(issue)
         if resolved is not None and done is not None:
             return abs(resolved - done) > DAY

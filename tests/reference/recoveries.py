@@ -1,4 +1,4 @@
-"""What deployments repaired and how they were repaired, for the reference: section 4 of metrics.md."""
+"""Rework and recoveries of deployments, for the reference: section 4 of metrics.md."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,7 @@ class Recovery:
     is_at_once: bool
 
     def is_open(self, moment: datetime) -> bool:
-        """Tell whether it was deployed before an instant and not recovered before it."""
+        """Return whether it was deployed before an instant and not recovered before it."""
         return self.release.at < moment and (self.at is None or self.at >= moment)
 
 
@@ -35,12 +35,12 @@ class Recoveries:
 
     @property
     def profile(self) -> Profile:
-        """What each issue is."""
+        """Return the roles of the issues."""
         return self.releases.profile
 
     @cached_property
     def all(self) -> list[Recovery]:
-        """Every failed deployment that counts, in the order of the deployments."""
+        """Return every failed deployment that counts, in the order of the deployments."""
         recoveries = []
         for release in self.releases.failures:
             incidents = [incident for incident, of in self.blamed if of is release]
@@ -51,7 +51,7 @@ class Recoveries:
 
     @cached_property
     def blamed(self) -> list[tuple[Issue, Release]]:
-        """Each incident that marks a deployment, and the one deployment that it counts for."""
+        """Return each incident that marks a deployment, with the only deployment that it counts for."""
         pairs = []
         for incident in self.releases.real_incidents:
             marked = [release for release in self.releases.all if self.releases.is_marked_by(release, incident)]
@@ -62,7 +62,7 @@ class Recoveries:
         return pairs
 
     def restored(self, incidents: list[Issue]) -> datetime | None:
-        """Return the latest instant at which incidents were restored, if all of them were."""
+        """Return the last instant at which the incidents were restored, if all of them were."""
         moments = [self.profile.restored(incident) for incident in incidents]
         known = [moment for moment in moments if isinstance(moment, datetime)]
         return max(known) if len(known) == len(moments) else None
@@ -73,14 +73,14 @@ class Recoveries:
         return next((other.at for other in later if not self.releases.failed(other)), None)
 
     def is_at_once(self, release: Release, at: datetime | None) -> bool:
-        """Tell whether a version was recovered on its own local day."""
+        """Return whether a version was recovered on its own local day."""
         section, zone = self.releases.section, ZoneInfo(self.profile.rules.timezone)
         if at is None or section is None or section.source != "versions":
             return False
         return at.astimezone(zone).date() == release.at.astimezone(zone).date()
 
     def is_rework(self, release: Release) -> bool:
-        """Tell whether a deployment repaired something: by its own mark, else where all it carried are defects."""
+        """Return whether a deployment repaired something: by its own mark, else if all it carried are defects."""
         if release.rework is not None:
             return release.rework
         profile, section = self.profile, self.releases.section
@@ -92,5 +92,5 @@ class Recoveries:
         return bool(carried) and all(profile.category(item) == "defect" for item in carried)
 
     def carries(self, release: Release, item: Issue) -> bool:
-        """Tell whether an item shares a version with a deployment or is named by it."""
+        """Return whether an item shares a version with a deployment or is named by it."""
         return item.issue_id in release.named or bool(release.versions & set(item.fields.get("fixVersions", ())))

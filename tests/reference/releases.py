@@ -33,7 +33,7 @@ class Release:
 
     @property
     def order(self) -> tuple[datetime, tuple[int, int, str]]:
-        """What deployments are sorted by."""
+        """Return the sort key of a deployment."""
         return self.at, id_order(self.number)
 
 
@@ -45,12 +45,12 @@ class Releases:
 
     @property
     def section(self) -> DeploymentRules | None:
-        """The rules, if the profile has any."""
+        """Return the rules of deployments, if the profile has any."""
         return self.profile.rules.deployments
 
     @cached_property
     def all(self) -> list[Release]:
-        """What happened before the instant, in its order."""
+        """Return the deployments before the instant, in order."""
         if self.section is None:
             return []
         made = {
@@ -67,7 +67,7 @@ class Releases:
     # --- where they come from --------------------------------------------------------------------------------------
 
     def of_issues(self) -> list[Release]:
-        """Return one for each deploying issue that has an instant."""
+        """Return a deployment for each deploying issue that has an instant."""
         releases = []
         for issue in self.profile.counted:
             if among(issue.type, self.profile.deploying_types):
@@ -80,7 +80,7 @@ class Releases:
         return releases
 
     def grouped(self, releases: list[Release]) -> list[Release]:
-        """Return one for each fix version, with that version only, and those that have none."""
+        """Return a deployment for each fix version, with that version only, and those without a version."""
         groups = [release for release in releases if not release.versions]
         for version in {version for release in releases for version in release.versions}:
             members = [release for release in releases if version in release.versions]
@@ -91,7 +91,7 @@ class Releases:
         return groups
 
     def of_versions(self) -> list[Release]:
-        """Return one for each released, dated version of a project that has issues."""
+        """Return a deployment for each released, dated version of a project that has issues."""
         zone = self.profile.rules.timezone
         dated = [(version, version.release_date) for version in self.versions() if version.release_date]
         return [
@@ -112,11 +112,11 @@ class Releases:
         return len([release for release in self.of_versions() if release.at >= self.profile.as_of])
 
     def of_statuses(self) -> list[Release]:
-        """Return one for each entry of a work item into one of the statuses from outside them."""
+        """Return a deployment for each entry of a work item into one of the statuses from outside them."""
         return [release for item in self.profile.items for release in self.of_item(item)]
 
     def of_item(self, item: Issue) -> list[Release]:
-        """Return the entries of one work item, in their order."""
+        """Return the entries of a work item, in order."""
         assert self.section is not None
         profile, words = self.profile, self.section.statuses
         path = [visit for visit in profile.life(item).visits if visit[0] < profile.as_of]
@@ -140,12 +140,12 @@ class Releases:
 
     @cached_property
     def of_items(self) -> dict[str, tuple[Release, bool]]:
-        """Issue id of each deployed item → its deployment, and whether the item was done only after it."""
+        """Return issue id of each deployed item → its deployment, and whether the item was done only after it."""
         placed = {item.issue_id: self.of_change(item) for item in self.profile.items}
         return {issue_id: place for issue_id, place in placed.items() if place is not None}
 
     def of_change(self, item: Issue) -> tuple[Release, bool] | None:
-        """Return the deployment that a work item belongs to: the first since it was first done, else the first."""
+        """Return the deployment of a work item: the first one since it was first done, else the first one."""
         is_status = self.section is not None and self.section.source == "status"
         if not is_status and not self.profile.delivered(item):
             return None
@@ -166,26 +166,26 @@ class Releases:
 
     @cached_property
     def failures(self) -> list[Release]:
-        """The deployments that failed."""
+        """Return the deployments that failed."""
         return [release for release in self.all if self.failed(release)]
 
     def failed(self, release: Release) -> bool:
-        """Tell whether a deployment failed: by its own mark, or by an incident."""
+        """Return whether a deployment failed: by its own mark, or by an incident."""
         return bool(release.mark) or any(self.is_marked_by(release, incident) for incident in self.real_incidents)
 
     def is_marked_by(self, release: Release, incident: Issue) -> bool:
-        """Tell whether an incident marks a deployment; a row of the table that says it did not fail is never marked."""
+        """Return whether an incident marks a deployment; a table row with failed = false is never marked."""
         assert self.section is not None
         is_sure = self.section.source == "table" and release.mark is False
         return not is_sure and self.marks(incident, release)
 
     @cached_property
     def real_incidents(self) -> list[Issue]:
-        """The incidents, less those that were none."""
+        """Return the incidents without those resolved as none."""
         return [incident for incident in self.profile.incidents if not self.profile.was_none(incident)]
 
     def marks(self, incident: Issue, release: Release) -> bool:
-        """Tell whether an incident says of a deployment that it failed."""
+        """Return whether an incident marks a deployment as failed."""
         assert self.section is not None
         born = self.profile.life(incident).birth
         if self.section.source == "status":
@@ -201,6 +201,6 @@ class Releases:
         return midnight(release.at.astimezone(ZoneInfo(zone)).date(), zone)
 
     def linked(self, incident: Issue, item_id: str) -> bool:
-        """Tell whether an incident and a work item are linked, in the record of either."""
+        """Return whether an incident and a work item are linked, in either issue."""
         item = self.profile.lives[item_id].issue
         return item_id in incident.fields.get("links", ()) or incident.issue_id in item.fields.get("links", ())

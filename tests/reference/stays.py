@@ -8,7 +8,7 @@ from .profiles import Profile
 
 
 class Stay(NamedTuple):
-    """One stay: its number in the issue's life, the status and its name, the stage, and its two ends."""
+    """A stay: its number in the issue's life, the status and its name, the stage, and both ends."""
 
     issue_id: str
     visit: int
@@ -20,7 +20,7 @@ class Stay(NamedTuple):
 
     @property
     def length(self) -> timedelta | None:
-        """How long it lasted; None for the last."""
+        """Return how long the stay lasted; None for the last one."""
         return None if self.left_at is None else self.left_at - self.entered_at
 
 

@@ -1,4 +1,4 @@
-"""What the reference reads and answers: a team, a window, a measurement less its prose."""
+"""The input and output of the reference: a team, a window, and a measurement without its messages."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +15,7 @@ MICRO: Final = timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the deployments table, as a pipeline would have written it."""
+    """A row of the deployments table, as a pipeline writes it."""
 
     deployment_id: str
     at: datetime
@@ -27,7 +27,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Team:
-    """Everything stored of one profile; ``gone``: the issues that Jira no longer shows, as they were last read."""
+    """Everything stored for a profile; ``gone``: the issues that Jira no longer shows, as they were last read."""
 
     issues: tuple[Issue, ...]
     statuses: tuple[Status, ...]
@@ -38,7 +38,7 @@ class Team:
 
 @dataclass(frozen=True)
 class Span:
-    """A window: its calendar bounds, and how far it is reckoned."""
+    """A window: its calendar bounds, and the end up to which it is calculated."""
 
     kind: str
     start: datetime
@@ -47,22 +47,22 @@ class Span:
 
     @property
     def name(self) -> tuple[str, datetime]:
-        """What tells a window of a calculation from the others."""
+        """Return what identifies the window of a calculation."""
         return self.kind, self.start
 
     def holds(self, moment: object) -> bool:
-        """Tell whether a moment lies in the part of the window that is over."""
+        """Return whether a moment is in the past part of the window."""
         return isinstance(moment, datetime) and self.start <= moment < self.until
 
     @property
     def days(self) -> Fraction:
-        """The true length in days of 86,400 seconds."""
+        """Return the true length in days of 86,400 seconds."""
         return Fraction((self.until - self.start) // MICRO, DAY // MICRO)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What is compared: everything of a measurement that is not prose."""
+    """The compared parts of a measurement: everything but its messages."""
 
     span: Span
     value: float | None
