@@ -1,4 +1,4 @@
-"""The role of each issue in a profile, for the reference: roles, categories and mapped fields of metrics.md section 2."""
+"""The role of each issue in a profile, for the reference: roles, categories and mapped fields of section 2."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
