@@ -1,4 +1,4 @@
-"""A headless Chromium for the tests of the report page: the one that the system has, or a reason why there is none."""
+"""A headless Chromium for the tests of the report page: the system's own, or a reason why the tests are skipped."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ ARGUMENTS: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-netwo
 
 
 def find_chromium() -> str:
-    """Return the path of the system's Chromium; skip the test where there is none, and fail it under CI=true."""
+    """Return the path of the system's Chromium. Without one, skip the test; fail it if CI=true."""
     path = next((path for name in NAMES if (path := shutil.which(name))), None)
     return path or stop(NO_BROWSER)
 
@@ -39,7 +39,7 @@ def open_browser() -> Iterator[Browser]:
 
 @dataclass(slots=True)
 class Opened:
-    """A page in a browser, with all that it asked for and said."""
+    """A page in a browser, with its requests and its console messages."""
 
     page: Page
     requests: list[str] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Opened:
     said: list[str] = field(default_factory=list)
 
     def count(self, selector: str) -> int:
-        """Return how many elements a selector has."""
+        """Return how many elements match a selector."""
         return self.page.locator(selector).count()
 
     def overflow(self) -> int:
@@ -58,7 +58,7 @@ class Opened:
 
 @contextmanager
 def opened(browser: Browser, file: Path, width: int = 1280, height: int = 800, **options: Any) -> Iterator[Opened]:
-    """Yield a file that is open in a window of its own."""
+    """Yield a page with this file in a window of its own."""
     context = browser.new_context(viewport={"width": width, "height": height}, **options)
     page = context.new_page()
     view = Opened(page)

@@ -1,4 +1,4 @@
-"""Issues with every kind of damage: fields of any type and value, histories out of nowhere, the ends of time."""
+"""Issues with every kind of damage: fields of any type and value, impossible histories, the first and last dates."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -45,7 +45,7 @@ def team() -> Team:
 
 
 def broken_issues() -> list[Issue]:
-    """Return one issue per type and value, which stands in every field at once."""
+    """Return an issue for each type and value, with the value in all fields."""
     values = enumerate(product(TYPES, [*BROKEN, *ENDS]), start=1)
     return [
         issue(number, "10-01 → 1", "10-05 → 2", "10-07 → 4", type=kind, **dict.fromkeys(ALL_FIELDS, value))
@@ -54,7 +54,7 @@ def broken_issues() -> list[Issue]:
 
 
 def broken_histories() -> list[Issue]:
-    """Histories at the ends of time, out of nowhere, to nowhere, at one instant, without any status."""
+    """Return histories at the first and last dates, from and to nothing, at one instant, without a status."""
     first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
     moves = [
         Transition(at, number, 0, "status", str(number), *step)

@@ -1,4 +1,4 @@
-"""The word list of plain English, and the texts of the repository that it is held against."""
+"""The word list of plain English, and the texts of the repository that are compared with it."""
 
 import ast
 import io
@@ -64,13 +64,13 @@ MANNERISMS = [
 
 
 def find_mannerisms(text: str) -> list[tuple[str, str]]:
-    """Return (phrase, advice) for every mannerism of a text, in which blanks and line ends are alike."""
+    """Return (phrase, advice) for each mannerism of a text; blanks and line ends are the same."""
     folded = re.sub(r"[ \t]*\n[ \t]*(?!\n)", " ", text)
     return [(match.group().strip(), advice) for advice, pattern in MANNERISMS for match in pattern.finditer(folded)]
 
 
 def read_prose(path: Path) -> str:
-    """Return what a person reads of a file: Markdown without its code, the sentences of a Python module."""
+    """Return the text of a file for people: Markdown without its code, or the sentences of a Python module."""
     text = path.read_text()
     if path.suffix == ".md":
         return re.sub(r"```.*?```|`[^`\n]*`", " `code` ", text, flags=re.DOTALL)
@@ -78,7 +78,7 @@ def read_prose(path: Path) -> str:
 
 
 def python_sentences(source: str) -> Iterator[str]:
-    """Yield the docstrings, the message literals (strings with a blank in them) and the comments of a module."""
+    """Yield the docstrings, the message literals (strings with a blank) and the comments of a module."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.JoinedStr):
             yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)

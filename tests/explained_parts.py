@@ -1,4 +1,4 @@
-"""The value of a metric from what ``flowbeat explain --format json`` lists as used."""
+"""The value of a metric, computed from the used parts of ``flowbeat explain --format json``."""
 
 from collections.abc import Sequence
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""A database as the first program left it: the first schema, and in it what that program stored of a refresh."""
+"""A database of the first program: the first schema, with the rows that it stored for a refresh."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ COLUMNS: Final = (
 
 
 def replay(source: str, target: str) -> None:
-    """Fill an empty database with the first schema and the rows of another one, as the first program stored them."""
+    """Create the first schema in an empty database, with another database's rows as the first program stored them."""
     present, first = open_engine(source), open_engine(target)
     _upgrade(first)
     names = set(inspect(first).get_table_names())
@@ -79,7 +79,7 @@ def _with_facts(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _archive(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns that the first program had, without the later ones and without a format."""
+    """Return the columns of the first program, without later columns and without a format."""
     file = io.BytesIO()
     with np.load(io.BytesIO(row["archive"]), allow_pickle=False) as stored:
         columns = {f"{part}.{name}": stored[f"{part}.{name}"] for part in ("items", "others") for name in COLUMNS}
@@ -88,12 +88,12 @@ def _archive(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _deployment(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row as the first program stored it: false where the value was unknown."""
+    """Return a row as the first program stored it: false if the value was unknown."""
     return {**row, "failed": bool(row["failed"])}
 
 
 def _performance(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Without its number, which the database gives again: a sequence counts only what it gave itself."""
+    """Return a row without its number. The database gives the number, because a sequence ignores numbers of others."""
     return {name: value for name, value in row.items() if name != "id"}
 
 

@@ -1,4 +1,4 @@
-"""Short ways to write down an issue, its history and what a metric says of it, for tests whose arithmetic is read."""
+"""Short notations for issues, histories and measurements, for tests with figures worked out by hand."""
 
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -26,7 +26,7 @@ def time(text: str) -> datetime:
 
 
 def at(text: str) -> Micros:
-    """Return the same as whole microseconds."""
+    """Return the same instant in microseconds."""
     return micros(time(text))
 
 

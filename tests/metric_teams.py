@@ -1,4 +1,4 @@
-"""Teams made up for the metric tests: small, but with every kind of history, mapping, clock change and damage."""
+"""Made-up teams for the metric tests: small, but with every kind of history, mapping, clock change and damage."""
 
 from datetime import datetime
 
@@ -40,7 +40,7 @@ def snapshot_of(team: Team, rules: Rules, as_of: datetime) -> Snapshot:
 
 
 def _waiting(team: Team, context: Context, as_of: Micros) -> Waiting:
-    """Return what the store tells of a team's statuses."""
+    """Return what the store knows about a team's statuses."""
     batch = Batch.of(team.issues)
     past = batch.histories
     refs = [past.refs[code] for code in {*past.left.tolist(), *past.entered.tolist()}]

@@ -1,4 +1,4 @@
-"""One issue read as a batch of its own, for tests whose tables are about a single issue."""
+"""One issue in a batch of its own, for tests of tables of single issues."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from models.records import STAGES, Deployment, Incident, Issue, ItemHead, Micros
 
 @dataclass(frozen=True)
 class Reading:
-    """What one issue is to the metrics, and what is odd about it: (reason, detail)."""
+    """The role of an issue in the metrics, and its findings as (reason, detail)."""
 
     item: ItemHead | None
     incident: Incident | None
@@ -23,7 +23,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class FactsOf:
-    """What was true of one issue at an instant."""
+    """The facts of an issue at an instant."""
 
     stage: Stage
     started: Micros | None
@@ -33,7 +33,7 @@ class FactsOf:
 
 
 def read_one(issue: Issue, context: Context) -> Reading:
-    """Return what an issue is, by itself."""
+    """Return the reading of an issue by itself."""
     facts = issues.read(Batch.of([issue]), context)
     reasons = facts.findings.get(issue.issue_id, {})
     return Reading(
@@ -50,7 +50,7 @@ def line_of(issue: Issue, stages: StatusStages) -> Timeline:
 
 
 def facts_of(line: Timeline, as_of: Micros | None) -> FactsOf | None:
-    """Return the facts of one timeline; None where it has not begun."""
+    """Return the facts of a timeline; None if it has not begun."""
     facts = facts_at(Timelines.of([line]), as_of)
     if not facts.exists[0]:
         return None

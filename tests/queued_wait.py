@@ -1,4 +1,4 @@
-"""Waits for a run as refresh does, but only until it is said why the run stays queued, and half a second for that."""
+"""A wait for a queued run as in `flowbeat refresh`, which ends when the reason is printed or after half a second."""
 
 from world import World
 
@@ -27,12 +27,12 @@ current.close()
 
 
 def explanation(world: World, run_id: str) -> str:
-    """Return what was printed while the run was waited for; the run has failed afterwards."""
+    """Return what the wait printed; the run is failed afterwards."""
     world.python(_SCRIPT, run_id)
     return (world.folder / "said.txt").read_text()
 
 
 def make_old(world: World) -> None:
-    """Turn back the times of all live runs by two minutes."""
+    """Set back the times of all live runs by two minutes."""
     times = ", ".join(f"{name} = datetime({name}, '-2 minutes')" for name in ("requested_at", "heartbeat_at"))
     world.execute(f"UPDATE runs SET {times} WHERE ended_at IS NULL")  # noqa: S608 - a test's own words

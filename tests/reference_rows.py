@@ -1,4 +1,4 @@
-"""Short ways to ask the reference about a few issues, for tests whose arithmetic can be worked out by hand."""
+"""Short questions to the reference about a few issues, for tests with figures worked out by hand."""
 
 from datetime import datetime
 from typing import Final
@@ -44,7 +44,7 @@ def reference(
     versions: tuple[Version, ...] = (),
     table: tuple[Row, ...] = (),
 ) -> Reference:
-    """Return the reference of some issues."""
+    """Return the reference for these issues."""
     return Reference(Team(issues, STATUSES, versions, table), rules, time(as_of) if isinstance(as_of, str) else as_of)
 
 
@@ -56,5 +56,5 @@ def ask(
     versions: tuple[Version, ...] = (),
     table: tuple[Row, ...] = (),
 ) -> Answer:
-    """Return what the reference says of some issues in the period."""
+    """Return the answer of the reference for these issues in the period."""
     return reference(rules, *issues, as_of=as_of, versions=versions, table=table).answers(metric)[0]

@@ -1,4 +1,4 @@
-"""Takes a picture of the first screen of a report page: ``python tests/report_picture.py PAGE.html PICTURE.png``."""
+"""Save a picture of the first screen of a report page: ``python tests/report_picture.py PAGE.html PICTURE.png``."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ MOST_BYTES = 150_000
 
 
 def main(page_file: str, picture: str) -> None:
-    """Open the page as on a laptop and save what is seen of its head and its cards."""
+    """Open the page at the size of a laptop and save a picture of its head and cards."""
     path = next((path for name in ("chromium", "google-chrome") if (path := which(name))), None)
     if path is None:
         sys.exit("no Chromium here; install it with: apt-get install chromium")

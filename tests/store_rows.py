@@ -1,4 +1,4 @@
-"""Records for the tests of the store, each valid as it is and changed by keyword."""
+"""Records for the tests of the store, each valid and with fields changed by keyword."""
 
 import uuid
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ def issue(number: int, **changes: Any) -> Issue:
 
 
 def transition(history: int, **changes: Any) -> Transition:
-    """Return from To Do to In Progress."""
+    """Return a change from To Do to In Progress."""
     plain = Transition(after(1), history, 0, "status", str(history), "10000", "To Do", "3", "In Progress")
     return plain._replace(**changes)
 
@@ -99,6 +99,6 @@ def facts_found(
     deployments: Sequence[tuple[str, Deployment]] = (),
     findings: Findings | None = None,
 ) -> BatchFacts:
-    """Facts as a calculation hands them to the store; deployments have their issue's id beside them."""
+    """Return facts as a calculation gives them to the store; deployments have their issue's id beside them."""
     heads = [ItemHead(*(getattr(item, name) for name in ItemHead._fields)) for item in items]
     return BatchFacts(heads, columns_of(items), columns_of(()), incidents, deployments, findings or {})

@@ -1,4 +1,4 @@
-"""A made-up team stored in a folder as a refresh would have left it, with its configuration and all its results."""
+"""A made-up team stored in a folder as after a refresh, with its configuration and all its results."""
 
 import json
 import shutil
@@ -68,7 +68,7 @@ def stored(
 
 
 def save(current: InProcess, team: Team, rules: Rules, as_of: datetime) -> None:
-    """Store a team in place of a fetch; its table names issues by key and versions by id."""
+    """Store a team as a fetch would; its table names issues by key and versions by id."""
     issues = (*team.issues, *team.gone)
     keys = {issue.issue_id: issue.key for issue in issues}
     table = [
@@ -94,13 +94,13 @@ def save(current: InProcess, team: Team, rules: Rules, as_of: datetime) -> None:
 
 
 def _parsed(issue: Issue) -> Issue:
-    """Return each item of its history once, which is what parsing leaves of what Jira repeats."""
+    """Return each history item once, as the parser does with Jira's repeated items."""
     unique = {(change.history_id, change.field, change.position): change for change in issue.transitions}
     return replace(issue, transitions=tuple(unique.values()))
 
 
 def cache(team: Team, rules: Rules, as_of: datetime) -> CacheMetadata:
-    """Cache Metadata whose fetch began at the as-of and resolved the fields to what the rules map."""
+    """Return Cache Metadata whose fetch began at the as-of and resolved the fields to those of the rules."""
     key = digest("payments")
     fields = {path.partition(".")[0] for role in rules.fields for path in rules.paths(role)}
     identity = CopyIdentity(resolved=dict(rules.fields), mapped={field: field for field in fields})
@@ -120,7 +120,7 @@ def cache(team: Team, rules: Rules, as_of: datetime) -> CacheMetadata:
 
 
 def calculated(current: InProcess, as_of: datetime | None = None) -> None:
-    """Run a whole calculation, as a worker would do it after a cache hit."""
+    """Run a whole calculation, as a worker does after a cache hit."""
     run, _ = steps.request(current.sessions, "payments", "calculate", current.now(), as_of=as_of)
     calculate.work(current, run)
     for _ in METRIC_TYPES:
@@ -129,7 +129,7 @@ def calculated(current: InProcess, as_of: datetime | None = None) -> None:
 
 
 def configuration(rules: Rules) -> str:
-    """Return the configuration that says these rules."""
+    """Return the TOML configuration with these rules."""
     text = CONFIG.format(
         zone=_toml(rules.timezone),
         days=rules.time_period_days,
@@ -164,5 +164,5 @@ def _section(name: str, values: Mapping[str, Any]) -> str:
 
 
 def _toml(value: Any) -> str:
-    """Texts and lists of them are written in TOML as in JSON."""
+    """Return a text or a list of texts in TOML, which is the same as in JSON."""
     return json.dumps(value)

@@ -76,7 +76,7 @@ PROMISES: Final = [
 
 @dataclass(frozen=True)
 class Extras:
-    """Draws what is added to a team; ``is_troubled``: most of its incidents name versions."""
+    """A random source of a team's extras; ``is_troubled``: most of its incidents name versions."""
 
     dice: Random
     clock: Sequence[datetime]
@@ -84,7 +84,7 @@ class Extras:
     is_troubled: bool
 
     def of_issue(self, issue: Issue) -> Issue:
-        """Return an issue with a flag, a mark of rework, and perhaps more affected versions."""
+        """Return an issue with a flag, a mark of rework, and sometimes more affected versions."""
         dice = self.dice
         fields: dict[str, Any] = {**issue.fields, FLAG: dice.choice(FLAG_VALUES), "cf_rework": dice.choice(MARKS)}
         affected = dice.sample(list(self.versions), dice.choice([0, 1, 2, 3]))
@@ -93,7 +93,7 @@ class Extras:
         return replace(issue, fields=fields, transitions=(*issue.transitions, *self.flags(issue)))
 
     def flags(self, issue: Issue) -> list[Transition]:
-        """Return changes of the flag: mostly a chain, some in one entry with a change of status, some told twice."""
+        """Return changes of the flag: mostly a chain, some in one entry with a change of status, some repeated."""
         dice, changes = self.dice, list[Transition]()
         before = dice.choice([*UNSET_SIDES, *SET_SIDES])
         for index in range(dice.choice([0, 0, 0, 1, 2, 3, 4])):
@@ -111,7 +111,7 @@ class Extras:
         return replace(row, rework=self.dice.choice([None, None, True, False]))
 
     def of_rules(self, rules: Rules) -> Rules:
-        """Return the rules with what they say of blocked items, promises and rework."""
+        """Return the rules with drawn values for blocked items, the service level and rework."""
         dice, fields = self.dice, dict(rules.fields)
         if dice.random() < 0.6:
             fields["flagged"] = FLAG

@@ -1,4 +1,4 @@
-"""Teams drawn from dice: small, but with every kind of history, type, mapping, clock change and damage."""
+"""Random teams: small, but with every kind of history, type, mapping, clock change and damage."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -154,7 +154,7 @@ Dates = list[datetime]
 
 @dataclass(frozen=True)
 class Maker:
-    """Draws a team from dice: the same dice, the same team."""
+    """A source of random teams: the same dice give the same team."""
 
     dice: Random
     zone: str
@@ -164,7 +164,7 @@ class Maker:
     numbers: Sequence[str]
 
     def moment(self) -> datetime:
-        """Return one of the few instants at which anything happens."""
+        """Return one of the team's few instants."""
         return self.dice.choice(self.clock)
 
     def issue(self, number: int) -> Issue:
@@ -192,7 +192,7 @@ class Maker:
         )
 
     def level(self, kind: str) -> int | None:
-        """Return the level of the issue's own type: mostly that of its name, sometimes that of a namesake, or none."""
+        """Return the level of an issue's own type: mostly that of its name, sometimes that of another type, or none."""
         if not self.is_cloud:
             return None
         return self.dice.choice([LEVELS.get(kind, 0)] * 9 + [None, self.dice.choice([-1, 0, 1, 2])])
@@ -207,7 +207,7 @@ class Maker:
         return self.dice.choice([None, self.moment(), last + self.dice.choice(around)])
 
     def history(self, number: int) -> list[Transition]:
-        """Status changes in the order of time; mostly a chain, sometimes broken, sometimes told twice."""
+        """Return status changes in order of time: mostly a chain, sometimes broken, sometimes repeated."""
         dice = self.dice
         instants = sorted(self.moment() for _ in range(dice.choice([0, 0, 1, 2, 3, 4, 5, 7])))
         before, history = dice.choice(self.visited), []
@@ -222,7 +222,7 @@ class Maker:
         return history + history[: dice.choice([0, 0, 1, 2])]
 
     def fields(self) -> dict[str, Any]:
-        """Return all that a rule may be mapped to."""
+        """Return values for all fields that a rule may map."""
         dice = self.dice
         return {
             "priority": dice.choice(["High", "high\u00a0", "low", None]),
@@ -239,7 +239,7 @@ class Maker:
         }
 
     def date(self) -> Any:
-        """Return what a mapped field may hold: nothing, a time in any offset, a day, the ends of time, or damage."""
+        """Return a value for a mapped field: nothing, a time in any offset, a day, the first or last date, damage."""
         local = self.moment().astimezone(ZoneInfo(self.zone))
         forms = [local.isoformat(timespec="microseconds"), f"{local:%Y-%m-%dT%H:%M:%S.%f%z}", f"{local:%Y-%m-%d}"]
         return self.dice.choice([None, None, None, *forms, *forms, self.dice.choice(FAR + DAMAGE)])
@@ -252,7 +252,7 @@ class Maker:
         return Version(number, project, f"1.{number}", dice.random() < 0.8, day, archived=dice.random() < 0.5)
 
     def row(self, number: int) -> Row:
-        """Return a row of the deployments table; most pipelines do not know yet whether it failed."""
+        """Return a row of the deployments table; for most rows it is unknown whether the deployment failed."""
         dice = self.dice
         versions, issues = (
             dice.sample(VERSIONS, dice.choice([0, 1])),
@@ -285,7 +285,7 @@ class Maker:
 
 
 def scene(source: str, seed: int, visited: Sequence[tuple[str | None, str | None]] = VISITED) -> Scene:
-    """Return a team, the rules of its profile, and an as-of that may lie anywhere in or after its history."""
+    """Return a team, the rules of its profile, and an as-of in or after its history."""
     dice = Random(seed)
     zone, monday = dice.choice(PLACES)
     present, gone = dice.choice([3, 12, 30]), dice.choice([0, 0, 4])
