@@ -1,4 +1,4 @@
-"""What Flowbeat costs: each module prints its own figures, and says what they are compared with."""
+"""The cost of Flowbeat: each module prints its own figures, and what they are compared with."""
 
 import sys
 from pathlib import Path

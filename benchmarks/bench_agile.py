@@ -58,7 +58,7 @@ def _compared(python: Path, folder: Path, issues: int) -> Iterator[tuple[str, ..
 
 
 def export(folder: Path) -> None:
-    """Write the copy's issues as Jira would have sent them, as far as the rival reads them."""
+    """Write the copy's issues as Jira would send them, with the fields that the rival reads."""
     with calculating(folder) as current, current.reads() as session:
         names = {status.status_id: status.name for status in catalogue.load_statuses(session, PROFILE)}
         issues = stored_issues.load(session, PROFILE, sorted(stored_issues.hashes(session, PROFILE)))

@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def print_size(items: int, entries: int, value: Sequence[dict[str, Any]]) -> None:
-    """Print the engines side by side, and whether they agree."""
+    """Print the engines side by side, and whether their answers agree."""
     rows = []
     reference = min(cpu for _, cpu in value[0]["rounds"])
     for name, entry in zip(ENGINES, value, strict=True):
@@ -59,7 +59,7 @@ def print_size(items: int, entries: int, value: Sequence[dict[str, Any]]) -> Non
 
 
 def _plain(value: dict[str, Any]) -> str:
-    """Return an answer as text; a median that is a whole number is 5 here and 5.0 there."""
+    """Return an answer as text. The engines write a whole median as 5 or as 5.0."""
     weeks, *sums = value["answer"]
     return json.dumps([[[count, median and float(median)] for count, median in weeks], sums])
 

@@ -70,7 +70,7 @@ def print_full() -> None:
 
 
 def print_memory() -> None:
-    """Peak memory of the fetching process; the stand-in Jira has its own."""
+    """Print the peak memory of the fetching process. The stand-in Jira has a process of its own."""
     rows = []
     for issues in (ISSUES, MANY):
         (idle, read, seconds), peak = in_child(memory, issues)
@@ -84,24 +84,24 @@ def print_memory() -> None:
 
 
 def full_in_process() -> Full:
-    """Return a stand-in Jira that answers in the same process: no socket, one interpreter for both."""
+    """Return a stand-in Jira in the same process, without a socket."""
     return _full(Site(IN_PROCESS, made_up(ISSUES)))
 
 
 def full_over_http() -> Full:
-    """Return a stand-in Jira that answers over loopback from a process of its own."""
+    """Return a stand-in Jira in a process of its own, over loopback."""
     with served(ISSUES) as site:
         return _full(site)
 
 
 def full_into_postgres() -> Full:
-    """Return the same into a private PostgreSQL server, emptied before every round."""
+    """Return the same for a private PostgreSQL server, which is emptied before every round."""
     with served(ISSUES) as site, postgres() as database:
         return _full(site, database, before=lambda: empty(database))
 
 
 def memory(issues: int) -> tuple[float, int, float]:
-    """Memory before a fetch in MB, issues read, and seconds."""
+    """Return the memory before a fetch in MB, the issues read, and the seconds."""
     with served(issues) as site, fresh(site) as current:
         idle = peak_megabytes()
         seconds, operation = fetched(current)
@@ -133,7 +133,7 @@ def _requests_of(site: Site, database: str, before: Callable[[], None]) -> list[
 
 
 def _send(site: Site, sent: list[requests.PreparedRequest]) -> None:
-    """Send the bare requests: one session, one after the other, each answer read as JSON."""
+    """Send the bare requests, one after the other in one session, and read each answer as JSON."""
     with site.mounted(requests.Session()) as session:
         for request in sent:
             json.loads(session.send(request, timeout=60).content)

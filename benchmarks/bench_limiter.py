@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def print_costs(client: Redis) -> None:
-    """Microseconds of each operation, best of some rounds, and its ratio to PING in the same run."""
+    """Print the microseconds of each operation, best of some rounds, and its ratio to PING in the same run."""
     client.flushall()
     wide = Limiter(client, key="wide", requests=10_000_000, per_seconds=60.0)
     narrow = Limiter(client, key="narrow", requests=1, per_seconds=3600.0)
@@ -58,7 +58,7 @@ def print_costs(client: Redis) -> None:
 
 
 def print_utilisation(url: str) -> None:
-    """Share of the quota used, and the most arrivals in any window, by number of processes."""
+    """Print the share of the quota used, and the most arrivals in any window, by number of processes."""
     print(f"\n{REQUESTS} requests in {PER_SECONDS:g} s, {THREADS} threads a process, answers after {LATENCY:g} s")
     print(f"{'processes':>9}{'sent':>7}{'used':>8}{'most in a window':>18}{'least/most by process':>23}")
     for processes in (1, 4, 16):
@@ -72,7 +72,7 @@ def print_utilisation(url: str) -> None:
 
 
 def send(url: str, key: str, start: float) -> list[float]:
-    """Return the arrivals of one process whose threads all want as many slots as they can get."""
+    """Return the arrivals of one process whose threads take as many slots as they can."""
     with Redis.from_url(url) as client, ThreadPoolExecutor(THREADS) as pool:
         limiter = Limiter(client, key=key, requests=REQUESTS, per_seconds=PER_SECONDS)
         time.sleep(max(0.0, start - time.time()))
@@ -97,7 +97,7 @@ def _load(url: str, processes: int) -> list[list[float]]:
 
 
 def _utilisation(arrivals: list[float]) -> float:
-    """Time the full rounds of the quota should take over the time they took."""
+    """Return the time that full use of the quota would take, divided by the time that it took."""
     rounds = (len(arrivals) - 1) // REQUESTS
     return rounds * PER_SECONDS / (arrivals[rounds * REQUESTS] - arrivals[0])
 

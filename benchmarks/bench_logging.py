@@ -39,24 +39,24 @@ def main() -> None:
 
 
 def plain(folder: Path) -> logging.Handler:
-    """Return what python-json-logger gives by itself."""
+    """Return the handler of python-json-logger alone."""
     handler = logging.FileHandler(folder / "plain.log")
     handler.setFormatter(JsonFormatter(["levelname", "name", "funcName", "lineno", "message"], timestamp=True))
     return handler
 
 
 def files(folder: Path, redactor: Callable[[Any], Any]) -> logging.Handler:
-    """Flowbeat's handler without the console."""
+    """Return Flowbeat's handler without the console."""
     return logs.FilesHandler(folder, redactor, console=False)
 
 
 def rate(make: Callable[[Path], logging.Handler], processes: int) -> float:
-    """Lines a second, all processes together, best of three."""
+    """Return the lines a second of all processes together, best of three."""
     return max(_once(make, processes) for _ in range(3))
 
 
 def start_up() -> float:
-    """Return seconds of ``configure`` in a folder at its limit: ten archives to look at, three to delete."""
+    """Return the seconds of ``configure`` in a full folder: ten archives to read, three to delete."""
     with tempfile.TemporaryDirectory() as folder:
         for name in ("app.log", "errors.log"):
             for number in range(1, 6):

@@ -56,14 +56,14 @@ Values = dict[tuple[str, str, datetime], float | None]
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Seconds of a calculation by step, in their order, and the processor's seconds for the whole."""
+    """The seconds of each step of a calculation, in order, and the processor's seconds of the whole."""
 
     seconds: dict[str, float]
     cpu: float
 
     @property
     def total(self) -> float:
-        """Seconds of the whole."""
+        """Return the seconds of the whole."""
         return sum(self.seconds.values())
 
 
@@ -77,12 +77,12 @@ class Kind:
 
     @property
     def best(self) -> Steps:
-        """The quickest round."""
+        """Return the quickest round."""
         return min(self.rounds, key=lambda steps: steps.total)
 
     @property
     def median(self) -> float:
-        """Seconds of the middle round."""
+        """Return the seconds of the middle round."""
         return statistics.median(steps.total for steps in self.rounds)
 
 
@@ -127,7 +127,7 @@ def print_naive(kinds: dict[str, Kind], seconds: float, values: int, differing: 
 
 
 def print_growth(sizes: Sizes) -> None:
-    """Seconds by size."""
+    """Print the seconds by size."""
     rows = []
     for issues, kinds in sizes.items():
         for name, kind in kinds.items():
@@ -145,7 +145,7 @@ def print_growth(sizes: Sizes) -> None:
 
 
 def print_memory(sizes: Sizes) -> None:
-    """Memory by size."""
+    """Print the memory by size."""
     rows = [
         (f"{issues:,} {name}", f"{kind.idle:.0f}", f"{kind.peak:.0f}", f"{kind.peak / kind.idle:.2f}")
         for issues, kinds in sizes.items()
@@ -160,7 +160,7 @@ def print_memory(sizes: Sizes) -> None:
 
 
 def print_steps(sizes: Sizes) -> None:
-    """Where the time goes in the second and the largest size."""
+    """Print the share of each step in the second and the largest size."""
     few = sorted({MEDIUM if MEDIUM in sizes else SMALL, max(sizes)})
     bests = [(sizes[n][kind].best, f"{name} {_thousands(n)}") for n in few for kind, name in STEPS_OF]
     rows = [(step, *(f"{1000 * best.seconds[step]:.0f}" for best, _ in bests)) for step in bests[0][0].seconds]
@@ -180,7 +180,7 @@ def _thousands(issues: int) -> str:
 
 
 def measured(folder: Path, issues: int) -> dict[str, Kind]:
-    """Fill a copy in one process; each kind of calculation in another, the last three on the last cold one's copy."""
+    """Fill a copy in one process; measure each kind of calculation in another, the last three on the last cold copy."""
     folder.mkdir()
     in_child(fill if issues <= MEDIUM else big_copy.fill, folder, issues)
     values = {}
@@ -191,7 +191,7 @@ def measured(folder: Path, issues: int) -> dict[str, Kind]:
 
 
 def fill(folder: Path, issues: int) -> None:
-    """Fill a copy with this many issues, fetched, without any fact."""
+    """Fill a copy with this many fetched issues without facts."""
     with flowbeat(Site(IN_PROCESS, made_up(issues)), folder) as current:
         fetched(current)
 
@@ -207,7 +207,7 @@ def rounds(folder: Path, name: str, issues: int) -> Kind:
 
 
 def _cold(folder: Path, left: int) -> Steps:
-    """On a new copy of the database, the last time on the database itself: a million issues are large."""
+    """Return the steps on a new copy of the database. The last round uses the database itself, to save a large copy."""
     own = folder / str(left)
     own.mkdir()
     (shutil.copy if left else shutil.move)(folder / "flowbeat.db", own)
@@ -222,13 +222,13 @@ def _after_changes(current: Runtime, name: str, issues: int) -> Steps:
 
 @contextmanager
 def calculating(folder: Path) -> Iterator[Runtime]:
-    """Yield a Flowbeat whose Jira is not there: nothing here may ask it."""
+    """Yield a Flowbeat without a Jira: no calculation may send a request."""
     with flowbeat(Site(IN_PROCESS), folder) as current:
         yield current
 
 
 def calculated(current: Runtime) -> Steps:
-    """Calculate from the copy as it is: facts, then each metric with its fence and its rows."""
+    """Calculate on the present copy: facts, then each metric with its fence and its rows."""
     asked, _ = steps.request(current.sessions, PROFILE, "calculate", current.now())
     work(current, asked)  # a cache hit: the copy is valid, and no Jira is asked
     started, busy = time.perf_counter(), time.process_time()
@@ -244,7 +244,7 @@ def calculated(current: Runtime) -> Steps:
 
 
 def _taken(current: Runtime, asked: Run, step: str) -> Run:
-    """Return the run as a task of that step takes it."""
+    """Return the run as a task claims it at that step."""
     with current.sessions.begin() as session:
         run = runs.claim(session, asked.run_id, asked.attempt, (step,), current.now())
     if run is None:
@@ -253,7 +253,7 @@ def _taken(current: Runtime, asked: Run, step: str) -> Run:
 
 
 def _own_seconds(current: Runtime, asked: Run) -> dict[str, float]:
-    """Return what each metric took by itself, as its Calculation Performance row says."""
+    """Return the seconds of each metric from its Calculation Performance row."""
     with current.reads() as session:
         rows = [row for row, _ in operations.load_performance(session, 100) if row.run_id == asked.run_id]
     own = {row.metric_type: row.duration_seconds for row in rows}
@@ -279,7 +279,7 @@ def _longer(issue: Issue) -> Issue:
 
 
 def naive_big(scratch: Path, issues: int) -> tuple[float, int, int]:
-    """Return the same for this number of issues, which are written straight into the database."""
+    """Return the same for this many issues, which are inserted into the database."""
     folder = scratch / "big"
     folder.mkdir()
     big_copy.fill(folder, issues)

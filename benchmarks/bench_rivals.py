@@ -90,7 +90,7 @@ def print_readings(readings: dict[str, list[Reading]]) -> None:
 
 
 def print_missed() -> None:
-    """How much of the histories lies beyond what the search embeds, which is all that the others read."""
+    """Print how many histories are outside those that a search embeds, which are all that the others read."""
     jira = made_up(ISSUES)
     jira.site.advance(millis(now(jira)))
     histories = [len(entry.histories()) for entry in jira.site.indexed]
@@ -127,7 +127,7 @@ def _rival(name: str, python: Path) -> list[Reading]:
 
 
 def _rendered(jira: Jira, fields: str, expanded: frozenset[str]) -> None:
-    """Make the JSON of every issue once, so that no reader waits for it."""
+    """Render the JSON of every issue once, so that no reader waits for it."""
     jira.site.advance(millis(now(jira)))
     call = Call(jira.site, Pages(), None, {}, {"fields": fields})
     names = asked_fields(call, fields)
@@ -136,7 +136,7 @@ def _rendered(jira: Jira, fields: str, expanded: frozenset[str]) -> None:
 
 
 def _run(words: list[str]) -> tuple[float, int, int | None]:
-    """Return the last line that a script prints; the rest of its output is shown only where it fails."""
+    """Return the last line that a script prints. The rest of its output is shown only if it fails."""
     done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
     if done.returncode:
         raise SystemExit(f"{Path(words[1]).name} failed:\n{done.stderr[-2_000:]}")

@@ -53,7 +53,7 @@ class Seed:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A loaded copy: what the metrics are computed from."""
+    """A loaded copy, from which the metrics are computed."""
 
     dataset: Dataset
     rules: Rules
@@ -94,7 +94,7 @@ def filled(folder: Path, issues: int) -> None:
 
 
 def seeds(folder: Path) -> list[Seed]:
-    """Measure them all."""
+    """Measure all seeds."""
     with calculating(folder) as current:
         return [*_of_the_fetch(current), *_of_the_calculation(current)]
 
@@ -160,7 +160,7 @@ def _nine(snapshot: Snapshot) -> None:
 
 
 def _from_rows(session: Session) -> Items:
-    """Return the columns made from the rows that people read, as if there were nothing else."""
+    """Return the columns made from the readable rows, without the stored columns."""
     row = WorkItemRow
     wanted = (row.issue_id, row.key, row.type, row.category, row.excluded, row.timeline, row.points, row.version_ids)
     answer = session.execute(select(*wanted).where(row.profile == PROFILE).execution_options(yield_per=2_000))

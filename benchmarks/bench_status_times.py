@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def best(folder: Path, query: str) -> float:
-    """Return the seconds of the best round of reading every row of a query."""
+    """Return the seconds of the quickest of some reads of all rows of a query."""
     connection = sqlite3.connect(folder / "flowbeat.db")
     return min(timed(lambda: sum(1 for _ in connection.execute(query))) for _ in range(ROUNDS))
 

@@ -24,7 +24,7 @@ SEED: Final = 2026
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a question led to: ``refresh`` or ``calculate``, its Fetch Operation, and the seconds that took."""
+    """The result of a question: ``refresh`` or ``calculate``, its Fetch Operation, and its seconds."""
 
     kind: str
     operation: FetchOperation
@@ -60,7 +60,7 @@ def print_day(answers: list[Answer]) -> None:
 
 
 def print_saved(full: Answer, answers: list[Answer]) -> None:
-    """Print the day's fetches beside as many full ones."""
+    """Print the cost of the day's fetches and of as many full ones."""
     rows = []
     fetches = [answer for answer in answers if not answer.operation.cache_hit]
     for name, seconds, requests in (
@@ -78,7 +78,7 @@ def print_saved(full: Answer, answers: list[Answer]) -> None:
 
 
 def day() -> tuple[Answer, list[Answer]]:
-    """Return a full fetch of the day before, then a day of questions to a team that works."""
+    """Return a full fetch of the day before, then the answers of a day in which the team works."""
     jira = made_up(ISSUES)
     site = Site(IN_PROCESS, jira)
     with fresh(site) as current:
@@ -95,7 +95,7 @@ def day() -> tuple[Answer, list[Answer]]:
 
 
 def asked_in_a_day(chance: random.Random) -> list[tuple[datetime, str]]:
-    """Return (instant, kind of run) in order: the schedule's, and what people ask between nine and six."""
+    """Return (instant, kind of run) in order: the schedule's runs, and people's questions between nine and six."""
     questions = sum(chance.randint(*ASKS) for _ in range(PEOPLE))
     times = sorted(NINE + timedelta(seconds=chance.uniform(0, 9 * 3600)) for _ in range(questions))
     asked = [(at, "calculate" if number % REFRESHES else "refresh") for number, at in enumerate(times)]

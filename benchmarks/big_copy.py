@@ -81,19 +81,19 @@ CHANGE: Final = "profile, issue_id, history_id, position, at, field, from_id, fr
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many issues, drawn from which seed."""
+    """The number of issues, and the seed that they are drawn from."""
 
     issues: int
     seed: int
 
     @property
     def projects(self) -> int:
-        """How many projects, each of a team of its own."""
+        """Return the number of projects, each with its own team."""
         return max(2, -(-self.issues // ISSUES_OF_A_PROJECT))
 
 
 def main() -> None:
-    """Read the command line, fill the folder, say what it holds and how long that took."""
+    """Read the command line, fill the folder, and print its content and the time it took."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path, help="a new or empty folder")
     parser.add_argument("--issues", type=int, default=1_000_000)
@@ -131,14 +131,14 @@ def _save_part(current: Runtime, plan: Plan, start: int, end: int) -> int:
 
 
 def _insert(connection: Connection, table: str, columns: str, rows: list[Row]) -> None:
-    """Insert by the driver, texts and numbers as they lie in the database: SQLAlchemy's care would double the time."""
+    """Insert with the driver, in the stored form of texts and numbers. SQLAlchemy would need twice the time."""
     mark = "%s" if connection.dialect.name == "postgresql" else "?"
     marks = ", ".join(mark for _ in rows[0])
     connection.exec_driver_sql(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608 - constants of this module
 
 
 def _save_rest(current: Runtime, plan: Plan) -> None:
-    """Save the lists and the Cache Metadata, which make this a whole copy of one instant."""
+    """Save the lists and the Cache Metadata, so that the copy is complete."""
     profile = current.profile(PROFILE)
     with current.sessions.begin() as session:
         catalogue.save_statuses(session, PROFILE, STATUSES)
@@ -180,7 +180,7 @@ def versions(plan: Plan) -> Iterator[Version]:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What the dice said of one issue."""
+    """The random choices for one issue."""
 
     number: int
     project: str
@@ -193,7 +193,7 @@ class Drawn:
 
     @property
     def issue_id(self) -> str:
-        """Jira's id of it."""
+        """Return Jira's id of the issue."""
         return str(FIRST_ISSUE + self.number)
 
     def row(self) -> Row:
@@ -265,7 +265,7 @@ def _life(dice: Random, created: datetime, pace: float) -> Iterator[Move]:
 
 
 def _drawn(ways: tuple[tuple[float, str], ...], dice: Random) -> str | None:
-    """Return the first whose chance is above the roll, None where none is."""
+    """Return the first choice whose chance is above the roll, or None."""
     roll = dice.random()
     for chance, name in ways:
         if roll < chance:
@@ -294,7 +294,7 @@ def _version_id(project: int, week: int) -> str:
 
 
 def _text(at: datetime) -> str:
-    """Return an instant as SQLite keeps it, and as PostgreSQL reads it in UTC."""
+    """Return an instant in SQLite's stored form, which PostgreSQL reads as UTC."""
     return at.isoformat(" ", "microseconds")[:26]
 
 

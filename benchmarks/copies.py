@@ -103,7 +103,7 @@ class Site:
     pipe: Connection | None = None
 
     def session(self, threads: int = 1) -> requests.Session:
-        """Return a session as a worker opens it."""
+        """Return a session with a worker's settings."""
         return self.mounted(open_session(threads))
 
     def mounted(self, session: requests.Session) -> requests.Session:
@@ -113,7 +113,7 @@ class Site:
         return session
 
     def order(self, call: Callable[[Jira], R]) -> R:
-        """Return what a module's function makes of the Jira, wherever that lives."""
+        """Call a module's function with the Jira, in its process, and return the result."""
         if self.jira is not None:
             return call(self.jira)
         if self.pipe is None:
@@ -150,7 +150,7 @@ def _serve(issues: int, pipe: Connection) -> None:
 
 
 def now(jira: Jira) -> datetime:
-    """Return what its clock shows."""
+    """Return the time of its clock."""
     return jira.clock()
 
 
@@ -164,7 +164,7 @@ def moved(jira: Jira, one_in: int, first: int = 0) -> datetime:
 
 
 def deleted(jira: Jira, first: int = 0) -> datetime:
-    """Delete one issue in two hundred, and move the clock an hour on; returns what it shows."""
+    """Delete one issue in two hundred and advance the clock by an hour; return the clock's time."""
     before = jira.clock()
     for issue in jira.site.indexed[first::200]:
         living.delete(jira.site, issue, before + timedelta(minutes=1))
@@ -179,7 +179,7 @@ def hampered(jira: Jira, latency: float, quota: Quota | None) -> None:
 
 
 def asked(jira: Jira) -> int:
-    """Return how many requests have arrived since this was last asked."""
+    """Return how many requests have arrived since the last call."""
     count = len(jira.log)
     jira.log.clear()
     return count
@@ -234,7 +234,7 @@ def postgres() -> Iterator[str]:
 
 
 def empty(database: str) -> None:
-    """Forget all that a PostgreSQL database holds."""
+    """Remove everything from a PostgreSQL database."""
     engine = open_engine(database)
     with engine.begin() as connection:
         connection.execute(text("DROP SCHEMA public CASCADE"))
@@ -243,7 +243,7 @@ def empty(database: str) -> None:
 
 
 def fetched(current: Runtime, kind: str = "refresh") -> tuple[float, FetchOperation]:
-    """Refresh the copy, or what a calculation asks of it: the seconds, and what the Fetch Operation counted."""
+    """Refresh or calculate; return the seconds and the Fetch Operation."""
     run, _ = steps.request(current.sessions, PROFILE, kind, current.now())
     started = time.perf_counter()
     work(current, run, math.inf)
