@@ -137,7 +137,7 @@ def _overrides(panel: Panel) -> list[Json]:
     looks: list[tuple[str, str, Any]] = [
         *((column, "unit", "dateTimeAsIso") for column in panel.instants),
         *((column, "noValue", _BLANK) for column in panel.blanks),
-        *((column, "custom.hidden", True) for column in panel.hidden),
+        *((column, name, True) for column in panel.hidden for name in _HIDDEN),
         *((column, "links", [{"title": "Open", "url": url}]) for column, url in panel.links),
         *(("so far", key, value) for key, value in (("custom.fillOpacity", 25),) if bars),
         *(("zero", key, value) for key, value in _CUSTOM_ZERO if bars),
@@ -152,6 +152,7 @@ def _overrides(panel: Panel) -> list[Json]:
     ]
 
 
+_HIDDEN: Final = ("custom.hidden", "custom.hideFrom.viz")  # before Grafana 12.2, and since
 _CUSTOM_ZERO: Final = (("custom.drawStyle", "points"), ("custom.pointSize", 6), ("custom.showPoints", "always"))
 
 
