@@ -1,1 +1,1 @@
-"""A stand-in Jira that runs on loopback, for trying, testing and measuring."""
+"""A stand-in Jira on loopback, for trials, tests and benchmarks."""

@@ -22,7 +22,7 @@ _Timeout = float | tuple[float, float] | tuple[float, None] | None
 
 
 class SandboxAdapter(BaseAdapter):
-    """`session.mount("https://acme.example", SandboxAdapter(jira))`, and the session talks to the sandbox."""
+    """An adapter that answers from the sandbox: `session.mount("https://acme.example", SandboxAdapter(jira))`."""
 
     def __init__(self, jira: Jira) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class SandboxAdapter(BaseAdapter):
         return _response(answer, request)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no connection was opened."""
 
 
 def _wait(answer: Answer, timeout: _Timeout) -> None:
@@ -71,7 +71,7 @@ def _response(answer: Answer, request: PreparedRequest) -> Response:
 
 
 class _Raw(io.BytesIO):
-    """A body `requests` can read and release; the message stands where it looks for cookies."""
+    """A body that `requests` can read and release, with the message in which it looks for cookies."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.body[: answer.cut])
@@ -79,7 +79,7 @@ class _Raw(io.BytesIO):
         self.headers = Message()
 
     def stream(self, size: int, decode_content: bool) -> Iterator[bytes]:  # noqa: ARG002, FBT001 - urllib3's signature
-        """Yield the body in pieces; breaks off where it was cut."""
+        """Yield the body in pieces; end early if it was cut."""
         yield from iter(lambda: self.read(size), b"")
         if self._is_cut:
             raise ProtocolError("Connection broken: IncompleteRead", self.tell())

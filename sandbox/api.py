@@ -28,7 +28,7 @@ _UNAUTHORIZED: Final = 401
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A line of the log of requests: `endpoint` is the path's template, `asked` the query and body put together."""
+    """A line of the log of requests: `endpoint` is the path's template, `asked` the arguments of query and body."""
 
     method: str
     endpoint: str
@@ -57,7 +57,7 @@ class Jira:
     _pages: Pages = field(default_factory=Pages)
 
     def handle(self, request: Request) -> Response:
-        """Answer a request, one at a time; never raises for what a client sent."""
+        """Answer a request, one at a time; never raise an error for what a client sent."""
         with self.lock:
             return self._handle(request)
 
@@ -132,7 +132,7 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 
 def _unauthorized(site: Site, message: str) -> Response:
-    """Cloud's 401: plain text that says it is HTML."""
+    """Return Cloud's 401: plain text that is declared as HTML."""
     realm = f'OAuth realm="{quote(site.base_url, safe="")}"'
     return Response(
         _UNAUTHORIZED, message.encode(), {"Content-Type": "text/html;charset=UTF-8", "WWW-Authenticate": realm}
@@ -140,7 +140,7 @@ def _unauthorized(site: Site, message: str) -> Response:
 
 
 def _wanted(request: Request, path: Mapping[str, str]) -> Json:
-    """Return what a request names in its path, query and body; nothing where that cannot be read."""
+    """Return what a request names in its path, query and body; nothing if they cannot be read."""
     try:
         return {**path, **_arguments(request)}
     except Refused:
@@ -148,7 +148,7 @@ def _wanted(request: Request, path: Mapping[str, str]) -> Json:
 
 
 def _arguments(request: Request) -> Json:
-    """Query and body as one object; a name given twice is joined with a comma, as Jira reads lists."""
+    """Return query and body as one object; values of a repeated name are joined with commas, as Jira reads lists."""
     asked: Json = {name: ",".join(values) for name, values in parse_qs(request.query).items()}
     if not request.body:
         return asked

@@ -1,4 +1,4 @@
-"""What the made-up site has before any issue: its statuses, types, fields and projects, with Jira's own ids."""
+"""The lists of the made-up site before any issue: its statuses, types, fields and projects, with Jira's own ids."""
 
 from copy import deepcopy
 from dataclasses import dataclass

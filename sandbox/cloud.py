@@ -26,7 +26,7 @@ Row = tuple[int, int, int, bytes]
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """Where a bulk changelog stands: what is read, and the place of the page's first history."""
+    """The position in a bulk changelog: what is read, and the place of the page's first history."""
 
     asked: tuple[object, ...]
     rows: Sequence[Row]
@@ -34,7 +34,7 @@ class _Reading:
 
 
 def search(call: Call) -> Response:
-    """`search/jql`: pages by token, up to 5,000 of ids alone, 100 as soon as a field is asked for; no total."""
+    """Answer `search/jql` in pages by token: up to 5,000 with ids alone, 100 with any field; without a total."""
     match = call.search(must_be_bounded=True)
     fields = common.asked_fields(call, call.args.get("fields", "id"))
     bounds = call.site.bounds
@@ -49,7 +49,7 @@ def search(call: Call) -> Response:
 
 
 def _after(call: Call, value: query.Found) -> int:
-    """Return where the next page begins: behind the last issue seen, wherever it would stand now."""
+    """Return where the next page begins: behind the last issue of the page before, at its present place."""
     if "nextPageToken" not in call.args:
         return 0
     jql, last = call.pages.at(call.text("nextPageToken"))
@@ -82,7 +82,7 @@ def bulk_fetch(call: Call) -> Response:
 
 
 def bulk_changelogs(call: Call) -> Response:
-    """Histories of up to 1,000 issues by date, so that an issue's spread over the pages; nothing for the anonymous.
+    """Return histories of up to 1,000 issues by date, so that those of an issue are spread; none for anonymous callers.
 
     Each page but the first begins with the last history of the one before, as JRACLOUD-94906 tells.
     """
@@ -161,7 +161,7 @@ def projects(call: Call) -> Response:
 
 
 def removed(_call: Call) -> Response:
-    """Return the old search: gone for good."""
+    """Refuse a search by the endpoint that Cloud has removed."""
     raise Refused(410, _REMOVED)
 
 

@@ -1,4 +1,4 @@
-"""The endpoints both flavours have: lists, versions, who am I, server info, single issues."""
+"""The endpoints of both flavours: lists, versions, the account, server info, single issues."""
 
 from typing import Final
 
@@ -70,7 +70,7 @@ def version_page(call: Call) -> Response:
 
 
 def project(call: Call) -> Json:
-    """Return the project the path names; 404 if the site has none of that name."""
+    """Return the project that the path names; 404 if the site has no such project."""
     if result := call.site.project(call.path["project"]):
         return result
     raise Refused(404, f"No project could be found with key '{call.path['project']}'.")
@@ -91,12 +91,13 @@ def one_issue(call: Call) -> Issue:
 
 
 def no_issue() -> Refused:
-    """Return what Jira says of an issue that is gone, hidden or was never there: it does not say which."""
+    """Return Jira's answer for an issue that is gone, hidden or never existed, which does not say which."""
     return Refused(404, "Issue does not exist or you do not have permission to see it.")
 
 
 def rendered(call: Call, issues: list[Issue], names: tuple[str, ...]) -> bytes:
-    """Return the issues of a page. The index may be late, the database never is: who is gone by now is left out.
+    """Return the issues of a page. The index may be late, but issues are read from the database: deleted ones are left
+    out.
 
     Where neither a field nor the key is asked for, the id is all there is.
     """
@@ -124,7 +125,7 @@ def paged(values: list[Json], start: int, size: int) -> Json:
 
 
 def expanded(call: Call) -> frozenset[str]:
-    """Return what `expand` (comma string or array) names of `render.EXPANDS`; the rest is ignored."""
+    """Return the names in `expand` (comma-separated string or array) that are in `render.EXPANDS`; ignore others."""
     expand = call.args.get("expand", "")
     names = expand.split(",") if isinstance(expand, str) else expand
     return render.EXPANDS & {str(name).strip() for name in names}

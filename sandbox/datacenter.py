@@ -1,4 +1,4 @@
-"""The endpoints of Jira Data Center's REST v2: pages by offset, a cap that is echoed, a wall, whole changelogs."""
+"""The endpoints of Jira Data Center's REST v2: pages by offset, a page limit, a limit of offsets, whole changelogs."""
 
 from typing import Final
 

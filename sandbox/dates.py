@@ -1,4 +1,4 @@
-"""The dates of JQL: literals in the asker's zone at minute grain, epoch milliseconds, periods, `startOfDay()`."""
+"""The dates of JQL: literals to the minute in the account's zone, epoch milliseconds, periods, `startOfDay()`."""
 
 import re
 from calendar import monthrange
@@ -21,7 +21,7 @@ _EDGE: Final = re.compile(r"(startof|endof)(day|week|month|year)", re.IGNORECASE
 
 
 def instant(field: str, value: Value, asker: Asker) -> int:
-    """Epoch milliseconds of a date value; JqlError in Jira's words where it is none."""
+    """Return the epoch milliseconds of a date value; raise JqlError in Jira's words if it is not one."""
     if isinstance(value, Call):
         return _of_call(value, asker)
     if asker.takes_epoch and _EPOCH.fullmatch(value.text) and not value.is_quoted:
@@ -37,7 +37,7 @@ def instant(field: str, value: Value, asker: Asker) -> int:
 
 
 def unknown_function(call: Call) -> JqlError:
-    """Return what Jira says of a function it does not have."""
+    """Return Jira's message for an unknown function."""
     return JqlError(f"Unable to find JQL function '{call.name}({', '.join(call.args)})'.")
 
 
@@ -71,7 +71,7 @@ def _shifted(asker: Asker, periods: str, sign: int) -> int:
 
 
 def _increment(call: Call, usual: str) -> tuple[int, str]:
-    """Return how many of which unit `startOfWeek(-1)` or `endOfDay("-4w")` is moved by."""
+    """Return number and unit by which `startOfWeek(-1)` or `endOfDay("-4w")` is moved."""
     if not (match := _INCREMENT.fullmatch(call.args[0])):
         raise JqlError(f"The date increment '{call.args[0]}' of function '{call.name}' is invalid.")
     return int(match[2]) * (-1 if match[1] == "-" else 1), match[3] or usual
@@ -87,7 +87,7 @@ def _start(local: datetime, unit: str) -> datetime:
 
 
 def _plus(local: datetime, many: int, unit: str) -> datetime:
-    """Months, years and whole days on the wall clock; hours and minutes in elapsed time."""
+    """Add months, years and whole days on the wall clock, or elapsed hours and minutes."""
     if unit in {"h", "m"}:
         return moment(millis(local) + many * _SECONDS[unit] * 1000, local.tzinfo or ZoneInfo("UTC"))
     if unit in {"d", "w"}:

@@ -29,7 +29,8 @@ _GATEWAY_TEXT: Final = b"<html><body><h1>Bad gateway</h1></body></html>"
 
 @dataclass(slots=True)
 class Fault:
-    """Damages answers of endpoints whose template contains `endpoint`: the first `after` are spared, then `times` hit.
+    """A fault in answers of endpoints whose template contains `endpoint`: it skips `after` requests, then affects
+    `times`.
 
     `instead` answers in place of the Jira (nothing is read or changed there), `damage` works on its answer. With `when`
     only requests count whose path, query and body it accepts.
@@ -44,7 +45,7 @@ class Fault:
     when: When | None = None
 
     def strikes(self, endpoint: str, asked: Callable[[], Json]) -> bool:
-        """Return whether this request is hit; counts it."""
+        """Count this request and return whether the fault affects it."""
         if self.endpoint not in endpoint or self.times <= self.hits:
             return False
         if self.when and not self.when(asked()):
@@ -57,7 +58,7 @@ class Fault:
 
 
 def too_many(retry_after: int | None = 1, *, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
-    """429: with Jira's headers, or as a gateway sends it, without Retry-After and not in JSON."""
+    """Return 429 with Jira's headers, or as a gateway sends it: without Retry-After and not in JSON."""
     if retry_after is None:
         headers = {"X-Failure-Category": "FAILURE CLIENT RATE LIMITED", "Content-Type": "text/html"}
         return Fault(endpoint, times, after, Response(429, b"<html>Too many requests</html>", headers))
@@ -96,23 +97,23 @@ def half_json(*, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
 
 
 def not_json(*, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
-    """200 with a text that is neither JSON nor a page, as a proxy answers that is starting."""
+    """Return 200 with a text that is neither JSON nor HTML, as a proxy answers while it starts."""
     return Fault(endpoint, times, after, Response(200, b"upstream starting", {"Content-Type": "text/plain"}))
 
 
 def login_page(title: str = "Log in", *, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
-    """200 with a page for people, as a single sign-on in front of Jira answers."""
+    """Return 200 with an HTML page, as a single sign-on in front of Jira answers."""
     page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>SAML</body></html>"
     return Fault(endpoint, times, after, Response(200, page.encode(), {"Content-Type": "text/html;charset=UTF-8"}))
 
 
 def redirect(location: str, *, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
-    """302 to another place, as a single sign-on or a site that has moved answers."""
+    """Return 302 to another place, as a single sign-on or a moved site answers."""
     return Fault(endpoint, times, after, Response(302, b"", {"Location": location}))
 
 
 def captcha(*, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
-    """403 before the password is looked at: too many logins failed, and Jira wants a person."""
+    """Return 403 before the password is checked: after too many failed logins Jira requires a CAPTCHA."""
     headers = {
         "Content-Type": "text/html;charset=UTF-8",
         "X-Seraph-LoginReason": "AUTHENTICATION_DENIED",
@@ -133,7 +134,7 @@ def without(key: str, *, endpoint: str = "", times: int = 1, after: int = 0) -> 
 
 
 def repeated_token(*, endpoint: str = "", times: int = 1, after: int = 0) -> Fault:
-    """Return a fault that repeats the token of the first page hit, so that a reader turns in a circle."""
+    """Return a fault that repeats the token of the first affected page, so that a reader could loop."""
     first: list[object] = []
 
     def repeat(body: dict[str, object]) -> None:
@@ -165,13 +166,13 @@ def asked_ids(asked: Json) -> list[str]:
 
 
 def poisoned(*numbers: int, status: int = 500, endpoint: str = "", times: int = EVERY_TIME) -> Fault:
-    """Return issues that cannot be rendered: every answer to a request that names one of them is a server error."""
+    """Return a fault for issues that cannot be rendered: every request that names one of them gets a server error."""
     words = refusal(status, "Internal server error")
     return Fault(endpoint, times, instead=words, when=_names(numbers))
 
 
 def poisoned_cut(*numbers: int, endpoint: str = "", times: int = EVERY_TIME) -> Fault:
-    """As `poisoned`, but the body of such an answer breaks off."""
+    """Return a fault as `poisoned` does, but with a body that is cut off."""
     half = cut()
     return Fault(endpoint, times, damage=half.damage, when=_names(numbers))
 
@@ -196,7 +197,7 @@ def too_large(most: int, *, status: int = 413, endpoint: str = "", times: int = 
 
 
 def closed_versions(*projects: str, status: int = 404, times: int = EVERY_TIME) -> Fault:
-    """Return the versions of these projects (by id or key) are refused: their issues are seen, and they are not."""
+    """Return a fault that refuses the versions of these projects (by id or key), while their issues are shown."""
     words = "No project could be found." if status == 404 else "You cannot view this project."  # noqa: PLR2004 - HTTP's
     return Fault(
         "/versions", times, instead=refusal(status, words), when=lambda asked: asked.get("project") in projects
@@ -223,7 +224,7 @@ def _edited(answer: Response, edit: Callable[[Json], object]) -> Response:
 
 @dataclass(slots=True)
 class Limit:
-    """At most `requests` in any `per_seconds`, counted on arrival; the refused ones do not use it up.
+    """At most `requests` in any `per_seconds`, counted on arrival; refused requests do not count.
 
     `most` is the largest number that ever arrived in such a window, refused ones too: what a client is judged by.
     """
@@ -237,7 +238,7 @@ class Limit:
     _arrived: deque[float] = field(default_factory=deque)
 
     def refusal(self) -> Response | None:
-        """Count an arrival; 429 when it is one too many."""
+        """Count an arrival and return 429 if it exceeds the limit."""
         now = self._forget_the_past()
         self._arrived.append(now)
         self.most = max(self.most, len(self._arrived))
@@ -249,7 +250,7 @@ class Limit:
         return replace(refusal(429, "Rate limit exceeded."), headers=headers)
 
     def headers(self) -> Mapping[str, str]:
-        """Return what Data Center says on every answer, `retry-after: 0` while there is room."""
+        """Return the headers of each Data Center answer; `retry-after` is 0 while requests remain."""
         now = self._forget_the_past()
         left = self.requests - len(self._admitted)
         wait = 0 if left else max(math.ceil(self._admitted[0] + self.per_seconds - now), 1)

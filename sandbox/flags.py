@@ -1,4 +1,4 @@
-"""Flags of a made-up team: now and then an impediment is raised on a card in progress, and mostly removed again."""
+"""Flags of a made-up team: sometimes an item in progress gets an impediment, which is mostly removed again."""
 
 # ruff: noqa: PLR2004 - the odds of a made-up team stand where they are drawn
 

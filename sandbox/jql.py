@@ -38,7 +38,7 @@ _OPERATORS: Final = "'=', '!=', '<', '>', '<=', '>=', '~', '!~', 'IN', 'NOT IN',
 
 
 class JqlError(Exception):
-    """The JQL is refused; the argument is what Jira puts into `errorMessages`."""
+    """The JQL is refused; the argument is Jira's text in `errorMessages`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ Node = Clause | Both
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One ORDER BY term; ascending where nothing is said."""
+    """One ORDER BY term, ascending by default."""
 
     field: str
     descending: bool
@@ -130,7 +130,7 @@ _NEGATED: Final = {
 
 
 def parse(text: str) -> Parsed:
-    """Read a query; JqlError where Jira would answer 400."""
+    """Parse a query; raise JqlError if Jira would answer 400."""
     return _Parser(text).query()
 
 

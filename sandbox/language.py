@@ -1,4 +1,4 @@
-"""The language of an answer: Jira translates the names of its own lists for an account that reads another than English.
+"""The language of an answer: Jira translates the names of its own lists for accounts in other languages than English.
 
 Histories keep the names that were written into them. Names a person gave (a project, a version, a field) stay.
 """
@@ -47,13 +47,13 @@ def translated(answer: Response, request: Request, account: Account | None, endp
 
 
 def _insists_on_english(request: Request) -> bool:
-    """Return whether both headers say so: `Accept-Language` alone does not win over the account's language."""
+    """Return whether both headers require English; `Accept-Language` alone does not."""
     headers = {name.lower(): value.lower() for name, value in request.headers.items()}
     return headers.get("x-force-accept-language") == "true" and headers.get("accept-language", "").startswith("en")
 
 
 def _walk(node: Any, words: Mapping[str, str], *, named: bool) -> Any:
-    """Return the node with the names of Jira's lists translated, the untranslated one beside each."""
+    """Return the node with translated names of Jira's lists, each with its original name."""
     if isinstance(node, list):
         return [_walk(item, words, named=named) for item in node]
     if not isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""An issue of a made-up team while it is written: the drafts of its events, and the fields it was born with."""
+"""The draft of an issue's life in a made-up team: the drafts of its events, and the fields it was created with."""
 
 from dataclasses import dataclass, field
 from random import Random
@@ -21,7 +21,7 @@ class Draft(NamedTuple):
 
 @dataclass(slots=True)
 class Life:
-    """An issue while it is written: drafts of events in any order, and the fields it was born with.
+    """The draft of an issue: drafts of events in any order, and the fields it was created with.
 
     `project` is the one it was born in, `home` the one it ends in.
     """
@@ -38,11 +38,11 @@ class Life:
 
     @property
     def key(self) -> str:
-        """Its first key: numbers are shared by the projects, so that a move never meets another's."""
+        """Return the issue's first key. Projects share the numbers, so that a moved issue gets a free one."""
         return f"{self.project['key']}-{self.k + 1}"
 
     def note(self, at: int, sets: Sets, *items: Item, by: Json | None = None, touches: bool = True) -> None:
-        """Something happened; `by` None is automation, which Jira shows without an author."""
+        """Add an event; `by` None is automation, which Jira shows without an author."""
         self.drafts.append(Draft(at, sets, items, by, touches))
 
     def someone(self) -> Json:
@@ -50,5 +50,5 @@ class Life:
         return self.rng.choice(self.team.people)
 
     def stamp(self, at: int) -> str:
-        """Return an instant as the site writes it."""
+        """Return an instant in the site's form."""
         return stamp(at, self.team.zone)

@@ -1,4 +1,4 @@
-"""One issue's life in a made-up team: born, worked on, re-opened, shipped, and edited all the while."""
+"""One issue's life in a made-up team: created, worked on, re-opened, released, and edited meanwhile."""
 
 # ruff: noqa: PLR2004 - the odds and delays of a made-up team stand where they are drawn
 
@@ -137,7 +137,7 @@ def _work(team: Team, k: int, rng: Random) -> Life:
 
 
 def _move(life: Life) -> None:
-    """Move an issue to the other project an hour after its birth; no other issue has its number there."""
+    """Move an issue to the other project an hour after its creation; its number is free there."""
     old, new = (c.PAY, c.OPS) if life.project is c.PAY else (c.OPS, c.PAY)
     key = f"{new['key']}-{life.k + 1}"
     items = (
@@ -283,7 +283,9 @@ def _starts(items: tuple[Item, ...]) -> bool:
 
 
 def _blame(life: Life, j: int) -> None:
-    """Blame the first work item of a failing version for its incident: linked on both sides, marked as a failure."""
+    """Make the first work item of a failing version the cause of its incident: linked on both sides, marked as a
+    failure.
+    """
     team, at = life.team, life.team.trains["PAY"].incident_at(j)
     fields = {"summary": life.fields["summary"], "issuetype": life.fields["issuetype"]}
     team.causes[j] = {"id": str(_FIRST_ISSUE + life.k), "key": life.key, "fields": fields}

@@ -1,4 +1,4 @@
-"""What a team does to its Jira while it is read: each a plain function with its instant.
+"""Changes that a team makes to its Jira while it is read: a function for each, with its instant.
 
 Something done at an instant shows at the first request at or after it, on the sandbox's clock. What is `silent`
 leaves `updated` alone, as workflow migrations and release dates do on a real site.
@@ -87,7 +87,7 @@ def move(site: Site, issue: Issue, project: str, at: datetime) -> str:
 
 
 def migrate(site: Site, issues: Iterable[Issue], at: datetime, statuses: Mapping[str, str] | None = None) -> None:
-    """Change the workflow silently: a Workflow history in each issue, its status replaced where `statuses` says so."""
+    """Change the workflow silently: add a Workflow history to each issue, and replace the statuses in `statuses`."""
     for issue in issues:
         before = _latest(site, issue, "status")
         after = _status(site, (statuses or {}).get(before["name"], before["name"]))
@@ -107,7 +107,7 @@ def plan_version(site: Site, project: str, name: str, at: datetime) -> Version:
 
 
 def release(site: Site, version: Version, at: datetime, day: str | None) -> None:
-    """Release a version on a day (`2026-03-01`), or without one; its issues' `updated` does not move."""
+    """Release a version on a day (`2026-03-01`) or without one; `updated` of its issues stays."""
     site.change(version, millis(at), (("released", True), ("releaseDate", day)))
 
 
@@ -130,7 +130,7 @@ def link(site: Site, cause: Issue, incident: Issue, at: datetime) -> None:
 
 
 def rename_status(site: Site, status: str, name: str) -> None:
-    """Rename a status at once; histories keep the old one."""
+    """Rename a status at once; histories keep the old name."""
     _status(site, status)["name"] = name
     site.forget()
 
@@ -149,7 +149,7 @@ def rename_field(site: Site, field: str, name: str) -> None:
 
 
 def rename_project(site: Site, old: str, new: str) -> None:
-    """Change a project's key at once; no issue's `updated` moves, and the old keys still work."""
+    """Change a project's key at once; `updated` of its issues stays, and old keys are still found."""
     site.rename_project(old, new)
 
 
@@ -161,13 +161,13 @@ def forget_project_key(site: Site, old: str) -> None:
 
 
 def lose_project(site: Site, project: str) -> None:
-    """Take the permission to browse a project from the readers, at once."""
+    """Hide a project from all accounts at once."""
     site.closed_projects.add(project)
     site.forget()
 
 
 def regain_project(site: Site, project: str) -> None:
-    """They get it back."""
+    """Show the project again."""
     site.closed_projects.discard(project)
     site.forget()
 
@@ -199,7 +199,7 @@ def _known(site: Site, project: str) -> Json:
 
 
 def _free_key(site: Site, project: str) -> str:
-    """Return a number no key has, in any project, of issues not yet born either."""
+    """Return a number that no key has in any project, also of later issues."""
     keys = [*site.keys, *(issue.key for issue in site.issues.values())]
     return f"{project}-{max((int(key.rpartition('-')[2]) for key in keys), default=0) + 1}"
 

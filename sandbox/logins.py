@@ -27,7 +27,7 @@ _HTML: Final = {"Content-Type": "text/html;charset=UTF-8"}
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """The account behind a request (None: nobody), and the headers that every answer to it has."""
+    """The account of a request (None: anonymous), and the headers of every answer to it."""
 
     account: Account | None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -35,13 +35,13 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class _Credential:
-    """What an `Authorization` header holds: `user` is None with Bearer, both where it cannot be read."""
+    """The content of an `Authorization` header: `user` is None with Bearer, both are None if it cannot be read."""
 
     user: str | None = None
     secret: str | None = None
 
     def names(self, account: Account) -> bool:
-        """Return whether it is this account's: its name (in any case) with its token, or the token alone."""
+        """Return whether the credential is this account's: its name (in any case) with its token, or only the token."""
         if self.user is None:
             return self.secret == account.token
         known = {account.email.lower(), str(account.profile.get("name", account.email)).lower()}
@@ -49,7 +49,7 @@ class _Credential:
 
 
 def log_in(request: Request, accounts: list[Account], flavour: Flavour, context: str) -> Login | Response:
-    """Return who asks, or the answer that refuses the login."""
+    """Return the login of a request, or the answer that refuses it."""
     given = {name.lower(): value for name, value in request.headers.items()}.get("authorization", "")
     credential = _read(given)
     account = next((item for item in accounts if credential.names(item)), None)
@@ -61,7 +61,7 @@ def log_in(request: Request, accounts: list[Account], flavour: Flavour, context:
 
 
 def _at_gateway(request: Request, account: Account | None) -> Login | Response:
-    """Nobody is served without a login, nor with a token that lacks the scope of what it asks."""
+    """Refuse requests without a login, or with a token that lacks the endpoint's scope."""
     message = "Unauthorized"
     if account is not None:
         wanted = "read:jira-user" if request.path.endswith("/myself") else "read:jira-work"

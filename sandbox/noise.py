@@ -1,4 +1,4 @@
-"""What every tracker is full of beside work: edits of fields that no metric reads, moves, imports, late changes."""
+"""Noise of every tracker: edits of fields that no metric reads, moves, imports, late changes."""
 
 # ruff: noqa: PLR2004 - the odds and delays of a made-up team stand where they are drawn
 
@@ -11,7 +11,7 @@ from sandbox.site import Item
 
 
 def add_noise(life: Life) -> None:
-    """Add what every tracker is full of: edits of fields no metric reads, a few issues with very many, a few moves."""
+    """Add edits of fields that no metric reads, a few issues with very many, and a few moves."""
     rng = life.rng
     luck = rng.random()
     # A third of the edits leave no history: comments, and plans for the sprint it is in already.
@@ -34,7 +34,7 @@ def add_noise(life: Life) -> None:
 
 
 def _light(life: Life, times: list[int]) -> None:
-    """Add a custom field that is called Status, as teams have for their traffic lights."""
+    """Add a custom field called Status, which some teams have."""
     colours = (("10500", "Green"), ("10501", "Amber"), ("10502", "Red"))
     before: tuple[str | None, str | None] = (None, None)
     for n, at in enumerate((times[0], times[-1] + MINUTE)):

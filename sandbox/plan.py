@@ -12,7 +12,7 @@ from sandbox.site import Version
 
 @dataclass(frozen=True, slots=True)
 class Train:
-    """A project's releases: version j leaves on a weekday of every week at 15:00 UTC; all of it follows from j."""
+    """The releases of a project: version j is released on a fixed weekday at 15:00 UTC; everything follows from j."""
 
     seed: int
     project: Json
@@ -33,11 +33,11 @@ class Train:
         return j
 
     def is_dropped(self, j: int) -> bool:
-        """Return the release date; one version in 15 has none."""
+        """Return whether a version has no release date, like one in 15."""
         return j % 15 == 9
 
     def fails(self, j: int) -> bool:
-        """Return one version in ten brings an incident; in the middle of its ten, so that no month has none or many."""
+        """Return whether a version brings an incident: one near the middle of each ten, spread evenly."""
         block, place = divmod(j, 10)
         chosen = Random(f"{self.seed}/{self.project['key']}/{block}").randrange(3, 7)
         return place == chosen + self.is_dropped(10 * block + chosen)
@@ -84,7 +84,7 @@ class Team:
         return int((weeks * 40 + worked - self.first_hour) * self.per_week / 40) + 1
 
     def version(self, train: Train, j: int) -> Json:
-        """Return the body of a version, made when it is first needed."""
+        """Return the body of a version, created at the first call."""
         key = (train.project["key"], j)
         if key not in self.versions:
             self.versions[key] = _version_of(train, j, self.zone)

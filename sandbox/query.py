@@ -1,4 +1,4 @@
-"""What JQL means: a parsed query becomes a predicate over issues and an order, for one site, account and instant."""
+"""The meaning of JQL: a query becomes a predicate and an order over issues, for one site, account and instant."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
@@ -27,7 +27,7 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The matching issues in order, with the sort key of each (for paging by what was seen last)."""
+    """The matching issues in order, with the sort key of each, so that paging can continue behind the last one."""
 
     issues: list[Issue]
     key: Callable[[Issue], tuple[Any, ...]]
@@ -35,7 +35,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class _Down:
-    """A sort value turned round."""
+    """A sort value in descending order."""
 
     value: Any
 
@@ -44,7 +44,7 @@ class _Down:
 
 
 def search(site: Site, text: str, asker: Asker, *, must_be_bounded: bool = False) -> Found:
-    """Evaluate JQL over the visible issues; JqlError with Jira's words for what it refuses."""
+    """Evaluate JQL over the visible issues; raise JqlError with Jira's words if it is refused."""
     parsed = jql.parse(text)
     if parsed.where is None and must_be_bounded:
         raise JqlError("Unbounded JQL queries are not allowed here. Please add a search restriction to your query.")
@@ -58,7 +58,7 @@ def search(site: Site, text: str, asker: Asker, *, must_be_bounded: bool = False
 
 
 def _pool(terms: "_Terms", where: Node) -> Iterable[Issue]:
-    """Return the narrowest ready-made list that holds every match: most reads ask for the newest or for some ids."""
+    """Return the shortest index that has every match: most searches want the newest or some ids."""
     site = terms.site
     parts = where.parts if isinstance(where, jql.Both) and where.every else (where,)
     for part in parts:
@@ -135,7 +135,7 @@ class _Terms:
         return lambda issue: any(test(issue) for test in tests)
 
     def sort_value(self, name: str) -> Callable[[Issue], Any]:
-        """Return what ORDER BY compares: numbers before texts before nothing."""
+        """Return the sort value of a field: numbers before texts before nothing."""
         lowered = name.lower()
         if lowered in _KEY_FIELDS:
             return attrgetter("id") if lowered == "id" else readers.key_order
@@ -145,7 +145,7 @@ class _Terms:
         return lambda issue: readers.rank(issue.fields.get(field))
 
     def ids(self, clause: Clause) -> set[int]:
-        """Return the visible issues a key clause names; a lenient asker's unknown ones name none."""
+        """Return the visible issues that a key clause names; unknown ones are ignored if the search is not strict."""
         if self.asker.is_strict:
             return {self.issue(clause, value).id for value in clause.values}
         return {result.id for value in clause.values if (result := self.site.find(_plain(value)))}
@@ -354,7 +354,7 @@ def _plain(value: Value) -> str:
 
 
 def _membership(operator: str, read: Read, wanted: set[str]) -> Test:
-    """Return an issue without a value matches neither `=` nor `!=`; only EMPTY finds it, as in Jira."""
+    """Return the predicate for `=` and `!=`: an issue without a value matches neither, only EMPTY, as in Jira."""
     if operator in {"is", "is not"}:
         is_empty = operator == "is"
         return lambda issue: (not read(issue)) == is_empty

@@ -1,4 +1,4 @@
-"""What JQL compares: the ids, names, instants and sort values in an issue's fields."""
+"""The values that JQL compares: ids, names, instants and sort values in an issue's fields."""
 
 from collections.abc import Callable
 from datetime import date, datetime, time
@@ -15,7 +15,7 @@ _NAMES: Final = ("id", "accountId", "key", "name", "displayName", "emailAddress"
 
 
 def ids(field: str) -> Read:
-    """Return ids of the objects in a field, or its plain values."""
+    """Return the ids of the objects in a field, or its plain values."""
 
     def read(issue: Issue) -> list[Any]:
         value = issue.fields.get(field)
@@ -26,9 +26,7 @@ def ids(field: str) -> Read:
 
 
 def names(field: str) -> Read:
-    """Return every name a value is known by, in lower case: a person's id, name or e-mail, an option's value, a
-    label.
-    """
+    """Return every name of a value, in lower case: a person's id, name or e-mail, an option's value, a label."""
 
     def read(issue: Issue) -> list[Any]:
         value = issue.fields.get(field)
@@ -48,13 +46,13 @@ def category_of(issue: Issue) -> list[Any]:
 
 
 def category(status: Json) -> Json:
-    """Return a status's category, identified by its key: recorded ones carry ids of other sites."""
+    """Return a status's category by its key, because recorded ones have ids of other sites."""
     result = status.get("statusCategory") or {}
     return {"id": result.get("key", "undefined"), "name": result.get("name", "No Category")}
 
 
 def instants(field: str, zone: ZoneInfo) -> Callable[[Issue], int | None]:
-    """Epoch milliseconds of a date or date-time field; a day begins in the asker's zone."""
+    """Return the epoch milliseconds of a date or date-time field; a day begins in the account's zone."""
     if field == "updated":
         return attrgetter("updated")
 
@@ -75,13 +73,13 @@ def _day(text: str, zone: ZoneInfo) -> int | None:
 
 
 def key_order(issue: Issue) -> tuple[str, int]:
-    """Keys sort by project, then by number."""
+    """Return the sort key of an issue key: by project, then by number."""
     project, _, digits = issue.key.rpartition("-")
     return project, int(digits)
 
 
 def rank(value: Any) -> tuple[int, Any]:
-    """Return a value's place in an order: numbers and instants before texts, nothing last."""
+    """Return a value's sort key: numbers and instants before texts, nothing last."""
     if isinstance(value, list):
         value = value[0] if value else None
     if isinstance(value, dict):

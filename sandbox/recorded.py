@@ -1,4 +1,4 @@
-"""Recorded Jira responses as a site: whatever `*.json` of a folder it knows is served as it was recorded.
+"""Recorded Jira responses as a site: the known `*.json` files of a folder are served as they were recorded.
 
 Known are search results (an object with `issues`), responses for one issue (an object with `fields`), the list
 endpoints (arrays of statuses, fields, issue types, projects, versions, resolutions, priorities) and
@@ -23,7 +23,7 @@ _LATEST: Final = 253_402_300_800_000  # milliseconds: the year 10000
 
 
 def load(folder: Path, flavour: Flavour, zone: str = "Etc/UTC") -> Site:
-    """Return the site of a folder's responses; ValueError, with a sentence, where they cannot be served."""
+    """Return the site of a folder's responses; raise ValueError with a sentence if they cannot be served."""
     recorded = recordings.read(folder)
     site = Site(flavour, ZoneInfo(zone), _catalogue(flavour, recorded))
     profile = {**user(flavour, "Metrics Reader", 99, zone), "emailAddress": EMAIL}
@@ -69,7 +69,7 @@ def _system_fields(usual: list[Json], issues: list[Recorded]) -> Iterator[Json]:
 
 
 def _custom_fields(recorded: Recordings) -> Iterator[Json]:
-    """Yield the fields seen in issues; their names are those that a response or a changelog gives."""
+    """Yield the fields of issues, with the names in a response or a changelog."""
     issues = recorded.issues.values()
     names = {
         number: name for issue in issues for number, name in recordings.each_field_of_history(issue.histories)
@@ -94,7 +94,7 @@ def _history_fields(fields: list[Json]) -> dict[tuple[str, str], frozenset[str]]
 
 
 def _versions(recorded: Recordings, projects: list[Json]) -> Iterator[Version]:
-    """Yield the versions that a list or an issue shows, each once; a project that is not known has none."""
+    """Yield the versions in lists and issues, each once; versions of an unknown project are left out."""
     keys = {str(project["id"]): str(project["key"]) for project in projects if project.get("key")}
     bodies = {str(body["id"]): body for body in recorded.lists["versions"] if str(body.get("projectId")) in keys}
     for issue in recorded.issues.values():
@@ -114,19 +114,19 @@ def _issue(number: int, recorded: Recorded) -> Issue:
 
 
 def _stray(number: int, histories: list[Json]) -> Issue:
-    """Return histories without their issue: served under `issue/{id}/changelog` alone."""
+    """Return histories without their issue, which are served only by `issue/{id}/changelog`."""
     events = _events(recordings.histories(Recorded({}, str(number), histories)))
     return Issue(number, str(number), 0, {}, events, seen=len(events))
 
 
 def _events(histories: list[Json]) -> list[Event]:
-    """Return the histories in their order; one whose instant or number cannot be read comes first, as it is."""
+    """Return the histories in order; one without a readable instant or number comes first, unchanged."""
     events = [Event(_milliseconds(raw, "created"), _number(raw.get("id")), raw=raw, touches=False) for raw in histories]
     return sorted(events, key=_when)
 
 
 def _milliseconds(body: Json, name: str) -> int:
-    """Return epoch milliseconds, from text or as they stand; 0 where there are none."""
+    """Return epoch milliseconds from text or a number; 0 if there are none."""
     value = body.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         return value if 0 < value < _LATEST else 0

@@ -1,4 +1,4 @@
-"""A folder of recorded Jira responses, read and checked: its issues with their histories, its lists, what is neither.
+"""A folder of recorded Jira responses, read and checked: issues with their histories, lists, and other files.
 
 A response that Jira could not have sent is refused with a ValueError whose message is a sentence.
 """
@@ -29,7 +29,7 @@ _KINDS: Final = (
 
 @dataclass(slots=True)
 class Recorded:
-    """An issue as one or several responses show it; `total` is the largest count of histories that one of them gave."""
+    """An issue from one or several responses; `total` is the largest count of histories in one of them."""
 
     fields: Json
     key: str
@@ -39,7 +39,7 @@ class Recorded:
 
 @dataclass(slots=True)
 class Recordings:
-    """What the files of a folder hold; `strays` are histories of issues that were not recorded."""
+    """The content of a folder's files; `strays` are histories of issues that were not recorded."""
 
     issues: dict[int, Recorded] = field(default_factory=dict)
     lists: dict[str, list[Json]] = field(default_factory=lambda: {kind: [] for kind, _, _ in _KINDS})
@@ -48,7 +48,7 @@ class Recordings:
     unread: list[str] = field(default_factory=list)
 
     def notes(self) -> list[str]:
-        """Return a sentence for each kind of thing that is not served, or not whole."""
+        """Return a sentence for each kind of content that is not served, or not served whole."""
         cut = [issue.key for issue in self.issues.values() if len(_by_id(issue.histories)) < issue.total]
         notes = []
         if cut:
@@ -81,7 +81,7 @@ def histories(issue: Recorded) -> list[Json]:
 
 
 def _by_id(histories: list[Json]) -> list[Json]:
-    """Return each history once; those without an id, which no Jira sends, are all kept."""
+    """Return each history once; histories without an id are all kept."""
     named = {str(history["id"]): history for history in histories if "id" in history}
     return [*named.values(), *(history for history in histories if "id" not in history)]
 
@@ -102,7 +102,7 @@ def _take(recordings: Recordings, path: Path, body: Any) -> None:
 
 
 def _kind(path: Path, body: Any) -> str | None:
-    """Return which list of the site a file holds; None where an entry lacks what every list's entries have."""
+    """Return the list of the site that a file holds; None if an entry lacks a key that every list has."""
     if not isinstance(body, list) or not all(isinstance(entry, dict) and _is_named(entry) for entry in body):
         return None
     for kind, keys, word in _KINDS:
@@ -129,7 +129,7 @@ def _issues(path: Path, body: Any) -> list[Any] | None:
 
 
 def _names(body: Any) -> dict[str, str]:
-    """Return what `expand=names` says: the names of fields by their ids."""
+    """Return field id → name from `expand=names`."""
     names = body.get("names") if isinstance(body, dict) else None
     return {str(number): str(name) for number, name in names.items()} if isinstance(names, dict) else {}
 
@@ -152,7 +152,7 @@ def _take_issue(recordings: Recordings, place: str, body: Any) -> None:
 
 
 def _fields(place: str, key: str, issue: Json) -> Json:
-    """Return an issue's fields; where it was recorded without a project, the project that its key names is added."""
+    """Return an issue's fields; without a recorded project, with the project of its key."""
     fields = _object(issue.get("fields"), f"{place}: 'fields'")
     for name in ("status", "issuetype"):
         _object(fields.get(name) or {}, f"{place}: '{name}'")
@@ -198,7 +198,7 @@ def _content(path: Path) -> Any:
 
 
 def _below(folder: Path) -> str:
-    """Return the sub-folders that seem to hold issues, because the person may have named the folder above."""
+    """Return sub-folders that seem to hold issues, because the folder above may have been named by mistake."""
     held = dict.fromkeys(str(path.parent) for path in sorted(folder.glob("*/*.json")) if _seems_held(path))
     return f"; name one of {', '.join(held)}" if held else ""
 
@@ -213,7 +213,7 @@ def _several(names: list[str]) -> str:
 
 
 def each_field_of_history(histories: list[Json]) -> Iterator[tuple[str, str]]:
-    """Yield (field id, field name) of each history item that gives both."""
+    """Yield (field id, field name) of each history item that has both."""
     for history in histories:
         for item in history.get("items") or ():
             if isinstance(item, dict) and item.get("fieldId"):

@@ -1,4 +1,4 @@
-"""From an issue to JSON bytes, rendered once for each set of fields and kept until the issue changes."""
+"""Issues as JSON bytes, rendered once for each set of fields and cached until the issue changes."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -16,12 +16,12 @@ Fields = tuple[str, ...]
 
 
 def dumps(value: Any) -> bytes:
-    """Compact UTF-8 JSON."""
+    """Return compact UTF-8 JSON."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def issue(site: Site, value: Issue, fields: Fields, expanded: frozenset[str] = frozenset()) -> bytes:
-    """Return an issue as search and bulk fetch give it; `expanded` are some of EXPANDS."""
+    """Return an issue in the form of search and bulk fetch; `expanded` are some of EXPANDS."""
     key = (fields, expanded)
     if (ready := value.cache.get(key)) is None:
         ready = value.cache[key] = dumps(_issue(site, value, fields, expanded))
@@ -64,12 +64,12 @@ def _of_fields(site: Site, event: Event, fields: Fields) -> Json | None:
 
 
 def _created(event: Event) -> Json:
-    """Return the bulk changelog's form of `created`; what was recorded and is not an instant stays as it is."""
+    """Return `created` in the form of the bulk changelog; a recorded value that is not an instant stays."""
     return {} if event.raw is not None and not event.at else {"created": event.at}
 
 
 def _may_mean(site: Site, item: Any, fields: Fields) -> bool:
-    """Tell whether a recorded item is a change of one of the fields; older Jiras name the field in words only."""
+    """Return whether a recorded item may change one of the fields; older Jiras send only the field's name."""
     if not isinstance(item, dict):
         return True  # damaged: shown, so that a reader can notice it
     if item.get("fieldId"):

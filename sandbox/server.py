@@ -1,4 +1,4 @@
-"""The stand-in Jira over HTTP on loopback, for the `flowbeat sandbox` command and for tests with real workers."""
+"""The stand-in Jira over HTTP on loopback, for `flowbeat sandbox` and for tests with real workers."""
 
 import asyncio
 import signal
@@ -35,7 +35,7 @@ _NAMED: Final = 5  # projects
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `flowbeat sandbox` takes.
+    """The options of `flowbeat sandbox`.
 
     `issues` are created before `anchor` (default: now), over at most 60 weeks, at ten a week or as many as that
     needs; the team works for 12 more weeks after it. `start` fixes the first day instead. `latency` is in seconds.
@@ -53,13 +53,13 @@ class Options:
 
 
 def build(options: Options, now: datetime) -> Jira:
-    """Return the Jira that options describe, made-up or recorded."""
+    """Return the Jira of these options, made-up or recorded."""
     site = recorded.load(options.data, options.flavour) if options.data else _team_site(options, now)
     return Jira(site, anonymous=options.anonymous, context=options.context)
 
 
 def run(options: Options, say: Callable[[str], None] = click.echo) -> None:
-    """Serve until SIGTERM or SIGINT; `say` gets the URL, the login, what is held, what is not served."""
+    """Serve until SIGTERM or SIGINT; `say` receives the URL, the login, the content, and what is not served."""
     now = wall_clock()
     jira = build(options, now)
     jira.site.advance(millis(now))
@@ -82,7 +82,7 @@ def serve(jira: Jira, *, port: int, latency: float, ready: Callable[[str], None]
 
 @contextmanager
 def running(jira: Jira, *, port: int = 0, latency: float = 0.0) -> Iterator[str]:
-    """Serve in a thread as long as the block lasts; gives the base URL. OSError if the port is taken."""
+    """Serve in a thread during the block; yield the base URL. OSError if the port is taken."""
     sockets = _listen(port)
     loop, stop, urls = asyncio.new_event_loop(), asyncio.Event(), SimpleQueue[str]()
     serving = _serve(jira, sockets, latency, urls.put, stop)
@@ -160,17 +160,17 @@ class _Requests(RequestHandler):
 
 
 class _Endpoint(RequestHandler):
-    """Hands everything else to the Jira, after the latency."""
+    """Passes each request to the Jira, after the latency."""
 
     def initialize(self, jira: Jira, latency: float) -> None:
         self._jira = jira
         self._latency = latency
 
     def check_xsrf_cookie(self) -> None:
-        """Refuse the check for a cookie, which a REST API does not have."""
+        """Do nothing: a REST API has no cookie to check."""
 
     def compute_etag(self) -> None:
-        """Jira sends none for these endpoints."""
+        """Return nothing: Jira sends no ETag for these endpoints."""
 
     async def _answer(self) -> None:
         asked = self.request
@@ -201,7 +201,7 @@ class _Endpoint(RequestHandler):
 
 
 def _held(site: Site) -> str:
-    """Return the projects by size, and the JQL of the largest as flowbeat.toml takes it."""
+    """Return the projects by size, and the JQL of the largest in the form of flowbeat.toml."""
     sizes = Counter(issue.fields["project"]["key"] for issue in site.indexed).most_common()
     if not sizes:
         return "It holds no issue yet."

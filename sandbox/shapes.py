@@ -1,4 +1,4 @@
-"""Jira's JSON shapes, made in one place: every value an issue, a version or a user shows is built here."""
+"""Jira's JSON shapes: every value of an issue, a version or a user is built here."""
 
 import re
 from datetime import UTC, datetime, tzinfo
@@ -16,7 +16,7 @@ _STAMP: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-
 
 
 def millis(moment: datetime) -> int:
-    """Epoch milliseconds of an aware datetime."""
+    """Return the epoch milliseconds of an aware datetime."""
     return round(moment.timestamp() * 1000)
 
 
@@ -32,7 +32,7 @@ def stamp(at: int, zone: tzinfo) -> str:
 
 
 def parse_stamp(text: str) -> int | None:
-    """Epoch milliseconds of a recorded time stamp, with or without seconds; None where it is not one."""
+    """Return the epoch milliseconds of a recorded time stamp, with or without seconds; None if it is not one."""
     if not (match := _STAMP.fullmatch(text)):
         return None
     return millis(datetime.fromisoformat("".join(part or "" for part in match.groups())))
@@ -63,12 +63,12 @@ def prose(flavour: Flavour, text: str) -> Json | str:
 
 
 def named(number: str, name: str, **more: Any) -> Json:
-    """`{id, name, …}`, the shape of types, resolutions, priorities and components."""
+    """Return `{id, name, …}`, the shape of types, resolutions, priorities and components."""
     return {"id": number, "name": name, **more}
 
 
 def option(number: str, value: str) -> Json:
-    """Return the chosen option of a select field."""
+    """Return an option of a select field."""
     return {"id": number, "value": value}
 
 

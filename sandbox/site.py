@@ -1,4 +1,4 @@
-"""The state of a stand-in Jira: its lists, versions and issues, each with a life of which a clock shows a part.
+"""The state of a stand-in Jira: its lists, versions and issues, each with a life up to the time of a clock.
 
 An issue's or version's life is a list of events, each at an instant. `Site.advance(now)` lets everything happen
 that is due; what lies later does not exist yet. The clock only moves forward.
@@ -57,7 +57,7 @@ class Event:
 
 @dataclass(slots=True, eq=False)
 class Issue:
-    """An issue: what it is now, and its whole life, of which the first `seen` events have happened."""
+    """An issue: its present state and its whole life, of which the first `seen` events have happened."""
 
     id: int
     key: str
@@ -76,13 +76,13 @@ class Issue:
         return self.events[self.seen].at if self.seen < len(self.events) else None
 
     def histories(self) -> list[Event]:
-        """Return the histories there are now, oldest first, also where something was dated back."""
+        """Return the present histories, oldest first, also dated-back ones."""
         return sorted((event for event in self.events[: self.seen] if event.is_history), key=attrgetter("at", "id"))
 
 
 @dataclass(slots=True, eq=False)
 class Version:
-    """A version, and when it changes: `(at, sets)`, in order. `body` is one dict, shared with its issues."""
+    """A version with its changes in order: `(at, sets)`. `body` is one dict, shared with its issues."""
 
     project: str
     born: int
@@ -127,7 +127,7 @@ class Asker:
 
 @dataclass(slots=True)
 class Clock:
-    """A clock a test moves by hand; call it for the instant it shows."""
+    """A clock that a test moves; call it for its time."""
 
     now: datetime
 
@@ -140,13 +140,13 @@ class Clock:
 
 
 def wall_clock() -> datetime:
-    """Return the time of this machine's clock, the default of a sandbox that runs alone."""
+    """Return the time of this machine, the default for a sandbox outside tests."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much an answer holds: Jira's own figures; smaller ones let a test of few issues meet them."""
+    """The limits of answers: Jira's own, or smaller ones for tests with few issues."""
 
     page_of_ids: int = 5_000
     page_with_fields: int = 100
@@ -193,7 +193,7 @@ class Site:
     _ticket: Iterator[int] = field(default_factory=count)
 
     def add(self, issues: Iterable[Issue] = (), versions: Iterable[Version] = ()) -> None:
-        """Take in lives; what of them has happened shows at the next `advance`."""
+        """Add lives; their past events appear at the next `advance`."""
         for version in versions:
             self.versions.append(version)
             self._expect(version)
@@ -223,13 +223,13 @@ class Site:
         self.by_updated = sorted(self.indexed, key=attrgetter("updated", "id"))
 
     def forget(self) -> None:
-        """Drop every rendered issue too: something issues share (a version, a status) has changed."""
+        """Drop every rendered issue too, because something that issues share (a version, a status) has changed."""
         for issue in self.issues.values():
             issue.cache.clear()
         self.renew()
 
     def lag_behind(self, by: int) -> None:
-        """From now on the index follows changes `by` milliseconds later."""
+        """Let the index follow changes `by` milliseconds later."""
         self.lag = by
         self._index = {number: self._picture(issue) for number, issue in self._index.items()}
         self.renew()
@@ -243,7 +243,7 @@ class Site:
 
     @contextmanager
     def without(self, projects: Iterable[str]) -> Iterator[None]:
-        """Serve as to a reader who may not see these projects."""
+        """Serve within the block as for a reader who may not see these projects."""
         closed, more = self.closed_projects, set(projects) - self.closed_projects
         if not more:
             yield
@@ -257,7 +257,7 @@ class Site:
             self.renew()
 
     def project_keys(self) -> set[str]:
-        """Return the keys of all projects, of those that only issues name too."""
+        """Return the keys of all projects, also of those that only issues name."""
         named = {project["key"] for project in self.catalogue.projects}
         return named | {issue.fields["project"]["key"] for issue in self.issues.values()}
 
@@ -297,7 +297,7 @@ class Site:
         self.forget()
 
     def next_number(self) -> int:
-        """Return a number never given before on this site, rising."""
+        """Return a number that is larger than all earlier ones of this site."""
         return next(self._ticket)
 
     def happen(self, issue: Issue, event: Event) -> None:
@@ -307,7 +307,7 @@ class Site:
         self._push(max(event.at, live.born), live)
 
     def change(self, version: Version, at: int, sets: Sets) -> None:
-        """Add a change to a version's life; its issues do not notice."""
+        """Add a change to a version's life; `updated` of its issues stays."""
         insort(version.changes, (at, sets), lo=version.seen, key=itemgetter(0))
         self._push(at, version)
 
@@ -376,7 +376,7 @@ class Site:
 
 
 def _rename(issue: Issue, old: str, project: Json) -> None:
-    """Give an issue the new key of its project, now and in what is still to come."""
+    """Give an issue the new key of its project, at present and in later events."""
 
     def renamed(name: str, value: Any) -> Any:
         if name == "key":

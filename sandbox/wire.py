@@ -1,4 +1,4 @@
-"""What passes between a caller and the stand-in Jira: request, answer, refusal, and the call an endpoint gets."""
+"""The messages between a caller and the stand-in Jira: request, answer, refusal, and the call of an endpoint."""
 
 import base64
 import hashlib
@@ -67,7 +67,7 @@ class Pages:
     searches: dict[tuple[Any, ...], query.Found] = field(default_factory=dict)
 
     def mark(self, cursor: Any, *name: Any) -> str:
-        """Keep a cursor; its token follows from `name`, so that the same reading gives the same tokens."""
+        """Store a cursor; its token follows from `name`, so that the same reading gives the same tokens."""
         digest = hashlib.sha256(repr(name).encode()).digest()
         token = base64.urlsafe_b64encode(digest[:24]).decode()
         self.cursors[token] = cursor
@@ -75,7 +75,7 @@ class Pages:
         return token
 
     def at(self, token: str) -> Any:
-        """Return the cursor of a token; 400 for one that was never given."""
+        """Return the cursor of a token; raise a 400 for an unknown one."""
         if token not in self.cursors:
             raise Refused(400, "The provided next page token is invalid or expired.")
         return self.cursors[token]
@@ -115,7 +115,7 @@ class Call:
 
     @property
     def asker(self) -> Asker:
-        """Return the account whose dates and `currentUser()` a JQL means."""
+        """Return the account and instant for the dates and `currentUser()` of a JQL."""
         if self.account is None:
             return Asker(self.site.zone, self.site.now, None, takes_epoch=self.site.takes_epoch)
         zone = ZoneInfo(self.account.zone)
@@ -143,7 +143,7 @@ class Call:
         return [str(item) for item in value]
 
     def search(self, *, must_be_bounded: bool = False, is_strict: bool = True) -> query.Found:
-        """Return what the JQL finds; refused in Jira's words."""
+        """Return the issues of the JQL; it is refused in Jira's words."""
         asker = replace(self.asker, is_strict=is_strict)
         text = self.text("jql")
         try:
@@ -158,5 +158,5 @@ def page(body: Any, returned: int = 0) -> Response:
 
 
 def refusal(status: int, *messages: str) -> Response:
-    """Return an error as Jira words one."""
+    """Return an error in Jira's form."""
     return Response(status, dumps({"errorMessages": list(messages), "errors": {}}))
