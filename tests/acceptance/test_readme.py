@@ -47,7 +47,7 @@ def test_the_demo_shows_every_metric_and_what_to_do_next(make_world: Callable[..
     assert kinds == ["full", "incremental"]
 
 
-def test_the_way_to_ones_own_jira_works_as_written(make_world: Callable[..., World]) -> None:
+def test_the_commands_for_another_jira_work_as_written(make_world: Callable[..., World]) -> None:
     """The commands run in their order, with the README's configuration and the URL of the stand-in Jira."""
     world = make_world()
     config = world.folder / "flowbeat.toml"

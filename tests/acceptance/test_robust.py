@@ -164,7 +164,7 @@ def test_a_message_of_an_older_attempt_does_nothing(refreshed_copy: World) -> No
     assert STEPS[-1] == world.rows("select step from runs")[0][0]
 
 
-def test_ctrl_c_leaves_the_run_for_later_and_says_so(make_world: Callable[..., World]) -> None:
+def test_ctrl_c_keeps_the_run_and_says_so(make_world: Callable[..., World]) -> None:
     """An interrupted wait says at once what it waits for; the run is kept, and a later refresh ends it."""
     world = make_world(latency=0.4, silent=5, issues=900)
     waiting = world.start("refresh")

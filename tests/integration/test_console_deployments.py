@@ -56,7 +56,7 @@ def _releases(path: Path, schema: Path, *versions: Version) -> Folder:
     return Folder(path, schema, Rules(deployments=VERSIONS), story, versions=versions)
 
 
-def test_released_versions_that_are_not_counted_are_named_beside_the_frequency(
+def test_released_versions_that_are_not_counted_are_named_with_the_frequency(
     tmp_path: Path, migrated_file: Path
 ) -> None:
     """Three versions have no date, and one is dated today, which is not over; projects are those of any issue."""

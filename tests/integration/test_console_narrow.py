@@ -30,9 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("columns", [40, 60, 80])
-def test_every_figure_and_key_is_whole_however_narrow_the_terminal(
-    folder: Path, words: list[str], columns: int
-) -> None:
+def test_no_figure_or_key_is_cut_on_a_narrow_terminal(folder: Path, words: list[str], columns: int) -> None:
     """Each is there as often as on a wide one; only the days in each status need more room, and a line says so."""
     on_wide, on_narrow = (world.say(folder, *words, columns=width).out for width in (300, columns))
     rest = _without_times(on_wide)

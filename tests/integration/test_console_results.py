@@ -44,7 +44,7 @@ def test_the_period_has_a_row_per_metric_in_the_fixed_order(folder: Path) -> Non
     assert {row["as_of"] for row in rows} == {"2026-10-14T12:00:00.000000Z"}
 
 
-def test_a_status_that_jira_does_not_list_is_named_beside_the_values(folder: Path) -> None:
+def test_a_status_that_jira_does_not_list_is_named_with_the_values(folder: Path) -> None:
     """A misspelt status changes a number, so it is noted; a right name is not."""
     right = world.say(folder, "results").out
     assert "lists no such status" not in right
@@ -56,7 +56,7 @@ def test_a_status_that_jira_does_not_list_is_named_beside_the_values(folder: Pat
     assert "in review" not in said
 
 
-def test_a_type_that_jira_no_longer_lists_is_named_beside_the_values(tmp_path: Path) -> None:
+def test_a_type_that_jira_no_longer_lists_is_named_with_the_values(tmp_path: Path) -> None:
     """After a rename in Jira, or in an account's other language, no new incident would count."""
     slip = {"FLOWBEAT_PROFILES__PAYMENTS__INCIDENTS__TYPES": "Incidnt"}
     with world.refreshed(tmp_path, issues=30) as place:
@@ -198,7 +198,7 @@ def test_as_of_finds_what_was_calculated_for_the_end_of_a_day(folder: Path) -> N
 
 
 @pytest.mark.parametrize("words", [[], ["--window", "weeks"], ["--metric", "flow_time"]])
-def test_a_day_between_two_stored_instants_is_computed_and_says_what_would_store_it(
+def test_a_day_between_two_stored_instants_is_computed_with_the_command_that_stores_it(
     folder: Path, words: list[str]
 ) -> None:
     """The values are those of explain, which computes them too; neither command stores them."""
@@ -213,7 +213,7 @@ def test_a_day_between_two_stored_instants_is_computed_and_says_what_would_store
     assert values in ([], [explained["result"][0]["value"]])
 
 
-def test_the_week_that_ran_on_a_past_day_is_computed_and_said_to_be(folder: Path, tmp_path: Path) -> None:
+def test_the_week_of_a_past_day_is_computed_and_marked(folder: Path, tmp_path: Path) -> None:
     """A later calculation replaced its row; the last line shows the requested instant."""
     folder = shutil.copytree(folder, tmp_path / "copy")
     world.configure(folder, incidents="")
@@ -249,7 +249,7 @@ def test_a_stored_metric_that_this_version_does_not_have_is_skipped_with_a_note(
 
 
 @pytest.mark.parametrize("form", ["json", "csv"])
-def test_what_is_computed_now_is_marked_and_what_is_stored_wins(folder: Path, tmp_path: Path, form: str) -> None:
+def test_computed_rows_are_marked_and_stored_rows_are_preferred(folder: Path, tmp_path: Path, form: str) -> None:
     """One stored row of the instant is shown with the other metrics, which are computed."""
     folder = shutil.copytree(folder, tmp_path / "copy")
     with sqlite3.connect(folder / "flowbeat.db") as connection:

@@ -79,8 +79,8 @@ def test_migrate_prints_both_revisions(tmp_path: Path) -> None:
     assert second.out == f"The schema is up to date: revision {newest_revision()}.\n"
 
 
-def test_a_schema_of_another_program_is_told_before_anything_is_read(tmp_path: Path) -> None:
-    """Reading says what to run; it changes nothing itself."""
+def test_an_old_schema_is_an_error_before_anything_is_read(tmp_path: Path) -> None:
+    """A reading command says what to run, and does not migrate."""
     world.configure(tmp_path)
     world.say(tmp_path, "migrate")
     with world.world(tmp_path) as current, current.engine.begin() as connection:

@@ -1,6 +1,7 @@
 """A damaged database, a full disk and clocks that differ are each one clear sentence, in check and elsewhere."""
 
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -184,13 +185,16 @@ def clock_off(redis_url: str, database_url: str, seconds: float) -> Runtime:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-@pytest.mark.parametrize(("off", "words"), [(-45.0, "45.0 s ahead of"), (45.0, "45.0 s behind")])
+@pytest.mark.parametrize(("off", "words"), [(-45.0, "ahead of"), (45.0, "behind")])
 def test_a_wrong_clock_is_reported(database_url: str, redis_url: str, off: float, words: str) -> None:
     """The clocks of the database and of Redis are compared; Jira's is compared in the same way."""
     wrong, right = (clock_off(redis_url, database_url, seconds) for seconds in (off, 0.0))
     for what, look in (("database", clocks.of_database), ("Redis", clocks.of_redis)):
         (line,) = look(wrong)
-        assert (line.what, line.state, line.message) == (what, "warning", f"its clock is {words} this machine's")
+        assert (line.what, line.state) == (what, "warning")
+        message = re.fullmatch(rf"its clock is (\d+\.\d) s {words} this machine's", line.message)
+        assert message, line.message
+        assert float(message[1]) == pytest.approx(45, abs=1)  # a busy machine takes part of a second to ask
         assert list(look(right)) == []
     for machine in (wrong, right):
         machine.close()

@@ -85,14 +85,14 @@ def test_it_listens_only_on_a_private_socket_and_keeps_its_data(handle: embedded
     assert handle.url == f"redis+socket://{socket_of(handle)}"
 
 
-def test_its_data_lies_under_the_state_folder_for_this_user_alone(handle: embedded.Handle, tmp_path: Path) -> None:
+def test_its_data_is_in_the_state_folder_for_only_this_user(handle: embedded.Handle, tmp_path: Path) -> None:
     """The folder `redis` has the log that the documentation names."""
     assert answers(handle)
     assert (tmp_path / "redis").stat().st_mode & 0o777 == 0o700
     assert "Ready to accept connections" in (tmp_path / "redis" / "server.log").read_text(encoding="utf-8")
 
 
-def test_it_runs_in_a_session_of_its_own(handle: embedded.Handle) -> None:
+def test_it_runs_in_a_separate_session(handle: embedded.Handle) -> None:
     """Ctrl-C reaches the terminal's process group; the server is in another session and is not a child."""
     number = int(info(handle)["process_id"])
     assert os.getsid(number) != os.getsid(0)

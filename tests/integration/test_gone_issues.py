@@ -129,7 +129,9 @@ def test_an_issue_that_returns_is_as_it_is_now(whole: InProcess, place: Path, mi
     assert _rows(whole) == everything
 
 
-def test_results_say_how_many_delivered_issues_are_gone_and_why(whole: InProcess, place: Path) -> None:
+def test_results_have_the_number_of_delivered_issues_that_are_gone_and_the_reason(
+    whole: InProcess, place: Path
+) -> None:
     """Only delivered issues of the shown days are counted, because no number lacks the others."""
     _lose(whole, ("1", "2", "3", "4", "5", "6", "7", "8"))
     _lose(whole, ("9",), MOVED)

@@ -53,7 +53,7 @@ def test_a_database_without_the_schema_has_no_revision(empty: Engine) -> None:
     assert revision(empty) is None
 
 
-def test_a_newer_programs_schema_is_refused_and_stays_as_it_is(empty: Engine) -> None:
+def test_a_newer_schema_is_refused_and_not_changed(empty: Engine) -> None:
     """The error is one sentence with the revision and what to do, not an error of Alembic."""
     migrate(empty)
     with empty.begin() as connection:
@@ -166,7 +166,7 @@ def test_a_database_of_the_first_schema_keeps_its_rows(empty: Engine) -> None:
     assert migrate(empty) == ("0001", newest_revision())
 
 
-def test_work_items_stay_when_the_views_that_read_them_come_and_go(empty: Engine) -> None:
+def test_work_items_are_kept_when_views_that_read_them_are_replaced(empty: Engine) -> None:
     """The column for blocked items is null until their facts are computed again."""
     _upgrade(empty, "0001")
     row = "INSERT INTO work_items (profile, issue_id, key, type, facts_hash, active_seconds, waiting_seconds, category,"
@@ -182,7 +182,7 @@ def test_work_items_stay_when_the_views_that_read_them_come_and_go(empty: Engine
         _downgrade(empty, "0001")
 
 
-def test_a_live_run_of_the_first_schema_begins_its_fetch_again(empty: Engine) -> None:
+def test_a_live_run_of_the_first_schema_restarts_its_fetch(empty: Engine) -> None:
     """Its state and the stages of its cursor have new names; up and down, one live run is the limit."""
     _upgrade(empty, "0001")
     row = "INSERT INTO runs (run_id, profile, kind, state, step, attempt, restarts, requested_at, heartbeat_at, cursor,"
