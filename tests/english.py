@@ -65,7 +65,7 @@ MANNERISMS = [
 
 def find_mannerisms(text: str) -> list[tuple[str, str]]:
     """Return (phrase, advice) for each mannerism of a text; blanks and line ends are the same."""
-    folded = re.sub(r"[ \t]*\n[ \t]*(?!\n)", " ", text)
+    folded = re.sub(r"(?<!\n)[ \t]*\n[ \t]*(?!\n)", " ", text)
     return [(match.group().strip(), advice) for advice, pattern in MANNERISMS for match in pattern.finditer(folded)]
 
 

@@ -84,10 +84,10 @@ def test_an_old_schema_is_an_error_before_anything_is_read(tmp_path: Path) -> No
     world.configure(tmp_path)
     world.say(tmp_path, "migrate")
     with world.world(tmp_path) as current, current.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
     said = world.say(tmp_path, "results")
     assert said.code == 1
-    assert f"schema is 0000, and this program needs {newest_revision()}: flowbeat migrate" in said.err
+    assert f"schema is 0001, and this program needs {newest_revision()}: flowbeat migrate" in said.err
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ def test_a_text_has_no_mannerism(name: str) -> None:
         "The reader is told why.",
         "Who leaves a wait stops it.",
         "It is over.\nWhoever waits can go.",
+        "It is over.\n\nWhoever waits can go.",
         "The copy knows nothing.",
         "The reason stands beside the value.",
     ],
