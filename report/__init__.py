@@ -1,1 +1,1 @@
-"""A profile's stored results with their notes: selected, explained, and as a page."""
+"""A profile's stored results with their notes: selected, explained, and as an HTML page."""

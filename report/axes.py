@@ -1,4 +1,4 @@
-"""Axes of time: where an instant lies between two others, and the months that are written below."""
+"""Axes of time: the place of an instant between two others, and the months written below."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,7 +23,7 @@ class Axis:
     zone: ZoneInfo
 
     def place(self, at: Micros) -> float:
-        """Return where an instant lies, from 0 to 1; what is outside belongs to the nearer end."""
+        """Return the place of an instant, from 0 to 1; an instant outside is at the nearer end."""
         return min(1.0, max(0.0, (at - self.start) / (self.end - self.start)))
 
     def months(self) -> list[Label]:
@@ -39,7 +39,7 @@ class Axis:
         return months[:: 1 + len(months) // _MOST_LABELS]
 
     def unknown(self, source: Source) -> float:
-        """Return the share that was over before the copy's first issue; all of it where the copy has none."""
+        """Return the share of the axis before the copy's first issue; all of it if the copy is empty."""
         return self.place(micros(source.about.first)) if source.about.first else 1.0
 
 

@@ -1,4 +1,4 @@
-"""Puts a page together from what was read: the charts, the tables and what the notes say."""
+"""Builds a page from what was read: the charts, the tables and the notes."""
 
 from datetime import timedelta
 
@@ -67,7 +67,7 @@ def _period(source: Source) -> str:
 
 
 def _forecast(source: Source) -> tuple[Table, str]:
-    """Return when the items in progress will be done, and what that rests on."""
+    """Return when the items in progress will be done, and what the forecast is based on."""
     columns = (("chance", "n"), ("done by", ""), ("days", "n"), ("", ""), ("held in the past", ""))
     items = chances.in_progress(source.snapshot)
     past = chances.history(source.snapshot, max(source.view.rules.history_weeks, chances.LEAST_WEEKS))

@@ -1,4 +1,4 @@
-"""The cards of a page: each metric of the period, and its weeks with what is known of each."""
+"""The cards of a page: each metric of the period, and the state of its weeks."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -27,12 +27,12 @@ def cards(source: Source) -> list[Card]:
 
 
 def title(metric: str) -> str:
-    """Return a metric's name as a person says it."""
+    """Return a metric's name in words."""
     return METRICS[metric].title
 
 
 def weekly(source: Source, metric: str) -> list[Bar]:
-    """Return a bar for each week of the page, with what is known of it."""
+    """Return a bar for each week of the page, with its state."""
     return [_bar(source, metric, window) for window in source.weeks]
 
 

@@ -1,4 +1,4 @@
-"""Values become pictures: SVG marks in a box of 100 by 100 that is stretched to its place, with HTML labels over it.
+"""Draws values: SVG marks in a box of 100 by 100 that is stretched to its place, with HTML labels over it.
 
 A drawing has no text of its own, so that words keep their size on every screen; each label and each line of a grid is
 an element placed by a class (``l250`` lies 25 % from the left), because the page's policy allows no style attributes.
@@ -64,7 +64,7 @@ class Band:
 
 
 def bars(weeks: Sequence[Bar], size: str = "") -> str:
-    """Return a bar for each value, a dot on the line for 0, a dash for no value, hatching for what nobody knows.
+    """Return a bar for each value, a dot on the line for 0, a dash for no value, hatching for unknown weeks.
 
     A running week is drawn dashed. Bars begin at 0, which lies above the lower edge where a value is negative.
     """
@@ -102,7 +102,7 @@ def stacked(bands: Sequence[Band], words: Sequence[str]) -> str:
 
 
 def areas(bands: Sequence[Band], top: float | None = None) -> str:
-    """Return one area for each band, stacked, the first at the bottom; a step at every value."""
+    """Return one area for each band, stacked, the first at the bottom, with a step at every value."""
     count = max((len(band.values) for band in bands), default=0)
     totals = [sum(band.values[index] for band in bands) for index in range(count)]
     highest, step = top or ceiling(max(totals, default=0.0)), 100 / max(1, count)
@@ -136,7 +136,7 @@ def cells(
     lines: Sequence[Label] = (),
     rungs: Sequence[Label] = (),
 ) -> str:
-    """Return a cell for each place that holds points, the darker the more; for more points than one can see."""
+    """Return a cell for each place with points, darker for more of them; for more points than a person can see."""
     counts: dict[tuple[int, int], int] = {}
     for x, y in points:
         place = min(columns - 1, int(x * columns)), min(rows - 1, int(y * rows))
@@ -167,7 +167,7 @@ def spans(rows: Sequence[tuple[float, float, str, str, str]], ticks: Sequence[Do
 
 
 def ladder(low: float, high: float) -> tuple[Callable[[float], float], list[Label]]:
-    """Return where a duration in seconds lies (0 to 1), and the rungs between the least and the largest."""
+    """Return the place of a duration in seconds (0 to 1), and the marks between the least and the largest."""
     rungs = [size for size, _ in RUNGS]
     bottom = max((rung for rung in rungs if rung <= low), default=rungs[0] / 2)
     top = min((rung for rung in rungs if rung >= high), default=max(high, rungs[-1]))
@@ -182,7 +182,7 @@ def ladder(low: float, high: float) -> tuple[Callable[[float], float], list[Labe
 
 
 def ceiling(value: float) -> float:
-    """Return a round number at or above a value, as the top of an axis; 1 where there is nothing."""
+    """Return a round number at or above a value, as the top of an axis; 1 if the value is 0."""
     if value <= 0:
         return 1.0
     unit = 10.0 ** math.floor(math.log10(value))
@@ -199,7 +199,7 @@ def framed(
     unknown: float = 0.0,
     css: str = "",
 ) -> str:
-    """Return a drawing with its labels; ``says`` is read to who cannot see it, so the marks inside are hidden.
+    """Return a drawing with its labels. Screen readers read ``says``, so the marks inside are hidden from them.
 
     It is a figure and not an image, because an image may hold no links.
     ``unknown`` is the share of the width, from the left, that nobody knows anything of.
@@ -215,7 +215,7 @@ def framed(
 
 
 def spread(labels: Sequence[Label], gap: float = 0.065) -> list[Label]:
-    """Return labels moved apart so that none lies on another, and none leaves the drawing where there is room."""
+    """Return labels moved apart so that none covers another, inside the drawing if there is room."""
     places: list[float] = []
     for label in sorted(labels, key=lambda label: label.at):
         places.append(max(label.at, places[-1] + gap) if places else label.at)
@@ -240,7 +240,7 @@ def _box(before: str, marks: Iterable[str], size: str = "") -> str:
 
 
 def _week(week: Bar, left: float, step: float, scale: float, zero: float) -> str:
-    """Return the mark of a week; ``scale`` is the height of 1, ``zero`` where the line of 0 lies."""
+    """Return the mark of a week; ``scale`` is the height of 1, ``zero`` the place of the line of 0."""
     if week.known in ("unknown", "missing"):
         return _titled(_path(f"M{_n(left)} 0h{_n(step)}v100h-{_n(step)}z", "blank"), week.words)
     middle, line = left + step / 2, _n(min(zero, 98))
@@ -255,7 +255,7 @@ def _week(week: Bar, left: float, step: float, scale: float, zero: float) -> str
 
 
 def _runs(weeks: Sequence[Bar]) -> list[tuple[int, int]]:
-    """Return where weeks that nobody knows begin and end."""
+    """Return the beginnings and ends of unknown weeks."""
     edges: list[tuple[int, int]] = []
     for index, week in enumerate(weeks):
         if week.known not in ("unknown", "missing"):
@@ -286,7 +286,7 @@ def _linked_dot(point: Dot) -> str:
 
 
 def _at(point: Dot) -> str:
-    """Return a dot's path; not quite of length zero, because a PDF shows no square end of such a one."""
+    """Return a dot's path; its length is not quite zero, because a PDF shows no square end of zero length."""
     return f"M{_n(100 * point.x)} {_n(100 - 100 * point.y)}h.01"
 
 
@@ -308,10 +308,10 @@ def _n(value: float) -> str:
 
 
 def _end(at: float) -> str:
-    """Return the class of a label near the right edge, which ends at its place in order not to leave the page."""
+    """Return the class of a label near the right edge, which ends at its place so that it stays on the page."""
     return "end " if at > 0.88 else ""  # noqa: PLR2004 - from there a label of some letters would not fit a phone
 
 
 def _m(share: float) -> int:
-    """Return a share in thousandths, as the classes of places have it."""
+    """Return a share in thousandths, as in the names of place classes."""
     return round(1000 * share)

@@ -1,4 +1,4 @@
-"""Reads a profile's results, facts and notes, and says in words and numbers what its page shows."""
+"""Reads a profile's results, facts and notes, as the words and numbers of its page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ LEAST_WEEKS: Final = 13  # the shortest time axis: one week of data shows no axi
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """All that the parts of a page are made of; read once."""
+    """The input of all parts of a page, read once."""
 
     profile: str
     zone: ZoneInfo
@@ -56,7 +56,7 @@ class Source:
         return f"{self.jira}/browse/{key}"
 
     def title(self, issue_id: str) -> str:
-        """Return an issue's title; empty where it is not stored or not to be shown."""
+        """Return an issue's title; empty if it is not stored or must not be shown."""
         card = self.titles.get(issue_id)
         return (card.summary or "") if card and self.with_titles else ""
 
@@ -70,7 +70,7 @@ def read(
     asked: datetime | None = None,
     with_titles: bool = True,
 ) -> Source:
-    """Read all that a profile's page is made of; raise FatalError where nothing is calculated yet."""
+    """Read the input of a profile's page; raise FatalError if nothing has been calculated yet."""
     view = views.load_view(current, session, profile, asked)
     snapshot = load_snapshot(session, profile, view)
     period = next((window for window in snapshot.windows if window.kind == "period"), None)
@@ -127,7 +127,7 @@ def _window(row: MetricResult) -> Window:
 
 
 def _weeks(snapshot: Snapshot, zone: ZoneInfo) -> list[Window]:
-    """Return the weeks of the calculation, and earlier ones where these are fewer than the shortest axis has."""
+    """Return the weeks of the calculation, and earlier ones if these are fewer than the shortest axis has."""
     weeks = [window for window in snapshot.windows if window.kind == "week"]
     first = weeks[0].start if weeks else snapshot.as_of
     while len(weeks) < LEAST_WEEKS:
@@ -139,7 +139,7 @@ def _weeks(snapshot: Snapshot, zone: ZoneInfo) -> list[Window]:
 
 
 def _before(snapshot: Snapshot, period: Window, zone: ZoneInfo) -> dict[str, Explanation]:
-    """Return each metric over the equally many days before the period."""
+    """Return each metric over as many days before the period."""
     last, first = local_day(period.end - 1, zone), local_day(period.start, zone)
     days = (last - first).days + 1
     start = start_of_day(first.fromordinal(first.toordinal() - days), zone)
@@ -148,7 +148,7 @@ def _before(snapshot: Snapshot, period: Window, zone: ZoneInfo) -> dict[str, Exp
 
 
 def _issue_ids(snapshot: Snapshot, *explained: Mapping[str, Explanation]) -> list[str]:
-    """Return the ids of all that a page may name: what is in progress now, and the parts of the explanations."""
+    """Return the ids that a page may name: items in progress, and the parts of the explanations."""
     now = {issue_id for issue_id, *_ in in_progress(snapshot)}
     parts = (part for item in explained for entry in item.values() for part in (*entry.used, *entry.left_out))
     return sorted(now | {part.subject_id for part in parts})

@@ -1,4 +1,4 @@
-"""Values of a past instant that no calculation has stored: computed from the copy while they are looked at."""
+"""Values of a past instant that no calculation stored, computed from the copy when they are shown."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -56,7 +56,7 @@ def compute_missing(
 
 
 def count_stale_facts(current: Stored, session: Session, profile: str) -> int:
-    """Return how many issues have no facts by the present rules, so that only a calculation can tell their numbers."""
+    """Return how many issues have no facts by the present rules; their numbers need a calculation."""
     if profile not in current.settings.profiles:
         return 0
     cache = operations.find_cache(session, profile)
@@ -67,7 +67,7 @@ def count_stale_facts(current: Stored, session: Session, profile: str) -> int:
 
 
 def load_view_at(current: Stored, session: Session, profile: str, as_of: datetime) -> views.View | None:
-    """Return the view to compute by, None where a number of it would be of other data or rules than it says."""
+    """Return the view to compute with; None if its numbers would be of other data or rules than it says."""
     cache = operations.find_cache(session, profile)
     if profile not in current.settings.profiles or cache is None or cache.data_as_of is None:
         return None

@@ -1,4 +1,4 @@
-"""What a page shows, already as words and numbers: nothing after this decides what is true."""
+"""The content of a page in words and numbers. Nothing after this decides what is true."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from report.charts import Band, Bar, Dot, Label
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell of a table: its words, the address it leads to, and its share of the largest where it has a bar."""
+    """A cell of a table: its words, its link, and its share of the largest value if it has a bar."""
 
     words: str
     url: str = ""
@@ -18,7 +18,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: (heading, class) of each column, its rows, and a sentence about what is not shown."""
+    """A table: (heading, class) of each column, its rows, and a sentence about rows that are left out."""
 
     columns: Sequence[tuple[str, str]]
     rows: Sequence[Sequence[Cell]]
@@ -29,7 +29,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A metric of the period: its value in words or why there is none, and its weeks."""
+    """A metric of the period: its value in words, or the reason why it has none, and its weeks."""
 
     metric: str
     title: str
@@ -45,7 +45,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A drawing and the words around it; ``sentence`` stands in its place where there is nothing to draw."""
+    """A drawing and the words around it; ``sentence`` replaces it if there is nothing to draw."""
 
     title: str
     says: str
@@ -65,7 +65,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A profile's page, in the order in which it is read."""
+    """A profile's page, in the order of reading."""
 
     profile: str
     period: str

@@ -1,4 +1,4 @@
-"""The values of the period before, beside those of the period: computed from the copy where it can tell."""
+"""The values of the period before, beside those of the period, if the copy can give them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

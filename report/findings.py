@@ -1,4 +1,4 @@
-"""Which issues have something odd about them, at the instant that results are shown of."""
+"""The issues with findings, at the instant of the shown results."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ Findings = Mapping[str, Sequence[str]]
 def findings_at(
     current: Stored, session: Session, profile: str, as_of: datetime | None, update: str
 ) -> tuple[Findings, tuple[str, ...]]:
-    """Return reason → keys of the issues, and a note where a reason is not known at ``as_of``.
+    """Return reason → keys of the issues, and a note if a reason is not known at ``as_of``.
 
     Stored findings are of the newest results (None). Two reasons depend on the instant, so they are worked out for
     another one; ``update`` is what makes that possible, as in ``run: …``.

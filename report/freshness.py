@@ -1,4 +1,4 @@
-"""Whether what is computed while it is looked at is of present data and rules: a note with what to run if not."""
+"""Notes about values that are computed when shown: whether data and rules are current, and what to run if not."""
 
 from sqlalchemy.orm import Session
 
@@ -14,7 +14,7 @@ from worker.view import View
 def freshness_notes(
     current: Stored, session: Session, profile: str, view: View, as_of: str | None = None
 ) -> tuple[str, ...]:
-    """Return how old the data is, after a note where facts, rules or source are no longer those of flowbeat.toml."""
+    """Return how old the data is, after a note if facts, rules or source differ from flowbeat.toml."""
     cache = operations.find_cache(session, profile)
     update = staleness.how_to_update(current, session, profile, f" --as-of {as_of}" if as_of else "")
     stale = columns.count_stale(session, profile, view.context.facts_rules_hash)

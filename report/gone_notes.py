@@ -1,4 +1,4 @@
-"""What is said of delivered issues that are gone from Jira: how many, why, and whether they still count."""
+"""Notes about delivered issues that are gone from Jira: how many, why, and whether they still count."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,7 +9,7 @@ from models.store import departures
 
 
 def gone_notes(session: Session, profile: str, start: datetime, end: datetime) -> tuple[str, ...]:
-    """Return sentences about the gone issues that were delivered in ``[start, end)``; none where there are none."""
+    """Return sentences about the gone issues that were delivered in ``[start, end)``; empty without any."""
     counts = departures.count(session, profile, start, end)
     dropped = {reason: number for (reason, counts_still), number in counts.items() if not counts_still}
     kept = {reason: number for (reason, counts_still), number in counts.items() if counts_still}

@@ -1,4 +1,4 @@
-"""The tables of a page: what is in progress, the issues behind the numbers, those left out, findings, fetches."""
+"""The tables of a page: items in progress, the issues behind the numbers, those left out, findings, fetches."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ _TITLE: Final = ("title", "t")
 
 
 def aged_table(source: Source, aged: Sequence[Aged], late_age: float | None) -> Table:
-    """Return the items in progress, oldest first; those beyond the 85 % line stand out."""
+    """Return the items in progress, oldest first; those beyond the 85 % line are marked."""
     rows = [
         [
             _issue(source, item.key),
@@ -92,7 +92,7 @@ def behind_table(source: Source) -> Table:
 
 
 def left_out_table(source: Source) -> Table:
-    """Return a row for each issue or deployment that was left out of a metric of the period, with the reason."""
+    """Return a row for each issue or deployment left out of a metric of the period, with the reason."""
     reasons: dict[tuple[str, str], list[str]] = {}
     parts: dict[str, Contribution] = {}
     for metric, explained in source.explained.items():
@@ -159,7 +159,7 @@ def incidents_table(source: Source) -> Table:
 
 
 def fetches_table(source: Source, session: Session) -> Table:
-    """Return the last fetches of the profile: what they cost and what they found."""
+    """Return the last fetches of the profile, with their cost and results."""
     mine = [fetch for fetch in operations.list_fetches(session, 200) if fetch.profile == source.profile][:5]
     rows = [
         [
@@ -191,7 +191,7 @@ def _at(part: Contribution) -> datetime:
 
 
 def _issue(source: Source, key: str) -> Cell:
-    """Return an issue's key as a link; a deployment's name is none."""
+    """Return an issue's key as a link; a deployment's name is not a link."""
     is_key = bool(key) and key.rpartition("-")[2].isdigit() and " " not in key
     return Cell(key, source.url(key) if is_key else "")
 
@@ -218,7 +218,7 @@ def cut(table: Table, command: str) -> Table:
 
 
 def _without_titles(source: Source, table: Table) -> Table:
-    """Return a table without its column of titles where none is to be shown."""
+    """Return a table without its column of titles if no title may be shown."""
     if source.with_titles and any(row[1].words for row in table.rows):
         return table
     columns = [column for column in table.columns if column != _TITLE]

@@ -1,4 +1,4 @@
-"""What a reader of a profile's values should know besides: how old they are, what they leave out, what is odd."""
+"""Notes about a profile's values: how old they are, what they leave out, what is odd."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ _NAMED: Final = 5  # issues with a finding
 
 
 def few(keys: Sequence[str]) -> str:
-    """Return the first of some issues' keys, with dots where there are more; a key may be more than one word."""
+    """Return the first of some issues' keys, with dots if there are more; a key may have more than one word."""
     between = "; " if any(", " in key for key in keys) else ", "
     return between.join([*keys[:_NAMED], *("…" for _ in keys[_NAMED : _NAMED + 1])])
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a reader of a profile's values should know besides: since when the copy has data, and its findings.
+    """What the notes need: since when the copy has data, and its findings.
 
     ``as_of`` is what the person asked for, as a part of the commands that are recommended; ``update`` is the one that
     brings results to the rules of flowbeat.toml.
@@ -54,11 +54,11 @@ class About:
 
     @property
     def first_day(self) -> str:
-        """The local day on which the copy's first issue was created."""
+        """Return the local day on which the copy's first issue was created."""
         return str(self.first.astimezone(self.zone).date()) if self.first else ""
 
     def is_unknown(self, row: Mapping[str, Any]) -> bool:
-        """Return whether a window was over before the first issue was created: the copy has no data about it."""
+        """Return whether a window ended before the first issue was created, so that the copy has no data about it."""
         return self.first is not None and bool(row["window_end"] <= self.first)
 
 
@@ -95,7 +95,7 @@ def load_about(
 
 
 def list_version_notes(current: Stored, session: Session, profile: str, asked: datetime | None) -> tuple[str, ...]:
-    """Return what is left out of the number of deployments, at the as-of asked for or that of the data."""
+    """Return what the number of deployments leaves out, at the requested as-of or that of the data."""
     configured, cache = current.settings.profiles.get(profile), operations.find_cache(session, profile)
     data_as_of = cache.data_as_of if cache else None
     as_of = asked or data_as_of
@@ -106,7 +106,7 @@ def list_version_notes(current: Stored, session: Session, profile: str, asked: d
 
 
 def list_unknown_names(current: Stored, session: Session, profile: str) -> list[str]:
-    """Return what configuration and Jira do not have in common, with what to write."""
+    """Return names that are only in the configuration or only in Jira, with what to write."""
     result = current.settings.profiles.get(profile)
     unplaced = staleness.unplaced(session, profile, result.rules) if result else []
     return [
@@ -148,7 +148,7 @@ def _messages(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
 
 
 def _unmapped(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
-    """Delivered items whose type no category names: without them said, 0 % features would look like an answer."""
+    """Return a note about delivered items in no category; without it, 0 % features would look like an answer."""
     shares = [row for row in rows if row.metric_type == "flow_distribution"]
     count = sum(row.details.get("by_category", {}).get(UNMAPPED, 0) for row in shares)
     if not count:
@@ -172,7 +172,7 @@ def _unknown(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
 
 
 def _findings(about: About) -> tuple[str, ...]:
-    """Return the issues that have something odd about them, by what it is."""
+    """Return notes about the issues with findings, by reason."""
     if not about.findings:
         return ()
     texts = [f"{reason.replace('_', ' ')} in {len(keys):,} ({few(keys)})" for reason, keys in about.findings.items()]
@@ -181,7 +181,7 @@ def _findings(about: About) -> tuple[str, ...]:
 
 
 def _unshown(about: About) -> tuple[str, ...]:
-    """Return issues that Jira counts and does not show: an index that is late, or a security level."""
+    """Return a note about issues that Jira counts but does not show, by a late index or a security level."""
     count = about.cache.cursor.unshown if about.cache else 0
     if not count:
         return ()
@@ -190,7 +190,7 @@ def _unshown(about: About) -> tuple[str, ...]:
 
 
 def _failed(about: About) -> tuple[str, ...]:
-    """Why the data is older than it could be."""
+    """Return why the data is older than it could be."""
     run = about.refreshed
     if run is None or run.state != "failed" or run.ended_at is None:
         return ()

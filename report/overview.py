@@ -1,4 +1,4 @@
-"""All profiles at a glance: the values of the newest period, how fresh they are, and what is wrong."""
+"""All profiles side by side: the values of the newest period, their freshness, and problems."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Glance:
 
 
 def load_glance(current: Stored, session: Session, profile: str) -> Glance:
-    """Return what is stored of a profile, with what is wrong in short sentences that name a command."""
+    """Return what is stored for a profile, with its problems in short sentences that name a command."""
     cache = operations.find_cache(session, profile)
     data_as_of = cache.data_as_of if cache else None
     rows = newest(stored_results.load(session, profile=profile, kind="period"))

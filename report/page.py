@@ -1,4 +1,4 @@
-"""A page as one HTML file without a script: nothing in it can ask for anything or run, whatever an issue is called.
+"""A page as one HTML file without a script: no content can send a request or run, whatever an issue is called.
 
 The policy allows one style sheet, by its hash. All text is escaped by the template; what is not comes from
 ``charts.py``, which escapes what it draws, and from the tables here.
@@ -47,7 +47,7 @@ def render_index(pages: Sequence[tuple[str, Page]]) -> str:
 
 
 def _finished(html: str) -> str:
-    """Return the page with its style sheet, a rule for each place that its labels use, and the policy of its hash."""
+    """Return the page with its style sheet, a rule for each place of its labels, and the policy with its hash."""
     places = sorted(set(_PLACE.findall(html)), key=lambda place: (place[0], int(place[1])))
     rules = "".join(f".{kind}{at}{{{_RULES[kind]}:{int(at) / 10:g}%}}" for kind, at in places)
     sheet = (_FOLDER / "page.css").read_text(encoding="utf-8").strip() + rules
@@ -100,7 +100,7 @@ def _drawing(chart: Chart, kind: Kind) -> str:
 
 
 def _legend(chart: Chart) -> str:
-    """Return the names of the bands, the topmost first, as they lie in the drawing."""
+    """Return the names of the bands, the topmost first, as in the drawing."""
     if not chart.bands:
         return ""
     names = "".join(f'<li><i class="{band.css}"></i>{escape(band.name)}</li>' for band in reversed(chart.bands))
@@ -108,7 +108,7 @@ def _legend(chart: Chart) -> str:
 
 
 def _table(table: Table, number: int = 0, empty: str = "") -> str:
-    """Return a table; of more rows than ``shown`` the others unfold."""
+    """Return a table; rows beyond ``shown`` are folded."""
     if not table.rows:
         return f"<p>{escape(empty)}</p>" if empty else ""
     note = f'<p class="soft small">{escape(table.note)}</p>' if table.note else ""

@@ -1,4 +1,4 @@
-"""The charts of a page: work in progress by age, how long finished work took, work over time, deployments."""
+"""The charts of a page: work in progress by age, durations of finished work, work over time, deployments."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -164,7 +164,7 @@ def delivered_chart(source: Source) -> Chart:
 
 
 def _delivered(week: Bar, count: Mapping[str, int]) -> str:
-    """Return what was delivered in a week, by category; of a week without a value, why there is none."""
+    """Return the items delivered in a week, by category; for a week without a value, the reason."""
     if week.value is None:
         return week.words
     name = week.words.partition(" · ")[0]
@@ -216,7 +216,7 @@ def _says(lines: Sequence[tuple[int, int]]) -> str:
 
 
 def _statuses(aged: Sequence[Aged]) -> list[str]:
-    """Return the statuses that items are in, in the order in which work passes through them: by median age."""
+    """Return the statuses of the items in the order in which work passes through them: by median age."""
     ages: dict[str, list[int]] = {}
     for item in aged:
         ages.setdefault(item.status or "", []).append(item.age)
@@ -225,7 +225,7 @@ def _statuses(aged: Sequence[Aged]) -> list[str]:
 
 
 def _jitter(key: str) -> float:
-    """Return a share that is always the same for a key, so that dots of one age lie side by side."""
+    """Return a share that is always the same for a key, so that dots of one age are side by side."""
     number = int("".join(filter(str.isdigit, key)) or "0")
     return (number * 0.618033988749895) % 1
 
@@ -250,7 +250,7 @@ def _by_day(source: Source, most: int) -> tuple[Mapping[str, list[float]], list[
 
 
 def _counts(most: float) -> list[Label]:
-    """Return the labels of an axis of whole numbers; the middle is one only where it is whole."""
+    """Return the labels of an axis of whole numbers; the middle has one only if it is whole."""
     top = ceiling(most)
     middle = [Label(0.5, format_number(top / 2))] if top % 2 == 0 else []
     return [Label(0.0, "0"), *middle, Label(1.0, format_number(top))] if most else []

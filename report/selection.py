@@ -1,4 +1,4 @@
-"""Which stored rows a reader of results is shown: the newest, or those of an instant, computed where none is stored."""
+"""The stored rows that are shown: the newest, or those of an instant, which are computed if not stored."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ _HALF_A_WEEK: Final = timedelta(days=3.5)
 
 
 def newest(rows: Iterable[MetricResult]) -> list[MetricResult]:
-    """For each metric and window the row that the views show: latest confirmed, then latest calculated.
+    """Return, for each metric and window, the row that the views show: latest confirmed, then latest calculated.
 
     There is only one period per metric: that of the newest confirmation.
     """
@@ -32,7 +32,7 @@ def newest(rows: Iterable[MetricResult]) -> list[MetricResult]:
 
 
 def at(rows: Iterable[MetricResult], as_of: datetime) -> list[MetricResult]:
-    """Return those found for an instant: their span from ``as_of`` to ``confirmed_as_of`` holds it."""
+    """Return the rows valid at an instant: between ``as_of`` and ``confirmed_as_of``."""
     return [row for row in rows if row.as_of <= as_of <= row.confirmed_as_of]
 
 
@@ -63,7 +63,7 @@ def choose_rows(
     kind: WindowKind,
     metric: str | None,
 ) -> list[MetricResult]:
-    """Return the rows to show: the newest, or those of an instant, computed where none is stored."""
+    """Return the rows to show: the newest, or those of an instant, which are computed if not stored."""
     if as_of is None:
         return newest(rows)
     cache = operations.find_cache(session, profile)

@@ -1,4 +1,4 @@
-"""Whether stored results are of the issues and the rules that flowbeat.toml names now, and what to run if not."""
+"""Whether stored results match the issues and the rules that flowbeat.toml names now, and what to run if not."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -31,9 +31,7 @@ _COUNTS: Final = {
 
 
 def present(current: Stored, profile: str, cache: CacheMetadata) -> Rules | None:
-    """Return the configured rules, their fields found among those of the copy; None where they name one never
-    fetched.
-    """
+    """Return the configured rules, with the copy's fields; None if they name one that was never fetched."""
     known = [Field(field_id, name, "", "") for field_id, name in cache.cursor.identity.mapped.items()]
     try:
         return fields.resolved(current.settings.profiles[profile].rules, known, profile)
@@ -56,12 +54,12 @@ def is_of_now(current: Stored, session: Session, run: Run) -> bool:
 
 
 def was_requested_now(current: Stored, run: Run) -> bool:
-    """Return whether a run was requested with the rules of flowbeat.toml; a run of the first program states none."""
+    """Return whether a run was requested with the rules of flowbeat.toml; a run of the first program has none."""
     return run.requested_rules_hash == view.configured_rules_hash(current, run.profile)
 
 
 def how_to_update(current: Stored, session: Session, profile: str, as_of: str = "") -> str:
-    """Return what brings results to the rules of flowbeat.toml, as in ``run: flowbeat calculate payments``.
+    """Return what updates the results to the rules of flowbeat.toml, as in ``run: flowbeat calculate payments``.
 
     Where a worker has answered the last calculation by older rules, the next one would change nothing: restart it.
     """
@@ -73,14 +71,14 @@ def how_to_update(current: Stored, session: Session, profile: str, as_of: str = 
 
 
 def restart(run: Run) -> str:
-    """Return the advice to restart the worker by whose rules a run calculated."""
+    """Return the advice to restart the worker with whose rules a run calculated."""
     return f"restart {run.worker or 'the worker'}, which works with another configuration"
 
 
 def rules_changed(
     current: Stored, profile: str, cache: CacheMetadata | None, hashes: Iterable[str], update: str
 ) -> str | None:
-    """Return a sentence where some of the results (their rules' hashes) are of older rules; None where all are current.
+    """Return a sentence if some results (by their rules' hashes) have older rules; None if all are current.
 
     ``update`` says how to update them, as ``how_to_update`` does.
     """
@@ -97,9 +95,7 @@ def rules_changed(
 
 
 def source_changed(current: Stored, profile: str, cache: CacheMetadata | None, update: str) -> str | None:
-    """Return a sentence where flowbeat.toml asks for other issues than those of the copy; None where it asks for the
-    same.
-    """
+    """Return a sentence if flowbeat.toml requests other issues than those of the copy; else None."""
     result = current.settings.profiles.get(profile)
     if cache is None or result is None or cache.cursor.identity.source is None:
         return None
@@ -128,7 +124,7 @@ def full_refetch_reason(current: Stored, profile: str, cache: CacheMetadata | No
 
 
 def unplaced(session: Session, profile: str, rules: Rules) -> list[tuple[str, str]]:
-    """Return what is to be said, and what to write, of statuses that neither Jira nor the profile places in a stage.
+    """Return what to say and what to write about statuses that neither Jira nor the profile places in a stage.
 
     One line for each of those that most issues were in, and one for all the others.
     """
@@ -161,7 +157,7 @@ def _unlisted(label: str, number: int) -> str:
 
 
 def unknown_statuses(current: Stored, session: Session, profile: str, cache: CacheMetadata | None) -> list[str]:
-    """Return a sentence for each configured name that Jira does not list: nothing else would tell of a slip there.
+    """Return a sentence for each configured name that Jira does not list, because nothing else would report it.
 
     Statuses are those of the last fetch; a list of types, priorities or resolutions is of one of the last fetches. A
     status that histories have is a retired one, and no slip.
@@ -190,7 +186,7 @@ def _which(other: int, values: int) -> str:
 
 
 def never_fetched(cache: CacheMetadata, update: str) -> str:
-    """Return what it costs to map a field that is not in the copy."""
+    """Return the cost of mapping a field that is not in the copy."""
     return (
         "flowbeat.toml maps a field that was never fetched, so that these values do not include it."
         f" To read {format_all(cache.issue_count, 'issue')} from Jira again, once, {update}"

@@ -1,4 +1,4 @@
-"""What the versions of a profile leave out of its numbers: those without a date, or that could not be read."""
+"""Versions that a profile's numbers leave out: those without a date, and those that could not be read."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ _NAMED: Final = 5
 
 
 class VersionNote(NamedTuple):
-    """What is left out, and what to do about it, both without a full stop; and of which numbers."""
+    """What is left out, and what to do about it, both without a full stop; and the metrics concerned."""
 
     message: str
     advice: str
@@ -24,12 +24,12 @@ class VersionNote(NamedTuple):
 
     @property
     def sentences(self) -> str:
-        """Both as text beside the metric that they are about."""
+        """Return both as text beside the metric that they concern."""
         return f"{', '.join(self.metrics)}: {self.message}. {self.advice}."
 
 
 def version_notes(session: Session, profile: str, rules: Rules | None, as_of: datetime) -> tuple[VersionNote, ...]:
-    """Return a note for each reason why versions are not counted at ``as_of``; none where no number needs them."""
+    """Return a note for each reason why versions are not counted at ``as_of``; empty if no number needs them."""
     source = rules.deployments.source if rules and rules.deployments else None
     if rules is None or source not in ("versions", "table"):
         return ()

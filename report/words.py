@@ -1,4 +1,4 @@
-"""Numbers, durations and instants in a person's words."""
+"""Numbers, durations and instants in words for a person."""
 
 from datetime import datetime
 from typing import Final
@@ -11,7 +11,7 @@ _SPANS: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
 
 
 def format_number(value: float | None) -> str:
-    """Three significant digits at most: ``0.467``, ``12.3``, ``1,234``; a dash for no value."""
+    """Return at most three significant digits: ``0.467``, ``12.3``, ``1,234``; a dash for no value."""
     if value is None:
         return NOTHING
     if float(value).is_integer() or abs(value) >= 100:  # noqa: PLR2004 - from there on decimals say nothing
@@ -21,7 +21,7 @@ def format_number(value: float | None) -> str:
 
 
 def format_unit(unit: str) -> str:
-    """Return a metric's unit in a person's words."""
+    """Return a metric's unit in words."""
     return unit.replace("_", " ")
 
 
@@ -34,7 +34,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_time(at: datetime | None, zone: ZoneInfo) -> str:
-    """Return a minute on the clock of a zone."""
+    """Return an instant to the minute, in a time zone."""
     return NOTHING if at is None else at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
@@ -46,7 +46,7 @@ def for_profile(message: str, profile: str) -> str:
 
 
 def format_backtest(tested: Backtest) -> str:
-    """Return how often a line held in the past, as in ``39 of 46, 85 %``; a dash where it cannot be checked."""
+    """Return how often a line held in the past, as in ``39 of 46, 85 %``; a dash if it cannot be checked."""
     if not tested.checked:
         return NOTHING
     return f"{tested.held:,} of {tested.checked:,}, {100 * tested.held / tested.checked:.0f} %"

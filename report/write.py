@@ -1,4 +1,4 @@
-"""Writes a profile's page, or those of several with an index, so that a reader never sees half of one."""
+"""Writes a profile's page, or several with an index, so that a reader never sees an incomplete one."""
 
 import os
 import tempfile
@@ -24,17 +24,17 @@ def load_page(
     asked: datetime | None = None,
     with_titles: bool = True,
 ) -> Page:
-    """Return a profile's page as content; raise FatalError where nothing is calculated yet."""
+    """Return a profile's page as content; raise FatalError if nothing has been calculated yet."""
     return build(session, read(current, session, profile, text=text, asked=asked, with_titles=with_titles))
 
 
 def write_page(page: Page, file: Path) -> None:
-    """Write a page; the file is replaced at once, or left as it was."""
+    """Write a page; the file is replaced in one step, or left as it was."""
     write_file(file, render(page))
 
 
 def write_folder(pages: Sequence[Page], folder: Path) -> Path:
-    """Write the pages of several profiles and the index that leads to them; return the index."""
+    """Write the pages of several profiles and their index; return the index."""
     named = [(f"{_file_name(page.profile)}.html", page) for page in pages]
     for name, page in named:
         write_page(page, folder / name)
@@ -43,7 +43,7 @@ def write_folder(pages: Sequence[Page], folder: Path) -> Path:
 
 
 def write_file(file: Path, text: str) -> None:
-    """Replace a file by a text in one step; make its folder where there is none."""
+    """Replace a file by a text in one step; create its folder if needed."""
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=".part")
     temporary = Path(name)
@@ -57,7 +57,7 @@ def write_file(file: Path, text: str) -> None:
 
 
 def _file_name(profile: str) -> str:
-    """Return a profile's name as a file's; what a path could misread becomes a dash."""
+    """Return a file name for a profile's name; characters that a path could misread become a dash."""
     return (
         "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in profile).lstrip(".") or "profile"
     )

@@ -1,1 +1,1 @@
-"""What is done: fetch, calculate, maintain; a task is a few lines that call a plain function."""
+"""The work of a run: fetch, calculate, maintain. A task is a few lines that call a plain function."""

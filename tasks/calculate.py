@@ -62,7 +62,7 @@ FACTS_AT_ONCE: Final = 5_000
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the search for cycles: there are none among a calculation's many objects, and it took a fifth of it."""
+    """Switch off the search for reference cycles, because it took a fifth of a calculation and found none."""
     gc.disable()
     try:
         yield
@@ -75,7 +75,7 @@ def _uncollected() -> Iterator[None]:
 
 @app.task(base=RunTask, name="tasks.calculate.facts", steps=("facts",))
 def facts(current: Runtime, run: Run) -> None:
-    """Bring facts up to date for about a minute, then hand on: to the next slice, or to the chain of the metrics."""
+    """Bring facts up to date for about a minute, then enqueue the next slice or the chain of the metrics."""
     step = work(current, run)
     steps.enqueue(app, run.run_id, run.attempt, step)
 
@@ -95,7 +95,7 @@ def record_error(current: Runtime, run: Run, error: Exception) -> None:
 
 
 def metric(current: Runtime, run: Run) -> None:
-    """Calculate one metric; where other rules made the facts, let the run make them again and end this chain."""
+    """Calculate one metric. If other rules made the facts, send the run back to the facts and end this chain."""
     attempt = metric_step(current, run)
     if attempt is not None:
         steps.enqueue(app, run.run_id, attempt, "facts")
@@ -103,7 +103,7 @@ def metric(current: Runtime, run: Run) -> None:
 
 
 def metric_step(current: Runtime, run: Run) -> int | None:
-    """Calculate the metric the run is at, over all windows, and store its rows.
+    """Calculate the run's current metric over all windows, and store its rows.
 
     Returns None, or the new attempt of a run that was put back to its facts because other rules made them.
     """
@@ -183,7 +183,7 @@ def view_of(current: Runtime, session: Session, run: Run) -> View:
 
 
 def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
-    """Compute facts until the time is up or none is missing; returns the run's step then."""
+    """Compute facts until the time is up or none is missing; return the run's step then."""
     with current.reads() as session:
         view = view_of(current, session, run)
     until = time.monotonic() + seconds
@@ -223,7 +223,7 @@ def _without_retries(run: Run, counted: CalculationCursor) -> dict[str, Any]:
 
 
 def _departed(current: Runtime, run: Run, view: View, until: float) -> bool:
-    """Work out what issues were that have gone from Jira, some at a time; returns whether all are done in time."""
+    """Work out what departed issues were, some at a time; return whether all are done in time."""
     while True:
         with current.sessions.begin() as session:
             gone = departures.stale(session, run.profile, FACTS_AT_ONCE)
@@ -300,7 +300,7 @@ def _measure(current: Runtime, run: Run, metric: str) -> Measured:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A calculation's input in this process: the tasks of a run share it."""
+    """The input of a calculation in this process, which the tasks of a run share."""
 
     view: View
     snapshot: Snapshot

@@ -1,4 +1,4 @@
-"""The facts of issues that are gone from Jira: dropped from all numbers, or kept as they were last read."""
+"""The facts of issues that are gone from Jira: removed from all numbers, or kept as they were last read."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Keeps the work going and the house clean: nightly requests, runs that fell silent, old rows and logs."""
+"""Nightly requests, stalled runs, and the deletion of old rows and logs."""
 
 import logging
 import os
@@ -41,7 +41,7 @@ def nightly(self: Any, profile: str) -> str:
 
 @app.task(name="tasks.maintain.resume")
 def resume(run_id: str, attempt: int) -> None:
-    """Bring back a run whose pause is over; one that paused longer than a countdown may be is sent round again."""
+    """Continue a run whose pause is over; a pause that is longer than a countdown is enqueued again."""
     current = runtime.current()
     with current.reads() as session:
         run, now = runs.load(session, run_id), current.clock(session)
@@ -56,18 +56,18 @@ def resume(run_id: str, attempt: int) -> None:
 
 @app.task(name="tasks.maintain.requeue_stalled")
 def requeue() -> int:
-    """Pick up the runs nobody has worked at for a while; returns how many."""
+    """Requeue the stalled runs; return how many."""
     return requeue_stalled(runtime.current())
 
 
 @app.task(name="tasks.maintain.clean")
 def clean() -> dict[str, Any]:
-    """Delete rows of past work and log archives that are older than the configuration keeps them."""
+    """Delete rows of past work and log archives that are older than their retention."""
     return delete_old(runtime.current())
 
 
 def requeue_stalled(current: Runtime) -> int:
-    """Give every silent run a new attempt at its step, or fail it when that step has killed too many."""
+    """Give each stalled run a new attempt at its step, or fail it if that step has ended too many workers."""
     with current.reads() as session:
         before = current.clock(session) - timedelta(seconds=current.settings.stalled_runs.after_seconds)
         silent = runs.stalled(session, before)
@@ -80,7 +80,7 @@ def waits_its_turn(current: Runtime, run: Run) -> bool:
 
 
 def delete_old(current: Runtime) -> dict[str, Any]:
-    """Delete by age, each kind by its own retention, never issues or metric results; returns the counts."""
+    """Delete by age, each kind by its own retention, but never issues or metric results; return the counts."""
     now, keep = current.now(), current.settings.retention
     days = {
         "runs": keep.runs_days,

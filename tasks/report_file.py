@@ -1,4 +1,4 @@
-"""Writes the report page that a profile's configuration asks for, after a calculation; never fails the run."""
+"""Writes the report page of a profile's configuration after a calculation. It never fails the run."""
 
 import logging
 

@@ -25,7 +25,7 @@ MAX_CHANGES: Final = 3  # of the rules of one run: a restarted worker needs one
 
 
 class OtherRulesError(Exception):
-    """The stored facts of a run were made with other rules than those of this process."""
+    """The stored facts of a run were made with a different configuration than that of this process."""
 
 
 def bind(current: Runtime, run: Run, view: View) -> CalculationCursor:
@@ -46,14 +46,14 @@ def bind(current: Runtime, run: Run, view: View) -> CalculationCursor:
 
 
 def require_same(session: Session, run: Run, view: View) -> None:
-    """Raise OtherRulesError unless the run and the stored facts are of the rules of this process."""
+    """Raise OtherRulesError unless the run and the stored facts have the rules of this process."""
     same = run.rules_hash == rules_hash(view.rules)
     if not same or not columns.are_facts_of(session, run.profile, view.context.facts_rules_hash):
         raise OtherRulesError
 
 
 def return_to_facts(current: Runtime, run: Run) -> int:
-    """Put a run back to its facts; returns its new attempt, by which messages of its earlier metrics end at once.
+    """Put a run back to its facts; return its new attempt, so that messages of its earlier metrics end at once.
 
     Raises MixedConfigurationsError where the rules of the run changed too often.
     """

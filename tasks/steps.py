@@ -1,4 +1,4 @@
-"""The steps of a run in their order, and the messages that carry it on from any of them."""
+"""The steps of a run in order, and the messages that continue it from any of them."""
 
 import uuid
 from datetime import datetime
@@ -53,7 +53,7 @@ def request(
 
 
 def enqueue(app: Celery, run_id: str, attempt: int, step: str) -> None:
-    """Send the message of a step. From the first metric on it carries the rest along as a chain."""
+    """Send the message of a step. From the first metric on, it includes the rest as a chain."""
     with logs.bind(request_id=logs.context().get("request_id") or run_id):
         if step in ("fetch", "facts"):
             app.send_task(TASKS[step], (run_id, attempt))

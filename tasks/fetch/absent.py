@@ -1,4 +1,4 @@
-"""Looks again at the issues that Jira no longer lists, and marks them gone unless a permission seems to be lost."""
+"""Looks again at issues that Jira no longer lists, and marks them as gone unless a permission seems to be lost."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ class Presence:
 
 
 def find_loss(projects: Mapping[str, Presence], *, is_same_jql: bool) -> str | None:
-    """Return what would be lost, as a sentence; None where the absent issues may be marked gone.
+    """Return what would be lost, as a sentence; None if the absent issues may be marked as gone.
 
     - More than 20 and more than half of all are hidden.
     - Every stored issue of a project is hidden, however few it has.
@@ -75,7 +75,7 @@ def _listed(keys: list[str]) -> str:
 
 
 def check_absent(fetch: Fetch, until: float) -> None:
-    """Look at some of what was not listed again, by id; what matches after all was missed by the list, and is read.
+    """Look again, by id, at some issues that were not listed. Those that match were missed by the list, and are read.
 
     Where Jira cannot answer, fewer are looked at. A single issue without an answer stays as it was stored: it may be
     there.
@@ -114,7 +114,7 @@ def _look_at_fewer(fetch: Fetch, unlisted: Sequence[str], error: UnansweredError
 
 
 def mark_gone(fetch: Fetch, _until: float) -> None:
-    """Mark what the second look confirmed; refuse where that would empty the copy, unless ``--full`` says so."""
+    """Mark the issues that the second look confirmed. Refuse if that would empty the copy, except with ``--full``."""
     run_id, profile = fetch.run.run_id, fetch.run.profile
     with fetch.current.reads() as session:
         projects = _presence(census.count_marks(session, profile), run_id)
@@ -143,7 +143,7 @@ def mark_gone(fetch: Fetch, _until: float) -> None:
 
 
 def _presence(counts: Mapping[tuple[str, str | None], int], run_id: str) -> dict[str, Presence]:
-    """Project key → what became of its stored issues."""
+    """Return project key → the state of its stored issues."""
     marks = (hidden_mark(run_id), moved_mark(run_id))
     stored: Counter[str] = Counter()
     for (project, _), number in counts.items():
@@ -152,7 +152,7 @@ def _presence(counts: Mapping[tuple[str, str | None], int], run_id: str) -> dict
 
 
 def _refuse_loss(fetch: Fetch, projects: Mapping[str, Presence]) -> None:
-    """Raise where the login is lost, or where a permission seems to be and ``--full`` does not say otherwise."""
+    """Raise if the login is lost, or if a permission seems to be lost and ``--full`` was not given."""
     confirm_login(fetch.client)
     loss = find_loss(projects, is_same_jql=fetch.cursor.same_source)
     if loss is None or fetch.run.options.full:

@@ -1,4 +1,4 @@
-"""Completes a fetch: statuses and versions as they are now, and the Cache Metadata."""
+"""Completes a fetch: the present statuses and versions, and the Cache Metadata."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,7 +17,7 @@ from worker.timing import log_fetch
 
 
 def refresh_catalogue(fetch: Fetch, _until: float) -> None:
-    """Statuses and versions as they are now, and the Cache Metadata: with this the fetch is complete."""
+    """Store the present statuses and versions and the Cache Metadata, which completes the fetch."""
     profile, request_id = fetch.run.profile, fetch.cursor.request_id or ""
     with fetch.current.reads() as session:
         projects = issues.known_projects(session, profile) if versions.needs_versions(fetch.profile) else {}
@@ -45,7 +45,7 @@ def refresh_catalogue(fetch: Fetch, _until: float) -> None:
 
 
 def _listed_names(fetch: Fetch) -> dict[str, ListedNames]:
-    """Return the lists of names to keep; a fetch that asks for no list of changed issues has a request to spare."""
+    """Return the lists of names to store. A fetch without a list of changed issues reads one more."""
     with fetch.current.reads() as session:
         cache = operations.find_cache(session, fetch.run.profile)
     is_same = cache is not None and cache.cursor.identity.base_url == fetch.connection.base_url

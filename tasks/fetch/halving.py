@@ -1,4 +1,4 @@
-"""Asks Jira for less at a time where it could not answer: in halves, down to one issue; and stores what worked.
+"""Requests less at a time if Jira could not answer: in halves, down to one issue. Stores the sizes that worked.
 
 What waits to be asked for again stands in the run's cursor, the last failure last, and is taken from the end: so one
 issue that no answer can hold is found after some ten requests, and not after all groups were halved once.
@@ -22,19 +22,19 @@ def as_groups(failed: Iterable[Failed]) -> list[FailedGroup]:
 
 
 def take(waiting: Sequence[FailedGroup], most: int) -> tuple[list[Failed], list[FailedGroup]]:
-    """Return (up to ``most`` of the failed groups that wait, the others)."""
+    """Return (up to ``most`` of the waiting failed groups, the others)."""
     taken, others = waiting[-most:], waiting[:-most]
     return [Failed(cast("Part", group.part), group.ids, "", whole=group.whole) for group in taken], [*others]
 
 
 def halves(failed: Iterable[Failed]) -> list[Sequence[str]]:
-    """Return the groups to ask for now: two of each failed one, of a single issue one."""
+    """Return the next groups to request: two halves of each failed one, or a single issue again."""
     cuts = [(failure.ids, _half(failure)) for failure in failed]
     return [part for ids, cut in cuts for part in (ids[:cut], ids[cut:]) if part]
 
 
 def learned_sizes(asked: Iterable[Failed], answer: Batch) -> dict[str, int]:
-    """Return, by ``Part``, the sizes that were shown to be small enough: both halves of a failed group came.
+    """Return, by ``Part``, the sizes that proved small enough: both halves of a failed group were answered.
 
     A group that still holds an issue without an answer shows nothing: that issue may have been the fault.
     """
@@ -47,12 +47,12 @@ def learned_sizes(asked: Iterable[Failed], answer: Batch) -> dict[str, int]:
 
 
 def smaller(sizes: Mapping[str, int], learned: Mapping[str, int]) -> dict[str, int]:
-    """Return the sizes with those learned, where these are smaller."""
+    """Return the sizes with the learned ones, if these are smaller."""
     return {**sizes, **{part: min(size, sizes.get(part, size)) for part, size in learned.items()}}
 
 
 def starting_sizes(remembered: Mapping[str, LearnedSize], now: datetime) -> dict[str, int]:
-    """Return the sizes a fetch begins with: each remembered one, doubled for every week since it was learned."""
+    """Return the sizes that a fetch begins with: each stored one, doubled for every week since it was learned."""
     grown = {part: learned.size * 2 ** _weeks(learned, now) for part, learned in remembered.items()}
     return {part: size for part, size in grown.items() if size < _USUAL[part]}
 

@@ -1,4 +1,5 @@
-"""The lists of issue types, priorities and resolutions that a fetch keeps, to tell configured names that are not there.
+"""The lists of issue types, priorities and resolutions that a fetch stores, to report configured names that are
+missing.
 
 Statuses are asked for by every fetch, because the numbers need them. These lists only help a reader: a fetch asks for
 one or two of them, in turn, and only for those of which the profile names something. A list that cannot be read now
@@ -21,7 +22,7 @@ NEVER: Final = ListedNames("", ())
 def refreshed(
     reader: Reader, rules: Rules, kept: Mapping[str, ListedNames], at: str, most: int
 ) -> dict[str, ListedNames]:
-    """Return the lists by kind, with at most ``most`` lists asked again: those asked longest ago.
+    """Return the lists by kind, of which at most ``most`` are read again: those read longest ago.
 
     ``kept`` are the lists of the last fetch of the same site; ``names`` is empty where this login may not see them.
     """
@@ -33,7 +34,7 @@ def refreshed(
 
 
 def _names(reader: Reader, kind: Kind, known: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names that the site lists now; those known before where it cannot say just now."""
+    """Return the names that the site lists now, or the stored ones if it cannot answer now."""
     try:
         return tuple(reader.names(kind))
     except FatalError as error:

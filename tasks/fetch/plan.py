@@ -1,4 +1,4 @@
-"""Begins a fetch: a cache hit ends it, else the site is asked who it is and what has to be read is planned."""
+"""Begins a fetch: a cache hit ends it; otherwise the site is identified and the fetch is planned."""
 
 import uuid
 from collections.abc import Mapping
@@ -86,9 +86,7 @@ def _reusable_cache(fetch: Fetch, cache: CacheMetadata) -> CacheMetadata | None:
 
 
 def _known_mapping(profile: Profile, cache: CacheMetadata) -> dict[str, FieldMapping] | None:
-    """Return the profile's mapping resolved by the fields already stored; None where it names another, or another
-    history.
-    """
+    """Return the profile's mapping resolved by the stored fields; None if it names other fields or histories."""
     known = [parse.field({"id": key, "name": name}) for key, name in cache.cursor.identity.mapped.items()]
     try:
         rules = fields.resolved(profile.rules, known, profile.name)
@@ -98,7 +96,7 @@ def _known_mapping(profile: Profile, cache: CacheMetadata) -> dict[str, FieldMap
 
 
 def _has_history(old: CopyIdentity, flagged: str | None) -> bool:
-    """Return whether a copy holds the history of the flag: a field may be stored without its history."""
+    """Return whether a copy has the history of the flag. A field may be stored without its history."""
     return flagged is None or flagged in parse.Wanted(old.mapped, flagged=old.flagged).tracked
 
 
@@ -152,18 +150,18 @@ def _plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> FetchCurso
 
 
 def _remembered(fetch: Fetch, cache: CacheMetadata | None) -> Mapping[str, LearnedSize]:
-    """Return how many to ask this site for at a time, as the last fetch learned it."""
+    """Return the sizes that the last fetch learned for this site."""
     known = cache.cursor if cache is not None else CopyCursor()
     return known.sizes if known.identity.base_url == fetch.connection.base_url else {}
 
 
 def _zone(fetch: Fetch, flavour: str, old: CopyCursor) -> str | None:
-    """Return the account's zone as it is today, where this site has refused epoch milliseconds before."""
+    """Return the account's present zone, if this site has refused epoch milliseconds before."""
     return None if old.zone is None else reader(fetch.client, flavour, parse.Wanted()).zone()
 
 
 def fetch_fields(fetch: Fetch, flavour: str) -> list[Any]:
-    """Return the site's fields, asked for only where the profile maps one."""
+    """Return the site's fields, read only if the profile maps one."""
     if not fetch.profile.rules.fields:
         return []
     return reader(fetch.client, flavour, parse.Wanted()).fields()

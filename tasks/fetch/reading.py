@@ -62,9 +62,7 @@ def census(fetch: Fetch, until: float) -> None:
 
 
 def _listed(fetch: Fetch, ask: Callable[[Any], Listing], *, dated: bool) -> Listing:
-    """Return the page of a list where the cursor stands; what Jira refuses of it in the end is the profile's
-    own query.
-    """
+    """Return the list page at the cursor. A lasting refusal of it concerns the profile's own query."""
     try:
         return _asked(fetch, ask, dated=dated)
     except RefusedError as error:
@@ -74,7 +72,7 @@ def _listed(fetch: Fetch, ask: Callable[[Any], Listing], *, dated: bool) -> List
 
 
 def _asked(fetch: Fetch, ask: Callable[[Any], Listing], *, dated: bool) -> Listing:
-    """Return the page as Jira gives it, with a second try.
+    """Return the page from Jira, with a second try.
 
     Where Jira refuses or repeats a page token (they die after some days), the list is begun again, a few times at most;
     where it refuses a query with our instant in it, it is asked once more with the instant as a literal.
@@ -117,7 +115,7 @@ def _is_changed(issue_id: str, page: Listing, stored: Mapping[str, stored_census
 
 
 def _next(fetch: Fetch, page: Listing, following: str) -> FetchCursor:
-    """Return the cursor behind a page: at the next page of the stage, or at the stage that follows."""
+    """Return the cursor after a page: at the next page of the stage, or at the next stage."""
     stage = fetch.stage if page.after else following
     return replace(fetch.cursor, position=page.after, stage=stage, vanished=())
 
@@ -145,14 +143,14 @@ def read_issues(fetch: Fetch, ids: Sequence[str], until: float) -> bool:
 
 
 def _next_group(fetch: Fetch, ids: Sequence[str]) -> list[Sequence[str]]:
-    """Return the next issues to read, as one group; none where all were asked for."""
+    """Return the next group of issues to read; empty if all were requested."""
     passed = {*fetch.cursor.vanished, *fetch.cursor.unreadable}
     group = [issue_id for issue_id in ids if issue_id not in passed][: fetch.batch]
     return [group] if group else []
 
 
 def store_batch(fetch: Fetch, asked: Sequence[str], batch: Batch, failed: Sequence[FailedGroup]) -> None:
-    """Commit what was asked for; the mark says that this run has read it. ``failed`` waits to be asked for again."""
+    """Commit a batch; the mark says that this run has read it. ``failed`` waits for the next requests."""
     read = [issue.issue_id for issue in batch.issues]
     pending = {issue_id for failure in batch.failed for issue_id in failure.ids}
     done = [issue_id for issue_id in asked if issue_id not in pending]
@@ -185,7 +183,7 @@ def store_batch(fetch: Fetch, asked: Sequence[str], batch: Batch, failed: Sequen
 
 
 def _refuse_unreadable(fetch: Fetch, batch: Batch) -> None:
-    """Raise where Jira cannot answer for most of the issues: then not a single issue is at fault."""
+    """Raise if Jira cannot answer for most of the issues, because then no single issue is at fault."""
     count, asked = len(fetch.cursor.unreadable), fetch.cursor.read
     if count <= MANY_UNREADABLE or count * 2 <= asked or not batch.broken:
         return
@@ -208,7 +206,7 @@ def _differing(fetch: Fetch, batch: Batch) -> list[verify.Difference]:
 
 
 def audit_changelogs(fetch: Fetch, until: float) -> None:
-    """Read histories again that were read longest ago, for some change without moving ``updated``.
+    """Read the histories that were read longest ago again, because some change without a new ``updated``.
 
     What differs from the stored history is read whole. A turn takes ``every_days``, a run ``issues_per_run`` at most.
     """

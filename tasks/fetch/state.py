@@ -1,4 +1,4 @@
-"""A fetch at work in this process: the run, the reader of its Jira, and the cursor as last committed."""
+"""The state of a fetch in this process: the run, the reader of its Jira, and the cursor as last committed."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ FIRST_CONTACT_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a page brought in, to be added to the Fetch Operation."""
+    """The results of a page, to be added to the Fetch Operation."""
 
     issues: int = 0
     changed: int = 0
@@ -37,10 +37,10 @@ class Fetched:
 
 
 class Fetch:
-    """A fetch at work in this process: the run, the reader of its Jira, and the cursor as last committed."""
+    """A fetch in this process: the run, the reader of its Jira, and the cursor as last committed."""
 
     def __init__(self, current: Runtime, run: Run) -> None:
-        """Take up the run where its cursor stands."""
+        """Continue the run at its cursor."""
         self.current = current
         self.run = run
         self.profile: Profile = current.profile(run.profile)
@@ -51,12 +51,12 @@ class Fetch:
 
     @property
     def stage(self) -> str:
-        """The stage to continue with."""
+        """Return the stage to continue with."""
         return self.cursor.stage
 
     @property
     def client(self) -> Client:
-        """The client of the connection."""
+        """Return the client of the connection."""
         if self._client is None:
             self._client = self.current.client(
                 self.connection, tries(self.run), fault=last_fault(self.run), heard=self.stage != "begin"
@@ -65,7 +65,7 @@ class Fetch:
 
     @property
     def reader(self) -> Reader:
-        """The reader that fits the site found in the stage ``begin``."""
+        """Return the reader for the site identified in the stage ``begin``."""
         if self._reader is None:
             cursor, identity = self.cursor, self.cursor.identity
             wanted = parse.Wanted(identity.mapped, self.profile.store_summaries, flagged=identity.flagged)
@@ -89,12 +89,12 @@ class Fetch:
 
     @property
     def started_at(self) -> datetime:
-        """When the fetch began, by Jira's clock."""
+        """Return when the fetch began, by Jira's clock."""
         return datetime.fromisoformat(self.cursor.jira_now)
 
     @property
     def batch(self) -> int:
-        """How many issues are read between two commits: a page for each parallel reader."""
+        """Return how many issues are read between two commits: a page for each parallel reader."""
         return size_of(self.reader.sizes, "issues", PAGE) * min(self.connection.concurrency, 10)
 
     def commit(
@@ -104,7 +104,8 @@ class Fetch:
         to: str | None = None,
         progress: RunProgress | None = None,
     ) -> None:
-        """Store rows, the Fetch Operation's counts and the cursor in one transaction, if the run is still ours.
+        """Store rows, the Fetch Operation's counts and the cursor in one transaction, if the run is still this
+        worker's.
 
         ``to`` is the run's next step, where this is the end of the fetch.
         """
@@ -129,13 +130,13 @@ class Fetch:
         return changes
 
     def record_requests(self) -> None:
-        """Count what was asked since the last commit; the cursor stays where it is, so that the stage is done again."""
+        """Count the requests since the last commit. The cursor stays, so that the stage is done again."""
         with self.current.sessions.begin() as session:
             self._count(session, self.cursor, Fetched())
             self._beat(session)
 
     def cause_of(self, error: FlowbeatError) -> FlowbeatError:
-        """Return the error to report for one of a stage (see ``find_cause``)."""
+        """Return the error to report for an error of a stage (see ``find_cause``)."""
         has_answered = self.stage != "begin" or self._has_copy()
         return find_cause(error, self._client, has_answered=has_answered)
 
@@ -149,7 +150,7 @@ class Fetch:
         return self.connection.base_url in addresses
 
     def yield_slice(self) -> None:
-        """Return whether the run waits for a worker to take its next slice, which does not mean a stall."""
+        """Return whether the run now waits for a worker to take its next slice, which is not a stall."""
         with self.current.sessions.begin() as session:
             self._beat(session, state="queued")
 
@@ -175,7 +176,7 @@ class Fetch:
 
 
 def newest_update(fetch: Fetch, updates: Iterable[datetime | None]) -> str:
-    """Return the largest ``updated`` seen in committed pages: the watermark to be."""
+    """Return the largest ``updated`` of committed pages, which becomes the watermark."""
     seen = [iso(updated) for updated in updates if updated is not None]
     return max([*seen, fetch.cursor.newest])
 

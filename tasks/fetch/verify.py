@@ -1,4 +1,4 @@
-"""What ``refresh --verify`` finds: where the stored copy differs from Jira though nothing should have changed.
+"""The findings of ``refresh --verify``: where the stored copy differs from Jira though nothing should have changed.
 
 Every issue is read again beside its copy (``tasks.fetch``) and compared by content hash before it replaces it.
 """
@@ -29,7 +29,7 @@ _COLUMNS: Final = tuple(field.name for field in dataclass_fields(Issue) if field
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An issue whose copy was not what Jira has; ``what`` names columns, fields by id, or ``history``."""
+    """An issue whose copy was not equal to Jira's; ``what`` names columns, fields by id, or ``history``."""
 
     issue_id: str
     key: str
@@ -37,13 +37,13 @@ class Difference:
 
     @property
     def reasons(self) -> dict[str, int]:
-        """As data quality counts them."""
+        """Return the differences as data quality counts them."""
         whole = (NOT_STORED, GONE)
         return {part if part in whole else f"differed_{part}": 1 for part in self.what}
 
 
 def differences(session: Session, profile: str, issues: Sequence[Issue], watermark: str) -> list[Difference]:
-    """Return those of the issues, as Jira has them now, whose copy differs though no change explains it.
+    """Return the issues, as Jira has them now, whose copy differs though no change explains it.
 
     A change explains it where ``updated`` differs and is not before the watermark (ISO 8601); before it, the fetch that
     set it should have found it, as it should have an issue that is not stored, or gone. Another key is a change too:
@@ -68,7 +68,7 @@ def _explained(issue: Issue, stored: census.Standing, watermark: str) -> bool:
 
 
 def gone(session: Session, profile: str, mark: str) -> list[Difference]:
-    """Return the stored issues that carry the mark of those Jira no longer has."""
+    """Return the stored issues with the mark of those that Jira no longer has."""
     return [Difference(key, name, (GONE,)) for key, name in census.marked(session, profile, mark).items()]
 
 
@@ -82,7 +82,7 @@ def noted(before: Verification | None, verified: int, differences: Sequence[Diff
 
 
 def save(session: Session, profile: str, differences: Sequence[Difference]) -> None:
-    """Keep the differences as data quality, until the next verification."""
+    """Store the differences as data quality, until the next verification."""
     quality.save_findings(
         session, profile, ORIGIN, {difference.issue_id: difference.reasons for difference in differences}
     )

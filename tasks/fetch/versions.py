@@ -23,25 +23,25 @@ _SOURCES: Final = ("versions", "table")
 
 @dataclass(frozen=True, slots=True)
 class ProjectVersions:
-    """The versions that came, and project key → why none came, by the reasons of ``store``."""
+    """The versions that were read, and project key → why its versions were not, by the reasons of ``store``."""
 
     versions: Sequence[Version]
     missing: Mapping[str, str]
 
     @property
     def is_refused(self) -> bool:
-        """Whether Jira refused any of it to this login."""
+        """Return whether Jira refused any of them to this login."""
         return quality.VERSIONS_REFUSED in self.missing.values()
 
 
 def needs_versions(profile: Profile) -> bool:
-    """Return whether any number of the profile rests on the versions of its projects."""
+    """Return whether any number of the profile depends on the versions of its projects."""
     deployments = profile.rules.deployments
     return deployments is not None and deployments.source in _SOURCES
 
 
 def read_versions(reader: Reader, projects: Mapping[str, str], workers: int) -> ProjectVersions:
-    """Return the versions of projects (what names each to Jira → its key), several at a time."""
+    """Return the versions of projects (the id or key in requests → key), several at a time."""
     answers = parallel(lambda pair: _versions_of(reader, *pair), projects.items(), workers)
     pairs = list(zip(projects.values(), answers, strict=True))
     versions = [version for _, answer in pairs if not isinstance(answer, str) for version in answer]
@@ -49,7 +49,7 @@ def read_versions(reader: Reader, projects: Mapping[str, str], workers: int) -> 
 
 
 def save_versions(session: Session, profile: str, answer: ProjectVersions) -> None:
-    """Store what came in place of what was there.
+    """Store the versions in place of the earlier ones.
 
     A refusal is Jira's answer: such versions are dropped, as a full fetch would never have them. Where Jira could not
     answer, those of the last fetch are kept.
