@@ -52,7 +52,11 @@ _WIDE: Final = 100  # columns of a terminal that has room for a summary
 
 @click.command()
 @click.argument("profile", required=False)
-@click.option("--as-of", metavar="T", help="As of a past day (2026-10-31: its end) or instant, instead of the newest.")
+@click.option(
+    "--as-of",
+    metavar="DATE",
+    help="As of a past day (2026-10-31, yesterday, 7d: its end) or instant, instead of the newest.",
+)
 @format_option
 def aging(profile: str | None, *, as_of: str | None, form: Format) -> None:
     """Show the items in progress, oldest first.
@@ -98,7 +102,7 @@ class _InProgress:
 
 def _sheet(current: Stored, session: Session, profile: str, as_of: str | None, room: int) -> Sheet:
     zone = zone_of(current, profile)
-    view = views.load_view(current, session, profile, database.as_of_option(as_of, zone))
+    view = views.load_view(current, session, profile, database.as_of_option(as_of, zone, current.now()))
     snapshot = load_snapshot(session, profile, view)
     aged = load_aged(session, profile, view, snapshot)
     titles = load_titles(session, profile, [item.issue_id for item in aged])

@@ -57,7 +57,10 @@ types = ["Incident"]
 
 @click.command()
 def demo() -> None:
-    """Try it: a made-up Jira, a real refresh, the metrics; nothing to configure."""
+    """Try it: a made-up Jira, a real refresh, the metrics; nothing to configure.
+
+    Example: flowbeat demo
+    """
     folder = FOLDER.absolute()
     team = _team(folder)
     with _jira(team) as url:

@@ -45,7 +45,9 @@ _NAMES: Final = (
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="How many will be done by that day?")
 @click.option("--weeks", type=click.IntRange(_FEWEST, _MOST), help="Past weeks to draw from; default: history_weeks.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=_SEED, show_default=True, help="Of the chances.")
-@click.option("--as-of", metavar="T", help="Forecast as of a past day (2026-10-31: its end) or instant.")
+@click.option(
+    "--as-of", metavar="DATE", help="Forecast as of a past day (2026-10-31, yesterday, 7d: its end) or instant."
+)
 @format_option
 def forecast(
     profile: str,
@@ -61,13 +63,15 @@ def forecast(
 
     The back-test says how often the 85 % line held in the past. See
     https://github.com/flowbeat/flowbeat/blob/main/docs/forecast.md
+
+    Example: flowbeat forecast payments --items 20
     """
     if items is not None and until is not None:
         raise click.UsageError("--items and --until are two questions; ask one at a time")
     with database.open_for_reading() as (current, session):
         database.one_of("profile", profile, current.settings.profiles)
         zone = zone_of(current, profile)
-        looked = views.load_view(current, session, profile, database.as_of_option(as_of, zone))
+        looked = views.load_view(current, session, profile, database.as_of_option(as_of, zone, current.now()))
         snapshot = Snapshot(dataset.load(session, profile, None), looked.rules, micros(looked.as_of))
         stale = stored_columns.count_stale(session, profile, looked.context.facts_rules_hash)
         asked = _asked(snapshot, items, until.date() if until else None, zone)

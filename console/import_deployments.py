@@ -25,12 +25,17 @@ _NAMED: Final = 5  # of the unknown keys or versions
 
 @click.group(name="import")
 def import_() -> None:
-    """Import data that is not in Jira."""
+    """Import data that is not in Jira.
+
+    Example: flowbeat import deployments releases.csv
+    """
 
 
 @import_.command()
 @click.argument("file", type=click.File("rb"))
-@click.option("--profile", metavar="P", help="The profile of the deployments; optional if only one is configured.")
+@click.option(
+    "--profile", metavar="PROFILE", help="The profile of the deployments; optional if only one is configured."
+)
 @click.option("--dry-run", is_flag=True, help="Print what would be imported, and write nothing.")
 def deployments(file: BinaryIO, *, profile: str | None, dry_run: bool) -> None:
     """Import deployments from a CSV file (- reads standard input); importing it again changes nothing.
@@ -38,6 +43,8 @@ def deployments(file: BinaryIO, *, profile: str | None, dry_run: bool) -> None:
     Columns: deployed_at, name; also failed, issue_keys, versions, deployment_id. Rows with the same deployment_id are
     one deployment. If any row has a mistake, nothing is imported. See
     https://github.com/flowbeat/flowbeat/blob/main/docs/deployments.md
+
+    Example: flowbeat import deployments releases.csv --profile payments
     """
     current = Stored(settings.load(None, os.environ))
     settings.require_file(current.settings)

@@ -12,7 +12,10 @@ from worker.settings import CONFIG_NAME, CONFIG_VARIABLE, load, require_file
 
 @click.command()
 def init() -> None:
-    """Write a commented flowbeat.toml into this folder (or to FLOWBEAT_CONFIG). An existing file is not changed."""
+    """Write a commented flowbeat.toml into this folder (or to FLOWBEAT_CONFIG). An existing file is not changed.
+
+    Example: flowbeat init
+    """
     file = Path(os.environ.get(CONFIG_VARIABLE, "").strip() or CONFIG_NAME)
     try:
         with file.open("x", encoding="utf-8") as config:
@@ -34,7 +37,10 @@ def _is_named_elsewhere() -> bool:
 
 @click.command()
 def migrate() -> None:
-    """Update the database schema to the newest revision. Workers also do this when they start."""
+    """Update the database schema to the newest revision. Workers also do this when they start.
+
+    Example: flowbeat migrate
+    """
     from console.shared import writable  # noqa: PLC0415 - init needs no database
     from console.shared.database import schema_of  # noqa: PLC0415 - the same
     from models import database  # noqa: PLC0415 - the same

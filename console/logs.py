@@ -40,8 +40,8 @@ _LOST: Final = re.compile(
 @click.option("--level", type=click.Choice(LOG_LEVELS, case_sensitive=False), help="This level and above.")
 @click.option("--task", metavar="ID", help="Only of the task with this id.")
 @click.option("--run", metavar="RUN", help="Only of this run (the beginning of its id, as status shows it).")
-@click.option("--profile", metavar="P", help="Only of this profile.")
-@click.option("--since", metavar="T", help="Only entries since a day, an instant or a span ago (30m, 2h, 1d).")
+@click.option("--profile", metavar="PROFILE", help="Only of this profile.")
+@click.option("--since", metavar="TIME", help="Only entries since a day, an instant or a span ago (30m, 2h, 1d).")
 @click.option(
     "--format",
     "form",
@@ -51,7 +51,10 @@ _LOST: Final = re.compile(
     help="How to print it. CSV: for spreadsheets; its times are in UTC.",
 )
 def logs_command(**chosen: Any) -> None:
-    """Show the log entries, oldest first. JSON shows the entries as written, one per line."""
+    """Show the log entries, oldest first. JSON shows the entries as written, one per line.
+
+    Example: flowbeat logs --level WARNING --since 2h
+    """
     form: Format = chosen.pop("form")
     follow: bool = chosen.pop("follow")
     run: str = chosen.pop("run") or ""

@@ -25,7 +25,10 @@ _FETCH: Final = tuple(field.name for field in fields(FetchOperation))
 )
 @format_option
 def performance(*, failed: bool, limit: int, form: Format) -> None:
-    """Show Calculation Performance with its thresholds, and Fetch Operations. CSV contains the first."""
+    """Show Calculation Performance with its thresholds, and Fetch Operations. CSV contains the first.
+
+    Example: flowbeat performance
+    """
     with database.open_for_reading() as (_, session):
         measured = operations.load_performance(session, limit, failed=failed)
         unknown = operations.unknown_performance(session)

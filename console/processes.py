@@ -22,7 +22,10 @@ FLOWER_USER: Final = "flowbeat"
 )
 @click.argument("celery_args", nargs=-1, type=click.UNPROCESSED)
 def worker(celery_args: tuple[str, ...]) -> None:
-    """Run a worker (the same as: celery -A worker.app worker)."""
+    """Run a worker (the same as: celery -A worker.app worker).
+
+    Example: flowbeat worker -c 4 -Q fetch,maintain
+    """
     _become_celery("worker", "--loglevel", "INFO", *celery_args)
 
 
@@ -32,7 +35,10 @@ def worker(celery_args: tuple[str, ...]) -> None:
 )
 @click.argument("celery_args", nargs=-1, type=click.UNPROCESSED)
 def beat(celery_args: tuple[str, ...]) -> None:
-    """Run the scheduler, exactly one (the same as: celery -A worker.app beat)."""
+    """Run the scheduler, exactly one (the same as: celery -A worker.app beat).
+
+    Example: flowbeat beat
+    """
     _become_celery("beat", "--loglevel", "INFO", *celery_args)
 
 
@@ -47,6 +53,8 @@ def flower(flower_args: tuple[str, ...]) -> None:
 
     Set FLOWER_BASIC_AUTH=user:password to choose the password; otherwise a random one is printed. Unlike celery flower,
     this command redacts secrets and people's names, and writes to the same log files as all processes.
+
+    Example: flowbeat flower --port=5556
     """
     # Before a password is shown:
     settings.require_file(settings.load(None, os.environ))
@@ -71,7 +79,10 @@ def flower(flower_args: tuple[str, ...]) -> None:
 @click.option("--anonymous", is_flag=True, help="Publish all projects: show them without a login too.")
 @click.option("--context", default="", help="A context path, such as /jira.", callback=lambda _, __, path: _path(path))
 def sandbox(**chosen: Any) -> None:
-    """Run a stand-in Jira on this machine for trials, tests and measurements."""
+    """Run a stand-in Jira on this machine for trials, tests and measurements.
+
+    Example: flowbeat sandbox --issues 200 --port 8080
+    """
     from sandbox.server import Options, run  # noqa: PLC0415 - the web server is needed by this command only
 
     try:

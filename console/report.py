@@ -16,7 +16,7 @@ from worker.view import zone_of
 @click.command()
 @click.argument("profiles", metavar="[PROFILE]...", nargs=-1)
 @click.option("-o", "--output", metavar="FILE", help="A file, a folder for several profiles, or - for the output.")
-@click.option("--as-of", metavar="DATE", help="As of a past day (2026-10-31: its end) or instant.")
+@click.option("--as-of", metavar="DATE", help="As of a past day (2026-10-31, yesterday, 7d: its end) or instant.")
 @click.option("--no-titles", is_flag=True, help="Leave out the titles of issues.")
 @click.option("--open", "opens", is_flag=True, help="Show the page in a browser.")
 def report(profiles: tuple[str, ...], *, output: str | None, as_of: str | None, no_titles: bool, opens: bool) -> None:
@@ -33,7 +33,7 @@ def report(profiles: tuple[str, ...], *, output: str | None, as_of: str | None, 
         pages = []
         for name in dict.fromkeys(names):
             database.one_of("profile", name, current.settings.profiles)
-            asked: datetime | None = database.as_of_option(as_of, zone_of(current, name))
+            asked: datetime | None = database.as_of_option(as_of, zone_of(current, name), current.now())
             pages.append(load_page(current, session, name, text=as_of, asked=asked, with_titles=not no_titles))
     if output == "-":
         if len(pages) > 1:

@@ -32,7 +32,10 @@ _ALL: Final = 1_000_000
 )
 @format_option
 def status(run: str | None, *, limit: int, form: Format) -> None:
-    """Show live and recent runs; with RUN (the beginning of its id), the details of one run."""
+    """Show live and recent runs; with RUN (the beginning of its id), the details of one run.
+
+    Example: flowbeat status
+    """
     with database.open_for_reading() as (current, session):
         now = current.clock(session)
         if run is None:

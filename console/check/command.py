@@ -36,6 +36,8 @@ def check(*, is_local: bool, form: Format) -> None:
     """Check each part of the installation: ✓ works, ! look at it, ✗ broken; exit code 1 if anything is broken.
 
     Sends a few requests to each Jira, and starts the embedded server if redis_url is not set.
+
+    Example: flowbeat check --local
     """
     current = Runtime(settings.load(None, os.environ))
     runtime.adopt(current)

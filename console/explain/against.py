@@ -42,7 +42,7 @@ def load_other(
 
 def _at_instant(current: Stored, session: Session, view: View, text: str) -> View:
     """Return the same window as an earlier or a later instant shows it."""
-    moment = database.as_of_option(text, ZoneInfo(view.zone.key))
+    moment = database.as_of_option(text, ZoneInfo(view.zone.key), current.now())
     looked = views.load_view(current, session, view.profile, moment)
     window = seen_at(view.measured.window, micros(looked.as_of))
     if window is None:

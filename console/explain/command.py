@@ -20,10 +20,16 @@ from models.records import METRIC_TYPES
 @click.command(epilog=f"The metrics: {', '.join(METRIC_TYPES)}.")
 @click.argument("profile")
 @click.argument("metric")
-@click.option("--week", metavar="W", help="An ISO week (2026-W40), instead of the period.")
-@click.option("--as-of", metavar="T", help="As of a past day (2026-10-31: its end) or instant, instead of the newest.")
-@click.option("--against", metavar="W2", help="Compare with another week, or with the window before: previous.")
-@click.option("--against-as-of", metavar="T", help="Compare with the same window as it was at a past day or instant.")
+@click.option("--week", metavar="YYYY-Www", help="An ISO week (2026-W40), instead of the period.")
+@click.option(
+    "--as-of",
+    metavar="DATE",
+    help="As of a past day (2026-10-31, yesterday, 7d: its end) or instant, instead of the newest.",
+)
+@click.option("--against", metavar="YYYY-Www", help="Compare with another week, or with the window before: previous.")
+@click.option(
+    "--against-as-of", metavar="DATE", help="Compare with the same window as it was at a past day or instant."
+)
 @click.option(
     "--sort", type=click.Choice(SORTS), help="Largest contribution first, or newest first; else oldest first."
 )
@@ -47,6 +53,8 @@ def explain(
 
     Computed from the stored copy, without a request to Jira. CSV contains the issues only, JSON the number too. Both
     contain the history entries.
+
+    Example: flowbeat explain payments lead_time --against previous
     """
     if against and against_as_of:
         raise click.UsageError("--against and --against-as-of cannot be combined; use one of them")

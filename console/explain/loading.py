@@ -34,7 +34,7 @@ from worker.view import zone_of
 def load(current: Stored, session: Session, profile: str, metric: str, *, week: str | None, as_of: str | None) -> View:
     """Return a number taken apart, of a week or of the period; raise click's usage error for an unknown week."""
     zone = zone_of(current, profile)
-    looked = views.load_view(current, session, profile, database.as_of_option(as_of, zone))
+    looked = views.load_view(current, session, profile, database.as_of_option(as_of, zone, current.now()))
     snapshot = load_snapshot(session, profile, looked)
     window = window_of(snapshot, week)
     return load_window(current, session, looked, snapshot, window, profile=profile, metric=metric, as_of=as_of)

@@ -45,8 +45,12 @@ _NUMBERS: Final = (
 
 @click.command()
 @click.argument("key")
-@click.option("--profile", metavar="P", help="Only in this profile (default: every profile that has the issue).")
-@click.option("--as-of", metavar="T", help="As of a past day (2026-10-31: its end) or instant, instead of the newest.")
+@click.option("--profile", metavar="PROFILE", help="Only in this profile (default: every profile that has the issue).")
+@click.option(
+    "--as-of",
+    metavar="DATE",
+    help="As of a past day (2026-10-31, yesterday, 7d: its end) or instant, instead of the newest.",
+)
 @format_option
 def issue(key: str, *, profile: str | None, as_of: str | None, form: Format) -> None:
     """Show an issue's stays in statuses, what set its instants, and which numbers it counts in.
@@ -61,7 +65,7 @@ def issue(key: str, *, profile: str | None, as_of: str | None, form: Format) -> 
         matches = _matches(current, session, key, profile)
         sheets: dict[str, Sheet] = {}
         for match in matches:
-            moment = database.as_of_option(as_of, zone_of(current, match.profile))
+            moment = database.as_of_option(as_of, zone_of(current, match.profile), current.now())
             life = load_life(current, session, match, moment)
             notes = freshness_notes(current, session, match.profile, life.view, as_of)
             _add(sheets, _sheets(life, jira_of(current, match.profile), key, notes), form)

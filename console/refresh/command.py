@@ -14,6 +14,7 @@ from rich.console import Console
 
 from console.refresh import withdrawal
 from console.shared import errors, writable
+from console.shared.database import named_day
 from models.database import migrate
 from models.metrics.windows import parse_as_of
 from models.records import CalculationCursor, FetchOperation, Run, RunOptions, Verification, instant
@@ -46,7 +47,10 @@ class RunRequest:
 @click.option("--verify", is_flag=True, help="Read every issue again; report and repair differences of the copy.")
 @click.option("--no-wait", is_flag=True, help="Enqueue, print the run ids and exit.")
 def refresh(profiles: tuple[str, ...], *, full: bool, verify: bool, no_wait: bool) -> None:
-    """Fetch what changed from Jira, then calculate the metrics."""
+    """Fetch what changed from Jira, then calculate the metrics.
+
+    Example: flowbeat refresh payments --no-wait
+    """
     if full and verify:
         raise click.UsageError("--full and --verify cannot be combined; use one of them")
     current, names = prepare_run(profiles)
@@ -55,10 +59,17 @@ def refresh(profiles: tuple[str, ...], *, full: bool, verify: bool, no_wait: boo
 
 @click.command()
 @click.argument("profiles", nargs=-1, metavar="[PROFILE]...")
-@click.option("--as-of", metavar="T", help="A past day (2026-10-31: its end) or instant; default: that of the data.")
+@click.option(
+    "--as-of",
+    metavar="DATE",
+    help="A past day (2026-10-31, yesterday, 7d: its end) or instant; default: that of the data.",
+)
 @click.option("--no-wait", is_flag=True, help="Enqueue, print the run ids and exit.")
 def calculate(profiles: tuple[str, ...], *, as_of: str | None, no_wait: bool) -> None:
-    """Calculate from the stored data, asking Jira only if the data is too old."""
+    """Calculate from the stored data, asking Jira only if the data is too old.
+
+    Example: flowbeat calculate payments --as-of 2026-10-31
+    """
     current, names = prepare_run(profiles)
     moments = {name: _moment(current, name, as_of) for name in names} if as_of else {}
     _carry_out(current, RunRequest("calculate", names, moments, RunOptions(), as_of), no_wait=no_wait)
@@ -247,7 +258,7 @@ def _busy(run: Run) -> str:
 def _moment(current: Runtime, profile: str, text: str) -> datetime:
     zone = ZoneInfo(current.settings.profiles[profile].rules.timezone)
     try:
-        moment = instant(parse_as_of(text, zone))
+        moment = instant(parse_as_of(named_day(text, zone, current.now()), zone))
     except ValueError as error:
         raise ConfigError(f"--{error}") from error
     if moment > current.now():

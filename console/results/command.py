@@ -23,9 +23,13 @@ from worker.view import zone_of
 
 @click.command(epilog=f"The metrics: {', '.join(METRIC_TYPES)}.")
 @click.argument("profiles", nargs=-1, metavar="[PROFILE]...")
-@click.option("--metric", "metrics", metavar="M", multiple=True, help="Only this one, such as lead_time; repeatable.")
+@click.option(
+    "--metric", "metrics", metavar="METRIC", multiple=True, help="Only this one, such as lead_time; repeatable."
+)
 @click.option("--window", type=click.Choice(["period", "weeks"]), default="period", show_default=True)
-@click.option("--as-of", metavar="T", help="The results of a past day (2026-10-31: its end) or instant.")
+@click.option(
+    "--as-of", metavar="DATE", help="The results of a past day (2026-10-31, yesterday, 7d: its end) or instant."
+)
 @format_option
 def results(
     profiles: tuple[str, ...], *, metrics: tuple[str, ...], window: str, as_of: str | None, form: Format
@@ -33,6 +37,8 @@ def results(
     """Show the stored values of the metrics.
 
     Coverage: how many candidates were used for a value. flowbeat explain lists them, and the others with the reason.
+
+    Example: flowbeat results payments --metric lead_time --window weeks
     """
     show_results(*profiles, metrics=metrics, window=window, as_of=as_of, form=form)
 
@@ -88,7 +94,7 @@ class _Wanted:
 
     def asked(self, profile: str) -> datetime | None:
         """Return the instant of the as-of in a profile's zone."""
-        return database.as_of_option(self.as_of, zone_of(self.current, profile))
+        return database.as_of_option(self.as_of, zone_of(self.current, profile), self.current.now())
 
     def rows(self) -> dict[str, list[MetricResult]]:
         """Return the rows of each profile that has some, in the order in which the profiles were named."""

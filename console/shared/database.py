@@ -1,10 +1,12 @@
 """What the reading commands share: the stored data opened for reading, and the names a person may give them."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import click
@@ -19,6 +21,8 @@ from worker import settings
 from worker.config_schema import did_you_mean
 from worker.database import Stored
 from worker.errors import FatalError
+
+_DAYS_AGO: Final = re.compile(r"(\d{1,4})d")
 
 
 @contextmanager
@@ -77,9 +81,20 @@ def one_of(kind: str, name: str, known: Iterable[str]) -> str:
     raise click.UsageError(f"There is no {kind} {name!r}{advice}")
 
 
-def as_of_option(text: str | None, zone: ZoneInfo) -> datetime | None:
-    """Return the instant of an ``--as-of``; raises click's usage error for what is neither day nor instant."""
+def as_of_option(text: str | None, zone: ZoneInfo, now: datetime) -> datetime | None:
+    """Return the instant of an ``--as-of``; raises click's usage error for what is neither day nor instant.
+
+    Besides what ``parse_as_of`` takes, ``today``, ``yesterday`` and ``7d`` (seven days ago) are days of the zone.
+    """
     try:
-        return None if text is None else instant(parse_as_of(text, zone))
+        return None if text is None else instant(parse_as_of(named_day(text, zone, now), zone))
     except ValueError as error:
         raise click.UsageError(f"--{error}") from error
+
+
+def named_day(text: str, zone: ZoneInfo, now: datetime) -> str:
+    """Return the day that a word names in a zone, as it is written; any other text as it is."""
+    ago = {"today": 0, "yesterday": 1}.get(text)
+    if ago is None and (span := _DAYS_AGO.fullmatch(text)):
+        ago = int(span[1])
+    return text if ago is None else (now.astimezone(zone).date() - timedelta(days=ago)).isoformat()

@@ -8,15 +8,18 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import click
 import console_world as world
 import pytest
 from redis.exceptions import RedisError
 
-from console.cli import TABLE
+from console.cli import TABLE, flowbeat
 from console.processes import sandbox
-from console.shared import errors
+from console.shared import database, errors
 
 SECRET = "geheim-4711"
 
@@ -42,6 +45,24 @@ def test_every_name_in_the_table_is_a_command_of_its_module_and_none_is_forgotte
         for command in importlib.import_module(f"console.{module}").COMMANDS
     }
     assert named == exported
+
+
+@pytest.mark.parametrize("name", [name for group in TABLE.values() for name in group])
+def test_every_command_has_an_example_that_it_takes(name: str) -> None:
+    """The words after the command's name are its arguments and options."""
+    (module,) = [group[name][0] for group in TABLE.values() if name in group]
+    command = next(listed for listed in importlib.import_module(f"console.{module}").COMMANDS if listed.name == name)
+    example = re.search(r"Example: flowbeat (.+)", f"{command.help}\n{command.epilog}")
+    assert example, "add a line to the docstring, such as: Example: flowbeat status"
+    words = shlex.split(example[1])
+    assert words[0] == name
+    while isinstance(command, click.Group):
+        command = command.commands[words[1]]
+        words = words[1:]
+    files = [word for word in words if word.endswith(".csv")]
+    given = ["-" if word in files else word for word in words[1:]]  # a file that need not exist here
+    parent = click.Context(flowbeat, **flowbeat.context_settings)  # click keeps the names of the help option
+    command.make_context(name, given, parent)
 
 
 def test_no_help_points_to_a_document_that_is_not_installed() -> None:
@@ -212,3 +233,22 @@ def test_an_output_that_cannot_encode_a_character_replaces_it(tmp_path: Path, wo
     assert codes[0].returncode == codes[1].returncode
     assert b"Traceback" not in codes[1].stderr
     assert b"UnicodeEncodeError" not in codes[1].stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("today", "2026-03-30"),
+        ("yesterday", "2026-03-29"),
+        ("0d", "2026-03-30"),
+        ("7d", "2026-03-23"),
+        ("30d", "2026-02-28"),
+        ("2026-01-02", "2026-01-02"),
+        ("2026-01-02T03:00+01:00", "2026-01-02T03:00+01:00"),
+        ("7 days", "7 days"),
+    ],
+)
+def test_a_day_can_be_named_by_its_distance(text: str, day: str) -> None:
+    """It is a day of the profile's zone: after midnight in Zagreb it is still the day before in UTC."""
+    now = datetime(2026, 3, 29, 22, 30, tzinfo=UTC)
+    assert database.named_day(text, ZoneInfo("Europe/Zagreb"), now) == day
