@@ -1,1 +1,1 @@
-"""The flowbeat command, its tables and its progress bar."""
+"""The flowbeat command with its tables and progress bar."""

@@ -83,7 +83,7 @@ COMMANDS: tuple[click.Command, ...] = (aging,)
 
 @dataclass(frozen=True, slots=True)
 class _InProgress:
-    """The items in progress of a profile, and what they are compared with."""
+    """The items in progress of a profile, and what their age is compared with."""
 
     profile: str
     zone: ZoneInfo
@@ -96,7 +96,7 @@ class _InProgress:
 
     @property
     def late(self) -> float | None:
-        """The age that 85 % of the finished items did not exceed, in microseconds."""
+        """Return the age that 85 % of the finished items did not exceed, in microseconds."""
         return late_line(self.times)
 
 
@@ -176,7 +176,7 @@ def _percent(value: float | None) -> str:
 
 
 def _notes(work: _InProgress) -> tuple[str, ...]:
-    """Return what the ages are compared with, and what no promise or no finished item leaves unknown."""
+    """Return what the ages are compared with, and what is unknown without a service level or finished items."""
     weeks = [window.start for window in work.snapshot.windows if window.kind == "week"]
     since = local_day(min(weeks), work.zone) if weeks else None
     if work.late is None:

@@ -1,4 +1,4 @@
-"""The flowbeat command: finds each subcommand when it is called for, and turns whatever goes wrong into one sentence.
+"""The flowbeat command: imports each subcommand when it is called, and turns each failure into one sentence.
 
 Exit codes: 0 done, 1 it failed or is unhealthy, 2 bad usage or configuration, 3 a target missed, 130 interrupted.
 """
@@ -82,7 +82,7 @@ class Commands(click.Group):
             raise click.UsageError(error.message.rstrip(".") + near, ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        """Write the commands by group, a line each."""
+        """Write the commands by group, one on each line."""
         for group, commands in TABLE.items():
             with formatter.section(group):
                 formatter.write_dl([(name.ljust(11), line) for name, (_, line) in commands.items()])

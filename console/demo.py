@@ -1,4 +1,4 @@
-"""The demo: everything embedded, nothing configured. A made-up team's Jira, a real refresh, the metrics."""
+"""The demo: everything embedded, without a configuration. A made-up team's Jira, a real refresh, the metrics."""
 
 import json
 import os
@@ -75,9 +75,7 @@ COMMANDS: tuple[click.Command, ...] = (demo,)
 
 
 def _team(folder: Path) -> dict[str, Any]:
-    """Return the team of the last demo, which lives on by the clock, so that a second demo is an incremental
-    refresh.
-    """
+    """Return the team of the last demo at the present time, so that a second demo is an incremental refresh."""
     file = folder / "team.json"
     if file.exists():
         team: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
@@ -106,7 +104,7 @@ def _jira(team: dict[str, Any]) -> Iterator[str]:
 
 
 def _configure(folder: Path, team: dict[str, Any], url: str) -> None:
-    """Write the configuration a person would, and forget whatever else the environment says."""
+    """Write the configuration that a person would write, and remove other settings from the environment."""
     for name in [name for name in os.environ if name.startswith("FLOWBEAT_")]:
         del os.environ[name]
     config = folder / "flowbeat.toml"
@@ -118,7 +116,7 @@ def _configure(folder: Path, team: dict[str, Any], url: str) -> None:
 
 
 def _refresh() -> str | None:
-    """Refresh as `flowbeat refresh` does; returns why it failed, if it did."""
+    """Refresh as `flowbeat refresh` does; return the reason if it failed."""
     from console.refresh import command  # noqa: PLC0415 - after the environment is set
 
     current, _ = command.prepare_run()
@@ -161,7 +159,7 @@ def _tell(folder: Path) -> None:
 
 
 def _program() -> str:
-    """Return how this person can call the program again, from any folder."""
+    """Return how to call the program again from any folder."""
     beside = Path(sys.executable).parent / "flowbeat"
     if not beside.exists():
         return "flowbeat"

@@ -1,4 +1,4 @@
-"""Deployments as a CSV file states them: rows to records, with every mistake and the line it is in."""
+"""Deployments from a CSV file: rows to records, with every mistake and its line."""
 
 import csv
 import io
@@ -26,7 +26,7 @@ _DELIMITER_LINE: Final = re.compile(r"""\s*"?sep=([,;\t])"?\s*\r?\n""", re.IGNOR
 
 @dataclass(frozen=True, slots=True)
 class DeploymentFile:
-    """What a file states: deployments in their order, one sentence per mistake, and how many rows there were.
+    """The content of a file: deployments in order, one sentence for each mistake, and the number of rows.
 
     With mistakes the deployments are those of the remaining rows.
     """
@@ -37,7 +37,7 @@ class DeploymentFile:
 
     @property
     def look_alikes(self) -> list[TableDeployment]:
-        """The deployments that another one precedes at the same instant under the same name."""
+        """Return the deployments with the same instant and name as an earlier one."""
         seen: set[tuple[datetime, str]] = set()
         alike = []
         for deployment in self.deployments:
@@ -49,7 +49,7 @@ class DeploymentFile:
 
 
 def parse_file(text: str, zone: ZoneInfo) -> DeploymentFile:
-    """Return the deployments of a CSV text; ``zone`` is where a bare date ends.
+    """Return the deployments of a CSV text; a date without a time ends in ``zone``.
 
     - Cells are separated by commas, semicolons or tabs, as the header is.
     - Rows with the same ``deployment_id`` that differ in what they carry only are one deployment, as in an export
@@ -78,7 +78,7 @@ def parse_file(text: str, zone: ZoneInfo) -> DeploymentFile:
 
 
 def _delimited(text: str) -> tuple[str, str, int]:
-    """Return what separates the cells, the text that begins with the header, and the number of its first line."""
+    """Return the delimiter, the text from the header on, and the number of its first line."""
     stated = _DELIMITER_LINE.match(text)
     if stated:
         return stated[1], text[stated.end() :], 2
@@ -92,7 +92,7 @@ def _known_columns(header: str, delimiter: str) -> int:
 
 
 def _lines(text: str, delimiter: str, first_line: int, mistakes: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield each row that is not empty, with the line it begins in; what ends the reading goes into ``mistakes``."""
+    """Yield each row that is not empty, with its first line; add to ``mistakes`` what ends the reading."""
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     begins = first_line
     try:
@@ -134,7 +134,7 @@ def _wrong_header(names: Sequence[str]) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row: its line, the deployment it states, and whether its id names one deployment and no other.
+    """A row: its line, its deployment, and whether its id identifies only one deployment.
 
     ``has_id``: the file states the id. ``has_time``: an id made of instant and name is that of one deployment; one
     made of a day and a name may be that of several.
@@ -186,7 +186,7 @@ def _joined(rows: Iterable[_Row]) -> tuple[list[TableDeployment], list[str]]:
 
 
 def _clash(first: _Row, row: _Row) -> str | None:
-    """Why a row is not the same deployment as the first one of its id; None where it is."""
+    """Return why a row is not the same deployment as the first one of its id; None if it is."""
     here, there = row.deployment, first.deployment
     named = f"deployment {here.deployment_id!r} is in line {first.line} already"
     others = [

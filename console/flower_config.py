@@ -1,4 +1,4 @@
-"""Flower's settings: what operators see passes through redaction, and its memory of tasks is bounded."""
+"""Flower's settings: everything it shows is redacted, and it keeps a limited number of tasks."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ max_tasks = 10_000
 
 
 def format_task(task: Any) -> Any:
-    """Return a task as Flower shows it, less whatever looks like a secret or a person."""
+    """Return a task as Flower shows it, without secrets and people."""
     for name in ("args", "kwargs", "result", "exception", "traceback"):
         setattr(task, name, redact(getattr(task, name, None)))
     return task

@@ -98,7 +98,7 @@ class Asked:
 
     @property
     def days(self) -> int:
-        """The days until the end of the day asked for; today is no longer counted."""
+        """Return the days until the end of the requested day, without today."""
         return (self.until - self.today).days if self.until else 0
 
 
@@ -117,7 +117,7 @@ def _asked(snapshot: Snapshot, items: int | None, until: date | None, zone: Zone
 
 
 def _question(profile: str, looked: views.View, asked: Asked, *, history: int, seed: int, now: datetime) -> Forecast:
-    """Return the forecast without an answer yet."""
+    """Return the forecast without an answer."""
     return Forecast(
         profile=profile,
         as_of=looked.as_of,
@@ -152,7 +152,7 @@ def _answered(forecast: Forecast, snapshot: Snapshot, asked: Asked) -> Forecast:
 
 
 def _advice(forecast: Forecast, past: Sequence[int]) -> str:
-    """More weeks can be drawn from only where the copy reaches back further."""
+    """Return the advice for more history, if the copy reaches back further."""
     return "ask later" if len(past) < forecast.history_weeks else "ask later, or draw from more with --weeks"
 
 

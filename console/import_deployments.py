@@ -1,4 +1,4 @@
-"""The import command: deployments from a CSV file into the table that source "table" counts, all of them or none."""
+"""The import command: deployments from a CSV file into the table of source "table", all of them or none."""
 
 import os
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ COMMANDS: tuple[click.Command, ...] = (import_,)
 
 
 def _read(file: BinaryIO, zone: ZoneInfo) -> DeploymentFile:
-    """Return what a file states; print each mistake and raise FatalError where it has any."""
+    """Return the content of a file; print each mistake, and raise FatalError if it has any."""
     parsed = parse_file(_text(file), zone)
     for sentence in parsed.mistakes:
         click.echo(clean(sentence), err=True)
@@ -91,7 +91,7 @@ def _text(file: BinaryIO) -> str:
 
 
 def _say_of_file(parsed: DeploymentFile) -> None:
-    """Print which rows were taken as one deployment, and which deployments may be one."""
+    """Print which rows were joined to one deployment, and which deployments may be the same."""
     if parsed.rows > len(parsed.deployments):
         click.echo(f"Joined by deployment_id: {parsed.rows:,} rows are {_deployments(len(parsed.deployments))}.")
     alike = parsed.look_alikes
@@ -114,7 +114,7 @@ def _deployments(count: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did, or would do: how many rows of each kind, and what they name that is not in the copy."""
+    """The result of an import or a dry run: rows of each kind, and named issues or versions outside the copy."""
 
     new: int
     changed: int
@@ -133,7 +133,7 @@ def _profile(current: Stored, name: str | None) -> str:
 
 
 def _store(current: Stored, profile: str, table_deployments: Sequence[TableDeployment], *, dry_run: bool) -> Imported:
-    """Store what is new or changed as one transaction; a dry run writes nothing, and makes no database either."""
+    """Store new and changed rows in one transaction; a dry run writes nothing and creates no database."""
     if not dry_run:
         migrate(current.engine)
         with current.sessions.begin() as session:
@@ -150,7 +150,7 @@ def _store(current: Stored, profile: str, table_deployments: Sequence[TableDeplo
 def _compare(
     session: Session, profile: str, deployments: Sequence[TableDeployment]
 ) -> tuple[Imported, list[TableDeployment]]:
-    """Return how the deployments of a file differ from those stored, and the ones that have to be written.
+    """Return how the deployments of a file differ from the stored ones, and those to write.
 
     Where the file leaves ``failed`` or ``rework`` open the stored mark stays: it may have been set later, by SQL.
     """

@@ -1,4 +1,4 @@
-"""The commands that set things up: init writes a configuration to fill in, migrate brings the schema up to date."""
+"""The commands that set things up: init writes a configuration to fill in, migrate updates the schema."""
 
 import os
 from pathlib import Path

@@ -73,9 +73,7 @@ COMMANDS: tuple[click.Command, ...] = (logs_command,)
 
 
 def line(entry: dict[str, Any]) -> str:
-    """Return an entry as a line for a person, in local time; an exception follows, indented, unless Redis was only
-    away.
-    """
+    """Return an entry as text in local time. An exception follows, indented, unless it only reports a lost Redis."""
     at = datetime.fromisoformat(entry["timestamp"]).astimezone()
     level = str(entry.get("level", ""))
     context = entry.get("context") or {}
@@ -105,7 +103,7 @@ def _of_run(entry: dict[str, Any], run: str) -> bool:
 
 
 def _print(entries: Iterator[dict[str, Any]], form: Format) -> int:
-    """Print each entry at once, because someone may be following; return how many."""
+    """Print each entry at once, because a person may follow them; return how many."""
     count = 0
     writer = csv.DictWriter(sys.stdout, _NAMES, extrasaction="ignore", lineterminator="\n")
     if form == "csv":
@@ -125,7 +123,7 @@ def _word(value: Any) -> str:
 
 
 def _since(text: str | None, now: datetime) -> datetime | None:
-    """Return the instant meant; days begin at this machine's midnight, as the lines show its time."""
+    """Return the instant of `--since`; days begin at this machine's midnight, because lines show local time."""
     if text is None:
         return None
     number, unit = text[:-1], text[-1:]

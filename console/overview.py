@@ -1,4 +1,4 @@
-"""The overview command: all profiles side by side, with values, levels, freshness, and what is wrong."""
+"""The overview command: all profiles side by side, with values, levels, freshness and problems."""
 
 from typing import Any, Final
 
@@ -65,7 +65,7 @@ def _row(glance: Glance) -> dict[str, Any]:
 
 
 def _sheets(rows: list[dict[str, Any]], room: int) -> dict[str, Sheet]:
-    """Return one table if it is not wider than ``room``, else one for each group of metrics."""
+    """Return one table if it fits ``room``, else one for each group of metrics."""
     whole = tuple(_metric(name) for name in METRIC_TYPES)
     notes = tuple(f"{row['profile']}: {problem}." for row in rows for problem in row["problems"])
     ends = (Column("data", _age, right=True, keep=True), Column("problems", _count, right=True))

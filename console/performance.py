@@ -1,4 +1,4 @@
-"""The performance command: how long each calculation and each fetch took, and which missed their target."""
+"""The performance command: the duration of each calculation and fetch, and missed targets."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -48,7 +48,7 @@ def calculations(
     *,
     failed: bool = False,
 ) -> Sheet:
-    """Return each calculation beside its target; ``unknown``: the metrics of those that this program cannot show."""
+    """Return each calculation beside its target; ``unknown``: metrics that this program does not know."""
     rows = [{**asdict(threshold), **asdict(item)} for item, threshold in measured]
     empty = "No calculation missed its target." if failed else "No calculation yet."
     notes = ("New: issues whose facts were computed in this calculation. All others were stored.",) if rows else ()
@@ -58,7 +58,7 @@ def calculations(
 
 
 def fetches(fetched: Sequence[FetchOperation], *, failed: bool = False) -> Sheet:
-    """Return each fetch with what it brought and cost."""
+    """Return each fetch with its results and its cost."""
     notes = tuple(f"{entry.request_id[:8]} failed: {entry.error}" for entry in fetched if entry.error)
     empty = "No fetch failed." if failed else "No fetch yet."
     return Sheet(_FETCH, [asdict(item) for item in fetched], _FETCH_COLUMNS, "Fetches", notes, empty)

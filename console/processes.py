@@ -97,13 +97,13 @@ COMMANDS: tuple[click.Command, ...] = (worker, beat, flower, sandbox)
 
 
 def _path(context: str) -> str:
-    """Return a context path as the server takes it, with or without the slash it was given with."""
+    """Return a context path with one slash before it and none after it."""
     bare = context.strip("/")
     return f"/{bare}" if bare else ""
 
 
 def _become_celery(*args: str) -> None:
-    """Replace this process: signals reach Celery directly."""
+    """Replace this process by Celery, so that it receives signals itself."""
     configured = settings.load(None, os.environ)  # a wrong configuration is reported before Celery starts
     settings.require_file(configured)
     configured.state_dir.mkdir(parents=True, exist_ok=True)  # beat keeps its schedule there
@@ -113,7 +113,7 @@ def _become_celery(*args: str) -> None:
 
 
 def _run_flower(*args: str) -> None:
-    """Run Flower in this process, because Flower keeps the log handlers that exist and adds none."""
+    """Run Flower in this process, because it keeps existing log handlers and adds none."""
     from celery.__main__ import main  # noqa: PLC0415 - the other commands do not need Celery
 
     from worker import runtime  # noqa: PLC0415 - the same
@@ -131,7 +131,7 @@ def _run_flower(*args: str) -> None:
 
 
 def _require_free_port(args: tuple[str, ...]) -> None:
-    """Raise ConfigError where Flower could not listen; what it says itself names neither port nor option."""
+    """Raise ConfigError if Flower could not listen; its own message names neither port nor option."""
     from tornado.netutil import bind_sockets  # noqa: PLC0415 - Flower's own web server; the other commands do not need it
 
     port = _value(args, "--port") or os.environ.get("FLOWER_PORT") or "5555"

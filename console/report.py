@@ -1,4 +1,4 @@
-"""The report command: a profile's results as one HTML page that one can send."""
+"""The report command: a profile's results as one HTML page that can be sent."""
 
 import webbrowser
 from datetime import datetime

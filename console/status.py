@@ -1,4 +1,4 @@
-"""The status command: what runs are doing now and what became of the last ones; or the whole story of one."""
+"""The status command: live runs and the last ended ones, or the details of one run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
@@ -57,7 +57,7 @@ def _found(session: Session, run_id: str) -> Run:
 
 
 def _runs(runs: Sequence[Run], now: datetime, reasons: Mapping[str, str]) -> Sheet:
-    """Return the runs, and below them why some failed and (``reasons``, by id) why others stay queued."""
+    """Return the runs, with the reasons of failed ones and (``reasons``, by id) of queued ones below them."""
     rows = [_row(run, now) for run in runs]
     errors = {run.run_id: run.error for run in runs if run.error and run.state == "failed"}
     queues = {run_id: f"still queued: {reason}" for run_id, reason in reasons.items()}
@@ -66,7 +66,7 @@ def _runs(runs: Sequence[Run], now: datetime, reasons: Mapping[str, str]) -> She
 
 
 def _row(run: Run, now: datetime) -> Row:
-    """Return the run's own fields, and for the table what they mean at ``now``."""
+    """Return the run's own fields and, for the table, their meaning at ``now``."""
     share = "" if run.state == "failed" else f"{format_bar(progress.percent(run) / 100)} {progress.percent(run):3.0f} %"
     silent = format_duration(max(0.0, (now - run.heartbeat_at).total_seconds()))
     stored = {"progress": run.progress.to_json(), "options": run.options.to_json()}

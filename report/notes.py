@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from models.records import OF_DEPLOYMENTS, UNMAPPED, CacheMetadata, MetricResult, Run
+from models.records import OF_DEPLOYMENTS, UNMAPPED, CacheMetadata, MetricResult, MetricType, Run
 from models.store import issues, operations, runs
 from models.wording import format_all
 from report import staleness, version_notes
@@ -20,6 +20,7 @@ from worker.database import Stored
 from worker.view import zone_of
 
 _NAMED: Final = 5  # issues with a finding
+_OF_CATEGORIES: Final[MetricType] = "flow_distribution"
 
 
 def few(keys: Sequence[str]) -> str:
@@ -149,7 +150,7 @@ def _messages(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
 
 def _unmapped(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
     """Return a note about delivered items in no category; without it, 0 % features would look like an answer."""
-    shares = [row for row in rows if row.metric_type == "flow_distribution"]
+    shares = [row for row in rows if row.metric_type == _OF_CATEGORIES]
     count = sum(row.details.get("by_category", {}).get(UNMAPPED, 0) for row in shares)
     if not count:
         return ()
@@ -157,7 +158,7 @@ def _unmapped(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
     items = format_all(total, "delivered item") if count == total else f"{count:,} of {total:,} delivered items"
     which = f"{items} {'is of a type' if count == 1 else 'are of types'}"
     where = f"[profiles.{about.profile}.categories] in flowbeat.toml"
-    return (f"flow_distribution: {which} that no category names; name {'it' if count == 1 else 'them'} in {where}.",)
+    return (f"{_OF_CATEGORIES}: {which} that no category names; name {'it' if count == 1 else 'them'} in {where}.",)
 
 
 def _unknown(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from sqlalchemy.orm import Session
 
 from models.metrics.releases import UNDATED_RELEASE, version_findings
-from models.records import METRIC_TYPES, OF_DEPLOYMENTS, Rules, micros
+from models.records import METRIC_TYPES, OF_DEPLOYMENTS, MetricType, Rules, micros
 from models.store import catalogue, issues, quality
 
 # The metrics whose values lack such a version.
@@ -20,7 +20,7 @@ class VersionNote(NamedTuple):
 
     message: str
     advice: str
-    metrics: tuple[str, ...] = ("deployment_frequency",)
+    metrics: tuple[MetricType, ...] = ("deployment_frequency",)
 
     @property
     def sentences(self) -> str:

@@ -1,1 +1,1 @@
-"""The browse command: the tables in a web browser, for reading only."""
+"""The browse command: the tables in a web browser, read-only."""

@@ -1,4 +1,4 @@
-"""What the check command compares of Flowbeat's defaults with what this Jira has, and what it warns of unasked.
+"""Checks of Flowbeat's English defaults against the names of this Jira.
 
 The defaults are English names. Where this Jira has none of them, the numbers would look right and be wrong.
 """
@@ -41,7 +41,7 @@ _TELLING_CATEGORIES: Final = ("feature", "defect")
 
 
 def defaults(lists: Lists, profile: Profile, count: Count) -> Iterator[Line]:
-    """Yield a line for each rule that nothing of this Jira's matches, with what it has in its place.
+    """Yield a line for each rule that matches nothing in this Jira, with the names that it has.
 
     A list that is closed to this login is reported once.
     """
@@ -65,7 +65,7 @@ def reads_cancelled(name: str) -> bool:
 
 
 def _resolutions(profile: Profile, known: list[Named]) -> Iterator[Line]:
-    """Yield where no resolution is excluded, all that is done counts as delivered."""
+    """Yield a warning if no resolution is excluded, because then everything done counts as delivered."""
     rules, has = profile.rules, f"it has: {listed_names(known)}"
     if not known:
         return
@@ -92,7 +92,7 @@ def _types(profile: Profile, known: list[Named]) -> Iterator[Line]:
 
 
 def _categories(profile: Profile, known: list[Named]) -> Iterator[Line]:
-    """Types that no category names count as unmapped; an empty category is reported where some are left."""
+    """Yield warnings about types in no category, and about empty categories if such types exist."""
     rules = profile.rules
     work = [kind for kind in known if not _is_left_out(kind, rules)]
     named = [word for words in rules.categories.values() for word in words]
@@ -115,7 +115,7 @@ def _statuses(profile: Profile, known: list[Named], count: Count) -> Iterator[Li
 
 
 def _blocked(profile: Profile, known: list[Named]) -> Iterator[Line]:
-    """Blocked statuses in which no time counts, because work in them is not in progress."""
+    """Yield a warning about blocked statuses in which no time counts, because they are not in progress."""
     rules = profile.rules
     stages = StatusStages.of([Status(listed.number, listed.name, listed.category) for listed in known], rules.workflow)
     for status in known:
@@ -126,7 +126,7 @@ def _blocked(profile: Profile, known: list[Named]) -> Iterator[Line]:
 
 
 def _cancelled(profile: Profile, known: list[Named], count: Count) -> Iterator[Line]:
-    """Statuses in which work ends, and counts as delivered, though their names say otherwise."""
+    """Yield a warning about done statuses whose names read like a cancellation, though they count as delivered."""
     rules = profile.rules
     stages = StatusStages.of([Status(listed.number, listed.name, listed.category) for listed in known], rules.workflow)
     done = [status for status in known if stages.stage(status.number, status.name)[0] == "done"]
@@ -147,7 +147,7 @@ def _warning(profile: Profile, message: str, what: str, section: str, line: str)
 
 
 def _line(key: str, examples: Sequence[Named] = ()) -> str:
-    """Return a line of the configuration, with dots where the reader must choose the value."""
+    """Return a line of the configuration, with dots for a value to choose."""
     names = list(dict.fromkeys(example.name for example in examples)) or ["…"]
     return f"{key} = {json.dumps(names, ensure_ascii=False)}"
 
@@ -165,7 +165,7 @@ def _as_named(words: Sequence[str]) -> list[Named]:
 
 
 def _is_ignored(kind: Named) -> bool:
-    """Return whether Jira's own hierarchy leaves a type out."""
+    """Return whether Jira's hierarchy excludes a type."""
     return kind.level != 0 if kind.level is not None else kind.subtask or fold_name(kind.name) == "epic"
 
 

@@ -1,4 +1,4 @@
-"""What the configuration leaves open to other people: files with secrets, plain http, a Redis without a login."""
+"""Parts of the configuration that other people could use: files with secrets, plain http, Redis without a login."""
 
 import ipaddress
 import stat
@@ -15,7 +15,7 @@ _OTHERS: Final = stat.S_IROTH | stat.S_IWOTH
 
 
 def look(settings: Settings) -> Iterator[Line]:
-    """Yield a warning for each opening; nothing where there is none."""
+    """Yield a warning for each of them."""
     for connection in settings.connections.values():
         yield from _of_connection(connection)
     file = writable.database_file(settings)
@@ -51,7 +51,7 @@ def _is_open(file: Path, bits: int) -> bool:
 
 
 def _is_here(host: str | None) -> bool:
-    """Return whether a host is this machine by its name or address."""
+    """Return whether a host is this machine, by its name or address."""
     if host is None or host == "localhost":
         return True
     try:

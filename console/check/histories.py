@@ -1,4 +1,4 @@
-"""Which statuses the histories of the stored issues know."""
+"""The statuses in the histories of the stored issues."""
 
 from console.shared import database
 from models.database import newest_revision
@@ -7,7 +7,7 @@ from worker.database import Stored
 
 
 def is_in_histories(current: Stored, profile: str, word: str) -> bool:
-    """Return whether some issue of the copy was in a status of this name or id, however long ago."""
+    """Return whether any issue of the copy was ever in a status of this name or id."""
     if database.missing_file(current) is not None or database.schema_of(current) != newest_revision():
         return False
     with current.reads() as session:

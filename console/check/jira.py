@@ -1,4 +1,4 @@
-"""What the check command asks each Jira: is it there, who are we to it, does it take our JQL, has it what we name."""
+"""The checks of each Jira: its address, the login, the JQL, and the configured names."""
 
 import json
 import re
@@ -37,7 +37,7 @@ _MOVING: Final = re.compile(
 
 
 def connection(current: Runtime, value: Connection) -> Iterator[Line]:
-    """Yield one Jira, and the profiles that use it; raises where it cannot be reached or refuses the login."""
+    """Yield the lines of one Jira and its profiles; raise if it cannot be reached or refuses the login."""
     what = f"Jira {value.name}"
     client = current.client(replace(value, timeout_seconds=min(value.timeout_seconds, LONGEST_ANSWER)), IMPATIENT)
     _reach(value)
@@ -81,7 +81,7 @@ def _reach(value: Connection) -> None:
 
 
 def _uses_tls(plain: socket.socket, host: str) -> bool:
-    """Return whether a handshake comes about; whose certificate it is will be seen by the client."""
+    """Return whether a TLS handshake succeeds; the client checks the certificate later."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
@@ -136,7 +136,7 @@ def _profile(current: Runtime, client: Client, flavour: str, profile: Profile, l
 
 
 def _jql(client: Client, flavour: str, profile: Profile) -> Generator[Line, None, int]:
-    """Yield the lines about the JQL, and return how many issues it finds, 0 where it was refused."""
+    """Yield the lines about the JQL, and return how many issues it finds, 0 if it was refused."""
     what = f"profile {profile.name}"
     moves = moving(profile.jql)
     if moves:
@@ -164,7 +164,7 @@ def _count(client: Client, flavour: str, jql: str) -> int:
 
 
 def _subtasks(client: Client, flavour: str, profile: Profile, lists: names.Lists) -> Iterator[Line]:
-    """Sub-tasks are left out by name, and a site may call them otherwise: those the JQL finds count twice."""
+    """Yield a warning about sub-tasks that the JQL finds and no list names, because their work would count twice."""
     what = f"profile {profile.name}"
     try:
         types = names.uncounted_subtasks(lists, profile.rules)

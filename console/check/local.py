@@ -1,4 +1,4 @@
-"""What the check command looks at on this side of Jira: configuration, database, Redis, workers, logs, data."""
+"""The checks outside Jira: configuration, database, Redis, workers, logs, data."""
 
 import os
 import tempfile
@@ -28,7 +28,7 @@ _RECENT: Final = 200  # fetches among which the last one of a profile is looked 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing looked at: how it is, and what to do where that is not well."""
+    """The result of one check: its state, and what to do if it is not ok."""
 
     what: str
     state: Literal["ok", "warning", "bad"]
@@ -69,7 +69,7 @@ def redis(current: Runtime) -> Iterator[Line]:
 
 
 def _memory(info: Mapping[str, Any]) -> Iterator[Line]:
-    """Any policy but noeviction throws tasks away once the memory is full; without a limit it never is."""
+    """Yield a warning about an eviction policy that could delete tasks; without a memory limit nothing is evicted."""
     policy = info.get("maxmemory_policy", "noeviction")
     if policy == "noeviction":
         return
@@ -127,7 +127,7 @@ def log_files(current: Runtime) -> Iterator[Line]:
 def trouble(folder: Path) -> str:
     """Return why a folder, which is created if missing, cannot be written; empty if it can.
 
-    Tried with as much as a log needs for a while, for a full disk takes new names and empty files.
+    Writes as much as a log needs for a while, because a full disk accepts new names and empty files.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -141,7 +141,7 @@ def trouble(folder: Path) -> str:
 
 
 def data(current: Runtime, profile: str) -> Iterator[Line]:
-    """Yield how old the copy of a profile is, how its last fetch went, and what is odd in it."""
+    """Yield how old the copy of a profile is, how its last fetch ended, and its findings."""
     if database.missing_file(current) is not None or database.schema_of(current) != newest_revision():
         return  # the line about the database says it
     what = f"data {profile}"

@@ -1,4 +1,4 @@
-"""What the check command compares by name: the statuses, types, priorities and resolutions configured, with Jira's.
+"""Checks of the configured statuses, types, priorities and resolutions against Jira's lists.
 
 A name that Jira does not have is accepted everywhere else, because it may be that of a retired status.
 """
@@ -26,7 +26,9 @@ _LISTED_NAMES: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """One member of a list of Jira's; of a status its category, of a type its level and whether it is a sub-task."""
+    """A member of one of Jira's lists, with the category of a status, or the level of a type and whether it is a sub-
+    task.
+    """
 
     number: str
     name: str
@@ -37,7 +39,7 @@ class Named:
 
 @dataclass(slots=True)
 class Lists:
-    """The lists of one site, each asked for once, when it is first needed."""
+    """The lists of one site, each read when it is first needed."""
 
     client: Client
     api: str
@@ -45,7 +47,7 @@ class Lists:
     _closed: dict[Kind, FatalError] = field(default_factory=dict)
 
     def of(self, kind: Kind) -> list[Named]:
-        """Return everything of a kind that this login may see; raises as the client does."""
+        """Return all members of a list that this login may see; raise as the client does."""
         if kind in self._closed:
             raise self._closed[kind]
         if kind not in self._known:
@@ -58,7 +60,7 @@ class Lists:
         return self._known[kind]
 
     def _named(self, raw: Mapping[str, Any]) -> Named:
-        """Return a member of a list; levels mean something on Cloud alone, whose interface is the third version."""
+        """Return a member of a list; only Cloud has levels, and its API is version 3."""
         status = parse.status({**raw, "name": str(raw["name"])})
         level, subtask = parse.type_level(raw)
         return Named(
@@ -67,7 +69,7 @@ class Lists:
 
 
 def unknown(lists: Lists, profile: Profile, in_histories: Callable[[str], bool]) -> Iterator[Line]:
-    """Yield a line for each configured name that the site does not have, with the nearest one that it has.
+    """Yield a line for each configured name that the site does not have, with the nearest one.
 
     ``in_histories`` says whether the copy's histories hold a status of a name: then it is a retired one, and counts.
     """
@@ -99,13 +101,13 @@ def uncounted_subtasks(lists: Lists, rules: Rules) -> list[Named]:
 
 
 def is_known(word: str, kind: Kind, known: Sequence[Named]) -> bool:
-    """Return whether a word names one of them: by name, a status also by id."""
+    """Return whether a word names a member: by name, or a status also by id."""
     folded = fold_name(word)
     return any(folded == fold_name(item.name) or (kind == "status" and folded == item.number) for item in known)
 
 
 def listed_names(known: Sequence[Named]) -> str:
-    """Return the first names of a list in their order, each once, and how many more there are."""
+    """Return the first names of a list in order, each once, and how many more there are."""
     names = list({fold_name(item.name): item.name for item in known}.values())
     more = f" and {len(names) - _LISTED_NAMES} more" if len(names) > _LISTED_NAMES else ""
     return f"{', '.join(names[:_LISTED_NAMES])}{more}"

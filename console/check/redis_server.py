@@ -1,4 +1,4 @@
-"""What the check command tries with the login of redis_url: each kind of command that a worker and its limiter need."""
+"""The checks of the login in redis_url: each kind of command that a worker and its limiter need."""
 
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -15,7 +15,7 @@ _NEVER_USED: Final = "flowbeat:check"
 
 
 def login(client: Redis) -> Iterator[Line]:
-    """Yield a line for each kind of command that an access control list refuses; none where all are allowed."""
+    """Yield a line for each kind of command that an access control list refuses."""
     for what, (grant, attempt) in _NEEDED.items():
         try:
             attempt(client)

@@ -1,4 +1,4 @@
-"""What the check command looks at of a profile's report page: whether it can be written and is up to date."""
+"""The checks of a profile's report page: whether it can be written and is up to date."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from worker.runtime import Runtime
 
 
 def page(current: Runtime, profile: str) -> Iterator[Line]:
-    """Yield how a profile's page is; nothing where none is asked for."""
+    """Yield the state of a profile's page, if it has one."""
     file = current.settings.profiles[profile].report
     if file is None:
         return
@@ -36,7 +36,7 @@ def page(current: Runtime, profile: str) -> Iterator[Line]:
 
 
 def _last_calculation(current: Runtime, profile: str) -> Run | None:
-    """Return the run that calculated last and ended well; None without a database."""
+    """Return the last completed calculation; None without a database."""
     if database.missing_file(current) is not None or database.schema_of(current) is None:
         return None
     with current.reads() as session:

@@ -1,4 +1,4 @@
-"""What the check command looks at in the database: its schema, whether it is whole, and the room on its disk."""
+"""The checks of the database: its schema, its integrity, and the free space on its disk."""
 
 import shutil
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _PARTS: Final = ("", "-wal", "-shm")
 
 
 def look(current: Runtime) -> Iterator[Line]:
-    """Yield that the database answers, is whole and has the schema of this program, or what is wrong with it."""
+    """Yield that the database answers, is intact and has this program's schema, or what is wrong."""
     missing = database.missing_file(current)
     if missing is not None:
         yield Line(
@@ -43,7 +43,7 @@ def look(current: Runtime) -> Iterator[Line]:
 
 
 def _require_whole(current: Runtime) -> None:
-    """Raise UnusableDatabaseError where SQLite finds damage in its file."""
+    """Raise UnusableDatabaseError if SQLite finds damage in its file."""
     if not is_sqlite(current.engine):
         return
     with current.reads() as session:
@@ -53,7 +53,7 @@ def _require_whole(current: Runtime) -> None:
 
 
 def room(free: int, size: int) -> Iterator[Line]:
-    """Yield how few bytes are free on the disk of a database of this size; nothing where there are enough."""
+    """Yield a warning if the disk has too few free bytes for a database of this size."""
     if free < LEAST_ROOM_BYTES:
         yield Line("database", "bad", f"its disk has only {_megabytes(free)} free", "free some space")
     elif free < max(SMALL_ROOM_BYTES, size):

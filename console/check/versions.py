@@ -1,4 +1,4 @@
-"""What the check command asks of versions: whether this login may read those of each project that the JQL finds."""
+"""The checks of versions: whether this login may read those of each project that the JQL finds."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -19,7 +19,7 @@ _SEARCHES: Final = {"cloud": "/rest/api/3/search/jql", "datacenter": "/rest/api/
 
 
 def closed_versions(client: Client, flavour: str, profile: Profile) -> Iterator[Line]:
-    """Yield a line for each project whose versions are closed to this login; none where no number needs versions."""
+    """Yield a line for each project whose versions this login may not read, if a number needs versions."""
     if not needs_versions(profile):
         return
     what = f"profile {profile.name}"
@@ -40,7 +40,7 @@ def closed_versions(client: Client, flavour: str, profile: Profile) -> Iterator[
 
 
 def _projects(client: Client, flavour: str, jql: str) -> Iterator[tuple[str, str]]:
-    """Yield (id, key) of the projects that a JQL finds issues of: each search leaves out those known before."""
+    """Yield (id, key) of the projects with issues of a JQL: each search leaves out the earlier ones."""
     known: list[str] = []
     while len(known) < MAX_PROJECTS:
         beyond = f"project not in ({','.join(known)})" if known else ""
