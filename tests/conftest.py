@@ -1,6 +1,8 @@
 """What all tests share: hypothesis judges what it finds, not how busy the machine is."""
 
+import os
 import signal
+import sys
 
 from hypothesis import HealthCheck, settings
 
@@ -18,6 +20,12 @@ settings.load_profile("here")
 
 
 def pytest_configure() -> None:
-    """Handle SIGINT as usual: a background job of a shell ignores it, and the processes that tests start would too."""
+    """Handle SIGINT as usual, and keep compiled modules.
+
+    A background job of a shell ignores SIGINT, and the processes that tests start would too. They are hundreds, and
+    each would compile the same modules again where the shell forbids Python to keep them.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

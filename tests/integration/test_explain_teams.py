@@ -4,18 +4,20 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import console_world as world
 import pytest
 from explained_parts import value_of_explained
+from hypothesis import settings
 from metric_teams import SOURCES, scene
 from reference.teams import Team
 from stored_team import stored
 
 from models.records import METRIC_TYPES, Issue
 
-SEEDS = range(3)
+# `make soak` explains more teams of each kind.
+SEEDS: Final = range(12 if settings.get_current_profile_name() == "soak" else 1)
 DAY = 86_400.0
 
 

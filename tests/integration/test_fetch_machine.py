@@ -33,7 +33,7 @@ from worker.task import StaleAttemptError
 
 # A few hundred steps, the same in every run; those of a soak differ each time.
 QUICK: Final = settings(
-    max_examples=6,
+    max_examples=4,
     stateful_step_count=25,
     derandomize=True,
     deadline=None,
