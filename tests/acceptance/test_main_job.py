@@ -55,7 +55,7 @@ def test_a_second_refresh_sends_few_requests_and_a_calculation_none(refreshed_co
     assert "no request to Jira" in done.stdout
     for output in (refreshed.stdout, done.stdout):
         assert all(name in output for name in METRIC_TYPES)  # each ends with the table of results
-    assert "payments: 2026-01-01 to 2026-01-30" in done.stdout
+    assert "payments: 2026-01-02 to 2026-01-31" in done.stdout
     assert world.jira.log == []
     hits = world.rows("select cache_hit, api_calls_made, state from fetch_operations where cache_hit")
     assert hits == [(1, 0, "completed")]
