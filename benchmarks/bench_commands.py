@@ -16,7 +16,8 @@ from benchmarks.bench_metrics import calculated, calculating, fill
 from benchmarks.copies import PROFILE
 from benchmarks.measuring import heading, in_child, show
 from models.metrics.flow import time_contributions
-from worker.view import load_snapshot, load_view
+from worker.snapshots import load_snapshot
+from worker.view import load_view
 
 ISSUES: Final = 5_000
 ROUNDS: Final = 5
