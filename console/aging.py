@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import click
 from sqlalchemy.orm import Session
 
-from console.shared import database
+from console.shared import completing, database
 from console.shared.output import Column, Format, Row, Sheet, format_option, is_for_people, room_for, show
 from models.metrics.ageing import LATE_PERCENT, Aged, late_line, yardstick
 from models.metrics.snapshot import Snapshot
@@ -51,7 +51,7 @@ _WIDE: Final = 100  # columns of a terminal that has room for a summary
 
 
 @click.command()
-@click.argument("profile", required=False)
+@click.argument("profile", required=False, shell_complete=completing.profiles)
 @click.option(
     "--as-of",
     metavar="DATE",

@@ -21,6 +21,7 @@ TABLE: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "Begin": {
         "demo": ("demo", "Try it: a made-up Jira, a real refresh, the metrics."),
         "init": ("init", "Write a commented flowbeat.toml."),
+        "completion": ("completion", "Let your shell complete names."),
         "check": ("check.command", "Check each part of the installation."),
     },
     "Work": {

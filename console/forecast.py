@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from console.shared import database
+from console.shared import completing, database
 from console.shared.output import Column, Format, Row, Sheet, format_option, show, sparkline
 from models.metrics import forecast as chances
 from models.metrics.rules import rules_hash
@@ -38,7 +38,7 @@ _NAMES: Final = (
 
 
 @click.command()
-@click.argument("profile")
+@click.argument("profile", shell_complete=completing.profiles)
 @click.option(
     "--items", type=click.IntRange(1, 100_000), help="When will N items be done? Default: the items in progress."
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from console.shared import database
+from console.shared import completing, database
 from report.page import render
 from report.write import load_page, write_folder, write_page
 from worker.errors import FatalError
@@ -14,7 +14,7 @@ from worker.view import zone_of
 
 
 @click.command()
-@click.argument("profiles", metavar="[PROFILE]...", nargs=-1)
+@click.argument("profiles", metavar="[PROFILE]...", nargs=-1, shell_complete=completing.profiles)
 @click.option("-o", "--output", metavar="FILE", help="A file, a folder for several profiles, or - for the output.")
 @click.option("--as-of", metavar="DATE", help="As of a past day (2026-10-31, yesterday, 7d: its end) or instant.")
 @click.option("--no-titles", is_flag=True, help="Leave out the titles of issues.")

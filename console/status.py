@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from console.performance import calculations, fetches
 from console.refresh import progress
-from console.shared import database, queued
+from console.shared import completing, database, queued
 from console.shared.output import Column, Format, Row, Sheet, format_bar, format_option, show
 from models.records import Run
 from models.store import operations
@@ -26,7 +26,7 @@ _ALL: Final = 1_000_000
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=completing.runs)
 @click.option(
     "--limit", type=click.IntRange(1), default=10, show_default=True, help="Maximum number of runs, live ones first."
 )

@@ -12,21 +12,28 @@ from console.explain.loading import load
 from console.explain.order import SORTS, Order, Sort
 from console.explain.rows import rows_of
 from console.explain.tables import everything, sheets
-from console.shared import database
+from console.shared import completing, database
 from console.shared.output import Format, format_option, show
 from models.records import METRIC_TYPES
 
 
 @click.command(epilog=f"The metrics: {', '.join(METRIC_TYPES)}.")
-@click.argument("profile")
-@click.argument("metric")
-@click.option("--week", metavar="YYYY-Www", help="An ISO week (2026-W40), instead of the period.")
+@click.argument("profile", shell_complete=completing.profiles)
+@click.argument("metric", shell_complete=completing.metrics)
+@click.option(
+    "--week", metavar="YYYY-Www", shell_complete=completing.weeks, help="An ISO week (2026-W40), instead of the period."
+)
 @click.option(
     "--as-of",
     metavar="DATE",
     help="As of a past day (2026-10-31, yesterday, 7d: its end) or instant, instead of the newest.",
 )
-@click.option("--against", metavar="YYYY-Www", help="Compare with another week, or with the window before: previous.")
+@click.option(
+    "--against",
+    metavar="YYYY-Www",
+    shell_complete=completing.weeks,
+    help="Compare with another week, or with the window before: previous.",
+)
 @click.option(
     "--against-as-of", metavar="DATE", help="Compare with the same window as it was at a past day or instant."
 )

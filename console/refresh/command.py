@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 
 from console.refresh import withdrawal
-from console.shared import errors, writable
+from console.shared import completing, errors, writable
 from console.shared.database import named_day
 from models.database import migrate
 from models.metrics.windows import parse_as_of
@@ -42,7 +42,7 @@ class RunRequest:
 
 
 @click.command()
-@click.argument("profiles", nargs=-1, metavar="[PROFILE]...")
+@click.argument("profiles", nargs=-1, metavar="[PROFILE]...", shell_complete=completing.profiles)
 @click.option("--full", is_flag=True, help="Read every issue again, and accept it if most of them are gone.")
 @click.option("--verify", is_flag=True, help="Read every issue again; report and repair differences of the copy.")
 @click.option("--no-wait", is_flag=True, help="Enqueue, print the run ids and exit.")
@@ -58,7 +58,7 @@ def refresh(profiles: tuple[str, ...], *, full: bool, verify: bool, no_wait: boo
 
 
 @click.command()
-@click.argument("profiles", nargs=-1, metavar="[PROFILE]...")
+@click.argument("profiles", nargs=-1, metavar="[PROFILE]...", shell_complete=completing.profiles)
 @click.option(
     "--as-of",
     metavar="DATE",

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from console.results.groups import group_rows
 from console.results.sheets import build_sheet, list_weeks, summarise_weeks
-from console.shared import database
+from console.shared import completing, database
 from console.shared.output import Format, Sheet, format_option, is_for_people, room_for, show
 from models.records import METRIC_TYPES, MetricResult, WindowKind
 from models.store import results as stored_results
@@ -22,9 +22,14 @@ from worker.view import zone_of
 
 
 @click.command(epilog=f"The metrics: {', '.join(METRIC_TYPES)}.")
-@click.argument("profiles", nargs=-1, metavar="[PROFILE]...")
+@click.argument("profiles", nargs=-1, metavar="[PROFILE]...", shell_complete=completing.profiles)
 @click.option(
-    "--metric", "metrics", metavar="METRIC", multiple=True, help="Only this one, such as lead_time; repeatable."
+    "--metric",
+    "metrics",
+    metavar="METRIC",
+    shell_complete=completing.metrics,
+    multiple=True,
+    help="Only this one, such as lead_time; repeatable.",
 )
 @click.option("--window", type=click.Choice(["period", "weeks"]), default="period", show_default=True)
 @click.option(
