@@ -28,7 +28,7 @@ from models.records import FetchOperation
 
 ISSUES, MANY = 5_000, 50_000
 ROUNDS = 3
-BARE_ROUNDS = 3  # in each round: so short a time needs more tries to be a quiet one
+BARE_ROUNDS = 3  # in each round: such short times vary more
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ LARGE = (100_000, 1_000_000)
 COLD, SAME, PART, ONE = "cold", "nothing changed", "1 % changed", "one changed"
 KINDS = (COLD, SAME, PART, ONE)
 STEPS_OF = ((COLD, "C"), (PART, "1 %"), (ONE, "1"))
-# Seconds that are wanted, by (issues, kind).
+# The aim in seconds, by (issues, kind).
 AIMS = {
     (1_000, COLD): 0.1,
     (5_000, COLD): 0.3,
@@ -273,7 +273,7 @@ def change(current: Runtime, issues: int) -> None:
 
 def _longer(issue: Issue) -> Issue:
     at = issue.updated + timedelta(hours=1)
-    entry = micros(at)  # an id that no other entry has, however often this is done
+    entry = micros(at)  # an id that no other entry has, also after several calls
     added = Transition(at, entry, 0, "status", str(entry), to_id=issue.status_id)
     return replace(issue, updated=at, transitions=(*issue.transitions, added))
 

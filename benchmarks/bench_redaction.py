@@ -47,7 +47,7 @@ def _false_alarms() -> None:
 
 
 def _speed() -> None:
-    # Every line once: a text seen before is remembered and costs a tenth.
+    # Every line once: a repeated text is cached and costs a tenth.
     lines = [f"{line} #{number}" for number, line in enumerate(ordinary(10_000, seed=6))]
     started = time.perf_counter()
     for line in lines:

@@ -75,7 +75,7 @@ def _kinds(site: Site, latency: float, quota: Quota | None) -> Iterator[tuple[st
         for number, (kind, one_in) in enumerate(KINDS.items()):
             if one_in:
                 site.order(partial(moved, one_in=one_in, first=number))
-            current.redis.flushall()  # nobody waits for what was asked ahead of this
+            current.redis.flushall()  # earlier requests no longer count
             site.order(partial(hampered, latency=latency, quota=quota))
             yield kind, _refreshed(site, current)
 

@@ -34,7 +34,7 @@ from worker.runtime import Runtime
 from worker.view import load_view
 
 ISSUES: Final = 20_000
-SOME: Final = 2_000  # issues of a fetch: their cost is the same for each
+SOME: Final = 2_000  # issues of a fetch: the cost of each is the same
 ROUNDS: Final = 5
 FIELDS_OF_A_SITE: Final = 300
 NEEDS_A_SECTION: Final = ("deployment_frequency", "lead_time", "cfr", "mttr")

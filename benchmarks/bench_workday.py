@@ -14,7 +14,7 @@ from models.records import FetchOperation
 from sandbox.site import Clock
 
 ISSUES: Final = 5_000
-NIGHT: Final = datetime(2026, 10, 5, 2, tzinfo=UTC)  # the Monday behind the quiet Sunday: the team works
+NIGHT: Final = datetime(2026, 10, 5, 2, tzinfo=UTC)  # the Monday after the quiet Sunday: the team works
 NINE: Final = NIGHT + timedelta(hours=7)
 PEOPLE: Final = 6
 ASKS: Final = (3, 6)  # questions of one person in a day, from … to

@@ -35,7 +35,7 @@ WEEKS: Final = 156
 SPAN: Final = timedelta(weeks=WEEKS)
 BEGIN: Final = SUNDAY - SPAN
 ISSUES_OF_A_PROJECT: Final = 5_000
-# Ids of one length: in the order of their text, which is that of the database's keys, they are only ever appended.
+# Ids have one length, so that in the database's order, which is that of text, new ones come last.
 FIRST_ISSUE: Final = 10_000_000
 FIRST_VERSION: Final = 1_000_000
 POINTS: Final = "customfield_10016"
@@ -49,7 +49,7 @@ STATUSES: Final = (
     Status(CLOSED, "Closed", "done"),
 )
 NAMES: Final = {status.status_id: status.name for status in STATUSES}
-# Each status: mean hours in it, and where it leads, by growing chance; what is left of the chance stays for good.
+# Each status: mean hours in it, and the next statuses by cumulative chance; the other issues stay in it.
 WAYS: Final[dict[str, tuple[float, tuple[tuple[float, str], ...]]]] = {
     TO_DO: (20 * 24.0, ((0.94, DOING), (0.97, DONE))),
     DOING: (40.0, ((0.75, REVIEW), (1.0, BLOCKED))),
@@ -147,7 +147,7 @@ def _save_rest(current: Runtime, plan: Plan) -> None:
         cache = CacheMetadata(
             cache_key=key,
             creation_timestamp=SUNDAY,
-            expiration_timestamp=SUNDAY + timedelta(days=3650),  # also a calculation by hand, some day, asks no Jira
+            expiration_timestamp=SUNDAY + timedelta(days=3650),  # a later calculation by hand sends no request either
             data_size_bytes=stored_issues.data_size(session, PROFILE),
             version_identifier=CACHE_VERSION,
             config_hash=key,
@@ -226,7 +226,7 @@ class Drawn:
 def made_up(plan: Plan, number: int, dice: Random) -> Drawn:
     """Return an issue: they are created evenly over the years, by turns in each project."""
     created = BEGIN + SPAN * ((number + dice.random()) / plan.issues)
-    created -= timedelta(microseconds=created.microsecond % 1000)  # Jira knows milliseconds
+    created -= timedelta(microseconds=created.microsecond % 1000)  # Jira has milliseconds
     project = number % plan.projects
     kind = _drawn(TYPES, dice) or ""
     moves = tuple(_life(dice, created, INCIDENT_PACE if kind == "Incident" else 1.0))

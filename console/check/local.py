@@ -69,7 +69,7 @@ def redis(current: Runtime) -> Iterator[Line]:
 
 
 def _memory(info: Mapping[str, Any]) -> Iterator[Line]:
-    """Yield a warning about an eviction policy that could delete tasks; without a memory limit nothing is evicted."""
+    """Yield a line about an eviction policy that deletes tasks: bad with a memory limit, else a warning."""
     policy = info.get("maxmemory_policy", "noeviction")
     if policy == "noeviction":
         return

@@ -87,14 +87,14 @@ def test_an_instant_is_epoch_milliseconds_where_the_site_takes_them() -> None:
         ("2026-03-02T09:30:59", "Europe/Zagreb", "2026-03-02 10:30"),
         ("2026-03-02T09:30:59", "Pacific/Pago_Pago", "2026-03-01 22:30"),
         ("2026-03-02T09:30:59", "Pacific/Kiritimati", "2026-03-02 23:30"),
-        # New York's clocks go back at 06:00 UTC: 01:00 to 01:59 comes twice, and is begun before.
+        # New York's clocks go back at 06:00 UTC: 01:00 to 01:59 occurs twice, so the literal is earlier.
         ("2026-11-01T04:59:00", "America/New_York", "2026-11-01 00:59"),
         ("2026-11-01T05:00:00", "America/New_York", "2026-11-01 00:59"),
         ("2026-11-01T06:59:00", "America/New_York", "2026-11-01 00:59"),
         ("2026-11-01T07:00:00", "America/New_York", "2026-11-01 02:00"),
-        # Lord Howe's go back half an hour at 15:00 UTC: 01:30 to 01:59 comes twice.
+        # Lord Howe's go back half an hour at 15:00 UTC: 01:30 to 01:59 occurs twice.
         ("2026-04-04T15:10:00", "Australia/Lord_Howe", "2026-04-05 01:29"),
-        # Where they go forward nothing comes twice.
+        # If they go forward, nothing occurs twice.
         ("2026-03-08T07:00:00", "America/New_York", "2026-03-08 03:00"),
         ("2026-03-02T09:30:59", "", "2026-03-01 09:30"),
         ("2026-03-02T09:30:59", "GMT-03:00", "2026-03-01 09:30"),

@@ -14,10 +14,10 @@ from worker import limiter as limiter_module
 from worker.errors import ConfigError, RetryableError
 from worker.limiter import Limiter, LimiterState, limiter_key
 
-WINDOW = 1000.0  # seconds: so long that the milliseconds a test takes do not count
+WINDOW = 1000.0  # seconds, much longer than a test takes
 TIMEOUT = 500.0
 LEASE = WINDOW + TIMEOUT
-LATE = 1.0  # a waiter that is later than this to its turn is dead
+LATE = 1.0  # a waiter that misses its turn by more is dead
 PARTS = ("flying", "cooling", "queue", "tickets", "pause")
 
 

@@ -151,7 +151,7 @@ def test_who_came_who_left_and_who_changed() -> None:
         "changed": [],
         "same": ["P-4"],
     }
-    # Of five days so far two items, of two days two: each item's part is that of the longer window.
+    # Two items in five days so far, and two in two days: each item's part has the length of the longer window.
     parts = {pair.subject.key: pair.part for pair in comparison.pairs}
     assert parts == {"P-1": Fraction(7, 5), "P-2": Fraction(-7, 2), "P-4": Fraction(7, 5) - Fraction(7, 2)}
     assert comparison.difference == Fraction(14, 5) - 7

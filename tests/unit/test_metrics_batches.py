@@ -33,7 +33,7 @@ def one_by_one(issues: Sequence[Issue], context: Context) -> BatchFacts:
 
 def assert_same(actual: BatchFacts, expected: BatchFacts) -> None:
     """Compare to the last value. Records with ids may have any order."""
-    assert repr(actual.items) == repr(expected.items)  # as text, for no NaN equals itself
+    assert repr(actual.items) == repr(expected.items)  # as text, because NaN does not equal itself
     for part, name in product(("columns", "others"), Items.__dataclass_fields__):
         left, right = (getattr(getattr(facts, part), name) for facts in (actual, expected))
         assert left.dtype.kind == right.dtype.kind
@@ -57,7 +57,7 @@ def test_a_batch_of_damaged_issues_is_read_as_its_issues_one_by_one(source: str)
     """Also if every value has the wrong type and no history fits."""
     team = damaged.team()
     rules = Rules(deployments=SOURCES[source], incidents=IncidentRules(("Incident",)), fields=FIELDS)
-    context = Context.of(rules, team.statuses[:2])  # so that there are unknown ones too
+    context = Context.of(rules, team.statuses[:2])  # so that some are unknown
     read = batches.read(Batch.of(team.issues), context)
     assert_same(read, one_by_one(team.issues, context))
     reasons = {reason for findings in read.findings.values() for reason in findings}

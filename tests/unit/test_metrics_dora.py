@@ -362,7 +362,7 @@ def test_what_was_closed_as_no_incident_is_in_no_number() -> None:
         issue(12, "10-13 09:00 → 1", "10-13 09:05 → 4", type="Incident", resolution="duplicate", links=["1"]),
         issue(13, "10-14 09:00 → 1", "10-14 09:06 → 4", type="Incident", resolution="Not A\u00a0Bug", versions=["1"]),
         issue(14, "10-15 → 1", "10-15 → 4", type="Incident", resolution="Cannot Reproduce", cf_d="soon"),
-        issue(15, "10-16 → 1", type="Incident", resolution="Invalid"),  # not restored: no candidate, and not open
+        issue(15, "10-16 → 1", type="Incident", resolution="Invalid"),  # not restored: not a candidate, and not open
     )
     measured = measure("mttr", profile, story, *issues, versions=(ONE,))
     assert (measured.value, measured.n_used, measured.exclusions) == (4.5, 2, {"not_an_incident": 3})
@@ -421,8 +421,8 @@ def test_lead_time_runs_from_the_commit_or_the_start_of_work_to_the_deployment()
 @pytest.mark.parametrize(
     ("moves", "days"),
     [
-        (("10-09 → 4",), 9),  # done before both: to the first
-        (("10-12 → 4",), 19),  # done between them: the first one cannot have carried it
+        (("10-09 → 4",), 9),  # done before both: the first
+        (("10-12 → 4",), 19),  # done between them: the first cannot have it
         (("10-09 → 4", "10-12 → 2", "10-25 → 4"), 9),  # re-opened since: its first entry into done counts
         (("10-10 23:59:59 → 4",), 9),  # done at the instant of the release
     ],
@@ -491,7 +491,7 @@ def test_of_deployments_at_one_instant_the_one_with_the_lowest_id_carries_the_it
         (issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"], cf="soon"), {"invalid_value": 1}),
         (issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"], cf="2026-10-11"), {"negative_duration": 1}),
         (issue(1, "10-12 → 2", "10-13 → 4", fixVersions=["1"]), {"done_after_deployment": 1}),  # joined it later
-        (issue(1, "10-01 → 2", fixVersions=["1"]), {}),  # not done: no change
+        (issue(1, "10-01 → 2", fixVersions=["1"]), {}),  # not done: not a change
         (issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["1"], resolution="Duplicate"), {}),  # done, not delivered
         (issue(1, "10-01 → 2", "10-09 → 4", fixVersions=["3"]), {}),  # shares no version with it
     ],

@@ -44,7 +44,7 @@ def item(context: Context = CONTEXT, **more: Any) -> ItemHead:
     ("type_", "roles"),
     [
         ("Story", (True, False, False)),
-        ("Epic", (False, False, False)),  # a container: its work is counted in its parts
+        ("Epic", (False, False, False)),  # its work is counted in its parts
         ("SUB-TASK", (False, False, False)),
         ("release", (False, True, False)),
         ("Incident", (False, False, True)),
@@ -59,15 +59,15 @@ def test_an_issue_is_a_work_item_a_deployment_an_incident_or_nothing(type_: str,
 @pytest.mark.parametrize(
     ("name", "level", "subtask", "is_item"),
     [
-        ("Feature", 1, False, False),  # on Cloud the level says it, whatever the name
+        ("Feature", 1, False, False),  # on Cloud the level decides, whatever the name
         ("Initiative", 2, False, False),
         ("Unteraufgabe", -1, True, False),
         ("Epic", 0, False, True),  # a type that somebody named so
-        ("Unteraufgabe", None, True, False),  # Data Center knows sub-tasks only
+        ("Unteraufgabe", None, True, False),  # Data Center has sub-tasks only
         ("Epos", None, False, True),  # … so that an epic in another language must be named
         ("EPIC", None, False, False),
         ("Sub-task", None, False, True),
-        ("Sub-task", None, None, False),  # nothing says that it is none
+        ("Sub-task", None, None, False),  # nothing says that it is not one
     ],
 )
 def test_ignored_by_default_is_what_holds_work_or_is_a_part_of_it(
@@ -170,7 +170,7 @@ def test_a_resolution_that_delivers_nothing_is_excluded(resolution: str | None, 
         ("2026-10-05T12:00:00.500+0000", at("10-05 12:00:00.500")),  # Jira's own form
         ("2026-10-05T12:00:00+02:00", at("10-05 10:00")),
         ("2026-10-05T12:00Z", at("10-05 12:00")),
-        ("2026-10-05", at("10-04 22:00")),  # a beginning: the day's first instant in Zagreb
+        ("2026-10-05", at("10-04 22:00")),  # a start: the day's first instant in Zagreb
         (None, None),
         ("", None),
         ("2026-10-05T12:00:00", INVALID),  # no offset: which instant?
@@ -200,7 +200,7 @@ def test_a_day_without_a_time_is_its_last_second_for_an_end() -> None:
         ("cf.a.b", {"a": {"b": "2026-10-05T12:00Z"}}, at("10-05 12:00")),
         ("cf.value", None, None),
         ("cf.value", {"id": "1"}, None),
-        ("cf.value", "2026-10-05T12:00Z", INVALID),  # the path leads below a text
+        ("cf.value", "2026-10-05T12:00Z", INVALID),  # the path leads into a text
         ("cf.value", [{"value": "2026-10-05T12:00Z"}], INVALID),  # a list is not an instant
     ],
 )
@@ -268,8 +268,8 @@ def test_points_are_a_number_or_nothing_or_invalid(value: object, points: object
         (None, 3, 3.0),
         ("", 3, 3.0),
         ([], 3, 3.0),
-        (0, 3, 0.0),  # nothing is an estimate too
-        ("8", 3, INVALID),  # the value that is there decides, also where it is not a number
+        (0, 3, 0.0),  # zero is an estimate too
+        ("8", 3, INVALID),  # the first value decides, even if it is not a number
         (None, None, None),
         (None, "8", INVALID),
     ],

@@ -40,7 +40,7 @@ def verdicts(backtests: Backtests) -> dict[int, tuple[int, int]]:
     return {percent: (tested.held, tested.checked) for percent, tested in backtests.items()}
 
 
-UNTIMED = settings(deadline=None, max_examples=60)  # a busy machine is slow
+UNTIMED = settings(deadline=None, max_examples=60)  # the machine may be busy
 UTC = ZoneInfo("UTC")
 weekly = st.lists(st.integers(0, 9), min_size=1, max_size=12).filter(any)
 seeds = st.integers(0, 1_000)

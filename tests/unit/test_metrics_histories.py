@@ -59,12 +59,12 @@ def test_an_imported_issue_was_born_with_its_first_change() -> None:
 @pytest.mark.parametrize(
     ("story", "expected"),
     [
-        # closed on the 20th by a history that was never recorded
+        # closed on the 20th without a recorded history
         (issue(1, "10-01 → 4", resolved="10-20"), [("10-01", "todo"), ("10-20", "done")]),
         (issue(1, "10-01 → 4"), [("10-01", "done")]),  # no date
-        (issue(1, "10-01 → 4", resolved="10-01"), [("10-01", "done")]),  # not after its birth
+        (issue(1, "10-01 → 4", resolved="10-01"), [("10-01", "done")]),  # not after its creation
         (issue(1, "10-05 → 4", "10-09 → 5", resolved="10-07"), [("10-05", "todo"), ("10-07", "done")]),
-        # the history begins at the very instant
+        # the history begins at that instant
         (
             issue(1, "10-05 → 4", "10-07 → 2", resolved="10-07"),
             [("10-05", "todo"), ("10-07", "done"), ("10-07", "active")],
@@ -134,7 +134,7 @@ def test_a_history_that_does_not_lead_to_the_current_status_decides_and_is_repor
         ("Doing", "Doing", "Done", "4", []),
         ("Doing", "Review", "Done", "4", ["after history 1"]),
         ("Doing", "Doing", "Done", "2", ["after history 2"]),  # the current status is named Doing
-        ("Doing", "Doing", "Done", "77", ["after history 2"]),  # … or has no name the site knows
+        ("Doing", "Doing", "Done", "77", ["after history 2"]),  # … or has no name at the site
         (None, None, None, "77", ["after history 2"]),
     ],
 )
@@ -196,7 +196,7 @@ def test_a_status_without_a_name_is_reported_by_its_id() -> None:
         ("10-01 → 1", ("10-02 → 2", "10-03 → 4", "10-04 → 2"), None, []),  # started before it was first done
         ("10-01 → 1", ("10-02 → 4", "10-03 → 1"), None, []),  # never started
         ("10-01 → 5", ("10-03 → 3",), None, ["Closed before Review"]),  # born done
-        ("10-01 → 4", ("10-03 → 2",), "10-02", ["Done before Doing"]),  # done by a history that nobody recorded
+        ("10-01 → 4", ("10-03 → 2",), "10-02", ["Done before Doing"]),  # done without a recorded history
         ("10-01 → 1", ("10-02 → 4", "10-02 → 2"), None, []),  # at one instant: not earlier
     ],
 )

@@ -22,7 +22,7 @@ from models.metrics.rules import Context
 from models.metrics.sub_tasks import SubTask, unfinished
 from models.records import METRIC_TYPES, Measurement, instant, micros
 
-# `make soak` looks at five times as many teams.
+# `make soak` compares five times as many teams.
 EXAMPLES: Final = 500 if settings.get_current_profile_name() == "soak" else 100
 
 # An instant after all that happens in any team.

@@ -65,7 +65,7 @@ def test_a_past_as_of_says_what_was_said_on_that_day(source: str, seed: int) -> 
     team, rules, as_of = scene(source, seed, visited=LISTED)
     team = replace(team, issues=tuple(_resolved_early(issue) for issue in team.issues), gone=())
     then = tuple(_as_stored(issue, as_of) for issue in team.issues if _birth(issue) < as_of)
-    # Projects of issues created later are known today: a version of theirs is a field, and fields are today's.
+    # Later issues make their projects known, and versions are fields, which have no history.
     keeps_projects = source != "versions" or {i.project for i in then} == {i.project for i in team.issues}
     if keeps_projects:
         assert measured((replace(team, issues=then), rules, as_of)) == measured((team, rules, as_of))

@@ -17,7 +17,7 @@ from models.metrics.stats import mean, median, median_share, percentile, total
         ([1, 2, 3, 4], 75, Fraction(13, 4)),  # rank 3 × 0.75 = 2.25: 3 + 0.25 × 1
         ([10, 20, 30, 40, 50], 85, 44),  # rank 4 × 0.85 = 3.4: 40 + 0.4 × 10
         ([10, 20, 30, 40, 50], 95, 48),  # rank 4 × 0.95 = 3.8: 40 + 0.8 × 10
-        ([0, 0, 10], 50, 0),  # rank 2 × 0.5 = 1: no neighbour is asked
+        ([0, 0, 10], 50, 0),  # rank 2 × 0.5 = 1: exactly one value
         ([5, 9], 100, 9),  # the last rank has no neighbour above
         ([-4, 2], 50, -1),  # below zero too
     ],

@@ -21,9 +21,9 @@ def test_a_listed_status_has_the_stage_of_its_category(category: str, stage: Sta
     [
         ({"waiting": ("REVIEW",)}, "waiting"),  # by name, ignoring case
         ({"waiting": ("3",)}, "waiting"),  # by id
-        ({"waiting": ("3",), "done": ("Review",)}, "waiting"),  # the id says which of two namesakes
+        ({"waiting": ("3",), "done": ("Review",)}, "waiting"),  # the id decides between two of one name
         ({"waiting": ("Old review",)}, "active"),  # the name of a history does not name a listed status
-        ({"todo": ("Doing",)}, "active"),  # another one's
+        ({"todo": ("Doing",)}, "active"),  # the name of another one
     ],
 )
 def test_the_profile_moves_a_status_by_id_or_name(workflow: dict[str, tuple[str, ...]], stage: Stage) -> None:
@@ -34,10 +34,10 @@ def test_the_profile_moves_a_status_by_id_or_name(workflow: dict[str, tuple[str,
 @pytest.mark.parametrize(
     ("status_id", "name", "workflow", "expected"),
     [
-        ("99", "Blocked", {"waiting": ("blocked",)}, ("waiting", True)),  # the profile's word for the name it had
+        ("99", "Blocked", {"waiting": ("blocked",)}, ("waiting", True)),  # the profile names its old name
         ("99", "Blocked", {"waiting": ("99",)}, ("waiting", True)),  # … or for its id
         ("99", "doNE", {}, ("done", True)),  # the listed status of that name
-        ("99", "doing", {"waiting": ("2",)}, ("waiting", True)),  # … with the stage the profile gives that one
+        ("99", "doing", {"waiting": ("2",)}, ("waiting", True)),  # … with that one's stage by the profile
         ("99", "Blocked", {}, ("active", False)),
         (None, "Review", {}, ("active", True)),
         (None, None, {}, ("active", False)),

@@ -38,7 +38,7 @@ def shown(at: int) -> str:
         ("America/Havana", date(2025, 11, 2), "2025-11-02T04:00"),  # 01:00 falls back to 00:00: the first midnight
         ("America/St_Johns", date(2010, 11, 7), "2010-11-07T02:30"),  # 00:01 falls back to 23:01: the first midnight
         ("America/Toronto", date(1919, 3, 31), "1919-03-31T04:30"),  # 23:30 jumps to 00:30, over midnight: the jump
-        ("Pacific/Apia", date(2011, 12, 30), "2011-12-30T10:00"),  # a day that never was begins
+        ("Pacific/Apia", date(2011, 12, 30), "2011-12-30T10:00"),  # a skipped day begins
         ("Pacific/Apia", date(2011, 12, 31), "2011-12-30T10:00"),  # … when the next one does
         ("Asia/Kathmandu", date(2026, 1, 5), "2026-01-04T18:15"),  # +05:45
     ],

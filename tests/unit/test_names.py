@@ -16,8 +16,8 @@ from models.names import fold_name
         ("Straße", "STRASSE"),
         ("ΟΔΟΣ", "οδος"),
         ("\u1e9e", "ss"),
-        ("\u0390", "\u03b9\u0308\u0301"),  # folding takes this letter apart
-        ("\u212b", "å"),  # the sign of the unit is the letter
+        ("\u0390", "\u03b9\u0308\u0301"),  # folding splits this letter
+        ("\u212b", "å"),  # the unit's sign equals the letter
     ],
 )
 def test_names_that_look_alike_are_one(written: str, sent: str) -> None:

@@ -159,8 +159,8 @@ ENTRY: Final = LogEntry("2026-10-05T12:00:00.250000Z", "INFO", "worker.jira.clie
     "change",
     [
         {"timestamp": "2026-10-05T12:00:00Z"},  # no microseconds
-        {"timestamp": "2026-10-05T12:00:00.25Z"},  # two digits of them
-        {"timestamp": "2026-10-05T12:00:00.250000+00:00"},  # another way to say UTC
+        {"timestamp": "2026-10-05T12:00:00.25Z"},  # two digits of microseconds
+        {"timestamp": "2026-10-05T12:00:00.250000+00:00"},  # another notation of UTC
         {"timestamp": "yesterday"},
         {"level": "LOUD"},
         {"level": "info"},

@@ -54,7 +54,7 @@ def test_time_grows_with_the_length_and_not_with_its_square() -> None:
             redact(text)
             return time.process_time() - started
 
-        return min(once() for _ in range(3))  # Another process that needs the core doubles one measure.
+        return min(once() for _ in range(3))  # Another process on the same core may double one measurement.
 
     slow = [worst for worst in WORST if seconds(worst, 32_000) > 0.02 + 6 * seconds(worst, 8_000)]
     assert slow == []

@@ -10,7 +10,7 @@ from reference_rows import FLAG, RULES, SET, UNSET, Side, ask, flag
 from models.records import Rules, ServiceLevelRules, Transition
 
 IMPEDIMENT = [{"value": "Impediment"}]
-# Flagged by nothing but its history: born on 10-01, in progress from 10-02 to 10-06, of which 10-04 on waiting.
+# Only its history can set the flag. Created on 10-01, in progress from 10-02 to 10-06, waiting since 10-04.
 MOVES = ("10-02 → 2", "10-04 → 3", "10-06 → 4")
 
 

@@ -29,7 +29,7 @@ def test_the_tasks_of_the_schedule_exist() -> None:
     from tasks import maintain  # noqa: PLC0415 - registers the tasks
     from worker.app import app  # noqa: PLC0415 - the registry
 
-    # The registry asks for the configuration, and without a redis_url would start a server here.
+    # The registry reads the configuration, and without a redis_url it would start a server here.
     runtime.adopt(Runtime(replace(SETTINGS, path=Path("flowbeat.toml"), redis_url="redis://127.0.0.1:1/0")))
     try:
         registered = set(app.tasks)

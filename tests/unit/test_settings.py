@@ -439,7 +439,7 @@ def test_whatever_a_file_holds_it_is_read_or_refused_with_sentences(
     path.write_text("\n".join(f"{name} = {_toml(value)}" for name, value in tree.items()), encoding="utf-8")
 
     refusal = _told(path)
-    assert "TOML" not in refusal  # the test writes right TOML, so it is the values that are judged
+    assert "TOML" not in refusal  # the test writes valid TOML, so only values are refused
     assert all(line.startswith(f"{path}: ") for line in refusal.splitlines())
 
 

@@ -24,7 +24,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
 
 LINES = re.compile(r"^(?:#(?=\S))?(.*)$", re.MULTILINE)
 
-# What cannot stand together: for each source of deployments, the lines that must go, beside the other place of a token.
+# Lines that exclude each other: those that each source of deployments forbids, and the second place of a token.
 CHOICES = {
     "versions": ('types = ["Deployment"]', "group_by", 'statuses = ["Released"]', "token_file"),
     "table": ('types = ["Deployment"]', "group_by", 'statuses = ["Released"]', "token_env"),
