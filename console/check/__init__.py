@@ -1,1 +1,1 @@
-"""What `flowbeat check` looks at: a module per part of an installation."""
+"""The checks of `flowbeat check`: a module for each part of an installation."""

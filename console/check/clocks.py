@@ -1,4 +1,4 @@
-"""What the check command says of a clock that is not this machine's: the database's, that of Redis, that of Jira."""
+"""The checks of other clocks: the database's, that of Redis, that of Jira."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,20 +16,20 @@ _ADVICE: Final = "set both by a time service (NTP)"
 
 
 def of_database(current: Runtime) -> Iterator[Line]:
-    """Yield a warning where the database server has another time; SQLite has this machine's."""
+    """Yield a warning if the database server's time differs; SQLite has this machine's clock."""
     if not is_sqlite(current.engine):
         before, other = current.now(), current.run_time()
         yield from compare("database", other, before, current.now())
 
 
 def of_redis(current: Runtime) -> Iterator[Line]:
-    """Yield a warning where the Redis server has another time."""
+    """Yield a warning if the Redis server's time differs."""
     before, other = current.now(), _time_of(current.redis)
     yield from compare("Redis", other, before, current.now())
 
 
 def compare(what: str, other: datetime, before: datetime, after: datetime) -> Iterator[Line]:
-    """Yield a warning where another clock shows a time that this machine's did not show while it was asked."""
+    """Yield a warning if another clock's time was outside the time of its request on this machine."""
     off = max((other - after).total_seconds(), (before - other).total_seconds())
     if off > ALLOWED_SECONDS:
         which = "ahead of" if other > after else "behind"

@@ -1,4 +1,4 @@
-"""The check command: everything Flowbeat leans on, a line each, with what to do where something is wrong."""
+"""The check command: a line for each part that Flowbeat needs, with what to do if something is wrong."""
 
 import logging
 import os
@@ -68,7 +68,7 @@ def _log_if_possible(current: Runtime) -> None:
 
 
 def _lines(current: Runtime, *, asks_jira: bool) -> list[Line]:
-    """Return each look by itself, so that one that fails hides no other."""
+    """Return each check by itself, so that a failing one hides no other."""
     if current.settings.path is None:  # the other checks would create files in a wrong folder
         return list(local.configuration(current))
     closed = writable.closed(current.settings)
@@ -120,7 +120,7 @@ def _report(current: Runtime, name: str) -> Callable[[], Iterable[Line]]:
 
 
 def _careful(what: str, look: Callable[[], Iterable[Line]]) -> list[Line]:
-    """Return the lines of a look, up to the error that ended it."""
+    """Return the lines of a check, up to the error that ended it."""
     lines: list[Line] = []
     try:
         lines.extend(look())

@@ -1,4 +1,4 @@
-"""What set each part of a number, by the stored copy: history entries, fields, releases, and what marked a failure."""
+"""What set each part of a number, from the stored copy: history entries, fields, releases, and marks of failures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,13 +53,13 @@ class Traced:
 
 
 def trace(session: Session, question: Question, parts: Sequence[Contribution]) -> list[Traced]:
-    """Return the evidence of each part, in their order, from the stored copy only."""
+    """Return the evidence of each part, in order, from the stored copy only."""
     stored = _stored(session, question, parts)
     return [_traced(question, stored, part) for part in parts]
 
 
 def issue_id(question: Question, part: Contribution) -> str | None:
-    """Return the issue a part is about; "" for a version, a group of issues or a table's row."""
+    """Return the issue of a part; "" for a version, a group of issues or a table's row."""
     if METRICS[question.metric].about != "deployment":
         return part.subject_id
     if question.context.source not in ("issues", "status") or part.subject_id.startswith(GROUP):
@@ -108,7 +108,7 @@ def _stored(session: Session, question: Question, parts: Sequence[Contribution])
 
 
 def _deployments(question: Question, parts: Sequence[Contribution]) -> dict[str, Deployed]:
-    """Return the deployments that the parts are, or went out with."""
+    """Return the deployments of the parts: the parts themselves, or those that carried them."""
     if not METRICS[question.metric].of_deployments:
         return {}
     wanted = {part.via_id or part.subject_id for part in parts}
@@ -120,7 +120,7 @@ def _deployments(question: Question, parts: Sequence[Contribution]) -> dict[str,
 
 
 def _recoveries(question: Question, parts: Sequence[Contribution]) -> list[Recovery]:
-    """Return the recoveries that the parts are."""
+    """Return the recoveries of the parts."""
     if "recovery" not in METRICS[question.metric].beside:
         return []
     wanted = {part.subject_id for part in parts}
@@ -194,7 +194,7 @@ def _recovered(question: Question, stored: _Stored, part: Contribution) -> dict[
 
 
 def _rework_by(question: Question, stored: _Stored, part: Contribution) -> list[Evidence]:
-    """Return what says whether a deployment was rework: its own marks, else the categories of what it carried."""
+    """Return what decides whether a deployment was rework: its own marks, else the categories of what it carried."""
     snapshot = question.snapshot
     places = (place for place, d in enumerate(snapshot.deployments) if d.deployment_id == part.subject_id)
     place = next(places)
@@ -214,7 +214,7 @@ def _rework_mark(question: Question, stored: _Stored, member: Deployment) -> Evi
 
 
 def _findings(stored: _Stored, issue_id: str) -> dict[str, list[str]]:
-    """Return the stored findings about an issue, each with the value it was found in where that is stored."""
+    """Return the stored findings about an issue, each with its value if that is stored."""
     details = dict(stored.trail.facts.findings.get(issue_id, {}))
     reasons = {*stored.findings.get(issue_id, ())} - {RESOLUTION_DISAGREES, OPEN_SUB_TASK}
     reasons |= {RESOLUTION_DISAGREES} if issue_id in stored.disagreements else set()

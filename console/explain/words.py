@@ -1,4 +1,4 @@
-"""In words, what set an instant or marked a deployment as failed: short for a cell, in full for a line of its own."""
+"""Words for what set an instant or marked a deployment as failed: short for a cell, in full for a line."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -11,7 +11,7 @@ _ROOM: Final = 20  # letters under an instant
 
 
 def entries_of(row: Row) -> list[Row]:
-    """Return a line for what set each of a part's instants, then for what marked it as failed.
+    """Return a line for what set each of a part's instants, then a line for each mark of a failure.
 
     The part's name is beside the first.
     """
@@ -34,7 +34,7 @@ def entries_of(row: Row) -> list[Row]:
 
 
 def _in_full(row: Row, setter: Mapping[str, Any]) -> str:
-    """In full what set an instant, and in which issue where that is another one."""
+    """Return in full what set an instant, and in which issue if it is another one."""
     whose = "" if setter["key"] == row["key"] else f"{setter['key']}: "
     if setter["source"] == "history":
         before, after = setter.get("from"), setter.get("to", setter.get("value"))
@@ -90,7 +90,7 @@ def set_by_in_short(setter: Mapping[str, Any] | None) -> str:
 
 
 def _change(before: str | None, after: str | None) -> str:
-    """Return from and to where there is room for both, else to."""
+    """Return both sides of a change if there is room, else the new one."""
     whole = f"{before or 'nothing'} → {after or 'nothing'}"
     return whole if len(whole) <= _ROOM else clipped(f"→ {after or 'nothing'}")
 

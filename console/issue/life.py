@@ -1,4 +1,4 @@
-"""One issue by the stored copy: its stays, what set its instants, findings, and the numbers that it is part of."""
+"""One issue in the stored copy: its stays, what set its instants, findings, and the numbers that it is part of."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ _ROLES: Final = ("incident", "deployment", "work item")
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number that an issue is a candidate of, with its part there."""
+    """A number with this issue's part in it."""
 
     measurement: Measurement
     part: Contribution
@@ -54,7 +54,7 @@ class Life:
 
 
 def load_life(current: Stored, session: Session, match: Match, asked: datetime | None) -> Life:
-    """Return what is known of an issue of a profile."""
+    """Return the life of an issue of a profile."""
     view = views.load_view(current, session, match.profile, asked)
     snapshot = load_snapshot(session, match.profile, view)
     (issue,) = issues.load(session, match.profile, [match.issue_id])
@@ -109,7 +109,7 @@ def _others(session: Session, match: Match, question: Question, trail: Trail) ->
 
 
 def _mapped(set_by: Mapping[str, Evidence], own: Mapping[str, Micros]) -> dict[str, Micros]:
-    """Return the instants that the evidence itself dates, beside those of the issue's life."""
+    """Return the instants from mapped fields, beside those of the issue's life."""
     return {name: setter.at for name, setter in set_by.items() if name not in own and setter.at is not None}
 
 
@@ -123,7 +123,7 @@ def _has_role(trail: Trail, issue_id: str, role: str) -> bool:
 
 
 def _carried(snapshot: Snapshot, issue_id: str) -> Contribution | None:
-    """Return the change that a work item is of the deployment that it belongs to."""
+    """Return a work item's part in the lead time of its deployment."""
     window = Window("period", EARLIEST, snapshot.as_of, snapshot.as_of)
     whole = metrics.explain("lead_time", snapshot, window)
     return next((part for part in (*whole.used, *whole.left_out) if part.subject_id == issue_id), None)
@@ -138,7 +138,7 @@ def _windows(snapshot: Snapshot, view: views.View, instants: Mapping[str, Micros
 
 
 def _numbers(snapshot: Snapshot, windows: Sequence[Window], issue_id: str) -> Iterator[Number]:
-    """Yield each number of the windows that the issue is a candidate of."""
+    """Yield each number of these windows in which the issue is a candidate."""
     own_deployments = {
         deployed.deployment_id
         for deployed in snapshot.deployments

@@ -1,4 +1,4 @@
-"""The commands that make work: refresh and calculate put runs into the queue, and wait for them unless told not to."""
+"""The commands that request work: refresh and calculate enqueue runs, and wait for them except with --no-wait."""
 
 import contextlib
 import os
@@ -30,7 +30,7 @@ from worker.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What is asked for, of each of the profiles."""
+    """What is requested for each of the profiles."""
 
     kind: Literal["refresh", "calculate"]
     profiles: tuple[str, ...]
@@ -97,9 +97,7 @@ def prepare_run(profiles: Sequence[str] = ()) -> tuple[Runtime, tuple[str, ...]]
 
 
 def _known(value: Settings, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the profiles asked for, else all of them; raises ConfigError for a name nobody configured, or for none at
-    all.
-    """
+    """Return the requested profiles, or all; raise ConfigError for an unknown name, or if none is configured."""
     configured = value.profiles
     if not configured:
         raise ConfigError(f"{value.path} has no profile; add a section [profiles.<name>]")
@@ -211,7 +209,7 @@ def _enqueue_only(current: Runtime, wish: RunRequest) -> None:
 
 
 def _enqueue(current: Runtime, wish: RunRequest, profile: str, console: Console, keep: Any) -> Run:
-    """Our run, or the live one that does the same; another live one is waited for first."""
+    """Return the requested run, or a live one with the same effect, after waiting for any other live run."""
     from console.refresh import wait  # noqa: PLC0415 - see run_and_wait
 
     while True:
@@ -240,7 +238,7 @@ def _request(current: Runtime, wish: RunRequest, profile: str) -> tuple[Run, boo
 
 
 def _stands_for(current: Runtime, run: Run, wish: RunRequest) -> bool:
-    """Return whether a live run does what is wished, by the same rules: a refresh also calculates."""
+    """Return whether a live run has the requested effect with the same rules: a refresh also calculates."""
     profile = run.profile
     with current.reads() as session:
         if not staleness.was_requested_now(current, run) or not staleness.is_of_now(current, session, run):
@@ -267,7 +265,7 @@ def _moment(current: Runtime, profile: str, text: str) -> datetime:
 
 
 def outcome(current: Runtime, run: Run, as_of: str | None = None) -> str:
-    """Return a sentence or two about a run that has ended: what it did, at what cost, and where to look next."""
+    """Return one or two sentences about an ended run: its result, its cost, and where to look next."""
     if run.state != "completed":
         return f"{run.profile}: failed: {run.error}"
     with current.reads() as session:
@@ -279,7 +277,7 @@ def outcome(current: Runtime, run: Run, as_of: str | None = None) -> str:
 
 
 def shortcomings(current: Runtime, run: Run) -> list[str]:
-    """Return what a completed run did not do: metrics that raised, and rules that differ from the present ones."""
+    """Return what a completed run lacks: metrics that raised an error, and rules that differ from the present ones."""
     if run.state != "completed":
         return []
     sentences = []
@@ -322,5 +320,5 @@ def _fetch_words(fetched: FetchOperation | None, stored: int) -> str:
 
 
 def _whole_seconds(run: Run) -> float:
-    """Return from the request to the end: what a person waited, most of it for the worker to start."""
+    """Return the seconds from the request to the end, which include the start of a worker."""
     return 0.0 if run.ended_at is None else (run.ended_at - run.requested_at).total_seconds()

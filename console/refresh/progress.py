@@ -1,4 +1,4 @@
-"""How far a run is, as a share and in a few words: for those who wait for it and those who look in."""
+"""The progress of a run, as a share and in a few words."""
 
 import math
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ SILENCE: Final = timedelta(seconds=10)
 
 
 def percent(run: Run) -> float:
-    """Return how far a run is, of 100: what is known is shown, what is not is not guessed."""
+    """Return the progress of a run in percent, from what is known; nothing is guessed."""
     if run.state == "completed":
         return 100.0
     part, share = part_of(run), _share(run.progress)
@@ -26,27 +26,27 @@ def percent(run: Run) -> float:
 
 
 def is_silent(run: Run, now: datetime) -> bool:
-    """Return a worker at work beats every few seconds."""
+    """Return whether a run has had no heartbeat for longer than a worker needs."""
     return bool(now - run.heartbeat_at > SILENCE)
 
 
 def is_paused(run: Run, now: datetime) -> bool:
-    """Return whether a run waits for a time to come; once that is over, the reason is history."""
+    """Return whether a run waits for a later time."""
     return run.state == "paused" and run.wait_until is not None and run.wait_until > now
 
 
 def words(run: Run, now: datetime) -> str:
-    """Return what a run is doing, in a few words, and in a pause the reason."""
+    """Return what a run does now, in a few words, and the reason of a pause."""
     return f"{brief(run, now)}: {reason(run)}" if is_paused(run, now) else brief(run, now)
 
 
 def reason(run: Run) -> str:
-    """Why a run pauses."""
+    """Return why a run pauses."""
     return run.error or "Jira asked for it"
 
 
 def brief(run: Run, now: datetime) -> str:
-    """Return what a run is doing, in the fewest words."""
+    """Return what a run does now, in the fewest words."""
     if run.state == "queued":
         return "waiting for a worker"
     if run.state == "paused":
@@ -61,7 +61,7 @@ def brief(run: Run, now: datetime) -> str:
 
 
 def part_of(run: Run) -> str:
-    """Return the part a run is at: fetch, facts or metrics."""
+    """Return the present part of a run: fetch, facts or metrics."""
     return run.step if run.step in ("fetch", "facts") else "metrics"
 
 

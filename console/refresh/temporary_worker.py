@@ -1,4 +1,4 @@
-"""A worker for as long as somebody waits: finds out whether one serves the queue, else runs a real prefork worker."""
+"""A temporary worker: checks whether a worker serves the queue, and otherwise runs a prefork worker during a wait."""
 
 import contextlib
 import os
@@ -30,10 +30,10 @@ LEAVING: Final = f"ExitWithParent: its worker may need up to {_BOTH:.0f} s to en
 
 
 class OwnWorker:
-    """A worker of this process: started when needed, started again when it dies, stopped in the end."""
+    """The worker of this process: started when needed, started again when it dies, stopped at the end."""
 
     def __init__(self, current: Runtime) -> None:
-        """Nothing runs yet."""
+        """Store the settings; no worker is started yet."""
         self._current = current
         self._settings = current.settings
         self._process: subprocess.Popen[bytes] | None = None
@@ -48,11 +48,11 @@ class OwnWorker:
 
     @property
     def pid(self) -> int | None:
-        """The worker's process id while it runs."""
+        """Return the worker's process id while it runs."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def serve(self) -> None:
-        """See to it that the queue is served: others may leave while we wait, and then our own worker starts.
+        """Ensure that the queue is served: start an own worker if no other worker answers.
 
         Called again and again; raises FatalError when our worker keeps dying.
         """
@@ -69,7 +69,7 @@ class OwnWorker:
         self._keep_running()
 
     def _answering(self) -> nodes.Answering:
-        """Return the nodes that answer, none where the login may not ask: a worker of our own will then say why."""
+        """Return the nodes that answer; none if the login may not ask, which an own worker will report."""
         if self._is_first:
             self._is_first = False
             return nodes.Answering()
@@ -90,7 +90,7 @@ class OwnWorker:
         self._process = self._start()
 
     def _count_death(self, code: int) -> None:
-        """Raise FatalError when the worker has died twice, each time soon after its start."""
+        """Raise FatalError if the worker has died twice, each time soon after its start."""
         lived_long = time.monotonic() - self._started > LONG_LIFE_SECONDS
         self._deaths = 1 if lived_long else self._deaths + 1
         if self._deaths >= MAX_DEATHS:
@@ -102,7 +102,7 @@ class OwnWorker:
             )
 
     def stop(self) -> None:
-        """End it as gently as it lets us: warm, then cold (its messages go back to the queue), then killed."""
+        """Stop the worker: first warm, then cold (its messages return to the queue), then with SIGKILL."""
         if self._process is None:
             return
         for number, seconds in ((signal.SIGTERM, WARM_SECONDS), (signal.SIGQUIT, COLD_SECONDS), (signal.SIGKILL, None)):
@@ -144,7 +144,7 @@ def _open_private(file: Path) -> BinaryIO:
 
 
 def last_words(output: Path) -> str:
-    """Return why a worker ended, from what it wrote: its last CRITICAL line, else its last line; empty without any."""
+    """Return why a worker ended, from its output: its last CRITICAL line, else its last line; empty without any."""
     lines = [line.strip() for line in output.read_text(encoding="utf-8", errors="replace").splitlines()]
     written = [line for line in lines if line]
     critical = [line.partition(_CRITICAL)[2] for line in written if _CRITICAL in line]

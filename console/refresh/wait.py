@@ -1,4 +1,4 @@
-"""Waits for runs and shows how they move: a bar each on a terminal, a line per step elsewhere."""
+"""Waits for runs and shows their progress: a bar for each on a terminal, else a line for each step."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -53,7 +53,7 @@ def until_ended(
 
 
 def _requeue_stalled(current: Runtime, console: Console) -> None:
-    """Wait without a queue: the run continues when the embedded server or that of redis_url is back."""
+    """Requeue stalled runs. Without Redis, print the reason and wait: the run continues when Redis is back."""
     try:
         maintain.requeue_stalled(current)
     except (BrokerError, RedisError) as error:
@@ -61,7 +61,7 @@ def _requeue_stalled(current: Runtime, console: Console) -> None:
 
 
 def _look(current: Runtime, run_ids: Sequence[str]) -> tuple[list[Run], datetime]:
-    """Return the runs as they are, and the time by which they are timed."""
+    """Return the present runs, and the time to compare them with."""
     with current.reads() as session:
         result = {run_id: stored_runs.load(session, run_id) for run_id in run_ids}
         now = current.clock(session)
@@ -72,7 +72,7 @@ def _look(current: Runtime, run_ids: Sequence[str]) -> tuple[list[Run], datetime
 
 
 class _QueueWatch:
-    """Says why a run stays queued at one step, and again whenever the reason is another one."""
+    """Reports why a run stays queued at a step, and again if the reason changes."""
 
     def __init__(self, current: Runtime, console: Console, seconds: float) -> None:
         """Look at a queued run at intervals."""
@@ -83,7 +83,7 @@ class _QueueWatch:
         self._reasons: dict[tuple[str, str], str] = {}
 
     def load_view(self, runs: Sequence[Run]) -> None:
-        """Take note of the runs as they are now; called many times a minute."""
+        """Record the present runs; called many times a minute."""
         queued = {(run.run_id, run.step): run for run in runs if run.state == "queued"}
         self._since = {key: self._since.get(key, time.monotonic()) for key in queued}
         for key, run in queued.items():
@@ -136,7 +136,7 @@ class _Bars:
 
 
 class _Lines:
-    """A line whenever a run begins another step: for logs and pipes."""
+    """Prints a line whenever a run begins another step, for logs and pipes."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

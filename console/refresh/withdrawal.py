@@ -1,4 +1,4 @@
-"""Takes back the runs of a command that ends with an error before any worker has begun them."""
+"""Withdraws the runs of a command that fails before a worker has begun them."""
 
 import contextlib
 from collections.abc import Iterator, Sequence

@@ -1,1 +1,1 @@
-"""`flowbeat results`: stored values with the notes a reader needs beside them."""
+"""`flowbeat results`: stored values with their notes."""

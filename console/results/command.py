@@ -1,4 +1,4 @@
-"""The results command: stored values, for the period or by week, with how far each can be trusted."""
+"""The results command: stored values of the period or by week, with notes about how complete they are."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -88,7 +88,7 @@ def show_results(
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """The rows that a person asks for: of these profiles and metrics, or of all where none is named."""
+    """The requested rows: of these profiles and metrics, or of all if none is named."""
 
     current: Stored
     session: Session
@@ -98,11 +98,11 @@ class _Wanted:
     as_of: str | None
 
     def asked(self, profile: str) -> datetime | None:
-        """Return the instant of the as-of in a profile's zone."""
+        """Return the requested as-of as an instant in a profile's zone."""
         return database.as_of_option(self.as_of, zone_of(self.current, profile), self.current.now())
 
     def rows(self) -> dict[str, list[MetricResult]]:
-        """Return the rows of each profile that has some, in the order in which the profiles were named."""
+        """Return the rows of each profile that has some, in the order of the command line."""
         only = self.metrics[0] if len(self.metrics) == 1 else None
         stored = stored_results.load(self.session, metric=only, kind=self.kind)
         by_name = _by_profile(stored) if self.as_of is None else _with_unstored(self.current, stored)
@@ -119,7 +119,7 @@ class _Wanted:
         return {name: rows for name, rows in chosen.items() if rows}
 
     def lists(self, rows: list[MetricResult]) -> list[str | None]:
-        """Return the metrics that have a list of weeks each; None means one table of all."""
+        """Return the metrics with a list of weeks each; None for one table of all."""
         names = dict.fromkeys(row.metric_type for row in rows)
         if self.kind == "week" and self.metrics:
             return list(names)

@@ -1,4 +1,4 @@
-"""The metrics of a table in their groups: DORA, flow, work in progress, each below its heading."""
+"""The metrics of a table in groups: DORA, flow, work in progress, each with a heading."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +10,7 @@ _HEADING = "heading"
 
 
 def group_rows(sheet: Sheet, name: str) -> Sheet:
-    """Return a sheet with a heading above the rows of each group; ``name`` is where a row has its metric.
+    """Return a sheet with a heading above the rows of each group; ``name`` is the field with the metric.
 
     Rows of one group only need no heading.
     """

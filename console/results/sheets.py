@@ -23,7 +23,7 @@ _LEAST_WEEKS: Final = 20  # on a line, however narrow the terminal: its heading 
 def build_sheet(
     about: About, rows: Sequence[MetricResult], metric: str | None, earlier: Mapping[str, Measurement]
 ) -> Sheet:
-    """Return the rows of a period, with the values of the period before where these are known, or of weeks."""
+    """Return the rows of a period, with the values of the period before if known, or the rows of weeks."""
     by_week = rows[0].window_kind == "week"
     # In the overview one quiet week of fifty-two does not mean a mistake in the configuration.
     notes = format_notes(about, rows, [row for row in rows if metric or not by_week or row.state != "no_data"])
@@ -42,14 +42,14 @@ def _week(name: str) -> dict[str, Any]:
 
 
 def _before(measured: Measurement | None) -> dict[str, Any]:
-    """Return the value of the period before; a state of None is one that the copy cannot tell."""
+    """Return the value of the period before; a state of None means that the copy cannot give it."""
     if measured is None:
         return {"before_value": None, "before_state": None}
     return {"before_value": measured.value, "before_state": measured.state}
 
 
 def list_weeks(sheet: Sheet) -> Sheet:
-    """Return a line for each week, and one for the weeks between two of which nothing is stored."""
+    """Return a line for each week, and one for weeks in between of which nothing is stored."""
     rows = list(sheet.rows[:1])
     for before, row in pairwise(sheet.rows):
         missing = _weeks_between(before["week"], row["week"])
@@ -58,19 +58,19 @@ def list_weeks(sheet: Sheet) -> Sheet:
 
 
 def _gap(following: Row, count: int) -> Row:
-    """Return a row in place of the weeks before another that nothing was calculated of."""
+    """Return a row for weeks in between that were never calculated."""
     weeks = "1 week" if count == 1 else f"{count:,} weeks"
     empty = {"value": None, "level": None, "state": "no_stored_value", "complete": True, "stored": True}
     return {**following, "week": weeks, **empty}
 
 
 def _weeks_between(earlier: str, later: str) -> int:
-    """Return how many weeks lie between two, by their ISO names."""
+    """Return the number of weeks between two ISO names."""
     return (date.fromisoformat(later) - date.fromisoformat(earlier)).days // 7 - 1
 
 
 def summarise_weeks(about: About, sheet: Sheet, room: int) -> Sheet:
-    """Return a line for each metric in place of one for each week: how it went, and its last two values.
+    """Return a line for each metric instead of one for each week: its course, and its last two values.
 
     ``room``: how many letters wide the table may be.
     """
@@ -90,7 +90,7 @@ def summarise_weeks(about: About, sheet: Sheet, room: int) -> Sheet:
 
 
 def _places(weeks: Sequence[str]) -> list[str]:
-    """Return the weeks, and nothing once wherever others lie between two of them."""
+    """Return the weeks, with an empty text wherever weeks are missing between two."""
     places = list(weeks[:1])
     for before, week in pairwise(weeks):
         places += ["", week] if _weeks_between(before, week) > 0 else [week]
@@ -98,7 +98,7 @@ def _places(weeks: Sequence[str]) -> list[str]:
 
 
 def _overview_columns(places: Sequence[str], unknown: int, room: int) -> tuple[Column, ...]:
-    """Return the columns, the weeks on as many lines as the room needs: the oldest above, each headed by its span."""
+    """Return the columns, with the weeks on as many lines as fit: the oldest above, each headed by its span."""
     lines = -(-len(places) // max(_LEAST_WEEKS, room - _BESIDE_WEEKS))
     size = -(-len(places) // lines)
     spans = [list(filter(None, places[start : start + size])) for start in range(0, len(places), size)]
@@ -119,7 +119,7 @@ def _line(row: Row, places: Sequence[str], unknown: int) -> str:
 
 
 def _edge(row: Row, unknown: int, choose: Callable[[list[float]], float]) -> str:
-    """Return the least or the largest value of a line, as the sparkline has it."""
+    """Return the least or the largest value of a line, as the sparkline shows it."""
     values = [week["value"] for week in row["weeks"][unknown:] if week is not None and week["value"] is not None]
     return format_number(choose(values)) if values else NOTHING
 
@@ -168,7 +168,7 @@ def _state_or_not_stored(row: Row) -> str:
 
 
 def _last(row: Row, *, complete: bool) -> str:
-    """Return the value of the last week that is over, or of the one that runs."""
+    """Return the value of the last week that is over, or of the running one."""
     weeks = [week for week in row["weeks"] if week is not None and week["complete"] is complete]
     return _value(weeks[-1]) if weeks else ""
 

@@ -1,1 +1,1 @@
-"""What several commands share: errors, the database, output."""
+"""Shared parts of commands: errors, the database, output."""

@@ -1,4 +1,4 @@
-"""Cells of CSV as spreadsheets read them: instants without an offset, no JSON, and no text that could do harm."""
+"""Cells of CSV as spreadsheets read them: instants without an offset, no JSON, and no text that is calculated."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ _FORMULA: Final = re.compile(r"(^|;)(\s*)(?=[=+\-@＝＋－＠])")
 
 
 def csv_cell(value: Any) -> Any:
-    """Return a value as a cell: numbers as they are, None as nothing, everything else as text.
+    """Return a value as a cell: numbers unchanged, None as nothing, everything else as text.
 
     An instant is in UTC to the second (``2026-11-30 14:05:00``). A list is joined by semicolons, a mapping becomes
     ``key=value; …``; what lies deeper is separated by commas, and named by a dotted key.
@@ -28,7 +28,7 @@ def csv_cell(value: Any) -> Any:
 
 
 def _harmless(text: str) -> str:
-    """Return text that a spreadsheet shows and does not calculate: an apostrophe, its mark of text, before a formula.
+    """Return text that a spreadsheet does not calculate: a formula gets an apostrophe, the mark of text.
 
     See OWASP, "CSV Injection". A summary that only looks like a number is text as well.
     """

@@ -1,4 +1,4 @@
-"""What the reading commands share: the stored data opened for reading, and the names a person may give them."""
+"""The stored data for reading commands, and the check of names on the command line."""
 
 import os
 import re
@@ -41,7 +41,7 @@ def open_for_reading() -> Iterator[tuple[Stored, Session]]:
 
 
 def require_schema(current: Stored) -> None:
-    """Raise FatalError unless the database is there and of this program's schema."""
+    """Raise FatalError unless the database exists with this program's schema."""
     missing = missing_file(current)
     if missing is not None:
         settings.require_file(current.settings)
@@ -57,13 +57,13 @@ def require_schema(current: Stored) -> None:
 
 
 def missing_file(current: Stored) -> Path | None:
-    """Return the SQLite file that ought to be there and is not; opening it would create it."""
+    """Return the SQLite file if it is missing, because opening it would create it."""
     file = writable.database_file(current.settings)
     return None if file is None or file.exists() else file
 
 
 def schema_of(current: Stored) -> str | None:
-    """Return the revision the database is at; raises FatalError where it answers, but as no database would."""
+    """Return the revision of the database; raise FatalError if it answers unlike a database of Flowbeat."""
     try:
         return revision(current.engine)
     except (OperationalError, InterfaceError):
@@ -73,7 +73,7 @@ def schema_of(current: Stored) -> str | None:
 
 
 def one_of(kind: str, name: str, known: Iterable[str]) -> str:
-    """Return the name if it is known; raises click's usage error, with the nearest one, if not."""
+    """Return the name if it is known; otherwise raise click's usage error with the nearest one."""
     names = tuple(dict.fromkeys(known))
     if name in names:
         return name
@@ -82,7 +82,7 @@ def one_of(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 def as_of_option(text: str | None, zone: ZoneInfo, now: datetime) -> datetime | None:
-    """Return the instant of an ``--as-of``; raises click's usage error for what is neither day nor instant.
+    """Return the instant of an ``--as-of``; raise click's usage error for other text than a day or an instant.
 
     Besides what ``parse_as_of`` takes, ``today``, ``yesterday`` and ``7d`` (seven days ago) are days of the zone.
     """

@@ -1,4 +1,4 @@
-"""What a command says when something goes wrong: one redacted sentence; only the log gets a traceback."""
+"""The error messages of commands: one redacted sentence. The traceback is only in the log."""
 
 import logging
 import os
@@ -32,12 +32,12 @@ EXPECTED: Final = (
 
 
 def sentence(error: BaseException) -> str:
-    """Return what went wrong and what to do about it, without any configured secret."""
+    """Return what went wrong and what to do about it, without configured secrets."""
     return str(Redactor(_secrets())(_words(error)))
 
 
 def unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Say one sentence, and put the traceback into the log; for ``sys.excepthook``."""
+    """Print one sentence, and write the traceback to the log; for ``sys.excepthook``."""
     try:
         configured = settings.load(None, os.environ)
     except ConfigError:
@@ -66,7 +66,7 @@ def _words(error: BaseException) -> str:
 
 
 def _look_at() -> str:
-    """Return where a fault of Redis can be seen: somebody's server has an address, our own one a log."""
+    """Return where to look after a fault of Redis: the address of redis_url, or the embedded server's log."""
     try:
         configured = settings.load(None, os.environ)
     except ConfigError:
@@ -75,7 +75,7 @@ def _look_at() -> str:
 
 
 def _first_line(error: BaseException | None) -> str:
-    """Drivers explain at length; their first line names the fault."""
+    """Return the first line of a driver's message, which names the fault."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0].rstrip(". ")
 

@@ -1,4 +1,4 @@
-"""Which workers and schedulers answer, which of them must be restarted, and why a run is not taken."""
+"""The workers and schedulers that answer, those to restart, and the reason why a run is not taken."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -73,7 +73,7 @@ def other_queue(name: str) -> str:
 
 
 def no_queue(queue: str) -> str:
-    """Return the sentence about a queue whose messages nobody takes."""
+    """Return the sentence about a queue that no worker consumes."""
     return f"no worker consumes the queue {queue}; start one: flowbeat worker -Q {queue}"
 
 
@@ -88,7 +88,7 @@ def must_restart(current: Runtime, value: Answering) -> list[str]:
 
 
 def why_queued(current: Runtime, run: Run) -> str:
-    """Return why a run stays queued although workers answer; empty where none answers."""
+    """Return why a run stays queued although workers answer; empty if none answers."""
     result = answering(current)
     stranger = nodes.who_did_not_know(current.redis, run.run_id)
     if stranger is not None and stranger not in result.foreign:
@@ -106,7 +106,7 @@ def why_queued(current: Runtime, run: Run) -> str:
 
 
 def _installation(current: Runtime) -> str | None:
-    """Return the id of the database that database_url names; None where it is not there yet."""
+    """Return the id of the database that database_url names; None if it does not exist yet."""
     file = writable.database_file(current.settings)
     if file is not None and not file.exists():
         return None
@@ -115,13 +115,13 @@ def _installation(current: Runtime) -> str | None:
 
 
 def _takers(names: Sequence[str], queue: str) -> tuple[str, ...]:
-    """Return those workers that consume a queue."""
+    """Return the workers that consume a queue."""
     consumed = _consumed(names)
     return tuple(name for name in names if queue in consumed[name])
 
 
 def _consumed(names: Sequence[str]) -> dict[str, frozenset[str]]:
-    """Return which of Flowbeat's queues each worker consumes; one that does not say so counts as taking all."""
+    """Return the queues of Flowbeat that each worker consumes; a worker that does not say counts for all."""
     if not names:
         return {}
     answers: dict[str, list[Any]] = app.control.inspect(list(names), timeout=PING_SECONDS).active_queues() or {}
@@ -146,7 +146,7 @@ def _is_outdated(node: nodes.Node | None, current: Runtime) -> bool:
 
 
 def _busy(names: Iterable[str]) -> list[str]:
-    """Return those workers whose every process has a task."""
+    """Return the workers with a task in every process."""
     inspect = app.control.inspect(list(names), timeout=PING_SECONDS)
     active: dict[str, list[Any]] = inspect.active() or {}
     stats: Any = inspect.stats() or {}

@@ -76,12 +76,12 @@ def format_option(command: F) -> F:
 
 
 def is_for_people(form: Format) -> bool:
-    """Return whether a person reads it; programs read rows in full, without titles and notes."""
+    """Return whether the output is for a person; programs get full rows without titles and notes."""
     return form in ("table", "markdown")
 
 
 def room_for(form: Format) -> int:
-    """Return how many letters wide a table may be: the terminal's width, and any width in Markdown."""
+    """Return the width of tables in letters: the terminal's width, or any width in Markdown."""
     return terminal().width if form == "table" else sys.maxsize
 
 
@@ -103,12 +103,12 @@ def show(form: Format, sheets: Sheet | Mapping[str, Sheet]) -> None:
 
 
 def terminal() -> Console:
-    """Return standard output as rich sees it now: its width, and whether it shows colour."""
+    """Return standard output as rich sees it now, with its width and colours."""
     return Console(highlight=False, markup=False, emoji=False)
 
 
 def clean(text: str) -> str:
-    """Text from outside without what could steer a terminal."""
+    """Return text from outside without characters that could steer a terminal."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
@@ -158,7 +158,7 @@ def _write_csv(sheet: Sheet) -> None:
 
 
 def _markdown(sheet: Sheet) -> Iterator[str]:
-    """Yield the paragraphs of a sheet: its title, the table or that there is nothing, and each note."""
+    """Yield the paragraphs of a sheet: its title, the table or its replacement, and each note."""
     if sheet.title:
         yield f"**{markdown.escape(clean(sheet.title))}**"
     if not sheet.rows:
@@ -198,7 +198,7 @@ def _print_table(console: Console, sheet: Sheet, *, first: bool) -> None:
 
 
 def _unpadded(console: Console, table: Table) -> SegmentLines:
-    """Return the table's lines without blanks at their ends: padded ones would wrap on a narrow terminal."""
+    """Return the table's lines without blanks at their ends, because padded lines would wrap on a narrow terminal."""
     options = console.options.update(width=max(console.width, table.width or 0))
     return SegmentLines(map(_stripped, console.render_lines(table, options, pad=False)), new_lines=True)
 
@@ -213,7 +213,7 @@ def _stripped(line: Sequence[Segment]) -> list[Segment]:
 
 
 def _table(sheet: Sheet, room: int) -> Table:
-    """Return the rows as a table that is wider than there is ``room`` only where a figure or a key would be cut."""
+    """Return the rows as a table; it exceeds ``room`` only if a figure or a key would be cut otherwise."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     columns = [column for column in sheet.columns if _has_something(column, sheet.rows)]
     cells = [[_text(column, row) for row in sheet.rows] for column in columns]
@@ -231,9 +231,7 @@ def _table(sheet: Sheet, room: int) -> Table:
 
 
 def _least(column: Column, lines: Sequence[str], *, narrow: bool) -> int:
-    """Return how many letters wide a column of these lines stays: as it is, or for text as wide as the words to keep
-    whole.
-    """
+    """Return the least width of a column with these lines: unchanged, or for text the width of the words to keep."""
     if column.keep or column.right or column.fold:
         return max(map(cell_len, lines), default=1)
     if column.clip:

@@ -1,4 +1,4 @@
-"""Why runs stay queued, for the status command: it asks the workers only if a run has waited long."""
+"""Why runs stay queued, for the status command. It asks the workers only if a run has waited long."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ def _span(seconds: float) -> timedelta:
 
 
 def _queued_since(current: Stored, run: Run) -> datetime:
-    """Return the earliest instant since which no worker has had the run, as far as its row tells.
+    """Return the earliest instant since which no worker has had the run, according to its row.
 
     A run that was requeued had already been stalled for the time after which that happens.
     """

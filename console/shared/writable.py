@@ -1,4 +1,4 @@
-"""Whether Flowbeat can write to the configured places: one sentence for each folder that it cannot."""
+"""The configured places that Flowbeat cannot write to: one sentence for each."""
 
 import os
 import tempfile
@@ -14,7 +14,7 @@ from worker.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """What cannot be written, by the settings that lead there, and what to do about it."""
+    """A place that cannot be written, with the settings that name it, and what to do."""
 
     settings: tuple[str, ...]
     message: str
@@ -22,7 +22,7 @@ class Closed:
 
 
 def closed(settings: Settings) -> list[Closed]:
-    """Return the places that cannot be written, one for each reason; none is made."""
+    """Return the places that cannot be written, one for each reason; nothing is created."""
     by_reason: dict[tuple[Path, str], dict[str, Path]] = {}
     for name, path in _places(settings):
         trouble = _trouble(path, is_file=name == "database_url")
@@ -32,7 +32,7 @@ def closed(settings: Settings) -> list[Closed]:
 
 
 def require(settings: Settings, *names: str) -> None:
-    """Raise FatalError where one of the named settings leads to a place that cannot be written."""
+    """Raise FatalError if one of the named settings has a place that cannot be written."""
     entries = [entry for entry in closed(settings) if not set(names).isdisjoint(entry.settings)]
     if entries:
         raise FatalError("\n".join(f"{item.message}; {item.advice}" for item in entries))
