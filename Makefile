@@ -46,11 +46,11 @@ dist: $(VENV)/installed-dev ## dist/: the wheel to install from, and the source 
 	@$(BIN)/python -m build --outdir dist . >/dev/null
 	@ls dist/*
 
-fix: $(VENV)/installed-dev ## format, and mend what the linter can
+fix: $(VENV)/installed-dev ## format, and apply the fixes of the linter
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-constraints: ## write constraints.txt anew from what is installed
+constraints: ## write constraints.txt from what is installed
 	@{ echo "# Exact versions, without addresses: pip install -c constraints.txt. Made with: make constraints"; \
 	   $(BIN)/python -m pip freeze --exclude-editable; } > constraints.txt
 

@@ -70,11 +70,11 @@ def find_mannerisms(text: str) -> list[tuple[str, str]]:
 
 
 def read_prose(path: Path) -> str:
-    """Return the text of a file for people: Markdown without its code, or the sentences of a Python module."""
+    """Return the text for people: Markdown without its code, the sentences of a Python module, another file whole."""
     text = path.read_text()
     if path.suffix == ".md":
         return re.sub(r"```.*?```|`[^`\n]*`", " `code` ", text, flags=re.DOTALL)
-    return "\n\n".join(python_sentences(text))
+    return "\n\n".join(python_sentences(text)) if path.suffix == ".py" else text
 
 
 def python_sentences(source: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[2]
 ROOMS = ("benchmarks", "console", "docs", "models", "report", "sandbox", "scheduler", "tasks", "tests", "worker")
 FILES = [
     *ROOT.glob("*.md"),
+    *(ROOT / name for name in ("Dockerfile", "Makefile", "docker-compose.yml", "pyproject.toml")),
     *(path for room in ROOMS for path in (ROOT / room).rglob("*") if path.suffix in (".md", ".py")),
 ]
 NAMES = sorted({str(path.relative_to(ROOT)) for path in FILES} - {"tests/english.py", "tests/unit/test_english.py"})
