@@ -1,20 +1,20 @@
 """Which rows were computed while being looked at, and what is odd about the copy and the stored ones."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
 from models.records import MetricResult
 from models.store import issues, operations, results
+from models.store.shared import row_of
 
 NOT_STORED: Final = ""  # in place of the run that stored a row
 
 
 def with_mark(row: MetricResult) -> dict[str, Any]:
     """Return a row for every format, with whether it is ``stored``."""
-    return {**asdict(row), "stored": row.run_id != NOT_STORED}
+    return {**row_of(row), "stored": row.run_id != NOT_STORED}
 
 
 def computed_note(rows: Sequence[MetricResult], update: str) -> tuple[str, ...]:
