@@ -3,6 +3,7 @@ FROM python:3.12-slim
 RUN useradd --create-home --uid 10001 flowbeat
 WORKDIR /home/flowbeat/src
 COPY pyproject.toml constraints.txt README.md LICENSE celeryconfig.py ./
+COPY docs/sql.md docs/tables.md docs/
 COPY console console
 COPY models models
 COPY report report

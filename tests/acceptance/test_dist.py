@@ -1,6 +1,8 @@
 """What is installed from the wheel works by itself: in an environment of its own, in an empty folder."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -48,6 +50,21 @@ def test_the_wheel_has_every_file_of_the_packages(wheel: Path) -> None:
     assert set(tracked) - packed == set()
     assert {"console/browse/sql.md", "console/browse/tables.md"} <= packed
     assert not [name for name in packed if name.startswith(("tests/", "benchmarks/"))]
+
+
+def test_the_files_that_the_image_copies_are_enough_to_build_it(tmp_path: Path) -> None:
+    """A file that the build needs and that the Dockerfile does not copy would end it."""
+    for line in re.findall(r"^COPY (.+)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE):
+        *names, place = line.split()
+        for name in names:
+            target = tmp_path / place / Path(name).name if place.endswith("/") else tmp_path / place
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / name, target)
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path / "dist"), str(tmp_path))
+    assert list((tmp_path / "dist").glob("flowbeat-*.whl"))
 
 
 def test_an_installed_flowbeat_runs_its_demo_in_an_empty_folder(programs: Path, tmp_path: Path) -> None:
