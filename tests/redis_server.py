@@ -46,7 +46,7 @@ def redis_server(folder: Path, *options: str) -> Iterator[RedisServer]:
             _await(client)
             yield RedisServer(f"redis://127.0.0.1:{port}/0", client, folder)
         finally:
-            process.terminate()
+            process.kill()  # a server that cannot save does not heed SIGTERM
 
 
 def _await(client: Redis, seconds: float = 20.0) -> None:
