@@ -5,6 +5,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from models.metrics import forecast as chances
+from models.metrics.ageing import late_line, yardstick
 from models.metrics.catalogue import METRICS
 from models.metrics.rules import rules_hash
 from models.metrics.windows import local_day, week_name
@@ -23,7 +24,6 @@ _SEED = 1
 def build(session: Session, source: Source) -> Page:
     """Return all that a profile's page shows."""
     aged = load_aged(session, source.profile, source.view, source.snapshot)
-    lines = sorted(part.value for part in source.over_year["flow_time"].used)
     forecast, says = _forecast(source)
     as_of = source.view.as_of
     return Page(
@@ -37,7 +37,7 @@ def build(session: Session, source: Source) -> Page:
         notes=source.notes,
         cards=cards(source),
         ageing=pictures.ageing_chart(source, aged),
-        aged=lists.aged_table(source, aged, pictures.at_percent(lines, 85)),
+        aged=lists.aged_table(source, aged, late_line(yardstick(source.snapshot))),
         scatter=pictures.scatter_chart(source),
         took=lists.took_table(source),
         wip=pictures.wip_chart(source),

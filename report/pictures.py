@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from models.metrics.ageing import Aged
+from models.metrics.ageing import Aged, late_line, yardstick
 from models.metrics.contributions import Contribution
 from models.metrics.stage_counts import stage_counts
 from models.metrics.stats import DAY, percentile
@@ -43,12 +43,11 @@ def ageing_chart(source: Source, aged: Sequence[Aged]) -> Chart:
     """Return a dot for each item in progress: its status across, its age on a ladder, lines of finished work."""
     if not aged:
         return Chart("In progress, by status and age", "Nothing is in progress.")
-    times = sorted(part.value for part in source.over_year["flow_time"].used)
-    lines = _percentiles(times)
+    times = yardstick(source.snapshot)  # as `flowbeat aging` does, so that both mark the same items
+    lines, late = _percentiles(times), late_line(times)
     statuses = _statuses(aged)
     values = [item.age / SECOND for item in aged] + [value / SECOND for _, value in lines]
     place, rungs = ladder(min(values), max(values))
-    late = dict(lines).get(85)
     points = []
     for item in aged:
         x = (statuses.index(item.status or "") + 0.2 + 0.6 * _jitter(item.key)) / len(statuses)
@@ -276,8 +275,3 @@ def took(source: Source) -> Iterator[tuple[str, int]]:
 def day_of(source: Source, at: Micros) -> str:
     """Return the local day of an instant."""
     return f"{instant(at).astimezone(source.zone):%Y-%m-%d}"
-
-
-def at_percent(ordered: Sequence[Micros], percent: int) -> float | None:
-    """Return a percentile of ascending durations; None without any."""
-    return float(percentile(np.array(ordered, np.int64), percent)) if ordered else None

@@ -138,15 +138,20 @@ def test_the_lists_have_all_used_and_left_out_issues(worlds: Worlds) -> None:
 
 
 def test_the_items_in_progress_are_those_of_the_present_flow_load(worlds: Worlds) -> None:
-    """The table, the dots and the last day of the chart count the same items."""
+    """The table, the dots and the last day of the chart count the same items, and mark those that `aging` marks."""
+    marked = 0
     for name in NAMES:
-        _, page = worlds[name]
+        folder, page = worlds[name]
         count = len(page.aged.rows)
         assert len(page.ageing.dots) == count
         if page.wip.bands:
             assert sum(band.values[-1] for band in page.wip.bands) == count
         late = [index for index, dot in enumerate(page.ageing.dots) if "late" in dot.kind]
         assert sorted(page.aged.late) == late
+        items = world.say(folder, "aging", "payments", "--format", "json").json
+        assert [index for index, item in enumerate(items) if item["is_late"]] == late, name
+        marked += len(late)
+    assert marked > 0
 
 
 def test_every_issue_of_a_list_has_its_title(worlds: Worlds) -> None:
