@@ -1,5 +1,6 @@
 """Opens the database: an engine with settings that hold under several writers, and the schema brought up to date."""
 
+import contextlib
 import os
 from functools import cache
 from pathlib import Path
@@ -118,10 +119,15 @@ def alembic_config() -> "Config":
 
 
 def _create_private(_dialect: Any, _record: ConnectionPoolEntry, args: list[Any], _options: dict[str, Any]) -> None:
-    """Create a database file that other users of the machine cannot read; SQLite's -wal and -shm take its mode."""
+    """Create a database file that other users of the machine cannot read; SQLite's -wal and -shm take its mode.
+
+    A file that exists is never opened here: to close it would drop all locks of this process on it, and another process
+    would delete the write-ahead log under a connection that is open.
+    """
     file = str(args[0]) if args else ""
     if file and ":memory:" not in file and not file.startswith("file:"):
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE))
+        with contextlib.suppress(OSError):  # it exists, or SQLite will say why it cannot be made
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
 
 
 def _prepare_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:

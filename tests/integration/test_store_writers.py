@@ -1,9 +1,13 @@
 """Several processes with one database wait for each other, none fails, and one run per profile is live."""
 
 import multiprocessing
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import text
@@ -15,6 +19,9 @@ from models.store import issues, operations, runs
 PROCESSES = 4
 ROUNDS = 40
 Returned = TypeVar("Returned")
+PYTHON = (sys.executable, "-c")
+WRITE = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('INSERT INTO t VALUES (2)')"
+READ = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM t').fetchall(); c.close()"
 
 
 def _spread(work: Callable[[str, int], Returned], url: str) -> list[Returned]:
@@ -106,3 +113,23 @@ def test_of_several_requeues_one_takes_a_stalled_run(sessions: Sessions, databas
     with sessions() as session:
         assert [listed.attempt for listed in runs.load_newest(session, 9)] == [2]
         assert session.scalar(text("SELECT restarts FROM runs")) == 1
+
+
+def test_another_connection_of_a_process_keeps_its_locks(tmp_path: Path) -> None:
+    """To open and close the file beside SQLite would drop them, and other processes would write at the same time."""
+    file = tmp_path / "flowbeat.db"
+    first, second = (open_engine(f"sqlite:///{file}") for _ in range(2))
+    with first.begin() as writing:
+        writing.execute(text("CREATE TABLE t (x INTEGER)"))
+    with first.begin() as writing:
+        writing.execute(text("INSERT INTO t VALUES (1)"))
+        with second.execution_options(readonly=True).connect() as reading:
+            assert reading.scalar(text("SELECT count(*) FROM t")) == 0
+        other = subprocess.run([*PYTHON, WRITE, str(file)], capture_output=True, text=True, check=False)
+        assert "database is locked" in other.stderr
+        # A process that reads and exits must not take the write-ahead log along.
+        subprocess.run([*PYTHON, READ, str(file)], check=True)
+    with sqlite3.connect(file) as fresh:
+        assert fresh.execute("SELECT x FROM t").fetchall() == [(1,)]
+    for engine in (first, second):
+        engine.dispose()
