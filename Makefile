@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUN    := $(CURDIR)/$(BIN)
 
 .DEFAULT_GOAL := help
-.PHONY: dist help demo test cover check soak bench fix picture dashboards constraints migration clean
+.PHONY: dist help demo test cover check soak bench fix picture screenshots dashboards constraints migration clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,9 @@ bench: $(VENV)/installed-dev ## the benchmarks: ratios against references measur
 picture: $(VENV)/installed-dev ## docs/report.png: a picture of the demo's report page, for the README
 	@$(BIN)/flowbeat demo
 	@$(BIN)/python tests/report_picture.py .flowbeat/demo/payments.html docs/report.png
+
+screenshots: $(VENV)/installed-dev ## screenshots/: the report page on a laptop, a phone, a dark screen and paper, to look at
+	@$(BIN)/python tests/report_screenshots.py screenshots
 
 dashboards: $(VENV)/installed ## docs/dashboards: the example files for Grafana, which the compose file uses
 	@for each in postgresql sqlite; do \
