@@ -66,7 +66,7 @@ def _runs(runs: Sequence[Run], now: datetime, reasons: Mapping[str, str]) -> She
 
 
 def _row(run: Run, now: datetime) -> Row:
-    """Return the run's own fields and, for the table, their meaning at ``now``."""
+    """Return the run's own fields, and what the table shows of them at ``now``."""
     share = "" if run.state == "failed" else f"{format_bar(progress.percent(run) / 100)} {progress.percent(run):3.0f} %"
     silent = format_duration(max(0.0, (now - run.heartbeat_at).total_seconds()))
     stored = {"progress": run.progress.to_json(), "options": run.options.to_json()}

@@ -1,4 +1,4 @@
-"""Tables in Markdown, for a wiki or a chat, whose columns are aligned also where nothing renders them."""
+"""Tables in Markdown for a wiki or a chat. Their columns are aligned in plain text too."""
 
 import re
 from collections.abc import Iterator, Sequence

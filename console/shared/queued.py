@@ -1,4 +1,4 @@
-"""Why runs stay queued, for the status command. It asks the workers only if a run has waited long."""
+"""Finds out why runs stay queued. The status command asks the workers only if a run has waited long."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

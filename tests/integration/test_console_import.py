@@ -114,7 +114,7 @@ def test_a_first_import_makes_the_database_and_says_what_to_run(empty: Path) -> 
 
 
 def test_importing_again_changes_nothing_and_a_correction_one_row(empty: Path) -> None:
-    """A row is corrected by its id; rows that are no longer in the file are kept."""
+    """A row with a known id replaces the stored one; the import keeps stored rows that the file lacks."""
     text = "deployed_at,name,failed,deployment_id\n2026-10-01,a,no,1\n2026-10-02,b,no,2\n"
     _import(empty, text)
     before = _stored(empty)

@@ -37,7 +37,7 @@ def _stored(current: InProcess) -> list[str]:
 
 
 def _explained(folder: Path, metric: str, *words: str) -> dict[str, dict[str, str | None]]:
-    """Return issue → its finding, for the issues that have it."""
+    """Return the finding of each issue that has one, by the issue's key."""
     parts = world.say(folder, "explain", "payments", metric, *words, "--format", "json").json
     findings = {part["key"]: part["data_quality"] for part in (*parts["used"], *parts["left_out"])}
     return {key: finding for key, rows in findings.items() for finding in rows if finding["reason"] == REASON}

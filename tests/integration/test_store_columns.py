@@ -96,7 +96,7 @@ def test_rules_are_stored_when_no_item_is_left(sessions: Sessions, engine: Engin
 
 
 def test_an_issue_changed_since_it_was_read_stays_stale(sessions: Sessions) -> None:
-    """Its facts are of content that is no longer stored."""
+    """Its facts were made from content that has been replaced since."""
     with sessions.begin() as session:
         issues.save(session, PROFILE, [issue(1), issue(2)])
         hashes = facts.stale(session, PROFILE, 9)
