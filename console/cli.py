@@ -20,7 +20,7 @@ from worker.errors import ConfigError
 TABLE: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "Begin": {
         "demo": ("demo", "Try it: a made-up Jira, a real refresh, the metrics."),
-        "init": ("init", "Write a commented flowbeat.toml."),
+        "init": ("init.command", "Ask a few questions and write flowbeat.toml."),
         "completion": ("completion", "Let your shell complete names."),
         "check": ("check.command", "Check each part of the installation."),
     },
@@ -48,7 +48,7 @@ TABLE: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "beat": ("processes", "Run the scheduler of the nightly refreshes."),
         "flower": ("processes", "Watch workers and tasks in a browser."),
         "sandbox": ("processes", "Run a stand-in Jira on this machine."),
-        "migrate": ("init", "Bring the database schema up to date."),
+        "migrate": ("migrate", "Bring the database schema up to date."),
     },
 }
 _MODULES: Final = {name: module for group in TABLE.values() for name, (module, _) in group.items()}

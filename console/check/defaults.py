@@ -32,7 +32,7 @@ _CANCELLED: Final = (
     "|anulat|respins|iptal|reddedil|отмен|отклон|отказ|не будет|скасован|відхилен|отхвърл|ακυρώ|απορρίφ"
 )
 _CANCELLED_WITHIN: Final = (
-    "キャンセル|却下|中止|対応しない|取り下げ|重複|取消|拒绝|拒絕|作废|不做|已否决|취소|거부|반려|중복"
+    "キャンセル|却下|中止|対応しない|取り下げ|重複|取消|拒绝|拒絕|作废|无效|無效|不做|暂不|已否决|취소|거부|반려|중복"
 )
 _READS_CANCELLED: Final = re.compile(rf"\b(?:{_CANCELLED})|{_CANCELLED_WITHIN}")
 # How many issues of the profile match a clause of JQL; None where that cannot be seen.

@@ -73,6 +73,11 @@ class StatusStages:
         return any(fold_name(text or "") in folded for text in (ref.status_id, self.named(*ref)))
 
 
+def stage_of_category(category: str) -> Stage:
+    """Return the stage that Jira's category of a status means by itself."""
+    return _CATEGORY_STAGES.get(category, "active")
+
+
 def _listed_stage(status: Status, overrides: Mapping[str, Stage]) -> Stage:
     override = overrides.get(fold_name(status.status_id)) or overrides.get(fold_name(status.name))
-    return override or _CATEGORY_STAGES.get(status.category, "active")
+    return override or stage_of_category(status.category)

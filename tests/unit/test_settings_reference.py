@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from console.init_template import TEMPLATE
+from console.init.template import TEMPLATE
 from models.records import (
     DEFAULT_CATEGORIES,
     DEFAULT_LEVELS,

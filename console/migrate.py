@@ -1,0 +1,34 @@
+"""The migrate command: updates the database schema."""
+
+import os
+
+import click
+
+from console.shared import writable
+from console.shared.database import schema_of
+from models import database
+from worker.database import Stored
+from worker.settings import load, require_file
+
+
+@click.command()
+def migrate() -> None:
+    """Update the database schema to the newest revision. Workers also do this when they start.
+
+    Example: flowbeat migrate
+    """
+    current = Stored(load(None, os.environ))
+    require_file(current.settings)
+    writable.require(current.settings, "database_url")
+    try:
+        schema_of(current)
+        before, now = database.migrate(current.engine)
+    finally:
+        current.close()
+    if before == now:
+        click.echo(f"The schema is up to date: revision {now}.")
+    else:
+        click.echo(f"The schema was updated from {f'revision {before}' if before else 'nothing'} to revision {now}.")
+
+
+COMMANDS: tuple[click.Command, ...] = (migrate,)
