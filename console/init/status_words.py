@@ -66,10 +66,10 @@ _REVIEW: Final = _words(
 _CODE_REVIEW: Final = _words(r"\b(?:code|peer|technical)\W*review|pull request|\bpr\b|代码评审|コードレビュー")
 # Hands are on the work itself: not its analysis or refinement, which come before.
 _WORKED_ON: Final = _words(
-    r"\b(?:in progress|in dev|develop(?:ing|ment$)|in development|coding|implement(?:ing|ation$)|in test|testing|in qa)",
+    r"\b(?:in progress|in dev(?:elopment)?\b|develop(?:ing|ment$)|coding|implement(?:ing|ation$)|testing|in qa)",
     r"\b(?:designing|in design|deploying|releasing|fixing|doing|building|debugging|in work|work in progress|wip\b)",
-    r"\b(?:in (?:arbeit|entwicklung|umsetzung|bearbeitung|test)|en (?:cours|développement|test|curso|desarrollo|prueba))",
-    r"\b(?:em (?:andamento|desenvolvimento|teste)|fazendo)",
+    r"\b(?:in (?:arbeit|entwicklung|umsetzung|bearbeitung|test)|en (?:cours|test|curso|prueba))",
+    r"\b(?:en (?:développement|desarrollo)|em (?:andamento|desenvolvimento|teste)|fazendo)",
     r"(?:开发|測試|测试|设计|設計|概设|发布|修复|处理|编码)中|自测|进行中|進行中|作業中|対応中|開発中|テスト中",
 )
 _NOT_BEGUN: Final = _words(
