@@ -25,7 +25,7 @@ from benchmarks.measuring import heading, in_child, peak_megabytes, show
 from models.records import METRIC_TYPES, Issue, Run, Transition, micros
 from models.store import catalogue, operations, results, runs
 from models.store import issues as stored_issues
-from models.tables import IssueRow
+from models.tables.issues import IssueRow
 from tasks import calculate, steps
 from tasks.fetch.task import work
 from worker.runtime import Runtime

@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 from benchmarks.copies import Site, asked, deleted, fetched, fresh, made_up, moved, now, served
 from benchmarks.environments import environment
 from benchmarks.measuring import heading, in_child, show
-from models.tables import IssueRow
+from models.tables.issues import IssueRow
 from sandbox import render
 from sandbox.api import Jira
 from sandbox.catalogue import POINTS

@@ -28,7 +28,7 @@ from models.records import METRIC_TYPES, Field, Issue, Micros, Rules, Stage, Tim
 from models.store import dataset as stored_dataset
 from models.store import issues as stored_issues
 from models.store.columns import load_columns
-from models.tables import WorkItemRow
+from models.tables.facts import WorkItemRow
 from worker.jira import fields, parse
 from worker.runtime import Runtime
 from worker.view import load_view

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from models.database_faults import UnusableDatabaseError, name_faults
-from models.tables import to_json
+from models.tables.base import to_json
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -9,7 +9,7 @@ from alembic import command
 from sqlalchemy import Connection, Engine, Table, inspect, select
 
 from models.database import alembic_config, open_engine
-from models.tables import Base
+from models.tables.whole import METADATA
 
 FIRST: Final = "0001"
 RULES: Final = "f68140326d68eda30696a5bcb644ec8a"  # a hash that the rules have never had since
@@ -35,7 +35,7 @@ def replay(source: str, target: str) -> None:
     _upgrade(first)
     names = set(inspect(first).get_table_names())
     with present.connect() as reading, first.begin() as writing:
-        for table in Base.metadata.sorted_tables:
+        for table in METADATA.sorted_tables:
             if table.name in names:
                 _copy(table, reading, writing)
     present.dispose()

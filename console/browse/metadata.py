@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from console.browse import documents
-from models.tables import Base
+from models.tables.whole import METADATA
 
 HIDDEN: Final = ("alembic_version", "work_item_columns")
 # What the newest row is by, where a table is read from its end.
@@ -63,7 +63,7 @@ def _tables() -> dict[str, dict[str, Any]]:
 
 def _own(name: str, columns: Mapping[str, str]) -> dict[str, str]:
     """Return the columns that a table has of those in its section, which two tables may share; of a view all."""
-    table = Base.metadata.tables.get(name)
+    table = METADATA.tables.get(name)
     if table is None:
         return dict(columns)
     return {column: text for column, text in {**_COMMON, **columns}.items() if column in table.columns}

@@ -13,7 +13,9 @@ from models.metrics.histories import Changes, Histories
 from models.metrics.issues import Batch
 from models.records import IssueHead, micros
 from models.store.shared import among
-from models.tables import SQLITE_INSTANT, IssueRow, TransitionRow, from_sqlite
+from models.tables.base import SQLITE_INSTANT, from_sqlite
+from models.tables.histories import TransitionRow
+from models.tables.issues import IssueRow
 
 # An instant as the driver gives it: of millions all at once are converted in a tenth of the time.
 _RAW: Final = DateTime(timezone=True).with_variant(Text(), "sqlite")

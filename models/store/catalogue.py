@@ -10,7 +10,8 @@ from models.names import fold_name
 from models.records import Status, Version
 from models.store.former_keys import load_former
 from models.store.shared import among, change, load_all, replace_all, row_of, upsert
-from models.tables import IssueRow, StatusRow, VersionRow
+from models.tables.catalogue import StatusRow, VersionRow
+from models.tables.issues import IssueRow
 
 
 def save_statuses(session: Session, profile: str, statuses: Sequence[Status]) -> None:

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from models.store.facts import delete_facts
 from models.store.shared import among, change
-from models.tables import IssueRow, StatusRow
+from models.tables.catalogue import StatusRow
+from models.tables.issues import IssueRow
 
 
 @dataclass(frozen=True, slots=True)

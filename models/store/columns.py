@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from models.metrics.columns import Chunk, Items, columns_of, merged, unpacked
 from models.records import CATEGORIES, STAGES, digest
 from models.store.shared import change, insert_rows
-from models.tables import IssueRow, WorkItemColumnsRow
+from models.tables.facts import WorkItemColumnsRow
+from models.tables.issues import IssueRow
 
 # Chunks of fewer issues are merged with later ones; larger ones are kept until they are mostly outdated.
 LARGEST: Final = 32_768

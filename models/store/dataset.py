@@ -24,7 +24,7 @@ from models.records import (
 from models.store.catalogue import ids_of_keys, ids_of_versions, names_in
 from models.store.columns import load_columns
 from models.store.shared import columns, of_profile
-from models.tables import DeploymentRow, IncidentRow
+from models.tables.facts import DeploymentRow, IncidentRow
 
 
 def load(session: Session, profile: str, source: str | None) -> Dataset:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from models.records import Departure, instant
 from models.store.shared import among, change
-from models.tables import IssueRow
+from models.tables.issues import IssueRow
 
 
 def counted() -> ColumnElement[bool]:

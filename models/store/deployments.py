@@ -9,7 +9,7 @@ from models.names import fold_name
 from models.records import TableDeployment
 from models.store.catalogue import ids_of_keys, load_versions, names_in
 from models.store.shared import columns, row_of, upsert
-from models.tables import DeploymentRow
+from models.tables.facts import DeploymentRow
 
 
 def load_table(session: Session, profile: str) -> dict[str, TableDeployment]:

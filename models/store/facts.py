@@ -28,7 +28,9 @@ from models.store.columns import append_columns, forget_items
 from models.store.quality import save_findings
 from models.store.shared import Row, among, change, delete_of, insert_columns, insert_rows
 from models.store.written import written_instants
-from models.tables import DeploymentRow, IncidentRow, IssueRow, WorkItemRow, to_json
+from models.tables.base import to_json
+from models.tables.facts import DeploymentRow, IncidentRow, WorkItemRow
+from models.tables.issues import IssueRow
 
 
 def stale(session: Session, profile: str, limit: int) -> dict[str, str]:

@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from models.records import Forecast
 from models.store.shared import row_of, upsert
-from models.tables import ForecastRow
+from models.tables.forecasts import ForecastRow
 
 
 def save(session: Session, forecast: Forecast) -> None:

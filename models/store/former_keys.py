@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from models.records import Issue
 from models.store.shared import among, delete_of, upsert
-from models.tables import FormerKeyRow, IssueRow
+from models.tables.histories import FormerKeyRow
+from models.tables.issues import IssueRow
 
 
 class Stored(NamedTuple):

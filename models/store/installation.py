@@ -3,7 +3,7 @@
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
-from models.tables import InstallationRow
+from models.tables.installation import InstallationRow
 
 
 def load_id(session: Session) -> str | None:

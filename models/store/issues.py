@@ -13,7 +13,8 @@ from models.store.departures import counted
 from models.store.former_keys import load_stored, remember_keys
 from models.store.quality import save_findings
 from models.store.shared import Row, among, change, delete_of, insert_rows, upsert
-from models.tables import IssueRow, TransitionRow
+from models.tables.histories import TransitionRow
+from models.tables.issues import IssueRow
 
 _OWN: Final = (
     "issue_id",

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.tables import FormerKeyRow, IssueRow
+from models.tables.histories import FormerKeyRow
+from models.tables.issues import IssueRow
 
 
 class Match(NamedTuple):

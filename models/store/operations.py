@@ -18,13 +18,10 @@ from models.records import (
     PerformanceThreshold,
 )
 from models.store.shared import change, columns, insert_rows, record, row_of, upsert
-from models.tables import (
-    CacheMetadataRow,
-    CalculationPerformanceRow,
-    FetchOperationRow,
-    PerformanceThresholdRow,
-    RunRow,
-)
+from models.tables.cache import CacheMetadataRow
+from models.tables.fetches import FetchOperationRow
+from models.tables.performance import CalculationPerformanceRow, PerformanceThresholdRow
+from models.tables.runs import RunRow
 
 
 def save_performance(session: Session, performance: CalculationPerformance, threshold: PerformanceThreshold) -> None:

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from models.store.departures import counted
 from models.store.shared import among, change, insert_rows
-from models.tables import DataQualityRow, IssueRow
+from models.tables.issues import IssueRow
+from models.tables.quality import DataQualityRow
 
 # In place of an issue's id, in a finding about the profile as a whole.
 WHOLE_PROFILE: Final = ""

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models.records import METRIC_TYPES, MetricResult
 from models.store.shared import Row, columns, row_of, upsert
-from models.tables import MetricResultRow
+from models.tables.results import MetricResultRow
 
 _TABLE: Final = MetricResultRow.metadata.tables["metric_results"]
 _WINDOW: Final = ("window_kind", "window_start", "window_end")

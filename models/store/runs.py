@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.records import LIVE_STATES, Run, RunOptions, RunProgress
 from models.store.shared import change, columns, insert_new, row_of
-from models.tables import RunRow
+from models.tables.runs import RunRow
 
 _TABLE: Final = RunRow.metadata.tables["runs"]
 _RUN: Final = _TABLE.c

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from importlib import import_module
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -19,8 +20,6 @@ from sqlalchemy import (
     literal,
     select,
 )
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 T = TypeVar("T")
@@ -117,8 +116,9 @@ def insert_new(session: Session, table: Any, row: Row) -> bool:
 
 
 def _insert_into(session: Session, table: Any) -> Any:
-    dialect = session.get_bind().dialect.name
-    return (postgresql_insert if dialect == "postgresql" else sqlite_insert)(table.__table__)
+    # Only the dialect of this database: each is a large import.
+    dialect = import_module(f"sqlalchemy.dialects.{session.get_bind().dialect.name}")
+    return dialect.insert(table.__table__)
 
 
 def delete_of(session: Session, table: Any, profile: str, ids: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.metrics.sub_tasks import SubTask
-from models.tables import SUB_TASKS, IssueRow
+from models.tables.issues import SUB_TASKS, IssueRow
 
 
 def load(session: Session, profile: str) -> list[SubTask]:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.store.shared import among
-from models.tables import IssueRow
+from models.tables.issues import IssueRow
 
 
 class Title(NamedTuple):

@@ -4,7 +4,9 @@ from sqlalchemy import Select, Text, cast, func, null, or_, select, union
 from sqlalchemy.orm import Session
 
 from models.store.departures import counted
-from models.tables import DataQualityRow, IssueRow, TransitionRow
+from models.tables.histories import TransitionRow
+from models.tables.issues import IssueRow
+from models.tables.quality import DataQualityRow
 
 Visited = tuple[str | None, str | None]
 

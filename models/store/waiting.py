@@ -12,7 +12,7 @@ from models.metrics.waiting import Waiting
 from models.records import Micros
 from models.store import batches
 from models.store.visits import present_statuses
-from models.tables import IssueRow
+from models.tables.issues import IssueRow
 
 RECENT: Final = 2_000  # issues that say where active time is spent: enough for an advice, and as quick for a million
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 
 from console.browse import documents
 from models.database import open_engine
-from models.tables import Base
+from models.tables.whole import METADATA
 
 QUERIES: Final = {query.name: query for query in documents.parse_queries(documents.read("sql.md"))}
 PARAMETERS: Final = ("profile", "metric", "week", "month", "since")
@@ -66,7 +66,7 @@ def copies(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 def _copy(source: Engine, target: Engine) -> None:
     """Copy the rows of every table, through the mapped classes, so that each database has its own types."""
     with source.connect() as reading, target.begin() as writing:
-        for table in Base.metadata.sorted_tables:
+        for table in METADATA.sorted_tables:
             rows = [dict(row) for row in reading.execute(table.select()).mappings()]
             writing.execute(table.delete())
             if rows:
@@ -232,4 +232,4 @@ def _incident(engine: Engine, key: str, **changes: Any) -> None:
 
 def _store(engine: Engine, table: str, **values: Any) -> None:
     with engine.begin() as connection:
-        connection.execute(Base.metadata.tables[table].insert(), {"profile": "p", **values})
+        connection.execute(METADATA.tables[table].insert(), {"profile": "p", **values})

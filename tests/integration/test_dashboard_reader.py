@@ -12,7 +12,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from console.dashboards.provisioning import PASSWORD_VARIABLE, READER, files
 from models.epoch_views import NAMES
-from models.tables import Base
+from models.tables.whole import METADATA
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_the_reader_sees_the_views_and_nothing_else(url: str, tmp_path: Path) ->
         for view in NAMES:
             assert connection.execute(text(f"SELECT count(*) FROM {view}")).scalar() == 0  # noqa: S608 - our names
         connection.rollback()
-        for table in Base.metadata.tables:
+        for table in METADATA.tables:
             with pytest.raises(ProgrammingError, match="permission denied"):
                 connection.execute(text(f"SELECT count(*) FROM {table}"))  # noqa: S608 - our names
             connection.rollback()

@@ -9,7 +9,7 @@ from fetch_world import NAME, RULES, World, open_world
 from sqlalchemy import select
 
 from models.records import Transition
-from models.tables import IssueRow
+from models.tables.issues import IssueRow
 from sandbox import catalogue
 from sandbox.shapes import Flavour
 

@@ -20,7 +20,7 @@ from models.metrics.issues import Batch
 from models.metrics.rules import Context
 from models.records import Issue, Rules
 from models.store import catalogue, census, issues
-from models.tables import UtcDateTime
+from models.tables.base import UtcDateTime
 from worker import settings
 
 SEEDS: Final = 25

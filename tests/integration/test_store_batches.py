@@ -14,7 +14,7 @@ from models.records import INVALID, Issue, Transition, WorkItem, micros
 from models.records.instants import Timeline
 from models.store import batches, facts
 from models.store import issues as stored_issues
-from models.tables import WorkItemRow
+from models.tables.facts import WorkItemRow
 
 
 def _loaded(sessions: Sessions, *issues: Issue) -> Batch:

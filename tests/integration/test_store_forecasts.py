@@ -10,7 +10,7 @@ from models.database import Sessions
 from models.records import Forecast
 from models.store import forecasts
 from models.store.shared import columns
-from models.tables import ForecastRow
+from models.tables.forecasts import ForecastRow
 
 FORECAST: Final = Forecast(
     profile=PROFILE,

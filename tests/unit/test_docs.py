@@ -11,7 +11,7 @@ from models import status_times
 from models.epoch_views import NAMES, select_of
 from models.metrics.catalogue import METRICS
 from models.records import DEFAULT_EXCLUDED_RESOLUTIONS, DEFAULT_LEVELS, STATES
-from models.tables import Base
+from models.tables.whole import METADATA
 from models.views import WEEK_COLUMNS
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +21,7 @@ ROOMS = ("console", "models", "report", "sandbox", "scheduler", "tasks", "worker
 NUMBERS = "four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen"
 
 
-@pytest.mark.parametrize("table", Base.metadata.sorted_tables, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", METADATA.sorted_tables, ids=lambda table: table.name)
 def test_every_table_and_column_is_described(table: Table) -> None:
     """docs/tables.md describes each table and column."""
     assert f"{table.name}" in TABLES
@@ -31,7 +31,7 @@ def test_every_table_and_column_is_described(table: Table) -> None:
 
 def test_the_tables_document_names_no_column_that_is_gone() -> None:
     """The first cell of each row under a table's heading lists columns."""
-    known = {column.name for table in Base.metadata.sorted_tables for column in table.columns}
+    known = {column.name for table in METADATA.sorted_tables for column in table.columns}
     known.update(re.findall(r" AS (\w+)", status_times.SELECT["sqlite"]))
     known.update(WEEK_COLUMNS)
     known.update(name for view in NAMES for name in re.findall(r" AS (\w+)", select_of(view, "sqlite")))
