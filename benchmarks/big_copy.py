@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 
 from benchmarks.copies import IN_PROCESS, PROFILE, SUNDAY, Site, flowbeat
 from models.records import CACHE_VERSION, CacheMetadata, CopyCursor, CopyIdentity, Status, Version, iso
-from models.store import catalogue, operations
+from models.store import caches, catalogue
 from models.store import issues as stored_issues
 from worker.identity import cache_key
 from worker.runtime import Runtime
@@ -165,7 +165,7 @@ def _save_rest(current: Runtime, plan: Plan) -> None:
                 watermark=iso(SUNDAY),
             ),
         )
-        operations.save_cache(session, cache)
+        caches.save(session, cache)
 
 
 def versions(plan: Plan) -> Iterator[Version]:

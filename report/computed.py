@@ -10,7 +10,7 @@ from models.metrics.catalogue import METRICS
 from models.metrics.rules import rules_hash
 from models.metrics.windows import windows
 from models.records import METRIC_TYPES, MetricResult, WindowKind, instant, micros
-from models.store import columns, operations
+from models.store import caches, columns
 from report import staleness
 from report.marks import NOT_STORED
 from worker import view as views
@@ -59,7 +59,7 @@ def count_stale_facts(current: Stored, session: Session, profile: str) -> int:
     """Return how many issues have no facts by the present rules; their numbers need a calculation."""
     if profile not in current.settings.profiles:
         return 0
-    cache = operations.find_cache(session, profile)
+    cache = caches.find(session, profile)
     if cache is None or cache.data_as_of is None:
         return 0
     looked = views.load_view(current, session, profile, None)
@@ -68,7 +68,7 @@ def count_stale_facts(current: Stored, session: Session, profile: str) -> int:
 
 def load_view_at(current: Stored, session: Session, profile: str, as_of: datetime) -> views.View | None:
     """Return the view to compute with; None if its numbers would be of other data or rules than it says."""
-    cache = operations.find_cache(session, profile)
+    cache = caches.find(session, profile)
     if profile not in current.settings.profiles or cache is None or cache.data_as_of is None:
         return None
     if as_of > cache.data_as_of or count_stale_facts(current, session, profile):

@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from models.metrics.rules import rules_hash
-from models.store import columns, operations
+from models.store import caches, columns
 from models.wording import format_count
 from report import staleness
 from report.words import format_duration
@@ -15,7 +15,7 @@ def freshness_notes(
     current: Stored, session: Session, profile: str, view: View, as_of: str | None = None
 ) -> tuple[str, ...]:
     """Return how old the data is, after a note if facts, rules or source differ from flowbeat.toml."""
-    cache = operations.find_cache(session, profile)
+    cache = caches.find(session, profile)
     update = staleness.how_to_update(current, session, profile, f" --as-of {as_of}" if as_of else "")
     stale = columns.count_stale(session, profile, view.context.facts_rules_hash)
     problems = (

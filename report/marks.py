@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from models.records import MetricResult
-from models.store import issues, operations, results
+from models.store import caches, issues, results
 from models.store.shared import row_of
 
 NOT_STORED: Final = ""  # in place of the run that stored a row
@@ -32,7 +32,7 @@ def computed_note(rows: Sequence[MetricResult], update: str) -> tuple[str, ...]:
 def copy_notes(session: Session, profile: str) -> tuple[str, ...]:
     """Return the notes about the copy and the stored rows: an empty copy, metrics of another version."""
     notes = []
-    cache = operations.find_cache(session, profile)
+    cache = caches.find(session, profile)
     is_fetched = cache is not None and cache.data_as_of is not None
     is_hidden = cache is not None and cache.cursor.unshown > 0  # another note says so
     if is_fetched and not is_hidden and not issues.count(session, profile):

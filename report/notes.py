@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from models.records import OF_DEPLOYMENTS, UNMAPPED, CacheMetadata, MetricResult, MetricType, Run
-from models.store import issues, operations, runs
+from models.store import caches, issues, runs
 from models.wording import format_all
 from report import staleness, version_notes
 from report.findings import findings_at
@@ -81,7 +81,7 @@ def load_about(
         profile=profile,
         zone=zone_of(current, profile),
         as_of=f" --as-of {text}" if text else "",
-        cache=operations.find_cache(session, profile),
+        cache=caches.find(session, profile),
         first=issues.first_created(session, profile),
         findings=findings,
         strangers=list_unknown_names(current, session, profile),
@@ -97,7 +97,7 @@ def load_about(
 
 def list_version_notes(current: Stored, session: Session, profile: str, asked: datetime | None) -> tuple[str, ...]:
     """Return what the number of deployments leaves out, at the requested as-of or that of the data."""
-    configured, cache = current.settings.profiles.get(profile), operations.find_cache(session, profile)
+    configured, cache = current.settings.profiles.get(profile), caches.find(session, profile)
     data_as_of = cache.data_as_of if cache else None
     as_of = asked or data_as_of
     if configured is None or as_of is None:
@@ -111,7 +111,7 @@ def list_unknown_names(current: Stored, session: Session, profile: str) -> list[
     result = current.settings.profiles.get(profile)
     unplaced = staleness.unplaced(session, profile, result.rules) if result else []
     return [
-        *staleness.unknown_statuses(current, session, profile, operations.find_cache(session, profile)),
+        *staleness.unknown_statuses(current, session, profile, caches.find(session, profile)),
         *(f"Note: {message}; {advice}." for message, advice in unplaced),
     ]
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from models.records import CacheMetadata, MetricResult
-from models.store import operations, runs
+from models.store import caches, runs
 from models.store import results as stored_results
 from report import staleness
 from report.selection import newest
@@ -28,7 +28,7 @@ class Glance:
 
 def load_glance(current: Stored, session: Session, profile: str) -> Glance:
     """Return what is stored for a profile, with its problems in short sentences that name a command."""
-    cache = operations.find_cache(session, profile)
+    cache = caches.find(session, profile)
     data_as_of = cache.data_as_of if cache else None
     rows = newest(stored_results.load(session, profile=profile, kind="period"))
     results = {row.metric_type: row for row in rows}

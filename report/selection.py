@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models.metrics.windows import week_name
 from models.records import METRIC_TYPES, CacheMetadata, MetricResult, Window, WindowKind, micros
-from models.store import operations
+from models.store import caches
 from models.wording import format_count
 from report import staleness
 from report.on_demand import compute_missing, count_stale_facts
@@ -66,7 +66,7 @@ def choose_rows(
     """Return the rows to show: the newest, or those of an instant, which are computed if not stored."""
     if as_of is None:
         return newest(rows)
-    cache = operations.find_cache(session, profile)
+    cache = caches.find(session, profile)
     present = at(rows, as_of)
     # Several rules may have a result of a past day: the present rules come first.
     mine = newest(row for row in present if row.rules_hash == staleness.hash_of_now(current, profile, cache))

@@ -11,7 +11,7 @@ from models.metrics.rules import rules_hash
 from models.metrics.statuses import StatusStages
 from models.names import fold_name
 from models.records import CACHE_VERSION, CacheMetadata, Field, Rules, Run
-from models.store import catalogue, operations, runs, visits
+from models.store import caches, catalogue, runs, visits
 from models.wording import format_all, format_count
 from worker import view
 from worker.config_schema import did_you_mean
@@ -49,7 +49,7 @@ def hash_of_now(current: Stored, profile: str, cache: CacheMetadata | None) -> s
 
 def is_of_now(current: Stored, session: Session, run: Run) -> bool:
     """Return whether a run calculates, or calculated, by the rules of flowbeat.toml, as far as it has any yet."""
-    cache = operations.find_cache(session, run.profile)
+    cache = caches.find(session, run.profile)
     return run.rules_hash is None or run.rules_hash == hash_of_now(current, run.profile, cache)
 
 

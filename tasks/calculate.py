@@ -40,7 +40,7 @@ from models.records import (
     micros,
     without_retries,
 )
-from models.store import batches, catalogue, columns, departures, operations, quality, results, runs
+from models.store import batches, caches, catalogue, columns, departures, operations, quality, results, runs
 from models.store import facts as stored_facts
 from models.store import issues as stored_issues
 from models.store import sub_tasks as stored_sub_tasks
@@ -161,7 +161,7 @@ def _odd_now(current: Runtime, run: Run) -> dict[str, tuple[str, list[str]]] | N
     """
     loaded = load(current, run.run_id, run.attempt)
     with current.reads() as session:
-        cache = operations.find_cache(session, run.profile)
+        cache = caches.find(session, run.profile)
         sub_tasks = stored_sub_tasks.load(session, run.profile)
     if cache is None or cache.data_as_of != loaded.view.as_of:
         return None

@@ -24,7 +24,7 @@ from models.records import (
     TableDeployment,
     digest,
 )
-from models.store import catalogue, census, deployments, operations
+from models.store import caches, catalogue, census, deployments
 from models.store import issues as stored_issues
 from tasks import calculate, steps
 from worker import settings
@@ -90,7 +90,7 @@ def save(current: InProcess, team: Team, rules: Rules, as_of: datetime) -> None:
         catalogue.save_statuses(session, "payments", team.statuses)
         catalogue.save_versions(session, "payments", team.versions)
         deployments.save_table(session, "payments", table)
-        operations.save_cache(session, cache(team, rules, as_of))
+        caches.save(session, cache(team, rules, as_of))
 
 
 def _parsed(issue: Issue) -> Issue:

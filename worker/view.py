@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from models.metrics.rules import Context, rules_hash
 from models.records import CacheMetadata, Rules, iso
-from models.store import catalogue, operations
+from models.store import caches, catalogue
 from worker.database import Stored
 from worker.errors import FatalError
 
@@ -27,7 +27,7 @@ def load_view(current: Stored, session: Session, profile: str, wanted: datetime 
 
     Raises FatalError without data, or without data as late as requested.
     """
-    cache = operations.find_cache(session, profile)
+    cache = caches.find(session, profile)
     statuses = catalogue.load_statuses(session, profile)
     if cache is None or cache.data_as_of is None:
         raise FatalError(f"profile {profile!r} has no data yet; fetch it with: flowbeat refresh {profile}")

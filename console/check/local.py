@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from console.shared import database
 from models.database import newest_revision
 from models.records import CacheMetadata, FetchOperation
-from models.store import operations, quality
+from models.store import caches, operations, quality
 from models.wording import format_count
 from report import staleness
 from report.version_notes import version_notes
@@ -146,7 +146,7 @@ def data(current: Runtime, profile: str) -> Iterator[Line]:
         return  # the line about the database says it
     what = f"data {profile}"
     with current.reads() as session:
-        cache = operations.find_cache(session, profile)
+        cache = caches.find(session, profile)
         last = next((fetch for fetch in operations.list_fetches(session, _RECENT) if fetch.profile == profile), None)
         yield _age(current, what, profile, cache)
         yield from _last_fetch(what, profile, last)

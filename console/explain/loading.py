@@ -16,7 +16,7 @@ from models.metrics.rules import rules_hash
 from models.metrics.snapshot import Snapshot
 from models.metrics.windows import week_name
 from models.records import Measurement, MetricResult, Window, instant, micros
-from models.store import columns, operations, quality, results
+from models.store import caches, columns, quality, results
 from models.store import issues as stored_issues
 from models.wording import format_count
 from report import staleness, version_notes
@@ -117,7 +117,7 @@ def _notes(session: Session, profile: str, window: Window, zone: ZoneInfo) -> It
 
 def _mapped_otherwise(current: Stored, session: Session, profile: str, looked: views.View, update: str) -> str | None:
     """Return where flowbeat.toml names other issues or fields than this number was computed of: what to run."""
-    cache = operations.find_cache(session, profile)
+    cache = caches.find(session, profile)
     moved = staleness.source_changed(current, profile, cache, update)
     return moved or staleness.rules_changed(current, profile, cache, [rules_hash(looked.rules)], update)
 

@@ -18,7 +18,7 @@ from console.shared.database import named_day
 from models.database import migrate
 from models.metrics.windows import parse_as_of
 from models.records import CalculationCursor, FetchOperation, Run, RunOptions, Verification, instant
-from models.store import issues, operations
+from models.store import caches, issues, operations
 from models.store import runs as stored_runs
 from models.wording import format_count
 from report import staleness
@@ -174,7 +174,7 @@ def _announce(current: Runtime, wish: RunRequest, console: Console) -> None:
     if wish.options != RunOptions():
         return
     with current.reads() as session:
-        caches = {profile: operations.find_cache(session, profile) for profile in wish.profiles}
+        caches = {profile: caches.find(session, profile) for profile in wish.profiles}
     for profile, cache in caches.items():
         why = staleness.full_refetch_reason(current, profile, cache)
         if why is not None:

@@ -1,4 +1,4 @@
-"""What past work left behind: performance, Fetch Operations, Cache Metadata; and its deletion by age."""
+"""What past work left behind: performance and Fetch Operations; and its deletion by age."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,14 +11,11 @@ from sqlalchemy.orm import Session
 from models.records import (
     LIVE_STATES,
     METRIC_TYPES,
-    CacheMetadata,
     CalculationPerformance,
-    CopyCursor,
     FetchOperation,
     PerformanceThreshold,
 )
 from models.store.shared import change, columns, insert_rows, record, row_of, upsert
-from models.tables.cache import CacheMetadataRow
 from models.tables.fetches import FetchOperationRow
 from models.tables.performance import CalculationPerformanceRow, PerformanceThresholdRow
 from models.tables.runs import RunRow
@@ -103,18 +100,6 @@ def list_fetches(session: Session, limit: int) -> list[FetchOperation]:
     """Return the newest Fetch Operations."""
     rows = session.scalars(select(FetchOperationRow).order_by(FetchOperationRow.start_time.desc()).limit(limit))
     return [record(FetchOperation, row) for row in rows]
-
-
-def save_cache(session: Session, cache: CacheMetadata) -> None:
-    """Store the profile's Cache Metadata in place of what was there."""
-    upsert(session, CacheMetadataRow, [row_of(cache) | {"cursor": cache.cursor.to_json()}])
-
-
-def find_cache(session: Session, profile: str) -> CacheMetadata | None:
-    """Return the profile's Cache Metadata, None where it was never fetched."""
-    query = select(*columns(CacheMetadataRow)).where(CacheMetadataRow.profile == profile)
-    row = session.execute(query).mappings().first()
-    return None if row is None else CacheMetadata(**{**row, "cursor": CopyCursor.from_json(row["cursor"])})
 
 
 def delete_before(session: Session, kind: str, before: datetime) -> int:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from models.records import CACHE_VERSION, CacheMetadata, CopyCursor, CopyIdentity, ListedNames
-from models.store import catalogue, issues, operations, quality
+from models.store import caches, catalogue, issues, operations, quality
 from tasks.fetch import halving, named_lists, versions
 from tasks.fetch.state import Fetch, Fetched
 from worker.identity import cache_key, source
@@ -33,7 +33,7 @@ def refresh_catalogue(fetch: Fetch, _until: float) -> None:
         if not fetch.profile.store_summaries:
             issues.clear_summaries(session, profile)
         quality.forget_unread(session, profile, fetch.cursor.unreadable)
-        operations.save_cache(session, _cache(session, fetch, listed))
+        caches.save(session, _cache(session, fetch, listed))
         operations.complete_fetch(session, request_id, fetch.current.clock(session))
         return Fetched()
 
@@ -47,7 +47,7 @@ def refresh_catalogue(fetch: Fetch, _until: float) -> None:
 def _listed_names(fetch: Fetch) -> dict[str, ListedNames]:
     """Return the lists of names to store. A fetch without a list of changed issues reads one more."""
     with fetch.current.reads() as session:
-        cache = operations.find_cache(session, fetch.run.profile)
+        cache = caches.find(session, fetch.run.profile)
     is_same = cache is not None and cache.cursor.identity.base_url == fetch.connection.base_url
     kept = cache.cursor.listed if cache is not None and is_same else {}
     most = 1 if fetch.cursor.kind == "incremental" else 2

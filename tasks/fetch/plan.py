@@ -19,7 +19,7 @@ from models.records import (
     LearnedSize,
     iso,
 )
-from models.store import operations, quality
+from models.store import caches, operations, quality
 from tasks.fetch import halving, verify
 from tasks.fetch.state import Fetch, Fetched
 from worker.errors import FatalError
@@ -34,7 +34,7 @@ from worker.timing import log_fetch
 def begin(fetch: Fetch, _until: float) -> None:
     """End the fetch on a cache hit; otherwise identify the site and plan the fetch."""
     with fetch.current.reads() as session:
-        cache = operations.find_cache(session, fetch.run.profile)
+        cache = caches.find(session, fetch.run.profile)
     if fetch.cursor.request_id is None:
         kept = None if cache is None else _reusable_cache(fetch, cache)
         if kept is not None:
@@ -106,7 +106,7 @@ def _hit(fetch: Fetch, cache: CacheMetadata) -> None:
 
     def rows(session: Session) -> Fetched:
         operations.save_fetch(session, operation)
-        operations.save_cache(session, cache)
+        caches.save(session, cache)
         return Fetched()
 
     fetch.commit(replace(fetch.cursor, stage="end"), rows, to="facts")

@@ -9,7 +9,7 @@ from typing import Final, Unpack
 from sqlalchemy.orm import Session
 
 from models.records import FetchCursor, Run, RunProgress, iso
-from models.store import census, operations, runs
+from models.store import caches, census, operations, runs
 from models.store.runs import AdvanceChanges, HeartbeatChanges
 from worker.errors import FatalError, FlowbeatError
 from worker.jira import parse
@@ -145,7 +145,7 @@ class Fetch:
         profiles = self.current.settings.profiles.values()
         names = [profile.name for profile in profiles if profile.connection == self.connection.name]
         with self.current.reads() as session:
-            caches = [operations.find_cache(session, name) for name in names]
+            caches = [caches.find(session, name) for name in names]
         addresses = {cache.cursor.identity.base_url for cache in caches if cache is not None}
         return self.connection.base_url in addresses
 

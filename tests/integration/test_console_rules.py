@@ -9,7 +9,7 @@ import pytest
 
 from console.refresh import command
 from models.records import RunOptions
-from models.store import operations
+from models.store import caches, operations
 from report import staleness
 from worker import settings
 
@@ -31,7 +31,7 @@ def test_a_full_fetch_is_announced(tmp_path: Path, change: dict[str, str], says:
     with world.world(tmp_path, issues=30) as current:
         world.refresh(current)
         with current.reads() as session:
-            cache = operations.find_cache(session, "payments")
+            cache = caches.find(session, "payments")
         assert cache is not None
         other = world.InProcess(settings.load(file, change), current.now, jira=current.jira)
         said = staleness.full_refetch_reason(other, "payments", cache)
@@ -71,7 +71,7 @@ def test_a_live_run_of_other_rules_does_not_replace_a_calculation(tmp_path: Path
         replaces.append(command._stands_for(current, replace(run, requested_rules_hash=None), wish))
         for made_by in (current, other):
             with made_by.reads() as session:
-                known = operations.find_cache(session, "payments")
+                known = caches.find(session, "payments")
             made = replace(run, rules_hash=staleness.hash_of_now(made_by, "payments", known))
             replaces += [command._stands_for(current, made, wish)]
         other.close()

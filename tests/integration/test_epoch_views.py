@@ -19,7 +19,7 @@ from store_rows import PROFILE, operation, run
 
 from models.database import Sessions
 from models.epoch_views import NAMES
-from models.store import census, operations, runs
+from models.store import caches, census, operations, runs
 from report.words import for_profile
 
 TABLES = Path(__file__).parents[2] / "docs" / "tables.md"
@@ -150,10 +150,10 @@ def test_an_issue_leads_to_its_jira_and_one_that_is_gone_has_no_row(tmp_path: Pa
     with stored_variant(tmp_path, migrated_file, "one week") as current, current.sessions.begin() as session:
         url = f"sqlite:///{tmp_path / 'flowbeat.db'}"
         assert {row["url"] for row in _view(url, "items")} == {None}
-        cache = operations.find_cache(session, "payments")
+        cache = caches.find(session, "payments")
         assert cache is not None
         identity = replace(cache.cursor.identity, base_url="https://jira.example/context/")
-        operations.save_cache(session, replace(cache, cursor=replace(cache.cursor, identity=identity)))
+        caches.save(session, replace(cache, cursor=replace(cache.cursor, identity=identity)))
         census.mark(session, "payments", ["3"], "hidden")
         census.mark_gone(session, "payments", "hidden", "hidden", AS_OF)
         session.commit()

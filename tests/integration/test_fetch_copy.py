@@ -12,7 +12,7 @@ from fetch_world import NAME, KilledError, World, fresh_copy, open_world
 from sqlalchemy import text
 
 from models.records import iso
-from models.store import operations, runs
+from models.store import caches, runs
 from sandbox.faults import Fault, failing
 from sandbox.shapes import Flavour, millis
 from sandbox.site import Issue
@@ -140,7 +140,7 @@ def test_the_watermark_is_the_newest_change_but_not_later_than_the_start(world: 
     world.fetch()
     newest = max(issue.updated for issue in world.copy()["issues"])
     with world.current.reads() as session:
-        cache = operations.find_cache(session, NAME)
+        cache = caches.find(session, NAME)
     assert cache is not None
     assert cache.cursor.watermark == iso(newest)
     assert cache.data_as_of == world.clock()
@@ -182,7 +182,7 @@ def test_a_change_during_a_fetch_does_not_move_the_watermark_beyond_its_start(
         world.fetch()
         assert max(issue.updated for issue in world.copy()["issues"]) > began
         with world.current.reads() as session:
-            cache = operations.find_cache(session, NAME)
+            cache = caches.find(session, NAME)
     assert cache is not None
     assert cache.cursor.watermark == iso(began)
     assert cache.data_as_of == began

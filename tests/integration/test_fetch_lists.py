@@ -8,8 +8,8 @@ import pytest
 from fetch_world import NAME, World, open_world
 
 from models.records import Run
+from models.store import caches
 from models.store import catalogue as stored_catalogue
-from models.store import operations
 from sandbox import catalogue, living
 from sandbox.shapes import Flavour, millis
 from tasks import calculate
@@ -98,6 +98,6 @@ def test_a_renamed_field_that_is_mapped_by_its_id_changes_nothing(world: World) 
     run = _refreshed(world)
     assert (int(run.cursor["misses"]), int(run.cursor.get("read", 0))) == (0, 0)
     with world.current.reads() as session:
-        cache = operations.find_cache(session, NAME)
+        cache = caches.find(session, NAME)
     assert cache is not None
     assert cache.cursor.identity.mapped[catalogue.POINTS] == "Size"

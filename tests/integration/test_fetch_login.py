@@ -10,7 +10,7 @@ import pytest
 from fetch_world import BASE_URL, NAME, NOW, World, open_world
 
 from models.records import CacheMetadata
-from models.store import operations
+from models.store import caches
 from sandbox.api import Jira
 from sandbox.faults import Fault, captcha, failing, login_page, redirect
 from sandbox.shapes import Flavour
@@ -79,7 +79,7 @@ def _refusal(world: World, kind: type[FatalError], words: str, **options: bool) 
 
 def _cache(world: World) -> CacheMetadata | None:
     with world.current.reads() as session:
-        return operations.find_cache(session, NAME)
+        return caches.find(session, NAME)
 
 
 # --- lost logins ----------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 from fetch_world import NAME, RULES, World, open_world
 
 from models.records import FetchOperation, IncidentRules, Rules
-from models.store import operations
+from models.store import caches
 from sandbox.faults import Fault
 from sandbox.shapes import Flavour
 from sandbox.wire import refusal
@@ -32,7 +32,7 @@ def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -
 
 def _listed(world: World) -> dict[str, list[str]]:
     with world.current.reads() as session:
-        cache = operations.find_cache(session, NAME)
+        cache = caches.find(session, NAME)
     assert cache is not None
     return {kind: list(listed.names) for kind, listed in cache.cursor.listed.items()}
 
@@ -94,9 +94,9 @@ def test_lists_of_another_jira_are_not_kept(world: World) -> None:
     world.profile(rules=NAMED)
     world.fetch()
     with world.current.sessions.begin() as session:
-        cache = operations.find_cache(session, NAME)
+        cache = caches.find(session, NAME)
         assert cache is not None
         elsewhere = replace(cache.cursor, identity=replace(cache.cursor.identity, base_url="https://other.example"))
-        operations.save_cache(session, replace(cache, cursor=elsewhere))
+        caches.save(session, replace(cache, cursor=elsewhere))
     world.fetch()
     assert set(_listed(world)) == {"issue type", "priority"}

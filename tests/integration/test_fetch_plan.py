@@ -11,7 +11,7 @@ import pytest
 from fetch_world import NAME, PROFILE, RULES, World, open_world
 
 from models.records import CacheMetadata, FetchOperation, Run
-from models.store import operations, runs
+from models.store import caches, operations, runs
 from sandbox.faults import failing
 from sandbox.shapes import Flavour
 from sandbox.site import Issue
@@ -35,7 +35,7 @@ def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -
 
 def _cache(world: World) -> CacheMetadata:
     with world.current.reads() as session:
-        stored = operations.find_cache(session, NAME)
+        stored = caches.find(session, NAME)
     assert stored is not None
     return stored
 
@@ -117,7 +117,7 @@ def test_a_change_that_needs_more_than_is_stored_is_a_miss(world: World, change:
     world.fetch()
     if change == "version":
         with world.current.sessions.begin() as session:
-            operations.save_cache(session, replace(_cache(world), version_identifier="0"))
+            caches.save(session, replace(_cache(world), version_identifier="0"))
     else:
         fields = {**RULES.fields, "detected_at": "Detected at"}
         changed: dict[str, dict[str, Any]] = {
@@ -287,7 +287,7 @@ def test_a_first_fetch_that_is_refused_leaves_no_copy_to_calculate_from(world: W
     world.profile(jql="project = NOPE")
     _failed(world)
     with world.current.reads() as session:
-        assert operations.find_cache(session, NAME) is None
+        assert caches.find(session, NAME) is None
 
 
 def test_requests_of_a_stage_that_has_to_wait_are_counted_once(world: World) -> None:

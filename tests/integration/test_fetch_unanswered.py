@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fetch_world import NAME, World, fresh_copy, open_world
 
-from models.store import operations, quality
+from models.store import caches, quality
 from sandbox import faults
 from sandbox.faults import Fault
 from sandbox.shapes import Flavour
@@ -246,7 +246,7 @@ def test_a_batch_size_that_is_too_large_is_reduced_stored_and_grows_again(
         refused = [seen for seen in world.jira.log if seen.status == status]
         assert bool(refused) == (largest > 10)
     with world.current.reads() as session:
-        cache = operations.find_cache(session, NAME)
+        cache = caches.find(session, NAME)
     assert cache is not None
     assert 5 < cache.cursor.sizes[part].size <= 10
 
@@ -256,7 +256,7 @@ def test_an_unreadable_issue_does_not_reduce_the_batch_size(world: World) -> Non
     world.jira.faults.append(faults.poisoned(*_bad(world, 40)))
     world.fetch()
     with world.current.reads() as session:
-        cache = operations.find_cache(session, NAME)
+        cache = caches.find(session, NAME)
     assert cache is not None
     assert cache.cursor.sizes == {}
 
@@ -421,7 +421,7 @@ def test_a_total_that_counts_hidden_issues_ends_with_a_note(
         world.fetch()
         assert set(world.copy()["hashes"]) == _others(world, *world.jira.site.veiled)
         with world.current.reads() as session:
-            cache = operations.find_cache(session, NAME)
+            cache = caches.find(session, NAME)
         assert cache is not None
         if places == (-3, None):
             assert cache.cursor.unshown == 3

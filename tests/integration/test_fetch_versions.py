@@ -11,7 +11,7 @@ from fetch_world import NAME, World, fresh_copy, open_world
 
 from console.check import versions
 from models.records import Rules
-from models.store import operations, quality
+from models.store import caches, quality
 from sandbox import faults
 from sandbox.server import Options, build, running
 from sandbox.shapes import Flavour
@@ -164,9 +164,9 @@ def test_results_say_how_many_issues_were_counted_but_not_returned(tmp_path: Pat
         console_world.refresh(current)
         assert "did not show" not in console_world.say(tmp_path, "results", "payments", columns=200).out
         with current.sessions.begin() as session:
-            cache = operations.find_cache(session, "payments")
+            cache = caches.find(session, "payments")
             assert cache is not None
             assert cache.cursor.unshown == 0
-            operations.save_cache(session, replace(cache, cursor=replace(cache.cursor, unshown=3)))
+            caches.save(session, replace(cache, cursor=replace(cache.cursor, unshown=3)))
     said = console_world.say(tmp_path, "results", "payments", columns=200).out
     assert "Jira counted 3 issues of the JQL that it did not show to this account; none is in a number." in said

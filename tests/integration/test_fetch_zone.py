@@ -8,7 +8,7 @@ import pytest
 from fetch_world import NAME, World, open_world
 
 from models.records import CacheMetadata
-from models.store import operations, runs
+from models.store import caches, runs
 from sandbox.api import Jira
 from sandbox.faults import failing
 from sandbox.shapes import Flavour
@@ -35,7 +35,7 @@ def _literals(world: World) -> list[str]:
 
 def _cache(world: World) -> CacheMetadata:
     with world.current.reads() as session:
-        stored = operations.find_cache(session, NAME)
+        stored = caches.find(session, NAME)
     assert stored is not None
     return stored
 

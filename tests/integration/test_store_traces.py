@@ -18,7 +18,7 @@ from models.records import (
     ListedNames,
     PerformanceThreshold,
 )
-from models.store import operations, runs
+from models.store import caches, operations, runs
 
 
 def _stored_fetch(sessions: Sessions, wanted: FetchOperation) -> FetchOperation:
@@ -96,10 +96,10 @@ def test_cache_metadata_is_one_row_per_profile(sessions: Sessions) -> None:
     cursor = CopyCursor(identity, "2026", unshown=2, sizes={"ids": LearnedSize(9, T0)}, listed=lists)
     cache = CacheMetadata("a" * 32, T0, after(1), 10, "1", "a" * 32, 5, "project = PAY", PROFILE, T0, cursor)
     with sessions.begin() as session:
-        assert operations.find_cache(session, PROFILE) is None
-        operations.save_cache(session, cache)
-        operations.save_cache(session, replace(cache, issue_count=6, data_as_of=None))
-        assert operations.find_cache(session, PROFILE) == replace(cache, issue_count=6, data_as_of=None)
+        assert caches.find(session, PROFILE) is None
+        caches.save(session, cache)
+        caches.save(session, replace(cache, issue_count=6, data_as_of=None))
+        assert caches.find(session, PROFILE) == replace(cache, issue_count=6, data_as_of=None)
 
 
 def _performance(
