@@ -1,104 +1,20 @@
-"""Runs, and the entities that say what a run cost: fetches, calculations, thresholds, the cache."""
+"""What a run cost: fetches, calculations and the targets these were held to."""
 
 import math
-import re
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from models.records.cursors import CopyCursor
 from models.records.instants import require, utc
 from models.records.results import METRIC_TYPES
-from models.records.run_parts import RunOptions, RunProgress
-
-CACHE_VERSION: Final = "2"
-
-
-LIVE_STATES: Final = ("queued", "running", "paused")
-ENDED_STATES: Final = ("completed", "failed")
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A refresh or calculation from request to end. ``attempt`` fences: a message of an older attempt ends at once.
-
-    ``cursor`` is where the current step continues; ``progress`` is done and total of it; ``wait_until`` is set during a
-    pause; ``options`` are the words of the request (full, verify). ``rules_hash`` identifies the
-    rules its facts were made with, by ``worker``; ``requested_rules_hash`` those configured where it was requested,
-    their field names as written.
-    """
-
-    run_id: str
-    profile: str
-    kind: Literal["refresh", "calculate"]
-    state: str
-    step: str
-    attempt: int
-    requested_at: datetime
-    heartbeat_at: datetime
-    as_of: datetime | None = None
-    cursor: Mapping[str, Any] = field(default_factory=dict)
-    progress: RunProgress = field(default_factory=RunProgress)
-    options: RunOptions = field(default_factory=RunOptions)
-    wait_until: datetime | None = None
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    error: str | None = None
-    error_kind: str | None = None
-    rules_hash: str | None = None
-    requested_rules_hash: str | None = None
-    worker: str | None = None
-
-    @property
-    def live(self) -> bool:
-        """Whether the run still has something to do."""
-        return self.state in LIVE_STATES
-
+from models.records.runs import ENDED_STATES
 
 SMALL_ISSUES: Final = 1000
 MEDIUM_ISSUES: Final = 5000
 WARNING_FACTOR: Final = 1.2
 SizeCategory = Literal["small", "medium", "large"]
 ThresholdStatus = Literal["pass", "warning", "fail"]
-_HEX32: Final = re.compile(r"[0-9a-f]{32}")
-
-
-@dataclass(frozen=True, slots=True)
-class CacheMetadata:
-    """How far the stored copy of a profile can be trusted: of which configuration, until when, up to which instant.
-
-    ``cache_key`` is the MD5 of the normalised configuration; ``data_as_of`` the instant, by Jira's clock, at which the
-    last completed fetch began; ``cursor`` what the copy is of, and what the next fetch begins with.
-    """
-
-    cache_key: str
-    creation_timestamp: datetime
-    expiration_timestamp: datetime
-    data_size_bytes: int
-    version_identifier: str
-    config_hash: str
-    issue_count: int
-    jql_query: str
-    profile: str = ""
-    data_as_of: datetime | None = None
-    cursor: CopyCursor = field(default_factory=CopyCursor)
-    invalidated: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse a key that is no MD5, an expiry before the creation, a hash that is not the key, negative sizes."""
-        require(bool(_HEX32.fullmatch(self.cache_key)), "a cache key is 32 hex digits")
-        require(self.config_hash == self.cache_key, "config_hash must match cache_key")
-        require(utc(self.expiration_timestamp) > utc(self.creation_timestamp), "expiration must follow creation")
-        require(self.data_size_bytes >= 0, "a size is not negative")
-        require(self.issue_count >= 0, "an issue count is not negative")
-
-    def state(self, now: datetime) -> Literal["valid", "expired", "invalidated"]:
-        """Return whether it has not expired; another cache version or an explicit mark invalidates it."""
-        if self.invalidated or self.version_identifier != CACHE_VERSION:
-            return "invalidated"
-        return "valid" if utc(now) < self.expiration_timestamp else "expired"
 
 
 @dataclass(frozen=True, slots=True)
