@@ -22,10 +22,9 @@ from report.freshness import freshness_notes
 from report.links import issue_url, jira_of
 from report.words import NOTHING, format_number, format_time
 from worker import view as views
-from worker.database import Stored
+from worker.database import Stored, zone_of
 from worker.errors import FatalError
 from worker.snapshots import load_snapshot
-from worker.view import zone_of
 
 _NAMES: Final = (
     "profile",

@@ -20,8 +20,8 @@ from models.store import dataset, forecasts
 from models.wording import format_count
 from report.words import NOTHING, format_backtest, format_time
 from worker import view as views
+from worker.database import zone_of
 from worker.errors import FatalError
-from worker.view import zone_of
 
 _FEWEST: Final = 5
 _MOST: Final = 520

@@ -16,9 +16,8 @@ from models.database import migrate
 from models.records import TableDeployment
 from models.store import deployments as stored_deployments
 from worker import settings
-from worker.database import Stored
+from worker.database import Stored, zone_of
 from worker.errors import ConfigError, FatalError
-from worker.view import zone_of
 
 _NAMED: Final = 5  # of the unknown keys or versions
 

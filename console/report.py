@@ -9,8 +9,8 @@ import click
 from console.shared import completing, database
 from report.page import render
 from report.write import load_page, write_folder, write_page
+from worker.database import zone_of
 from worker.errors import FatalError
-from worker.view import zone_of
 
 
 @click.command()

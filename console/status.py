@@ -8,17 +8,14 @@ from typing import Final
 import click
 from sqlalchemy.orm import Session
 
-from console.performance import calculations, fetches
 from console.refresh import progress
 from console.shared import completing, database, queued
 from console.shared.output import Column, Format, Row, Sheet, format_bar, format_option, show
 from models.records import Run
-from models.store import operations
 from models.store import runs as stored_runs
 from report.words import format_duration, format_time
-from worker.database import Stored
+from worker.database import Stored, zone_of
 from worker.errors import FatalError
-from worker.view import zone_of
 
 _NAMES: Final = tuple(field.name for field in fields(Run))
 # Rows are kept by age, not by number, and a run may be a year old; there are ten times fewer than this by then.
@@ -91,6 +88,9 @@ _COLUMNS: Final = (
 
 
 def _story(current: Stored, session: Session, run: Run, now: datetime) -> dict[str, Sheet]:
+    from console.performance import calculations, fetches  # noqa: PLC0415 - the list of runs needs neither
+    from models.store import operations  # noqa: PLC0415 - the same
+
     fetched = operations.fetch_of(session, run.run_id)
     measured = [pair for pair in operations.load_performance(session, _ALL) if pair[0].run_id == run.run_id]
     measured.sort(key=lambda pair: pair[0].start_time)

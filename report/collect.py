@@ -21,10 +21,9 @@ from models.store.titles import Title, load_titles
 from report.notes import About, format_notes, load_about
 from report.selection import choose_rows
 from worker import view as views
-from worker.database import Stored
+from worker.database import Stored, zone_of
 from worker.errors import FatalError
 from worker.snapshots import load_snapshot
-from worker.view import zone_of
 
 LEAST_WEEKS: Final = 13  # the shortest time axis: one week of data shows no axis of hours
 

@@ -16,8 +16,7 @@ from report.findings import findings_at
 from report.gone_notes import gone_notes
 from report.marks import computed_note, copy_notes
 from report.words import NOTHING, for_profile, format_duration, format_time
-from worker.database import Stored
-from worker.view import zone_of
+from worker.database import Stored, zone_of
 
 _NAMED: Final = 5  # issues with a finding
 _OF_CATEGORIES: Final[MetricType] = "flow_distribution"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -56,3 +57,9 @@ class Stored:
         """Give the database back, if it was opened."""
         if "engine" in self.__dict__:
             self.engine.dispose()
+
+
+def zone_of(current: Stored, profile: str) -> ZoneInfo:
+    """Return the zone of a profile's days; of one that is no longer configured, that of the file."""
+    result = current.settings.profiles.get(profile)
+    return ZoneInfo(result.rules.timezone if result else current.settings.timezone)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -57,9 +56,3 @@ def _as_of(profile: str, wanted: datetime | None, data_as_of: datetime) -> datet
             f"the newest results, or once that instant is past: flowbeat refresh {profile}"
         )
     return wanted or data_as_of
-
-
-def zone_of(current: Stored, profile: str) -> ZoneInfo:
-    """Return the zone of a profile's days; of one that is no longer configured, that of the file."""
-    result = current.settings.profiles.get(profile)
-    return ZoneInfo(result.rules.timezone if result else current.settings.timezone)

@@ -26,9 +26,8 @@ from report.notes import few
 from report.selection import at, newest
 from report.words import format_number
 from worker import view as views
-from worker.database import Stored
+from worker.database import Stored, zone_of
 from worker.snapshots import load_snapshot
-from worker.view import zone_of
 
 
 def load(current: Stored, session: Session, profile: str, metric: str, *, week: str | None, as_of: str | None) -> View:

@@ -20,9 +20,8 @@ from models.store.lookup import Match, find_by_key
 from report.freshness import freshness_notes
 from report.links import issue_url, jira_of
 from report.words import NOTHING, format_number, format_time, format_unit
-from worker.database import Stored
+from worker.database import Stored, zone_of
 from worker.errors import FatalError
-from worker.view import zone_of
 
 _STAYS: Final = ("profile", "issue_id", "key", "url", "visit", "status", "stage", "entered_at", "left_at", "days")
 _NUMBERS: Final = (

@@ -16,9 +16,8 @@ from models.store import results as stored_results
 from report.notes import About, load_about
 from report.on_demand import load_earlier
 from report.selection import choose_rows
-from worker.database import Stored
+from worker.database import Stored, zone_of
 from worker.errors import FatalError
-from worker.view import zone_of
 
 
 @click.command(epilog=f"The metrics: {', '.join(METRIC_TYPES)}.")
