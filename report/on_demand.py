@@ -3,12 +3,12 @@
 Only this module imports them late; ``tests/unit/test_start.py`` holds which commands start without them.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from models.records import Measurement, MetricResult, WindowKind
+from models.records import MetricResult, WindowKind
 from worker.database import Stored
 
 
@@ -40,14 +40,3 @@ def load_odd_at(current: Stored, session: Session, profile: str, as_of: datetime
     from report import odd_at  # noqa: PLC0415 - as said above
 
     return odd_at.load_odd_at(current, session, profile, as_of)
-
-
-def load_earlier(
-    current: Stored, session: Session, profile: str, rows: Sequence[MetricResult], asked: datetime | None
-) -> Mapping[str, Measurement]:
-    """Return the values of the period before these rows; see ``report/earlier.py``. Weeks have no such period."""
-    if not any(row.window_kind == "period" for row in rows):
-        return {}
-    from report import earlier  # noqa: PLC0415 - as said above
-
-    return earlier.load_earlier(current, session, profile, rows, asked)

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from console.explain.loading import load_window, window_of
 from console.explain.rows import View
 from console.shared import database
-from models.metrics.against import previous_window, seen_at
+from models.metrics.against import seen_at
+from models.metrics.windows import previous_window
 from models.records import micros
 from worker import view as views
 from worker.database import Stored

@@ -174,8 +174,8 @@ def _announce(current: Runtime, wish: RunRequest, console: Console) -> None:
     if wish.options != RunOptions():
         return
     with current.reads() as session:
-        caches = {profile: caches.find(session, profile) for profile in wish.profiles}
-    for profile, cache in caches.items():
+        copies = {profile: caches.find(session, profile) for profile in wish.profiles}
+    for profile, cache in copies.items():
         why = staleness.full_refetch_reason(current, profile, cache)
         if why is not None:
             console.print(f"{profile}: {why}.", highlight=False)

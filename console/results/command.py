@@ -14,7 +14,6 @@ from console.shared.output import Format, Sheet, format_option, is_for_people, r
 from models.records import METRIC_TYPES, MetricResult, WindowKind
 from models.store import results as stored_results
 from report.notes import About, load_about
-from report.on_demand import load_earlier
 from report.selection import choose_rows
 from worker.database import Stored, zone_of
 from worker.errors import FatalError
@@ -77,7 +76,6 @@ def show_results(
                 abouts[name],
                 [row for row in rows if metric in (None, row.metric_type)],
                 metric,
-                load_earlier(current, session, name, rows, wanted.asked(name)),
             )
             for name, rows in chosen.items()
             for metric in wanted.lists(rows)

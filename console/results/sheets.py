@@ -1,13 +1,13 @@
 """Results as tables: the period, the weeks of a metric, and all metrics over the weeks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
 from console.shared.output import Column, Row, Sheet, sparkline
-from models.records import METRIC_TYPES, Measurement, MetricResult
+from models.records import METRIC_TYPES, MetricResult
 from models.wording import format_count
 from report.marks import with_mark
 from report.notes import About, format_notes
@@ -20,15 +20,13 @@ _BESIDE_WEEKS: Final = 58  # what the other columns of the overview take
 _LEAST_WEEKS: Final = 20  # on a line, however narrow the terminal: its heading has as many letters
 
 
-def build_sheet(
-    about: About, rows: Sequence[MetricResult], metric: str | None, earlier: Mapping[str, Measurement]
-) -> Sheet:
+def build_sheet(about: About, rows: Sequence[MetricResult], metric: str | None) -> Sheet:
     """Return the rows of a period, with the values of the period before if known, or the rows of weeks."""
     by_week = rows[0].window_kind == "week"
     # In the overview one quiet week of fifty-two does not mean a mistake in the configuration.
     notes = format_notes(about, rows, [row for row in rows if metric or not by_week or row.state != "no_data"])
     if not by_week:
-        marked = [{**with_mark(row), **_before(earlier.get(row.metric_type))} for row in rows]
+        marked = [{**with_mark(row), **_before(about, row)} for row in rows]
         return Sheet(_PERIOD_NAMES, marked, _PERIOD, _period_title(about, rows), notes)
     weeks = [{**with_mark(row), **_week(week_of(row, about.zone))} for row in rows]
     which = f"{metric}, {format_unit(rows[0].unit)}, " if metric else ""
@@ -41,11 +39,16 @@ def _week(name: str) -> dict[str, Any]:
     return {"week": name, "day": date.fromisoformat(name)}
 
 
-def _before(measured: Measurement | None) -> dict[str, Any]:
-    """Return the value of the period before; a state of None means that the copy cannot give it."""
-    if measured is None:
-        return {"before_value": None, "before_state": None}
-    return {"before_value": measured.value, "before_state": measured.state}
+def _before(about: About, row: MetricResult) -> dict[str, Any]:
+    """Return the value of the period before in fields of its own, not as a detail.
+
+    A state of None means that the copy does not have data about all of its days.
+    """
+    details = {name: value for name, value in row.details.items() if name != "before"}
+    before = row.details.get("before")
+    if before is None or about.first is None or datetime.fromisoformat(before["start"]) < about.first:
+        before = {"value": None, "state": None}
+    return {"details": details, "before_value": before["value"], "before_state": before["state"]}
 
 
 def list_weeks(sheet: Sheet) -> Sheet:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, Literal, assert_never
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -13,8 +12,7 @@ from models.metrics.calculate import Explanation
 from models.metrics.catalogue import METRICS
 from models.metrics.contributions import Contribution
 from models.metrics.stats import median
-from models.metrics.windows import local_day, start_of_day
-from models.records import Micros, Rules, Window
+from models.records import Micros, Window
 
 Kind = Literal["came", "left", "changed", "same"]
 KINDS: Final[tuple[Kind, ...]] = ("came", "left", "changed", "same")
@@ -86,15 +84,6 @@ def exact_value(explanation: Explanation) -> Fraction | None:
         return median(spans) / metric.part_unit.size
     weights = _Weights.of(explanation)
     return sum((weights.added(part) for part in explanation.used), _ZERO)
-
-
-def previous_window(window: Window, rules: Rules) -> Window:
-    """Return the week before a week, or as many days as the period has before the period."""
-    zone = ZoneInfo(rules.timezone)
-    days = 7 if window.kind == "week" else rules.time_period_days
-    first = local_day(window.start, zone)
-    start = start_of_day(first.fromordinal(first.toordinal() - days), zone)
-    return Window(window.kind, start, window.start, window.start)
 
 
 def seen_at(window: Window, as_of: Micros) -> Window | None:

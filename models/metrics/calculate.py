@@ -1,7 +1,7 @@
 """One metric over all windows of an as-of: contributions sliced by window, then measured and explained alike."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import ge, le, lt
 from typing import Final
 
@@ -10,6 +10,7 @@ from models.metrics.contributions import Contribution, Contributions
 from models.metrics.identities import broken_identity
 from models.metrics.metric import Levels, Metric
 from models.metrics.snapshot import Snapshot
+from models.metrics.windows import previous_window
 from models.records import Measurement, Rules, Window, instant, iso
 
 
@@ -30,14 +31,25 @@ _REACHES: Final[Mapping[Levels, Callable[[float, float], bool]]] = {"at_least": 
 
 
 def calculate(metric_type: str, snapshot: Snapshot) -> tuple[Measurement, ...]:
-    """Return the measurements of one metric, one for each of ``snapshot.windows`` that it has, in their order."""
-    metric = METRICS[metric_type]
+    """Return the measurements of one metric, one for each of ``snapshot.windows`` that it has, in their order.
+
+    That of the period carries the measurement of as many days before.
+    """
     windows = windows_of(metric_type, snapshot.windows)
+    periods = [window for window in windows if window.kind == "period"]
+    earlier = [previous_window(window, snapshot.rules) for window in periods]
+    measured = _measurements(metric_type, snapshot, (*windows, *earlier))
+    before = dict(zip(periods, measured[len(windows) :], strict=True))
+    return tuple(replace(item, before=before.get(item.window)) for item in measured[: len(windows)])
+
+
+def _measurements(metric_type: str, snapshot: Snapshot, windows: Sequence[Window]) -> list[Measurement]:
+    metric = METRICS[metric_type]
     missing = metric.missing_mapping(snapshot)
     if missing is not None:
-        return tuple(without_value(metric_type, window, "missing_mapping", missing) for window in windows)
+        return [without_value(metric_type, window, "missing_mapping", missing) for window in windows]
     pairs = zip(windows, metric.contributions(snapshot, windows), strict=True)
-    return tuple(_measure(metric, window, parts, snapshot) for window, parts in pairs)
+    return [_measure(metric, window, parts, snapshot) for window, parts in pairs]
 
 
 def explain(metric_type: str, snapshot: Snapshot, window: Window) -> Explanation:

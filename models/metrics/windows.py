@@ -36,6 +36,15 @@ def windows(as_of: Micros, rules: Rules) -> tuple[Window, ...]:
     return tuple(window for window in periods if window.effective_end > window.start)
 
 
+def previous_window(window: Window, rules: Rules) -> Window:
+    """Return the week before a week, or as many days as the period has before the period."""
+    zone = ZoneInfo(rules.timezone)
+    days = 7 if window.kind == "week" else rules.time_period_days
+    first = local_day(window.start, zone)
+    start = start_of_day(first.fromordinal(first.toordinal() - days), zone)
+    return Window(window.kind, start, window.start, window.start)
+
+
 def local_day(at: Micros, zone: ZoneInfo) -> date:
     """Return the local day that holds an instant, by the days' own bounds: a clock set back over midnight returns to
     none.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, get_args
 
-from models.records.instants import Micros, instant, require
+from models.records.instants import Micros, instant, iso, require
 
 DoraMetric = Literal["deployment_frequency", "lead_time", "cfr", "mttr", "rework_rate", "recovery_time"]
 FlowMetric = Literal[
@@ -51,7 +51,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What one metric says of one window, before it is a row: a value, or a state and a sentence what to do."""
+    """What one metric says of one window, before it is a row: a value, or a state and a sentence what to do.
+
+    ``before``: of a period that is calculated, what the metric says of as many days before it.
+    """
 
     metric_type: str
     window: Window
@@ -63,6 +66,7 @@ class Measurement:
     n_used: int
     exclusions: Mapping[str, int]
     details: Mapping[str, Any]
+    before: "Measurement | None" = None
 
     @property
     def n_excluded(self) -> int:
@@ -132,11 +136,19 @@ class MetricResult:
             n_used=measured.n_used,
             n_excluded=measured.n_excluded,
             exclusions=dict(measured.exclusions),
-            details=dict(measured.details),
+            details={**measured.details, **_before(measured.before)},
             complete=measured.window.complete,
             run_id=run_id,
             calculated_at=calculated_at,
         )
+
+
+def _before(measured: Measurement | None) -> dict[str, Any]:
+    """Return the detail of a period that says what the value was in as many days before."""
+    if measured is None:
+        return {}
+    start = iso(instant(measured.window.start))
+    return {"before": {"start": start, "value": measured.value, "state": measured.state}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,8 +145,8 @@ class Fetch:
         profiles = self.current.settings.profiles.values()
         names = [profile.name for profile in profiles if profile.connection == self.connection.name]
         with self.current.reads() as session:
-            caches = [caches.find(session, name) for name in names]
-        addresses = {cache.cursor.identity.base_url for cache in caches if cache is not None}
+            copies = [caches.find(session, name) for name in names]
+        addresses = {cache.cursor.identity.base_url for cache in copies if cache is not None}
         return self.connection.base_url in addresses
 
     def yield_slice(self) -> None:

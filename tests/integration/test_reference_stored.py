@@ -1,10 +1,12 @@
 """The results that a worker stores of generated teams, with gone issues, are those of the reference."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from metric_teams import SOURCES, Scene, scene
+from reference import against
 from reference.metrics import Reference
 from reference.teams import Answer
 from stored_team import stored
@@ -41,7 +43,7 @@ def _compare(made: Scene, folder: Path, schema: Path) -> None:
         results = [row for kind in ("period", "week") for row in stored_results.load(session, kind=kind)]
         findings = quality.keys_with_findings(session, "payments")
     answers = {
-        (metric, answer.span.kind, answer.span.start): _plain(answer)
+        (metric, answer.span.kind, answer.span.start): _plain(_with_before(expected, metric, answer))
         for metric in METRIC_TYPES
         for answer in expected.answers(metric)
     }
@@ -58,6 +60,16 @@ def _findings(made: Scene) -> dict[str, set[str]]:
     present = Reference(team, rules, as_of).profile
     of_now = {"resolution_disagrees": present.disagreeing(), "open_sub_task": present.unfinished()}
     return findings | {reason: {keys[number] for number in numbers} for reason, numbers in of_now.items()}
+
+
+def _with_before(expected: Reference, metric: str, answer: Answer) -> Answer:
+    """Return the answer about a period with that about as many days before it in its details."""
+    if answer.span.kind == "week":
+        return answer
+    before = expected.answer(metric, against.previous(expected, answer.span))
+    start = before.span.start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    details = {**answer.details, "before": {"start": start, "value": before.value, "state": before.state}}
+    return replace(answer, details=details)
 
 
 def _plain(row: Answer | MetricResult) -> tuple[object, ...]:

@@ -38,6 +38,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Ite
         ["overview"],
         ["performance"],
         ["results", "--window", "weeks", "--format", "json"],
+        ["results"],
+        ["results", "payments", "--metric", "lead_time"],
     ],
     ids=" ".join,
 )
@@ -49,7 +51,6 @@ def test_a_command_that_reads_stored_rows_imports_no_calculation(folder: Path, w
 @pytest.mark.parametrize(
     "words",
     [
-        ["results"],
         ["results", "--as-of", "2026-10-01"],
         ["explain", "payments", "lead_time"],
         ["aging"],
@@ -57,7 +58,7 @@ def test_a_command_that_reads_stored_rows_imports_no_calculation(folder: Path, w
     ids=" ".join,
 )
 def test_a_command_that_computes_what_it_shows_imports_no_library_of_workers(folder: Path, words: list[str]) -> None:
-    """The values of an earlier period, contributions and ages are computed by NumPy from the stored facts."""
+    """Values of a day that no calculation stored, contributions and ages are computed by NumPy from stored facts."""
     imported = _imported(folder, *words)
     assert imported & (OF_WORKERS) == set()
     assert "numpy" in imported

@@ -16,12 +16,13 @@ from reference import against as plain
 from reference.metrics import Reference
 from reference.teams import Span, Team
 
-from models.metrics.against import KINDS, Comparison, compare, exact_value, previous_window, seen_at
+from models.metrics.against import KINDS, Comparison, compare, exact_value, seen_at
 from models.metrics.calculate import Explanation, explain
 from models.metrics.catalogue import METRICS
 from models.metrics.contributions import Contribution
 from models.metrics.deployments import GROUP
 from models.metrics.snapshot import Snapshot
+from models.metrics.windows import previous_window
 from models.records import METRIC_TYPES, DeploymentRules, Rules, Window, instant, micros
 
 EXAMPLES: Final = 500 if settings.get_current_profile_name() == "soak" else 20

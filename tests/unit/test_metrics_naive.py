@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from metric_teams import SOURCES, scene, snapshot_of
+from reference import against
 from reference.metrics import Reference
 from reference.teams import Answer, Span
 
@@ -50,6 +51,9 @@ def test_both_implementations_say_exactly_the_same_of_any_team(source: str, seed
     for metric in METRIC_TYPES:
         for measured, expected in zip(calculate(metric, fast), plain.answers(metric), strict=True):
             assert answer(measured) == expected, f"{metric}: models/metrics on the left, tests/reference on the right"
+            if measured.window.kind == "period":
+                assert measured.before is not None
+                assert answer(measured.before) == plain.answer(metric, against.previous(plain, expected.span))
 
 
 @pytest.mark.parametrize("source", SOURCES)
