@@ -15,7 +15,7 @@ from report.cards import title
 from report.collect import Source
 from report.content import Cell, Table
 from report.pictures import day_of, took
-from report.words import NOTHING, format_duration, format_number, format_time
+from report.words import NOTHING, format_duration, format_number, format_time, in_words
 
 MOST_ROWS: Final = 1_000
 _NAMED: Final = 10
@@ -103,7 +103,7 @@ def left_out_table(source: Source) -> Table:
         [
             _issue(source, parts[subject].key),
             Cell(source.title(subject)),
-            Cell(reason.replace("_", " ")),
+            Cell(in_words(reason)),
             Cell(", ".join(metrics)),
         ]
         for (subject, reason), metrics in sorted(reasons.items(), key=lambda item: (item[0][1], item[0][0]))
@@ -116,7 +116,7 @@ def quality_table(source: Source) -> Table:
     """Return each kind of finding with its issues."""
     rows = [
         [
-            Cell(reason.replace("_", " ")),
+            Cell(in_words(reason)),
             Cell(f"{len(keys):,}"),
             Cell(", ".join(keys[:_NAMED]) + (" …" if len(keys) > _NAMED else "")),
         ]

@@ -7,22 +7,28 @@ from zoneinfo import ZoneInfo
 from models.records import Backtest
 
 NOTHING: Final = "–"
+MINUS: Final = "−"
 _SPANS: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
 
 
 def format_number(value: float | None) -> str:
-    """Return at most three significant digits: ``0.467``, ``12.3``, ``1,234``; a dash for no value."""
+    """Return at most three significant digits: ``0.467``, ``−12.3``, ``1,234``; a dash for no value."""
     if value is None:
         return NOTHING
     if float(value).is_integer() or abs(value) >= 100:  # noqa: PLR2004 - from there on decimals say nothing
-        return f"{value:,.0f}"
+        return f"{value:,.0f}".replace("-", MINUS)
     places = 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3  # noqa: PLR2004 - three digits in all
-    return f"{value:.{places}f}".rstrip("0").rstrip(".")
+    return f"{value:.{places}f}".rstrip("0").rstrip(".").replace("-", MINUS)
 
 
 def format_unit(unit: str) -> str:
     """Return a metric's unit in words."""
-    return unit.replace("_", " ")
+    return in_words(unit)
+
+
+def in_words(name: str) -> str:
+    """Return a name of the program, as of a reason or a state, as a person writes it: ``open sub-task``."""
+    return name.replace("sub_task", "sub-task").replace("_", " ")
 
 
 def format_duration(seconds: float) -> str:

@@ -13,7 +13,7 @@ from console.explain.order import SORTS, Order, Sort
 from console.explain.rows import rows_of
 from console.explain.tables import everything, sheets
 from console.shared import completing, database
-from console.shared.output import Format, format_option, show
+from console.shared.output import Format, format_option, room_for, show
 from models.records import METRIC_TYPES
 
 
@@ -79,7 +79,7 @@ def explain(
             )
             return
         rows = rows_of(session, view)
-    show(form, everything(rows, order) if form == "csv" else sheets(view, rows, order, history=history))
+    show(form, everything(rows, order) if form == "csv" else sheets(view, rows, order, room_for(form), history=history))
 
 
 COMMANDS: tuple[click.Command, ...] = (explain,)

@@ -15,7 +15,7 @@ from console.shared.output import Column, Row, Sheet
 from models.metrics.against import KINDS, Comparison, Kind, Pair, compare
 from models.metrics.contributions import Contribution
 from models.records import instant
-from report.words import NOTHING, for_profile, format_number, format_time, format_unit
+from report.words import NOTHING, for_profile, format_number, format_time, format_unit, in_words
 
 _NAMES: Final = (
     "profile",
@@ -171,7 +171,7 @@ def _lines(compared: Compared) -> tuple[str, ...]:
 
 def _value(view: View) -> str:
     measured = view.measured
-    value = measured.state.replace("_", " ") if measured.value is None else format_number(measured.value)
+    value = in_words(measured.state) if measured.value is None else format_number(measured.value)
     return f"{value} {format_unit(measured.unit)}" if measured.value is not None else value
 
 
@@ -199,8 +199,7 @@ def signed(value: Fraction | float | None) -> str:
     """Return a number with its sign: ``+1.2``, ``−0.5``, ``0``."""
     if value is None:
         return NOTHING
-    sign = "+" if value > 0 else "−" if value < 0 else ""
-    return f"{sign}{format_number(abs(float(value)))}"
+    return f"{'+' if value > 0 else ''}{format_number(float(value))}"
 
 
 def _list(compared: Compared, kind: Kind, order: Order) -> Sheet:
@@ -244,4 +243,4 @@ def _number(name: str, heading: str) -> Column:
 
 
 def _reason(name: str, heading: str) -> Column:
-    return Column(heading, lambda row: (row[name] or "").replace("_", " "))
+    return Column(heading, lambda row: in_words(row[name] or ""))

@@ -9,12 +9,12 @@ from typing import Any, Final
 from console.explain.order import Order
 from console.explain.rows import NAMES, View, has_points
 from console.explain.words import clipped, entries_of, format_finding, format_times, set_by_in_short
-from console.shared.output import Column, Row, Sheet, terminal
+from console.shared.output import Column, Row, Sheet
 from models.metrics.sums import Addends
 from models.records import UNMAPPED, instant
 from models.wording import format_count, format_exact
 from report.notes import few
-from report.words import NOTHING, for_profile, format_number, format_time, format_unit
+from report.words import NOTHING, for_profile, format_number, format_time, format_unit, in_words
 
 
 def everything(rows: Sequence[Row], order: Order) -> Sheet:
@@ -23,14 +23,18 @@ def everything(rows: Sequence[Row], order: Order) -> Sheet:
     return Sheet(NAMES, [row for part in lists for row in order.cut(part)], ())
 
 
-def sheets(view: View, rows: Sequence[Row], order: Order, *, history: bool = False) -> dict[str, Sheet]:
+def sheets(view: View, rows: Sequence[Row], order: Order, room: int, *, history: bool = False) -> dict[str, Sheet]:
     """Return the number, what was used, and what was left out; ``order`` sorts and cuts the two lists.
+
+    A list leaves out the days in each status, and says so, where ``room`` (letters in a line) is too little.
 
     With ``history`` the lists name, a line each, what set their instants, in place of what each part adds.
     """
     parts = [row for row in rows if row["used"]]
-    used = _list(view, parts, order, "Behind it", () if history else _too_wide(parts))
-    left_out = _list(view, [row for row in rows if not row["used"]], order, "Left out", _quality(view, rows))
+    others = [row for row in rows if not row["used"]]
+    notes = () if history else _too_wide(parts, room)
+    used = _list(parts, order, _columns(view, parts, room), "Behind it", notes)
+    left_out = _list(others, order, _columns(view, others, room), "Left out", _quality(view, rows))
     if history:
         used, left_out = _entries(view, used), _entries(view, left_out)
     return {"result": _result(view), "used": used, "left_out": left_out}
@@ -92,7 +96,7 @@ def _title(view: View) -> str:
 def _lines(view: View) -> tuple[str, ...]:
     measured = view.measured
     level = f", {measured.level}" if measured.level else ""
-    value = measured.state.replace("_", " ") if measured.value is None else f"{format_number(measured.value)} "
+    value = in_words(measured.state) if measured.value is None else f"{format_number(measured.value)} "
     value += "" if measured.value is None else format_unit(measured.unit) + level
     candidates = measured.n_used + measured.n_excluded
     # Without a rule for candidates they cannot be counted.
@@ -119,11 +123,11 @@ def _without_points(view: View) -> tuple[str, ...]:
     return (f"{len(keys):,} of {delivered} {have} no points: {few(keys)}.",)
 
 
-def _list(view: View, rows: Sequence[Row], order: Order, what: str, notes: tuple[str, ...]) -> Sheet:
+def _list(rows: Sequence[Row], order: Order, columns: tuple[Column, ...], what: str, notes: tuple[str, ...]) -> Sheet:
     first = order.cut(rows)
     more = f", the first {len(first):,} of them" if len(first) < len(rows) else ""
     title = f"{what}: {len(rows):,}{more}" if rows else ""
-    return Sheet(NAMES, first, _columns(view, rows), title, notes, empty=f"{what}: none.")
+    return Sheet(NAMES, first, columns, title, notes, empty=f"{what}: none.")
 
 
 def _entries(view: View, parts: Sheet) -> Sheet:
@@ -139,7 +143,7 @@ def _entries(view: View, parts: Sheet) -> Sheet:
     return replace(parts, rows=rows, columns=columns)
 
 
-def _columns(view: View, rows: Sequence[Row]) -> tuple[Column, ...]:
+def _columns(view: View, rows: Sequence[Row], room: int) -> tuple[Column, ...]:
     """Return what these parts have to show; what none of them has, or what does not bear on the metric, is left out."""
     instants = list(dict.fromkeys(name for row in rows for name in row["instants"]))
     columns = [key_column(view)]
@@ -160,7 +164,7 @@ def _columns(view: View, rows: Sequence[Row]) -> tuple[Column, ...]:
         columns.append(Column("says", _rework))
     if any(row["failed_by"] for row in rows):
         columns.append(Column("failed by", lambda row: "; ".join(_named(view, setter) for setter in row["failed_by"])))
-    if _has_times(rows) and terminal().width >= _WIDE:
+    if _has_times(rows) and room >= _WIDE:
         columns.append(Column("days in status", lambda row: format_times(row["time_in_statuses"])))
     if any(row["summary"] for row in rows):
         columns.append(Column("summary", lambda row: row["summary"] or "", clip=True))
@@ -171,9 +175,9 @@ def _has_times(rows: Sequence[Row]) -> bool:
     return any(row["time_in_statuses"] for row in rows)
 
 
-def _too_wide(rows: Sequence[Row]) -> tuple[str, ...]:
+def _too_wide(rows: Sequence[Row], room: int) -> tuple[str, ...]:
     """Return a sentence that names the column which this terminal has no room for."""
-    if not _has_times(rows) or terminal().width >= _WIDE:
+    if not _has_times(rows) or room >= _WIDE:
         return ()
     return (f"A terminal of {_WIDE} columns or more also shows the days in each status.",)
 
@@ -193,12 +197,12 @@ def _instant(view: View, name: str) -> Column:
         by_name = name == "deployed" and row["deployment"] and row["deployment"] != row["key"]
         return clipped(row["deployment"]) if by_name else set_by_in_short(row["set_by"].get(name))
 
-    heading = name.replace("_", " ")
+    heading = in_words(name)
     return Column(heading, lambda row: format_time(row["instants"].get(name), view.zone), keep=True, below=below)
 
 
 def _optional(name: str, below: Callable[[Row], str] | None) -> Column:
-    return Column(name, lambda row: (row[name] or NOTHING).replace("_", " "), below=below or (lambda _row: ""))
+    return Column(name, lambda row: in_words(row[name] or NOTHING), below=below or (lambda _row: ""))
 
 
 def _status(row: Row) -> str:

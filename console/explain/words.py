@@ -5,7 +5,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from console.shared.output import Row
-from report.words import NOTHING, format_number, format_time
+from report.words import NOTHING, format_number, format_time, in_words
 
 _ROOM: Final = 20  # letters under an instant
 
@@ -24,7 +24,7 @@ def entries_of(row: Row) -> list[Row]:
     return [
         {
             "key": "" if index else row["key"],
-            "what": what.replace("_", " "),
+            "what": in_words(what),
             "at": row["instants"].get(what, setter.get("at")),
             "history_id": setter.get("history_id", NOTHING),
             "set_by": _in_full(row, setter),
@@ -53,7 +53,7 @@ def format_finding(finding: Mapping[str, Any], zone: ZoneInfo) -> str:
             f"resolved {resolved}" if resolved else "no resolution date",
             f"done {done}" if done else "not done",
         ]
-    name = str(finding["reason"]).replace("_", " ")
+    name = in_words(str(finding["reason"]))
     return f"{name} ({', '.join(details)})" if details else name
 
 

@@ -12,7 +12,7 @@ from models.wording import format_count
 from report.marks import with_mark
 from report.notes import About, format_notes
 from report.selection import week_of
-from report.words import NOTHING, format_number, format_unit
+from report.words import NOTHING, format_number, format_unit, in_words
 
 NAMES: Final = (*(field.name for field in fields(MetricResult)), "stored")
 _PERIOD_NAMES: Final = (*NAMES, "before_value", "before_state")
@@ -159,7 +159,7 @@ def _p85(row: Row) -> str:
 
 
 def _state(row: Row) -> str:
-    return str(row["state"]).replace("_", " ") if row["state"] != "success" else ""
+    return in_words(str(row["state"])) if row["state"] != "success" else ""
 
 
 def _not_stored(row: Row) -> str:

@@ -40,6 +40,13 @@ def test_no_figure_or_key_is_cut_on_a_narrow_terminal(folder: Path, words: list[
     assert ("columns or more also shows the days in" in " ".join(on_narrow.split())) == (rest != on_wide)
 
 
+def test_markdown_shows_the_days_in_each_status_at_any_width(folder: Path) -> None:
+    """A page or a chat has its own width, not that of the terminal it was written in."""
+    said = world.say(folder, "explain", "payments", "lead_time", "--format", "markdown", columns=40).out
+    assert "| days in status |" in " ".join(said.split())
+    assert "columns or more" not in said
+
+
 def _without_times(said: str) -> str:
     """Return a table's text without its column of the days in each status."""
     lines = said.split("\n")

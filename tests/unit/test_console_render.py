@@ -42,12 +42,22 @@ SHEET = Sheet(("name", "value", "at", "details", "whole"), ROWS, COLUMNS, "Some 
         (11.96, "12"),
         (100.4, "100"),
         (12345.6, "12,346"),
-        (-3.25, "-3.25"),
+        (-3.25, "−3.25"),
+        (-1.0, "−1"),
     ],
 )
 def test_a_figure_keeps_three_digits_at_most(value: float | None, text: str) -> None:
     """Three digits are enough to compare values. JSON has all digits."""
     assert words.format_number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("open_sub_task", "open sub-task"), ("sub_tasks", "sub-tasks"), ("not_delivered", "not delivered")],
+)
+def test_a_name_of_the_program_is_written_as_people_write_it(name: str, text: str) -> None:
+    """A person writes sub-task with a hyphen."""
+    assert words.in_words(name) == text
 
 
 @pytest.mark.parametrize(
