@@ -15,7 +15,7 @@ from report import staleness, version_notes
 from report.findings import findings_at
 from report.gone_notes import gone_notes
 from report.marks import computed_note, copy_notes
-from report.words import NOTHING, for_profile, format_duration, format_time
+from report.words import NOTHING, for_profile, format_duration, format_time, in_words
 from worker.database import Stored, zone_of
 
 _NAMED: Final = 5  # issues with a finding
@@ -175,7 +175,7 @@ def _findings(about: About) -> tuple[str, ...]:
     """Return notes about the issues with findings, by reason."""
     if not about.findings:
         return ()
-    texts = [f"{reason.replace('_', ' ')} in {len(keys):,} ({few(keys)})" for reason, keys in about.findings.items()]
+    texts = [f"{in_words(reason)} in {len(keys):,} ({few(keys)})" for reason, keys in about.findings.items()]
     which = "flowbeat explain says which of them are behind a number, and what was found."
     return (f"Data quality, by issues: {', '.join(texts)}. {which}",)
 

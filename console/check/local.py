@@ -17,7 +17,7 @@ from models.store import caches, operations, quality
 from models.wording import format_count
 from report import staleness
 from report.version_notes import version_notes
-from report.words import format_duration
+from report.words import format_duration, in_words
 from worker import logs, settings
 from worker.runtime import Runtime
 
@@ -180,5 +180,5 @@ def _last_fetch(what: str, profile: str, last: FetchOperation | None) -> Iterato
 def _quality(session: Session, what: str, profile: str) -> Iterator[Line]:
     findings = quality.count_findings(session, profile)
     if findings:
-        counts = ", ".join(f"{reason.replace('_', ' ')} in {count:,}" for reason, count in findings.items())
+        counts = ", ".join(f"{in_words(reason)} in {count:,}" for reason, count in findings.items())
         yield Line(what, "warning", f"odd histories, by issues: {counts}", "flowbeat explain names them")

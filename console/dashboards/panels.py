@@ -10,6 +10,7 @@ from typing import Final, Literal
 from models.metrics.catalogue import METRICS, in_groups
 from models.metrics.metric import Metric
 from models.records import Group
+from report.words import format_unit
 
 Kind = Literal["table", "timeseries", "state-timeline"]
 Look = Literal["plain", "bars", "stacked", "points", "lines"]
@@ -118,7 +119,7 @@ def _query(template: str, **values: str) -> str:
 def _weekly(metric: Metric) -> Panel:
     return Panel(
         "timeseries",
-        f"{metric.title}, {metric.unit.replace('_', ' ')}",
+        f"{metric.title}, {format_unit(metric.unit)}",
         (8, 7),
         _query(_WEEKS, metric=metric.name),
         f"{metric.definition} A pale bar is the running week, a dot a true 0. A gap is a week without a value.",
@@ -128,7 +129,7 @@ def _weekly(metric: Metric) -> Panel:
 
 def _side_by_side(group: Group, metrics: tuple[Metric, ...]) -> Panel:
     columns = ", ".join(f"max(CASE WHEN metric_type = '{item.name}' THEN value END) AS {item.name}" for item in metrics)
-    units = ", ".join(f"{item.name} in {item.unit.replace('_', ' ')}" for item in metrics)
+    units = ", ".join(f"{item.name} in {format_unit(item.unit)}" for item in metrics)
     return Panel(
         "table",
         f"{group[0].upper()}{group[1:]}: the newest period",

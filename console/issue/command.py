@@ -19,7 +19,7 @@ from models.records import instant
 from models.store.lookup import Match, find_by_key
 from report.freshness import freshness_notes
 from report.links import issue_url, jira_of
-from report.words import NOTHING, format_number, format_time, format_unit
+from report.words import NOTHING, format_number, format_time, format_unit, in_words
 from worker.database import Stored, zone_of
 from worker.errors import FatalError
 
@@ -208,7 +208,7 @@ def _numbers(life: Life, zone: ZoneInfo, notes: Sequence[str]) -> Sheet:
     columns = (
         Column("metric", lambda row: row["metric_type"], keep=True),
         Column("window", lambda row: row["window"], keep=True),
-        Column("", lambda row: "counts" if row["counts"] else f"left out: {str(row['reason']).replace('_', ' ')}"),
+        Column("", lambda row: "counts" if row["counts"] else f"left out: {in_words(str(row['reason']))}"),
         Column("with", _with),
         Column("value", lambda row: format_number(row["value"]), right=True),
         Column("unit", lambda row: format_unit(row["unit"])),

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from models.records import METRIC_TYPES, Run, RunProgress
+from report.words import in_words
 
 # The shares of the bar that the parts of a run take: fetch, facts, metrics.
 FETCH_SHARE: Final = 70
@@ -71,7 +72,7 @@ def _at_work(run: Run) -> str:
         return f"fetching issues {_of(done, total)}".rstrip()
     if part_of(run) == "facts":
         return f"computing facts {_of(done, total)}".rstrip()
-    return "finishing" if run.step == "finish" else f"calculating {run.step.replace('_', ' ')}"
+    return "finishing" if run.step == "finish" else f"calculating {in_words(run.step)}"
 
 
 def _share(progress: RunProgress) -> float:

@@ -98,18 +98,18 @@ def test_explain_names_them_with_what_they_were_found_in(tmp_path: Path) -> None
         ],
     }
     said = _flat(world.say(tmp_path, "explain", "payments", "flow_time").out)
-    assert "P-1 open sub task (P-9, P-11)" in said
+    assert "P-1 open sub-task (P-9, P-11)" in said
     assert "P-2 moved backwards (Done → Doing), stopped before started (Done before Doing)" in said
 
 
 @pytest.mark.usefixtures("current")
 def test_the_other_readers_name_them(tmp_path: Path) -> None:
     """One issue's page in the terminal, the notes below the results, and the check."""
-    assert "Data quality: open sub task (P-9, P-11)." in _flat(world.say(tmp_path, "issue", "P-1").out)
+    assert "Data quality: open sub-task (P-9, P-11)." in _flat(world.say(tmp_path, "issue", "P-1").out)
     row = world.say(tmp_path, "issue", "P-3", "--format", "json").json["issue"][0]
     assert row["data_quality"] == [{"reason": "moved_backwards", "details": ["Doing → Open"]}]
     said = _flat(world.say(tmp_path, "results").out)
-    assert "moved backwards in 2 (P-2, P-3), open sub task in 1 (P-1), stopped before started in 1 (P-2)" in said
+    assert "moved backwards in 2 (P-2, P-3), open sub-task in 1 (P-1), stopped before started in 1 (P-2)" in said
 
 
 def test_the_page_lists_them(current: InProcess) -> None:
@@ -123,8 +123,8 @@ def test_the_page_lists_them(current: InProcess) -> None:
 
 def test_an_open_sub_task_is_one_of_a_done_issue_at_the_instant_asked_for(current: InProcess, tmp_path: Path) -> None:
     """The story was not done on 10 October; the stored finding is the present one."""
-    assert "open sub task" not in world.say(tmp_path, "results", "--as-of", "2026-10-10").out
-    assert "open sub task in 1 (P-1)" in _flat(world.say(tmp_path, "results", "--as-of", "2026-10-25").out)
+    assert "open sub-task" not in world.say(tmp_path, "results", "--as-of", "2026-10-10").out
+    assert "open sub-task in 1 (P-1)" in _flat(world.say(tmp_path, "results", "--as-of", "2026-10-25").out)
     assert "P-1" not in _explained(tmp_path, "flow_load", "--as-of", "2026-10-10")
     calculated(current, time("10-10 22:00"))
     assert _stored(current) == FINDINGS
