@@ -15,6 +15,7 @@ from stored_team import calculated, stored
 from models.records import METRIC_TYPES, Issue, Rules
 from models.store import census, issues, quality, results
 from report.page import render
+from report.words import in_words
 from report.write import load_page
 from worker import settings
 
@@ -117,7 +118,7 @@ def test_the_page_lists_them(current: InProcess) -> None:
     with current.reads() as session:
         page = render(load_page(current, session, "payments"))
     for reason, keys in FINDINGS.items():
-        assert reason.replace("_", " ") in page
+        assert in_words(reason) in page
         assert ", ".join(keys) in page
 
 
