@@ -4,12 +4,12 @@ The defaults are English names. Where this Jira has none of them, the numbers wo
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from console.check.local import Line
 from console.check.names import Lists, Named, is_known, listed_names
+from console.shared.cancelled_names import reads_cancelled
 from models.configured import Kind
 from models.metrics.statuses import StatusStages
 from models.names import fold_name
@@ -18,23 +18,6 @@ from models.wording import format_count
 from worker.errors import FatalError
 from worker.settings import Profile
 
-# Beginnings of words of a status in which work ends that is not delivered, as they are folded; of Chinese, Japanese and
-# Korean, which put no blanks between words, any part. Far from complete: it is advice, never a rule.
-_CANCELLED: Final = (
-    "cancel|reject|declin|abandon|discard|dismiss|withdrawn|obsolete|duplicat|invalid|aborted|dropped|not doing"
-    "|won['’]?t|will not|not a bug|cannot reproduce|out of scope"
-    "|abgelehnt|abgebrochen|verworfen|storniert|zurückgezogen|gestrichen|hinfällig|wird nicht|nicht umgesetzt|duplikat"
-    "|annulé|annulee|rejeté|refusé|abandonné|ne sera pas|doublon|sans suite"
-    "|rechazad|descartad|anulad|abandonad|no se hará|duplicad|rejeitad|recusad"
-    "|annullat|rifiutat|scartat|respint|non verrà|geannuleerd|afgewezen|vervallen|geweigerd|afgekeurd|geschrapt"
-    "|avbrut|avvis|avslått|avslag|annulleret|annullert|afvist|afbrudt|kansellert|makulerad|peruttu|hylätty|peruutettu"
-    "|anulowan|odrzucon|porzucon|zrušen|zamítnut|odmítnut|zamietnut|otkazan|odbijen|odbačen|poništen|elutasít|törölv"
-    "|anulat|respins|iptal|reddedil|отмен|отклон|отказ|не будет|скасован|відхилен|отхвърл|ακυρώ|απορρίφ"
-)
-_CANCELLED_WITHIN: Final = (
-    "キャンセル|却下|中止|対応しない|取り下げ|重複|取消|拒绝|拒絕|作废|无效|無效|不做|暂不|已否决|취소|거부|반려|중복"
-)
-_READS_CANCELLED: Final = re.compile(rf"\b(?:{_CANCELLED})|{_CANCELLED_WITHIN}")
 # How many issues of the profile match a clause of JQL; None where that cannot be seen.
 Count = Callable[[str], int | None]
 _TELLING_CATEGORIES: Final = ("feature", "defect")
@@ -57,11 +40,6 @@ def defaults(lists: Lists, profile: Profile, count: Count) -> Iterator[Line]:
             yield Line(f"profile {profile.name}", "warning", f"Jira's list of {kind} names cannot be read: {error}")
             continue
         yield from compare(known)
-
-
-def reads_cancelled(name: str) -> bool:
-    """Return whether the name of a status reads like a cancellation, in one of many languages."""
-    return _READS_CANCELLED.search(fold_name(name)) is not None
 
 
 def _resolutions(profile: Profile, known: list[Named]) -> Iterator[Line]:

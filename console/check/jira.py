@@ -40,9 +40,9 @@ def connection(current: Runtime, value: Connection) -> Iterator[Line]:
     """Yield the lines of one Jira and its profiles; raise if it cannot be reached or refuses the login."""
     what = f"Jira {value.name}"
     client = current.client(replace(value, timeout_seconds=min(value.timeout_seconds, LONGEST_ANSWER)), IMPATIENT)
-    _reach(value)
+    reach(value)
     current.redis.ping()  # no request is sent without the limiter, and the client would wait for it
-    before, site = current.now(), _identify(client, value)
+    before, site = current.now(), identify_site(client, value)
     host = urlsplit(value.base_url).netloc
     if site.reported and site.reported != site.flavour:  # requests to the wrong API would fail with misleading reasons
         advice = f"leave out connections.{value.name}.flavour"
@@ -51,7 +51,7 @@ def connection(current: Runtime, value: Connection) -> Iterator[Line]:
     yield Line(what, "ok", f"{host} answers ({site.flavour})")
     yield from clocks.compare(what, site.now, before, current.now())
     yield from _login(client, what, site.flavour)
-    lists = names.Lists(client, _api(site.flavour))
+    lists = names.Lists(client, api_of(site.flavour))
     for profile in current.settings.profiles.values():
         if profile.connection == value.name:
             yield from _profile(current, client, site.flavour, profile, lists)
@@ -63,7 +63,7 @@ def moving(jql: str) -> str | None:
     return match.group().rstrip("( ") if match else None
 
 
-def _reach(value: Connection) -> None:
+def reach(value: Connection) -> None:
     """Check the address and TLS; raise FatalError if the port is closed or the server does not use TLS."""
     if get_environ_proxies(value.base_url):
         return  # it is the proxy that reaches it
@@ -91,7 +91,7 @@ def _uses_tls(plain: socket.socket, host: str) -> bool:
     return True
 
 
-def _identify(client: Client, value: Connection) -> Site:
+def identify_site(client: Client, value: Connection) -> Site:
     """Connect as the client does; report an untrusted certificate at once, because a retry changes nothing."""
     try:
         return identify(client)
@@ -104,7 +104,8 @@ def _identify(client: Client, value: Connection) -> Site:
         ) from error
 
 
-def _api(flavour: str) -> str:
+def api_of(flavour: str) -> str:
+    """Return the path of a flavour's interface."""
     return f"/rest/api/{3 if flavour == 'cloud' else 2}"
 
 
@@ -112,7 +113,7 @@ def _login(client: Client, what: str, flavour: str) -> Iterator[Line]:
     if client.anonymous:
         yield Line(what, "warning", "works without a login", "set token_env, unless that is intended")
         return
-    account = client.get(f"{_api(flavour)}/myself")
+    account = client.get(f"{api_of(flavour)}/myself")
     zone = account.get("timeZone") if isinstance(account, dict) else None
     yield Line(what, "ok", f"logged in; the account's time zone is {zone or 'not told'}")
 
@@ -124,7 +125,7 @@ def _profile(current: Runtime, client: Client, flavour: str, profile: Profile, l
 
     def count(clause: str) -> int | None:
         try:
-            return _count(client, flavour, combined(profile.jql, clause)) if result else None
+            return count_issues(client, flavour, combined(profile.jql, clause)) if result else None
         except FatalError:  # the other lines are shown all the same
             return None
 
@@ -143,7 +144,7 @@ def _jql(client: Client, flavour: str, profile: Profile) -> Generator[Line, None
         advice = "remove it: issues that fall out of the range disappear from past results"
         yield Line(what, "warning", f"jql contains the relative date {moves}", advice)
     try:
-        count = _count(client, flavour, profile.jql)
+        count = count_issues(client, flavour, profile.jql)
     except FatalError as error:
         yield Line(what, "bad", f"its JQL was refused: {error}", f"correct profiles.{profile.name}.jql")
         return 0
@@ -155,7 +156,8 @@ def _jql(client: Client, flavour: str, profile: Profile) -> Generator[Line, None
     return count
 
 
-def _count(client: Client, flavour: str, jql: str) -> int:
+def count_issues(client: Client, flavour: str, jql: str) -> int:
+    """Return about how many issues a JQL finds: one request."""
     plain = without_order(jql)
     if flavour == "cloud":
         return int(required(client.post("/rest/api/3/search/approximate-count", {"jql": plain}), "count", int))
@@ -169,7 +171,7 @@ def _subtasks(client: Client, flavour: str, profile: Profile, lists: names.Lists
     try:
         types = names.uncounted_subtasks(lists, profile.rules)
         numbers = ", ".join(entry.number for entry in types)
-        count = _count(client, flavour, combined(profile.jql, f"issuetype in ({numbers})")) if types else 0
+        count = count_issues(client, flavour, combined(profile.jql, f"issuetype in ({numbers})")) if types else 0
     except FatalError as error:
         yield Line(what, "warning", f"whether sub-tasks count twice cannot be seen: {error}")
         return

@@ -15,7 +15,7 @@ from worker.jira.site import reader
 from worker.settings import Profile
 
 MAX_PROJECTS: Final = 20  # each costs two requests
-_SEARCHES: Final = {"cloud": "/rest/api/3/search/jql", "datacenter": "/rest/api/2/search"}
+SEARCHES: Final = {"cloud": "/rest/api/3/search/jql", "datacenter": "/rest/api/2/search"}
 
 
 def closed_versions(client: Client, flavour: str, profile: Profile) -> Iterator[Line]:
@@ -45,7 +45,7 @@ def _projects(client: Client, flavour: str, jql: str) -> Iterator[tuple[str, str
     while len(known) < MAX_PROJECTS:
         beyond = f"project not in ({','.join(known)})" if known else ""
         body = {"jql": combined(jql, beyond), "fields": ["project"], "maxResults": 1}
-        issue = next(iter(client.post(_SEARCHES[flavour], body, read=_issues)), None)
+        issue = next(iter(client.post(SEARCHES[flavour], body, read=_issues)), None)
         project = issue["fields"]["project"] if issue else None
         if project is None or str(project["id"]) in known:
             return

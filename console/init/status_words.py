@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from console.check.defaults import reads_cancelled
+from console.shared.cancelled_names import reads_cancelled
 from models.metrics.statuses import stage_of_category
 from models.names import fold_name
 from models.records import Stage, Status
@@ -101,6 +101,16 @@ def propose_stage(status: Status) -> StageProposal:
     if _FINISHED.fullmatch(name) or reads_cancelled(name):
         return _against(status, "done", "the name says that nothing follows")
     return _in_progress(status, name) if stage_of_category(status.category) == "active" else _before(status, name)
+
+
+def reads_blocked(name: str) -> bool:
+    """Return whether the name of a status says that work is held up there."""
+    return _HELD.search(fold_name(name)) is not None
+
+
+def reads_worked_on(name: str) -> bool:
+    """Return whether the name of a status says that somebody works."""
+    return _WORKED_ON.search(fold_name(name)) is not None
 
 
 def _in_progress(status: Status, name: str) -> StageProposal:

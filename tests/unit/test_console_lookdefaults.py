@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from fakeredis import FakeRedis
 
-from console.check.defaults import defaults, reads_cancelled
+from console.check.defaults import defaults
 from console.check.local import Line
 from console.check.names import Lists
+from console.shared.cancelled_names import reads_cancelled
 from models.configured import name_lists
 from models.records import IncidentRules, Rules
 from sandbox.adapter import SandboxAdapter

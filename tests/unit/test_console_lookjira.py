@@ -7,7 +7,7 @@ import requests
 from fakeredis import FakeRedis
 from requests.adapters import HTTPAdapter
 
-from console.check.jira import IMPATIENT, _identify, moving
+from console.check.jira import IMPATIENT, identify_site, moving
 from worker.errors import FatalError, RetryableError
 from worker.jira.client import Client
 from worker.limiter import Limiter
@@ -41,14 +41,14 @@ def test_a_certificate_nobody_trusts_is_told_with_what_to_do() -> None:
     """A second try would fail too. The client's own sentence is for a log, this one for a person."""
     client, connection, _ = asked(requests.exceptions.SSLError())
     with pytest.raises(FatalError, match=r"not trusted here; .* REQUESTS_CA_BUNDLE"):
-        _identify(client, connection)
+        identify_site(client, connection)
 
 
 def test_a_check_tries_but_once() -> None:
     """A person waits for the answer."""
     client, connection, way = asked(requests.exceptions.ReadTimeout())
     with pytest.raises(RetryableError):
-        _identify(client, connection)
+        identify_site(client, connection)
     assert way.tried == 1
 
 
