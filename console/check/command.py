@@ -9,7 +9,7 @@ from typing import Final
 import click
 from rich.text import Text
 
-from console.check import clocks, exposure, jira, local, redis_server, reports, stored
+from console.check import clocks, exposure, jira, listing, local, redis_server, reports, stored
 from console.check.local import Line
 from console.shared import errors, writable
 from console.shared.output import Column, Format, Sheet, clean, format_option, show, terminal
@@ -31,19 +31,28 @@ _NO_QUEUE: Final = (Line("Redis", "warning", "not checked; fix that first, then 
 
 @click.command()
 @click.option("--local", "is_local", is_flag=True, help="Ask Jira nothing; check only what is on this side.")
+@click.option("--names", "shows_names", is_flag=True, help="List what each Jira has, instead of checking.")
 @format_option
-def check(*, is_local: bool, form: Format) -> None:
+def check(*, is_local: bool, shows_names: bool, form: Format) -> None:
     """Check each part of the installation: ✓ works, ! look at it, ✗ broken; exit code 1 if anything is broken.
 
     Sends a few requests to each Jira, and starts the embedded server if redis_url is not set.
 
+    --names lists statuses with category and stage, issue types, resolutions, priorities, fields, and the projects'
+    versions: 6 requests to each Jira, and up to 41 for the projects of each profile.
+
     Example: flowbeat check --local
     """
+    if is_local and shows_names:
+        raise click.UsageError("--names asks Jira, and --local asks it nothing; leave one of them out")
     current = Runtime(settings.load(None, os.environ))
     runtime.adopt(current)
     try:
         if current.settings.path is not None:
             _log_if_possible(current)
+        if shows_names:
+            listing.show_names(current, form)
+            return
         lines = _lines(current, asks_jira=not is_local)
     finally:
         current.close()

@@ -25,7 +25,7 @@ def closed_versions(client: Client, flavour: str, profile: Profile) -> Iterator[
     what = f"profile {profile.name}"
     asked = reader(client, flavour, parse.Wanted({}, summaries=False))
     readable = 0
-    for number, key in _projects(client, flavour, profile.jql):
+    for number, key in projects(client, flavour, profile.jql):
         try:
             asked.versions(number, key)
         except (ForbiddenError, MissingError) as error:
@@ -39,7 +39,7 @@ def closed_versions(client: Client, flavour: str, profile: Profile) -> Iterator[
         yield Line(what, "ok", f"versions can be read of {readable} project{'s' if readable > 1 else ''}")
 
 
-def _projects(client: Client, flavour: str, jql: str) -> Iterator[tuple[str, str]]:
+def projects(client: Client, flavour: str, jql: str) -> Iterator[tuple[str, str]]:
     """Yield (id, key) of the projects with issues of a JQL: each search leaves out the earlier ones."""
     known: list[str] = []
     while len(known) < MAX_PROJECTS:

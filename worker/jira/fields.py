@@ -51,7 +51,7 @@ def _resolve(known: list[Field], text: str, profile: str, role: str) -> str:
             _refuse_path_of_flag(path, named[0], profile, role)
             return ".".join([_not_a_person(named[0], profile, role), *path])
     near = get_close_matches(text, [item.name for item in known], n=1)
-    advice = f"did you mean {near[0]!r}?" if near else "see the names in Jira's field list"
+    advice = f"did you mean {near[0]!r}?" if near else "see its fields with: flowbeat check --names"
     raise FatalError(f"profiles.{profile}.fields.{role}: this Jira has no field {text!r}; {advice}")
 
 
