@@ -5,7 +5,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import forked
 from fakeredis import FakeRedis
 
 from console.cli import run
@@ -179,16 +179,8 @@ def said_here(folder: Path, environ: Mapping[str, str], *words: str) -> Said:
 
 
 def say_apart(folder: Path, *words: str, **environ: str) -> Said:
-    """Run a command in a process of its own, because it attaches logs or is killed."""
-    done = subprocess.run(
-        program(*words),
-        env={**environment(folder), **environ},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    """Run a command in a process of its own, because it attaches logs or is killed; see `forked`."""
+    done = forked.run("-m", "console", *words, env={**environment(folder), **environ}, cwd=folder, timeout=60)
     return Said(done.returncode, done.stdout, done.stderr)
 
 

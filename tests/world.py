@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import forked
 from console_world import said_here
 
 from sandbox import faults
@@ -24,6 +25,7 @@ from worker import embedded
 
 # Commands that only read, or only write the database: no logs, no queue, so that they may run in a test's process.
 HERE: Final = ("explain", "forecast", "logs", "migrate", "performance", "results")
+FLOWBEAT: Final = ("-m", "console")  # after the name of the interpreter
 PROGRAM = [str(Path(sys.executable).with_name("flowbeat"))]
 TOKEN_VARIABLE = "ACCEPTANCE_JIRA_TOKEN"
 CONFIG = """
@@ -68,14 +70,18 @@ class World:
         return self.environment[TOKEN_VARIABLE]
 
     def run(self, *args: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run a flowbeat command to its end, in a process of its own unless it is one of ``HERE``."""
+        """Run a flowbeat command to its end, in a process of its own unless it is one of ``HERE``; see `forked`."""
         if args[0] in HERE:
             said = said_here(self.folder, self.environment | environment, *args)
             return subprocess.CompletedProcess(args, said.code, said.out, said.err)
+        return forked.run(*FLOWBEAT, *args, cwd=self.folder, env=self.environment | environment, timeout=120)
+
+    def run_fresh(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """Run the installed ``flowbeat`` to its end, as a person starts it."""
         return subprocess.run(
             [*PROGRAM, *args],
             cwd=self.folder,
-            env=self.environment | environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=120,
@@ -88,14 +94,22 @@ class World:
 
     def python(self, script: str, *args: str) -> None:
         """Run a few lines of Python in this world."""
-        subprocess.run([sys.executable, "-c", script, *args], cwd=self.folder, env=self.environment, check=True)
+        forked.run("-c", script, *args, cwd=self.folder, env=self.environment, timeout=120).check_returncode()
 
-    def start(self, *args: str) -> subprocess.Popen[bytes]:
-        """Start a flowbeat process that runs until the end of the test."""
-        return self.spawn(args[0], *PROGRAM, *args)
+    def start(self, *args: str) -> forked.Process:
+        """Start a flowbeat process in its own session, with its output in a file of the command's name; see `forked`.
+
+        It runs until the end of the test.
+        """
+        with (self.folder / f"{args[0]}.out").open("ab") as out:
+            process = forked.start(
+                *FLOWBEAT, *args, cwd=self.folder, env=self.environment, stdout=out, stderr=out, new_session=True
+            )
+        self.stack.callback(kill_group, process)
+        return process
 
     def spawn(self, name: str, *command: str) -> subprocess.Popen[bytes]:
-        """Start a process in its own session that runs until the end of the test, with its output in ``name.out``."""
+        """Start a new program in its own session that runs until the end of the test, with output in ``name.out``."""
         with (self.folder / f"{name}.out").open("ab") as out:
             process = subprocess.Popen(
                 command, cwd=self.folder, env=self.environment, stdout=out, stderr=out, start_new_session=True
@@ -129,7 +143,7 @@ class World:
         return [json.loads(line) for line in lines if line.endswith("\n")]  # the last may be half written
 
 
-def kill_group(process: subprocess.Popen[bytes]) -> None:
+def kill_group(process: subprocess.Popen[bytes] | forked.Process) -> None:
     """End a process and all its children, gently first."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is not None and number is signal.SIGTERM:

@@ -4,9 +4,9 @@ import json
 import uuid
 from collections.abc import Callable
 from functools import partial
-from subprocess import Popen
 from typing import Any
 
+from forked import Process
 from redis import Redis
 from world import World, eventually
 
@@ -126,7 +126,7 @@ MALFORMED: dict[str, Any] = {
 }
 
 
-def _is_refused_or_exited(world: World, worker: Popen[bytes], expected: int) -> bool:
+def _is_refused_or_exited(world: World, worker: Process, expected: int) -> bool:
     return refused(world) == expected or worker.poll() is not None
 
 
