@@ -45,7 +45,7 @@ def test_a_field_is_found_by_id_or_name_and_a_path_is_kept(text: str, expected: 
     ("text", "words"),
     [
         ("Story point estimat", "has no field 'Story point estimat'; did you mean 'Story point estimate'?"),
-        ("Nothing like it", "see the names in Jira's field list"),
+        ("Nothing like it", "see its fields with: flowbeat check --names"),
         ("Twin", "2 fields are called 'Twin'; use one id: customfield_3, customfield_4"),
         ("Release owner", "holds people"),
         ("customfield_6.displayName", "holds people"),
