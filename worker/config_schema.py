@@ -72,8 +72,14 @@ def schema() -> Schema:
             "issues_per_run": Key("whole", _within(0, 1_000_000)),
         },
         "connections": {"*": _connection_keys()},
-        "profiles": {"*": _profile_keys() | _profile_sections()},
+        "defaults": profile_schema(),
+        "profiles": {"*": profile_schema()},
     }
+
+
+def profile_schema() -> dict[str, "Key | Schema"]:
+    """Return the keys of a profile, which are those of the defaults of all profiles too."""
+    return _profile_keys() | _profile_sections()
 
 
 def _connection_keys() -> dict[str, Key]:

@@ -32,6 +32,9 @@ token_env = "JIRA_TOKEN"                      # the name of the variable, never 
 #flavour = "cloud"                            # cloud or datacenter; found out when left out
 #timeout_seconds = 30                         # how long one answer may take
 
+# What several profiles share may stand once, under [defaults], [defaults.fields], [defaults.workflow], ...
+# The keys are those of a profile, and a profile's own key wins.
+
 # --- your team: fill in jql; rename [profiles.team] in all its lines ------------------------------
 
 [profiles.team]

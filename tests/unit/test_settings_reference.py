@@ -34,8 +34,10 @@ CHOICES = {
 
 
 def _places(section: Schema, place: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield every key of the schema as its path, ``*`` for a name."""
+    """Yield every key of the schema as its path, ``*`` for a name; the defaults have the keys of a profile."""
     for name, expected in section.items():
+        if (*place, name) == ("defaults",):
+            continue
         if isinstance(expected, Key):
             yield (*place, name)
         else:
@@ -118,6 +120,19 @@ def test_the_defaults_that_the_template_shows_are_the_defaults(tmp_path: Path) -
 # --- the schema and what travels ------------------------------------------------------------------------------------
 
 
+def test_the_defaults_have_the_keys_of_a_profile() -> None:
+    """Whatever may be said of one profile may be said of all."""
+    whole = schema()
+    profiles = whole["profiles"]
+    assert not isinstance(profiles, Key)
+    assert list(_keys_of(whole["defaults"])) == list(_keys_of(profiles["*"]))
+
+
+def _keys_of(section: "Key | Schema") -> Iterator[tuple[str, ...]]:
+    assert not isinstance(section, Key)
+    return _places(section)
+
+
 @pytest.mark.parametrize(
     ("place", "owners"),
     [
@@ -141,7 +156,10 @@ def test_the_keys_of_a_section_are_the_fields_it_becomes(place: tuple[str, ...],
         section = inner
     made_by_load = {"name", "path", "rules", "blocked_statuses"}  # the last from the section ``blocked``
 
-    assert set(section) - {"blocked"} == {field.name for owner in owners for field in fields(owner)} - made_by_load
+    assert (
+        set(section) - {"blocked", "defaults"}
+        == {field.name for owner in owners for field in fields(owner)} - made_by_load
+    )
 
 
 # --- the docs -------------------------------------------------------------------------------------------------------

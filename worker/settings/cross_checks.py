@@ -5,7 +5,7 @@ from typing import Any
 
 from models.names import fold_name
 from models.records import DEFAULT_CATEGORIES
-from worker.config_schema import did_you_mean
+from worker.config_schema import did_you_mean, profile_schema
 from worker.settings.configured import KeyPath
 from worker.settings.validator import Validator
 
@@ -26,6 +26,7 @@ def cross_check(walk: Validator, values: Mapping[str, Any]) -> None:
     _check_reports(walk, values.get("profiles", {}))
     for name, profile in values.get("profiles", {}).items():
         place = ("profiles", name)
+        walk.require(profile, profile_schema(), place)
         _check_connection(walk, (*place, "connection"), profile.get("connection"), connections)
         _check_deployments(walk, (*place, "deployments"), profile.get("deployments", {}))
         _check_lists(walk, (*place, "workflow"), profile.get("workflow", {}), {})

@@ -27,6 +27,7 @@ from worker.settings.configured import (
     reason,
 )
 from worker.settings.cross_checks import cross_check
+from worker.settings.defaults import lay_under
 from worker.settings.validator import Validator
 
 
@@ -41,7 +42,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     tree = _parse(result) if result else {}
     walk = Validator(str(result or CONFIG_NAME))
     walk.overlay(tree, environ)
-    values = walk.table(tree, schema(), ())
+    values = lay_under(walk, walk.table(tree, schema(), ()))
     cross_check(walk, values)
     if walk.problems:
         raise ConfigError("\n".join(walk.problems))

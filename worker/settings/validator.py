@@ -16,12 +16,16 @@ class Validator:
         self.file = file
         self.problems: list[str] = []
         self.wrong: set[KeyPath] = set()
+        self.origins: dict[KeyPath, KeyPath] = {}
+        """The place in ``[defaults]`` of each value of a profile that came from there."""
         self._variables: dict[KeyPath, str] = {}
 
     def problem(self, place: KeyPath, sentence: str) -> None:
-        variable = self._variables.get(place)
+        origin = self.origins.get(place)
+        variable = self._variables.get(origin or place)
         source = f"environment variable {variable}" if variable else self.file
-        self._tell(f"{source}: {'.'.join(place)} {sentence}")
+        named = f"{'.'.join(place)} (from {'.'.join(origin)})" if origin else ".".join(place)
+        self._tell(f"{source}: {named} {sentence}")
         self.wrong.add(place)
 
     def _tell(self, line: str) -> None:
@@ -51,11 +55,24 @@ class Validator:
             return {}
         if "*" in section:
             return self._named(raw, section["*"], place)
-        for name, key in section.items():
-            if isinstance(key, Key) and key.required and name not in raw:
-                self.problem((*place, name), "is missing; this section cannot do without it")
+        if place[:1] not in (("profiles",), ("defaults",)):  # what a profile lacks may be in the defaults
+            self._require_keys(raw, section, place)
         checked = {name: self._entry(value, section, (*place, name)) for name, value in raw.items()}
         return {name: value for name, value in checked.items() if value is not None}
+
+    def require(self, values: Mapping[str, Any], section: Schema, place: KeyPath) -> None:
+        """Report the keys that a profile and the sections in it cannot do without."""
+        self._require_keys(values, section, place)
+        for name, inner in section.items():
+            if not isinstance(inner, Key) and name in values:
+                self.require(values[name], inner, (*place, name))
+
+    def _require_keys(self, values: Mapping[str, Any], section: Schema, place: KeyPath) -> None:
+        for name, key in section.items():
+            in_defaults = ("defaults", *place[2:], name)  # of a profile's key; a wrong one was reported there
+            is_reported = not self.wrong.isdisjoint({(*place, name), in_defaults})
+            if isinstance(key, Key) and key.required and name not in values and not is_reported:
+                self.problem((*place, name), "is missing; this section cannot do without it")
 
     def _named(self, raw: dict[str, Any], section: "Key | Schema", place: KeyPath) -> dict[str, Any]:
         """Return a section of sections whose names the user chooses; variables must be able to name them."""
