@@ -56,7 +56,7 @@ broker_transport_options = {
 worker_send_task_events = True  # Flower lives from these
 task_send_sent_event = True
 beat_enable_remote_control = True
-beat_scheduler = "scheduler.persistent:Scheduler"  # outlives a damaged schedule file
+beat_scheduler = "scheduler.beat:Scheduler"  # needs no schedule file; of several schedulers one sends
 worker_hijack_root_logger = False  # worker/logs/ owns logging
 worker_redirect_stdouts = False
 

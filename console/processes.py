@@ -35,7 +35,7 @@ def worker(celery_args: tuple[str, ...]) -> None:
 )
 @click.argument("celery_args", nargs=-1, type=click.UNPROCESSED)
 def beat(celery_args: tuple[str, ...]) -> None:
-    """Run the scheduler, exactly one (the same as: celery -A worker.app beat).
+    """Run the scheduler (the same as: celery -A worker.app beat). Of several, one sends.
 
     Example: flowbeat beat
     """

@@ -2,11 +2,11 @@
 
 import logging
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from models.records import Run
-from models.store import operations, runs
+from models.store import caches, operations, runs
 from tasks import steps
 from worker import logs, runtime, view
 from worker.app import app
@@ -22,20 +22,42 @@ MAX_RESTARTS: Final = 5  # of one step without any progress: then something kill
 
 
 @app.task(name="tasks.maintain.nightly", bind=True, max_retries=LONGEST_WAIT // WAIT_SECONDS)
-def nightly(self: Any, profile: str) -> str:
-    """Request the scheduled refresh of a profile, and return the run's id.
+def nightly(self: Any, profile: str, due: str | None = None) -> str | None:
+    """Request the refresh of a profile that is due at an instant, else now; None where a run answers it already."""
+    return _answer(self, profile, runtime.current().run_time() if due is None else datetime.fromisoformat(due))
+
+
+@app.task(name="tasks.maintain.missed", bind=True, max_retries=LONGEST_WAIT // WAIT_SECONDS)
+def missed(self: Any, profile: str, due: str) -> str | None:
+    """Request the refresh that was due while everything was down; None where nothing was missed.
+
+    A profile that has no copy from before that instant has missed nothing.
+    """
+    current, due_at = runtime.current(), datetime.fromisoformat(due)
+    with current.reads() as session:
+        copy = caches.find(session, profile)
+    if copy is None or copy.creation_timestamp >= due_at:
+        return None
+    return _answer(self, profile, due_at)
+
+
+def _answer(task: Any, profile: str, due_at: datetime) -> str | None:
+    """Request the refresh that is due at an instant, unless one answers it already.
 
     A live refresh takes its place. A live calculation does not ask Jira, so the refresh is requested after it.
     """
     current = runtime.current()
+    with current.reads() as session:
+        if runs.answers(session, profile, due_at):
+            return None
     rules = view.configured_rules_hash(current, profile)
-    run, new = steps.request(current.sessions, profile, "refresh", current.run_time(), rules=rules)
+    run, new = steps.request(current.sessions, profile, "refresh", current.run_time(), rules=rules, due_at=due_at)
     if new:
         steps.enqueue(app, run.run_id, run.attempt, run.step)
     elif run.kind != "refresh":
         log.info("scheduled refresh waits", extra={"run_id": run.run_id, "profile": profile, "kind": run.kind})
-        raise self.retry(countdown=WAIT_SECONDS)
-    log.info("scheduled refresh", extra={"run_id": run.run_id, "profile": profile, "new": new})
+        raise task.retry(countdown=WAIT_SECONDS)
+    log.info("scheduled refresh", extra={"run_id": run.run_id, "profile": profile, "due": due_at, "new": new})
     return run.run_id
 
 

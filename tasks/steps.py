@@ -30,6 +30,7 @@ def request(
     as_of: datetime | None = None,
     rules: str | None = None,
     options: RunOptions = NO_OPTIONS,
+    due_at: datetime | None = None,
 ) -> tuple[Run, bool]:
     """Ask for a run: returns (the run, whether it is new); a live run of the profile prevents another.
 
@@ -47,6 +48,7 @@ def request(
         as_of=as_of,
         options=options,
         requested_rules_hash=rules,
+        due_at=due_at,
     )
     with sessions.begin() as session:
         return runs.request(session, run)

@@ -96,7 +96,6 @@ def configured() -> dict[str, Any]:
         "broker_url": current.broker_url,
         "timezone": current.settings.timezone,
         "beat_schedule": schedule.beat_schedule(current.settings),
-        "beat_schedule_filename": str(current.settings.state_dir / "celerybeat-schedule"),
     }
 
 

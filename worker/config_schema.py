@@ -24,6 +24,7 @@ from models.records import (
     LOG_LEVELS,
     STAGES,
 )
+from worker import cron
 
 Kind = Literal["text", "whole", "number", "flag", "texts", "numbers", "fields"]
 Check = Callable[[Any], Any]
@@ -312,30 +313,16 @@ def _zone(value: str) -> str:
     return value
 
 
-# The plain numbers of minute, hour, day, month (none: a day that its month does not have) and weekday.
-_SPANS = ((0, 59), (0, 23), (1, 31), (1, 0), (0, 6))
-
-
 def _cron(value: str) -> str:
     example = "write minute, hour, day, month and weekday, as in 0 2 * * * for every night at two"
-    line = " ".join(value.split())  # Celery counts every single space
+    line = " ".join(value.split())
     if line.count(" ") != 4:  # noqa: PLR2004 - between the five fields just named
         raise ValueError(f"is not a schedule of five fields; {example}")
-    if all(_is_plain(field, *span) for field, span in zip(line.split(), _SPANS, strict=True)):
-        return line
-    from celery.schedules import ParseException, crontab  # noqa: PLC0415 - slow to import, and few schedules need it
-
     try:
-        crontab.from_string(line)
-    except (ParseException, ValueError) as error:
-        raise ValueError(f"is not a schedule ({str(error).rstrip('.')}); {example}") from error
+        cron.check(line)
+    except ValueError as error:
+        raise ValueError(f"is not a schedule ({error}); {example}") from error
     return line
-
-
-def _is_plain(field: str, least: int, most: int) -> bool:
-    """Return whether a field of a schedule is seen to be right without Celery's parser: any, or one number."""
-    number = len(field) <= 2 and field.isascii() and field.isdecimal()  # noqa: PLR2004 - the largest has two digits
-    return field == "*" or (number and least <= int(field) <= most)
 
 
 # --- addresses: none is repeated in a message, for any may hold a password ------------------------------------------

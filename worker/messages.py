@@ -136,19 +136,22 @@ def _fault_of_body(message: Any, task: Any) -> str | None:
         return "its body is not a list of arguments"
     if not task.name.startswith("tasks."):
         return None  # Celery's own
-    types = _types(task)
-    if options or len(args) != len(types) or not all(map(_is_of, args, types)):
+    types, required = _types(task)
+    if options or not required <= len(args) <= len(types) or not all(map(_is_of, args, types)):
         return "its arguments are not those of the task"
     return None
 
 
-def _types(task: Any) -> Sequence[type]:
-    """Return the types of a task's arguments, as the task says itself or as its function declares them."""
+def _types(task: Any) -> tuple[Sequence[type], int]:
+    """Return the types of a task's arguments, as the task says itself or its function declares them, and the number of
+    those without a default.
+    """
     declared: Sequence[type] | None = getattr(task, "argument_types", None)
     if declared is not None:
-        return declared
-    hints = typing.get_type_hints(task.run)
-    return [hints[name] for name in inspect.signature(task.run).parameters]
+        return declared, len(declared)
+    hints, parameters = typing.get_type_hints(task.run), inspect.signature(task.run).parameters
+    required = sum(parameter.default is inspect.Parameter.empty for parameter in parameters.values())
+    return [hints[name] for name in parameters], required
 
 
 def _is_of(value: Any, kind: Any) -> bool:

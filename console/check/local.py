@@ -93,8 +93,7 @@ def workers(current: Runtime) -> Iterator[Line]:
         advice = "start one: flowbeat worker (without it, refresh and calculate start a temporary one)"
         yield Line("workers", "warning", "none answers", advice)
     if len(beats) > 1:
-        message = f"{len(beats)} answer: {', '.join(beats)}"
-        yield Line("scheduler", "warning", message, "each sends every refresh; stop all but one")
+        yield Line("scheduler", "ok", f"{len(beats)} answer, and one of them sends: {', '.join(beats)}")
     elif beats:
         yield Line("scheduler", "ok", f"{beats[0]} answers")
     elif scheduled:

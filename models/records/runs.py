@@ -18,7 +18,7 @@ class Run:
     ``cursor`` is where the current step continues; ``progress`` is done and total of it; ``wait_until`` is set during a
     pause; ``options`` are the words of the request (full, verify). ``rules_hash`` identifies the
     rules its facts were made with, by ``worker``; ``requested_rules_hash`` those configured where it was requested,
-    their field names as written.
+    their field names as written. ``due_at`` is the instant of the schedule that it answers, None where a person asked.
     """
 
     run_id: str
@@ -41,6 +41,7 @@ class Run:
     rules_hash: str | None = None
     requested_rules_hash: str | None = None
     worker: str | None = None
+    due_at: datetime | None = None
 
     @property
     def live(self) -> bool:

@@ -98,6 +98,15 @@ def live(session: Session) -> list[Run]:
     return [_record(row) for row in session.execute(_live())]
 
 
+def answers(session: Session, profile: str, due_at: datetime) -> bool:
+    """Return whether a refresh answers an instant of the schedule: one for it, or one since that did not fail."""
+    since = (RunRow.requested_at >= due_at) & (RunRow.state != "failed")
+    query = select(RunRow.run_id).where(
+        RunRow.profile == profile, RunRow.kind == "refresh", since | (RunRow.due_at >= due_at)
+    )
+    return session.execute(query.limit(1)).first() is not None
+
+
 def claim(session: Session, run_id: str, attempt: int, steps: Sequence[str], now: datetime) -> Run | None:
     """Return the run, marked running by this attempt; None where it has moved on (ended, another attempt, another
     step).

@@ -15,7 +15,8 @@ class RunRow(Base):
     """A refresh or calculation, from request to end; the partial unique index allows one live run per profile.
 
     ``rules_hash``: the rules its facts were made with; ``requested_rules_hash``: those configured where it was
-    requested, field names as written. ``worker``: the node that worked at it last.
+    requested, field names as written. ``worker``: the node that worked at it last. ``due_at``: the instant of the
+    schedule that it answers, null where a person asked.
     """
 
     __tablename__ = "runs"
@@ -40,6 +41,7 @@ class RunRow(Base):
     requested_rules_hash: Mapped[str | None]
     worker: Mapped[str | None]
     error_kind: Mapped[str | None]
+    due_at: Mapped[datetime | None]
     __table_args__ = (
         Index("uq_runs_live_profile", "profile", unique=True, sqlite_where=LIVE),
         Index("ix_runs_requested_at", "requested_at"),

@@ -49,6 +49,25 @@ def test_a_queue_that_no_worker_consumes_is_named(make_world: Callable[..., Worl
     eventually(lambda: missing not in " ".join(world.run("check").stdout.split()))
 
 
+def test_a_missed_night_is_made_up_for_and_a_second_scheduler_waits(refreshed_copy: World) -> None:
+    """Everything was down over night; then two schedulers start, and one of them is killed."""
+    world = refreshed_copy
+    for table, column in (("cache_metadata", "creation_timestamp"), ("runs", "requested_at")):
+        world.execute(f"update {table} set {column} = datetime({column}, '-2 days') || '.000000'")  # noqa: S608 - a test's own words
+    world.environment["FLOWBEAT_PROFILES__PAYMENTS__SCHEDULE"] = "0 2 * * *"
+    world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
+    first = world.start("beat")
+    eventually(lambda: runs_of(world, "refresh") == ["completed", "completed"], 60)
+    assert len(world.rows("select due_at from runs where due_at like '%:00:00.000000'")) == 1
+    world.start("beat")
+    waits = "another scheduler sends the schedule; this one waits"
+    eventually(lambda: [line for line in world.log_lines() if line["message"] == waits])
+    os.killpg(first.pid, signal.SIGKILL)
+    takes_over = "the other scheduler does not respond; this one sends the schedule now"
+    eventually(lambda: [line for line in world.log_lines() if line["message"] == takes_over], 60)
+    assert len(runs_of(world, "refresh")) == 2
+
+
 def runs_of(world: World, kind: str) -> list[str]:
     """Return the states of the runs of a kind."""
     return [state for state, one_kind in world.rows("select state, kind from runs") if one_kind == kind]

@@ -7,9 +7,10 @@ import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import console_world as world
 import pytest
@@ -21,6 +22,7 @@ from models.records import METRIC_TYPES, CalculationPerformance, FetchOperation,
 from models.store import operations, runs
 from tasks import calculate
 from tasks.fetch.task import work
+from worker.cron import next_due
 from worker.errors import FatalError
 from worker.runtime import Runtime
 
@@ -70,6 +72,29 @@ def test_live_runs_come_first_with_their_progress(folder: Path) -> None:
     assert "32 %" in lines[2]  # 45 of 100 issues are that share of the fetch's 70 %
     assert "retrying soon" in lines[2]  # its pause is over, and no worker answers
     assert any("completed" in line and "100 %" in line for line in lines)
+
+
+def test_it_says_who_asked_and_when_each_profile_is_due_next(tmp_path: Path) -> None:
+    """The runs of a person and of the schedule, and the next night of the profile with a schedule."""
+    world.configure(tmp_path)
+    with world.world(tmp_path, issues=60) as current:
+        done = world.refresh(current)
+        due = replace(_failed(done), due_at=world.NOW - timedelta(hours=3), run_id="bbbbbbbb-nightly")
+        with current.sessions.begin() as session:
+            runs.request(session, due)
+    config = tmp_path / "flowbeat.toml"
+    text = config.read_text(encoding="utf-8")
+    scheduled = '[profiles.payments]\nschedule = "0 2 * * *"'
+    config.write_text(text.replace("[profiles.payments]", scheduled), encoding="utf-8")
+    said = world.say(tmp_path, "status").out
+    kinds = {line.split()[0]: line.split()[2] for line in said.splitlines()[2:4]}
+    assert kinds == {"bbbbbbbb": "scheduled", done.run_id[:8]: "refresh"}
+    zone = ZoneInfo("Europe/Zagreb")
+    night = next_due("0 2 * * *", zone, datetime.now(UTC)).astimezone(zone)
+    assert f"Next by schedule: payments {night:%Y-%m-%d %H:%M} (Europe/Zagreb)." in " ".join(said.split())
+    told = " ".join(world.say(tmp_path, "status", "bbbbbbbb").out.split())
+    assert f"by the schedule of {(world.NOW - timedelta(hours=3)).astimezone(zone):%Y-%m-%d %H:%M}" in told
+    assert "by a command" in " ".join(world.say(tmp_path, "status", done.run_id[:8]).out.split())
 
 
 @pytest.mark.parametrize(

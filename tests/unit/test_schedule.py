@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from celery.schedules import crontab
-
-from scheduler.schedule import beat_schedule
+from scheduler.schedule import MISSED, NIGHTLY, Cron, beat_schedule
 from worker import runtime
 from worker.runtime import Runtime
 from worker.settings import Profile, Settings
@@ -14,14 +13,16 @@ SETTINGS = Settings(database_url="sqlite:///x.db", log_dir=Path("logs"), state_d
 
 
 def test_each_profile_with_a_schedule_has_its_nightly_refresh() -> None:
-    """The profile's cron line, with the profile's name as the argument. Without a schedule there is none."""
+    """The profile's schedule in the time zone of the installation. Without a schedule there is none."""
     nightly = Profile("payments", "acme", "project = PAY", schedule="30 2 * * 1-5")
     never = Profile("search", "acme", "project = SEA")
-    entries = beat_schedule(replace(SETTINGS, profiles={"payments": nightly, "search": never}))
+    entries = beat_schedule(
+        replace(SETTINGS, timezone="Europe/Zagreb", profiles={"payments": nightly, "search": never})
+    )
     assert set(entries) == {"refresh payments", "clean"}
     entry = entries["refresh payments"]
     assert (entry["task"], entry["args"]) == ("tasks.maintain.nightly", ("payments",))
-    assert entry["schedule"] == crontab(minute="30", hour="2", day_of_week="1-5")
+    assert entry["schedule"] == Cron("30 2 * * 1-5", ZoneInfo("Europe/Zagreb"))
 
 
 def test_the_tasks_of_the_schedule_exist() -> None:
@@ -36,5 +37,5 @@ def test_the_tasks_of_the_schedule_exist() -> None:
     finally:
         runtime.forget()
     assert maintain.nightly.name in registered
-    named = {entry["task"] for entry in beat_schedule(SETTINGS).values()} | {"tasks.maintain.nightly"}
+    named = {entry["task"] for entry in beat_schedule(SETTINGS).values()} | {NIGHTLY, MISSED}
     assert named <= registered

@@ -3,11 +3,9 @@
 import subprocess
 import sys
 from collections.abc import Mapping
-from itertools import product
 from pathlib import Path
 
 import pytest
-from celery.schedules import crontab
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import make_url
@@ -460,15 +458,11 @@ jql = "project = PAY"
 """
 
 
-def test_a_schedule_that_is_right_at_a_glance_is_right_to_celery_too(tmp_path: Path) -> None:
-    """Simple schedules are not passed to Celery's parser, because importing it takes too long."""
-    fields = [("*", str(least), str(most)) for least, most in ((0, 59), (0, 23), (1, 31))]
-    for line in map(" ".join, product(*fields, ("*",), ("*", "0", "6"))):
-        crontab.from_string(line)
+def test_a_schedule_is_checked_without_celery(tmp_path: Path) -> None:
+    """Because importing it takes a third of a second, and every command reads the configuration."""
     program = "import sys; from pathlib import Path; from worker.settings import load; load(Path(sys.argv[1]), {})"
-    for schedule, parsed in (("0 2 * * *", False), ("59 23 31 * 6", False), ("*/5 2 * * mon", True)):
-        file = tmp_path / "flowbeat.toml"
-        file.write_text(PLAIN + f'schedule = "{schedule}"\n', encoding="utf-8")
-        command = [sys.executable, "-c", f"{program}; print('celery.schedules' in sys.modules)", str(file)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
-        assert done.stdout.strip() == str(parsed)
+    file = tmp_path / "flowbeat.toml"
+    file.write_text(PLAIN + 'schedule = "*/5 2 * * mon"\n', encoding="utf-8")
+    command = [sys.executable, "-c", f"{program}; print('celery' in sys.modules)", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    assert done.stdout.strip() == "False"

@@ -97,13 +97,13 @@ def _refusal(tmp_path: Path, text: str, **environ: str) -> str:
         (PROFILE + 'schedule = "@daily"', "profiles.team.schedule is not a schedule of five fields"),
         (
             PROFILE + 'schedule = "61 * * * *"',
-            "profiles.team.schedule is not a schedule (Invalid end range: 61 > 59); write",
+            "profiles.team.schedule is not a schedule (Bad minute); write",
         ),
         (
             PROFILE + 'schedule = "0 0 31 2 *"',
-            "profiles.team.schedule is not a schedule (Invalid crontab: day_of_month '31'",
+            "profiles.team.schedule is not a schedule (Bad day-of-month",
         ),
-        (PROFILE + 'schedule = "a b c d e"', "profiles.team.schedule is not a schedule (Invalid"),
+        (PROFILE + 'schedule = "a b c d e"', "profiles.team.schedule is not a schedule (Bad minute"),
         # texts and lists
         (CONNECTION + '[profiles.p]\nconnection = "acme"\njql = " "', "profiles.p.jql must not be empty; give the JQL"),
         (PROFILE + '[profiles.team.fields]\npoints = ""', "profiles.team.fields.points must not be empty"),

@@ -57,6 +57,7 @@ def upgrade() -> None:
     op.bulk_insert(installation, [{"installation_id": str(uuid.uuid4())}])
     for name in ("rules_hash", "requested_rules_hash", "worker", "error_kind"):
         op.add_column("runs", sa.Column(name, sa.Text(), nullable=True))
+    op.add_column("runs", sa.Column("due_at", sa.DateTime(timezone=True), nullable=True))
     # Rows that exist have no format: what they hold is rebuilt, never read.
     op.add_column("work_item_columns", sa.Column("format", sa.Text(), server_default="", nullable=False))
     op.create_index("ix_issues_created", "issues", ["profile", "created"])
@@ -71,7 +72,7 @@ def downgrade() -> None:
     op.drop_column("work_items", "blocked_since")
     op.drop_index("ix_issues_created", "issues")
     op.drop_column("work_item_columns", "format")
-    for name in ("error_kind", "worker", "requested_rules_hash", "rules_hash"):
+    for name in ("due_at", "error_kind", "worker", "requested_rules_hash", "rules_hash"):
         op.drop_column("runs", name)
     op.drop_table("installation")
     op.drop_table("former_keys")
