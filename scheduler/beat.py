@@ -34,7 +34,7 @@ class Scheduler(beat.Scheduler):
         """Send what is due; returns the seconds to wait."""
         had = self._turn.held
         if not self._turn.take():
-            self._unsent.clear()  # whoever has the turn sends it
+            self._unsent.clear()  # the one that has the turn sends it
             return TICK_SECONDS
         if not had:
             self._unsent = self._last()

@@ -92,8 +92,8 @@ def test_it_says_who_asked_and_when_each_profile_is_due_next(tmp_path: Path) -> 
     zone = ZoneInfo("Europe/Zagreb")
     night = next_due("0 2 * * *", zone, datetime.now(UTC)).astimezone(zone)
     assert f"Next by schedule: payments {night:%Y-%m-%d %H:%M} (Europe/Zagreb)." in " ".join(said.split())
-    told = " ".join(world.say(tmp_path, "status", "bbbbbbbb").out.split())
-    assert f"by the schedule of {(world.NOW - timedelta(hours=3)).astimezone(zone):%Y-%m-%d %H:%M}" in told
+    nightly = " ".join(world.say(tmp_path, "status", "bbbbbbbb").out.split())
+    assert f"by the schedule of {(world.NOW - timedelta(hours=3)).astimezone(zone):%Y-%m-%d %H:%M}" in nightly
     assert "by a command" in " ".join(world.say(tmp_path, "status", done.run_id[:8]).out.split())
 
 

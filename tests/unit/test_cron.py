@@ -34,7 +34,7 @@ def days(line: str, first: datetime, last: datetime) -> list[str]:
 
 
 def test_a_night_without_the_hour_runs_once_when_the_clocks_have_changed() -> None:
-    """On 29 March 2026 there is no half past two: the clocks go from two to three."""
+    """On 29 March 2026 half past two does not exist: the clocks go from two to three."""
     instants = days("30 2 * * *", datetime(2026, 3, 27, 12, tzinfo=UTC), datetime(2026, 3, 30, 12, tzinfo=UTC))
     assert instants == ["2026-03-28T02:30+01:00", "2026-03-29T03:00+02:00", "2026-03-30T02:30+02:00"]
 
