@@ -84,7 +84,7 @@ def test_a_start_sends_what_was_due_last_and_then_each_instant(
 def test_of_two_schedulers_one_sends_until_it_stops(
     app: Celery, redis_client: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The other one says once that it waits, and then sends the last instant again: the workers compare it with the runs."""
+    """The other one says once that it waits. Then it sends the last instant again: the workers compare it with runs."""
     first, second = Scheduler(app=app), Scheduler(app=app)
     with caplog.at_level("WARNING", "scheduler"):
         for scheduler in (first, second, second, first):
