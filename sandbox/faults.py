@@ -196,6 +196,12 @@ def too_large(most: int, *, status: int = 413, endpoint: str = "", times: int = 
     return Fault(endpoint, times, instead=words, when=lambda asked: len(asked_ids(asked)) > most)
 
 
+def refused_jql(words: str, *, times: int = EVERY_TIME) -> Fault:
+    """Return a site that refuses every JQL with these words, as one does where it has no such field."""
+    answer = refusal(400, f"Field '{words}' does not exist or you do not have permission to view it.")
+    return Fault("search", times, instead=answer, when=lambda asked: words in str(asked.get("jql", "")))
+
+
 def closed_versions(*projects: str, status: int = 404, times: int = EVERY_TIME) -> Fault:
     """Return a fault that refuses the versions of these projects (by id or key), while their issues are shown."""
     words = "No project could be found." if status == 404 else "You cannot view this project."  # noqa: PLR2004 - HTTP's

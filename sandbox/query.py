@@ -112,6 +112,7 @@ _KINDS: Final = {
     "fixversion": "fixVersions",
     "affectedversion": "versions",
     "parent": "parent",
+    "issuelinktype": "links",
 }
 
 
@@ -167,6 +168,8 @@ class _Terms:
             return self._key_clause(clause)
         if kind == "parent":
             return self._parent_clause(clause)
+        if kind == "links":
+            return self._link_clause(clause)
         if kind is not None:
             return self._listed_clause(clause, kind)
         field = self._field(clause.field)
@@ -283,6 +286,10 @@ class _Terms:
         _allow(clause, _EQUALITY)
         wanted = {str(number) for number in self.ids(clause)}
         return _membership(clause.operator, readers.ids("parent"), wanted)
+
+    def _link_clause(self, clause: Clause) -> Test:
+        _allow(clause, _EQUALITY)
+        return _membership(clause.operator, readers.link_types, {_plain(value).lower() for value in clause.values})
 
     def _date_clause(self, clause: Clause, field: str) -> Test:
         _allow(clause, _EQUALITY | _RANGE)

@@ -40,6 +40,15 @@ def names(field: str) -> Read:
     return read
 
 
+def link_types(issue: Issue) -> list[Any]:
+    """Return the names of the types of an issue's links, in lower case: of the type and of this side of it."""
+    links = [
+        (link["type"], "inward" if "inwardIssue" in link else "outward")
+        for link in issue.fields.get("issuelinks") or ()
+    ]
+    return [str(kind[name]).lower() for kind, side in links for name in ("name", side)]
+
+
 def category_of(issue: Issue) -> list[Any]:
     """Return the category of an issue's status, as a list of one."""
     return [category(issue.fields["status"])["id"]] if issue.fields.get("status") else []

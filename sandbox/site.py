@@ -152,6 +152,8 @@ class Bounds:
     page_with_fields: int = 100
     page_of_search: int = 1_000
     wall: int = 10_000
+    bulk_issues: int = 100
+    bulk_plain_issues: int = 1_000
 
 
 @dataclass(slots=True, eq=False)

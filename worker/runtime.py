@@ -17,6 +17,7 @@ from requests import Session
 from worker import embedded, ending, logs, settings
 from worker.database import Stored
 from worker.jira.client import Client, open_session
+from worker.jira.reader import PageSizes
 from worker.limiter import Limiter, limiter_key
 from worker.settings import Connection, Settings
 
@@ -31,6 +32,8 @@ class Runtime(Stored):
     """
 
     open_session: Callable[[int], Session] = field(default=open_session)
+    pages: PageSizes = field(default_factory=PageSizes)
+    """How many issues a request names."""
     node: str | None = None
     """The Celery node name of this process's worker; None in a process that is not a worker."""
     installation: str | None = None

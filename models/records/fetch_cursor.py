@@ -8,8 +8,8 @@ from models.records.cursors import CopyIdentity, Json, LearnedSize
 from models.records.run_parts import Verification
 
 FetchKind = Literal["full", "incremental", "verify"]
-_LISTS: Final = ("vanished", "unreadable", "pending_ids")
-_TYPED: Final = (*_LISTS, "failed", "identity", "remembered", "sizes", "verification")
+_LISTS: Final = ("vanished", "unreadable", "pending_ids", "whole_ids")
+_TYPED: Final = (*_LISTS, "failed", "identity", "multi_valued", "remembered", "sizes", "verification")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,9 @@ class FetchCursor:
     of the copy before. ``pending_ids``: to be read when there is a batch of them; ``failed``: to be requested in
     halves. ``vanished``: not there any more, of this page. ``check_size``: how many absent issues are checked at once.
     ``sizes``: how many this Jira can answer for, by part; ``remembered``: those of the last fetch.
+    ``multi_valued``: fields with several values (id → the name that JQL has for it), which are asked for only of issues
+    that have any; empty: all fields of every issue are asked for together. ``multi_listed``: the issues that have any
+    were listed; those of them that wait are in ``whole_ids``.
     """
 
     stage: str = "begin"
@@ -62,6 +65,9 @@ class FetchCursor:
     vanished: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     pending_ids: tuple[str, ...] = ()
+    multi_valued: Mapping[str, str] = field(default_factory=dict)
+    multi_listed: bool = False
+    whole_ids: tuple[str, ...] = ()
     failed: tuple[FailedGroup, ...] = ()
     sizes: Mapping[str, int] = field(default_factory=dict)
     remembered: Mapping[str, LearnedSize] = field(default_factory=dict)
@@ -76,6 +82,7 @@ class FetchCursor:
             **lists,
             failed=tuple(FailedGroup.from_json(group) for group in stored.get("failed", ())),
             identity=CopyIdentity.from_json(stored),
+            multi_valued=dict(stored.get("multi_valued", {})),
             sizes=dict(stored.get("sizes", {})),
             remembered={part: LearnedSize.from_json(size) for part, size in stored.get("remembered", {}).items()},
             verification=Verification.from_json(stored),
@@ -95,6 +102,7 @@ class FetchCursor:
             "mapped": dict(identity.mapped),
             "flagged": identity.flagged,
             "resolved": dict(identity.resolved),
+            "multi_valued": dict(self.multi_valued),
             "sizes": dict(self.sizes),
             "remembered": {part: size.to_json() for part, size in self.remembered.items()},
             **(self.verification.to_json() if self.verification else {}),

@@ -31,12 +31,16 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field the site lists; ``schema`` is Jira's type ("user", "array", …), ``items`` that of its members."""
+    """A field the site lists; ``schema`` is Jira's type ("user", "array", …), ``items`` that of its members.
+
+    ``custom``: the type of a custom field, by the name of its module; empty for Jira's own.
+    """
 
     field_id: str
     name: str
     schema: str
     items: str
+    custom: str = ""
 
 
 class Transition(NamedTuple):

@@ -21,6 +21,7 @@ MOVED: Final = "moved out of the JQL"
 # A lost permission must not empty a copy: when more than this and more than half are hidden, the fetch is refused.
 MANY_HIDDEN: Final = 20
 _NAMED: Final = 3
+_LOOK: Final = 1_000  # absent issues that are looked at between two commits
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def check_absent(fetch: Fetch, until: float) -> None:
     Where Jira cannot answer, fewer are looked at. A single issue without an answer stays as it was stored: it may be
     there.
     """
-    run_id, most = fetch.run.run_id, fetch.cursor.check_size or fetch.batch
+    run_id, most = fetch.run.run_id, fetch.cursor.check_size or _LOOK
     with fetch.current.reads() as session:
         marks = (run_id, hidden_mark(run_id), moved_mark(run_id))
         unlisted = census.unmarked(session, fetch.run.profile, marks, most)
@@ -93,14 +94,14 @@ def check_absent(fetch: Fetch, until: float) -> None:
     except UnansweredError as error:
         _look_at_fewer(fetch, unlisted, error)
         return
-    if not read_issues(fetch, sorted(missed), until):
+    if read_issues(fetch, sorted(missed), until) is None:
         return
     seen = {
         run_id: sorted(missed),
         hidden_mark(run_id): sorted(set(unlisted) - visible),
         moved_mark(run_id): sorted(visible - missed),
     }
-    cursor = replace(fetch.cursor, check_size=min(2 * most, fetch.batch))
+    cursor = replace(fetch.cursor, check_size=min(2 * most, _LOOK))
     fetch.commit(cursor, lambda session: mark_issues(session, fetch, seen))
 
 
@@ -110,7 +111,7 @@ def _look_at_fewer(fetch: Fetch, unlisted: Sequence[str], error: UnansweredError
         return
     log.warning("issue cannot be looked at", extra={"issue_id": unlisted[0], "why": str(error)})
     store_batch(fetch, unlisted, Batch((), {unlisted[0]: str(error)}), failed=())
-    fetch.commit(replace(fetch.cursor, check_size=fetch.batch))
+    fetch.commit(replace(fetch.cursor, check_size=_LOOK))
 
 
 def mark_gone(fetch: Fetch, _until: float) -> None:

@@ -13,7 +13,7 @@ from worker.jira.reader import Batch, Failed, Part
 
 GROWS_AFTER: Final = timedelta(days=7)
 # The usual sizes, beyond which a remembered one is forgotten.
-_USUAL: Final[Mapping[str, int]] = {"ids": 5_000, "issues": 100, "histories": 1_000}
+_USUAL: Final[Mapping[str, int]] = {"ids": 5_000, "issues": 100, "plain": 1_000, "histories": 1_000}
 
 
 def as_groups(failed: Iterable[Failed]) -> list[FailedGroup]:

@@ -1,7 +1,7 @@
 """Begins a fetch: a cache hit ends it; otherwise the site is identified and the fetch is planned."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from models.records import (
     FetchCursor,
     FetchKind,
     FetchOperation,
+    Field,
     FieldMapping,
     LearnedSize,
     iso,
@@ -25,6 +26,7 @@ from tasks.fetch.state import Fetch, Fetched
 from worker.errors import FatalError
 from worker.identity import cache_key, source
 from worker.jira import fields, parse
+from worker.jira.multi_valued import searchable
 from worker.jira.site import confirm_login, identify, reader
 from worker.redact import redact
 from worker.settings import Profile
@@ -135,6 +137,8 @@ def _plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> FetchCurso
         flagged = identity.flagged  # the same histories are kept as before
     watermark = old.watermark if grown else None
     remembered = _remembered(fetch, cache)
+    sizes = halving.starting_sizes(remembered, fetch.current.now())
+    multi_valued = _multi_valued(fetch, flavour, mapped, known, sizes)
     return replace(
         fetch.cursor,
         kind=kind,
@@ -142,11 +146,28 @@ def _plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> FetchCurso
         zone=_zone(fetch, flavour, old) if grown else None,
         identity=CopyIdentity(mapped=mapped, flagged=flagged, resolved=dict(rules.fields)),
         watermark=watermark,
-        stage="list_changed" if kind == "incremental" and flavour == "cloud" and watermark else "census",
+        stage=_first_stage(kind, flavour, watermark, multi_valued),
+        multi_valued=multi_valued,
         expected=cache.issue_count if cache is not None else None,
         remembered=remembered,
-        sizes=halving.starting_sizes(remembered, fetch.current.now()),
+        sizes=sizes,
     )
+
+
+def _first_stage(kind: FetchKind, flavour: str, watermark: str | None, multi_valued: Mapping[str, str]) -> str:
+    if kind == "incremental":
+        return "list_changed" if flavour == "cloud" and watermark else "census"
+    return "list_multi_valued" if multi_valued else "census"
+
+
+def _multi_valued(
+    fetch: Fetch, flavour: str, mapped: Mapping[str, str], known: Iterable[Field], sizes: Mapping[str, int]
+) -> dict[str, str]:
+    """Return the fields to ask for apart; none where the site does not return more issues without them."""
+    pages = fetch.current.pages
+    if flavour != "cloud" or sizes.get("plain", pages.plain) <= pages.whole:
+        return {}
+    return searchable(mapped, known)
 
 
 def _remembered(fetch: Fetch, cache: CacheMetadata | None) -> Mapping[str, LearnedSize]:

@@ -1,7 +1,7 @@
 """Lists issues, and reads and stores those that differ from the copy."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,7 +15,7 @@ from tasks.fetch import halving, verify
 from tasks.fetch.state import Fetch, Fetched, log, mark_issues, newest_update, progress_of
 from worker.errors import FatalError, UnansweredError
 from worker.jira.faults import RefusedError
-from worker.jira.reader import INCOMPLETE, Batch, Listing
+from worker.jira.reader import INCOMPLETE, Batch, Failed, Listing, Plain
 
 # The rotation reads histories of open issues and of those updated in this many days: older ones do not change any more.
 RECENT_DAYS: Final = 30
@@ -34,12 +34,66 @@ def list_changed(fetch: Fetch, until: float) -> None:
     page = _listed(fetch, lambda position: fetch.reader.changed(fetch.profile.jql, since, position), dated=True)
     stored = _standing(fetch, page)
     differing = [issue_id for issue_id in page.updates if _is_changed(issue_id, page, stored)]
-    pending = list(dict.fromkeys([*fetch.cursor.pending_ids, *differing]))
+    pending = [*fetch.cursor.pending_ids, *differing]
     newest = newest_update(fetch, page.updates.values())
-    whole = len(pending) // fetch.batch * fetch.batch if page.after else len(pending)
-    if read_issues(fetch, pending[:whole], until):
-        following = _next(fetch, page, "census")
-        fetch.commit(replace(following, newest=newest, pending_ids=tuple(pending[whole:])))
+    if len(pending) > fetch.current.pages.few:
+        _list_changed_multi_valued(fetch, since)
+    left = read_issues(fetch, pending, until, keeps_rest=bool(page.after))
+    if left is not None:
+        is_listed = fetch.cursor.multi_listed and page.after is not None
+        following = replace(_next(fetch, page, "census"), pending_ids=tuple(left), multi_listed=is_listed)
+        fetch.commit(replace(following, newest=newest, whole_ids=following.whole_ids if is_listed else ()))
+
+
+def _list_changed_multi_valued(fetch: Fetch, since: datetime) -> None:
+    """List which of the changed issues have multi-valued fields, once; a list of several pages is not worth it."""
+    if not fetch.cursor.multi_valued or fetch.cursor.multi_listed:
+        return
+    try:
+        page = fetch.reader.multi_valued(fetch.profile.jql, fetch.recent, since, None)
+    except (RefusedError, UnansweredError) as error:
+        why = str(error)
+    else:
+        why = "Jira sent a warning" if page.is_warned else "there are too many" if page.after else ""
+    if why:
+        log.warning("all fields are asked for together", extra={"why": why})
+        fetch.cursor = replace(fetch.cursor, multi_valued={})
+    else:
+        fetch.cursor = replace(fetch.cursor, multi_listed=True, whole_ids=tuple(page.updates))
+
+
+def list_multi_valued(fetch: Fetch, until: float) -> None:
+    """List a page of issues that have multi-valued fields or were updated lately, and read these whole.
+
+    The census then reads all others in larger pages. Where Jira refuses the list, or it may be incomplete, all are read
+    whole.
+    """
+    zone = fetch.cursor.zone
+
+    def ask(position: Any) -> Listing:
+        return fetch.reader.multi_valued(fetch.profile.jql, fetch.recent, None, position)
+
+    try:
+        page = _asked(fetch, ask, dated=True)
+    except (RefusedError, UnansweredError) as error:
+        fetch.write_instants_in(zone)
+        _read_all_whole(fetch, str(error))
+        return
+    if page.is_warned:
+        _read_all_whole(fetch, "Jira sent a warning with the list")
+        return
+    stored = _standing(fetch, page)
+    unread = [key for key in page.updates if key not in stored or stored[key].mark != fetch.run.run_id]
+    left = read_issues(fetch, [*fetch.cursor.pending_ids, *unread], until, keeps_rest=True)
+    if left is not None:
+        following = replace(_next(fetch, page, "census"), pending_ids=tuple(left), whole_ids=tuple(left))
+        fetch.commit(replace(following, multi_listed=page.after is None))
+
+
+def _read_all_whole(fetch: Fetch, why: str) -> None:
+    log.warning("all fields are asked for together", extra={"why": why})
+    cursor = replace(fetch.cursor, stage="census", position=None, vanished=(), multi_valued={}, whole_ids=())
+    fetch.commit(replace(cursor, multi_listed=False, begun_again=0, seen=0, unshown=0))
 
 
 def census(fetch: Fetch, until: float) -> None:
@@ -50,12 +104,19 @@ def census(fetch: Fetch, until: float) -> None:
     with fetch.current.reads() as session:
         unread = quality.unread_issues(session, fetch.run.profile, list(page.updates))
     wanted = [key for key in page.updates if key in unread or _is_wanted(fetch, key, page, stored)]
-    if not read_issues(fetch, wanted, until):
+    left = read_issues(fetch, [*fetch.cursor.pending_ids, *wanted], until, keeps_rest=bool(page.after))
+    if left is None:
         return
-    listed = [key for key in page.updates if key not in fetch.cursor.vanished]
+    unmarked = {*fetch.cursor.vanished, *left}  # what waits is marked when it is read: it may be gone by then
+    listed = [key for key in page.updates if key not in unmarked]
     seen = fetch.cursor.seen + len(page.updates)
+    waiting = set(left)
+    whole = tuple(issue_id for issue_id in fetch.cursor.whole_ids if issue_id in waiting)
+    following = replace(_next(fetch, page, "check_absent"), pending_ids=tuple(left), whole_ids=whole)
+    if page.after is None:
+        following = replace(following, multi_listed=False)
     fetch.commit(
-        replace(_next(fetch, page, "check_absent"), seen=seen, unshown=fetch.cursor.unshown + page.unshown),
+        replace(following, seen=seen, unshown=fetch.cursor.unshown + page.unshown),
         lambda session: mark_issues(session, fetch, {fetch.run.run_id: listed}),
         progress=progress_of(fetch, seen),
     )
@@ -120,39 +181,63 @@ def _next(fetch: Fetch, page: Listing, following: str) -> FetchCursor:
     return replace(fetch.cursor, position=page.after, stage=stage, vanished=())
 
 
-def read_issues(fetch: Fetch, ids: Sequence[str], until: float) -> bool:
-    """Read issues and commit them group by group, at least one; return False when the time is up before the last one.
+def read_issues(fetch: Fetch, ids: Sequence[str], until: float, *, keeps_rest: bool = False) -> Sequence[str] | None:
+    """Read issues and commit them batch by batch, at least one; return what is left, None when the time is up before.
 
-    Where Jira could not answer for a group, its halves are asked for next. Ids that came to nothing are kept in the
-    cursor, so that no slice asks for them again: until the page is done, or until the run is where Jira cannot answer.
+    ``keeps_rest``: less than a batch is left for the next page; else nothing is. Where Jira could not answer for a
+    group, its halves are asked for next. Ids that came to nothing are kept in the cursor, so that no slice asks for
+    them again: until the page is done, or until the run is where Jira cannot answer.
     """
+    waiting = dict.fromkeys(ids)
     is_first = True
     while True:
         failed, others = halving.take(fetch.cursor.failed, max(1, fetch.connection.concurrency // 2))
-        groups = halving.halves(failed) or _next_group(fetch, ids)
+        groups = halving.halves(failed) or _next_group(fetch, waiting, keeps_rest=keeps_rest)
         if not groups:
-            return True
+            return _unread(fetch, waiting)
         if not is_first and time.monotonic() >= until:
-            return False
-        batch = fetch.reader.issues(*groups)
+            return None
+        batch = fetch.reader.issues(*groups, plain=_plain(fetch, failed, groups))
         fetch.reader.sizes.update(halving.smaller(fetch.reader.sizes, halving.learned_sizes(failed, batch)))
         read = [issue_id for group in groups for issue_id in group]
         store_batch(fetch, read, batch, failed=[*others, *halving.as_groups(batch.failed)])
-        ids = [issue_id for issue_id in ids if issue_id not in set(read)]
+        for issue_id in read:
+            waiting.pop(issue_id, None)
+        waiting |= dict.fromkeys(batch.doubtful)
         is_first = False
 
 
-def _next_group(fetch: Fetch, ids: Sequence[str]) -> list[Sequence[str]]:
-    """Return the next group of issues to read; empty if all were requested."""
+def _unread(fetch: Fetch, ids: Iterable[str]) -> list[str]:
+    """Return the ids that did not come to nothing before."""
     passed = {*fetch.cursor.vanished, *fetch.cursor.unreadable}
-    group = [issue_id for issue_id in ids if issue_id not in passed][: fetch.batch]
-    return [group] if group else []
+    return [issue_id for issue_id in ids if issue_id not in passed]
+
+
+def _next_group(fetch: Fetch, ids: Iterable[str], *, keeps_rest: bool) -> list[Sequence[str]]:
+    """Return the next batch of issues; empty if all were requested, or if less than a batch is left and is kept."""
+    most, whole = fetch.plain_batch or fetch.batch, set(fetch.cursor.whole_ids)
+    group: list[str] = []
+    count = 0
+    for issue_id in _unread(fetch, ids):
+        group.append(issue_id)
+        count += not fetch.plain_batch or issue_id in whole
+        if len(group) == most or count == fetch.batch:
+            return [group]
+    return [group] if group and not keeps_rest else []
+
+
+def _plain(fetch: Fetch, failed: Iterable[Failed], groups: Iterable[Sequence[str]]) -> Plain | None:
+    """Return those of the groups that have no multi-valued fields; of halves only those of ``Plain`` that failed."""
+    if not fetch.plain_batch or any(failure.part != "plain" for failure in failed):
+        return None
+    whole = set(fetch.cursor.whole_ids)
+    return Plain(frozenset(issue_id for group in groups for issue_id in group if issue_id not in whole), fetch.recent)
 
 
 def store_batch(fetch: Fetch, asked: Sequence[str], batch: Batch, failed: Sequence[FailedGroup]) -> None:
     """Commit a batch; the mark says that this run has read it. ``failed`` waits for the next requests."""
     read = [issue.issue_id for issue in batch.issues]
-    pending = {issue_id for failure in batch.failed for issue_id in failure.ids}
+    pending = {issue_id for failure in batch.failed for issue_id in failure.ids} | batch.doubtful
     done = [issue_id for issue_id in asked if issue_id not in pending]
     vanished = set(done) - set(read) - batch.broken.keys()
     differing = _differing(fetch, batch)
@@ -172,7 +257,8 @@ def store_batch(fetch: Fetch, asked: Sequence[str], batch: Batch, failed: Sequen
         vanished=(*before.vanished, *sorted(vanished)),
         unreadable=(*before.unreadable, *sorted(batch.broken)),
         failed=tuple(failed),
-        pending_ids=tuple(issue_id for issue_id in before.pending_ids if issue_id not in set(done)),
+        pending_ids=_still(before.pending_ids, done, batch.doubtful),
+        whole_ids=_still(before.whole_ids, done, batch.doubtful),
         read=before.read + len(done),
         newest=newest_update(fetch, [issue.updated for issue in batch.issues]),
         verification=verify.noted(before.verification, len(read), differing) if fetch.is_verify else None,
@@ -180,6 +266,12 @@ def store_batch(fetch: Fetch, asked: Sequence[str], batch: Batch, failed: Sequen
     fetch.commit(cursor, rows, progress=progress_of(fetch, before.seen + len(done)))
     verify.log_differences(differing)
     _refuse_unreadable(fetch, batch)
+
+
+def _still(ids: Iterable[str], done: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
+    """Return the ids that are not done, each once, and more of them."""
+    finished = set(done)
+    return tuple(issue_id for issue_id in dict.fromkeys([*ids, *sorted(more)]) if issue_id not in finished)
 
 
 def _refuse_unreadable(fetch: Fetch, batch: Batch) -> None:
@@ -223,7 +315,7 @@ def audit_changelogs(fetch: Fetch, until: float) -> None:
     differing = [issue_id for issue_id in due if read.get(issue_id) != tuple(stored.get(issue_id, ()))]
     if differing:
         log.info("histories changed silently", extra={"issue_ids": differing})
-    if read_issues(fetch, differing, until):
+    if read_issues(fetch, differing, until) is not None:
         cursor = replace(fetch.cursor, audited=audited + len(due))
         fetch.commit(cursor, lambda session: _note_audited(session, fetch, due))
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Unpack
 
 from sqlalchemy.orm import Session
@@ -22,7 +22,6 @@ from worker.settings import Connection, Profile
 from worker.task import StaleAttemptError, last_fault, tries
 
 log = logging.getLogger(__name__)
-PAGE: Final = 100
 # A run gives up after this long where nothing has ever answered: a person waits who has just written the address.
 FIRST_CONTACT_SECONDS: Final = 60.0
 
@@ -68,13 +67,23 @@ class Fetch:
         """Return the reader for the site identified in the stage ``begin``."""
         if self._reader is None:
             cursor, identity = self.cursor, self.cursor.identity
-            wanted = parse.Wanted(identity.mapped, self.profile.store_summaries, flagged=identity.flagged)
-            self._reader = reader(self.client, cursor.flavour, wanted, cursor.zone, cursor.sizes)
+            wanted = parse.Wanted(
+                identity.mapped,
+                self.profile.store_summaries,
+                flagged=identity.flagged,
+                multi_valued=cursor.multi_valued,
+            )
+            pages = self.current.pages
+            self._reader = reader(self.client, cursor.flavour, wanted, cursor.zone, sizes=cursor.sizes, pages=pages)
         return self._reader
 
     def use_account_timezone(self) -> None:
         """Write instants in the account's zone from now on; the next commit stores this."""
-        self.cursor = replace(self.cursor, zone=self.reader.zone())
+        self.write_instants_in(self.reader.zone())
+
+    def write_instants_in(self, zone: str | None) -> None:
+        """Write instants in a zone from now on, or as epoch milliseconds; the next commit stores this."""
+        self.cursor = replace(self.cursor, zone=zone)
         self._reader = None
 
     @property
@@ -93,9 +102,25 @@ class Fetch:
         return datetime.fromisoformat(self.cursor.jira_now)
 
     @property
+    def recent(self) -> datetime:
+        """Return from when on the search index is not trusted: it may be late about what changed since then."""
+        return self.started_at - timedelta(minutes=self.connection.overlap_minutes)
+
+    @property
     def batch(self) -> int:
-        """Return how many issues are read between two commits: a page for each parallel reader."""
-        return size_of(self.reader.sizes, "issues", PAGE) * min(self.connection.concurrency, 10)
+        """Return how many whole issues are read between two commits: two pages for each parallel reader, at most ten.
+
+        A batch has to end before a slice's time limit, also where Jira is slow.
+        """
+        pages = min(2 * self.connection.concurrency, 10)
+        return size_of(self.reader.sizes, "issues", self.current.pages.whole) * pages
+
+    @property
+    def plain_batch(self) -> int:
+        """Return how many issues without multi-valued fields are read between two commits; 0 if all are read whole."""
+        pages = self.current.pages
+        size = size_of(self.reader.sizes, "plain", pages.plain)
+        return size if self.cursor.multi_listed and size > pages.whole else 0
 
     def commit(
         self,

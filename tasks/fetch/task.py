@@ -4,6 +4,7 @@ A fetch goes through stages; where it stands is the run's ``cursor``, written in
 
 - ``begin``: is the copy good enough as it is (a cache hit)? Else ask the site who it is and resolve the mapped fields.
 - ``list_changed``: (Cloud, when there is a copy) what was updated since the watermark less the overlap.
+- ``list_multi_valued``: (Cloud, where all is read) the issues that have fields with several values, and are read whole.
 - ``census``: every id of the JQL against what is stored: what is new is read, what is listed is marked.
 - ``check_absent``: what was not listed is looked at again by id: hidden, moved out of the JQL, or missed.
 - ``mark_gone``: the hidden and the moved are marked gone, unless there are suspiciously many hidden.
@@ -20,7 +21,7 @@ from tasks import steps
 from tasks.fetch.absent import check_absent, mark_gone
 from tasks.fetch.finish import refresh_catalogue
 from tasks.fetch.plan import begin
-from tasks.fetch.reading import audit_changelogs, census, list_changed
+from tasks.fetch.reading import audit_changelogs, census, list_changed, list_multi_valued
 from tasks.fetch.state import Fetch
 from worker.app import app
 from worker.errors import FlowbeatError
@@ -63,6 +64,7 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
 STAGES: Final[Mapping[str, Callable[[Fetch, float], None]]] = {
     "begin": begin,
     "list_changed": list_changed,
+    "list_multi_valued": list_multi_valued,
     "census": census,
     "check_absent": check_absent,
     "mark_gone": mark_gone,

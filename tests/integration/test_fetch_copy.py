@@ -317,6 +317,7 @@ def test_a_list_whose_first_page_is_refused_is_an_error(tmp_path: Path, database
         work(world.current, run, seconds=0)
         cursor = {
             **world.latest(run).cursor,
+            "stage": "census",
             "position": DEAD,
         }
         with world.current.sessions.begin() as session:

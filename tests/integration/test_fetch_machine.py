@@ -28,6 +28,7 @@ from sandbox.site import Bounds, Clock, Issue, Site
 from sandbox.team import generate
 from tasks.fetch.task import work
 from worker.errors import FatalError, RetryableError
+from worker.jira.reader import PageSizes
 from worker.settings import ChangelogAudit
 from worker.task import StaleAttemptError
 
@@ -64,6 +65,9 @@ FAULTS: Final[dict[str, Callable[..., faults.Fault]]] = {
     "no issues": lambda **more: faults.without("issues", **more),
     "no histories": lambda **more: faults.without("issueChangeLogs", **more),
 }
+# Requests of five issues with single-valued fields, and of two with all; a fresh copy reads all of them whole.
+PLAIN: Final = PageSizes(whole=2, plain=5, few=3)
+WHOLE: Final = PageSizes(whole=2, plain=2)
 QUESTIONS: Final[dict[str, Callable[[Issue, int], faults.Fault]]] = {
     "an issue": lambda issue, times: faults.poisoned(issue.id, times=times),
     "an issue, cut off": lambda issue, times: faults.poisoned_cut(issue.id, times=times),
@@ -72,8 +76,11 @@ QUESTIONS: Final[dict[str, Callable[[Issue, int], faults.Fault]]] = {
     "more than three": lambda _, times: faults.too_large(3, times=times),
     "versions": lambda issue, times: faults.closed_versions(issue.fields["project"]["id"], status=500, times=times),
     "closed versions": lambda issue, times: faults.closed_versions(issue.fields["project"]["id"], times=times),
+    "no list of links": lambda _, times: faults.refused_jql("issueLinkType", times=times),
+    "no thousands": lambda _, times: faults.too_large(WHOLE.whole, status=400, times=times),
     "an end": lambda _, times: faults.contradicting_end(endpoint="search", times=times),
 }
+RULES: Final = replace(PROFILE.rules, fields={**PROFILE.rules.fields, "flagged": "Flagged"})
 LAG: Final = timedelta(minutes=10)  # shorter than the overlap
 SILENT_STEPS: Final = {"To Do": "In Progress", "In Progress": "In Review", "In Review": "Done"}
 pick = st.integers(0, 10_000)
@@ -124,24 +131,27 @@ class LivingCopy(RuleBasedStateMachine):
         born = start - timedelta(weeks=2)
         site = generate(5, 24, born, flavour=self.flavour, per_week=7, account_zone=zone)
         site.takes_epoch = epoch
-        site.bounds = Bounds(page_of_ids=9, page_with_fields=5, page_of_search=9)
+        site.bounds = Bounds(
+            page_of_ids=9, page_with_fields=5, page_of_search=9, bulk_issues=PLAIN.whole, bulk_plain_issues=PLAIN.plain
+        )
         site.advance(millis(start))
         _end_planned_lives(site)
         if lags:
             site.lag_behind(int(LAG.total_seconds() * 1000))
-        self.world = self._world("copy", Jira(site, Clock(start)))
+        self.world = self._world("copy", Jira(site, Clock(start)), PLAIN)
         event.listen(self.world.current.engine, "commit", self.trap.step)
         event.listen(self.world.current.sessions, "after_commit", self.trap.step)
         self.world.fetch()
 
-    def _world(self, name: str, jira: Jira) -> World:
+    def _world(self, name: str, jira: Jira, pages: PageSizes) -> World:
         folder = self.folder / name
         folder.mkdir()
         file = shutil.copy(self.template, folder / "flowbeat.db")
         made = open_world(folder, f"sqlite:///{file}", self.redis_url, jira=jira, before=self.trap.step)
         world = self.stack.enter_context(made)
         world.hurry()
-        world.profile(jql=JQL, rules=PROFILE.rules)
+        world.current.pages = pages
+        world.profile(jql=JQL, rules=RULES)
         world.connection(concurrency=1)
         world.current.settings = replace(world.current.settings, changelog_audit=ChangelogAudit(every_days=0))
         return world
@@ -253,6 +263,29 @@ class LivingCopy(RuleBasedStateMachine):
         silent = issue.fields["status"]["statusCategory"]["key"] != "done"
         living.set_fix_version(self.site, issue, version, self._now(), silent=silent)
         living.release(self.site, version, self._now(), day)
+        self._happens()
+
+    @rule(number=pick, other=pick)
+    def link(self, number: int, other: int) -> None:
+        """Link two issues, which both then have a value in a multi-valued field without a tracked history."""
+        cause, incident = self._issue(number), self._issue(other)
+        if cause is not incident:
+            living.link(self.site, cause, incident, self._now())
+            self._happens()
+
+    @rule(number=pick, flags=st.booleans(), silent=st.booleans())
+    def flag(self, number: int, *, flags: bool, silent: bool) -> None:
+        """Set or clear a custom field of several values; an empty one is null. An open issue may keep `updated`."""
+        issue = self._issue(number)
+        is_open = issue.fields["status"]["statusCategory"]["key"] != "done"
+        value = [{"id": "10019", "value": "Impediment"}] if flags else None
+        living.edit(self.site, issue, catalogue.FLAGGED, value, self._now(), silent=silent and is_open)
+        self._happens()
+
+    @rule(number=pick)
+    def drop_versions(self, number: int) -> None:
+        """Remove an issue from all versions."""
+        living.edit(self.site, self._issue(number), "fixVersions", [], self._now())
         self._happens()
 
     @rule(name=st.sampled_from(["Under way", "Doing"]), category=st.sampled_from([catalogue.NEW, catalogue.MOVING]))
@@ -402,7 +435,7 @@ class LivingCopy(RuleBasedStateMachine):
         self.world.clock.advance(LAG + timedelta(seconds=1))
         self._happens()
         self._refresh()
-        fresh = self._world(f"fresh{self.site.next_number()}", self.world.jira)
+        fresh = self._world(f"fresh{self.site.next_number()}", self.world.jira, WHOLE)
         fresh.fetch()
         copied, expected = self.world.copy(), fresh.copy()
         for part in ("issues", "hashes", "statuses", "versions"):

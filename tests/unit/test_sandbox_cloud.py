@@ -240,6 +240,42 @@ def test_bulk_fetch_takes_a_hundred_and_expands_by_array(session: requests.Sessi
     assert "description" not in issue["fields"]
 
 
+@pytest.mark.parametrize(
+    ("most", "more"),
+    [
+        (1_000, {"fields": ["summary", "updated", "customfield_10016"]}),
+        (1_000, {"fields": ["summary"], "expand": ["names", "schema"]}),
+        (1_000, {"fields": [f"customfield_{number}" for number in range(20_000, 20_100)]}),
+        (100, {"fields": [f"customfield_{number}" for number in range(20_000, 20_101)]}),
+        (100, {"fields": ["summary"], "expand": ["transitions"]}),
+        (100, {"fields": ["summary", "fixVersions"]}),
+        (100, {"fields": ["issuelinks"]}),
+        (100, {"fields": ["customfield_10021"]}),
+        (100, {"fields": ["comment"]}),
+        (100, {"fields": ["*all"]}),
+        (100, {"fields": ["-summary"]}),
+        (100, {"fields": []}),
+        (100, {}),
+    ],
+)
+def test_bulk_fetch_takes_a_thousand_only_of_named_fields_with_one_value(
+    session: requests.Session, most: int, more: dict[str, Any]
+) -> None:
+    """More than the request may name is refused with 400, whether or not the issues exist."""
+    for number, status in ((most, 200), (most + 1, 400)):
+        body = {"issueIdsOrKeys": [str(n) for n in range(90_001, 90_001 + number)], **more}
+        assert session.post(f"{BASE}/issue/bulkfetch", json=body).status_code == status
+
+
+def test_issues_with_links_are_found_by_the_type_of_a_link(session: requests.Session, jira: Jira) -> None:
+    """`issueLinkType is not EMPTY` finds every issue with a link, on either side of it."""
+    linked = {str(issue.id) for issue in jira.site.indexed if issue.fields["issuelinks"]}
+    every = search(session, jql="project in (PAY, OPS) AND issueLinkType is not EMPTY", maxResults=5000)
+    caused = search(session, jql='project in (PAY, OPS) AND issueLinkType = "is caused by"', maxResults=5000)
+    assert {issue["id"] for issue in every["issues"]} == linked
+    assert 0 < len(caused["issues"]) < len(linked)
+
+
 def test_one_issue_is_found_or_404(session: requests.Session) -> None:
     """With every field, and long texts as documents. Jira does not say whether an unknown issue is gone or hidden."""
     issue = session.get(f"{BASE}/issue/10001", params={"fields": "*all,-summary,-nonsense"}).json()

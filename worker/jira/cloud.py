@@ -5,7 +5,7 @@ next fetch reads the issue again. The other way round a change could be missed f
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -13,11 +13,13 @@ from urllib.parse import quote
 
 from models.configured import Kind
 from models.records import Field, Issue, Status, Transition, Version
-from worker.errors import AnswerError, FatalError, UnansweredError
+from worker.errors import FatalError, UnansweredError
 from worker.jira import parse
+from worker.jira.bulk_issues import BulkIssues
 from worker.jira.client import SERVER_INFO, Client, Control
 from worker.jira.faults import LoginError, MissingError, RefusedError
 from worker.jira.jql import combined, instant, without_order
+from worker.jira.multi_valued import has_value, is_doubtful
 from worker.jira.pages import PageError, next_position, required, rows
 from worker.jira.reader import (
     INCOMPLETE,
@@ -26,6 +28,8 @@ from worker.jira.reader import (
     Batch,
     Failed,
     Listing,
+    PageSizes,
+    Plain,
     chunks,
     parallel,
     settled,
@@ -37,11 +41,12 @@ log = logging.getLogger(__name__)
 
 API: Final = "/rest/api/3"
 IDS_PAGE: Final = 5_000
-ISSUES_PAGE: Final = 100
+CHANGED_PAGE: Final = 100
 MATCHING_IDS: Final = 500
 CHANGELOG_ISSUES: Final = 1_000
 CHANGELOG_PAGE: Final = 10_000
 SINGLE_CHANGELOG_PAGE: Final = 1_000
+_PAGES: Final = PageSizes()
 CHANGELOG_PAGES: Final = 500  # of one question: beyond it something is wrong, and half a history is none
 
 
@@ -57,11 +62,13 @@ class Cloud:
         *,
         zone: str | None = None,
         sizes: Mapping[str, int] | None = None,
+        pages: PageSizes = _PAGES,
         changelog_page: int = CHANGELOG_PAGE,
     ) -> None:
         """Bind the client, what to ask of every issue, how instants are written (``jql.instant``), and the sizes."""
         self.sizes = dict(sizes or {})
         self._zone = zone
+        self._bulk = BulkIssues(client, wanted, self.sizes, pages)
         self._changelog_page = changelog_page
         self._client = client
         self._wanted = wanted
@@ -87,20 +94,37 @@ class Cloud:
     def changed(self, jql: str, since: datetime, position: Mapping[str, Any] | None) -> Listing:
         """Return a page of up to 100 (id, updated), oldest change first."""
         clause = f"updated >= {instant(since, self._zone)}"
-        return self._search(combined(jql, clause, "updated ASC, key ASC"), ["updated"], ISSUES_PAGE, position)
+        return self._search(combined(jql, clause, "updated ASC, key ASC"), ["updated"], CHANGED_PAGE, position)
 
-    def issues(self, *groups: Sequence[str]) -> Batch:
-        """Return issues: 100 a request, several requests at a time, then the histories of each group."""
-        size = size_of(self.sizes, "issues", ISSUES_PAGE)
-        pages = parallel(self._page, [page for group in groups for page in chunks(group, size)], self._workers)
-        raw = {issue_id: entry for page, _ in pages for issue_id, entry in page.items()}
+    def multi_valued(self, jql: str, recent: datetime, since: datetime | None, position: Any | None) -> Listing:
+        """Return a page of up to 5,000 ids."""
+        clause = has_value(self._wanted.multi_valued, instant(recent, self._zone))
+        lately = f"updated >= {instant(since, self._zone)} AND " if since else ""
+        return self._search(combined(jql, lately + clause), ["id"], IDS_PAGE, position)
+
+    def issues(self, *groups: Sequence[str], plain: Plain | None = None) -> Batch:
+        """Return issues: 100 or 1,000 a request, several requests at a time, then the histories of each group."""
+        raw, lean, failures = self._bulk.read(groups, plain.ids if plain else ())
         present = [[issue_id for issue_id in group if issue_id in raw] for group in groups]
         histories, failed = self._histories([group for group in present if group])
         lost = {issue_id for failure in failed for issue_id in failure.ids}
         batch = build({key: item for key, item in raw.items() if key in histories}, self._wanted, histories)
         incomplete = dict.fromkeys(raw.keys() - histories.keys() - lost, INCOMPLETE)
-        whole = Batch(batch.issues, {**batch.broken, **incomplete})
-        return settled(whole, [*(failure for _, failure in pages if failure), *failed])
+        kept, doubtful = self._doubted(batch.issues, lean, plain)
+        whole = Batch(kept, {**batch.broken, **incomplete}, doubtful=doubtful)
+        return settled(whole, [*failures, *failed])
+
+    def _doubted(
+        self, issues: tuple[Issue, ...], lean: Collection[str], plain: Plain | None
+    ) -> tuple[tuple[Issue, ...], frozenset[str]]:
+        """Return (the issues less the doubtful ones, the ids of these): what was asked of them may be too little."""
+        if plain is None or not lean:
+            return issues, frozenset()
+        fields = self._wanted.multi_valued.keys()
+        doubtful = frozenset(
+            issue.issue_id for issue in issues if issue.issue_id in lean and is_doubtful(issue, fields, plain.recent)
+        )
+        return tuple(issue for issue in issues if issue.issue_id not in doubtful), doubtful
 
     def histories(self, ids: Sequence[str]) -> dict[str, tuple[Transition, ...]]:
         """Return histories: 1,000 issues a request; one each for the anonymous."""
@@ -113,9 +137,8 @@ class Cloud:
         }
 
     def visible(self, ids: Sequence[str]) -> set[str]:
-        """Return those a bulk fetch returns or fails to load; it reads the database, not the search index."""
-        pages = parallel(lambda value: self._bulk(value, ["updated"]), chunks(ids, ISSUES_PAGE), self._workers)
-        return {issue_id for came, named in pages for issue_id in (*came, *named)}
+        """Return those a bulk fetch returns or fails to load: 1,000 a request; it reads the database."""
+        return self._bulk.visible(ids)
 
     def matching(self, jql: str, ids: Sequence[str]) -> set[str]:
         """Return those that are found, of up to 500 ids a request."""
@@ -134,7 +157,9 @@ class Cloud:
         def read(page: Any) -> Listing:
             listed = required(page, "issues", list)
             after = next_position(page, position, len(listed))
-            return Listing(dict(rows(listed, read_update, "issues")), after, read_keys(listed))
+            is_warned = bool(page.get("warnings"))
+            updates = dict(rows(listed, read_update, "issues"))
+            return Listing(updates, after, read_keys(listed), is_warned=is_warned)
 
         def ask(size: int) -> Listing:
             body = {"jql": jql, "fields": fields, "maxResults": size}
@@ -167,32 +192,6 @@ class Cloud:
             return self._search(combined(jql, f"id in ({','.join(ids)})"), ["id"], IDS_PAGE, None).updates
         except RefusedError as error:  # an id that is gone meanwhile is refused, and with it the whole question
             raise UnansweredError(f"an issue disappeared from Jira while it was looked at: {error}") from error
-
-    def _page(self, ids: Sequence[str]) -> tuple[dict[str, dict[str, Any]], Failed | None]:
-        """Return (id → issue, what has to be asked for again)."""
-        try:
-            came, named = self._bulk(ids, self._wanted.fields)
-        except UnansweredError as error:
-            return {}, Failed("issues", tuple(ids), str(error))
-        why = "Jira named it among issueErrors"
-        return came, Failed("issues", tuple(named), why, whole=False) if named else None
-
-    def _bulk(self, ids: Sequence[str], fields: list[str]) -> tuple[dict[str, dict[str, Any]], list[str]]:
-        """Return (id → issue, ids that Jira could not load), both only of those asked for, whatever comes."""
-
-        def read(page: Any) -> tuple[dict[str, dict[str, Any]], list[str]]:
-            issues = dict(rows(required(page, "issues", list), lambda item: (str(item["id"]), item), "issues"))
-            came = {issue_id: issue for issue_id, issue in issues.items() if issue_id in ids}
-            errors = rows(page.get("issueErrors") or [], lambda value: str(value["id"]), "issue errors")
-            missing = [issue_id for issue_id in ids if issue_id not in came]
-            named = [issue_id for issue_id in missing if issue_id in errors] or missing if errors else []
-            if named and len(ids) == 1:
-                raise AnswerError("Jira could not load the issue and named it among issueErrors")
-            return came, named
-
-        body: dict[str, Any] = {"issueIdsOrKeys": list(ids), "fields": fields}
-        control = Control({**body, "issueIdsOrKeys": [UNKNOWN_ID]}, is_batch=True)
-        return self._client.post(f"{API}/issue/bulkfetch", body, read=read, control=control)
 
     def _histories(self, groups: Sequence[Sequence[str]]) -> tuple[dict[str, list[Any]], list[Failed]]:
         """Return (id → histories, what failed); an issue that is gone, or whose histories came cut, is in neither."""

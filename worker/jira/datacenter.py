@@ -26,6 +26,7 @@ from worker.jira.reader import (
     Batch,
     Failed,
     Listing,
+    Plain,
     chunks,
     parallel,
     settled,
@@ -105,7 +106,12 @@ class DataCenter:
         message = f"the census of Data Center tells what changed since {since}; {jql!r} at {position} was not needed"
         raise AssertionError(message)
 
-    def issues(self, *groups: Sequence[str]) -> Batch:
+    def multi_valued(self, jql: str, recent: datetime, since: datetime | None, position: Any | None) -> Listing:
+        """Refuse: Data Center returns every field of an issue with its history."""
+        message = f"{jql!r} at {position} was not needed, neither of {recent} nor of {since}"
+        raise AssertionError(message)
+
+    def issues(self, *groups: Sequence[str], plain: Plain | None = None) -> Batch:  # noqa: ARG002 - all come whole
         """Return issues with their whole histories: 50 a request, several requests at a time."""
         size = size_of(self.sizes, "issues", ISSUES_PAGE)
         pages = parallel(self._attempt, [page for group in groups for page in chunks(group, size)], self._workers)

@@ -51,13 +51,20 @@ class Wanted:
     """What is asked of every issue: the mapped fields (id → the site's name), and whether summaries are kept.
 
     ``levels``: whether the levels of issue types mean anything on this site, as they do on Cloud. ``flagged``: the id
-    of the mapped field whose history is kept before that of all others.
+    of the mapped field whose history is kept before that of all others. ``multi_valued``: the fields that may
+    have several values (id → the name that JQL has for it), where these are asked for apart.
     """
 
     mapped: Mapping[str, str] = dataclass_field(default_factory=dict)
     summaries: bool = True
     levels: bool = True
     flagged: str | None = None
+    multi_valued: Mapping[str, str] = dataclass_field(default_factory=dict)
+
+    @property
+    def plain_fields(self) -> list[str]:
+        """The field ids to ask Jira for where an issue has nothing in the others."""
+        return [name for name in self.fields if name not in self.multi_valued]
 
     @property
     def fields(self) -> list[str]:
@@ -124,6 +131,7 @@ def field(raw: Mapping[str, Any]) -> Field:
         name=text(raw.get("name")) or str(raw["id"]),
         schema=str(schema.get("type") or ""),
         items=str(schema.get("items") or ""),
+        custom=str(schema.get("custom") or ""),
     )
 
 
@@ -262,7 +270,12 @@ def _kept(value: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
         "versions": _ids(value.get("versions")),
         "links": _linked(value.get("issuelinks")),
     }
-    return kept | {name: without_people(value.get(name)) for name in wanted.mapped if name not in kept}
+    return kept | {name: _value(value.get(name)) for name in wanted.mapped if name not in kept}
+
+
+def _value(value: Any) -> Any:
+    """Return the value of a mapped field. An empty list means the same as null: which of them Jira sends depends on the field."""
+    return None if value == [] else without_people(value)
 
 
 def without_people(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """What a fetch asks of Jira, the same words for Cloud and Data Center; each flavour answers in its own way."""
 
 import contextvars
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,8 +23,8 @@ INCOMPLETE: Final = "its changelog came incomplete"
 # An id that no issue has: a question about it is answered at once, if the question itself is a good one.
 UNKNOWN_ID: Final = "0"
 LEAST_LIST_PAGE: Final = 10
-# What is asked for many at a time: pages of a list, issues, histories.
-Part = Literal["ids", "issues", "histories"]
+# What is asked for many at a time: pages of a list, whole issues, issues without multi-valued fields, histories.
+Part = Literal["ids", "issues", "plain", "histories"]
 A = TypeVar("A")
 B = TypeVar("B")
 
@@ -48,13 +48,34 @@ class Listing:
     """A page of a list: id → ``updated`` (None where it was not asked for or cannot be read), and where to continue.
 
     ``keys``: id → key, where Jira sent one. A project's key may change, and ``updated`` stays. ``unshown``: how many
-    issues Jira counted here and did not show.
+    issues Jira counted here and did not show. ``is_warned``: Jira sent a warning, so that issues may be missing.
     """
 
     updates: Mapping[str, datetime | None]
     after: Any | None
     keys: Mapping[str, str] = field(default_factory=dict)
     unshown: int = 0
+    is_warned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PageSizes:
+    """How many issues a request names: whole ones, and those without multi-valued fields. Tests take smaller numbers.
+
+    ``few``: a refresh reads up to this many changed issues whole.
+    """
+
+    whole: int = 100
+    plain: int = 1_000
+    few: int = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Issues that have nothing in multi-valued fields, as the search index says; not trusted from ``recent`` on."""
+
+    ids: Collection[str]
+    recent: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +101,14 @@ class Failed:
 class Batch:
     """Issues with their whole history; ``broken`` names ids that cannot be read, with the reason.
 
-    ``failed``: what is to be asked for again, in smaller groups.
+    ``failed``: what is to be asked for again, in smaller groups. ``doubtful``: ids of ``Plain`` that are to be read
+    whole, because the search index may be wrong about them.
     """
 
     issues: tuple[Issue, ...]
     broken: Mapping[str, str] = field(default_factory=dict)
     failed: tuple[Failed, ...] = ()
+    doubtful: frozenset[str] = frozenset()
 
 
 class Reader(Protocol):
@@ -112,10 +135,17 @@ class Reader(Protocol):
     def changed(self, jql: str, since: datetime, position: Any | None) -> Listing:
         """Return a page of what changed at or after an instant."""
 
-    def issues(self, *groups: Sequence[str]) -> Batch:
+    def multi_valued(self, jql: str, recent: datetime, since: datetime | None, position: Any | None) -> Listing:
+        """Return a page of the ids that have a value in a multi-valued field, or were updated at or after ``recent``.
+
+        ``since``: only of those updated at or after this instant.
+        """
+
+    def issues(self, *groups: Sequence[str], plain: Plain | None = None) -> Batch:
         """Return the issues of these ids, whole; those that are not visible are missing.
 
-        The histories of a group are asked for together, and no request spans two groups.
+        The histories of a group are asked for together, and no request spans two groups. Of ``plain`` ids the
+        multi-valued fields need not be asked for.
         """
 
     def histories(self, ids: Sequence[str]) -> Mapping[str, tuple[Transition, ...]]:
@@ -157,7 +187,10 @@ def settled(batch: Batch, failed: Iterable[Failed]) -> Batch:
     everything = (*batch.failed, *failed)
     alone = {failure.ids[0]: failure.why for failure in everything if failure.is_alone}
     return Batch(
-        batch.issues, {**batch.broken, **alone}, tuple(failure for failure in everything if not failure.is_alone)
+        batch.issues,
+        {**batch.broken, **alone},
+        tuple(failure for failure in everything if not failure.is_alone),
+        batch.doubtful,
     )
 
 

@@ -14,7 +14,7 @@ from worker.jira.cloud import Cloud
 from worker.jira.datacenter import DataCenter
 from worker.jira.faults import WHO_AM_I, ForbiddenError, LoginError, MissingError
 from worker.jira.pages import PageError
-from worker.jira.reader import Reader, Site
+from worker.jira.reader import PageSizes, Reader, Site
 from worker.settings import Connection
 
 log = logging.getLogger(__name__)
@@ -67,11 +67,14 @@ def reader(
     flavour: str,
     wanted: parse.Wanted,
     zone: str | None = None,
+    *,
     sizes: Mapping[str, int] | None = None,
+    pages: PageSizes | None = None,
 ) -> Reader:
     """Return the reader of a flavour; ``zone`` says how instants are written (``jql.instant``)."""
-    kind = Cloud if flavour == "cloud" else DataCenter
-    return kind(client, wanted, zone=zone, sizes=sizes)
+    if flavour == "cloud":
+        return Cloud(client, wanted, zone=zone, sizes=sizes, pages=pages or PageSizes())
+    return DataCenter(client, wanted, zone=zone, sizes=sizes)
 
 
 def _unidentified(client: Client, error: FatalError) -> Site:
