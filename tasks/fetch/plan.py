@@ -143,7 +143,7 @@ def _plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> FetchCurso
         fetch.cursor,
         kind=kind,
         flavour=flavour,
-        zone=_zone(fetch, flavour, old) if grown else None,
+        zone=_zone(fetch, flavour, old) if same_site else None,
         identity=CopyIdentity(mapped=mapped, flagged=flagged, resolved=dict(rules.fields)),
         watermark=watermark,
         stage=_first_stage(kind, flavour, watermark, multi_valued),

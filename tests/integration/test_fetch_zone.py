@@ -60,14 +60,16 @@ def test_changes_are_found_through_every_hour_of_a_clock_change(
 def test_a_refusal_happens_once_and_is_stored_with_the_time_zone(
     tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
-    """The second run requests the time zone, because it may have changed, and is not refused again."""
+    """Later fetches request the time zone, because it may have changed, and are not refused again."""
     with open_world(tmp_path, database_url, redis_url, jira=_jira("Asia/Kathmandu")) as world:
-        world.fetch()
-        assert _cache(world).cursor.zone is None
-        world.clock.advance(timedelta(minutes=1))
         world.fetch()
         assert [seen.status for seen in world.jira.log].count(400) == 1
         assert _cache(world).cursor.zone == "Asia/Kathmandu"
+        for is_full in (False, True):
+            world.clock.advance(timedelta(minutes=1))
+            world.fetch(full=is_full)
+            assert all(seen.status == 200 for seen in world.jira.log)
+            assert _cache(world).cursor.zone == "Asia/Kathmandu"
         account = world.jira.site.accounts[0]
         world.jira.site.accounts[0] = type(account)(account.email, account.token, "America/New_York", account.profile)
         world.clock.advance(timedelta(minutes=1))
