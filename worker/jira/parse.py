@@ -274,7 +274,7 @@ def _kept(value: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
 
 
 def _value(value: Any) -> Any:
-    """Return the value of a mapped field. An empty list means the same as null: which of them Jira sends depends on the field."""
+    """Return the value of a mapped field. An empty list means null: which of them Jira sends depends on the field."""
     return None if isinstance(value, list) and not value else without_people(value)
 
 
