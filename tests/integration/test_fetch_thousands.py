@@ -12,7 +12,7 @@ import pytest
 from fetch_world import NAME, PROFILE, KilledError, World, open_world
 
 from models.records import CopyCursor
-from models.store import operations
+from models.store import caches
 from sandbox import catalogue, faults, living
 from sandbox.faults import Fault
 from sandbox.shapes import Json
@@ -89,7 +89,7 @@ def plain_issues(world: World) -> list[Issue]:
 def cursor_of(world: World) -> CopyCursor:
     """Return what the copy's Cache Metadata says for the next fetch."""
     with world.current.reads() as session:
-        cache = operations.find_cache(session, NAME)
+        cache = caches.find(session, NAME)
     assert cache is not None
     return cache.cursor
 
