@@ -6,7 +6,7 @@ row begin, with a last end.
 
 from collections.abc import Iterable, Sequence, Sized
 from itertools import accumulate
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int8]
 Bools = npt.NDArray[np.bool_]
 Texts = npt.NDArray[np.bytes_]
+AnyScalar = TypeVar("AnyScalar", bound=np.generic)
 
 # Outside every instant that a datetime can hold.
 NO_INSTANT: Final = int(np.iinfo(np.int64).min)
@@ -31,6 +32,24 @@ def ints(values: Iterable[int]) -> Ints:
 def offsets_of(rows: Iterable[Sized]) -> Ints:
     """Return where the values of each row begin in a ragged column, and a last end."""
     return ints(accumulate(map(len, rows), initial=0))
+
+
+# Not np.unique and np.isin: both import np.ma, which takes longer than the rest of an explanation.
+
+
+def distinct(values: npt.NDArray[AnyScalar]) -> npt.NDArray[AnyScalar]:
+    """Return each value once, sorted."""
+    ordered = np.sort(values)
+    is_first = np.ones(len(ordered), np.bool_)
+    is_first[1:] = ordered[1:] != ordered[:-1]
+    return ordered[is_first]
+
+
+def are_among(values: Ints, chosen: Ints) -> Bools:
+    """Return which values are among those chosen, of which there is at least one."""
+    ordered = np.sort(chosen)
+    places = np.searchsorted(ordered, values).clip(max=len(ordered) - 1)
+    return ordered[places] == values
 
 
 def segment_sums(values: Ints | Bools, offsets: Ints) -> Ints:

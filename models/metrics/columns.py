@@ -18,6 +18,7 @@ from models.metrics.arrays import (
     Floats,
     Ints,
     Texts,
+    distinct,
     ints,
     joined_offsets,
     offsets_of,
@@ -296,7 +297,7 @@ def _last_words(chunks: Sequence[Chunk]) -> tuple[Ints, Ints]:
 def _joined(parts: Sequence[Items]) -> Items:
     """Return the rows of all parts, one after the other."""
     whole = [columns_of(()), *parts]
-    vocabulary = np.unique(np.concatenate([part.vocabulary for part in whole]))
+    vocabulary = distinct(np.concatenate([part.vocabulary for part in whole]))
     codes = [np.searchsorted(vocabulary, part.vocabulary)[part.version_codes] for part in whole]
     return Items(
         ids=np.concatenate([part.ids for part in whole]),

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from models.metrics import windows
-from models.metrics.arrays import Ints
+from models.metrics.arrays import Ints, are_among, ints
 from models.metrics.changes import Changes
 from models.metrics.columns import Items
 from models.metrics.deployments import Deployed, Mark, MarkedBy
@@ -110,7 +110,7 @@ def _links(incidents: Sequence[Incident], items: Items) -> set[tuple[int, int]]:
     rows, which = items.rows_of(np.array([item_id for item_id, _ in named], np.int64))
     links = {(named[at][1], row) for row, at in zip(rows.tolist(), which.tolist(), strict=True)}
     number_of = {int(incident.issue_id): number for number, incident in enumerate(incidents)}
-    hits = np.flatnonzero(np.isin(items.linked_ids, np.array(list(number_of), np.int64)))
+    hits = np.flatnonzero(are_among(items.linked_ids, ints(number_of)))
     owners = np.searchsorted(items.link_offsets, hits, side="right") - 1
     naming = zip(items.linked_ids[hits].tolist(), owners.tolist(), strict=True)
     return links | {(number_of[issue_id], row) for issue_id, row in naming}

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.metrics.arrays import NONE, Bools, Codes, Ints, ints, segment_sums
+from models.metrics.arrays import NONE, Bools, Codes, Ints, distinct, ints, segment_sums
 from models.metrics.statuses import NO_STATUS, StatusRef, StatusStages
 from models.metrics.timelines import DONE, TODO, Timelines, in_progress
 from models.records import STAGES, Micros
@@ -190,7 +190,7 @@ def unmapped(visits: StatusVisits, histories: Histories, stages: StatusStages) -
     code_of_visit = ints(NONE if label is None else codes[label] for label in unknown)[visits.refs]
     rows = visits.rows
     is_unknown = code_of_visit != NONE
-    each_once = np.unique(rows[is_unknown] * len(labels) + code_of_visit[is_unknown])
+    each_once = distinct(rows[is_unknown] * len(labels) + code_of_visit[is_unknown])
     return Findings(each_once // len(labels), [labels[code] for code in (each_once % len(labels)).tolist()])
 
 

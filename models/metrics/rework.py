@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.metrics.arrays import Bools, Ints
+from models.metrics.arrays import Bools, Ints, distinct
 from models.metrics.columns import Items, decoded
 from models.metrics.deployments import Deployed
 from models.records import CATEGORIES
@@ -48,7 +48,7 @@ def _rework(
     if deployed.source != "status":
         named = [row for row in named if delivered[row]]
     shared = [rows_by_version[version] for version in deployed.version_ids if version in rows_by_version]
-    rows = np.unique(np.concatenate([np.array(named, np.int64), *shared]))
+    rows = distinct(np.concatenate([np.array(named, np.int64), *shared]))
     return Rework(bool(len(rows) and is_defect[rows].all()), by_mark=False, rows=tuple(rows.tolist()))
 
 

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from models.metrics import mappings, sums
-from models.metrics.arrays import NO_INSTANT, Ints
+from models.metrics.arrays import NO_INSTANT, Ints, distinct
 from models.metrics.contributions import CODE_OF_REASON, NEVER_STARTED, Contribution, Contributions, sliced
 from models.metrics.dora import durations
 from models.metrics.item_parts import by_category, make_item_record
@@ -30,7 +30,7 @@ def load_contributions(snapshot: Snapshot, windows: Sequence[Window]) -> list[Co
 
 def _loads(snapshot: Snapshot, windows: Sequence[Window]) -> list[Contributions]:
     items = snapshot.dataset.items
-    ends = np.unique(np.array([window.effective_end for window in windows], np.int64))
+    ends = distinct(np.array([window.effective_end for window in windows], np.int64))
     stays = np.flatnonzero(in_progress(items.stages))
     # A stay counts at the ends behind its begin, up to its own end; most begin and end between two Mondays.
     first = np.searchsorted(ends, items.at[stays], side="right")
