@@ -6,8 +6,6 @@ is what was counted, and where the stored result says something else, the comman
 
 import click
 
-from console.explain import against as comparing
-from console.explain import differences
 from console.explain.loading import load
 from console.explain.order import SORTS, Order, Sort
 from console.explain.rows import rows_of
@@ -71,12 +69,14 @@ def explain(
         database.one_of("metric", metric, METRIC_TYPES)
         view = load(current, session, profile, metric, week=week, as_of=as_of)
         if against or against_as_of:
+            from console.explain import against as comparing  # noqa: PLC0415 - one number needs no comparison
+            from console.explain import differences  # noqa: PLC0415 - the same
+
             texts = {"against": against, "against_as_of": against_as_of, "as_of": as_of}
             other = comparing.load_other(current, session, view, **texts)
             compared = differences.Compared.of(session, view, other)
-            show(
-                form, differences.everything(compared, order) if form == "csv" else differences.sheets(compared, order)
-            )
+            is_csv = form == "csv"
+            show(form, differences.everything(compared, order) if is_csv else differences.sheets(compared, order))
             return
         rows = rows_of(session, view)
     show(form, everything(rows, order) if form == "csv" else sheets(view, rows, order, room_for(form), history=history))

@@ -49,7 +49,8 @@ def are_among(values: Ints, chosen: Ints) -> Bools:
     """Return which values are among those chosen, of which there is at least one."""
     ordered = np.sort(chosen)
     places = np.searchsorted(ordered, values).clip(max=len(ordered) - 1)
-    return ordered[places] == values
+    among: Bools = ordered[places] == values
+    return among
 
 
 def segment_sums(values: Ints | Bools, offsets: Ints) -> Ints:

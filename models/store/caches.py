@@ -1,11 +1,15 @@
 """Cache Metadata: how far the stored copy of a profile can be trusted."""
 
+from typing import Final
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.records import CacheMetadata, CopyCursor
 from models.store.shared import columns, row_of, upsert
 from models.tables.cache import CacheMetadataRow
+
+_CACHES: Final = CacheMetadataRow.__table__.c
 
 
 def save(session: Session, cache: CacheMetadata) -> None:
@@ -15,6 +19,6 @@ def save(session: Session, cache: CacheMetadata) -> None:
 
 def find(session: Session, profile: str) -> CacheMetadata | None:
     """Return the profile's Cache Metadata, None where it was never fetched."""
-    query = select(*columns(CacheMetadataRow)).where(CacheMetadataRow.profile == profile)
+    query = select(*columns(CacheMetadataRow)).where(_CACHES.profile == profile)
     row = session.execute(query).mappings().first()
     return None if row is None else CacheMetadata(**{**row, "cursor": CopyCursor.from_json(row["cursor"])})

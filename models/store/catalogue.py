@@ -1,6 +1,7 @@
 """The lists that belong to a copy: statuses and versions, as they were at the last fetch."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -13,11 +14,14 @@ from models.store.shared import among, change, load_all, replace_all, row_of, up
 from models.tables.catalogue import StatusRow, VersionRow
 from models.tables.issues import IssueRow
 
+_ISSUES: Final = IssueRow.__table__.c
+_STATUSES: Final = StatusRow.__table__.c
+
 
 def save_statuses(session: Session, profile: str, statuses: Sequence[Status]) -> None:
     """Replace the list of the site's statuses; each keeps its stage until the next calculation, unlisted ones stay."""
-    listed = (StatusRow.profile == profile, StatusRow.listed)
-    stages = dict(session.execute(select(StatusRow.status_id, StatusRow.stage).where(*listed)).all())
+    listed = (_STATUSES.profile == profile, _STATUSES.listed)
+    stages = dict(session.execute(select(_STATUSES.status_id, _STATUSES.stage).where(*listed)).all())
     change(session, delete(StatusRow).where(*listed))
     own = {"profile": profile, "listed": True}
     by_id = {status.status_id: row_of(status) | own | {"stage": stages.get(status.status_id)} for status in statuses}
@@ -26,8 +30,8 @@ def save_statuses(session: Session, profile: str, statuses: Sequence[Status]) ->
 
 def load_statuses(session: Session, profile: str) -> list[Status]:
     """Return the site's statuses as they were listed at the last fetch, by id."""
-    query = select(StatusRow.status_id, StatusRow.name, StatusRow.category)
-    query = query.where(StatusRow.profile == profile, StatusRow.listed).order_by(StatusRow.status_id)
+    query = select(_STATUSES.status_id, _STATUSES.name, _STATUSES.category)
+    query = query.where(_STATUSES.profile == profile, _STATUSES.listed).order_by(_STATUSES.status_id)
     return [Status(*row) for row in session.execute(query)]
 
 
@@ -44,7 +48,7 @@ def note_visited(session: Session, profile: str, refs: Iterable[StatusRef], stag
 
 def stage_statuses(session: Session, profile: str, stages: StatusStages) -> None:
     """Give each stored status its stage by the rules of a calculation; one that the site lists now has one row."""
-    rows = session.scalars(select(StatusRow).where(StatusRow.profile == profile)).all()
+    rows = session.scalars(select(StatusRow).where(_STATUSES.profile == profile)).all()
     for row in rows:
         if not row.listed and row.status_id in stages.names:
             session.delete(row)
@@ -79,8 +83,8 @@ def ids_of_keys(session: Session, profile: str, keys: Iterable[str], *, present:
     present counts, then a gone one, then one that had it before a move.
     """
     texts = sorted({text for key in keys for text in (key, fold_name(key).upper())})
-    chosen = (IssueRow.profile == profile, among(session, IssueRow.key, texts))
-    query = select(IssueRow.key, IssueRow.issue_id, IssueRow.gone_at.is_(None)).where(*chosen)
+    chosen = (_ISSUES.profile == profile, among(session, _ISSUES.key, texts))
+    query = select(_ISSUES.key, _ISSUES.issue_id, _ISSUES.gone_at.is_(None)).where(*chosen)
     held = sorted(session.execute(query).all(), key=lambda row: bool(row[2]))
     rows = [*load_former(session, profile, texts), *held]
     return {fold_name(key): issue_id for key, issue_id, is_present in rows if is_present or not present}

@@ -18,6 +18,9 @@ from models.store.shared import change, insert_rows
 from models.tables.facts import WorkItemColumnsRow
 from models.tables.issues import IssueRow
 
+_ISSUES: Final = IssueRow.__table__.c
+_COLUMNS: Final = WorkItemColumnsRow.__table__.c
+
 # Chunks of fewer issues are merged with later ones; larger ones are kept until they are mostly outdated.
 LARGEST: Final = 32_768
 # Raise it where a column changes its meaning under its old name, or where facts are worked out differently from the
@@ -64,8 +67,8 @@ def invalidate_facts_of_other_rules(session: Session, profile: str, rules: str) 
     """Make every fact stale that other rules or formats made, and all facts if they have no columns."""
     if _made_by(session, profile) == {(rules, FORMAT)}:
         return
-    change(session, delete(WorkItemColumnsRow).where(WorkItemColumnsRow.profile == profile))
-    made = (IssueRow.profile == profile, IssueRow.facts_hash.is_not(None))
+    change(session, delete(WorkItemColumnsRow).where(_COLUMNS.profile == profile))
+    made = (_ISSUES.profile == profile, _ISSUES.facts_hash.is_not(None))
     change(session, update(IssueRow).where(*made).values(facts_hash=None))
 
 
@@ -76,9 +79,9 @@ def are_facts_of(session: Session, profile: str, rules: str) -> bool:
 
 def count_stale(session: Session, profile: str, rules: str) -> int:
     """Return how many present issues have no facts by these rules."""
-    query = select(func.count()).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None))
+    query = select(func.count()).where(_ISSUES.profile == profile, _ISSUES.gone_at.is_(None))
     if _made_by(session, profile) == {(rules, FORMAT)}:
-        query = query.where(IssueRow.facts_hash.is_(None))
+        query = query.where(_ISSUES.facts_hash.is_(None))
     return session.scalar(query) or 0
 
 
@@ -89,7 +92,7 @@ def compact_items(session: Session, profile: str, issues: int) -> None:
         return
     ((rules, _),) = _made_by(session, profile)
     whole = _merged(session, profile, chunks)
-    change(session, delete(WorkItemColumnsRow).where(WorkItemColumnsRow.profile == profile))
+    change(session, delete(WorkItemColumnsRow).where(_COLUMNS.profile == profile))
     for number, piece in enumerate(whole.pieces(LARGEST)):  # also of no issue: the chunk says by which rules
         _insert(session, profile, number, piece, rules)
 
@@ -106,27 +109,27 @@ def _append(session: Session, profile: str, chunk: Chunk, rules: str) -> None:
     if not chunks:
         whole = Chunk.of(whole.items, whole.others)  # nothing older is left that would have to be contradicted
     numbers = [item for item, _ in swallowed]
-    of_profile = (WorkItemColumnsRow.profile == profile, WorkItemColumnsRow.chunk.in_(numbers))
+    of_profile = (_COLUMNS.profile == profile, _COLUMNS.chunk.in_(numbers))
     change(session, delete(WorkItemColumnsRow).where(*of_profile))
     _insert(session, profile, number, whole, rules)
 
 
 def _made_by(session: Session, profile: str) -> set[tuple[str, str]]:
     """Return the rules and formats that made a profile's columns: one pair, or none where there are none."""
-    table = WorkItemColumnsRow
+    table = _COLUMNS
     rows = session.execute(select(table.rules_hash, table.format).where(table.profile == profile).distinct())
     return {(rules, form) for rules, form in rows}
 
 
 def _chunks(session: Session, profile: str) -> list[tuple[int, int]]:
     """Return (chunk, number of its issues), oldest first."""
-    table = WorkItemColumnsRow
+    table = _COLUMNS
     query = select(table.chunk, table.issues).where(table.profile == profile).order_by(table.chunk)
     return [(number, issues) for number, issues in session.execute(query)]
 
 
 def _read(session: Session, profile: str, chunks: Sequence[tuple[int, int]]) -> list[Chunk]:
-    table, collected = WorkItemColumnsRow, []
+    table, collected = _COLUMNS, []
     for number, _ in chunks:
         archive = session.scalar(select(table.archive).where(table.profile == profile, table.chunk == number))
         collected.append(unpacked(archive or b""))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -26,6 +26,8 @@ from models.store.columns import load_columns
 from models.store.shared import columns, of_profile
 from models.tables.facts import DeploymentRow, IncidentRow
 
+_DEPLOYMENTS: Final = DeploymentRow.__table__.c
+
 
 def load(session: Session, profile: str, source: str | None) -> Dataset:
     """Return all that the metrics read: facts of present issues, and the deployments of one source."""
@@ -40,7 +42,7 @@ def load(session: Session, profile: str, source: str | None) -> Dataset:
 
 def _deployments(session: Session, profile: str, source: str) -> Iterator[Deployment]:
     rows = session.execute(
-        select(*columns(DeploymentRow)).where(DeploymentRow.profile == profile, DeploymentRow.source == source)
+        select(*columns(DeploymentRow)).where(_DEPLOYMENTS.profile == profile, _DEPLOYMENTS.source == source)
     ).mappings().all()  # fmt: skip
     if source != "table":
         yield from (_deployment(row) for row in rows)

@@ -1,6 +1,7 @@
 """The deployments that users put into the table themselves: the one thing in the database that Jira does not know."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,13 +12,15 @@ from models.store.catalogue import ids_of_keys, load_versions, names_in
 from models.store.shared import columns, row_of, upsert
 from models.tables.facts import DeploymentRow
 
+_DEPLOYMENTS: Final = DeploymentRow.__table__.c
+
 
 def load_table(session: Session, profile: str) -> dict[str, TableDeployment]:
     """Return the profile's rows of source ``table`` by id; one without an instant, which a person can write, is left
     out.
     """
     query = select(*columns(DeploymentRow)).where(
-        DeploymentRow.profile == profile, DeploymentRow.source == "table", DeploymentRow.deployed_at.is_not(None)
+        _DEPLOYMENTS.profile == profile, _DEPLOYMENTS.source == "table", _DEPLOYMENTS.deployed_at.is_not(None)
     )
     return {
         row["deployment_id"]: TableDeployment(

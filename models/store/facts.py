@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from sqlalchemy import delete, select, update
@@ -32,13 +32,15 @@ from models.tables.base import to_json
 from models.tables.facts import DeploymentRow, IncidentRow, WorkItemRow
 from models.tables.issues import IssueRow
 
+_ISSUES: Final = IssueRow.__table__.c
+
 
 def stale(session: Session, profile: str, limit: int) -> dict[str, str]:
     """Return id → content hash of present issues whose facts are missing, at most ``limit`` of them."""
-    query = select(IssueRow.issue_id, IssueRow.content_hash).where(
-        IssueRow.profile == profile, IssueRow.facts_hash.is_(None), IssueRow.gone_at.is_(None)
+    query = select(_ISSUES.issue_id, _ISSUES.content_hash).where(
+        _ISSUES.profile == profile, _ISSUES.facts_hash.is_(None), _ISSUES.gone_at.is_(None)
     )
-    return dict(session.execute(query.order_by(IssueRow.issue_id).limit(limit)).all())
+    return dict(session.execute(query.order_by(_ISSUES.issue_id).limit(limit)).all())
 
 
 def save(
@@ -66,9 +68,9 @@ def save(
     }
     save_findings(session, profile, "facts", counts)
     # An issue whose content has changed since it was read stays stale.
-    read = (among(session, IssueRow.issue_id, ids), among(session, IssueRow.content_hash, list(hashes.values())))
-    chosen = (IssueRow.profile == profile, *read)
-    change(session, update(IssueRow).where(*chosen).values(facts_hash=IssueRow.content_hash + ":" + rules))
+    read = (among(session, _ISSUES.issue_id, ids), among(session, _ISSUES.content_hash, list(hashes.values())))
+    chosen = (_ISSUES.profile == profile, *read)
+    change(session, update(IssueRow).where(*chosen).values(facts_hash=_ISSUES.content_hash + ":" + rules))
 
 
 def replace_version_deployments(session: Session, profile: str, deployments: Sequence[Deployment]) -> None:

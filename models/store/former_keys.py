@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,6 +11,9 @@ from models.records import Issue
 from models.store.shared import among, delete_of, upsert
 from models.tables.histories import FormerKeyRow
 from models.tables.issues import IssueRow
+
+_ISSUES: Final = IssueRow.__table__.c
+_FORMER: Final = FormerKeyRow.__table__.c
 
 
 class Stored(NamedTuple):
@@ -23,8 +26,8 @@ class Stored(NamedTuple):
 
 def load_stored(session: Session, profile: str, ids: Sequence[str]) -> dict[str, Stored]:
     """Return issue id → what is stored of it, for those of the ids that are."""
-    query = select(IssueRow.issue_id, IssueRow.content_hash, IssueRow.gone_at, IssueRow.key, IssueRow.created)
-    rows = session.execute(query.where(IssueRow.profile == profile, among(session, IssueRow.issue_id, ids)))
+    query = select(_ISSUES.issue_id, _ISSUES.content_hash, _ISSUES.gone_at, _ISSUES.key, _ISSUES.created)
+    rows = session.execute(query.where(_ISSUES.profile == profile, among(session, _ISSUES.issue_id, ids)))
     return {
         issue_id: Stored(None if gone_at else known, key, created) for issue_id, known, gone_at, key, created in rows
     }
@@ -49,7 +52,7 @@ def remember_keys(session: Session, profile: str, issues: Sequence[Issue], store
 
 def load_former(session: Session, profile: str, keys: Sequence[str]) -> list[tuple[str, str, bool]]:
     """Return (former key, issue id, whether the issue is present) of those of the keys that an issue once had."""
-    same = (IssueRow.profile == FormerKeyRow.profile) & (IssueRow.issue_id == FormerKeyRow.issue_id)
-    query = select(FormerKeyRow.key, FormerKeyRow.issue_id, IssueRow.gone_at.is_(None)).join(IssueRow, same)
-    chosen = (FormerKeyRow.profile == profile, among(session, FormerKeyRow.key, keys))
+    same = (_ISSUES.profile == _FORMER.profile) & (_ISSUES.issue_id == _FORMER.issue_id)
+    query = select(_FORMER.key, _FORMER.issue_id, _ISSUES.gone_at.is_(None)).join(IssueRow.__table__, same)
+    chosen = (_FORMER.profile == profile, among(session, _FORMER.key, keys))
     return [(key, issue_id, bool(is_present)) for key, issue_id, is_present in session.execute(query.where(*chosen))]

@@ -63,29 +63,32 @@ def save(session: Session, profile: str, issues: Sequence[Issue]) -> int:
 
 def clear_summaries(session: Session, profile: str) -> None:
     """Forget every stored summary, those of gone issues too."""
-    kept = (IssueRow.profile == profile, IssueRow.summary.is_not(None))
+    kept = (_ISSUES.profile == profile, _ISSUES.summary.is_not(None))
     change(session, update(IssueRow).where(*kept).values(summary=None))
 
 
 def count(session: Session, profile: str) -> int:
     """Return how many issues the copy of a profile holds, gone ones left out."""
-    return session.scalar(select(func.count()).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None))) or 0
+    return session.scalar(select(func.count()).where(_ISSUES.profile == profile, _ISSUES.gone_at.is_(None))) or 0
 
 
 def first_created(session: Session, profile: str) -> datetime | None:
     """Return when the oldest issue of a profile that counts was created: what was before, the copy cannot know."""
-    return session.scalar(select(func.min(IssueRow.created)).where(IssueRow.profile == profile, counted()))
+    first: datetime | None = session.scalar(
+        select(func.min(_ISSUES.created)).where(_ISSUES.profile == profile, counted())
+    )
+    return first
 
 
 def data_size(session: Session, profile: str) -> int:
     """About how many bytes of text the copy holds: its issues' fields and summaries."""
-    size = func.length(func.coalesce(IssueRow.summary, "")) + func.length(cast(IssueRow.fields, Text))
-    return session.scalar(select(func.coalesce(func.sum(size), 0)).where(IssueRow.profile == profile)) or 0
+    size = func.length(func.coalesce(_ISSUES.summary, "")) + func.length(cast(_ISSUES.fields, Text))
+    return session.scalar(select(func.coalesce(func.sum(size), 0)).where(_ISSUES.profile == profile)) or 0
 
 
 def projects(session: Session, profile: str) -> list[str]:
     """Return the keys of the projects of the profile's present issues."""
-    query = select(IssueRow.project).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None))
+    query = select(_ISSUES.project).where(_ISSUES.profile == profile, _ISSUES.gone_at.is_(None))
     return sorted(session.scalars(query.distinct()))
 
 
@@ -94,9 +97,9 @@ def known_projects(session: Session, profile: str) -> dict[str, str]:
 
     Where the issues of a project disagree about its key, that of most of them counts: a rename was read in part.
     """
-    columns = (IssueRow.project_id, IssueRow.project)
-    query = select(*columns).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None)).group_by(*columns)
-    rows = session.execute(query.order_by(func.count(), IssueRow.project)).all()
+    columns = (_ISSUES.project_id, _ISSUES.project)
+    query = select(*columns).where(_ISSUES.profile == profile, _ISSUES.gone_at.is_(None)).group_by(*columns)
+    rows = session.execute(query.order_by(func.count(), _ISSUES.project)).all()
     by_id = {number: key for number, key in rows if number is not None}
     return by_id | {key: key for number, key in rows if number is None and key not in by_id.values()}
 
@@ -124,9 +127,7 @@ def load_histories(session: Session, profile: str, ids: Sequence[str]) -> dict[s
 
 def hashes(session: Session, profile: str) -> dict[str, str]:
     """Issue id → content hash of every present issue: what two copies are compared by."""
-    query = select(IssueRow.issue_id, IssueRow.content_hash).where(
-        IssueRow.profile == profile, IssueRow.gone_at.is_(None)
-    )
+    query = select(_ISSUES.issue_id, _ISSUES.content_hash).where(_ISSUES.profile == profile, _ISSUES.gone_at.is_(None))
     return dict(session.execute(query).all())
 
 

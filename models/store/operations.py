@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Select, case, delete, insert, select, update
 from sqlalchemy.orm import Session
@@ -19,6 +19,11 @@ from models.store.shared import change, columns, insert_rows, record, row_of, up
 from models.tables.fetches import FetchOperationRow
 from models.tables.performance import CalculationPerformanceRow, PerformanceThresholdRow
 from models.tables.runs import RunRow
+
+_RUN: Final = RunRow.__table__.c
+_FETCHES: Final = FetchOperationRow.__table__.c
+_CALCULATIONS: Final = CalculationPerformanceRow.__table__.c
+_THRESHOLDS: Final = PerformanceThresholdRow.__table__.c
 
 
 def save_performance(session: Session, performance: CalculationPerformance, threshold: PerformanceThreshold) -> None:
@@ -37,19 +42,19 @@ def load_performance(
     target.
     """
     query = select(CalculationPerformanceRow, PerformanceThresholdRow).join(
-        PerformanceThresholdRow, PerformanceThresholdRow.performance_id == CalculationPerformanceRow.id
+        PerformanceThresholdRow, _THRESHOLDS.performance_id == _CALCULATIONS.id
     )
     # A newer version may have stored other metrics.
-    query = query.where(CalculationPerformanceRow.metric_type.in_(METRIC_TYPES))
+    query = query.where(_CALCULATIONS.metric_type.in_(METRIC_TYPES))
     if failed:
-        query = query.where(PerformanceThresholdRow.threshold_status == "fail")
-    rows = session.execute(query.order_by(CalculationPerformanceRow.start_time.desc()).limit(limit))
+        query = query.where(_THRESHOLDS.threshold_status == "fail")
+    rows = session.execute(query.order_by(_CALCULATIONS.start_time.desc()).limit(limit))
     return [(record(CalculationPerformance, item), record(PerformanceThreshold, two)) for item, two in rows]
 
 
 def unknown_performance(session: Session) -> list[str]:
     """Return the metric types of stored Calculation Performance that this program does not have."""
-    kind = CalculationPerformanceRow.metric_type
+    kind = _CALCULATIONS.metric_type
     return sorted(session.scalars(select(kind).where(kind.not_in(METRIC_TYPES)).distinct()))
 
 
@@ -60,22 +65,22 @@ def save_fetch(session: Session, operation: FetchOperation) -> None:
 
 def find_fetch(session: Session, request_id: str) -> FetchOperation | None:
     """Return the Fetch Operation of that id."""
-    return _fetch(session, select(*columns(FetchOperationRow)).where(FetchOperationRow.request_id == request_id))
+    return _fetch(session, select(*columns(FetchOperationRow)).where(_FETCHES.request_id == request_id))
 
 
 def fetch_of(session: Session, run_id: str) -> FetchOperation | None:
     """Return the newest Fetch Operation of a run, None where it has none."""
-    query = select(*columns(FetchOperationRow)).where(FetchOperationRow.run_id == run_id)
-    return _fetch(session, query.order_by(FetchOperationRow.start_time.desc()).limit(1))
+    query = select(*columns(FetchOperationRow)).where(_FETCHES.run_id == run_id)
+    return _fetch(session, query.order_by(_FETCHES.start_time.desc()).limit(1))
 
 
 def count_fetch(session: Session, request_id: str, added: Mapping[str, int]) -> None:
     """Add to the counts of a Fetch Operation; one that has not ended is in progress from now on."""
-    counts = {name: getattr(FetchOperationRow, name) + number for name, number in added.items()}
-    state = case((FetchOperationRow.end_time.is_(None), "in_progress"), else_=FetchOperationRow.state)
+    counts = {name: _FETCHES[name] + number for name, number in added.items()}
+    state = case((_FETCHES.end_time.is_(None), "in_progress"), else_=_FETCHES.state)
     change(
         session,
-        update(FetchOperationRow).where(FetchOperationRow.request_id == request_id).values(**counts, state=state),
+        update(FetchOperationRow).where(_FETCHES.request_id == request_id).values(**counts, state=state),
     )
 
 
@@ -98,16 +103,16 @@ def fail_fetch_of(session: Session, run_id: str, now: datetime, error: str) -> F
 
 def list_fetches(session: Session, limit: int) -> list[FetchOperation]:
     """Return the newest Fetch Operations."""
-    rows = session.scalars(select(FetchOperationRow).order_by(FetchOperationRow.start_time.desc()).limit(limit))
+    rows = session.scalars(select(FetchOperationRow).order_by(_FETCHES.start_time.desc()).limit(limit))
     return [record(FetchOperation, row) for row in rows]
 
 
 def delete_before(session: Session, kind: str, before: datetime) -> int:
     """Remove ended runs, fetch operations or performance rows older than ``before``; returns how many."""
     ended = {
-        "runs": delete(RunRow).where(RunRow.requested_at < before, RunRow.state.not_in(LIVE_STATES)),
-        "fetch_operations": delete(FetchOperationRow).where(FetchOperationRow.start_time < before),
-        "performance": delete(CalculationPerformanceRow).where(CalculationPerformanceRow.start_time < before),
+        "runs": delete(RunRow).where(_RUN.requested_at < before, _RUN.state.not_in(LIVE_STATES)),
+        "fetch_operations": delete(FetchOperationRow).where(_FETCHES.start_time < before),
+        "performance": delete(CalculationPerformanceRow).where(_CALCULATIONS.start_time < before),
     }
     return change(session, ended[kind])
 

@@ -11,6 +11,8 @@ from models.records import METRIC_TYPES, MetricResult
 from models.store.shared import Row, columns, row_of, upsert
 from models.tables.results import MetricResultRow
 
+_RESULTS: Final = MetricResultRow.__table__.c
+
 _TABLE: Final = MetricResultRow.metadata.tables["metric_results"]
 _WINDOW: Final = ("window_kind", "window_start", "window_end")
 _COMPARED: Final = (
@@ -76,22 +78,20 @@ def load(
     session: Session, *, profile: str | None = None, metric: str | None = None, kind: str = "period"
 ) -> list[MetricResult]:
     """Return every stored row of the kind, the newest confirmation first within a profile, metric and window."""
-    is_known = MetricResultRow.metric_type.in_(METRIC_TYPES)  # a newer version may have stored others
-    query = select(*columns(MetricResultRow)).where(MetricResultRow.window_kind == kind, is_known)
+    is_known = _RESULTS.metric_type.in_(METRIC_TYPES)  # a newer version may have stored others
+    query = select(*columns(MetricResultRow)).where(_RESULTS.window_kind == kind, is_known)
     if profile is not None:
-        query = query.where(MetricResultRow.profile == profile)
+        query = query.where(_RESULTS.profile == profile)
     if metric is not None:
-        query = query.where(MetricResultRow.metric_type == metric)
-    newest = (MetricResultRow.confirmed_as_of.desc(), MetricResultRow.calculated_at.desc())
-    rows = session.execute(query.order_by(MetricResultRow.profile, MetricResultRow.window_start, *newest))
+        query = query.where(_RESULTS.metric_type == metric)
+    newest = (_RESULTS.confirmed_as_of.desc(), _RESULTS.calculated_at.desc())
+    rows = session.execute(query.order_by(_RESULTS.profile, _RESULTS.window_start, *newest))
     return [MetricResult(**row) for row in rows.mappings()]
 
 
 def unknown_metrics(session: Session, profile: str) -> list[str]:
     """Return the metric types stored of a profile that this program does not have."""
-    query = select(MetricResultRow.metric_type).where(
-        MetricResultRow.profile == profile, MetricResultRow.metric_type.not_in(METRIC_TYPES)
-    )
+    query = select(_RESULTS.metric_type).where(_RESULTS.profile == profile, _RESULTS.metric_type.not_in(METRIC_TYPES))
     return sorted(session.scalars(query.distinct()))
 
 

@@ -56,7 +56,7 @@ def request(session: Session, run: Run) -> tuple[Run, bool]:
     """Insert the run, or find the live one of its profile: returns (the run that stands, whether it is the new one)."""
     row = row_of(run) | {"restarts": 0, "progress": run.progress.to_json(), "options": run.options.to_json()}
     while not insert_new(session, RunRow, row):
-        live = session.execute(_live().where(RunRow.profile == run.profile)).first()
+        live = session.execute(_live().where(_RUN.profile == run.profile)).first()
         if live is not None:
             return _record(live), False
         if load(session, run.run_id) is not None:
@@ -73,23 +73,23 @@ def load(session: Session, run_id: str) -> Run | None:
 
 def find(session: Session, run_id: str) -> Run | None:
     """Return the run of that id, or of the one id that begins with it; None where there is none or more than one."""
-    rows = session.execute(_all().where(RunRow.run_id.startswith(run_id, autoescape=True)).limit(2)).all()
+    rows = session.execute(_all().where(_RUN.run_id.startswith(run_id, autoescape=True)).limit(2)).all()
     return _record(rows[0]) if len(rows) == 1 else None
 
 
 def load_newest(session: Session, limit: int) -> list[Run]:
     """Return the newest runs, live ones first."""
-    live_first = RunRow.state.in_(LIVE_STATES).desc()
-    rows = session.execute(_all().order_by(live_first, RunRow.requested_at.desc()).limit(limit))
+    live_first = _RUN.state.in_(LIVE_STATES).desc()
+    rows = session.execute(_all().order_by(live_first, _RUN.requested_at.desc()).limit(limit))
     return [_record(row) for row in rows]
 
 
 def last_ended(session: Session, profile: str, kind: str | None = None) -> Run | None:
     """Return the run of that kind, or of any, that ended last, well or not."""
-    ended = [RunRow.profile == profile, RunRow.ended_at.is_not(None)]
+    ended = [_RUN.profile == profile, _RUN.ended_at.is_not(None)]
     if kind is not None:
-        ended.append(RunRow.kind == kind)
-    row = session.execute(_all().where(*ended).order_by(RunRow.ended_at.desc()).limit(1)).first()
+        ended.append(_RUN.kind == kind)
+    row = session.execute(_all().where(*ended).order_by(_RUN.ended_at.desc()).limit(1)).first()
     return None if row is None else _record(row)
 
 
@@ -161,14 +161,14 @@ def end(
 
 def withdraw(session: Session, run_id: str) -> bool:
     """Delete a run that no worker has begun; returns False, and deletes nothing, where one has."""
-    untouched = (RunRow.run_id == run_id, RunRow.state == "queued", RunRow.started_at.is_(None))
+    untouched = (_RUN.run_id == run_id, _RUN.state == "queued", _RUN.started_at.is_(None))
     return bool(change(session, delete(RunRow).where(*untouched)))
 
 
 def stalled(session: Session, before: datetime) -> list[Run]:
     """Live runs without a sign of life since ``before`` whose pause, if any, is over."""
-    rested = or_(RunRow.wait_until.is_(None), RunRow.wait_until < before)
-    rows = session.execute(_live().where(RunRow.heartbeat_at < before, rested).order_by(RunRow.requested_at))
+    rested = or_(_RUN.wait_until.is_(None), _RUN.wait_until < before)
+    rows = session.execute(_live().where(_RUN.heartbeat_at < before, rested).order_by(_RUN.requested_at))
     return [_record(row) for row in rows]
 
 
@@ -177,13 +177,13 @@ def requeue(session: Session, run: Run, now: datetime) -> int | None:
 
     Returns how often its step fell silent while it was running: one that only waited long for a worker did no harm.
     """
-    fell = case((RunRow.state == "running", 1), else_=0)
-    changes: dict[str, Any] = {"attempt": run.attempt + 1, "restarts": RunRow.restarts + fell, "state": "queued"}
+    fell = case((_RUN.state == "running", 1), else_=0)
+    changes: dict[str, Any] = {"attempt": run.attempt + 1, "restarts": _RUN.restarts + fell, "state": "queued"}
     changes |= {"heartbeat_at": now, "wait_until": None}
     still_silent = _fenced(run.run_id, run.attempt).where(_RUN.heartbeat_at == run.heartbeat_at)
     if not change(session, still_silent.values(**changes)):
         return None
-    return session.scalar(select(RunRow.restarts).where(RunRow.run_id == run.run_id))
+    return session.scalar(select(_RUN.restarts).where(_RUN.run_id == run.run_id))
 
 
 def _record(row: Any) -> Run:
@@ -197,7 +197,7 @@ def _all() -> Select[Any]:
 
 
 def _live() -> Select[Any]:
-    return _all().where(RunRow.state.in_(LIVE_STATES))
+    return _all().where(_RUN.state.in_(LIVE_STATES))
 
 
 def _fenced(run_id: str, attempt: int) -> Update:

@@ -14,6 +14,8 @@ from models.store import batches
 from models.store.visits import present_statuses
 from models.tables.issues import IssueRow
 
+_ISSUES: Final = IssueRow.__table__.c
+
 RECENT: Final = 2_000  # issues that say where active time is spent: enough for an advice, and as quick for a million
 
 
@@ -28,8 +30,8 @@ def load_waiting(session: Session, profile: str, context: Context, as_of: Micros
     refs = [StatusRef(*ref) for ref in present_statuses(session, profile)] if may_be_unlisted else []
     if waiting.is_visited(context.stages, refs):
         return Waiting()
-    newest = select(IssueRow.issue_id).where(IssueRow.profile == profile, IssueRow.gone_at.is_(None))
-    ids = list(session.scalars(newest.order_by(IssueRow.updated.desc(), IssueRow.issue_id).limit(RECENT)))
+    newest = select(_ISSUES.issue_id).where(_ISSUES.profile == profile, _ISSUES.gone_at.is_(None))
+    ids = list(session.scalars(newest.order_by(_ISSUES.updated.desc(), _ISSUES.issue_id).limit(RECENT)))
     return Waiting(
         is_mapped=False,
         active_statuses=waiting.active_statuses(batches.load(session, profile, ids, None), context, as_of),
