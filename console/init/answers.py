@@ -102,7 +102,8 @@ def _how_kept(given: Given) -> str:
 def _login(given: Given, kept: str, flavour: str | None) -> Login:
     email = _email(given, flavour)
     if kept == "file":
-        file = Path(given.token_file or TOKEN_FILE).expanduser()
+        usual = connecting.config_file().parent / TOKEN_FILE
+        file = Path(given.token_file).expanduser() if given.token_file else usual
         return Login(email, _token_of_file(given, file), token_file=file)
     name: str = connecting.checked("connections", "token_env", given.token_env or TOKEN_VARIABLE)
     if os.environ.get(name, "").strip():

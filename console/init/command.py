@@ -1,6 +1,7 @@
 """The init command: asks, tries, proposes, and writes a commented flowbeat.toml; never overwrites."""
 
 import logging
+import os
 import re
 import sys
 from pathlib import Path
@@ -124,10 +125,10 @@ def _next_steps(file: Path, login: Login, *, has_token_file: bool) -> str:
     lines = [f"Wrote {file}."]
     if has_token_file:
         lines.append(f"Wrote {login.token_file}, which only you can read. Keep it out of version control.")
-    if login.token_env:
-        lines.append(
-            "Each shell that runs Flowbeat needs the token. To type it without showing it, run in bash or zsh:"
-        )
+    if login.token_env and os.environ.get(login.token_env, "").strip():
+        lines.append(f"{login.token_env} is set here; each shell and service that runs Flowbeat needs it.")
+    elif login.token_env:
+        lines.append("Each shell that runs Flowbeat needs the token. To enter it there unseen, run (bash, zsh):")
         lines.append(f"  read -rs {login.token_env} && export {login.token_env}")
     return "\n".join([*lines, "Next: flowbeat check, then flowbeat refresh and flowbeat results"])
 

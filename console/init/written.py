@@ -79,9 +79,7 @@ def toml_value(value: str | float | tuple[str, ...]) -> str:
     if isinstance(value, str) and '"' in value and "'" not in value and value.isprintable():
         return f"'{value}'"
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace(
-            "\x7f", "\\u007f"
-        )  # the one sign that TOML escapes besides
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON does not escape it, TOML does
     return f"{value:g}"
 
 

@@ -133,6 +133,7 @@ def test_the_proposals_are_shown_and_written_with_their_reasons(jira: str, tmp_p
         assert "of the time between start and done, median stay " in page
         assert "days: waiting, because a review mostly waits for the reviewer" in page
     assert " requests sent." in screen.text
+    assert "JIRA_TOKEN is set here" in screen.text
     assert _check(tmp_path, redis_url, JIRA_TOKEN=TOKEN) == []
 
 
@@ -236,6 +237,21 @@ def test_a_stage_against_jiras_category_is_asked_about(tmp_path: Path, redis_url
             assert screen.end() == 0
     assert "although Jira's category is In Progress" in screen.text
     assert load(tmp_path / "flowbeat.toml", {}).profiles["pay"].rules.workflow == {"waiting": ("Blocked",)}
+
+
+def test_a_token_for_the_environment_is_typed_unseen_and_kept_nowhere(
+    jira: str, tmp_path: Path, redis_url: str
+) -> None:
+    """The last lines say how to put it there without showing it either."""
+    words = ("--url", jira, "--email", EMAIL, "--jql", "project = PAY", "--yes")
+    with _init(tmp_path, redis_url, *words) as screen:
+        screen.answer(KEPT, "environment")
+        screen.answer(SECRET, TOKEN)
+        assert screen.end() == 0
+    assert "read -rs JIRA_TOKEN && export JIRA_TOKEN" in screen.text
+    assert TOKEN not in screen.text
+    assert [file.name for file in tmp_path.iterdir()] == ["flowbeat.toml"]
+    assert TOKEN not in (tmp_path / "flowbeat.toml").read_text(encoding="utf-8")
 
 
 def test_an_existing_file_is_refused_before_anything_is_asked(tmp_path: Path, redis_url: str) -> None:
