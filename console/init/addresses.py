@@ -11,6 +11,7 @@ _PAGES: Final = re.compile(
     r"|your-work|dashboards|for-you)|wiki)(?:/.*)?$"
 )
 _PROJECT: Final = re.compile(r"\bproject\s*(?:=|in\s*\()\s*[\"']?([A-Za-z][A-Za-z0-9_-]*)", re.IGNORECASE)
+_LONGEST: Final = 64
 DEFAULT_PROFILE: Final = "team"
 
 
@@ -31,4 +32,4 @@ def base_url(text: str) -> str:
 def profile_name(jql: str) -> str:
     """Return the first project key that a JQL names, in small letters; "team" without one."""
     match = _PROJECT.search(jql)
-    return match[1].lower().rstrip("-_").replace("__", "_") if match else DEFAULT_PROFILE
+    return re.sub(r"[-_]{2,}", "_", match[1].lower())[:_LONGEST].rstrip("-_") if match else DEFAULT_PROFILE

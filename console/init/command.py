@@ -42,7 +42,7 @@ def init(profile: str | None, *, yes: bool, **options: Any) -> None:
     Example: flowbeat init --url https://acme.atlassian.net --email me@acme.example --jql "project = PAY" --yes
     """
     file = connecting.config_file()
-    files.require_absent(file)
+    files.require_place(file)
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     given = Given(**options, asks=is_terminal)
     if given == Given():

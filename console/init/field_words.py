@@ -1,6 +1,7 @@
 """Which custom fields the roles of ``[fields]`` could mean, by their names and types."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -49,3 +50,9 @@ def candidates(fields: Iterable[Field]) -> dict[str, tuple[Field, ...]]:
         if fitting:
             result[role] = tuple(fitting[:_MOST])
     return result
+
+
+def repeated_names(fields: Iterable[Field]) -> frozenset[str]:
+    """Return the names, folded, that more than one field has: such a field can be named by its id only."""
+    counts = Counter(fold_name(field.name) for field in fields)
+    return frozenset(name for name, count in counts.items() if count > 1)

@@ -12,10 +12,14 @@ from worker.settings import CONFIG_VARIABLE, load
 _OWNER_ONLY: Final = 0o600
 
 
-def require_absent(file: Path) -> None:
-    """Raise FatalError if the configuration exists."""
+def require_place(file: Path) -> None:
+    """Raise FatalError if the configuration exists, or its folder cannot be written; before anything is asked."""
     if file.exists():
         raise _exists(file)
+    try:
+        tempfile.TemporaryFile(dir=file.parent).close()
+    except OSError as error:
+        raise FatalError(f"{file} cannot be written: {error.strerror}") from error
 
 
 def write_config(file: Path, text: str) -> None:

@@ -1,7 +1,7 @@
 """What `flowbeat init` proposes for a profile, each value with its reasons: pure, from what was read of a Jira."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -57,8 +57,8 @@ def workflow_of(stages: Sequence[StageProposal]) -> dict[Stage, tuple[str, ...]]
     for stage in STAGES:
         changed = [proposal.status for proposal in stages if proposal.changes and proposal.stage == stage]
         words = [status.name if len(by_name[fold_name(status.name)]) == 1 else status.status_id for status in changed]
-        if words:
-            workflow[stage] = tuple({fold_name(word): word for word in words}.values())
+        if listed := _once(words):
+            workflow[stage] = listed
     return workflow
 
 
@@ -72,9 +72,18 @@ def propose(survey: Survey, stages: Sequence[StageProposal], now: datetime) -> t
         *_categories(survey),
         *_excluded(survey, stages),
         *_deployments(survey, now),
-        _incidents(survey),
+        *_incidents(survey),
         *_service_level(measures),
     )
+
+
+def _once(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names less blank ones, and each once, as the settings compare them."""
+    first: dict[str, str] = {}
+    for name in names:
+        if name.strip():
+            first.setdefault(fold_name(name), name)
+    return tuple(first.values())
 
 
 def stage_reason(proposal: StageProposal, measures: Measures) -> str:
@@ -130,17 +139,23 @@ def _blocked(stages: Sequence[StageProposal]) -> Iterator[Proposal]:
 def _fields(survey: Survey) -> Iterator[Proposal]:
     points = _filled(survey, "points")
     if points:
-        names = tuple(field.name for field, _ in points)
+        names = _once(_named(field, survey) for field, _ in points)
         yield Proposal("fields", "points", names[0] if len(names) == 1 else names, _filled_reasons(survey, points))
     for field in survey.fields.get("flagged", ())[:1]:
         count = sum(any(change.field == field.field_id for change in issue.transitions) for issue in survey.issues)
         if count:
             reason = f"{field.name}: set or removed in the histories of {_of_sample(count, survey)}"
-            yield Proposal("fields", "flagged", field.name, (reason,))
+            yield Proposal("fields", "flagged", _named(field, survey), (reason,))
     for role in _OTHER_ROLES:
         filled = _filled(survey, role)[:1]
         for field, _ in filled:
-            yield Proposal("fields", role, field.name, _filled_reasons(survey, filled), is_on=role in _SURE_ROLES)
+            reasons = _filled_reasons(survey, filled)
+            yield Proposal("fields", role, _named(field, survey), reasons, is_on=role in _SURE_ROLES)
+
+
+def _named(field: Field, survey: Survey) -> str:
+    """Return the name of a field, or its id where another field has the name too."""
+    return field.field_id if fold_name(field.name) in survey.repeated_fields else field.name
 
 
 def _filled(survey: Survey, role: str) -> list[tuple[Field, int]]:
@@ -164,17 +179,22 @@ def _categories(survey: Survey) -> Iterator[Proposal]:
     """Yield the categories that types without one should have, by their names."""
     defaults = {fold_name(word) for words in DEFAULT_CATEGORIES.values() for word in words}
     counts = _work_types(survey)
-    others = [name for name in counts if fold_name(name) not in defaults and not INCIDENT_TYPE.search(fold_name(name))]
+    others = [name for name in _once(counts) if fold_name(name) not in defaults and not _is_special(name)]
     fitting = {name: _category(name) for name in others}
+    unfitting = [f"{name} ({_of_sample(counts[name], survey)})" for name in others if fitting[name] is None]
+    remark = (f"without a category, because no name fits: {', '.join(unfitting)}",) if unfitting else ()
     for category, words in DEFAULT_CATEGORIES.items():
-        names = [name for name in others if fitting[name] == category]
-        reasons = tuple(f"{name}: {_of_sample(counts[name], survey)}, by its name" for name in names)
-        if names:
-            yield Proposal("categories", category, (*words, *names), reasons)
-    unfitting = [name for name in others if fitting[name] is None]
-    if unfitting:
-        listed = ", ".join(f"{name} ({_of_sample(counts[name], survey)})" for name in unfitting)
-        yield Proposal("categories", "feature", None, (f"without a category, because no name fits: {listed}",))
+        fit = [name for name in others if fitting[name] == category]
+        reasons = tuple(f"{name}: {_of_sample(counts[name], survey)}, by its name" for name in fit)
+        if category == "feature":
+            reasons += remark
+        if reasons:
+            yield Proposal("categories", category, (*words, *fit) if fit else None, reasons)
+
+
+def _is_special(name: str) -> bool:
+    """Return whether a type is one of incidents or deployments, which are not work items."""
+    return any(pattern.search(fold_name(name)) for pattern in (INCIDENT_TYPE, DEPLOYMENT_TYPE))
 
 
 def _category(name: str) -> str | None:
@@ -205,7 +225,8 @@ def _head(issue: Issue) -> IssueHead:
 def _excluded(survey: Survey, stages: Sequence[StageProposal]) -> Iterator[Proposal]:
     """Yield the resolutions and the done statuses whose names say that nothing was delivered."""
     defaults = {fold_name(word) for word in DEFAULT_EXCLUDED_RESOLUTIONS}
-    resolutions = [name for name in survey.resolutions if reads_cancelled(name) and fold_name(name) not in defaults]
+    names = _once(survey.resolutions)
+    resolutions = [name for name in names if reads_cancelled(name) and fold_name(name) not in defaults]
     if resolutions:
         reason = f"by their names nothing was delivered: {', '.join(resolutions)}"
         yield Proposal("", "excluded_resolutions", (*DEFAULT_EXCLUDED_RESOLUTIONS, *resolutions), (reason,))
@@ -221,17 +242,19 @@ def _deployments(survey: Survey, now: datetime) -> Iterator[Proposal]:
     recent = [version for version in survey.versions if _is_recent(version, now)]
     with_version = sum(bool(issue.fields.get("fixVersions")) for issue in survey.issues)
     versions = f"{format_count(len(recent), 'version')} released in the last 365 days, by their release dates"
+    if survey.is_closed("versions"):
+        versions = f"not all versions could be read; {versions}"
     fixed = f"{_of_sample(with_version, survey)} have a fix version"
     types = Counter(issue.type for issue in survey.issues if DEPLOYMENT_TYPE.search(fold_name(issue.type)))
     visited = _visited(survey)
     released = [status for status in survey.statuses if fold_name(status.name) in _RELEASE_STATUSES]
-    entered = tuple(dict.fromkeys(status.name for status in released if _is_among(status, visited)))
+    entered = _once(status.name for status in released if _is_among(status, visited))
     if len(recent) >= _LEAST_VERSIONS and with_version:
         yield Proposal("deployments", "source", "versions", (f"{versions}; {fixed}",))
     elif types:
         listed = ", ".join(f"{name}: {_of_sample(count, survey)}" for name, count in types.items())
         yield Proposal("deployments", "source", "issues", (f"{versions}, but deploying issues: {listed}",))
-        yield Proposal("deployments", "types", tuple(types), ())
+        yield Proposal("deployments", "types", _once(types), ())
     elif entered:
         yield Proposal("deployments", "source", "status", (f"{versions}, but issues enter {', '.join(entered)}",))
         yield Proposal("deployments", "statuses", entered, ())
@@ -244,17 +267,19 @@ def _is_recent(version: Version, now: datetime) -> bool:
     return version.released and released is not None and now.date() - _RECENT <= released <= now.date()
 
 
-def _incidents(survey: Survey) -> Proposal:
+def _incidents(survey: Survey) -> Iterator[Proposal]:
+    """Yield the types that are incidents by their names, else a remark; nothing where the types are not known."""
     counts = Counter(issue.type for issue in survey.issues)
-    names = list(dict.fromkeys(name for name in survey.types if INCIDENT_TYPE.search(fold_name(name))))
+    names = _once(name for name in survey.types if INCIDENT_TYPE.search(fold_name(name)))
     used = [name for name in names if counts[name]]
     if used:
         reasons = tuple(f"{name}: {_of_sample(counts[name], survey)}" for name in used)
-        return Proposal("incidents", "types", tuple(used), reasons)
-    if names:
+        yield Proposal("incidents", "types", tuple(used), reasons)
+    elif names:
         reason = f"this Jira has {', '.join(names)}, and no such issue is in the sample: include them in jql?"
-        return Proposal("incidents", "types", tuple(names), (reason,), is_on=False)
-    return Proposal("incidents", "types", None, ("no issue type of this Jira is named like an incident",))
+        yield Proposal("incidents", "types", names, (reason,), is_on=False)
+    elif not survey.is_closed("issue types"):
+        yield Proposal("incidents", "types", None, ("no issue type of this Jira is named like an incident",))
 
 
 def _service_level(measures: Measures) -> Iterator[Proposal]:

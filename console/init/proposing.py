@@ -12,20 +12,25 @@ from console.init.records import Proposal, Survey
 from console.init.status_words import StageProposal
 from console.init.survey import expected_requests, read_survey, sample_size
 from console.init.written import toml_value
+from console.shared import errors
 from console.shared.output import clean
 from models.wording import format_count
 
 
 def propose_all(access: Access, jql: str, count: int, now: datetime, *, accepts_all: bool) -> tuple[Proposal, ...]:
     """Return the proposals for a JQL that finds about ``count`` issues, shown and where needed asked about."""
-    survey = _read(access, jql, count)
+    try:
+        survey = _read(access, jql, count)
+    except errors.EXPECTED as error:  # the answers are good, and a person can fill in the rest
+        click.secho(f"  Reading failed, so nothing is proposed: {errors.sentence(error)}\n", fg="red")
+        return ()
     stages = stage_proposals(survey)
     if not accepts_all:
         stages = _accepted(survey, stages, now)
     proposed = propose(survey, stages, now)
     _show(proposed)
-    for closed in survey.closed:
-        click.echo(clean(f"  Not read, so nothing is proposed of it: {closed}"))
+    for what, why in survey.closed.items():
+        click.secho(clean(f"This login may not read the {what}, so nothing is proposed of them: {why}"), fg="yellow")
     return proposed
 
 

@@ -10,17 +10,22 @@ from models.records import Field, Issue, Status, Version
 class Survey:
     """A Jira as far as it was read: its lists, the newest issues of a JQL, and the versions of their projects.
 
-    ``fields``: role of a mapping → the fields whose names fit it. ``closed``: what this login may not read, with the
-    reason.
+    ``fields``: role of a mapping → the fields whose names fit it. ``repeated_fields``: the names, folded, that several
+    fields of the site have. ``closed``: what this login may not read → the reason.
     """
 
     statuses: tuple[Status, ...] = ()
     types: tuple[str, ...] = ()
     resolutions: tuple[str, ...] = ()
     fields: Mapping[str, tuple[Field, ...]] = field(default_factory=dict)
+    repeated_fields: frozenset[str] = frozenset()
     issues: tuple[Issue, ...] = ()
     versions: tuple[Version, ...] = ()
-    closed: tuple[str, ...] = ()
+    closed: Mapping[str, str] = field(default_factory=dict)
+
+    def is_closed(self, what: str) -> bool:
+        """Return whether a list, or one of a kind, could not be read."""
+        return any(name.startswith(what) for name in self.closed)
 
 
 @dataclass(frozen=True, slots=True)

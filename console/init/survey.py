@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from console.check.names import Lists
 from console.check.versions import SEARCHES
-from console.init.field_words import candidates
+from console.init.field_words import candidates, repeated_names
 from console.init.records import Survey
 from models.records import Field, Issue, Status, Version
 from worker.errors import FatalError
@@ -42,34 +42,36 @@ def expected_requests(client: Client, flavour: str, size: int) -> int:
 class _Careful:
     """Reads lists of which a login may see some only: what is closed is noted, and the rest is read."""
 
-    closed: list[str]
+    closed: dict[str, str]
 
     def read(self, what: str, ask: Callable[[], list[T]]) -> list[T]:
         try:
             return ask()
         except FatalError as error:
-            self.closed.append(f"{what}: {error}")
+            self.closed[what] = str(error)
             return []
 
 
 def read_survey(client: Client, flavour: str, jql: str, size: int) -> Survey:
     """Return what a Jira has, by about ``expected_requests`` requests; raise as the client does for the issues."""
-    careful = _Careful([])
+    careful = _Careful({})
     lists = Lists(client, f"/rest/api/{3 if flavour == 'cloud' else 2}")
     statuses = careful.read("statuses", lambda: lists.of("status"))
     types = careful.read("issue types", lambda: lists.of("issue type"))
     resolutions = careful.read("resolutions", lambda: lists.of("resolution"))
     listing = reader(client, flavour, parse.Wanted({}, summaries=False))
-    fields = candidates(careful.read("fields", listing.fields))
+    known = careful.read("fields", listing.fields)
+    fields = candidates(known)
     issues = _newest(client, flavour, jql, size, _wanted(fields)) if size else ()
     return Survey(
         statuses=tuple(Status(status.number, status.name, status.category) for status in statuses),
         types=tuple(kind.name for kind in types),
         resolutions=tuple(dict.fromkeys(resolution.name for resolution in resolutions)),
         fields=fields,
+        repeated_fields=repeated_names(known),
         issues=issues,
         versions=_versions(client, flavour, issues, careful),
-        closed=tuple(careful.closed),
+        closed=careful.closed,
     )
 
 

@@ -14,6 +14,7 @@ import console_world as world
 import pytest
 from terminal import Terminal, terminal
 
+from sandbox import faults
 from sandbox.api import Jira
 from sandbox.server import Options, build, running
 from sandbox.shapes import Flavour
@@ -252,6 +253,40 @@ def test_a_token_for_the_environment_is_typed_unseen_and_kept_nowhere(
     assert TOKEN not in screen.text
     assert [file.name for file in tmp_path.iterdir()] == ["flowbeat.toml"]
     assert TOKEN not in (tmp_path / "flowbeat.toml").read_text(encoding="utf-8")
+
+
+def test_answers_are_not_lost_if_the_reading_fails(tmp_path: Path, redis_url: str) -> None:
+    """The file has the answers, and nothing is proposed that was not read."""
+    jira = build(Options(issues=60), datetime.now(UTC))
+    jira.faults.append(faults.failing(403, endpoint="bulkfetch", times=faults.EVERY_TIME))
+    with running(jira) as url:
+        words = ("--url", url, "--email", EMAIL, "--jql", "project = PAY")
+        done = _scripted(tmp_path, redis_url, *words, JIRA_TOKEN=TOKEN)
+    assert done.returncode == 0
+    assert "Reading failed, so nothing is proposed" in done.stdout
+    profile = load(tmp_path / "flowbeat.toml", {}).profiles["pay"]
+    assert (profile.jql, profile.rules.workflow, profile.rules.deployments) == ("project = PAY", {}, None)
+
+
+def test_a_list_that_is_closed_is_reported_and_the_rest_is_proposed(tmp_path: Path, redis_url: str) -> None:
+    """Nothing is said of what was not read."""
+    jira = build(Options(issues=100), datetime.now(UTC))
+    jira.faults.append(faults.closed_versions("10000", status=403))
+    with running(jira) as url:
+        words = ("--url", url, "--email", EMAIL, "--jql", "project = PAY")
+        done = _scripted(tmp_path, redis_url, *words, JIRA_TOKEN=TOKEN)
+    assert "This login may not read the versions of PAY" in done.stdout
+    profile = load(tmp_path / "flowbeat.toml", {}).profiles["pay"]
+    assert profile.rules.workflow == {"waiting": ("In Review", "Blocked")}
+    assert profile.rules.deployments is None
+
+
+def test_a_folder_that_is_missing_is_refused_before_anything_is_asked(tmp_path: Path, redis_url: str) -> None:
+    """Otherwise all answers would be lost at the end."""
+    with _init(tmp_path, redis_url, FLOWBEAT_CONFIG=str(tmp_path / "none" / "flowbeat.toml")) as screen:
+        assert screen.end() == 1
+    assert "cannot be written: No such file or directory" in screen.text
+    assert ADDRESS not in screen.text
 
 
 def test_an_existing_file_is_refused_before_anything_is_asked(tmp_path: Path, redis_url: str) -> None:

@@ -5,11 +5,15 @@ from datetime import date
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from metric_rows import STATUSES, issue, time, version
 
 from console.init.proposals import propose, stage_proposals, workflow_of
 from console.init.records import Proposal, Survey
+from console.init.written import entries_of, fill
 from models.records import DEFAULT_EXCLUDED_RESOLUTIONS, Field, Issue, Status
+from worker.settings import load
 
 NOW = time("11-01")
 LONG = "75 % of the time between start and done, median stay 3.0 days"
@@ -112,6 +116,67 @@ def test_types_get_the_category_of_their_name_beside_the_defaults() -> None:
     assert proposed["categories.feature"].reasons == (
         "without a category, because no name fits: Spike (1 of 6 issues)",
     )
+
+
+def test_a_type_that_fits_no_category_is_named_beside_those_that_do() -> None:
+    """One line holds both, because the file has one line for the key."""
+    proposed = _proposals(_survey(_done(1, type="Spike"), _done(2, type="User Story"), _done(3, type="USER STORY")))
+    feature = proposed["categories.feature"]
+    assert feature.value == ("Story", "Task", "New Feature", "Improvement", "Feature", "User Story")
+    assert feature.reasons[-1] == "without a category, because no name fits: Spike (1 of 3 issues)"
+
+
+def test_a_field_whose_name_another_one_has_is_named_by_its_id() -> None:
+    """A fetch refuses a name that two fields have."""
+    survey = _survey(_done(1, cf_1=3.0), fields={"points": (POINTS,)}, repeated_fields=frozenset({"story points"}))
+    points = _proposals(survey)["fields.points"]
+    assert (points.value, points.reasons) == ("cf_1", ("Story Points: filled in 1 of 1 issue",))
+
+
+def test_nothing_is_said_of_a_list_that_is_closed_to_the_login() -> None:
+    """An unknown list is not an empty one."""
+    proposed = _proposals(_survey(_done(1), closed={"issue types": "403", "versions of P": "403"}))
+    assert "incidents.types" not in proposed
+    assert proposed["deployments.source"].reasons[0].startswith("not all versions could be read; ")
+
+
+NAMES = st.text(alphabet="aA 中é\"'\\\n#]=", max_size=6) | st.sampled_from(
+    (
+        "Review",
+        "REVIEW",
+        "Blocked",
+        "Rejected",
+        "Won't Do",
+        "WON'T DO",
+        "Bug",
+        "User Story",
+        "Incident",
+        "Released",
+        " ",
+    )
+)
+CATEGORIES = st.sampled_from(("new", "indeterminate", "done", "undefined"))
+
+
+@given(
+    statuses=st.lists(st.tuples(NAMES, CATEGORIES), max_size=8),
+    types=st.lists(NAMES, max_size=6),
+    resolutions=st.lists(NAMES, max_size=4),
+)
+def test_the_settings_accept_the_proposals_for_whatever_names_a_site_has(
+    tmp_path_factory: pytest.TempPathFactory,
+    statuses: list[tuple[str, str]],
+    types: list[str],
+    resolutions: list[str],
+) -> None:
+    """Names that differ in case only, blank ones, and one name of two statuses with different stages."""
+    issues = tuple(_done(number, type=name, fixVersions=["9"]) for number, name in enumerate(types, 1))
+    listed = tuple(Status(str(number), name, category) for number, (name, category) in enumerate(statuses, 1))
+    survey = _survey(*issues, statuses=listed, types=tuple(types), resolutions=tuple(resolutions))
+    proposed = propose(survey, stage_proposals(survey), NOW)
+    file = tmp_path_factory.mktemp("names") / "flowbeat.toml"
+    file.write_text(fill(entries_of(proposed), "team"), encoding="utf-8")
+    assert load(file, {}).profiles.keys() == {"team"}
 
 
 def test_what_reads_like_a_cancellation_is_excluded() -> None:

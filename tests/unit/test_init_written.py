@@ -124,6 +124,8 @@ def test_a_pasted_page_leads_to_the_address_of_its_jira(pasted: str, address: st
         ("project in (PAY, OPS) AND type = Bug", "pay"),
         ('assignee is EMPTY AND project = "Pay_Me"', "pay_me"),
         ("filter = 12345", "team"),
+        ("project = A__B-_", "a_b"),
+        (f"project = {'X' * 80}", "x" * 64),
         ('project = "支付"', "team"),
     ],
 )
