@@ -7,10 +7,11 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
 import console_world as world
 import pytest
 
-from console.logs import line
+from console.log_lines import line
 
 EARLY = "2026-10-14T12:00:00.000000Z"
 LATE = "2026-10-14T13:00:00.000000Z"
@@ -29,9 +30,9 @@ def folder(tmp_path: Path) -> Path:
 def test_a_line_has_time_level_message_and_context(folder: Path) -> None:
     """An exception follows, indented. Ids that a person cannot use are left out."""
     first, second, *trace = world.say(folder, "logs").out.splitlines()
-    assert first.endswith(" INFO     jira request  profile=payments status=200")
+    assert first.endswith(":00  payments  jira request  status=200")
     assert "t1" not in first
-    assert "ERROR    it broke  profile=orders" in second
+    assert "orders    ERROR  it broke" in second
     assert trace == ["    Traceback", "    ValueError: x"]
 
 
@@ -84,6 +85,7 @@ def test_a_filter_that_finds_nothing_says_so(folder: Path, words: list[str], end
     """An empty answer alone would look like a log without trouble. Programs read an empty standard output."""
     said = world.say(folder, "logs", *words)
     assert (said.code, said.out) == (0, "")
+    assert said.err.splitlines()[0].startswith("Times are in ")
     assert said.err.rstrip().endswith(ending)
 
 
@@ -156,6 +158,62 @@ def test_following_shows_what_is_written_later(folder: Path) -> None:
         finally:
             process.terminate()
     assert json.loads(said)["message"] == "fresh"
+
+
+REQUEST = {"method": "GET", "path": "/rest/api/3/status", "query": {}, "delay": 0.0, "duration": 0.0123, "status": 200}
+FAILED = {name: value for name, value in REQUEST.items() if name != "status"} | {"error": "Timeout"}
+FETCH = {
+    "kind": "incremental",
+    "error": None,
+    "cache_hit": False,
+    "data_volume_fetched": 900,
+    "issues_changed": 12,
+    "issues_gone": 1,
+    "api_calls_made": 7,
+    "duration_seconds": 3.21,
+}
+CALCULATION = {"metric_type": "cfr", "input_data_size": 900, "duration_seconds": 0.004, "cache_misses": 12}
+
+
+@pytest.mark.parametrize(
+    ("message", "context", "figures"),
+    [
+        ("jira request", REQUEST, "GET /rest/api/3/status: 200 in 12 ms"),
+        ("jira request", REQUEST | {"delay": 4.2}, "GET /rest/api/3/status: 200 in 12 ms, after 4.2 s"),
+        ("jira request", FAILED, "GET /rest/api/3/status: Timeout in 12 ms"),
+        ("fetch operation", FETCH, "incremental: 12 issues changed, 1 gone, 7 requests in 3.2 s"),
+        ("fetch operation", FETCH | {"cache_hit": True}, "900 issues from the stored copy, no request"),
+        ("fetch operation", FETCH | {"error": "the login was refused"}, "the login was refused"),
+        ("calculation", CALCULATION, "cfr: 900 issues in 4 ms"),
+        ("calculation", {"metric_type": "cfr", "rows": 3}, "metric_type=cfr rows=3"),
+        ("old rows and logs deleted", {"deleted": {"runs": 3}}, 'deleted={"runs": 3}'),
+    ],
+)
+def test_the_entries_that_come_most_have_their_figures_in_words(
+    message: str, context: dict[str, object], figures: str
+) -> None:
+    """An entry without these figures shows what it has."""
+    assert click.unstyle(line(_entry(EARLY, "INFO", message, **context))).endswith(f"  {message}  {figures}")
+
+
+def test_a_line_fits_the_terminal(folder: Path) -> None:
+    """Its figures are cut, but never the message; without a terminal nothing is cut."""
+    entry = _entry(EARLY, "INFO", "jira request", profile="payments", **REQUEST)
+    assert len(click.unstyle(line(entry, 8, 70))) == 70
+    assert "jira request  GET /rest/api/3/sta…" in click.unstyle(line(entry, 8, 20))
+    _write(folder, _entry(LATE, "INFO", "long", what="x" * 500))
+    assert "x" * 500 in world.say(folder, "logs").out
+
+
+@pytest.mark.parametrize(
+    ("words", "number"), [((), 1), (("--all",), 3), (("--task", "t9"), 1), (("--level", "WARNING"), 1)]
+)
+def test_routine_lines_are_left_out(folder: Path, words: tuple[str, ...], number: int) -> None:
+    """Lines of Celery and of the schedule are hidden, but not their warnings, and not where they are asked for."""
+    for module, level in (("celery.app.trace", "INFO"), ("scheduler.beat", "INFO"), ("celery.beat", "WARNING")):
+        task = "t9" if module == "celery.app.trace" else "t8"
+        _write(folder, {**_entry(LATE, level, "routine", task_id=task), "module": module})
+    assert world.say(folder, "logs", *words).out.count("routine") == number
 
 
 def test_a_message_cannot_steer_the_terminal() -> None:
