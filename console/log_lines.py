@@ -26,7 +26,7 @@ _LOST: Final = re.compile(
     r"((redis|kombu)\.exceptions\.)?(ConnectionError|TimeoutError|BusyLoadingError|OperationalError|"
     r"ConnectionResetError|ConnectionRefusedError|BrokenPipeError)\b"
 )
-# Who writes lines while nothing happens: Celery's steps, and the schedule.
+# These write lines while nothing happens: Celery's steps, and the schedule.
 _IDLE: Final = ("amqp", "celery", "flower", "kombu", "scheduler", "tornado")
 
 

@@ -49,7 +49,7 @@ def logs_command(**chosen: Any) -> None:
     """
     form: Format = chosen.pop("form")
     follow: bool = chosen.pop("follow")
-    everything: bool = chosen.pop("everything") or bool(chosen["task"])
+    shows_all: bool = chosen.pop("everything") or bool(chosen["task"]) or form != "table"
     run: str = chosen.pop("run") or ""
     configured = settings.load(None, os.environ)
     chosen["since"] = _since(chosen["since"], datetime.now(UTC))
@@ -57,7 +57,7 @@ def logs_command(**chosen: Any) -> None:
         settings.require_file(configured)
         raise FatalError(f"no log exists yet in {configured.log_dir}; to create one, run: flowbeat refresh")
     entries = (files.follow if follow else files.read)(configured.log_dir, **chosen)
-    wanted = (entry for entry in entries if _of_run(entry, run) and (everything or form != "table" or not is_routine(entry)))
+    wanted = (entry for entry in entries if _of_run(entry, run) and (shows_all or not is_routine(entry)))
     result = _print(wanted, form, max(map(len, configured.profiles), default=0))
     if not result:
         click.echo(f"No entry in {configured.log_dir} matches{_near(chosen['profile'], configured.profiles)}", err=True)

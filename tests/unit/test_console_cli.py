@@ -198,7 +198,7 @@ def test_ctrl_c_is_one_short_line_and_exit_code_130(tmp_path: Path) -> None:
             _, said = process.communicate(timeout=20)
         finally:
             process.kill()
-    zone, *rest = said.splitlines()
+    zone, *rest = [text for text in said.splitlines() if text]
     assert (process.returncode, zone[:13], rest) == (130, "Times are in ", ["Interrupted."])
 
 
