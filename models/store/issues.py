@@ -1,6 +1,6 @@
 """Issues with their histories: stored when they differ, loaded whole, counted and compared by content hash."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final
@@ -12,7 +12,7 @@ from models.records import Issue, Transition
 from models.store.departures import counted
 from models.store.former_keys import load_stored, remember_keys
 from models.store.quality import save_findings
-from models.store.shared import Row, among, change, delete_of, insert_rows, upsert
+from models.store.shared import Row, among, bound, change, delete_of, insert_columns, upsert
 from models.tables.histories import TransitionRow
 from models.tables.issues import IssueRow
 
@@ -56,7 +56,7 @@ def save(session: Session, profile: str, issues: Sequence[Issue]) -> int:
     remember_keys(session, profile, changed, stored)
     delete_of(session, TransitionRow, profile, [item.issue_id for item in changed if item.issue_id in stored])
     upsert(session, IssueRow, [_issue_row(profile, issue, hashes[issue.issue_id]) for issue in changed])
-    insert_rows(session, TransitionRow, [row for issue in changed for row in _transition_rows(profile, issue)])
+    insert_columns(session, TransitionRow, _transition_columns(session, profile, changed))
     save_findings(session, profile, "changelog", {issue.issue_id: issue.findings for issue in latest.values()})
     return len(changed)
 
@@ -137,17 +137,17 @@ def _issue_row(profile: str, issue: Issue, content_hash: str) -> Row:
     return row | marks | {"profile": profile, "content_hash": content_hash, "fields": dict(issue.fields)}
 
 
-def _transition_rows(profile: str, issue: Issue) -> Iterator[Row]:
-    for item in issue.transitions:
-        yield {
-            "profile": profile,
-            "issue_id": issue.issue_id,
-            "history_id": item.history_id,
-            "field": item.field,
-            "position": item.position,
-            "at": item.at,
-            "from_id": item.from_id,
-            "from_name": item.from_name,
-            "to_id": item.to_id,
-            "to_name": item.to_name,
-        }
+def _transition_columns(session: Session, profile: str, issues: Sequence[Issue]) -> dict[str, Sequence[Any]]:
+    changes = [change for issue in issues for change in issue.transitions]
+    at, _, position, field, history_id, *names = (
+        zip(*changes, strict=True) if changes else [()] * len(Transition._fields)
+    )
+    return {
+        "profile": [profile] * len(changes),
+        "issue_id": [issue.issue_id for issue in issues for _ in issue.transitions],
+        "history_id": history_id,
+        "field": field,
+        "position": position,
+        "at": bound(session, _CHANGES["at"], at),
+        **dict(zip(("from_id", "from_name", "to_id", "to_name"), names, strict=True)),
+    }

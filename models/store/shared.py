@@ -1,7 +1,7 @@
 """What the modules of the store share: records to rows and back, and statements over many rows."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from importlib import import_module
 from typing import Any, TypeVar
@@ -97,6 +97,12 @@ def insert_columns(session: Session, table: Any, values: Mapping[str, Sequence[A
     rows = list(zip(*values.values(), strict=True))
     if rows:
         connection.exec_driver_sql(f"INSERT INTO {into.name} ({names}) VALUES ({marks})", rows)  # noqa: S608 - our names
+
+
+def bound(session: Session, column: Any, values: Iterable[Any]) -> list[Any]:
+    """Return the values of a column as ``insert_columns`` takes them: what its type hands to the driver."""
+    convert = column.type.bind_processor(session.get_bind().dialect)
+    return list(values) if convert is None else [convert(value) for value in values]
 
 
 def upsert(session: Session, table: Any, rows: Sequence[Row]) -> None:

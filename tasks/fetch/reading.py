@@ -215,13 +215,13 @@ def _unread(fetch: Fetch, ids: Iterable[str]) -> list[str]:
 
 def _next_group(fetch: Fetch, ids: Iterable[str], *, keeps_rest: bool) -> list[Sequence[str]]:
     """Return the next batch of issues; empty if all were requested, or if less than a batch is left and is kept."""
-    most, whole = fetch.plain_batch or fetch.batch, set(fetch.cursor.whole_ids)
+    most, most_whole, whole = fetch.plain_batch, fetch.batch, set(fetch.cursor.whole_ids)
     group: list[str] = []
     count = 0
     for issue_id in _unread(fetch, ids):
         group.append(issue_id)
-        count += not fetch.plain_batch or issue_id in whole
-        if len(group) == most or count == fetch.batch:
+        count += not most or issue_id in whole
+        if len(group) == most or count == most_whole:
             return [group]
     return [group] if group and not keeps_rest else []
 

@@ -101,7 +101,11 @@ def moment(value: object) -> datetime:
 
 def text(value: object) -> str | None:
     """Return a value as clean text; None stays None."""
-    return None if value is None else clean(str(value))
+    if value is None:
+        return None
+    if type(value) is str and value.isascii() and "\x00" not in value:  # as nearly every text is
+        return value
+    return clean(str(value))
 
 
 def clean(value: str) -> str:
@@ -196,7 +200,8 @@ def transitions(histories: Iterable[Any], wanted: Wanted) -> tuple[tuple[Transit
             read, bad = _items(history, tracked, names)
         except (ValueError, KeyError, TypeError, AttributeError):
             read, bad = [], 1
-        values.update({(t.history_id, t.field, t.position): t for t in read})
+        for change in read:
+            values[change.history_id, change.field, change.position] = change
         broken += bad
     return tuple(sorted(values.values())), {"broken_history": broken} if broken else {}
 
@@ -239,7 +244,7 @@ def _items(history: Mapping[str, Any], tracked: set[str], names: FieldNames) -> 
     seen: dict[str, int] = {}
     result: list[Transition] = []
     items = history.get("items") or ()
-    whole = [item for item in items if isinstance(item, Mapping)]
+    whole = [item for item in items if isinstance(item, dict)]
     for item in whole:
         field_id = _field_id(item, names)
         if field_id not in tracked:
@@ -250,16 +255,17 @@ def _items(history: Mapping[str, Any], tracked: set[str], names: FieldNames) -> 
 
 
 def _transition(history: Mapping[str, Any], item: Mapping[str, Any], field_id: str, position: int) -> Transition:
+    number = int(history["id"])
     return Transition(
-        at=moment(history["created"]),
-        history_number=int(history["id"]),
-        position=position,
-        field=field_id,
-        history_id=str(int(history["id"])),
-        from_id=text(item.get("from")),
-        from_name=text(item.get("fromString")),
-        to_id=text(item.get("to")),
-        to_name=text(item.get("toString")),
+        moment(history["created"]),
+        number,
+        position,
+        field_id,
+        str(number),
+        text(item.get("from")),
+        text(item.get("fromString")),
+        text(item.get("to")),
+        text(item.get("toString")),
     )
 
 
