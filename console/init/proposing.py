@@ -1,7 +1,9 @@
 """Reads a Jira for proposals, shows them, and asks about those that contradict Jira's categories."""
 
+import textwrap
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 import click
 
@@ -13,8 +15,10 @@ from console.init.status_words import StageProposal
 from console.init.survey import expected_requests, read_survey, sample_size
 from console.init.written import toml_value
 from console.shared import errors
-from console.shared.output import clean
+from console.shared.output import clean, terminal
 from models.wording import format_count
+
+_WIDEST: Final = 100  # longer lines are hard to read
 
 
 def propose_all(access: Access, jql: str, count: int, now: datetime, *, accepts_all: bool) -> tuple[Proposal, ...]:
@@ -61,6 +65,7 @@ def _accepted(survey: Survey, stages: Sequence[StageProposal], now: datetime) ->
 
 def _show(proposed: Sequence[Proposal]) -> None:
     """Print each proposal with its reasons, as it will be in the file."""
+    width = min(terminal().width, _WIDEST)
     click.echo("Proposals, with their reasons. A line with # is a suggestion, and stays switched off:\n")
     for proposal in proposed:
         key = f"{proposal.section}.{proposal.key}" if proposal.section else proposal.key
@@ -70,5 +75,5 @@ def _show(proposed: Sequence[Proposal]) -> None:
         else:
             click.secho(f"# {key}", bold=False)
         for reason in proposal.reasons:
-            click.echo(clean(f"    {reason}"))
+            click.echo(textwrap.fill(clean(reason), width, initial_indent="    ", subsequent_indent="      "))
     click.echo()

@@ -108,5 +108,5 @@ def _rest_of_list(line: str, template: Iterator[str]) -> Iterator[str]:
 
 def _named(text: str, profile: str) -> str:
     for instruction, heading in _TO_FILL_IN.items():
-        text = text.replace(instruction, heading)
+        text = text.replace(instruction, heading + "-" * (len(instruction) - len(heading)))
     return text.replace(PROFILE, f"profiles.{profile}")
