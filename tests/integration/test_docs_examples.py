@@ -1,4 +1,4 @@
-"""The examples of docs/questions.md are commands that work."""
+"""The examples of docs/questions.md and docs/sql.md are commands that work."""
 
 import re
 import shlex
@@ -10,8 +10,10 @@ import pytest
 
 from console.cli import TABLE
 
-PAGE = (Path(__file__).parents[2] / "docs" / "questions.md").read_text()
-EXAMPLES = re.findall(r"^flowbeat .*$", PAGE, re.MULTILINE)
+DOCS = Path(__file__).parents[2] / "docs"
+EXAMPLES = re.findall(r"^flowbeat .*$", (DOCS / "questions.md").read_text(), re.MULTILINE)
+# The command that opens a browser has tests of its own.
+BESIDE_SQL = re.findall(r"^flowbeat (?!browse).*$", (DOCS / "sql.md").read_text(), re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield place
 
 
-@pytest.mark.parametrize("line", EXAMPLES)
+@pytest.mark.parametrize("line", [*EXAMPLES, *BESIDE_SQL])
 def test_an_example_works_as_written(folder: Path, line: str) -> None:
     """The command exits with code 0, prints output and no warning."""
     done = world.say(folder, *shlex.split(line, comments=True)[1:])
@@ -34,3 +36,4 @@ def test_the_page_has_an_example_of_each_of_its_commands() -> None:
     named = {shlex.split(line)[1] for line in EXAMPLES}
     assert named <= {name for group in TABLE.values() for name in group}
     assert {"aging", "explain", "issue", "overview"} <= named
+    assert {"aging", "explain", "performance", "results"} == {shlex.split(line)[1] for line in BESIDE_SQL}
