@@ -68,6 +68,8 @@ def ask_login(current: Runtime, given: Given, address: str, flavour: str | None)
             if not given.asks or not left:
                 raise FatalError(f"{error}; see {TOKEN_PAGE}") from error
             _complain(error)
+            if flavour == "cloud":
+                click.echo("  A token with scopes works at https://api.atlassian.com/ex/jira/<cloudId> only.")
             click.echo(f"  How to get one: {TOKEN_PAGE}")
     raise AssertionError("the loop above returns or raises")
 

@@ -6,6 +6,7 @@ import subprocess
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -93,7 +94,9 @@ def test_a_person_answers_the_questions_and_each_wrong_answer_is_asked_for_again
         screen.answer(KEPT, "file")
         screen.answer(ACCOUNT, EMAIL)
         screen.answer(SECRET, "wrong-token")
-        assert "refused the login" in screen.wait_for(ACCOUNT)
+        refusal = screen.wait_for(ACCOUNT)
+        assert "refused the login" in refusal
+        assert "A token with scopes works at https://api.atlassian.com/ex/jira/<cloudId> only." in refusal
         screen.answer(ACCOUNT, EMAIL)
         screen.answer(SECRET, TOKEN)
         screen.answer(QUERY, "projct = PAY")
@@ -136,6 +139,23 @@ def test_the_proposals_are_shown_and_written_with_their_reasons(jira: str, tmp_p
     assert " requests sent." in screen.text
     assert "JIRA_TOKEN is set here" in screen.text
     assert _check(tmp_path, redis_url, JIRA_TOKEN=TOKEN) == []
+
+
+def test_data_center_takes_a_personal_access_token_without_a_user(tmp_path: Path, redis_url: str) -> None:
+    """The question is about a user name there; the file has neither e-mail nor token."""
+    with running(build(Options(issues=100, flavour="datacenter", context="/jira"), datetime.now(UTC))) as url:
+        with _init(tmp_path, redis_url) as screen:
+            screen.answer(ADDRESS, f"{url}/secure/Dashboard.jspa")
+            screen.answer(KEPT, "file")
+            screen.answer("User name", "")
+            screen.answer(SECRET, TOKEN)
+            screen.answer(QUERY, "project = PAY")
+            screen.answer(WRITE, "")
+            assert screen.end() == 0, screen.text
+        assert _check(tmp_path, redis_url) == []
+    connection = load(tmp_path / "flowbeat.toml", {}).connections["jira"]
+    assert (connection.base_url, connection.email) == (url, None)
+    assert "Logged in (datacenter)" in screen.text
 
 
 def test_a_script_needs_no_terminal_on_either_flavour(flavour: Flavour, tmp_path: Path, redis_url: str) -> None:
@@ -223,6 +243,20 @@ def test_ctrl_c_at_the_last_question_leaves_no_file(jira: str, tmp_path: Path, r
         screen.interrupt()
         assert screen.end() == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_token_with_scopes_is_tried_at_the_gateway(tmp_path: Path, redis_url: str) -> None:
+    """The gateway answers no request without a login, so which Jira it is becomes known with the login."""
+    jira = build(Options(issues=60, context="/ex/jira/abc"), datetime.now(UTC))
+    scopes = frozenset({"read:jira-work", "read:jira-user"})
+    jira.site.accounts[0] = replace(jira.site.accounts[0], scopes=scopes)
+    with running(jira) as url, _init(tmp_path, redis_url, "--jql", "project = PAY", "--yes") as screen:
+        screen.answer(ADDRESS, url)
+        screen.answer(KEPT, "file")
+        screen.answer(ACCOUNT, EMAIL)
+        screen.answer(SECRET, TOKEN)
+        assert screen.end() == 0, screen.text
+    assert load(tmp_path / "flowbeat.toml", {}).connections["jira"].base_url == url
 
 
 def test_a_stage_against_jiras_category_is_asked_about(tmp_path: Path, redis_url: str) -> None:
