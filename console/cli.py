@@ -14,6 +14,7 @@ from typing import Final
 
 import click
 
+from console.shared import voice
 from worker.errors import ConfigError
 
 # Group → command → (its module, its line in the help). Only the module of the command called is imported, because
@@ -69,7 +70,7 @@ class Commands(click.Group):
         if module is None:
             return None
         commands: tuple[click.Command, ...] = _imported(f"console.{module}").COMMANDS
-        return next(command for command in commands if command.name == cmd_name)
+        return voice.add_options(next(command for command in commands if command.name == cmd_name))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -100,6 +101,9 @@ def flowbeat() -> None:
     """Keep a faithful local copy of a team's Jira issues, and compute the DORA and Flow metrics from it."""
 
 
+voice.add_options(flowbeat)
+
+
 def _imported(module: str) -> ModuleType:
     """Import a module of commands, and let the garbage collector look neither at that nor at what it left.
 
@@ -128,6 +132,7 @@ def main() -> None:
 
 def run(words: list[str]) -> int:
     """Execute a command line and return the exit code; unexpected errors are raised."""
+    voice.forget()
     try:
         code = flowbeat.main(words, prog_name="flowbeat", standalone_mode=False)
         sys.stdout.flush()
@@ -140,7 +145,7 @@ def run(words: list[str]) -> int:
     except BrokenPipeError:
         return _reader_left()
     except _expected() as error:
-        click.echo(f"flowbeat: {_sentence(error)}", err=True)
+        click.echo(f"{_details(error)}flowbeat: {_sentence(error)}", err=True)
         return 2 if isinstance(error, ConfigError) else 1
     return code if isinstance(code, int) else 0
 
@@ -162,6 +167,13 @@ def _sentence(error: Exception) -> str:
     from console.shared import errors  # noqa: PLC0415 - see _expected
 
     return errors.sentence(error)
+
+
+def _details(error: Exception) -> str:
+    """Return the traceback if the person wants to read it."""
+    from console.shared import errors  # noqa: PLC0415 - see _expected
+
+    return errors.traceback_of(error) if voice.is_verbose() else ""
 
 
 def _unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -117,7 +117,7 @@ def _configure(folder: Path, team: dict[str, Any], url: str) -> None:
 
 def _refresh() -> str | None:
     """Refresh as `flowbeat refresh` does; return the reason if it failed."""
-    from console.refresh import command  # noqa: PLC0415 - after the environment is set
+    from console.refresh import command, outcome  # noqa: PLC0415 - after the environment is set
 
     current, _ = command.prepare_run()
     try:
@@ -125,7 +125,7 @@ def _refresh() -> str | None:
         with command.run_and_wait(current, command.RunRequest("refresh", (PROFILE,), {}, RunOptions()), Console()) as (
             run,
         ):
-            click.echo(command.outcome(current, run))
+            click.echo(outcome.describe(current, run))
         return run.error if run.state == "failed" else None
     finally:
         current.close()

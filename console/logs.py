@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from console.log_lines import is_routine, line
+from console.shared import voice
 from console.shared.csv_cells import csv_cell
 from console.shared.output import Format, terminal
 from models.metrics.windows import instant_of, is_day
@@ -79,7 +80,7 @@ def _of_run(entry: dict[str, Any], run: str) -> bool:
 def _print(entries: Iterator[dict[str, Any]], form: Format, width: int) -> int:
     """Print each entry at once, because a person may follow them; return how many."""
     room = terminal().width if sys.stdout.isatty() else sys.maxsize
-    if form == "table":
+    if form == "table" and not voice.is_quiet():
         now = datetime.now().astimezone()
         click.echo(f"Times are in {now:%Z, UTC%z}. Whole entries: --format json", err=True)
     count = 0

@@ -1,31 +1,34 @@
 """The commands that request work: refresh and calculate enqueue runs, and wait for them except with --no-wait."""
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
 
-from console.refresh import withdrawal
-from console.shared import completing, errors, writable
+from console.refresh import outcome, withdrawal
+from console.shared import completing, errors, voice, writable
 from console.shared.database import named_day
+from console.shared.output import progress_console
 from models.database import migrate
 from models.metrics.windows import parse_as_of
-from models.records import CalculationCursor, FetchOperation, Run, RunOptions, Verification, instant
-from models.store import caches, issues, operations
+from models.records import Run, RunOptions, instant
+from models.store import caches
 from models.store import runs as stored_runs
-from models.wording import format_count
 from report import staleness
 from worker import runtime, settings
 from worker.errors import ConfigError, FatalError, MissingTokenError
 from worker.runtime import Runtime
 from worker.settings import Settings
+
+Form = Literal["table", "json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +40,29 @@ class RunRequest:
     as_of: dict[str, datetime]
     options: RunOptions
     as_of_text: str | None = None  # as the person wrote it
+    form: Form = "table"
     asked: list[str] = field(default_factory=list)
     """The ids of the runs that this command has made."""
+
+
+_NO_WAIT: Final = click.option("--no-wait", is_flag=True, help="Enqueue, print the run ids and exit.")
+_FORMAT: Final = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="How to print what came of each run.",
+)
 
 
 @click.command()
 @click.argument("profiles", nargs=-1, metavar="[PROFILE]...", shell_complete=completing.profiles)
 @click.option("--full", is_flag=True, help="Read every issue again, and accept it if most of them are gone.")
 @click.option("--verify", is_flag=True, help="Read every issue again; report and repair differences of the copy.")
-@click.option("--no-wait", is_flag=True, help="Enqueue, print the run ids and exit.")
-def refresh(profiles: tuple[str, ...], *, full: bool, verify: bool, no_wait: bool) -> None:
+@_NO_WAIT
+@_FORMAT
+def refresh(profiles: tuple[str, ...], *, full: bool, verify: bool, no_wait: bool, form: Form) -> None:
     """Fetch what changed from Jira, then calculate the metrics.
 
     Example: flowbeat refresh payments --no-wait
@@ -54,7 +70,9 @@ def refresh(profiles: tuple[str, ...], *, full: bool, verify: bool, no_wait: boo
     if full and verify:
         raise click.UsageError("--full and --verify cannot be combined; use one of them")
     current, names = prepare_run(profiles)
-    _carry_out(current, RunRequest("refresh", names, {}, RunOptions(full=full, verify=verify)), no_wait=no_wait)
+    _carry_out(
+        current, RunRequest("refresh", names, {}, RunOptions(full=full, verify=verify), form=form), no_wait=no_wait
+    )
 
 
 @click.command()
@@ -64,15 +82,16 @@ def refresh(profiles: tuple[str, ...], *, full: bool, verify: bool, no_wait: boo
     metavar="DATE",
     help="A past day (2026-10-31, yesterday, 7d: its end) or instant; default: that of the data.",
 )
-@click.option("--no-wait", is_flag=True, help="Enqueue, print the run ids and exit.")
-def calculate(profiles: tuple[str, ...], *, as_of: str | None, no_wait: bool) -> None:
+@_NO_WAIT
+@_FORMAT
+def calculate(profiles: tuple[str, ...], *, as_of: str | None, no_wait: bool, form: Form) -> None:
     """Calculate from the stored data, asking Jira only if the data is too old.
 
     Example: flowbeat calculate payments --as-of 2026-10-31
     """
     current, names = prepare_run(profiles)
     moments = {name: _moment(current, name, as_of) for name in names} if as_of else {}
-    _carry_out(current, RunRequest("calculate", names, moments, RunOptions(), as_of), no_wait=no_wait)
+    _carry_out(current, RunRequest("calculate", names, moments, RunOptions(), as_of, form), no_wait=no_wait)
 
 
 COMMANDS: tuple[click.Command, ...] = (refresh, calculate)
@@ -116,15 +135,17 @@ def run_and_wait(current: Runtime, wish: RunRequest, console: Console) -> Iterat
     That worker needs two seconds to end: it does so after the block, which tells the person what came of it.
     """
     # Celery is slow to import, and not every command needs it.
-    from console.refresh import temporary_worker, wait  # noqa: PLC0415 - as said above
+    from console.refresh import entries, temporary_worker, wait  # noqa: PLC0415 - as said above
     from console.shared import nodes  # noqa: PLC0415 - as said above
 
     with withdrawal.withdrawn_on_error(current, wish.asked), temporary_worker.serving(current) as own:
         for sentence in nodes.must_restart(current, own.others):
             console.print(sentence, highlight=False)
+        since = current.now()
         try:
             ids = [_enqueue(current, wish, profile, console, own.serve).run_id for profile in wish.profiles]
-            runs = wait.until_ended(current, ids, console, own.serve)
+            with entries.followed(current, ids, since, console):
+                runs = wait.until_ended(current, ids, console, own.serve)
         except KeyboardInterrupt:
             if own.pid is not None:
                 console.print(temporary_worker.LEAVING, highlight=False)
@@ -133,7 +154,7 @@ def run_and_wait(current: Runtime, wish: RunRequest, console: Console) -> Iterat
 
 
 def _carry_out(current: Runtime, wish: RunRequest, *, no_wait: bool) -> None:
-    console = Console(stderr=True)
+    console = progress_console()
     try:
         current.redis.ping()  # an unreachable Redis is reported at once, not after a search for its workers
         _announce(current, wish, console)
@@ -141,10 +162,8 @@ def _carry_out(current: Runtime, wish: RunRequest, *, no_wait: bool) -> None:
             _enqueue_only(current, wish)
             return
         with run_and_wait(current, wish, console) as runs:
-            for run in runs:
-                click.echo(outcome(current, run, wish.as_of_text))
-            _show_results(runs, wish.as_of_text)
-            short = [sentence for run in runs for sentence in shortcomings(current, run)]
+            _show(current, runs, wish)
+            short = [sentence for run in runs for sentence in outcome.shortcomings(current, run)]
             for sentence in short:
                 click.echo(sentence, err=True)
     except KeyboardInterrupt:
@@ -160,13 +179,21 @@ def _carry_out(current: Runtime, wish: RunRequest, *, no_wait: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _show_results(runs: Sequence[Run], as_of: str | None) -> None:
-    """Print the metrics of the runs that completed."""
+def _show(current: Runtime, runs: Sequence[Run], wish: RunRequest) -> None:
+    """Print what came of the runs, and on a page for people the metrics of those that completed."""
+    if wish.form == "json":
+        click.echo(json.dumps([outcome.plain(current, run) for run in runs], indent=2))
+        return
+    for run in runs:
+        if run.state != "completed" or not voice.is_quiet():
+            click.echo(outcome.describe(current, run, wish.as_of_text))
+    if voice.is_quiet():
+        return
     from console.results.command import show_results  # noqa: PLC0415 - a command that does not wait needs none
 
     completed = [run.profile for run in runs if run.state == "completed"]
     if completed:
-        show_results(*completed, as_of=as_of)
+        show_results(*completed, as_of=wish.as_of_text)
 
 
 def _announce(current: Runtime, wish: RunRequest, console: Console) -> None:
@@ -195,7 +222,12 @@ def _enqueue_only(current: Runtime, wish: RunRequest) -> None:
         for run, new in runs:
             if not new and not _stands_for(current, run, wish):
                 raise FatalError(_busy(run))
-    for run, _ in runs:
+    if wish.form == "json":
+        queued = [{"profile": run.profile, "run_id": run.run_id, "state": run.state, "new": new} for run, new in runs]
+        click.echo(json.dumps(queued, indent=2))
+    for run, new in runs if wish.form == "table" else ():
+        if not voice.is_quiet():
+            click.echo(f"{run.profile}: run {run.run_id[:8]} {'is queued' if new else 'is live already'}", err=True)
         click.echo(run.run_id)
     try:
         answering = nodes.answering(current)
@@ -262,63 +294,3 @@ def _moment(current: Runtime, profile: str, text: str) -> datetime:
     if moment > current.now():
         raise ConfigError(f"--as-of {text} is not over yet: leave it out, or name an earlier day or instant")
     return moment
-
-
-def outcome(current: Runtime, run: Run, as_of: str | None = None) -> str:
-    """Return one or two sentences about an ended run: its result, its cost, and where to look next."""
-    if run.state != "completed":
-        return f"{run.profile}: failed: {run.error}"
-    with current.reads() as session:
-        fetched = operations.fetch_of(session, run.run_id)
-        stored = issues.count(session, run.profile)
-    exactly = f" --as-of {as_of}" if as_of else ""
-    words = f"{_verified_words(run)}{_fetch_words(fetched, stored)}, {_whole_seconds(run):.1f} s in all."
-    return f"{run.profile}: {words}\n  The metrics: flowbeat results {run.profile}{exactly}"
-
-
-def shortcomings(current: Runtime, run: Run) -> list[str]:
-    """Return what a completed run lacks: metrics that raised an error, and rules that differ from the present ones."""
-    if run.state != "completed":
-        return []
-    sentences = []
-    raised = ", ".join(CalculationCursor.from_json(run.cursor).failed)
-    if raised:
-        sentences.append(f"{run.profile}: these metrics raised an error: {raised}; see flowbeat logs --level ERROR")
-    with current.reads() as session:
-        is_of_now = staleness.is_of_now(current, session, run)
-    if not is_of_now:
-        advice = f"{staleness.restart(run)}, then run: flowbeat calculate {run.profile}"
-        sentences.append(f"{run.profile}: calculated with an older configuration; {advice}")
-    return sentences
-
-
-def _verified_words(run: Run) -> str:
-    """Return what a verification found; empty for a run without one (without a copy)."""
-    verification = Verification.from_json(run.cursor)
-    if verification is None:
-        return ""
-    differ = verification.differ
-    head = (
-        f"verified {format_count(verification.verified, 'issue')}: {differ:,} {'differs' if differ == 1 else 'differ'}"
-    )
-    if not differ:
-        return f"{head}. "
-    lines = [f"  {key}: {', '.join(what)}" for key, what in verification.differences]
-    more = [f"  … and {differ - len(lines):,} more, in the table data_quality"] if differ > len(lines) else []
-    return "\n".join([f"{head}, and {'is' if differ == 1 else 'are'} repaired:", *lines, *more, ""])
-
-
-def _fetch_words(fetched: FetchOperation | None, stored: int) -> str:
-    if fetched is None or fetched.cache_hit:
-        return f"{format_count(stored, 'issue')} from the stored copy; no request to Jira"
-    gone = f", {fetched.issues_gone:,} gone" if fetched.issues_gone else ""
-    return (
-        f"{format_count(stored, 'issue')}, {fetched.issues_changed:,} changed{gone}; "
-        f"{format_count(fetched.api_calls_made, 'request')} "
-        f"in {fetched.duration_seconds or 0:.1f} s"
-    )
-
-
-def _whole_seconds(run: Run) -> float:
-    """Return the seconds from the request to the end, which include the start of a worker."""
-    return 0.0 if run.ended_at is None else (run.ended_at - run.requested_at).total_seconds()

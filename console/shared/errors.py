@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Final
@@ -34,6 +35,11 @@ EXPECTED: Final = (
 def sentence(error: BaseException) -> str:
     """Return what went wrong and what to do about it, without configured secrets."""
     return str(Redactor(_secrets())(_words(error)))
+
+
+def traceback_of(error: BaseException) -> str:
+    """Return the traceback of an error, without configured secrets."""
+    return str(Redactor(_secrets())("".join(traceback.format_exception(error))))
 
 
 def unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

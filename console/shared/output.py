@@ -17,7 +17,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from console.shared import markdown
+from console.shared import markdown, voice
 from console.shared.csv_cells import csv_cell
 from models.records import iso
 from report.words import NOTHING
@@ -104,7 +104,17 @@ def show(form: Format, sheets: Sheet | Mapping[str, Sheet]) -> None:
 
 def terminal() -> Console:
     """Return standard output as rich sees it now, with its width and colours."""
-    return Console(highlight=False, markup=False, emoji=False)
+    return Console(highlight=False, markup=False, emoji=False, **_colours())
+
+
+def progress_console() -> Console:
+    """Return standard error for progress and hints; it prints nothing for a person who wants quiet."""
+    return Console(stderr=True, quiet=voice.is_quiet(), **_colours())
+
+
+def _colours() -> dict[str, Any]:
+    wanted = voice.colours()
+    return {} if wanted is None else {"force_terminal": True} if wanted else {"color_system": None}
 
 
 def clean(text: str) -> str:

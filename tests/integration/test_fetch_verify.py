@@ -8,7 +8,7 @@ from console_world import say
 from fetch_world import NAME, KilledError, World, open_world
 from sqlalchemy import text
 
-from console.refresh.command import outcome
+from console.refresh.outcome import describe
 from models.records import Run
 from models.store import operations, quality
 from sandbox import living
@@ -55,7 +55,7 @@ def test_an_equal_copy_verifies_without_a_difference(world: World) -> None:
     assert (operation.kind, operation.state, operation.issues_changed) == ("verify", "completed", 0)
     assert operation.data_volume_fetched == len(world.shown())
     assert (run.cursor["verified"], run.cursor["differ"]) == (len(world.shown()), 0)
-    assert f"payments: verified {len(world.shown())} issues: 0 differ. " in outcome(world.current, run)
+    assert f"payments: verified {len(world.shown())} issues: 0 differ. " in describe(world.current, run)
     assert _findings(world) == set()
 
 
@@ -105,7 +105,7 @@ def test_every_difference_is_repaired_named_and_counted(world: World, caplog: py
     assert {record.__dict__["key"] for record in caplog.records if record.message == "copy differed from Jira"} == {
         issue.key for issue in before["issues"][:5]
     }
-    said = outcome(world.current, run)
+    said = describe(world.current, run)
     assert "5 differ, and are repaired:" in said
     assert f"  {history.key}: history\n" in said
 
@@ -145,7 +145,7 @@ def test_many_differences_are_all_counted_and_partly_named(
         count = len(world.shown())
         assert (run.cursor["differ"], len(run.cursor["differences"])) == (count, 50)
         assert len(_findings(world)) == count
-        assert f"… and {count - 50} more, in the table data_quality" in outcome(world.current, run)
+        assert f"… and {count - 50} more, in the table data_quality" in describe(world.current, run)
 
 
 @on_sqlite
@@ -188,7 +188,7 @@ def test_without_a_copy_there_is_nothing_to_verify(
     """The run is a full fetch, and its output does not mention a verification."""
     with open_world(tmp_path, database_url, redis_url, flavour=flavour) as world:
         run = _verified(world)
-        assert "verified" not in outcome(world.current, run)
+        assert "verified" not in describe(world.current, run)
         with world.current.reads() as session:
             operation = operations.fetch_of(session, run.run_id)
             assert quality.count_findings(session, NAME) == world.copy()["findings"]
