@@ -61,18 +61,25 @@ _FORMAT: Final = click.option(
 @click.option("--full", is_flag=True, help="Read every issue again, and accept it if most of them are gone.")
 @click.option("--verify", is_flag=True, help="Read every issue again; report and repair differences of the copy.")
 @_NO_WAIT
+@click.option("--dry-run", is_flag=True, help="Print what it would cost, from up to five requests to Jira, and exit.")
 @_FORMAT
-def refresh(profiles: tuple[str, ...], *, full: bool, verify: bool, no_wait: bool, form: Form) -> None:
+def refresh(profiles: tuple[str, ...], *, full: bool, verify: bool, no_wait: bool, dry_run: bool, form: Form) -> None:
     """Fetch what changed from Jira, then calculate the metrics.
 
     Example: flowbeat refresh payments --no-wait
     """
     if full and verify:
         raise click.UsageError("--full and --verify cannot be combined; use one of them")
+    if dry_run and no_wait:
+        raise click.UsageError("--dry-run enqueues nothing; leave out --no-wait")
     current, names = prepare_run(profiles)
-    _carry_out(
-        current, RunRequest("refresh", names, {}, RunOptions(full=full, verify=verify), form=form), no_wait=no_wait
-    )
+    options = RunOptions(full=full, verify=verify)
+    if dry_run:
+        from console.refresh import dry_run as estimates  # noqa: PLC0415 - see run_and_wait
+
+        estimates.show_estimates(current, names, options, form)
+        return
+    _carry_out(current, RunRequest("refresh", names, {}, options, form=form), no_wait=no_wait)
 
 
 @click.command()

@@ -48,7 +48,7 @@ def begin(fetch: Fetch, _until: float) -> None:
     is_same_source = cache is not None and cache.cursor.identity.source == source(fetch.connection, fetch.profile)
     if not is_same_source or fetch.run.options.full:
         confirm_login(fetch.client)  # a copy that is begun without a login looks like a small one
-    plan = _plan(fetch, cache, site.flavour)
+    plan = make_plan(fetch, cache, site.flavour)
     identity = replace(plan.identity, address=site.address)
     plan = replace(plan, jira_now=iso(site.now), identity=identity, same_source=is_same_source)
     fetch.commit(plan, lambda session: _planned(session, fetch, plan.kind))
@@ -115,7 +115,7 @@ def _hit(fetch: Fetch, cache: CacheMetadata) -> None:
     log_fetch(operation)
 
 
-def _plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> FetchCursor:
+def make_plan(fetch: Fetch, cache: CacheMetadata | None, flavour: str) -> FetchCursor:
     """Return full if requested or without a usable copy (none, another site, a field never fetched)."""
     known = fetch_fields(fetch, flavour)
     rules = fields.resolved(fetch.profile.rules, known, fetch.profile.name)

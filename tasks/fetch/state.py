@@ -38,14 +38,14 @@ class Fetched:
 class Fetch:
     """A fetch in this process: the run, the reader of its Jira, and the cursor as last committed."""
 
-    def __init__(self, current: Runtime, run: Run) -> None:
-        """Continue the run at its cursor."""
+    def __init__(self, current: Runtime, run: Run, client: Client | None = None) -> None:
+        """Continue the run at its cursor; the ``client`` is the connection's if none is given."""
         self.current = current
         self.run = run
         self.profile: Profile = current.profile(run.profile)
         self.connection: Connection = current.settings.connections[self.profile.connection]
         self.cursor = FetchCursor.from_json(run.cursor)
-        self._client: Client | None = None
+        self._client = client
         self._reader: Reader | None = None
 
     @property

@@ -98,9 +98,19 @@ class Cloud:
 
     def multi_valued(self, jql: str, recent: datetime, since: datetime | None, position: Any | None) -> Listing:
         """Return a page of up to 5,000 ids."""
-        clause = has_value(self._wanted.multi_valued, instant(recent, self._zone))
-        lately = f"updated >= {instant(since, self._zone)} AND " if since else ""
-        return self._search(combined(jql, lately + clause), ["id"], IDS_PAGE, position)
+        return self._search(combined(jql, self._clause(since, recent)), ["id"], IDS_PAGE, position)
+
+    def count(self, jql: str, since: datetime | None = None, *, recent: datetime | None = None) -> int:
+        """Return Jira's approximate count: one request."""
+        return self._counted(combined(jql, self._clause(since, recent)))
+
+    def _counted(self, jql: str) -> int:
+        return self._client.post(f"{API}/search/approximate-count", {"jql": without_order(jql)}, read=_read_count)
+
+    def _clause(self, since: datetime | None, recent: datetime | None) -> str:
+        lately = [f"updated >= {instant(since, self._zone)}"] if since else []
+        values = [has_value(self._wanted.multi_valued, instant(recent, self._zone))] if recent else []
+        return " AND ".join([*lately, *values])
 
     def issues(self, *groups: Sequence[str], plain: Plain | None = None) -> Batch:
         """Return issues: 100 or 1,000 a request, several requests at a time, then the histories of each group."""
@@ -182,7 +192,7 @@ class Cloud:
         if position["is_last"] and isinstance(error, RefusedError):
             return True
         try:
-            count = self._client.post(f"{API}/search/approximate-count", {"jql": without_order(jql)}, read=_read_count)
+            count = self._counted(jql)
         except FatalError:
             return False
         return bool(position["count"] >= count)

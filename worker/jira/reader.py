@@ -135,6 +135,12 @@ class Reader(Protocol):
     def changed(self, jql: str, since: datetime, position: Any | None) -> Listing:
         """Return a page of what changed at or after an instant."""
 
+    def count(self, jql: str, since: datetime | None = None, *, recent: datetime | None = None) -> int:
+        """Return about how many issues the JQL finds: of those updated at or after ``since`` if given.
+
+        ``recent``: only those that ``multi_valued`` lists.
+        """
+
     def multi_valued(self, jql: str, recent: datetime, since: datetime | None, position: Any | None) -> Listing:
         """Return a page of the ids that have a value in a multi-valued field, or were updated at or after ``recent``.
 
