@@ -27,7 +27,9 @@ def show_estimates(current: Runtime, profiles: Sequence[str], options: RunOption
     spent = format_count(sum(entry.spent for entry in estimates), "request")
     notes = [f"This estimate took {spent} to Jira. Nothing was enqueued."]
     if any(entry.projects is None for entry in estimates):
-        notes.append("Each project whose versions are deployments costs one more; a first copy does not know how many.")
+        notes.append(
+            "Each project whose versions are deployments costs one more; before a first copy their number is unknown."
+        )
     show(form, Sheet(_NAMES, [asdict(entry) for entry in estimates], _COLUMNS, "A refresh now", tuple(notes)))
 
 

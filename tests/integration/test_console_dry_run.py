@@ -12,7 +12,7 @@ from sandbox.server import Options, build, running
 
 @pytest.fixture
 def jira() -> Jira:
-    """Return a Cloud of 120 issues whose clock stands still."""
+    """Return a Cloud of 120 issues whose clock is stopped."""
     made = build(Options(issues=120), NOW)
     made.clock = lambda: NOW
     return made
