@@ -66,15 +66,15 @@ def estimate(current: Runtime, profile: str, options: RunOptions, client: Client
     fetch.cursor = replace(make_plan(fetch, cache, site.flavour), jira_now=iso(site.now))
     is_same = cache is not None and cache.cursor.identity.source == source(fetch.connection, fetch.profile)
     fetch.cursor = replace(fetch.cursor, same_source=is_same)
-    found, read, multi_valued = _counts(fetch)
+    total, read, multi_valued = _counts(fetch)
     took = time.monotonic() - began
     spent, _ = fetch.client.traffic.take()
     projects = (len(known) or None) if needs_versions(fetch.profile) else 0
-    requests = _requests(fetch, found, read, multi_valued, projects or 0)
+    requests = _requests(fetch, total, read, multi_valued, projects or 0)
     return Estimate(
         profile=profile,
         kind=fetch.cursor.kind or "full",
-        issues=found,
+        issues=total,
         read=read,
         multi_valued=multi_valued,
         projects=projects,
@@ -104,7 +104,7 @@ def _counts(fetch: Fetch) -> tuple[int, int, int | None]:
         return total, read, None
 
 
-def _requests(fetch: Fetch, found: int, read: int, multi_valued: int | None, projects: int) -> _Requests:
+def _requests(fetch: Fetch, total: int, read: int, multi_valued: int | None, projects: int) -> _Requests:
     is_listed = fetch.cursor.kind == "incremental"
     audited = _audited(fetch) if is_listed else 0
     kinds = [kind for kind in own_kinds(fetch.profile.rules) if kind != "status"]
@@ -112,8 +112,8 @@ def _requests(fetch: Fetch, found: int, read: int, multi_valued: int | None, pro
     fixed = 2 + bool(fetch.profile.rules.fields) + asks_login + min(len(kinds), 1 if is_listed else 2)
     if fetch.cursor.flavour == "datacenter":
         pages = ceil(read / datacenter.ISSUES_PAGE) + ceil(audited / datacenter.ISSUES_PAGE)
-        return _Requests(fixed + _pages(found, datacenter.IDS_PAGE), pages + projects)
-    lists = _pages(found, cloud.IDS_PAGE) + (_pages(read, cloud.CHANGED_PAGE) if is_listed else 0)
+        return _Requests(fixed + _pages(total, datacenter.IDS_PAGE), pages + projects)
+    lists = _pages(total, cloud.IDS_PAGE) + (_pages(read, cloud.CHANGED_PAGE) if is_listed else 0)
     lists += 0 if multi_valued is None else _pages(multi_valued, cloud.IDS_PAGE)
     together = _bulk_fetches(fetch, read, multi_valued) + projects
     if fetch.client.anonymous:
