@@ -163,7 +163,7 @@ def _columns(view: View, rows: Sequence[Row], room: int) -> tuple[Column, ...]:
     if any(row["rework_by"] for row in rows):
         columns.append(Column("says", _rework))
     if any(row["failed_by"] for row in rows):
-        columns.append(Column("failed by", lambda row: "; ".join(_named(view, setter) for setter in row["failed_by"])))
+        columns.append(Column("failed by", lambda row: _failed_by(view, row)))
     if _has_times(rows) and room >= _WIDE:
         columns.append(Column("days in status", lambda row: format_times(row["time_in_statuses"])))
     if any(row["summary"] for row in rows):
@@ -225,6 +225,11 @@ def _rework(row: Row) -> str:
         return "; ".join(f"{setter['field']}: {clipped(str(setter.get('value')))}" for setter in marks)
     kinds = Counter(str(setter["value"]) for setter in row["rework_by"])
     return ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+
+
+def _failed_by(view: View, row: Row) -> str:
+    """Return what marked a deployment as failed; an incident that is linked and names the version is listed once."""
+    return "; ".join(dict.fromkeys(_named(view, setter) for setter in row["failed_by"]))
 
 
 def _named(view: View, setter: Mapping[str, Any]) -> str:

@@ -361,3 +361,11 @@ def test_missing_days_and_issues_are_noted(tmp_path: Path, migrated_file: Path) 
     assert "Not readable when last fetched, and as it was before, if at all: id 77, never read." in said
     notes = world.say(tmp_path, *words, "--week", "2026-W43", "--format", "json").json["result"][0]["notes"]
     assert len(notes) == 1
+
+
+def test_an_incident_that_marks_a_deployment_twice_is_listed_once_in_the_table(folder: Path) -> None:
+    """It is linked to a carried issue, and names the version; JSON has both marks."""
+    rows = world.say(folder, "explain", "payments", "cfr", "--format", "json").json["used"]
+    (marks,) = [row["failed_by"] for row in rows if len(row["failed_by"]) > 1]
+    assert [(mark["key"], mark["field"]) for mark in marks] == [("PAY-175", "links"), ("PAY-175", "versions")]
+    assert world.say(folder, "explain", "payments", "cfr", columns=200).out.count("PAY-175") == 1
