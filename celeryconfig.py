@@ -3,7 +3,7 @@
 from kombu import Queue
 
 # --- tasks: found by name, carried as JSON ---
-imports = ("tasks.fetch.task", "tasks.calculate", "tasks.maintain")
+imports = ("tasks.fetch.task", "tasks.calculating", "tasks.maintain")
 # A queue for each kind of work, so that neither a calculation nor the search for stalled runs waits behind all fetches.
 # A worker takes from all of them in turn, or from those that -Q names.
 task_queues = tuple(Queue(name, routing_key=name) for name in ("fetch", "calculate", "maintain"))

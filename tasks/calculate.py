@@ -45,16 +45,12 @@ from models.store import facts as stored_facts
 from models.store import issues as stored_issues
 from models.store import sub_tasks as stored_sub_tasks
 from models.store.runs import AdvanceChanges, HeartbeatChanges
-from tasks import departed, report_file, run_rules, steps
-from worker.app import app
-from worker.errors import CalculationError
+from tasks import departed, run_rules, steps
 from worker.runtime import Runtime
 from worker.snapshots import load_snapshot
-from worker.task import RunTask, StaleAttemptError
+from worker.task import StaleAttemptError
 from worker.timing import Timing, cached_with_invalidation, log_performance
 from worker.view import View, load_view
-
-log = logging.getLogger(__name__)
 
 SLICE_SECONDS: Final = 60.0
 FACTS_AT_ONCE: Final = 5_000
@@ -70,14 +66,7 @@ def _uncollected() -> Iterator[None]:
         gc.enable()
 
 
-# --- tasks ----------------------------------------------------------------------------------------------------------
-
-
-@app.task(base=RunTask, name="tasks.calculate.facts", steps=("facts",))
-def facts(current: Runtime, run: Run) -> None:
-    """Bring facts up to date for about a minute, then enqueue the next slice or the chain of the metrics."""
-    step = work(current, run)
-    steps.enqueue(app, run.run_id, run.attempt, step)
+# --- steps ----------------------------------------------------------------------------------------------------------
 
 
 def record_error(current: Runtime, run: Run, error: Exception) -> None:
@@ -94,14 +83,6 @@ def record_error(current: Runtime, run: Run, error: Exception) -> None:
     _advance(current, run, _results(current, run, view, without_values), cursor=cursor)
 
 
-def metric(current: Runtime, run: Run) -> None:
-    """Calculate one metric. If other rules made the facts, send the run back to the facts and end this chain."""
-    attempt = metric_step(current, run)
-    if attempt is not None:
-        steps.enqueue(app, run.run_id, attempt, "facts")
-        raise StaleAttemptError
-
-
 def metric_step(current: Runtime, run: Run) -> int | None:
     """Calculate the run's current metric over all windows, and store its rows.
 
@@ -113,27 +94,6 @@ def metric_step(current: Runtime, run: Run) -> int | None:
         return run_rules.return_to_facts(current, run)
     _advance(current, run, measured.rows, measured.performance)
     return None
-
-
-def _metric_task(name: str) -> Any:
-    own = f"tasks.calculate.{name}"
-    return app.task(base=RunTask, name=own, steps=(name,), recover=staticmethod(record_error))(metric)
-
-
-METRIC_TASKS: Final = {name: _metric_task(name) for name in METRIC_TYPES}
-
-
-@app.task(base=RunTask, name="tasks.calculate.finish", steps=("finish",))
-def finish(current: Runtime, run: Run) -> None:
-    """End the run: it has done all it was asked for, unless each of its metrics raised an error."""
-    if {*CalculationCursor.from_json(run.cursor).failed} == {*METRIC_TYPES}:
-        raise CalculationError("every metric raised an error; flowbeat logs --level ERROR shows where")
-    attempt = finish_step(current, run)
-    if attempt is not None:
-        steps.enqueue(app, run.run_id, attempt, "facts")
-        raise StaleAttemptError
-    log.info("run completed", extra={"kind": run.kind})
-    report_file.write(current, run.profile)
 
 
 def finish_step(current: Runtime, run: Run) -> int | None:

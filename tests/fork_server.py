@@ -24,7 +24,7 @@ FILES: Final = 3
 IMPORTS: Final = (
     *("celery.__main__", "celery.apps.beat", "celery.apps.worker", "celery.concurrency.prefork", "celery.bin.celery"),
     *("kombu.transport.redis", "psycopg", "sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite"),
-    *("scheduler.schedule", "tasks.calculate", "tasks.fetch.task", "tasks.maintain", "worker.app"),
+    *("scheduler.schedule", "tasks.calculate", "tasks.calculating", "tasks.fetch.task", "tasks.maintain", "worker.app"),
 )
 
 

@@ -11,7 +11,6 @@ from typing import Any, Final
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
-from models.store.facts import delete_facts
 from models.store.shared import among, change
 from models.tables.catalogue import StatusRow
 from models.tables.issues import IssueRow
@@ -66,7 +65,10 @@ def mark_gone(session: Session, profile: str, mark: str, reason: str, now: datet
     ids = list(session.scalars(query))
     chosen = (_ISSUES.profile == profile, among(session, _ISSUES.issue_id, ids))
     change(session, update(IssueRow).where(*chosen).values(gone_at=now, gone_reason=reason, facts_hash=None))
-    delete_facts(session, profile, ids)
+    if ids:
+        from models.store.facts import delete_facts  # noqa: PLC0415 - imports NumPy, which other fetches do not need
+
+        delete_facts(session, profile, ids)
     return len(ids)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from models.metrics.rules import rules_hash
 from models.records import METRIC_TYPES, MetricResult, Rules, Run
 from models.store import columns, dataset, results, runs
-from tasks import calculate, run_rules
+from tasks import calculate, calculating, run_rules
 from tasks.fetch.task import work
 from worker import runtime, view
 from worker.errors import MixedConfigurationsError
@@ -143,7 +143,7 @@ def test_a_run_whose_metrics_all_raised_has_failed(world: World) -> None:
     latest = world.latest(run)
     assert (latest.step, latest.cursor["failed"]) == ("finish", list(METRIC_TYPES))
     runtime.adopt(world.current)
-    calculate.finish.apply((run.run_id, 1))
+    calculating.finish.apply((run.run_id, 1))
     runtime.forget()
     ended = world.latest(run)
     assert (ended.state, ended.error_kind) == ("failed", "calculation_error")
@@ -156,7 +156,7 @@ def test_a_run_with_one_metric_that_raised_is_completed_and_names_it(world: Worl
     calculate.record_error(world.current, world.latest(run), ZeroDivisionError())
     _finish(world.current, world, run)
     runtime.adopt(world.current)
-    calculate.finish.apply((run.run_id, 1))
+    calculating.finish.apply((run.run_id, 1))
     runtime.forget()
     ended = world.latest(run)
     assert (ended.state, ended.cursor["failed"]) == ("completed", [METRIC_TYPES[0]])
