@@ -1,4 +1,4 @@
-"""Names the faults of a database that no second try cures: a damaged file, a full or failing disk."""
+"""Names faults of what is stored that no second try cures: a damaged file, a full disk, facts of another version."""
 
 from typing import ClassVar
 
@@ -15,6 +15,17 @@ class UnusableDatabaseError(SQLAlchemyError):
     """The database is damaged, its disk is full, or its schema is a newer program's; the message says what to do."""
 
     kind: ClassVar[str] = "unusable_database"
+
+
+class OutdatedFactsError(Exception):
+    """The stored facts of a profile were written by another version of this program; a calculation rebuilds them."""
+
+    def __init__(self, profile: str) -> None:
+        """Say what rebuilds them."""
+        super().__init__(
+            f"the stored facts of {profile!r} were written by another version of Flowbeat; to rebuild them, run:"
+            f" flowbeat calculate {profile}"
+        )
 
 
 def name_faults(engine: Engine) -> None:

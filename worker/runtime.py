@@ -7,21 +7,30 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
-from requests import Session
 
 from worker import embedded, ending, logs, settings
 from worker.database import Stored
-from worker.jira.client import Client, open_session
 from worker.jira.reader import PageSizes
 from worker.limiter import Limiter, limiter_key
 from worker.settings import Connection, Settings
 
+if TYPE_CHECKING:
+    from requests import Session
+
+    from worker.jira.client import Client
+
 REDIS_SECONDS: Final = 5.0
+
+
+def _open_session(connections: int) -> "Session":
+    from worker.jira.client import open_session  # noqa: PLC0415 - a command that asks no Jira needs no HTTP
+
+    return open_session(connections)
 
 
 @dataclass(eq=False)
@@ -31,7 +40,7 @@ class Runtime(Stored):
     ``open_session`` opens a session to a Jira for this many parallel readers.
     """
 
-    open_session: Callable[[int], Session] = field(default=open_session)
+    open_session: "Callable[[int], Session]" = field(default=_open_session)
     pages: PageSizes = field(default_factory=PageSizes)
     """How many issues a request names."""
     node: str | None = None
@@ -66,10 +75,12 @@ class Runtime(Stored):
         timeouts = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
         return Redis.from_url(url, retry=retry, **timeouts)
 
-    def client(self, connection: Connection, tried: int = 0, *, fault: str = "", heard: bool = False) -> Client:
+    def client(self, connection: Connection, tried: int = 0, *, fault: str = "", heard: bool = False) -> "Client":
         """Return a client of one Jira, behind the limiter all workers share; the rest of the arguments are the run's
         past.
         """
+        from worker.jira.client import Client  # noqa: PLC0415 - see _open_session
+
         settings.require_address(self.settings, connection)
         token = connection.token(os.environ)
         session = self.open_session(connection.concurrency)

@@ -12,8 +12,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from models.database_faults import UnusableDatabaseError, describe
-from models.store.columns import OutdatedFactsError
+from models.database_faults import OutdatedFactsError, UnusableDatabaseError, describe
 from worker import logs, runtime, settings
 from worker.embedded import CANNOT_WRITE
 from worker.errors import ConfigError, FlowbeatError

@@ -12,6 +12,7 @@ import numpy as np
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from models.database_faults import OutdatedFactsError
 from models.metrics.columns import Chunk, Items, columns_of, merged, unpacked
 from models.records import CATEGORIES, STAGES, digest
 from models.store.shared import change, insert_rows
@@ -27,17 +28,6 @@ LARGEST: Final = 32_768
 # same issue and rules. Names of columns, and what codes mean, need no number.
 FACTS_VERSION: Final = 4
 FORMAT: Final = digest([FACTS_VERSION, [field.name for field in fields(Items)], list(STAGES), list(CATEGORIES)])
-
-
-class OutdatedFactsError(Exception):
-    """The stored facts of a profile were written by another version of this program; a calculation rebuilds them."""
-
-    def __init__(self, profile: str) -> None:
-        """Say what rebuilds them."""
-        super().__init__(
-            f"the stored facts of {profile!r} were written by another version of Flowbeat; to rebuild them, run:"
-            f" flowbeat calculate {profile}"
-        )
 
 
 def load_columns(session: Session, profile: str) -> Chunk:

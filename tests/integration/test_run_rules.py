@@ -9,9 +9,10 @@ import pytest
 from fetch_world import NAME, World, open_world
 from sqlalchemy import text
 
+from models.database_faults import OutdatedFactsError
 from models.metrics.rules import rules_hash
 from models.records import METRIC_TYPES, MetricResult, Rules, Run
-from models.store import columns, dataset, results, runs
+from models.store import dataset, results, runs
 from tasks import calculate, calculating, run_rules
 from tasks.fetch.task import work
 from worker import runtime, view
@@ -127,7 +128,7 @@ def test_facts_of_another_version_are_computed_again(world: World) -> None:
     assert calculate.metric_step(world.current, world.latest(run)) == 2
     with (
         world.current.reads() as session,
-        pytest.raises(columns.OutdatedFactsError, match="flowbeat calculate payments"),
+        pytest.raises(OutdatedFactsError, match="flowbeat calculate payments"),
     ):
         dataset.load(session, NAME, None)
     _finish(world.current, world, run)
