@@ -11,7 +11,6 @@ import time
 import warnings
 from typing import Any, Final
 
-import click
 from celery import Celery, bootsteps, signals
 from celery.exceptions import CPendingDeprecationWarning, WorkerShutdown
 from celery.worker import state
@@ -42,7 +41,7 @@ class ExitWithParent(bootsteps.StartStopStep):
     """
 
     def __init__(self, parent: Any, exit_with_parent: int | None = None, **options: Any) -> None:
-        """Take the process id of ``--exit-with-parent``; without one the worker stays."""
+        """Take the process id of the parent; without one the worker stays."""
         super().__init__(parent, **options)
         self._parent = exit_with_parent
         self.enabled = exit_with_parent is not None
@@ -81,9 +80,6 @@ app = Celery("flowbeat")
 app.config_from_object("celeryconfig")
 app.steps["worker"].update((ExitWithParent, Publishing))
 app.steps["consumer"].add(Sweeping)
-app.user_options["worker"].add(
-    click.Option(["--exit-with-parent"], type=int, metavar="PID", help="End when this process, its parent, is gone.")
-)
 
 
 @app.add_defaults

@@ -120,12 +120,11 @@ class OwnWorker:
     def _start(self) -> subprocess.Popen[bytes]:
         self._words.parent.mkdir(parents=True, exist_ok=True)
         name = f"waiting-{os.getpid()}-{self._starts}@%h"
-        command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "-n", name, "-c", str(CONCURRENCY)]
-        quiet = ("--loglevel", "WARNING", "--without-mingle", "--without-gossip")
+        command = [sys.executable, "-m", "worker.temporary", name, str(CONCURRENCY), str(os.getpid())]
         # In a session of its own, so that Ctrl-C reaches only us; we pass it on. If we are killed, it leaves by itself.
         with _open_private(self._words) as words:
             return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-                [*command, *quiet, "--exit-with-parent", str(os.getpid())],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=words,
                 stderr=words,
