@@ -17,7 +17,7 @@ from subprocess import DEVNULL
 from typing import Final
 
 from benchmarks.copies import PROFILE, flowbeat, served
-from benchmarks.measuring import heading, show
+from benchmarks.measuring import heading, in_child, show
 from models.records import RunOptions
 from models.store import runs
 from tasks import steps
@@ -87,31 +87,41 @@ def print_fetches() -> None:
     """Print what a child holds while it reads a whole project."""
     rows = []
     for issues in SIZES:
-        with child_of(issues, "-Q", "fetch") as child:
-            wait(child.is_there)
-            idle = child.resident()
-            run_id = child.request()
-            child.wait_for(run_id, "facts")
-            rows.append((f"{issues:,} issues", f"{idle:.0f}", f"{child.peak:.0f}"))
+        (idle, peak), _ = in_child(fetch, issues)
+        rows.append((f"{issues:,} issues", f"{idle:.0f}", f"{peak:.0f}"))
     head = ("full fetch", "idle MB", "peak MB")
     show("How much memory does the child of a worker hold that only fetches?", "Over HTTP into SQLite.", head, rows)
 
 
+def fetch(issues: int) -> tuple[float, float]:
+    """Return the memory of a child before its first task, and the most during a full fetch."""
+    with child_of(issues, "-Q", "fetch") as child:
+        wait(child.is_there)
+        idle = child.resident()
+        child.wait_for(child.request(), "facts")
+        return idle, child.peak
+
+
 def print_refreshes() -> None:
     """Print what a child holds after many refreshes, each of which reads all issues and calculates all metrics."""
-    rows = []
-    with child_of(TEAM) as child:
-        for number in range(1, REFRESHES + 1):
-            run_id = child.request(RunOptions(full=True))
-            child.wait_for(run_id, "finish")
-            if number in SHOWN:
-                rows.append((f"{number}", f"{child.resident():.0f}"))
+    sizes, _ = in_child(refreshes)
     show(
         f"How much memory does the child of a worker hold after many refreshes of {TEAM} issues?",
         "Each refresh reads all issues again and calculates all metrics.",
         ("refreshes", "MB"),
-        rows,
+        [(f"{number}", f"{size:.0f}") for number, size in sizes],
     )
+
+
+def refreshes() -> list[tuple[int, float]]:
+    """Return (number of refreshes, memory of the child after them)."""
+    sizes = []
+    with child_of(TEAM) as child:
+        for number in range(1, REFRESHES + 1):
+            child.wait_for(child.request(RunOptions(full=True)), "finish")
+            if number in SHOWN:
+                sizes.append((number, child.resident()))
+    return sizes
 
 
 @contextmanager
