@@ -126,7 +126,7 @@ def refreshes() -> list[tuple[int, float]]:
 
 @contextmanager
 def child_of(issues: int, *options: str) -> Iterator[Child]:
-    """Yield the child of a new worker beside a stand-in Jira with so many issues."""
+    """Yield the child of a new worker beside a stand-in Jira with a number of issues."""
     with tempfile.TemporaryDirectory(prefix="flowbeat-bench-") as scratch, served(issues) as site:
         place = Path(scratch)
         with flowbeat(site, place):
