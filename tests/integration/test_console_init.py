@@ -159,13 +159,15 @@ def test_data_center_takes_a_personal_access_token_without_a_user(tmp_path: Path
 
 
 def test_a_script_needs_no_terminal_on_either_flavour(flavour: Flavour, tmp_path: Path, redis_url: str) -> None:
-    """The token is in the environment; with `--profile` the name is chosen."""
-    with running(build(Options(issues=100, flavour=flavour), datetime.now(UTC))) as url:
+    """The token is in the environment; with `--profile` the name is chosen; few requests are enough."""
+    jira = build(Options(issues=600, flavour=flavour), datetime.now(UTC))
+    with running(jira) as url:
         account = ("--email", EMAIL) if flavour == "cloud" else ()
         words = ("--url", url, *account, "--jql", "project = PAY", "--profile", "payments")
         done = _scripted(tmp_path, redis_url, *words, JIRA_TOKEN=TOKEN)
         assert (done.returncode, done.stderr) == (0, "")
         assert load(tmp_path / "flowbeat.toml", {}).profiles.keys() == {"payments"}
+        assert _requests(jira) <= 24  # five try the answers; the rest reads the lists and 437 issues
         assert _check(tmp_path, redis_url, JIRA_TOKEN=TOKEN) == []
     assert TOKEN not in done.stdout
 
