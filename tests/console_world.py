@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import forked
+from databases import begin_with_schema
 from fakeredis import FakeRedis
 
 from console.cli import run
@@ -114,6 +115,7 @@ def refresh(current: Runtime) -> Run:
 
 def request(current: Runtime, kind: str, as_of: datetime | None = None) -> Run:
     """Return a run of ``payments`` in the queue."""
+    begin_with_schema(current.settings.database_url)
     migrate(current.engine)
     configured = view.configured_rules_hash(current, "payments")
     run, _ = steps.request(current.sessions, "payments", kind, current.now(), as_of=as_of, rules=configured)

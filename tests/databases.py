@@ -6,12 +6,13 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, make_url, text
 
-from models.database import Sessions, migrate, open_engine, open_sessions
+from models.database import PRIVATE, Sessions, migrate, open_engine, open_sessions
 
 BOTH = ("sqlite", "postgresql")
 
@@ -34,11 +35,29 @@ def postgres() -> Iterator[Engine]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@cache
+def _empty_schema() -> bytes:
+    """Return the content of a SQLite file with the newest schema and no row."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "template.db"
+        _migrated(f"sqlite:///{file}")
+        return file.read_bytes()
+
+
+def begin_with_schema(url: str) -> None:
+    """Write a database with the newest schema and no row if the URL is that of a SQLite file that does not exist."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).exists():
+        file = Path(parsed.database)
+        file.touch(PRIVATE)
+        file.write_bytes(_empty_schema())
+
+
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a SQLite file with the newest schema, to be copied."""
     file = tmp_path_factory.mktemp("schema") / "template.db"
-    _migrated(f"sqlite:///{file}")
+    begin_with_schema(f"sqlite:///{file}")
     return file
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import requests
+from databases import begin_with_schema
 from sqlalchemy.orm import Session
 
 from models.database import migrate
@@ -206,6 +207,7 @@ def open_world(
         profiles={NAME: PROFILE},
     )
     current = TimedRuntime(settings, clock, lambda _: mounted(jira, before))
+    begin_with_schema(database_url)
     migrate(current.engine)
     current.redis.flushall()  # every world has the same limiter key: a pause of the test before would hold this one
     world = World(jira, clock, current)

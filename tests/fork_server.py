@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final, Never
@@ -51,10 +52,10 @@ class ReplacedError(BaseException):
 
 def serve(channel: socket.socket) -> Command | None:
     """Fork for each request; return None in the server, at the end, and the command in each fork."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the parents of the commands
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         header, files, _, _ = socket.recv_fds(channel, HEADER_BYTES, FILES)
+        _reap(os.WNOHANG if header else 0)
         if not header:
             return None
         request = json.loads(channel.recv(int.from_bytes(header), socket.MSG_WAITALL))
@@ -67,9 +68,15 @@ def serve(channel: socket.socket) -> Command | None:
             os.close(file)
 
 
+def _reap(options: int) -> None:
+    """Forget the parents of commands that have ended; their processor time counts as that of the server's children."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, options)[0]:
+            pass
+
+
 def _is_command(report: int) -> bool:
     """Fork once more; return True in the command. Its parent reports its process id, then its exit code, and exits."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     pid = os.fork()
     if pid == 0:
         os.close(report)
