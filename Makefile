@@ -28,7 +28,7 @@ check: $(VENV)/installed-dev ## format, lint, types, import contracts
 
 soak: $(VENV)/installed-dev ## long random tests: a living Jira, thousands of steps; 500 teams of each kind; about an hour
 	@$(BIN)/python -m pytest -n 2 --timeout=14400 --hypothesis-profile=soak tests/integration/test_fetch_machine.py \
-	  tests/integration/test_explain_teams.py tests/unit/test_metrics_naive.py
+	  tests/integration/test_explain_teams.py tests/unit/test_metrics_naive.py tests/unit/test_metrics_properties.py
 
 bench: $(VENV)/installed-dev ## the benchmarks: ratios against references measured in the same run
 	@for each in benchmarks/bench_*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done

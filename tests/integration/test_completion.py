@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import console_world as world
+import forked
 import pytest
 
 PROGRAM = Path(sys.executable).with_name("flowbeat")
@@ -23,14 +24,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def completed(folder: Path, *words: str) -> list[str]:
     """Return what bash is offered for the last word."""
     asked = {"COMP_WORDS": " ".join(("flowbeat", *words)), "COMP_CWORD": str(len(words))}
-    said = subprocess.run(
-        [PROGRAM],
-        cwd=folder,
-        env={**os.environ, **asked, "_FLOWBEAT_COMPLETE": "bash_complete"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    environment = {**os.environ, **asked, "_FLOWBEAT_COMPLETE": "bash_complete"}
+    said = forked.run("-m", "console", cwd=folder, env=environment, timeout=60)
+    said.check_returncode()
     assert said.stderr == ""
     return [line.partition(",")[2] for line in said.stdout.splitlines() if line]
 

@@ -19,7 +19,8 @@ from models.metrics.contributions import Contribution
 from models.metrics.stats import DAY, HOUR
 from models.records import METRIC_TYPES, Issue, Measurement, Transition
 
-EXAMPLES: Final = settings(max_examples=60, deadline=None)
+# `make soak` makes ten times as many teams.
+EXAMPLES: Final = settings(max_examples=300 if settings.get_current_profile_name() == "soak" else 30, deadline=None)
 
 
 def measured(scene: Scene) -> dict[str, tuple[Measurement, ...]]:
