@@ -35,6 +35,8 @@ def load_other(
     looked = views.load_view(current, session, profile, view.as_of)
     if (against or "").casefold() == PREVIOUS:
         window = previous_window(view.measured.window, snapshot.rules)
+        if window.effective_end <= window.start:  # Samoa had no 30 December 2011
+            raise click.UsageError("the time zone skipped the days before this period; name a week")
     else:
         window = window_of(snapshot, against)
     names: Any = {"profile": profile, "metric": metric, "as_of": as_of}

@@ -33,13 +33,14 @@ _REACHES: Final[Mapping[Levels, Callable[[float, float], bool]]] = {"at_least": 
 def calculate(metric_type: str, snapshot: Snapshot) -> tuple[Measurement, ...]:
     """Return the measurements of one metric, one for each of ``snapshot.windows`` that it has, in their order.
 
-    That of the period carries the measurement of as many days before.
+    That of the period carries the measurement of as many days before, unless the zone skipped all of them.
     """
     windows = windows_of(metric_type, snapshot.windows)
     periods = [window for window in windows if window.kind == "period"]
-    earlier = [previous_window(window, snapshot.rules) for window in periods]
-    measured = _measurements(metric_type, snapshot, (*windows, *earlier))
-    before = dict(zip(periods, measured[len(windows) :], strict=True))
+    pairs = [(period, previous_window(period, snapshot.rules)) for period in periods]
+    earlier = {period: previous for period, previous in pairs if previous.effective_end > previous.start}
+    measured = _measurements(metric_type, snapshot, (*windows, *earlier.values()))
+    before = dict(zip(earlier, measured[len(windows) :], strict=True))
     return tuple(replace(item, before=before.get(item.window)) for item in measured[: len(windows)])
 
 

@@ -34,9 +34,9 @@ def span_of(window: Window) -> Span:
 
 
 def windows_of(snapshot: Snapshot) -> list[Window]:
-    """Return the windows of a calculation, and the period before."""
-    period = [window for window in snapshot.windows if window.kind == "period"]
-    return [*snapshot.windows, *(previous_window(window, snapshot.rules) for window in period)]
+    """Return the windows of a calculation, and the period before, unless the zone skipped it."""
+    before = [previous_window(window, snapshot.rules) for window in snapshot.windows if window.kind == "period"]
+    return [*snapshot.windows, *(window for window in before if window.effective_end > window.start)]
 
 
 @pytest.mark.parametrize("source", SOURCES)

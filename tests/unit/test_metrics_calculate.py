@@ -1,8 +1,9 @@
 """States, messages and levels: what a measurement has with a value, and what without one."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from metric_rows import STATUSES, issue, measure, time, version
@@ -157,6 +158,13 @@ def test_only_a_running_window_says_how_far_it_is_reckoned() -> None:
     ready = snapshot_of(Team((), STATUSES), Rules(history_weeks=2), time("10-28 12:00"))
     ends = [measured.details.get("effective_end") for measured in calculate("flow_velocity", ready)]
     assert ends == [None, None, "2026-10-28T12:00:00.000000Z"]
+
+
+def test_a_period_before_that_the_zone_skipped_has_no_measurement() -> None:
+    """Samoa had no 30 December 2011, so the period of the 31st has no day before it."""
+    rules = Rules(timezone="Pacific/Apia", time_period_days=1, history_weeks=1, deployments=TABLE)
+    ready = snapshot_of(Team((), STATUSES), rules, datetime(2012, 1, 1, 12, tzinfo=ZoneInfo("Pacific/Apia")))
+    assert [calculate(metric, ready)[0].before for metric in METRIC_TYPES] == [None] * len(METRIC_TYPES)
 
 
 def test_every_metric_is_measured_in_every_window_with_its_parts_prepared_once() -> None:
