@@ -48,6 +48,7 @@ TABLE: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "Run": {
         "worker": ("processes", "Run a worker."),
         "beat": ("processes", "Run the scheduler of the nightly refreshes."),
+        "alive": ("processes", "Tell whether worker or scheduler does its work."),
         "flower": ("processes", "Watch workers and tasks in a browser."),
         "sandbox": ("processes", "Run a stand-in Jira on this machine."),
         "migrate": ("migrate", "Bring the database schema up to date."),

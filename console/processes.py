@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from console import alive as probe
 from worker import settings
 from worker.errors import ConfigError
 
@@ -93,7 +94,20 @@ def sandbox(**chosen: Any) -> None:
         raise ConfigError(f"--data {chosen['data']}: {error}") from error
 
 
-COMMANDS: tuple[click.Command, ...] = (worker, beat, flower, sandbox)
+@click.command("alive")
+@click.argument("kind", type=click.Choice(probe.KINDS), metavar="worker|beat")
+def alive_command(kind: str) -> None:
+    """Tell whether the workers or the schedulers of this machine run and do their work; for health checks.
+
+    It reads their signs of life in the state folder, and asks neither Redis nor the database. Exit code 0: each
+    does its work; 1: none runs, or one does not work, and a sentence says why.
+
+    Example: flowbeat alive worker
+    """
+    raise click.exceptions.Exit(probe.main(kind))
+
+
+COMMANDS: tuple[click.Command, ...] = (worker, beat, flower, sandbox, alive_command)
 
 
 def _path(context: str) -> str:

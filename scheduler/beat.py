@@ -5,13 +5,14 @@ At its start, and when it takes the turn of another one, it sends the last insta
 
 import copy
 import logging
+import os
 from typing import Any, Final
 
 from celery import beat
 
 from scheduler.schedule import MISSED, NIGHTLY, Cron
 from scheduler.turn import Turn
-from worker import runtime
+from worker import alive, runtime
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +27,20 @@ class Scheduler(beat.Scheduler):
     def __init__(self, *args: Any, **options: Any) -> None:
         """Wait for the turn."""
         self._turn = Turn(lambda: runtime.current().redis)
+        self._signs = alive.folder_of(runtime.current().settings.state_dir)
         self._unsent: dict[str, Any] = {}
         self._refused: set[str] = set()  # whose failure the log tells already
         super().__init__(*args, **options)
 
     def tick(self, *args: Any, **options: Any) -> float:
-        """Send what is due; returns the seconds to wait."""
+        """Send what is due, and write a sign of life; returns the seconds to wait."""
+        wait = self._send_due(*args, **options)
+        redis = f"Redis answers with: {self._turn.fault}" if self._turn.fault else None
+        sign = {"node": f"celerybeat@{os.uname().nodename}", "redis": redis, "unsent": sorted(self._refused)}
+        alive.keep(self._signs, "beat", sign)
+        return wait
+
+    def _send_due(self, *args: Any, **options: Any) -> float:
         had = self._turn.held
         if not self._turn.take():
             self._unsent.clear()  # the one that has the turn sends it
@@ -50,6 +59,7 @@ class Scheduler(beat.Scheduler):
     def close(self) -> None:
         """Give the turn to another scheduler."""
         self._turn.release()
+        alive.drop(self._signs, "beat")
         super().close()
 
     def _last(self) -> dict[str, Any]:

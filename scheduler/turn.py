@@ -28,13 +28,16 @@ class Turn:
         self._own = uuid.uuid4().hex
         self._waits = False
         self.held = False
+        self.fault: str | None = None
 
     def take(self) -> bool:
         """Take or renew the turn; returns whether this scheduler has it. The log says when that changes."""
         try:
             mine = bool(self._redis().set(KEY, self._own, nx=True, ex=TURN_SECONDS)) or self._renew()
-        except RedisError:
+        except RedisError as error:
+            self.fault = str(error).partition("\n")[0]
             return True
+        self.fault = None
         if mine and self._waits:
             log.warning("the other scheduler does not respond; this one sends the schedule now")
         elif not mine and not self._waits:

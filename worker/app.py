@@ -24,6 +24,7 @@ from worker.errors import ConfigError
 from worker.recovery_log import RecoveryFilter
 from worker.redact import redact
 from worker.runtime import Runtime
+from worker.signs import SENT_AT, LoopSign, Signs
 from worker.sweeping import QuietSweeps, Sweeping
 
 # For long-running processes: Redis restarts within 20 seconds. A command reports the failure at once.
@@ -78,8 +79,8 @@ log = logging.getLogger(__name__)
 
 app = Celery("flowbeat")
 app.config_from_object("celeryconfig")
-app.steps["worker"].update((ExitWithParent, Publishing))
-app.steps["consumer"].add(Sweeping)
+app.steps["worker"].update((ExitWithParent, Publishing, Signs))
+app.steps["consumer"].update((Sweeping, LoopSign))
 
 
 @app.add_defaults
@@ -104,6 +105,13 @@ def _current_or_exit() -> Runtime:
         sys.stderr.write(f"flowbeat: {error}\n")
         raise SystemExit(2) from error
     return current
+
+
+@signals.before_task_publish.connect
+def _write_time(headers: Any = None, **_: Any) -> None:
+    """Let each message say when it was sent, because a probe tells how long the oldest one has waited."""
+    if isinstance(headers, dict):
+        headers[SENT_AT] = time.time()
 
 
 @signals.setup_logging.connect

@@ -23,7 +23,7 @@ from models.database_faults import UnusableDatabaseError
 from models.records import Retries, Run
 from models.store import operations, runs
 from models.store.runs import HeartbeatChanges
-from worker import logs, nodes, runtime
+from worker import alive, logs, nodes, runtime
 from worker.errors import UNEXPECTED, FlowbeatError, RetryableError
 from worker.jira.client import backoff
 from worker.redact import redact
@@ -195,6 +195,7 @@ def heartbeating(current: Runtime, run: Run, every: float = HEARTBEAT_SECONDS) -
     """Signs of life from a thread of its own while the block works: one answer of Jira may take longer than silence."""
     over = threading.Event()
     work = (_beat_until, over, current, run, every)
+    alive.touch(alive.folder_of(current.settings.state_dir))
     thread = threading.Thread(target=contextvars.copy_context().run, args=work, name="heartbeat", daemon=True)
     thread.start()
     try:
@@ -205,7 +206,9 @@ def heartbeating(current: Runtime, run: Run, every: float = HEARTBEAT_SECONDS) -
 
 
 def _beat_until(over: threading.Event, current: Runtime, run: Run, every: float) -> None:
+    folder = alive.folder_of(current.settings.state_dir)
     while not over.wait(every):
+        alive.touch(folder)
         try:
             record_heartbeat(current, run)
         except StaleAttemptError:  # the work sees it too, at its next commit

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from models.wording import format_count
 from report import staleness
 from report.version_notes import version_notes
 from report.words import format_duration, in_words
-from worker import logs, settings
+from worker import alive, logs, settings
 from worker.runtime import Runtime
 
 OLDEST_REDIS: Final = (6, 2)
@@ -99,6 +100,7 @@ def workers(current: Runtime) -> Iterator[Line]:
     elif scheduled:
         wanted = f"{', '.join(scheduled)} has a schedule, and no scheduler answers"
         yield Line("scheduler", "warning", wanted, "start one: flowbeat beat")
+    yield from _faults_here(current)
     for name in answering.foreign:
         yield Line("workers", "bad", nodes.other_database(name), nodes.SEPARATE)
     for name in answering.elsewhere:
@@ -109,6 +111,15 @@ def workers(current: Runtime) -> Iterator[Line]:
     for name in answering.outdated:
         message = nodes.other_configuration(current, name)
         yield Line("scheduler" if name in beats else "workers", "warning", message, nodes.RESTART)
+
+
+def _faults_here(current: Runtime) -> Iterator[Line]:
+    """Yield what is wrong with the workers and schedulers of this machine, by their signs of life."""
+    folder, now = alive.folder_of(current.settings.state_dir), time.time()
+    for kind, what in (("worker", "workers"), ("beat", "scheduler")):
+        for sign in alive.load(folder, kind):
+            for message, advice in alive.faults(kind, sign, now):
+                yield Line(what, "bad", message, advice)
 
 
 def log_files(current: Runtime) -> Iterator[Line]:
