@@ -1,6 +1,6 @@
 """Issues with their histories: stored when they differ, loaded whole, counted and compared by content hash."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final
@@ -12,7 +12,7 @@ from models.records import Issue, Transition
 from models.store.departures import counted
 from models.store.former_keys import load_stored, remember_keys
 from models.store.quality import save_findings
-from models.store.shared import Row, among, bound, change, delete_of, insert_columns, upsert
+from models.store.shared import among, bound, change, delete_of, insert_columns, upsert_columns
 from models.tables.histories import TransitionRow
 from models.tables.issues import IssueRow
 
@@ -29,6 +29,8 @@ _OWN: Final = (
     "summary",
 )
 _LATER: Final = ("hierarchy_level", "subtask", "project_id", "parent")
+# An issue that is stored again is there, and its facts are not of this content.
+_UNSET: Final = ("gone_at", "gone_reason", "gone_done_at", "gone_delivered", "gone_counts", "facts_hash")
 _ISSUES: Final = IssueRow.__table__.c
 _CHANGES: Final = TransitionRow.__table__.c
 # In the order of the records' fields, which they are made from.
@@ -55,7 +57,7 @@ def save(session: Session, profile: str, issues: Sequence[Issue]) -> int:
     ]
     remember_keys(session, profile, changed, stored)
     delete_of(session, TransitionRow, profile, [item.issue_id for item in changed if item.issue_id in stored])
-    upsert(session, IssueRow, [_issue_row(profile, issue, hashes[issue.issue_id]) for issue in changed])
+    upsert_columns(session, IssueRow, _issue_columns(session, profile, changed, hashes))
     insert_columns(session, TransitionRow, _transition_columns(session, profile, changed))
     save_findings(session, profile, "changelog", {issue.issue_id: issue.findings for issue in latest.values()})
     return len(changed)
@@ -131,10 +133,16 @@ def hashes(session: Session, profile: str) -> dict[str, str]:
     return dict(session.execute(query).all())
 
 
-def _issue_row(profile: str, issue: Issue, content_hash: str) -> Row:
-    row: Row = {name: getattr(issue, name) for name in (*_OWN, *_LATER)}
-    marks = dict.fromkeys(("gone_at", "gone_reason", "gone_done_at", "gone_delivered", "gone_counts", "facts_hash"))
-    return row | marks | {"profile": profile, "content_hash": content_hash, "fields": dict(issue.fields)}
+def _issue_columns(
+    session: Session, profile: str, issues: Sequence[Issue], hashes: Mapping[str, str]
+) -> dict[str, Sequence[Any]]:
+    columns: dict[str, Sequence[Any]] = {
+        name: [getattr(issue, name) for issue in issues] for name in (*_OWN, *_LATER, "fields")
+    }
+    columns |= dict.fromkeys(_UNSET, [None] * len(issues))
+    columns["profile"] = [profile] * len(issues)
+    columns["content_hash"] = [hashes[issue.issue_id] for issue in issues]
+    return {name: bound(session, _ISSUES[name], values) for name, values in columns.items()}
 
 
 def _transition_columns(session: Session, profile: str, issues: Sequence[Issue]) -> dict[str, Sequence[Any]]:

@@ -91,12 +91,24 @@ def insert_columns(session: Session, table: Any, values: Mapping[str, Sequence[A
 
     Of rows by the thousand SQLAlchemy's and our own conversions, a value at a time, take three times the insert itself.
     """
+    _insert_columns(session, table, values, "")
+
+
+def upsert_columns(session: Session, table: Any, values: Mapping[str, Sequence[Any]]) -> None:
+    """Insert rows given as columns, or overwrite those of the same primary key; values as for ``insert_columns``."""
+    keys = [column.name for column in table.__table__.primary_key]
+    own = ", ".join(f"{name} = excluded.{name}" for name in values if name not in keys)
+    _insert_columns(session, table, values, f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {own}")
+
+
+def _insert_columns(session: Session, table: Any, values: Mapping[str, Sequence[Any]], on_conflict: str) -> None:
     connection, into = session.connection(), table.__table__
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
     names, marks = ", ".join(into.c[name].name for name in values), ", ".join([mark] * len(values))
     rows = list(zip(*values.values(), strict=True))
     if rows:
-        connection.exec_driver_sql(f"INSERT INTO {into.name} ({names}) VALUES ({marks})", rows)  # noqa: S608 - our names
+        statement = f"INSERT INTO {into.name} ({names}) VALUES ({marks}){on_conflict}"  # noqa: S608 - our names
+        connection.exec_driver_sql(statement, rows)
 
 
 def bound(session: Session, column: Any, values: Iterable[Any]) -> list[Any]:
