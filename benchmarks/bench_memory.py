@@ -95,7 +95,7 @@ def print_fetches() -> None:
 
 def fetch(issues: int) -> tuple[float, float]:
     """Return the memory of a child before its first task, and the most during a full fetch."""
-    with child_of(issues, "-Q", "fetch") as child:
+    with child_of(issues, "-Q", "fetch,maintain") as child:
         wait(child.is_there)
         idle = child.resident()
         child.wait_for(child.request(), "facts")

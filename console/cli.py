@@ -123,6 +123,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a locale without a character gets a question mark, not a crash
             stream.reconfigure(errors="replace")
+    # NumPy's linear algebra, which nothing here uses, would start a thread for each core when NumPy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code = run(sys.argv[1:])
     finally:

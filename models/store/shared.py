@@ -63,8 +63,9 @@ def among(session: Session, column: Any, values: Sequence[str]) -> ColumnElement
 def load_all(session: Session, table: Any, kind: Callable[..., T], profile: str) -> list[T]:
     """Return a profile's rows as records, ordered by the record's first field."""
     names = _names(kind)
-    query = select(*(getattr(table, name) for name in names)).where(table.profile == profile)
-    return [kind(*row) for row in session.execute(query.order_by(getattr(table, names[0])))]
+    stored = table.__table__.c
+    query = select(*(stored[name] for name in names)).where(stored.profile == profile)
+    return [kind(*row) for row in session.execute(query.order_by(stored[names[0]]))]
 
 
 def of_profile(session: Session, table: Any, profile: str, names: Sequence[str] = ()) -> Any:
