@@ -58,7 +58,9 @@ def schema() -> Schema:
     return {
         "timezone": Key("text", _zone),
         "database_url": Key("text", _database_url),
+        "database_password_file": Key("text", _path),
         "redis_url": Key("text", _redis_url),
+        "redis_password_file": Key("text", _path),
         "log_dir": Key("text", _path),
         "log_level": Key("text", _one_of(LOG_LEVELS)),
         "state_dir": Key("text", _path),

@@ -22,6 +22,9 @@ def look(settings: Settings) -> Iterator[Line]:
     if file is not None and _is_open(file, _OTHERS):
         message = f"every user of this machine can read {file}"
         yield Line("database", "warning", message, f"chmod 640 {file}")
+    for what, secret in (("database", settings.database_password_file), ("Redis", settings.redis_password_file)):
+        if secret is not None and _is_open(secret, _OTHERS):
+            yield Line(what, "warning", f"every user of this machine can read {secret}", f"chmod 640 {secret}")
     yield from _of_redis(settings.redis_url)
 
 
@@ -40,7 +43,7 @@ def _of_redis(url: str | None) -> Iterator[Line]:
     address = urlsplit(url or "")
     if address.scheme in {"redis", "rediss"} and not address.password and not _is_here(address.hostname):
         message = "redis_url has no password and is not on this machine: everyone who reaches it can send tasks"
-        yield Line("Redis", "warning", message, "set a password there, and the whole URL as FLOWBEAT_REDIS_URL")
+        yield Line("Redis", "warning", message, "set a password there, and redis_password_file")
 
 
 def _is_open(file: Path, bits: int) -> bool:

@@ -12,7 +12,9 @@ TEMPLATE = """\
 
 #timezone = "UTC"                             # IANA name: of schedules, and of profiles that name none
 #database_url = "sqlite:///flowbeat.db"       # or postgresql://user@host/flowbeat
+#database_password_file = "/run/secrets/db"   # its password, as the only line of a file
 #redis_url = "redis://localhost:6379/0"       # without it, Flowbeat runs a queue of its own under state_dir
+#redis_password_file = "/run/secrets/redis"   # the same
 #log_dir = "logs"
 #log_level = "INFO"                           # DEBUG, INFO, WARNING, ERROR or CRITICAL
 #state_dir = ".flowbeat"                      # the queue's own files

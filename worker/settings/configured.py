@@ -115,6 +115,8 @@ class Settings:
     state_dir: Path
     path: Path | None = None
     redis_url: str | None = field(default=None, repr=False)
+    database_password_file: Path | None = None
+    redis_password_file: Path | None = None
     timezone: str = "UTC"
     log_level: str = "INFO"
     max_age_hours: float = 24.0

@@ -6,6 +6,7 @@ from typing import Any
 from models.names import fold_name
 from models.records import DEFAULT_CATEGORIES
 from worker.config_schema import did_you_mean, profile_schema
+from worker.settings import password_files
 from worker.settings.configured import KeyPath
 from worker.settings.validator import Validator
 
@@ -20,6 +21,7 @@ _SOURCE_KEYS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
 
 def cross_check(walk: Validator, values: Mapping[str, Any]) -> None:
     """Report what is right by itself and wrong beside another key."""
+    password_files.check(walk, values)
     connections = values.get("connections", {})
     for name, connection in connections.items():
         _check_login(walk, ("connections", name), connection)

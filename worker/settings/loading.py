@@ -15,6 +15,7 @@ from models.records import (
 )
 from worker.config_schema import schema
 from worker.errors import ConfigError
+from worker.settings import password_files
 from worker.settings.configured import (
     CONFIG_NAME,
     CONFIG_VARIABLE,
@@ -75,6 +76,7 @@ def _parse(path: Path) -> dict[str, Any]:
 
 def _settings(values: Mapping[str, Any], path: Path | None) -> Settings:
     folder = path.parent if path else Path.cwd()
+    values = {**values, **password_files.fill_in(values, folder)}
     built = {
         "database_url": _whole_database_url(values.get("database_url", "sqlite:///flowbeat.db"), folder),
         "log_dir": folder / values.get("log_dir", "logs"),
