@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any, Final, Never
 
 HEADER_BYTES: Final = 4
-FILES: Final = 3
+FILES: Final = 4
 IMPORTS: Final = (
     *("celery.__main__", "celery.apps.beat", "celery.apps.worker", "celery.concurrency.prefork", "celery.bin.celery"),
     *("kombu.transport.redis", "psycopg", "sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite"),
@@ -31,14 +31,13 @@ IMPORTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command line after the name of the interpreter (-c CODE or -m MODULE), and where it runs."""
+    """A command line after the name of the interpreter (-c CODE, -m MODULE or FILE), and where it runs."""
 
     words: list[str]
     cwd: str
     environment: dict[str, str]
     new_session: bool
-    stdout: int
-    stderr: int
+    files: list[int]
 
 
 class ReplacedError(BaseException):
@@ -59,11 +58,11 @@ def serve(channel: socket.socket) -> Command | None:
         if not header:
             return None
         request = json.loads(channel.recv(int.from_bytes(header), socket.MSG_WAITALL))
-        stdout, stderr, report = files
+        *standard, report = files
         if os.fork() == 0:
             channel.close()
             if _is_command(report):
-                return Command(**request, stdout=stdout, stderr=stderr)
+                return Command(**request, files=standard)
         for file in files:
             os.close(file)
 
@@ -96,7 +95,7 @@ def become(command: Command) -> None:
     os.environ.clear()
     os.environ.update(command.environment)
     time.tzset()
-    for file, number in ((command.stdout, 1), (command.stderr, 2)):
+    for number, file in enumerate(command.files):
         os.dup2(file, number)
         os.close(file)
 
@@ -141,14 +140,17 @@ class QuickExit:
 
 
 def _run_once(words: list[str]) -> None:
-    kind, what, *rest = words
+    kind, *rest = words
     if kind == "-m":
-        sys.argv = [what, *rest]
-        runpy.run_module(what, run_name="__main__", alter_sys=True)
-        return
-    sys.argv = ["-c", *rest]
-    sys.modules["__main__"] = main = ModuleType("__main__")
-    exec(compile(what, "<string>", "exec"), main.__dict__)  # noqa: S102 - what `python -c` does
+        sys.argv = rest
+        runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+    elif kind == "-c":
+        sys.argv = ["-c", *rest[1:]]
+        sys.modules["__main__"] = main = ModuleType("__main__")
+        exec(compile(rest[0], "<string>", "exec"), main.__dict__)  # noqa: S102 - what `python -c` does
+    else:
+        sys.argv = words
+        runpy.run_path(kind, run_name="__main__")
 
 
 def _replace(path: Any, words: Any) -> Never:

@@ -1,6 +1,6 @@
 """Processes of Flowbeat for the tests, each a fork of one that has imported it: real ones, without a second of imports.
 
-The words are those after the interpreter's name: ``-m MODULE …`` or ``-c CODE …``.
+The words are those after the interpreter's name: ``-m MODULE …``, ``-c CODE …`` or ``FILE …``.
 """
 
 import json
@@ -14,12 +14,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Lock
-from typing import IO, Final
+from typing import BinaryIO, Final
 
 from fork_server import HEADER_BYTES
 
 SERVER: Final = Path(__file__).with_name("fork_server.py")
 STOP_SECONDS: Final = 10.0
+STDERR: Final = 2
 
 
 class Server:
@@ -50,7 +51,11 @@ class Server:
         """End it, so that it writes which lines it has reached."""
         if self._channel is not None and self._process is not None:
             self._channel.close()
-            self._process.wait(STOP_SECONDS)
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:  # a command still runs
+                self._process.kill()
+                self._process.wait()
 
 
 SERVER_OF_TESTS: Final = Server()
@@ -97,20 +102,29 @@ class Process:
 
 
 def start(
-    *words: str, cwd: Path, env: Mapping[str, str], stdout: IO[bytes], stderr: IO[bytes], new_session: bool = False
+    *words: str, cwd: Path, env: Mapping[str, str], files: tuple[int, int, int], new_session: bool = False
 ) -> Process:
-    """Start a command."""
+    """Start a command with its standard input, output and error."""
     request = {"words": words, "cwd": str(cwd), "environment": dict(env), "new_session": new_session}
     ours, theirs = os.pipe()
-    SERVER_OF_TESTS.send(json.dumps(request).encode(), [stdout.fileno(), stderr.fileno(), theirs])
+    SERVER_OF_TESTS.send(json.dumps(request).encode(), [*files, theirs])
     os.close(theirs)
     return Process(ours)
 
 
+def start_quiet(
+    *words: str, cwd: Path, env: Mapping[str, str], output: BinaryIO | None = None, new_session: bool = False
+) -> Process:
+    """Start a command that reads nothing, with all that it prints in a file, or nowhere."""
+    with Path(os.devnull).open("r+b") as nowhere:
+        out = (output or nowhere).fileno()
+        return start(*words, cwd=cwd, env=env, files=(nowhere.fileno(), out, out), new_session=new_session)
+
+
 def run(*words: str, cwd: Path, env: Mapping[str, str], timeout: float) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; one that needs more seconds is killed."""
-    with TemporaryFile() as out, TemporaryFile() as err:
-        process = start(*words, cwd=cwd, env=env, stdout=out, stderr=err)
+    with Path(os.devnull).open("rb") as nothing, TemporaryFile() as out, TemporaryFile() as err:
+        process = start(*words, cwd=cwd, env=env, files=(nothing.fileno(), out.fileno(), err.fileno()))
         try:
             code = process.wait(timeout)
         except BaseException:
@@ -120,3 +134,34 @@ def run(*words: str, cwd: Path, env: Mapping[str, str], timeout: float) -> subpr
         for file in (out, err):
             file.seek(0)
         return subprocess.CompletedProcess(words, code, out.read().decode(), err.read().decode())
+
+
+class Conversation:
+    """A command whose input is written and whose output is read line by line."""
+
+    def __init__(self, *words: str, env: Mapping[str, str]) -> None:
+        """Start it in this folder."""
+        their_input, ours = os.pipe()
+        output, theirs = os.pipe()
+        self._input, self._output = os.fdopen(ours, "w"), os.fdopen(output)
+        self.process = start(*words, cwd=Path(), env=env, files=(their_input, theirs, STDERR))
+        os.close(their_input)
+        os.close(theirs)
+
+    def line(self) -> str:
+        """Return the next line of its output."""
+        return self._output.readline()
+
+    def write(self, text: str) -> None:
+        """Write to its input."""
+        self._input.write(text)
+        self._input.flush()
+
+    def end(self, text: str = "") -> str:
+        """Write the last of its input; return the rest of its output when it has exited."""
+        with self._input, self._output:
+            self._input.write(text)
+            self._input.close()
+            rest = self._output.read()
+            self.process.wait(120)
+        return rest

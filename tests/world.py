@@ -102,8 +102,8 @@ class World:
         It runs until the end of the test.
         """
         with (self.folder / f"{args[0]}.out").open("ab") as out:
-            process = forked.start(
-                *FLOWBEAT, *args, cwd=self.folder, env=self.environment, stdout=out, stderr=out, new_session=True
+            process = forked.start_quiet(
+                *FLOWBEAT, *args, cwd=self.folder, env=self.environment, output=out, new_session=True
             )
         self.stack.callback(kill_group, process)
         return process

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.timeout(900)  # it installs all dependencies
+pytestmark = [
+    pytest.mark.timeout(900),  # it installs all dependencies
+    pytest.mark.xdist_group("dist"),  # one process builds the wheel
+]
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("console", "models", "report", "sandbox", "scheduler", "tasks", "worker")
 

@@ -14,6 +14,8 @@ from report_world import VARIANTS, stored_variant
 from report.content import Chart, Page
 from report.write import load_page, write_page
 
+pytestmark = pytest.mark.xdist_group("report page")  # one process makes what all tests here read
+
 ROOT = Path(__file__).parents[2]
 NAMES = tuple(VARIANTS)
 CHARTS = ("ageing", "scatter", "wip", "cumulative", "delivered", "timeline")

@@ -4,13 +4,12 @@ The file is also such a process: run as a program it requests one endpoint as of
 """
 
 import os
-import subprocess
 import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
+import forked
 import pytest
 from redis import Redis
 
@@ -22,27 +21,19 @@ from worker.jira.client import Client
 from worker.limiter import Limiter
 from worker.settings import Connection
 
-ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("redis_client")
 
 
 def crowd(jira: Jira, redis_url: str, quota: tuple[int, float], *, processes: int, seconds: float) -> list[datetime]:
     """Return when the requests arrived that several processes sent as often as their limiter allowed."""
-    pipe = subprocess.PIPE
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with running(jira) as base_url:
-        command = [sys.executable, __file__, base_url, redis_url, *map(str, quota), str(seconds)]
-        started = [
-            subprocess.Popen(command, text=True, env=environment, stdin=pipe, stdout=pipe) for _ in range(processes)
-        ]
+        words = (__file__, base_url, redis_url, *map(str, quota), str(seconds))
+        started = [forked.Conversation(*words, env=os.environ) for _ in range(processes)]
         for process in started:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
+            assert process.line() == "ready\n"
         for process in started:
-            assert process.stdin is not None
-            process.stdin.write("go\n")
-            process.stdin.flush()
-        sent = [int(process.communicate(timeout=120)[0]) for process in started]
+            process.write("go\n")
+        sent = [int(process.end()) for process in started]
     assert sum(sent) == len(jira.log)
     return [datetime.fromisoformat(seen.at) for seen in jira.log]
 

@@ -11,6 +11,8 @@ import console_world as world
 import forked
 import pytest
 
+pytestmark = pytest.mark.xdist_group("completion")  # one process makes what all tests here read
+
 PROGRAM = Path(sys.executable).with_name("flowbeat")
 
 

@@ -11,6 +11,8 @@ import pytest
 from models.metrics.catalogue import METRICS
 from models.records import METRIC_TYPES
 
+pytestmark = pytest.mark.xdist_group("console against")  # one process makes what all tests here read
+
 KINDS = ("came", "left", "changed", "same")
 
 

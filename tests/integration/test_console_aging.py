@@ -14,6 +14,8 @@ from stored_team import stored
 
 from models.records import Rules, ServiceLevelRules
 
+pytestmark = pytest.mark.xdist_group("console aging")  # one process makes what all tests here read
+
 NOW = datetime.fromisoformat("2026-10-14T12:00:00+00:00")
 
 

@@ -21,6 +21,8 @@ import pytest
 
 from console.browse import documents
 
+pytestmark = pytest.mark.xdist_group("console browse")  # one process makes what all tests here read
+
 QUERIES = {query.name: query for query in documents.parse_queries(documents.read("sql.md"))}
 WORDS = {"profile": "", "metric": "flow_time", "week": "2026-W40", "month": "2026-09", "since": "2026-10-01"}
 STARTED = re.compile(r"http://127\.0\.0\.1:(\d+) ")

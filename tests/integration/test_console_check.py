@@ -3,8 +3,6 @@
 import json
 import resource
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import console_world as world
+import forked
 import pytest
 from redis import Redis
 
@@ -20,6 +19,8 @@ from console.check import local
 from sandbox.server import Options, build, running
 from sandbox.shapes import Flavour
 from sandbox.team import EMAIL, TOKEN
+
+pytestmark = pytest.mark.xdist_group("console check")  # one process makes what all tests here read
 
 Lines = list[tuple[str, str, str]]
 
@@ -326,12 +327,12 @@ def _folder(place: Path, url: str) -> Path:
 @contextmanager
 def _celery(folder: Path, environ: Mapping[str, str], *words: str) -> Iterator[None]:
     (folder / ".flowbeat").mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "celery", "-A", "worker.app", *words]
-    with subprocess.Popen(command, env=environ, cwd=folder, stderr=subprocess.DEVNULL) as process:
-        try:
-            yield
-        finally:
-            process.terminate()
+    process = forked.start_quiet("-m", "celery", "-A", "worker.app", *words, env=environ, cwd=folder)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(60)
 
 
 def _until(folder: Path, queue: str, wanted: tuple[str, str], beginning: str = "") -> Lines:

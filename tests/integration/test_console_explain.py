@@ -18,6 +18,8 @@ from stored_team import stored
 from models.records import METRIC_TYPES, Rules
 from models.store import quality
 
+pytestmark = pytest.mark.xdist_group("console explain")  # one process makes what all tests here read
+
 DAYS = 30
 
 

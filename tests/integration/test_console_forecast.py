@@ -10,6 +10,8 @@ from pathlib import Path
 import console_world as world
 import pytest
 
+pytestmark = pytest.mark.xdist_group("console forecast")  # one process makes what all tests here read
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

@@ -8,6 +8,8 @@ from pathlib import Path
 import console_world as world
 import pytest
 
+pytestmark = pytest.mark.xdist_group("console formats")  # one process makes what all tests here read
+
 COMMANDS = (
     "results",
     "results --window weeks",

@@ -15,6 +15,8 @@ import pytest
 from models.records import TableDeployment
 from models.store import deployments
 
+pytestmark = pytest.mark.xdist_group("console import")  # one process makes what all tests here read
+
 PERIOD_DAYS = 30  # 2026-09-14 to 2026-10-13 in Zagreb
 DAY = 86_400
 

@@ -22,6 +22,8 @@ from sandbox.shapes import Flavour
 from sandbox.team import EMAIL, TOKEN
 from worker.settings import load
 
+pytestmark = pytest.mark.xdist_group("console init")  # one process makes what all tests here read
+
 ADDRESS, KEPT, ACCOUNT, SECRET, QUERY, WRITE = (
     "Jira's address",
     "Where the token is kept",

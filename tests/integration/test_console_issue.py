@@ -16,6 +16,8 @@ from models.metrics.catalogue import METRICS
 from models.records import IncidentRules, Rules
 from models.store import issues as stored_issues
 
+pytestmark = pytest.mark.xdist_group("console issue")  # one process makes what all tests here read
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

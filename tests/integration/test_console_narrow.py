@@ -10,6 +10,8 @@ import pytest
 
 from models.records import METRIC_TYPES
 
+pytestmark = pytest.mark.xdist_group("console narrow")  # one process makes what all tests here read
+
 COMMANDS = [
     ["results"],
     ["results", "--window", "weeks"],

@@ -13,6 +13,8 @@ from models.records import METRIC_TYPES
 from models.store import runs
 from tasks import steps
 
+pytestmark = pytest.mark.xdist_group("console overview")  # one process makes what all tests here read
+
 SECOND = """
 [profiles.orders]
 connection = "sandbox"

@@ -19,6 +19,8 @@ from models.store import runs
 from report.selection import newest
 from worker import settings
 
+pytestmark = pytest.mark.xdist_group("console results")  # one process makes what all tests here read
+
 AS_OF = "2026-10-01"
 TWO_WEEKS = {"FLOWBEAT_PROFILES__PAYMENTS__HISTORY_WEEKS": "2"}
 WEEKS = 14  # the twelve before NOW, and the two that only the calculation of the earlier as-of has

@@ -26,6 +26,8 @@ from worker.cron import next_due
 from worker.errors import FatalError
 from worker.runtime import Runtime
 
+pytestmark = pytest.mark.xdist_group("console status")  # one process makes what all tests here read
+
 WHY = "acme.example refused the login; check email and token of connection 'acme'"
 
 

@@ -5,23 +5,21 @@ The file is also the load: run as a program it sends requests until its time is 
 
 import os
 import socketserver
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from socket import IPPROTO_TCP, TCP_NODELAY, create_connection
 
+import forked
 import pytest
 from redis import Redis
 
 from worker.limiter import Limiter
 
 THREADS = 2
-ROOT = Path(__file__).parents[2]
 
 
 class Recorder(socketserver.ThreadingTCPServer):
@@ -60,22 +58,13 @@ def recorder(latency: float, enough: int) -> Iterator[Recorder]:
 
 def load(url: str, port: int, quota: tuple[int, float], *, processes: int) -> list[int]:
     """Return the number of requests of each process; all start together, with two threads, and send all they can."""
-    command = [sys.executable, __file__, url, str(port), *map(str, quota)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    pipe = subprocess.PIPE
-    running = [subprocess.Popen(command, text=True, env=environment, stdin=pipe, stdout=pipe) for _ in range(processes)]
-    for process in running:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    return [int(process.communicate(timeout=120)[0]) for process in _begun(running)]
-
-
-def _begun(running: list[subprocess.Popen[str]]) -> list[subprocess.Popen[str]]:
-    for process in running:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    return running
+    words = (__file__, url, str(port), *map(str, quota))
+    started = [forked.Conversation(*words, env=os.environ) for _ in range(processes)]
+    for process in started:
+        assert process.line() == "ready\n"
+    for process in started:
+        process.write("go\n")
+    return [int(process.end()) for process in started]
 
 
 @pytest.mark.usefixtures("redis_client")

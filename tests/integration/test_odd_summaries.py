@@ -14,6 +14,8 @@ from stored_team import stored
 
 from models.records import Rules
 
+pytestmark = pytest.mark.xdist_group("odd summaries")  # one process makes what all tests here read
+
 FORMULAS = ('=HYPERLINK("http://evil.example","click")', "+1+cmd|' /C calc'!A0", "@SUM(1)", "-2+3")
 SUMMARIES = (
     *FORMULAS,

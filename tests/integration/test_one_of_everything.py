@@ -16,6 +16,8 @@ from stored_team import stored
 from models.records import METRIC_TYPES, DeploymentRules, IncidentRules, Rules
 from models.store import issues, quality
 
+pytestmark = pytest.mark.xdist_group("one of everything")  # one process makes what all tests here read
+
 RULES = Rules(
     time_period_days=1,
     history_weeks=2,

@@ -25,6 +25,8 @@ from report.page import render, render_index
 from report.words import format_number
 from report.write import load_page, write_folder, write_page
 
+pytestmark = pytest.mark.xdist_group("report content")  # one process makes what all tests here read
+
 Worlds = dict[str, tuple[Path, Page]]
 NAMES = ("none", "one week", "year", "hostile", "unknown weeks", "not configured")
 
