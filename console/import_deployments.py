@@ -15,6 +15,7 @@ from console.shared.output import clean
 from models.database import migrate
 from models.records import TableDeployment
 from models.store import deployments as stored_deployments
+from report import reading
 from worker import settings
 from worker.database import Stored, zone_of
 from worker.errors import ConfigError, FatalError
@@ -139,9 +140,9 @@ def _store(current: Stored, profile: str, table_deployments: Sequence[TableDeplo
             imported, fresh = _compare(session, profile, table_deployments)
             stored_deployments.save_table(session, profile, fresh)
         return imported
-    if database.missing_file(current) is not None or database.schema_of(current) is None:
+    if reading.missing_file(current) is not None or reading.schema_of(current) is None:
         return Imported(len(table_deployments), 0, 0)
-    database.require_schema(current)
+    reading.require_schema(current)
     with current.reads() as session:
         return _compare(session, profile, table_deployments)[0]
 

@@ -5,8 +5,8 @@ import os
 import click
 
 from console.shared import writable
-from console.shared.database import schema_of
 from models import database
+from report.reading import schema_of
 from worker.database import Stored
 from worker.settings import load, require_file
 

@@ -10,7 +10,7 @@ import click
 import rich
 
 from console.browse.metadata import SETTINGS, build_metadata
-from console.shared import database, writable
+from report import reading
 from worker import settings
 from worker.database import Stored
 from worker.errors import ConfigError, FatalError
@@ -49,11 +49,11 @@ COMMANDS: tuple[click.Command, ...] = (browse,)
 def _database_file() -> Path:
     """Return the SQLite file; raises ConfigError where there is none, FatalError without Flowbeat's schema in it."""
     current = Stored(settings.load(None, os.environ))
-    file = writable.database_file(current.settings)
+    file = reading.database_file(current.settings)
     if file is None:
         raise ConfigError("browse reads a SQLite file; for PostgreSQL, use psql or Grafana")
     try:
-        database.require_schema(current)
+        reading.require_schema(current)
     finally:
         current.close()
     if set(file.name) & set("?#%"):

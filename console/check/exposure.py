@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from console.check.local import Line
-from console.shared import writable
+from report import reading
 from worker.settings import Connection, Settings
 
 _OTHERS: Final = stat.S_IROTH | stat.S_IWOTH
@@ -18,7 +18,7 @@ def look(settings: Settings) -> Iterator[Line]:
     """Yield a warning for each of them."""
     for connection in settings.connections.values():
         yield from _of_connection(connection)
-    file = writable.database_file(settings)
+    file = reading.database_file(settings)
     if file is not None and _is_open(file, _OTHERS):
         message = f"every user of this machine can read {file}"
         yield Line("database", "warning", message, f"chmod 640 {file}")

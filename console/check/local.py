@@ -11,12 +11,11 @@ from typing import Any, Final, Literal
 from redis.exceptions import NoPermissionError
 from sqlalchemy.orm import Session
 
-from console.shared import database
 from models.database import newest_revision
 from models.records import CacheMetadata, FetchOperation
 from models.store import caches, operations, quality
 from models.wording import format_count
-from report import staleness
+from report import reading, staleness
 from report.version_notes import version_notes
 from report.words import format_duration, in_words
 from worker import alive, logs, settings
@@ -152,7 +151,7 @@ def trouble(folder: Path) -> str:
 
 def data(current: Runtime, profile: str) -> Iterator[Line]:
     """Yield how old the copy of a profile is, how its last fetch ended, and its findings."""
-    if database.missing_file(current) is not None or database.schema_of(current) != newest_revision():
+    if reading.missing_file(current) is not None or reading.schema_of(current) != newest_revision():
         return  # the line about the database says it
     what = f"data {profile}"
     with current.reads() as session:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from console.check.local import Line, trouble
-from console.shared import database
 from models.records import Run
 from models.store import runs
+from report import reading
 from worker.runtime import Runtime
 
 
@@ -37,7 +37,7 @@ def page(current: Runtime, profile: str) -> Iterator[Line]:
 
 def _last_calculation(current: Runtime, profile: str) -> Run | None:
     """Return the last completed calculation; None without a database."""
-    if database.missing_file(current) is not None or database.schema_of(current) is None:
+    if reading.missing_file(current) is not None or reading.schema_of(current) is None:
         return None
     with current.reads() as session:
         ended = (runs.last_ended(session, profile, kind) for kind in ("refresh", "calculate"))

@@ -9,10 +9,10 @@ from sqlalchemy import make_url
 
 from console.check import clocks
 from console.check.local import Line
-from console.shared import database, writable
 from models.database import is_newer, is_sqlite, newest_revision
 from models.database_faults import damaged
 from models.store.health import find_damage
+from report import reading
 from worker.runtime import Runtime
 
 LEAST_ROOM_BYTES: Final = 20_000_000  # what a refresh of a small team may write before SQLite merges it
@@ -22,13 +22,13 @@ _PARTS: Final = ("", "-wal", "-shm")
 
 def look(current: Runtime) -> Iterator[Line]:
     """Yield that the database answers, is intact and has this program's schema, or what is wrong."""
-    missing = database.missing_file(current)
+    missing = reading.missing_file(current)
     if missing is not None:
         yield Line(
             "database", "warning", f"{missing} does not exist yet", "to create and fill it, run: flowbeat refresh"
         )
         return
-    revision, newest = database.schema_of(current), newest_revision()
+    revision, newest = reading.schema_of(current), newest_revision()
     where = make_url(current.settings.database_url).render_as_string(hide_password=True)
     if revision is None:
         yield Line("database", "warning", f"{where} is empty", "flowbeat refresh fills it")
@@ -38,7 +38,7 @@ def look(current: Runtime) -> Iterator[Line]:
     else:
         _require_whole(current)
         yield Line("database", "ok", f"{where}, schema {revision}")
-    yield from _disk(writable.database_file(current.settings))
+    yield from _disk(reading.database_file(current.settings))
     yield from clocks.of_database(current)
 
 

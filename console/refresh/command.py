@@ -15,14 +15,13 @@ from rich.console import Console
 
 from console.refresh import outcome, withdrawal
 from console.shared import completing, errors, voice, writable
-from console.shared.database import named_day
 from console.shared.output import progress_console
 from models.database import migrate
-from models.metrics.windows import parse_as_of
-from models.records import Run, RunOptions, instant
+from models.records import Run, RunOptions
 from models.store import caches
 from models.store import runs as stored_runs
 from report import staleness
+from report.asked import parse_asked
 from worker import runtime, settings
 from worker.errors import ConfigError, FatalError, MissingTokenError
 from worker.runtime import Runtime
@@ -295,7 +294,7 @@ def _busy(run: Run) -> str:
 def _moment(current: Runtime, profile: str, text: str) -> datetime:
     zone = ZoneInfo(current.settings.profiles[profile].rules.timezone)
     try:
-        moment = instant(parse_as_of(named_day(text, zone, current.now()), zone))
+        moment = parse_asked(text, zone, current.now())
     except ValueError as error:
         raise ConfigError(f"--{error}") from error
     if moment > current.now():

@@ -1,21 +1,18 @@
 """Results as tables: the period, the weeks of a metric, and all metrics over the weeks."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 from console.shared.output import Column, Row, Sheet, sparkline
 from models.records import METRIC_TYPES, MetricResult
 from models.wording import format_count
-from report.marks import with_mark
 from report.notes import About, format_notes
-from report.selection import week_of
+from report.rows import NAMES, to_rows
 from report.words import NOTHING, format_number, format_unit, in_words
 
-NAMES: Final = (*(field.name for field in fields(MetricResult)), "stored")
-_PERIOD_NAMES: Final = (*NAMES, "before_value", "before_state")
 _BESIDE_WEEKS: Final = 58  # what the other columns of the overview take
 _LEAST_WEEKS: Final = 20  # on a line, however narrow the terminal: its heading has as many letters
 
@@ -23,32 +20,14 @@ _LEAST_WEEKS: Final = 20  # on a line, however narrow the terminal: its heading 
 def build_sheet(about: About, rows: Sequence[MetricResult], metric: str | None) -> Sheet:
     """Return the rows of a period, with the values of the period before if known, or the rows of weeks."""
     by_week = rows[0].window_kind == "week"
+    full = to_rows(rows, about.first, about.zone)
     # In the overview one quiet week of fifty-two does not mean a mistake in the configuration.
     notes = format_notes(about, rows, [row for row in rows if metric or not by_week or row.state != "no_data"])
     if not by_week:
-        marked = [{**with_mark(row), **_before(about, row)} for row in rows]
-        return Sheet(_PERIOD_NAMES, marked, _PERIOD, _period_title(about, rows), notes)
-    weeks = [{**with_mark(row), **_week(week_of(row, about.zone))} for row in rows]
+        return Sheet(NAMES["period"], full, _PERIOD, _period_title(about, rows), notes)
     which = f"{metric}, {format_unit(rows[0].unit)}, " if metric else ""
     title = f"{about.profile}: {which}by week"
-    return Sheet((*NAMES, "week", "day"), weeks, _weeks(about), f"{title} ({about.zone.key})", notes)
-
-
-def _week(name: str) -> dict[str, Any]:
-    """Return the ISO name of a week and its first day, which is the same Monday in every time zone."""
-    return {"week": name, "day": date.fromisoformat(name)}
-
-
-def _before(about: About, row: MetricResult) -> dict[str, Any]:
-    """Return the value of the period before in fields of its own, not as a detail.
-
-    A state of None means that the copy does not have data about all of its days.
-    """
-    details = {name: value for name, value in row.details.items() if name != "before"}
-    before = row.details.get("before")
-    if before is None or about.first is None or datetime.fromisoformat(before["start"]) < about.first:
-        before = {"value": None, "state": None}
-    return {"details": details, "before_value": before["value"], "before_state": before["state"]}
+    return Sheet(NAMES["week"], full, _weeks(about), f"{title} ({about.zone.key})", notes)
 
 
 def list_weeks(sheet: Sheet) -> Sheet:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import celeryconfig
-from console.shared import writable
 from models.records import Run
 from models.store import installation as stored_installation
+from report import reading
 from tasks import steps
 from worker import nodes, settings
 from worker.app import app
@@ -107,7 +107,7 @@ def why_queued(current: Runtime, run: Run) -> str:
 
 def _installation(current: Runtime) -> str | None:
     """Return the id of the database that database_url names; None if it does not exist yet."""
-    file = writable.database_file(current.settings)
+    file = reading.database_file(current.settings)
     if file is not None and not file.exists():
         return None
     with current.reads() as session:

@@ -5,7 +5,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Any, Final, Literal, TypeVar, get_args
 
 import click
@@ -19,7 +18,7 @@ from rich.text import Text
 
 from console.shared import markdown, voice
 from console.shared.csv_cells import csv_cell
-from models.records import iso
+from report.plain import to_plain
 from report.words import NOTHING
 
 Format = Literal["table", "markdown", "json", "csv"]
@@ -91,7 +90,7 @@ def show(form: Format, sheets: Sheet | Mapping[str, Sheet]) -> None:
     if form == "csv":
         _write_csv(next(iter(several.values())))
     elif form == "json":
-        lists = {name: [_plain_row(sheet, row) for row in sheet.rows] for name, sheet in several.items()}
+        lists = {name: [to_plain(sheet.names, row) for row in sheet.rows] for name, sheet in several.items()}
         rows = lists[""] if isinstance(sheets, Sheet) else lists
         click.echo(json.dumps(rows, ensure_ascii=not _is_unicode(), indent=2))
     elif form == "markdown":
@@ -144,21 +143,6 @@ def sparkline(values: Sequence[float | None], unknown: int = 0) -> str:
 def _spark(height: float, highest: float) -> str:
     share = height / highest if highest > 0 else 0.0
     return _SPARKS[min(len(_SPARKS) - 1, int(share * len(_SPARKS)))]
-
-
-def _plain_row(sheet: Sheet, row: Row) -> dict[str, Any]:
-    return {name: _plain(row[name]) for name in sheet.names}
-
-
-def _plain(value: Any) -> Any:
-    """Return a value that JSON can hold; instants in ISO 8601 UTC."""
-    if isinstance(value, datetime):
-        return iso(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _write_csv(sheet: Sheet) -> None:

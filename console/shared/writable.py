@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import make_url
-
+from report.reading import database_file
 from worker.errors import FatalError
 from worker.settings import Settings
 
@@ -36,13 +35,6 @@ def require(settings: Settings, *names: str) -> None:
     entries = [entry for entry in closed(settings) if not set(names).isdisjoint(entry.settings)]
     if entries:
         raise FatalError("\n".join(f"{item.message}; {item.advice}" for item in entries))
-
-
-def database_file(settings: Settings) -> Path | None:
-    """Return the file of a SQLite database; None for a database behind a server."""
-    url = make_url(settings.database_url)
-    is_file = url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:"
-    return Path(str(url.database)) if is_file else None
 
 
 def _places(settings: Settings) -> Iterator[tuple[str, Path]]:

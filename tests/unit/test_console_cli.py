@@ -19,7 +19,8 @@ from redis.exceptions import RedisError
 
 from console.cli import TABLE, flowbeat
 from console.processes import sandbox
-from console.shared import database, errors
+from console.shared import errors
+from report.asked import named_day
 
 SECRET = "geheim-4711"
 
@@ -252,4 +253,4 @@ def test_an_output_that_cannot_encode_a_character_replaces_it(tmp_path: Path, wo
 def test_a_day_can_be_named_by_its_distance(text: str, day: str) -> None:
     """It is a day of the profile's zone: after midnight in Zagreb it is still the day before in UTC."""
     now = datetime(2026, 3, 29, 22, 30, tzinfo=UTC)
-    assert database.named_day(text, ZoneInfo("Europe/Zagreb"), now) == day
+    assert named_day(text, ZoneInfo("Europe/Zagreb"), now) == day
