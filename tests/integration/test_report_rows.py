@@ -73,9 +73,9 @@ def test_the_keys_and_the_types_of_their_values_are_as_documented(folder: Path) 
 @pytest.mark.parametrize(
     ("profile", "wanted", "message"),
     [
-        ("paymets", {}, "There is no profile 'paymets'; did you mean payments?"),
-        ("payments", {"metric": "leadtime"}, "There is no metric 'leadtime'; did you mean lead_time?"),
-        ("payments", {"window": "week"}, "There is no window 'week'; did you mean weeks?"),
+        ("paymets", {}, "profile 'paymets'; did you mean payments?"),
+        ("payments", {"metric": "leadtime"}, "metric 'leadtime'; did you mean lead_time?"),
+        ("payments", {"window": "week"}, "window 'week'; did you mean weeks?"),
         ("payments", {"as_of": "soon"}, "as-of 'soon' is neither a day"),
     ],
 )
