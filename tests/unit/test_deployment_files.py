@@ -34,7 +34,7 @@ OURS = (*WORKERS, "beat", "flower")
 def test_the_compose_file_is_one_by_its_specification() -> None:
     """Compose would refuse it otherwise, or ignore a misspelt key."""
     program = Path(sys.executable).with_name("check-jsonschema")
-    command = [program, "--builtin-schema", "vendor.compose-spec", ROOT / "docker-compose.yml"]
+    command = [str(program), "--builtin-schema", "vendor.compose-spec", str(ROOT / "docker-compose.yml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
