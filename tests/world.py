@@ -108,6 +108,11 @@ class World:
         self.stack.callback(kill_group, process)
         return process
 
+    def serve(self) -> None:
+        """Start a worker, and wait until it is ready: commands that wait then start none of their own."""
+        self.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
+        eventually(lambda: any(line["message"].endswith(" ready.") for line in self.log_lines()))
+
     def spawn(self, name: str, *command: str) -> subprocess.Popen[bytes]:
         """Start a new program in its own session that runs until the end of the test, with output in ``name.out``."""
         with (self.folder / f"{name}.out").open("ab") as out:

@@ -45,6 +45,7 @@ def test_a_refused_jql_is_reported_in_jiras_words(make_world: Callable[..., Worl
     world = make_world()
     config = world.folder / "flowbeat.toml"
     config.write_text(config.read_text().replace("project = PAY", "projct = PAY"))
+    world.serve()
     done = world.run("refresh")
     assert done.returncode == 1
     assert "projct" in done.stdout
@@ -58,6 +59,7 @@ def test_an_unknown_field_is_reported_with_the_nearest_name(make_world: Callable
     world = make_world()
     config = world.folder / "flowbeat.toml"
     config.write_text(config.read_text().replace("Story point estimate", "Story point estimat"))
+    world.serve()
     done = world.run("refresh")
     assert done.returncode == 1
     assert "Story point estimate" in done.stdout
@@ -66,6 +68,7 @@ def test_an_unknown_field_is_reported_with_the_nearest_name(make_world: Callable
 def test_metrics_that_raise_are_stored_as_errors(refreshed_copy: World) -> None:
     """A stored timeline that cannot be read is an error of every metric; the rows say which command shows it."""
     world = refreshed_copy
+    world.serve()
     world.execute('update incidents set timeline = \'[["no instant", "todo"]]\'')
     done = world.run("calculate", "payments", "--as-of", "2026-11-01")
     assert done.returncode == 1, done.stdout  # every metric needs the incidents, so nothing was calculated

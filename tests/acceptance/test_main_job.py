@@ -45,6 +45,7 @@ def test_a_refresh_without_a_worker_runs_one_and_stores_every_metric(make_world:
 def test_a_second_refresh_sends_few_requests_and_a_calculation_none(refreshed_copy: World) -> None:
     """A refresh is incremental, and a calculation uses the cache: the stand-in Jira counts the requests."""
     world = refreshed_copy
+    world.serve()
     world.jira.log.clear()
     refreshed = world.run("refresh", "payments")
     assert refreshed.returncode == 0, refreshed.stderr

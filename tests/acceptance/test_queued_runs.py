@@ -45,6 +45,7 @@ def test_workers_that_are_busy_are_named(make_world: Callable[..., World]) -> No
     make_old(world)
     assert f"{asked.stdout[:8]}: {busy}" in folded(world, "status")
     assert f"ops: {busy}" in explanation(world, asked.stdout.strip())
+    world.hurry()
     worker.terminate()
     assert worker.wait(60) == 0  # it exits by itself, and so releases the embedded server
 

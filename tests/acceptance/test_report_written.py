@@ -15,6 +15,7 @@ def test_a_refresh_writes_the_page_and_succeeds_when_it_cannot(make_world: Calla
     text = config.read_text(encoding="utf-8").replace('jql = "project = PAY"', KEY)
     config.write_text(text, encoding="utf-8")
     file = world.folder / "reports" / "payments.html"
+    world.serve()
     assert world.run("refresh").returncode == 0
     assert "In progress now" in file.read_text(encoding="utf-8")
     assert _check(world)[0] == 0

@@ -224,15 +224,16 @@ def test_an_audit_reads_all_other_histories_if_one_fails(world: World) -> None:
 
 
 @pytest.mark.parametrize("status", [413, 400, 504])
-@pytest.mark.parametrize("part", ["issues", "histories"])
+@pytest.mark.parametrize(
+    ("flavour", "part"),
+    [("cloud", "issues"), ("cloud", "histories"), ("datacenter", "issues")],  # which has its histories with the issues
+    indirect=["flavour"],
+)
 def test_a_batch_size_that_is_too_large_is_reduced_stored_and_grows_again(
     world: World, tmp_path: Path, redis_url: str, part: str, status: int
 ) -> None:
     """The next fetch begins with the size that worked; a week later it tries twice that size."""
-    if world.jira.site.flavour == "cloud":
-        endpoint = "issue/bulkfetch" if part == "issues" else "changelog/bulkfetch"
-    else:
-        endpoint, part = "search", "issues"
+    endpoint = BATCHES[world.jira.site.flavour] if part == "issues" else "changelog/bulkfetch"
     world.jira.faults.append(faults.too_large(10, status=status, endpoint=endpoint))
     world.fetch()
     assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
