@@ -155,7 +155,7 @@ def kill_group(process: subprocess.Popen[bytes] | forked.Process) -> None:
             continue
         try:
             os.killpg(process.pid, number)
-            process.wait(15)
+            process.wait(5)
         except (ProcessLookupError, subprocess.TimeoutExpired):
             continue
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from queued_wait import explanation, make_old
 from world import World, eventually
 
+from sandbox import faults
+
 OPS = """
 [profiles.ops]
 connection = "sandbox"
@@ -35,9 +37,10 @@ def test_a_worker_of_another_queue_is_named_and_does_not_count(make_world: Calla
 
 def test_workers_that_are_busy_are_named(make_world: Callable[..., World]) -> None:
     """The second of two runs waits for the only process and says so; another worker would help."""
-    world = make_world(issues=300, latency=3.0, more=OPS)
+    world = make_world(issues=300, more=OPS)
     worker = world.start("worker", "-c", "1", "-n", "busy@host")
     eventually(lambda: "1 answer: busy@host" in world.run("check").stdout)
+    world.jira.faults.append(faults.slow(3.0, times=faults.EVERY_TIME))
     assert world.run("refresh", "--no-wait", "payments").returncode == 0
     eventually(lambda: world.rows("SELECT state FROM runs") == [("running",)])
     asked = world.run("refresh", "--no-wait", "ops")
@@ -46,6 +49,7 @@ def test_workers_that_are_busy_are_named(make_world: Callable[..., World]) -> No
     assert f"{asked.stdout[:8]}: {busy}" in folded(world, "status")
     assert f"ops: {busy}" in explanation(world, asked.stdout.strip())
     world.hurry()
+    eventually(lambda: ("running",) not in world.rows("SELECT state FROM runs"))
     worker.terminate()
     assert worker.wait(60) == 0  # it exits by itself, and so releases the embedded server
 
