@@ -149,7 +149,7 @@ def _tell(folder: Path) -> None:
         f"  {program} results {PROFILE} --window weeks",
         "",
         "Your own Jira, in a folder of its own (unset FLOWBEAT_CONFIG before):",
-        f"  {program} init      write flowbeat.toml, then fill in your Jira and JQL",
+        f"  {program} init      ask for your Jira, and write flowbeat.toml",
         f"  {program} check     check each part of the installation",
         f"  {program} refresh   fetch and calculate",
         "",
