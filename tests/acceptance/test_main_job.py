@@ -17,7 +17,7 @@ STEPS = ("fetch", "facts", *METRIC_TYPES, "finish")
 def test_a_refresh_without_a_worker_runs_one_and_stores_every_metric(make_world: Callable[..., World]) -> None:
     """The first refresh makes the schema, starts server and worker, stores rows and traces, and then stops them."""
     world = make_world()
-    done = world.run("refresh")
+    done = world.run_fresh("refresh")
     assert done.returncode == 0, done.stderr
     (seconds,) = re.findall(r"requests in [\d.]+ s, ([\d.]+) s in all\.$", done.stdout, re.MULTILINE)
     ((asked, ended),) = world.rows("select requested_at, ended_at from runs")

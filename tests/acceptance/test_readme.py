@@ -31,7 +31,7 @@ def test_the_demo_shows_every_metric_and_what_to_do_next(make_world: Callable[..
     world = make_world()
     (world.folder / "flowbeat.toml").unlink()
     for changed in (r"\b([1-9]\d*) changed", r"\b\d+ changed"):
-        done = world.run("demo")
+        done = world.run_fresh("demo")
         assert done.returncode == 0, done.stderr
         assert all(metric in done.stdout for metric in METRIC_TYPES)
         assert re.search(changed, done.stdout)
@@ -57,7 +57,7 @@ def test_the_commands_for_another_jira_work_as_written(make_world: Callable[...,
     steps = commands("flowbeat")
     assert [words[0] for words in steps] == ["init", "check", "refresh", "results"]
     for words in steps:
-        done = world.run(*words)
+        done = world.run_fresh(*words)
         assert done.returncode == 0, (words, done.stdout, done.stderr)
         if words[0] == "init":
             assert config.exists()
