@@ -1,6 +1,6 @@
 """What readers of results need only now and then, imported when it is needed: NumPy and the calculation take long.
 
-Only this module imports them late; ``tests/unit/test_start.py`` holds which commands start without them.
+Only this module imports them late; ``tests/integration/test_start.py`` holds which commands start without them.
 """
 
 from collections.abc import Collection
