@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from world import World, eventually
 
 CELERY = [str(Path(sys.executable).with_name("celery")), "-A", "worker.app"]
@@ -35,6 +37,8 @@ def test_celery_worker_and_beat_by_hand_do_the_work_and_flower_shows_it(make_wor
     assert names & {"tasks.fetch.slice", "tasks.calculate.facts", "tasks.calculate.lead_time"}
     assert world.token not in json.dumps([workers, tasks])
     assert ask(port, "/api/tasks", None) is None
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", port), timeout=5)
     assert any(line["module"].startswith("flower") for line in world.log_lines())
 
 
