@@ -51,7 +51,8 @@ def world(flavour: Flavour, tmp_path: Path, redis_url: str) -> Iterator[World]:
 def test_every_request_reads_and_is_named_on_the_page_about_tokens(world: World) -> None:
     """A full fetch, one of what changed, and a comparison, on both flavours."""
     named = set(map(_unnamed, re.findall(r"`([\w{}/-]+)`", (DOCS / "token.md").read_text(encoding="utf-8"))))
-    for options in ({}, {"verify": True}, {"full": True}):
+    fetches: tuple[dict[str, Any], ...] = ({}, {"verify": True}, {"full": True})
+    for options in fetches:
         world.happen(world.shown()[0], ("summary", "changed"))
         world.fetch(**options)
         for seen, endpoint in zip(world.jira.log, world.endpoints, strict=True):
