@@ -60,7 +60,7 @@ class Child:
         """Request a refresh and return the id of its run."""
         now = self.current.run_time()
         run, _ = steps.request(self.current.sessions, PROFILE, "refresh", now, options=options)
-        steps.enqueue(app, run.run_id, run.attempt, run.step)
+        steps.enqueue(app, run, run.step)
         return run.run_id
 
     def wait_for(self, run_id: str, step: str) -> None:

@@ -137,11 +137,21 @@ def _run_flower(*args: str) -> None:
     runtime.configure_logs(current.settings)
     if current.server:
         current.server.watch()
+    _lock_figures()
     sys.argv = ["celery", "-A", "worker.app", "flower", *args]
     try:
         main()
     finally:
         current.close()
+
+
+def _lock_figures() -> None:
+    """Ask for the password at /metrics and /healthcheck too, which Flower leaves open."""
+    from flower.views import monitor  # noqa: PLC0415 - the other commands do not need Flower
+    from tornado.web import authenticated  # noqa: PLC0415 - the same
+
+    for handler in (monitor.Metrics, monitor.Healthcheck):
+        handler.get = authenticated(handler.get)
 
 
 def _require_free_port(args: tuple[str, ...]) -> None:

@@ -22,7 +22,7 @@ def facts(current: Runtime, run: Run) -> None:
     from tasks import calculate  # noqa: PLC0415 - as said above
 
     step = calculate.work(current, run)
-    steps.enqueue(app, run.run_id, run.attempt, step)
+    steps.enqueue(app, run, step)
 
 
 def metric(current: Runtime, run: Run) -> None:
@@ -61,5 +61,5 @@ def finish(current: Runtime, run: Run) -> None:
 def _end_chain(run: Run, attempt: int | None) -> None:
     """Send a run that was put back to its facts there, in its new attempt; do nothing without one."""
     if attempt is not None:
-        steps.enqueue(app, run.run_id, attempt, "facts")
+        steps.enqueue(app, run, "facts", attempt)
         raise StaleAttemptError

@@ -53,7 +53,7 @@ def _answer(task: Any, profile: str, due_at: datetime) -> str | None:
     rules = view.configured_rules_hash(current, profile)
     run, new = steps.request(current.sessions, profile, "refresh", current.run_time(), rules=rules, due_at=due_at)
     if new:
-        steps.enqueue(app, run.run_id, run.attempt, run.step)
+        steps.enqueue(app, run, run.step)
     elif run.kind != "refresh":
         log.info("scheduled refresh waits", extra={"run_id": run.run_id, "profile": profile, "kind": run.kind})
         raise task.retry(countdown=WAIT_SECONDS)
@@ -73,7 +73,7 @@ def resume(run_id: str, attempt: int) -> None:
     if left > 1:
         app.send_task("tasks.maintain.resume", (run_id, attempt), countdown=min(left, 120.0))
         return
-    steps.enqueue(app, run_id, attempt, run.step)
+    steps.enqueue(app, run, run.step)
 
 
 @app.task(name="tasks.maintain.requeue_stalled")
@@ -128,7 +128,7 @@ def _pick_up(current: Runtime, run: Run) -> bool:
             _give_up(current, run, restarts)
             return False
         log.warning("silent run picked up", extra={"step": run.step, "restarts": restarts, "pid": os.getpid()})
-        steps.enqueue(app, run.run_id, run.attempt + 1, run.step)
+        steps.enqueue(app, run, run.step, run.attempt + 1)
         return True
 
 

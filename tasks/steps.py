@@ -54,14 +54,19 @@ def request(
         return runs.request(session, run)
 
 
-def enqueue(app: Celery, run_id: str, attempt: int, step: str) -> None:
-    """Send the message of a step. From the first metric on, it includes the rest as a chain."""
-    with logs.bind(request_id=logs.context().get("request_id") or run_id):
+def enqueue(app: Celery, run: Run, step: str, attempt: int | None = None) -> None:
+    """Send the message of a step. From the first metric on, it includes the rest as a chain.
+
+    Those who watch the queue read the profile beside the run.
+    """
+    args = (run.run_id, attempt or run.attempt)
+    shown: dict[str, Any] = {"argsrepr": f"({run.profile!r}, run {run.run_id[:8]}, attempt {args[1]})"}
+    with logs.bind(request_id=logs.context().get("request_id") or run.run_id):
         if step in ("fetch", "facts"):
-            app.send_task(TASKS[step], (run_id, attempt))
+            app.send_task(TASKS[step], args, **shown)
             return
         rest = STEPS[STEPS.index(step) :]
-        chain(*[app.signature(TASKS[later], (run_id, attempt), immutable=True) for later in rest]).apply_async()
+        chain(*[app.signature(TASKS[later], args, immutable=True, **shown) for later in rest]).apply_async()
 
 
 def queue_of(step: str) -> str:

@@ -271,7 +271,7 @@ def _request(current: Runtime, wish: RunRequest, profile: str) -> tuple[Run, boo
     )
     if new:
         wish.asked.append(run.run_id)
-        steps.enqueue(app, run.run_id, run.attempt, run.step)
+        steps.enqueue(app, run, run.step)
     return run, new
 
 

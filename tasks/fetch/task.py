@@ -37,7 +37,7 @@ SLICE_SECONDS: Final = 60.0
 def fetch_slice(current: Runtime, run: Run) -> None:
     """Work at the fetch for about a minute, then hand on: to the next slice, or to the calculation."""
     step = work(current, run)
-    steps.enqueue(app, run.run_id, run.attempt, step)
+    steps.enqueue(app, run, step)
 
 
 def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:

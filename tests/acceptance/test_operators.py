@@ -36,7 +36,9 @@ def test_celery_worker_and_beat_by_hand_do_the_work_and_flower_shows_it(make_wor
     names = {task["name"] for task in tasks.values()}
     assert names & {"tasks.fetch.slice", "tasks.calculate.facts", "tasks.calculate.lead_time"}
     assert world.token not in json.dumps([workers, tasks])
-    assert ask(port, "/api/tasks", None) is None
+    assert any("('payments', run " in task["args"] for task in tasks.values())
+    assert [ask(port, path, None) for path in ("/api/tasks", "/metrics", "/healthcheck")] == [None] * 3
+    assert read(port, "/metrics", "operator:secret-of-flower").startswith("# HELP ")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.2", port), timeout=5)
     assert any(line["module"].startswith("flower") for line in world.log_lines())
@@ -70,11 +72,17 @@ def free_port() -> int:
 
 def ask(port: int, path: str, login: str | None) -> Any:
     """Return Flower's JSON, or None if Flower does not answer or refuses."""
+    text = read(port, path, login)
+    return json.loads(text) if text else None
+
+
+def read(port: int, path: str, login: str | None) -> str:
+    """Return Flower's answer, empty if it does not answer or refuses."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}")
     if login:
         request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback
-            return json.load(answer)
+            return str(answer.read().decode())
     except (urllib.error.URLError, OSError):
-        return None
+        return ""

@@ -155,7 +155,11 @@ def test_a_message_of_an_older_attempt_does_nothing(refreshed_copy: World) -> No
     world = refreshed_copy
     before = world.rows("select * from metric_results order by 1, 2, 3, 4")
     script = (
-        "from worker.app import app; from tasks import steps; import sys; steps.enqueue(app, sys.argv[1], 1, 'facts')"
+        "import sys; from models.store import runs; from tasks import steps; from worker import runtime\n"
+        "from worker.app import app\n"
+        "with runtime.current().reads() as session:\n"
+        "    run = runs.load(session, sys.argv[1])\n"
+        "steps.enqueue(app, run, 'facts')"
     )
     world.python(script, world.rows("select run_id from runs")[0][0])
     world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")

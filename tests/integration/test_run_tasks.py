@@ -155,7 +155,7 @@ def test_a_step_that_ended_without_a_queue_is_not_lost(world: World, cut_off: Ce
     def body(current: Runtime, given: Run) -> None:
         with current.sessions.begin() as session:
             assert runs.advance(session, given.run_id, given.attempt, current.clock(session), to="facts")
-        steps.enqueue(cut_off, given.run_id, given.attempt, "facts")
+        steps.enqueue(cut_off, given, "facts")
 
     run = world.request()
     assert maker(cut_off)(body).apply((run.run_id, 1)).successful()
