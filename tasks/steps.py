@@ -60,13 +60,13 @@ def enqueue(app: Celery, run: Run, step: str, attempt: int | None = None) -> Non
     Those who watch the queue read the profile beside the run.
     """
     args = (run.run_id, attempt or run.attempt)
-    shown: dict[str, Any] = {"argsrepr": f"({run.profile!r}, run {run.run_id[:8]}, attempt {args[1]})"}
+    label: dict[str, Any] = {"argsrepr": f"({run.profile!r}, run {run.run_id[:8]}, attempt {args[1]})"}
     with logs.bind(request_id=logs.context().get("request_id") or run.run_id):
         if step in ("fetch", "facts"):
-            app.send_task(TASKS[step], args, **shown)
+            app.send_task(TASKS[step], args, **label)
             return
         rest = STEPS[STEPS.index(step) :]
-        chain(*[app.signature(TASKS[later], args, immutable=True, **shown) for later in rest]).apply_async()
+        chain(*[app.signature(TASKS[later], args, immutable=True, **label) for later in rest]).apply_async()
 
 
 def queue_of(step: str) -> str:
