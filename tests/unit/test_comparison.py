@@ -19,7 +19,7 @@ PROGRAMS: Final = (
 
 def _section(title: str) -> str:
     (text,) = re.findall(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
-    return text
+    return str(text)
 
 
 def test_each_program_is_better_at_something_and_has_a_dated_source() -> None:
@@ -30,9 +30,8 @@ def test_each_program_is_better_at_something_and_has_a_dated_source() -> None:
         text = _section(program)
         assert "**Better**: " in text
         assert "**Flowbeat is better at**: " in text
-        (address, version) = re.findall(
-            rf"^\| {re.escape(program)} \| \[.*\]\((\S+)\) \| (.+) \|$", sources, re.MULTILINE
-        )[0]
+        row = rf"^\| {re.escape(program)} \| \[.*\]\((\S+)\) \| (.+) \|$"
+        ((address, version),) = re.findall(row, sources, re.MULTILINE)
         assert address.startswith("https://")
         assert re.search(r"commit|without a date", version)
 
@@ -44,6 +43,7 @@ def test_every_figure_of_a_table_is_one_of_the_benchmarks() -> None:
         for title in ("jira-agile-metrics", "Copying Jira")
         for row in re.findall(r"^\| (\w.*\|)$", _section(title), re.MULTILINE)
         for cell in row.split("|")[1:]
+        if not row.startswith("the same issues")  # a heading
     ]
     figures = {figure for cell in cells for figure in re.findall(r"\d[\d.]*", cell)}
     assert len(figures) > 15
