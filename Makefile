@@ -44,9 +44,11 @@ dashboards: $(VENV)/installed ## docs/dashboards: the example files for Grafana,
 	@for each in postgresql sqlite; do \
 	  FLOWBEAT_CONFIG=docs/dashboards/$$each.toml $(BIN)/flowbeat dashboards docs/dashboards/$$each || exit 1; done
 
-dist: $(VENV)/installed-dev ## dist/: the wheel to install from, and the source archive
+dist: $(VENV)/installed-dev ## dist/: the wheel to install from, the source archive, and the list of what it needs (CycloneDX)
 	@rm -rf dist
 	@$(BIN)/python -m build --outdir dist . >/dev/null
+	@needed=$$($(BIN)/python tests/bill_of_materials.py) && echo "$$needed" | $(BIN)/cyclonedx-py requirements - \
+	  --pyproject pyproject.toml --output-reproducible --of JSON -o dist/flowbeat.cdx.json 2>/dev/null
 	@ls dist/*
 
 fix: $(VENV)/installed-dev ## format, and apply the fixes of the linter

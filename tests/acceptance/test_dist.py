@@ -1,5 +1,6 @@
 """What is installed from the wheel works by itself: in an environment of its own, in an empty folder."""
 
+import json
 import os
 import re
 import shutil
@@ -69,6 +70,30 @@ def test_the_files_that_the_image_copies_are_enough_to_build_it(tmp_path: Path) 
                 shutil.copy(ROOT / name, target)
     run(sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path / "dist"), str(tmp_path))
     assert list((tmp_path / "dist").glob("flowbeat-*.whl"))
+
+
+def test_the_bill_of_materials_is_what_an_installation_has(programs: Path, tmp_path: Path) -> None:
+    """No more and no less, as a CycloneDX document; `make dist` writes it beside the wheel."""
+    recipe = re.findall(r"^\t@(needed=(?:.*\\\n)*.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(recipe) == 1
+    shell = recipe[0].replace("\\\n", " ").replace("$$", "$").replace("$(BIN)", str(Path(sys.executable).parent))
+    (tmp_path / "dist").mkdir()
+    shell = shell.replace("dist/", f"{tmp_path}/dist/")
+    subprocess.run(["sh", "-c", shell], cwd=ROOT, check=True)
+    document = json.loads((tmp_path / "dist" / "flowbeat.cdx.json").read_text(encoding="utf-8"))
+    assert (document["bomFormat"], document["metadata"]["component"]["name"]) == ("CycloneDX", "flowbeat")
+    listing = (
+        "from importlib.metadata import distributions\n"
+        "print(*(f'{item.name}=={item.version}' for item in distributions() if item.name != 'flowbeat'), sep='\\n')"
+    )
+    installed = {canonical(line) for line in run(str(programs / "python"), "-c", listing).split()}
+    assert {canonical(f"{item['name']}=={item['version']}") for item in document["components"]} == installed
+
+
+def canonical(text: str) -> str:
+    """Return a name and version as all programs write it."""
+    name, version = text.split("==")
+    return f"{re.sub(r'[-_.]+', '-', name).lower()}=={version}"
 
 
 def test_an_installed_flowbeat_runs_its_demo_in_an_empty_folder(programs: Path, tmp_path: Path) -> None:
