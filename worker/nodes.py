@@ -13,6 +13,8 @@ from redis.exceptions import RedisError
 PUBLISH_SECONDS: Final = 5.0  # for this time after Redis has lost its data, commands cannot compare a node
 _NODES: Final = "flowbeat:nodes"  # a hash: node name → JSON
 _STOP_SECONDS: Final = 1.0
+_ALIVE: Final = "flowbeat:alive:"  # with a worker's name: it gave a sign of life
+_ALIVE_SECONDS: Final = 60
 _UNKNOWN_RUN: Final = "flowbeat:unknown_run:"  # with a run's id: the node that received its message and has no such run
 _UNKNOWN_RUN_SECONDS: Final = 3_600
 
@@ -77,6 +79,18 @@ def load(redis: "Redis", names: Iterable[str]) -> dict[str, Node]:
     wanted = list(dict.fromkeys(names))
     texts: list[Any] = redis.hmget(_NODES, wanted) if wanted else []
     return {name: Node(**json.loads(text)) for name, text in zip(wanted, texts, strict=True) if text is not None}
+
+
+def keep_alive(redis: "Redis", name: str) -> None:
+    """Store that a worker is alive, for a minute."""
+    redis.set(f"{_ALIVE}{name}", "", ex=_ALIVE_SECONDS)
+
+
+def alive(redis: "Redis") -> list[str]:
+    """Return the workers that have published something and gave a sign of life within the last minute."""
+    names: Any = redis.hkeys(_NODES)
+    texts = sorted(name.decode() for name in names)
+    return [name for name in texts if redis.exists(f"{_ALIVE}{name}")]
 
 
 def report_unknown_run(redis: "Redis", run_id: str, name: str) -> None:

@@ -68,8 +68,7 @@ class Runtime(Stored):
     @cached_property
     def redis(self) -> "Redis":
         """Redis for the limiter."""
-        url = self.server.client_url if self.server else str(self.settings.redis_url)
-        url = url.replace("redis+socket://", "unix://", 1)
+        url = self.server.client_url if self.server else client_url(str(self.settings.redis_url))
         # redis-py would try ten times more, up to a minute; a run that waits costs less than a worker that does.
         retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 1)
         timeouts = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
@@ -89,14 +88,7 @@ class Runtime(Stored):
 
     def limiter(self, connection: Connection, token: str | None) -> Limiter:
         """Return the one limiter of a base URL and credential."""
-        key = limiter_key(connection.base_url, f"{connection.email or ''}:{token or ''}")
-        return Limiter(
-            self.redis,
-            key=key,
-            requests=connection.requests,
-            per_seconds=connection.per_seconds,
-            timeout=connection.timeout_seconds * 2,  # connecting and reading each have their own time-out
-        )
+        return limiter_of(self.redis, connection, token)
 
     def close(self) -> None:
         """Give everything back; what was never opened stays closed."""
@@ -106,6 +98,23 @@ class Runtime(Stored):
             self.redis.close()
         if opened.get("server") is not None:
             opened["server"].close()
+
+
+def client_url(redis_url: str) -> str:
+    """Return a ``redis_url`` as redis-py takes it."""
+    return redis_url.replace("redis+socket://", "unix://", 1)
+
+
+def limiter_of(redis: "Redis", connection: Connection, token: str | None) -> Limiter:
+    """Return the limiter of a base URL and credential at this Redis."""
+    key = limiter_key(connection.base_url, f"{connection.email or ''}:{token or ''}")
+    return Limiter(
+        redis,
+        key=key,
+        requests=connection.requests,
+        per_seconds=connection.per_seconds,
+        timeout=connection.timeout_seconds * 2,  # connecting and reading each have their own time-out
+    )
 
 
 _current: list[Runtime] = []

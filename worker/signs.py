@@ -13,7 +13,7 @@ from celery.worker import state
 from redis import Redis
 from redis.exceptions import RedisError
 
-from worker import alive, runtime
+from worker import alive, nodes, runtime
 from worker.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ def _task(request: Any, folder: Path, now: float) -> dict[str, Any]:
 def _redis(redis: "Redis", queues: list[str], node: str, now: float) -> dict[str, Any]:
     """Return what Redis lacks, how many messages wait, and how long the oldest of them has."""
     try:
-        redis.set(f"flowbeat:alive:{node}", "", ex=60)
+        nodes.keep_alive(redis, node)
         waiting = sum(int(redis.llen(queue)) for queue in queues)
         ages = [age for queue in queues if (age := age_of_oldest(redis, queue, now)) is not None]
     except RedisError as error:
