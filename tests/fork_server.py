@@ -54,7 +54,7 @@ def serve(channel: socket.socket) -> Command | None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         header, files, _, _ = socket.recv_fds(channel, HEADER_BYTES, FILES)
-        _reap(os.WNOHANG if header else 0)
+        _reap()
         if not header:
             return None
         request = json.loads(channel.recv(int.from_bytes(header), socket.MSG_WAITALL))
@@ -67,10 +67,10 @@ def serve(channel: socket.socket) -> Command | None:
             os.close(file)
 
 
-def _reap(options: int) -> None:
+def _reap() -> None:
     """Forget the parents of commands that have ended; their processor time counts as that of the server's children."""
     with suppress(ChildProcessError):
-        while os.waitpid(-1, options)[0]:
+        while os.waitpid(-1, os.WNOHANG)[0]:
             pass
 
 
