@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import console_world as world
+import forked
 import pytest
 from terminal import Terminal, terminal
 
@@ -57,29 +58,14 @@ def _environ(redis_url: str) -> dict[str, str]:
 
 def _scripted(folder: Path, redis_url: str, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Return init in a script: without a terminal."""
-    return subprocess.run(
-        world.program("init", *words),
-        cwd=folder,
-        env=_environ(redis_url) | environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    words = ("-m", "console", "init", *words)
+    return forked.run(*words, cwd=folder, env=_environ(redis_url) | environ, timeout=60)
 
 
 def _check(folder: Path, redis_url: str, **environ: str) -> list[dict[str, str]]:
     """Return the lines of `flowbeat check` that are broken."""
-    done = subprocess.run(
-        world.program("check", "--format", "json"),
-        cwd=folder,
-        env=_environ(redis_url) | environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    words = ("-m", "console", "check", "--format", "json")
+    done = forked.run(*words, cwd=folder, env=_environ(redis_url) | environ, timeout=60)
     lines: list[dict[str, str]] = json.loads(done.stdout)
     assert any("its JQL finds about" in line["message"] for line in lines)
     return [line for line in lines if line["state"] == "bad"]
