@@ -53,6 +53,8 @@ TABLE: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "flower": ("processes", "Watch workers and tasks in a browser."),
         "sandbox": ("processes", "Run a stand-in Jira on this machine."),
         "migrate": ("migrate", "Bring the database schema up to date."),
+        "backup": ("backup", "Copy the SQLite database while it is in use."),
+        "move": ("move", "Move from SQLite to PostgreSQL."),
     },
 }
 _MODULES: Final = {name: module for group in TABLE.values() for name, (module, _) in group.items()}

@@ -10,9 +10,8 @@ import click
 from sqlalchemy.orm import Session
 
 from console.deployments_csv import DeploymentFile, parse_file
-from console.shared import database
+from console.shared import database, schema
 from console.shared.output import clean
-from models.database import migrate
 from models.records import TableDeployment
 from models.store import deployments as stored_deployments
 from report import reading
@@ -135,7 +134,7 @@ def _profile(current: Stored, name: str | None) -> str:
 def _store(current: Stored, profile: str, table_deployments: Sequence[TableDeployment], *, dry_run: bool) -> Imported:
     """Store new and changed rows in one transaction; a dry run writes nothing and creates no database."""
     if not dry_run:
-        migrate(current.engine)
+        schema.update(current)
         with current.sessions.begin() as session:
             imported, fresh = _compare(session, profile, table_deployments)
             stored_deployments.save_table(session, profile, fresh)

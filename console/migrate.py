@@ -4,8 +4,7 @@ import os
 
 import click
 
-from console.shared import writable
-from models import database
+from console.shared import schema, writable
 from report.reading import schema_of
 from worker.database import Stored
 from worker.settings import load, require_file
@@ -15,6 +14,8 @@ from worker.settings import load, require_file
 def migrate() -> None:
     """Update the database schema to the newest revision. Workers also do this when they start.
 
+    A SQLite file with data is copied first, to a file beside it.
+
     Example: flowbeat migrate
     """
     current = Stored(load(None, os.environ))
@@ -22,7 +23,7 @@ def migrate() -> None:
     writable.require(current.settings, "database_url")
     try:
         schema_of(current)
-        before, now = database.migrate(current.engine)
+        before, now = schema.update(current)
     finally:
         current.close()
     if before == now:

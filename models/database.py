@@ -12,6 +12,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from models.database_faults import UnusableDatabaseError, name_faults
 from models.tables.base import to_json
+from models.upgrades import Watch, back_up, withdrawn_on_error
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -54,10 +55,11 @@ def open_sessions(engine: Engine) -> Sessions:
     return sessionmaker(engine, expire_on_commit=False)
 
 
-def migrate(engine: Engine) -> tuple[str | None, str]:
+def migrate(engine: Engine, watch: Watch | None = None) -> tuple[str | None, str]:
     """Bring the schema to the newest revision under a lock; returns (revision before, revision now).
 
-    Raises UnusableDatabaseError, and changes nothing, where a newer Flowbeat has updated the schema.
+    A SQLite file with data is backed up first. Raises UnusableDatabaseError, and changes nothing, where a newer
+    Flowbeat has updated the schema or no backup can be written.
     """
     before, newest = revision(engine), newest_revision()
     require_known(before)
@@ -65,12 +67,16 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
         return before, newest
     from alembic import command  # noqa: PLC0415 - slow to import, and mostly not needed
 
-    config = alembic_config()
+    config, watching = alembic_config(), watch or Watch()
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        if _revision(connection) == newest:  # another process was faster
+            return before, newest
+        with withdrawn_on_error(back_up(connection, newest, watching)):
+            watching.updating(newest)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
     return before, newest
 
 
@@ -103,9 +109,13 @@ def _revisions() -> frozenset[str]:
 def revision(engine: Engine) -> str | None:
     """Return the revision the database is at, None where it has none of Flowbeat's schemas."""
     with engine.execution_options(readonly=True).connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        result: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return _revision(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    result: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return result
 
 

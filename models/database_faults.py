@@ -53,18 +53,18 @@ def describe(error: SQLAlchemyError) -> str:
     """Return in a sentence why the database cannot be used, and what to do; the caller redacts it."""
     if isinstance(error, UnusableDatabaseError):
         return str(error)
-    why = _first_line(getattr(error, "orig", None) or error)
+    why = first_line(getattr(error, "orig", None) or error)
     return f"the database cannot be used: {why}; check database_url, then: flowbeat check"
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     """Return the line of a driver's explanation that names the fault."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
 
 
 def _message(where: str, error: BaseException) -> str | None:
     """Return the sentences about a driver's error, None for one that may pass or is a fault in Flowbeat."""
-    why = _first_line(error)
+    why = first_line(error)
     name = str(getattr(error, "sqlite_errorname", ""))
     return _of_sqlite(where, name, why) if name else _of_postgresql(getattr(error, "sqlstate", None), why)
 

@@ -23,8 +23,8 @@ from sandbox.api import Jira
 from sandbox.server import Options, build, running
 from worker import embedded
 
-# Commands that only read, or only write the database: no logs, no queue, so that they may run in a test's process.
-HERE: Final = ("explain", "forecast", "logs", "migrate", "performance", "results")
+# Commands that only read, or only copy the database: no logs, no queue, so that they may run in a test's process.
+HERE: Final = ("backup", "explain", "forecast", "logs", "performance", "results")
 FLOWBEAT: Final = ("-m", "console")  # after the name of the interpreter
 PROGRAM = [str(Path(sys.executable).with_name("flowbeat"))]
 TOKEN_VARIABLE = "ACCEPTANCE_JIRA_TOKEN"

@@ -16,9 +16,11 @@ from celery.exceptions import CPendingDeprecationWarning, WorkerShutdown
 from celery.worker import state
 from sqlalchemy.exc import SQLAlchemyError
 
+from models.backups import Backup
 from models.database import migrate
 from models.database_faults import describe
 from models.store import installation
+from models.upgrades import Watch
 from worker import kombu_patch, logs, messages, nodes, runtime, settings
 from worker.errors import ConfigError
 from worker.recovery_log import RecoveryFilter
@@ -184,6 +186,15 @@ def _end_well(sender: Any = None, **_: Any) -> None:
         sender.exitcode = 0
 
 
+class _Backups(Watch):
+    """Logs where the backup before an update of the schema is."""
+
+    def backed_up(self, backup: Backup) -> None:
+        """Log it, although Celery sets up logging later."""
+        _configure_logs(runtime.current().settings)
+        log.info("backup written before a schema update", extra={"file": str(backup.file)})
+
+
 @signals.worker_init.connect
 def _migrate(**_: Any) -> None:
     """Update the schema before the worker's first task, and leave no engine for its children to share.
@@ -192,7 +203,7 @@ def _migrate(**_: Any) -> None:
     """
     current = runtime.current()
     try:
-        migrate(current.engine)
+        migrate(current.engine, _Backups())
         with current.reads() as session:
             current.installation = installation.load_id(session)
     except SQLAlchemyError as error:

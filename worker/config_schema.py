@@ -57,7 +57,7 @@ def schema() -> Schema:
     days = Key("whole", _within(1, 3650))
     return {
         "timezone": Key("text", _zone),
-        "database_url": Key("text", _database_url),
+        "database_url": Key("text", database_url),
         "database_password_file": Key("text", _path),
         "redis_url": Key("text", _redis_url),
         "redis_password_file": Key("text", _path),
@@ -343,7 +343,8 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _database_url(value: str) -> str:
+def database_url(value: str) -> str:
+    """Return the address of a database in the form that is stored; raise ValueError, without it, if it has none."""
     value = re.sub(r"^postgres://", "postgresql://", value)  # what many hosts of databases hand out
     parts = _split(value)
     if parts.scheme not in {"sqlite", "postgresql", "postgresql+psycopg"}:

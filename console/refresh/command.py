@@ -14,9 +14,8 @@ import click
 from rich.console import Console
 
 from console.refresh import outcome, withdrawal
-from console.shared import completing, errors, voice, writable
+from console.shared import completing, errors, schema, voice, writable
 from console.shared.output import progress_console
-from models.database import migrate
 from models.records import Run, RunOptions
 from models.store import caches
 from models.store import runs as stored_runs
@@ -117,7 +116,7 @@ def prepare_run(profiles: Sequence[str] = ()) -> tuple[Runtime, tuple[str, ...]]
     current = Runtime(configured)
     runtime.adopt(current)
     runtime.configure_logs(configured, console=False)
-    migrate(current.engine)
+    schema.update(current)
     return current, names
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from models.records import Rules
 from worker.errors import MissingTokenError
@@ -138,3 +138,11 @@ def passwords(url: str) -> Iterator[str]:
     if parts.password:
         yield from (parts.password, unquote(parts.password))
     yield from (value for name, value in parse_qsl(parts.query) if "password" in name.casefold())
+
+
+def without_password(url: str) -> str:
+    """Return a URL that may be shown: with its user and without its passwords."""
+    parts = urlsplit(url)
+    login, at, place = parts.netloc.rpartition("@")
+    kept = [pair for pair in parts.query.split("&") if "password" not in unquote(pair.partition("=")[0]).casefold()]
+    return urlunsplit(parts._replace(netloc=f"{login.partition(':')[0]}{at}{place}", query="&".join(kept)))

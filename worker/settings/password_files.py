@@ -28,11 +28,11 @@ def fill_in(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     for key, url_key in URLS.items():
         if key in values:
             file = folder / values[key]
-            filled |= {key: file, url_key: _with_password(values[url_key], _password(key, file))}
+            filled |= {key: file, url_key: with_password(values[url_key], read_password(key, file))}
     return filled
 
 
-def _password(key: str, file: Path) -> str:
+def read_password(key: str, file: Path) -> str:
     """Return the only line of a file. Nothing of it is ever shown."""
     try:
         text = file.read_text(encoding="utf-8-sig").rstrip("\r\n")
@@ -46,7 +46,8 @@ def _password(key: str, file: Path) -> str:
     return text
 
 
-def _with_password(url: str, password: str) -> str:
+def with_password(url: str, password: str) -> str:
+    """Return a URL with the password in it."""
     parts = urlsplit(url)
     user, _, place = parts.netloc.rpartition("@")
     return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{place}"))
