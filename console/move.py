@@ -74,8 +74,8 @@ def _target(to_url: str, password_file: Path | None) -> str:
         raise ConfigError("TO_URL must begin with postgresql://; to copy a SQLite file, run: flowbeat backup FILE")
     if password_file is None:
         return url
-    if any(passwords(url)) or not make_url(url).host:
-        raise ConfigError("--password-file needs a TO_URL with a server and without a password")
+    if any(passwords(url)) or not make_url(url).username:
+        raise ConfigError("--password-file needs a TO_URL with a user and without a password")
     return password_files.with_password(url, password_files.read_password("--password-file", password_file))
 
 

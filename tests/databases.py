@@ -82,16 +82,22 @@ def new_postgres(postgres: Engine, migrated_postgres: str) -> Callable[[], Abstr
     return opened
 
 
+@contextmanager
+def empty_postgres(postgres: Engine) -> Iterator[str]:
+    """Yield the URL of a PostgreSQL database without a table."""
+    url = _create(postgres, "template1")
+    yield url
+    _drop(postgres, url)
+
+
 @pytest.fixture(params=BOTH)
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Yield the URL of a database without a table."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'empty.db'}"
         return
-    postgres = request.getfixturevalue("postgres")
-    url = _create(postgres, "template1")
-    yield url
-    _drop(postgres, url)
+    with empty_postgres(request.getfixturevalue("postgres")) as url:
+        yield url
 
 
 @pytest.fixture(params=BOTH)
@@ -136,4 +142,4 @@ def _create(postgres: Engine, template: str) -> str:
 
 def _drop(postgres: Engine, url: str) -> None:
     with postgres.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {make_url(url).database} WITH (FORCE)"))
+        connection.execute(text(f"DROP DATABASE IF EXISTS {make_url(url).database} WITH (FORCE)"))

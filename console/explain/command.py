@@ -11,7 +11,7 @@ from console.explain.order import SORTS, Order, Sort
 from console.explain.rows import rows_of
 from console.explain.tables import everything, sheets
 from console.shared import completing, database
-from console.shared.output import Format, format_option, room_for, show
+from console.shared.output import Format, format_option, is_for_people, room_for, show
 from models.records import METRIC_TYPES
 
 
@@ -79,7 +79,8 @@ def explain(
             show(form, differences.everything(compared, order) if is_csv else differences.sheets(compared, order))
             return
         rows = rows_of(session, view)
-    show(form, everything(rows, order) if form == "csv" else sheets(view, rows, order, room_for(form), history=history))
+    below = history and is_for_people(form)  # programs get the entries with each row
+    show(form, everything(rows, order) if form == "csv" else sheets(view, rows, order, room_for(form), history=below))
 
 
 COMMANDS: tuple[click.Command, ...] = (explain,)

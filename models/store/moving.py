@@ -81,8 +81,7 @@ def require_same(target: Connection, contents: Mapping[str, Content], report: Re
 
 def _batches(connection: Connection, table: Table) -> Iterator[Sequence[Sequence[Any]]]:
     """Yield the rows of a table as Python values; no more than a batch of them is in memory."""
-    streaming = connection.execution_options(yield_per=BATCH)
-    result = streaming.execute(select(*table.columns))
+    result = connection.execute(select(*table.columns), execution_options={"yield_per": BATCH})
     yield from result.partitions()
 
 

@@ -234,6 +234,14 @@ def test_the_history_entry_behind_every_instant_is_shown_on_request(folder: Path
         assert not entries or any(line.startswith(f"{part['key']} ") for line in lines)
 
 
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_programs_get_the_same_with_and_without_the_option_for_histories(folder: Path, form: str) -> None:
+    """Each row has its entries anyway."""
+    words = ["explain", "payments", "flow_time", "--format", form]
+    plain, with_history = (world.say(folder, *words, *more) for more in ([], ["--history"]))
+    assert (with_history.code, with_history.out) == (0, plain.out)
+
+
 def test_changed_rules_are_a_warning(folder: Path) -> None:
     """Facts of an older configuration may give another number, so the warning says what to run."""
     explained = world.say(
