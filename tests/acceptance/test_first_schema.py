@@ -102,6 +102,8 @@ def numbers(world: World) -> list[dict[str, Any]]:
             row["details"].pop(name, None)
         if row["metric_type"] == "flow_age" and not row["complete"]:  # all its figures are ages at that instant
             row["value"], row["details"] = None, {}
+        if not row["complete"] and row["unit"].startswith("per_"):  # a rate over the hours that are past
+            row["value"] = None
     return [{name: row[name] for name in SAME} for row in rows]
 
 
