@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from models.records import Run
 from models.store import caches, operations, runs
-from tasks import steps
+from tasks import notices, steps
 from worker import logs, runtime, view
 from worker.app import app
 from worker.runtime import Runtime
@@ -80,6 +80,12 @@ def resume(run_id: str, attempt: int) -> None:
 def requeue() -> int:
     """Requeue the stalled runs; return how many."""
     return requeue_stalled(runtime.current())
+
+
+@app.task(name="tasks.maintain.notify", soft_time_limit=90, time_limit=100)
+def notify() -> int:
+    """Notify the operator of refreshes that failed, are overdue, or are well again; return how many notices."""
+    return notices.look(runtime.current())
 
 
 @app.task(name="tasks.maintain.clean")

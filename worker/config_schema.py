@@ -74,6 +74,13 @@ def schema() -> Schema:
             "every_days": Key("whole", _within(1, 365)),
             "issues_per_run": Key("whole", _within(0, 1_000_000)),
         },
+        "notify": {
+            "command": Key("texts", _command),
+            "webhook_env": Key("text", _variable),
+            "webhook_file": Key("text", _path),
+            "overdue_minutes": Key("whole", _within(1, 10_080)),
+            "timeout_seconds": Key("number", _real(1, 30)),
+        },
         "connections": {"*": _connection_keys()},
         "defaults": profile_schema(),
         "profiles": {"*": profile_schema()},
@@ -262,6 +269,13 @@ def _some_words(value: list[str]) -> tuple[str, ...]:
     if not value:
         raise ValueError("must not be an empty list")
     return _words(value)
+
+
+def _command(value: list[str]) -> tuple[str, ...]:
+    """Return a program and its arguments, which no shell reads."""
+    if not value or not value[0].strip():
+        raise ValueError('must name a program first, as in ["/usr/local/bin/notify", "--quiet"]')
+    return tuple(value)
 
 
 def _paths(value: str | list[str]) -> str | tuple[str, ...]:

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from worker import runtime
 
 SWEEP: Final = "tasks.maintain.requeue_stalled"
+NOTIFY: Final = "tasks.maintain.notify"  # sent beside it, where the configuration has a [notify]
 _TURN: Final = "flowbeat:sweep"  # who holds it has sent the sweep of this interval
 _MARGIN_SECONDS: Final = 0.5  # so that the next interval finds it free
 
@@ -44,8 +45,11 @@ def send_sweep(app: Any, every: float) -> bool:
     """
     with contextlib.suppress(RedisError, OperationalError):
         turn = max(every - _MARGIN_SECONDS, _MARGIN_SECONDS)
-        if runtime.current().redis.set(_TURN, "", nx=True, px=int(turn * 1000)):
+        current = runtime.current()
+        if current.redis.set(_TURN, "", nx=True, px=int(turn * 1000)):
             app.send_task(SWEEP, expires=every, retry=False)
+            if current.settings.notify.is_configured:
+                app.send_task(NOTIFY, expires=every, retry=False)
             return True
     return False
 
@@ -57,4 +61,5 @@ class QuietSweeps(logging.Filter):
         """Return whether the record is written."""
         if record.levelno > logging.INFO or not record.name.startswith("celery."):
             return True
-        return SWEEP not in record.getMessage()
+        message = record.getMessage()
+        return SWEEP not in message and NOTIFY not in message

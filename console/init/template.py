@@ -135,4 +135,12 @@ jql = "project = KEY"                         # the team's issues; with relative
 [changelog_audit]
 #every_days = 7                               # the age at which a changelog is read again
 #issues_per_run = 1000                        # maximum changelogs that one refresh reads again
+
+# What is called when a scheduled refresh fails, is overdue or is well again; keep one of the three ways.
+[notify]
+#command = ["/usr/local/bin/notify"]          # a program and its arguments; it reads JSON from its standard input
+#webhook_env = "FLOWBEAT_WEBHOOK"             # the name of the variable that holds the webhook's address
+#webhook_file = "webhook"                     # instead of it: a file with the address as its only line
+#overdue_minutes = 60                         # how long after its instant a refresh without a run is overdue
+#timeout_seconds = 10                         # how long the command or the webhook may take
 """

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -18,18 +18,25 @@ from models.records import (
     ServiceLevelRules,
 )
 from worker.config_schema import Key, Schema, schema
-from worker.settings import ChangelogAudit, Connection, Profile, Retention, Settings, StalledRuns, load
+from worker.settings import ChangelogAudit, Connection, Notify, Profile, Retention, Settings, StalledRuns, load
 
 DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
 
 LINES = re.compile(r"^(?:#(?=\S))?(.*)$", re.MULTILINE)
 
-# Lines that exclude each other: those that each source of deployments forbids, and the second place of a token.
+# Lines that exclude each other: those that each source of deployments forbids, the second place of a token,
+# and the other ways to notify.
 CHOICES = {
-    "versions": ('types = ["Deployment"]', "group_by", 'statuses = ["Released"]', "token_file"),
-    "table": ('types = ["Deployment"]', "group_by", 'statuses = ["Released"]', "token_env"),
-    "issues": ('statuses = ["Released"]', "token_file"),
-    "status": ('types = ["Deployment"]', "group_by", "token_file"),
+    "versions": (
+        'types = ["Deployment"]',
+        "group_by",
+        'statuses = ["Released"]',
+        "token_file",
+        "webhook_",
+    ),
+    "table": ('types = ["Deployment"]', "group_by", 'statuses = ["Released"]', "token_env", "webhook_env", "command"),
+    "issues": ('statuses = ["Released"]', "token_file", "webhook_file", "command"),
+    "status": ('types = ["Deployment"]', "group_by", "token_file", "webhook_"),
 }
 
 
@@ -114,6 +121,7 @@ def test_the_defaults_that_the_template_shows_are_the_defaults(tmp_path: Path) -
     assert (given.database_url, given.log_dir, given.state_dir) == (bare.database_url, bare.log_dir, bare.state_dir)
     assert given.retention == bare.retention
     assert (given.stalled_runs, given.changelog_audit) == (bare.stalled_runs, bare.changelog_audit)
+    assert replace(given.notify, command=()) == bare.notify
     for name in ("requests", "per_seconds", "concurrency", "overlap_minutes", "timeout_seconds"):
         assert getattr(given.connections["jira"], name) == getattr(Connection("a", "b"), name)
     rules = given.profiles["team"].rules
@@ -146,6 +154,7 @@ def _keys_of(section: "Key | Schema") -> Iterator[tuple[str, ...]]:
         (("retention",), [Retention]),
         (("stalled_runs",), [StalledRuns]),
         (("changelog_audit",), [ChangelogAudit]),
+        (("notify",), [Notify]),
         (("connections", "*"), [Connection]),
         (("profiles", "*"), [Profile, Rules]),
         (("profiles", "*", "deployments"), [DeploymentRules]),
@@ -194,6 +203,7 @@ def _default(place: tuple[str, ...]) -> object:
         ("retention",): bare.retention,
         ("stalled_runs",): bare.stalled_runs,
         ("changelog_audit",): bare.changelog_audit,
+        ("notify",): bare.notify,
         ("connections", "*"): Connection("a", "b"),
         ("profiles", "*", "deployments"): DeploymentRules("versions"),
         ("profiles", "*", "incidents"): IncidentRules(("A",)),

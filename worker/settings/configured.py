@@ -7,7 +7,7 @@ from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from models.records import Rules
-from worker.errors import MissingTokenError
+from worker.errors import ConfigError, MissingTokenError
 
 CONFIG_NAME = "flowbeat.toml"
 CONFIG_VARIABLE = "FLOWBEAT_CONFIG"
@@ -41,6 +41,40 @@ class ChangelogAudit:
 
     every_days: int = 7
     issues_per_run: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """What is called when a scheduled refresh fails, is overdue or is well again: a command or a webhook.
+
+    The webhook's address may be a secret, so only its place is configured.
+    """
+
+    command: tuple[str, ...] = ()
+    webhook_env: str | None = None
+    webhook_file: Path | None = None
+    overdue_minutes: int = 60
+    timeout_seconds: float = 10.0
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether anything is to be called."""
+        return bool(self.command or self.webhook_env or self.webhook_file)
+
+    def webhook(self, environ: Mapping[str, str]) -> str | None:
+        """Return the address of the webhook, None where none is configured; raise ConfigError if it is not usable."""
+        if self.webhook_env is not None:
+            return _address(environ.get(self.webhook_env, ""), f"the environment variable {self.webhook_env}")
+        if self.webhook_file is None:
+            return None
+        try:
+            text = self.webhook_file.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"notify.webhook_file: {self.webhook_file} cannot be read ({reason(error)}); "
+                "make it a readable file that holds only the webhook's address"
+            ) from error
+        return _address(text, f"the file {self.webhook_file}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +157,17 @@ class Settings:
     retention: Retention = field(default_factory=Retention)
     stalled_runs: StalledRuns = field(default_factory=StalledRuns)
     changelog_audit: ChangelogAudit = field(default_factory=ChangelogAudit)
+    notify: Notify = field(default_factory=Notify)
     connections: Mapping[str, Connection] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+
+
+def _address(text: str, source: str) -> str:
+    """Return the address in a text; nothing of it is ever shown."""
+    words = text.split()
+    if len(words) != 1 or not words[0].startswith(("https://", "http://")):
+        raise ConfigError(f"notify: {source} does not hold an address; put the webhook's http address there")
+    return words[0]
 
 
 def reason(error: OSError | UnicodeDecodeError) -> str:

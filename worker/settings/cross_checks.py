@@ -25,6 +25,7 @@ def cross_check(walk: Validator, values: Mapping[str, Any]) -> None:
     connections = values.get("connections", {})
     for name, connection in connections.items():
         _check_login(walk, ("connections", name), connection)
+    _check_notify(walk, values.get("notify", {}))
     _check_reports(walk, values.get("profiles", {}))
     for name, profile in values.get("profiles", {}).items():
         place = ("profiles", name)
@@ -44,6 +45,13 @@ def _check_reports(walk: Validator, profiles: Mapping[str, Mapping[str, Any]]) -
             walk.problem(
                 ("profiles", name, "report"), f"names the file of profiles.{first[file]}.report; give each its own"
             )
+
+
+def _check_notify(walk: Validator, section: Mapping[str, Any]) -> None:
+    """Report a second way to notify: a failure of one would repeat the other."""
+    ways = [name for name in ("command", "webhook_env", "webhook_file") if name in section]
+    for name in ways[1:]:
+        walk.problem(("notify", name), f"is set together with {ways[0]}; keep only one of them")
 
 
 def _check_login(walk: Validator, place: KeyPath, connection: Mapping[str, Any]) -> None:

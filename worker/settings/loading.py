@@ -21,6 +21,7 @@ from worker.settings.configured import (
     CONFIG_VARIABLE,
     ChangelogAudit,
     Connection,
+    Notify,
     Profile,
     Retention,
     Settings,
@@ -84,6 +85,7 @@ def _settings(values: Mapping[str, Any], path: Path | None) -> Settings:
         "retention": Retention(**values.get("retention", {})),
         "stalled_runs": StalledRuns(**values.get("stalled_runs", {})),
         "changelog_audit": ChangelogAudit(**values.get("changelog_audit", {})),
+        "notify": _notify(values.get("notify", {}), folder),
         "connections": {
             name: _connection(name, table, folder) for name, table in values.get("connections", {}).items()
         },
@@ -99,6 +101,11 @@ def _connection(name: str, table: Mapping[str, Any], folder: Path) -> Connection
     if "token_file" in table:
         return Connection(name=name, **{**table, "token_file": folder / table["token_file"]})
     return Connection(name=name, **table)
+
+
+def _notify(table: Mapping[str, Any], folder: Path) -> Notify:
+    file = {"webhook_file": folder / table["webhook_file"]} if "webhook_file" in table else {}
+    return Notify(**{**table, **file})
 
 
 def _profile(name: str, table: Mapping[str, Any], zone: str | None, folder: Path) -> Profile:

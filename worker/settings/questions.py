@@ -39,6 +39,7 @@ def fingerprint(settings: Settings) -> str:
         asdict(settings.retention),
         asdict(settings.stalled_runs),
         asdict(settings.changelog_audit),
+        asdict(replace(settings.notify, webhook_env=None, webhook_file=None)),
     )
     connections = [
         asdict(replace(connection, token_env=None, token_file=None)) for connection in settings.connections.values()
@@ -47,11 +48,13 @@ def fingerprint(settings: Settings) -> str:
 
 
 def secrets(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return every configured secret that is present: tokens, and the passwords in the database's and Redis' URLs.
+    """Return every configured secret that is present.
 
-    A token that cannot be read is left out here; ``Connection.token`` raises for it.
+    These are tokens, the webhook's address, and the passwords in the database's and Redis' URLs. One that cannot be
+    read is left out here; ``Connection.token`` and ``Notify.webhook`` raise for it.
     """
     tokens = [_token_or_none(connection, environ) for connection in settings.connections.values()]
+    tokens.extend(_webhook(settings, environ))
     for url in (settings.database_url, settings.redis_url):
         tokens.extend(passwords(url or ""))
     return tuple(dict.fromkeys(secret for secret in tokens if secret))
@@ -72,6 +75,16 @@ def _line_of_placeholder(path: Path | None, connection: str) -> str:
         if inside and PLACEHOLDER in line.partition("#")[0]:
             return f"{path}, line {number}"
     return str(path or "the environment")
+
+
+def _webhook(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the address of the webhook, and its path alone, as a library of HTTP would log it."""
+    try:
+        url = settings.notify.webhook(environ) or ""
+    except ConfigError:
+        return ()
+    path = url.partition("://")[2].partition("/")[2]
+    return (url, path)
 
 
 def _token_or_none(connection: Connection, environ: Mapping[str, str]) -> str | None:

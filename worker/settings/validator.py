@@ -136,10 +136,11 @@ def _from_text(kind: Kind, text: str) -> object:
 
 
 def _token_variables(tree: Mapping[str, Any]) -> set[str]:
-    """Return the names given as token_env: such a variable may begin with FLOWBEAT_ without being a setting."""
-    connections = tree.get("connections")
+    """Return the names given as token_env or webhook_env: they may begin with FLOWBEAT_ without being a setting."""
+    connections, notify = tree.get("connections"), tree.get("notify")
     tables = connections.values() if isinstance(connections, dict) else ()
-    return {str(table.get("token_env")) for table in tables if isinstance(table, dict)}
+    webhook = {str(notify.get("webhook_env"))} if isinstance(notify, dict) else set()
+    return webhook | {str(table.get("token_env")) for table in tables if isinstance(table, dict)}
 
 
 def _is_kind(kind: Kind, value: object) -> bool:

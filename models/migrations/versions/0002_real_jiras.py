@@ -62,6 +62,20 @@ def upgrade() -> None:
     op.add_column("work_item_columns", sa.Column("format", sa.Text(), server_default="", nullable=False))
     op.create_index("ix_issues_created", "issues", ["profile", "created"])
     op.add_column("work_items", sa.Column("blocked_since", sa.DateTime(timezone=True), nullable=True))
+    op.create_table(
+        "refresh_notices",
+        sa.Column("profile", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("before", sa.Text(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("watched_since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("run_id", sa.String(length=36), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("next_try_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("notified_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("profile", name=op.f("pk_refresh_notices")),
+    )
     _rename_state("waiting", "paused")
 
 
@@ -69,6 +83,7 @@ def downgrade() -> None:
     for view in ("metric_now", "metric_weeks", "items", "freshness", "issue_links"):
         op.execute(f"DROP VIEW IF EXISTS {view}")
     _rename_state("paused", "waiting")
+    op.drop_table("refresh_notices")
     op.drop_column("work_items", "blocked_since")
     op.drop_index("ix_issues_created", "issues")
     op.drop_column("work_item_columns", "format")
