@@ -87,6 +87,7 @@ def _lines(current: Runtime, *, asks_jira: bool) -> list[Line]:
         *(Line(_PLACES[entry.settings[0]], "bad", entry.message, entry.advice) for entry in closed),
         *(() if "database_url" in names else _careful("database", lambda: stored.look(current))),
         *(_NO_QUEUE if "state_dir" in names else _behind_the_queue(current, asks_jira=asks_jira)),
+        *_careful("notify", lambda: local.notices(current)),
         *_careful("exposure", lambda: exposure.look(current.settings)),
         *(() if "log_dir" in names else _careful("log files", lambda: local.log_files(current))),
         *(line for name in current.settings.profiles for line in _careful(f"data {name}", _data(current, name))),

@@ -12,6 +12,7 @@ from report import reading
 from worker.settings import Connection, Settings
 
 _OTHERS: Final = stat.S_IROTH | stat.S_IWOTH
+_NOT_OWNER: Final = _OTHERS | stat.S_IRGRP | stat.S_IWGRP
 
 
 def look(settings: Settings) -> Iterator[Line]:
@@ -25,13 +26,17 @@ def look(settings: Settings) -> Iterator[Line]:
     for what, secret in (("database", settings.database_password_file), ("Redis", settings.redis_password_file)):
         if secret is not None and _is_open(secret, _OTHERS):
             yield Line(what, "warning", f"every user of this machine can read {secret}", f"chmod 640 {secret}")
+    file = settings.notify.webhook_file
+    if file is not None and _is_open(file, _NOT_OWNER):
+        message = f"other users of this machine can read the webhook's address in {file}"
+        yield Line("notify", "warning", message, f"chmod 600 {file}")
     yield from _of_redis(settings.redis_url)
 
 
 def _of_connection(connection: Connection) -> Iterator[Line]:
     what = f"Jira {connection.name}"
     file = connection.token_file
-    if file is not None and _is_open(file, _OTHERS | stat.S_IRGRP | stat.S_IWGRP):
+    if file is not None and _is_open(file, _NOT_OWNER):
         yield Line(what, "warning", f"other users of this machine can read its token in {file}", f"chmod 600 {file}")
     address = urlsplit(connection.base_url)
     if address.scheme == "http" and not _is_here(address.hostname):

@@ -1,6 +1,7 @@
 """The checks outside Jira: configuration, database, Redis, workers, logs, data."""
 
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from report import reading, staleness
 from report.version_notes import version_notes
 from report.words import format_duration, in_words
 from worker import alive, logs, settings
+from worker.errors import ConfigError
 from worker.runtime import Runtime
 
 OLDEST_REDIS: Final = (6, 2)
@@ -46,6 +48,26 @@ def configuration(current: Runtime) -> Iterator[Line]:
         yield Line("configuration", "warning", f"{configured.path} has no profile", "add a section [profiles.<name>]")
     else:
         yield Line("configuration", "ok", f"{configured.path}: {', '.join(configured.profiles)}")
+
+
+def notices(current: Runtime) -> Iterator[Line]:
+    """Check that the operator's command or webhook is there, without calling it; nothing where none is configured."""
+    notify = current.settings.notify
+    if not notify.is_configured:
+        return
+    try:
+        notify.webhook(os.environ)
+    except ConfigError as error:
+        message, _, advice = str(error).partition("; ")
+        yield Line("notify", "bad", message, advice)
+        return
+    if notify.command and shutil.which(notify.command[0]) is None:
+        yield Line(
+            "notify", "bad", f"{notify.command[0]} is not a program", "correct notify.command, or make it executable"
+        )
+        return
+    way = notify.command[0] if notify.command else "a webhook"
+    yield Line("notify", "ok", f"{way} is called when a scheduled refresh fails, is overdue or is well again")
 
 
 def redis(current: Runtime) -> Iterator[Line]:

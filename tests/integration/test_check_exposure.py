@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import console_world as world
 import pytest
 
-from console.check import exposure
+from console.check import exposure, local
 from models.database import open_engine
 from sandbox.server import Options, build, running
-from worker.settings import Connection, Settings
+from worker.runtime import Runtime
+from worker.settings import Connection, Notify, Settings
 
 BASE = "https://acme.atlassian.net"
 
@@ -48,6 +50,36 @@ def at(url: str, file: Path | None = None) -> Settings:
 def test_plain_http_is_for_this_machine_only(url: str, *, is_warned_of: bool) -> None:
     """Others can read a token that is sent over plain HTTP."""
     assert any("token crosses the network unencrypted" in message for message in messages(at(url))) is is_warned_of
+
+
+@pytest.mark.parametrize(("mode", "is_warned_of"), [(0o600, False), (0o640, True), (0o644, True)])
+def test_a_webhook_that_others_can_read_is_warned_of(tmp_path: Path, mode: int, *, is_warned_of: bool) -> None:
+    """Its address may be a secret."""
+    file = tmp_path / "webhook"
+    file.write_text("https://hooks.example/secret")
+    file.chmod(mode)
+    line = f"notify: other users of this machine can read the webhook's address in {file}; chmod 600 {file}"
+    lines = messages(replace(at(BASE), notify=Notify(webhook_file=file)))
+    assert lines == ([line] if is_warned_of else [])
+
+
+@pytest.mark.parametrize(
+    ("keys", "state", "message"),
+    [
+        ({}, None, None),
+        ({"command": ("sh", "-c", "exit")}, "ok", "sh is called when a scheduled refresh fails"),
+        ({"command": ("no-such-program",)}, "bad", "no-such-program is not a program"),
+        ({"webhook_env": "NO_SUCH_VARIABLE"}, "bad", "NO_SUCH_VARIABLE does not hold an address"),
+        ({"webhook_file": Path("/nowhere/webhook")}, "bad", "/nowhere/webhook cannot be read"),
+    ],
+)
+def test_check_says_whether_the_operator_can_be_notified(
+    keys: dict[str, Any], state: str | None, message: str | None
+) -> None:
+    """Before the first night fails; nothing is called."""
+    lines = list(local.notices(Runtime(replace(at(BASE), notify=Notify(**keys)))))
+    assert [line.state for line in lines] == ([] if state is None else [state])
+    assert all(str(message) in line.message for line in lines)
 
 
 @pytest.mark.parametrize(("mode", "is_warned_of"), [(0o600, False), (0o400, False), (0o640, True), (0o644, True)])

@@ -303,6 +303,30 @@ def test_two_places_for_one_token_are_refused(tmp_path: Path) -> None:
     assert "connections.acme.token_file is set together with token_env" in message
 
 
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        (
+            'webhook_env = "A"\nwebhook_file = "b"',
+            "notify.webhook_file is set together with webhook_env; keep only one of them",
+        ),
+        ('command = ["a"]\nwebhook_env = "A"', "notify.webhook_env is set together with command"),
+        ("command = []", "notify.command must name a program first"),
+        ('command = ["", "a"]', "notify.command must name a program first"),
+        ('command = "page me"', "notify.command must be a list of texts"),
+        ('webhook_env = "https://hooks.example/hunter2"', "notify.webhook_env must be the name of an environment"),
+        ('webhook = "https://hooks.example/hunter2"', "notify.webhook is not a known key; did you mean webhook_"),
+        ("timeout_seconds = 31", "notify.timeout_seconds must lie between 1 and 30"),
+        ("overdue_minutes = 0", "notify.overdue_minutes must lie between 1 and 10,080"),
+    ],
+)
+def test_a_way_to_notify_that_cannot_work_is_refused(tmp_path: Path, lines: str, sentence: str) -> None:
+    """An address, which may be a secret, is not repeated."""
+    message = _refusal(tmp_path, f"[notify]\n{lines}")
+    assert sentence in message
+    assert "hunter2" not in message
+
+
 def test_an_email_without_a_token_is_refused(tmp_path: Path) -> None:
     """Requests would be anonymous, though the user expects a login."""
     assert "connections.acme.email needs a token beside it" in _refusal(tmp_path, f'{CONNECTION}email = "a@b.example"')
