@@ -23,6 +23,8 @@ from models.database import open_engine
 from models.store import moving
 from models.store.moving import DifferentRowsError
 from models.tables.whole import METADATA
+from sandbox import living
+from sandbox.shapes import millis
 from worker import alive, settings
 
 SECRET = "ge heim/4711@%"
@@ -162,6 +164,10 @@ def refreshed_to(folder: Path, url: str) -> tuple[Any, Any]:
         current.now = lambda: later
         assert current.jira
         current.jira.clock = lambda: later
+        site = current.jira.site
+        site.advance(millis(world.NOW))
+        for issue in [issue for issue in site.indexed if issue.fields["project"]["key"] == "PAY"][:3]:
+            living.edit(site, issue, "summary", "Changed", later - timedelta(minutes=1))
         run = world.refresh(current)
         assert run.state == "completed", run.error
         with current.engine.connect() as connection:
@@ -169,7 +175,7 @@ def refreshed_to(folder: Path, url: str) -> tuple[Any, Any]:
                 text("SELECT kind, state, issues_changed, issues_gone FROM fetch_operations WHERE run_id = :run"),
                 {"run": run.run_id},
             ).one()
-    assert fetch.kind == "incremental"
+    assert (fetch.kind, fetch.issues_changed) == ("incremental", 3)
     rows = world.say(folder, "results", "--format", "json", FLOWBEAT_DATABASE_URL=url).json
     return tuple(fetch), [
         {name: value for name, value in row.items() if name not in {"run_id", "calculated_at"}} for row in rows
