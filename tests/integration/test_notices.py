@@ -214,6 +214,26 @@ def test_of_two_workers_that_look_at_once_one_sends(world: World, receiver: Rece
     assert receiver.events == ["failed"]
 
 
+def test_what_two_workers_have_read_only_one_can_change_or_take(world: World) -> None:
+    """The second finds another state, or another number of tries."""
+    now = world.clock()
+    with world.current.sessions.begin() as session:
+        before = notices.watch(session, NAME, now)
+        assert notices.turn(session, before, Verdict("failed", "no login"), now)
+        assert not notices.turn(session, before, Verdict("failed", "no login"), now)
+        (notice,) = notices.unsent(session, now)
+        until = now + timedelta(seconds=sending.RETRY_SECONDS)
+        assert notices.claim(session, notice, until)
+        assert not notices.claim(session, notice, until)
+        notices.close(session, notice, now)
+        assert not notices.claim(session, replace(notice, tries=1), until)
+        failed = notices.watch(session, NAME, now)
+        later = now + timedelta(minutes=1)
+        assert notices.turn(session, failed, Verdict(notices.OK), later)
+        notices.close(session, failed, later)  # a late sender of the failure does not withhold the mending
+        assert [unsent.state for unsent in notices.unsent(session, later)] == [notices.OK]
+
+
 def test_a_notice_survives_a_worker_that_was_killed_while_it_sent(world: World, receiver: Receiver) -> None:
     """Its claim ends after two minutes, and another worker sends it."""
     look(world)
