@@ -15,7 +15,8 @@ from worker import embedded
 
 ROOT = Path(__file__).parents[2]
 USE = """
-import pathlib, sys, time
+import pathlib, signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored
 from worker.runtime import Runtime
 from worker.settings import Settings
 folder = pathlib.Path(sys.argv[1])
