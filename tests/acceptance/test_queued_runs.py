@@ -40,7 +40,7 @@ def test_workers_that_are_busy_are_named(make_world: Callable[..., World]) -> No
     world = make_world(issues=300, more=OPS)
     worker = world.start("worker", "-c", "1", "-n", "busy@host")
     eventually(lambda: "1 answer: busy@host" in world.run("check").stdout)
-    world.jira.faults.append(faults.slow(3.0, times=faults.EVERY_TIME))
+    world.jira.faults.append(faults.slow(10.0, times=faults.EVERY_TIME))
     assert world.run("refresh", "--no-wait", "payments").returncode == 0
     eventually(lambda: world.rows("SELECT state FROM runs") == [("running",)])
     asked = world.run("refresh", "--no-wait", "ops")

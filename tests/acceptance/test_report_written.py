@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from world import World
+from world import World, eventually
 
 KEY = 'jql = "project = PAY"\nreport = "reports/payments.html"'
 
@@ -17,19 +17,19 @@ def test_a_refresh_writes_the_page_and_succeeds_when_it_cannot(make_world: Calla
     file = world.folder / "reports" / "payments.html"
     world.serve()
     assert world.run("refresh").returncode == 0
+    eventually(file.exists)  # a worker that serves others too writes it right after the run
     assert "In progress now" in file.read_text(encoding="utf-8")
     assert _check(world)[0] == 0
 
     file.write_text("old", encoding="utf-8")
     assert world.run("calculate").returncode == 0
-    assert "In progress now" in file.read_text(encoding="utf-8")
+    eventually(lambda: "In progress now" in file.read_text(encoding="utf-8"))
 
     _replace_by_file(file.parent)
     done = world.run("calculate")
     assert done.returncode == 0, done.stderr
-    assert [entry["level"] for entry in world.log_lines() if entry["message"] == "report page not written"] == [
-        "WARNING"
-    ]
+    lines = eventually(lambda: [line for line in world.log_lines() if line["message"] == "report page not written"])
+    assert [line["level"] for line in lines] == ["WARNING"]
     code, said = _check(world)
     assert code == 1
     assert "profiles.payments.report" in said
