@@ -71,6 +71,10 @@ def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
                 "UPDATE issues SET summary = ? WHERE issue_id = (SELECT max(issue_id) FROM issues)", [odd]
             )
             connection.execute("INSERT INTO former_keys VALUES ('payments', 'OLD-1', '10001')")
+            connection.execute(
+                "INSERT INTO refresh_notices (profile, state, before, changed_at, watched_since, tries)"
+                " VALUES ('payments', 'well', 'failed', '2026-10-13 02:00:00.000000', '2026-10-01 02:00:00.000000', 0)"
+            )
         yield folder
 
 
