@@ -60,6 +60,6 @@ class Stored:
 
 
 def zone_of(current: Stored, profile: str) -> ZoneInfo:
-    """Return the zone of a profile's days; of one that is no longer configured, that of the file."""
+    """Return the zone of a profile's days; without such a profile in the configuration, the zone of schedules."""
     result = current.settings.profiles.get(profile)
     return ZoneInfo(result.rules.timezone if result else current.settings.timezone)

@@ -43,8 +43,7 @@ _LONGEST_SOCKET_PATH = 100  # bytes; the systems refuse from 104 (macOS) or 108 
 _START_SECONDS = 10.0  # from the start to the first answer
 _FOUND_SECONDS = 2.0  # for a server found running to answer
 _LOADING_SECONDS = 120.0  # for a server that answers, but is still reading its file
-_STOP_SECONDS = 10.0
-_POLL_SECONDS = 0.01
+_STOP_SECONDS, _POLL_SECONDS = 10.0, 0.01
 _WATCH_SECONDS = 1.0
 _REVIVE_SECONDS = _LOADING_SECONDS + _START_SECONDS
 _REVIVE = "import pathlib, sys; from worker import embedded; embedded.ensure(pathlib.Path(sys.argv[1])).close()"
@@ -398,5 +397,4 @@ def _try_lock(handle: int) -> bool:
 
 
 def _open(path: Path) -> int:
-    # Python's descriptors close on exec, so no program that a user starts keeps a lock alive.
-    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)  # closed on exec, so no program that a user starts keeps a lock

@@ -82,7 +82,7 @@ def load(redis: "Redis", names: Iterable[str]) -> dict[str, Node]:
 
 
 def keep_alive(redis: "Redis", name: str) -> None:
-    """Store that a worker is alive, for a minute."""
+    """Store a sign of life of a worker; it is valid for a minute."""
     redis.set(f"{_ALIVE}{name}", "", ex=_ALIVE_SECONDS)
 
 

@@ -190,7 +190,7 @@ def _show(current: Runtime, runs: Sequence[Run], wish: RunRequest) -> None:
         click.echo(json.dumps([outcome.plain(current, run) for run in runs], indent=2))
         return
     for run in runs:
-        if run.state != "completed" or not voice.is_quiet():
+        if run.state != "completed" or outcome.differs(run) or not voice.is_quiet():
             click.echo(outcome.describe(current, run, wish.as_of_text))
     if voice.is_quiet():
         return

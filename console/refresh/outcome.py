@@ -43,6 +43,12 @@ def describe(current: Runtime, run: Run, as_of: str | None = None) -> str:
     return f"{run.profile}: {words}\n  The metrics: flowbeat results {run.profile}{exactly}"
 
 
+def differs(run: Run) -> bool:
+    """Return whether a verification found a difference: also a person who wants quiet must read that."""
+    verification = Verification.from_json(run.cursor)
+    return verification is not None and verification.differ > 0
+
+
 def shortcomings(current: Runtime, run: Run) -> list[str]:
     """Return what a completed run lacks: metrics that raised an error, and rules that differ from the present ones."""
     if run.state != "completed":

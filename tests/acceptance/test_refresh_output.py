@@ -27,6 +27,17 @@ def test_refresh_says_as_much_as_the_person_wants(refreshed_copy: World) -> None
     assert row["issues"] == world.rows("select count(*) from issues where gone_at is null")[0][0]
 
 
+def test_a_difference_is_reported_however_quiet(refreshed_copy: World) -> None:
+    """A verification without one says nothing."""
+    world = refreshed_copy
+    world.start("worker", "-c", "1", "--without-mingle", "--without-gossip")
+    assert world.run("refresh", "--verify", "-q").stdout == ""
+    world.execute(
+        "update issues set content_hash = 'x', summary = 'x' where issue_id = (select max(issue_id) from issues)"
+    )
+    assert "1 differs, and is repaired" in world.run("refresh", "--verify", "-q").stdout
+
+
 def test_a_request_without_waiting_names_profile_and_run(refreshed_copy: World) -> None:
     """A person reads both; a script reads the id alone, or JSON. A second request finds the live run."""
     world = refreshed_copy
