@@ -131,10 +131,10 @@ jql = "project = KEY"                         # the team's issues; with relative
 #after_seconds = 30                           # a run without a heartbeat for this long counts as stalled
 #check_every_seconds = 15                     # how often Beat looks for such runs
 
-# Changelogs are read again in rotation, because Jira makes some changes without moving an issue's updated time.
+# Issues are read again in rotation, because Jira makes some changes without moving an issue's updated time.
 [changelog_audit]
-#every_days = 7                               # the age at which a changelog is read again
-#issues_per_run = 1000                        # maximum changelogs that one refresh reads again
+#every_days = 7                               # within these days every issue is compared with Jira once
+#issues_per_run = 1000                        # maximum issues that one refresh reads again
 
 # What is called when a scheduled refresh fails, is overdue or is well again; keep one of the three ways.
 [notify]

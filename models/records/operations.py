@@ -36,6 +36,8 @@ class FetchOperation:
     kind: Literal["full", "incremental", "verify"] = "incremental"
     issues_changed: int = 0
     issues_gone: int = 0
+    issues_verified: int = 0
+    issues_differed: int = 0
     state: Literal["initiated", "in_progress", "completed", "failed"] = "initiated"
 
     def __post_init__(self) -> None:

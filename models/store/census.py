@@ -84,6 +84,12 @@ def note_histories(session: Session, profile: str, ids: Sequence[str], at: datet
     change(session, update(IssueRow).where(*chosen).values(history_read_at=at))
 
 
+def note_whole(session: Session, profile: str, ids: Sequence[str], at: datetime) -> None:
+    """Note when these issues were last read whole and compared with their copies, or stored."""
+    chosen = (_ISSUES.profile == profile, among(session, _ISSUES.issue_id, ids))
+    change(session, update(IssueRow).where(*chosen).values(history_read_at=at, verified_at=at))
+
+
 def due_histories(session: Session, profile: str, before: datetime, lately: datetime, limit: int) -> list[str]:
     """Return ids of issues whose history was read before an instant, those read longest ago first, at most ``limit``.
 

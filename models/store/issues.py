@@ -1,6 +1,6 @@
 """Issues with their histories: stored when they differ, loaded whole, counted and compared by content hash."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final
@@ -42,10 +42,11 @@ _CHANGE: Final = [
 _IN_ORDER: Final = itemgetter(0, 1, 2, 3)
 
 
-def save(session: Session, profile: str, issues: Sequence[Issue]) -> int:
+def save(session: Session, profile: str, issues: Sequence[Issue], unequal: Collection[str] = ()) -> int:
     """Store issues with their whole history; returns how many are new or differ from what was stored.
 
-    A gone issue that comes back is revived. An issue whose content hash stands is left alone.
+    A gone issue that comes back is revived. An issue whose content hash stands is left alone, except those in
+    ``unequal``, whose stored rows are known to differ.
     """
     latest = {issue.issue_id: issue for issue in issues}
     hashes = {issue_id: issue.content_hash() for issue_id, issue in latest.items()}
@@ -53,7 +54,7 @@ def save(session: Session, profile: str, issues: Sequence[Issue]) -> int:
     changed = [
         issue
         for number, issue in latest.items()
-        if number not in stored or stored[number].content_hash != hashes[number]
+        if number not in stored or number in unequal or stored[number].content_hash != hashes[number]
     ]
     remember_keys(session, profile, changed, stored)
     delete_of(session, TransitionRow, profile, [item.issue_id for item in changed if item.issue_id in stored])

@@ -78,11 +78,13 @@ def fetch_counts(session: Session, since: datetime) -> list[FetchCounts]:
 
 
 def verify_differences(session: Session) -> dict[str, int]:
-    """Return profile → number of issues whose copy differed from Jira, as the last verification found.
+    """Return profile → number of issues whose copy differed from Jira when they were last compared.
 
-    A verification that has not completed may not have seen all issues yet: without a difference it says nothing.
+    A verification, or a night's share, that has not completed may not have compared all of its issues yet: without a
+    difference it says nothing.
     """
-    states = select(_FETCH.profile, _FETCH.state).where(_FETCH.kind == "verify").order_by(_FETCH.start_time)
+    has_compared = or_(_FETCH.kind == "verify", _FETCH.issues_verified > 0)
+    states = select(_FETCH.profile, _FETCH.state).where(has_compared).order_by(_FETCH.start_time)
     newest = dict(session.execute(states).all())
     numbers = (
         select(_FINDING.profile, func.count(_FINDING.issue_id.distinct()))

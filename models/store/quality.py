@@ -18,6 +18,10 @@ _FINDINGS: Final = DataQualityRow.__table__.c
 WHOLE_PROFILE: Final = ""
 # The origin of findings about a project: its key is in place of an issue's id.
 PROJECTS: Final = "projects"
+# The origin of findings of a verification, and the reasons that a recomputation finds.
+VERIFY: Final = "verify"
+FACTS_DIFFERED: Final = "facts_differed"
+RECOMPUTED: Final = (FACTS_DIFFERED,)
 VERSIONS_REFUSED: Final = "versions_refused"
 VERSIONS_UNANSWERED: Final = "versions_unanswered"
 _IS_ABOUT_AN_ISSUE: Final = and_(_FINDINGS.issue_id != WHOLE_PROFILE, _FINDINGS.origin != PROJECTS)
@@ -25,14 +29,16 @@ _IS_ABOUT_AN_ISSUE: Final = and_(_FINDINGS.issue_id != WHOLE_PROFILE, _FINDINGS.
 UNREAD: Final = ("unreadable_issue", "incomplete_history")
 
 
-def save_findings(session: Session, profile: str, origin: str, value: Mapping[str, Mapping[str, int]]) -> None:
-    """Replace what one origin (changelog, facts, verify) found about these issues."""
+def save_findings(
+    session: Session, profile: str, origin: str, value: Mapping[str, Mapping[str, int]], kept: Collection[str] = ()
+) -> None:
+    """Replace what one origin (changelog, facts, verify) found about these issues, but for the reasons in ``kept``."""
     before = delete(DataQualityRow).where(
         _FINDINGS.profile == profile,
         _FINDINGS.origin == origin,
         among(session, _FINDINGS.issue_id, list(value)),
     )
-    change(session, before)
+    change(session, before.where(_FINDINGS.reason.not_in(kept)) if kept else before)
     rows = [
         {"profile": profile, "issue_id": issue_id, "origin": origin, "reason": reason, "count": count}
         for issue_id, reasons in value.items()
@@ -78,6 +84,13 @@ def project_findings(session: Session, profile: str) -> dict[str, str]:
 def clear_findings(session: Session, profile: str, origin: str) -> None:
     """Forget what one origin found about all issues of a profile."""
     change(session, delete(DataQualityRow).where(_FINDINGS.profile == profile, _FINDINGS.origin == origin))
+
+
+def clear_compared(session: Session, profile: str) -> None:
+    """Forget which issues differed from Jira; what a recomputation found stays."""
+    of_issues = (_FINDINGS.issue_id != WHOLE_PROFILE, _FINDINGS.reason.not_in(RECOMPUTED))
+    chosen = (_FINDINGS.profile == profile, _FINDINGS.origin == VERIFY, *of_issues)
+    change(session, delete(DataQualityRow).where(*chosen))
 
 
 def unread_issues(session: Session, profile: str, ids: Sequence[str]) -> set[str]:

@@ -10,7 +10,10 @@ from models.tables.base import Base
 
 
 class CacheMetadataRow(Base):
-    """How far the stored copy of a profile can be trusted, one row per profile."""
+    """How far the stored copy of a profile can be trusted, one row per profile.
+
+    ``recomputed_at``: when its facts and results were last made again from issues and transitions, and compared.
+    """
 
     __tablename__ = "cache_metadata"
     profile: Mapped[str] = mapped_column(primary_key=True)
@@ -25,3 +28,4 @@ class CacheMetadataRow(Base):
     data_as_of: Mapped[datetime | None]
     cursor: Mapped[dict[str, Any]]
     invalidated: Mapped[bool]
+    recomputed_at: Mapped[datetime | None]

@@ -2,14 +2,18 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, String
+from sqlalchemy import Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.tables.base import Base
 
 
 class FetchOperationRow(Base):
-    """One attempt to bring the copy up to date; a cache hit is one too, with no calls."""
+    """One attempt to bring the copy up to date; a cache hit is one too, with no calls.
+
+    ``issues_verified``: compared with the copy because it was their turn; ``issues_differed``: of all that were read,
+    those that differed though no change explained it.
+    """
 
     __tablename__ = "fetch_operations"
     request_id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -27,5 +31,7 @@ class FetchOperationRow(Base):
     error: Mapped[str | None]
     issues_changed: Mapped[int]
     issues_gone: Mapped[int]
+    issues_verified: Mapped[int] = mapped_column(server_default=text("0"))
+    issues_differed: Mapped[int] = mapped_column(server_default=text("0"))
     state: Mapped[str]
     __table_args__ = (Index("ix_fetch_operations_profile_start_time", "profile", "start_time"),)

@@ -18,7 +18,8 @@ class IssueRow(Base):
     """An issue of a profile. ``census``: the run whose census last listed it, or what a run found out instead.
 
     ``gone_…``: of an issue that left, what it was then by its last history, and whether it still counts.
-    ``history_read_at``: Jira's clock when its history was last read, by whatever stage of a fetch.
+    ``history_read_at``: Jira's clock when its history was last read, by whatever stage of a fetch. ``verified_at``:
+    when the whole issue was last read and compared with this copy.
     """
 
     __tablename__ = "issues"
@@ -38,6 +39,7 @@ class IssueRow(Base):
     facts_hash: Mapped[str | None]
     census: Mapped[str | None]
     history_read_at: Mapped[datetime | None]
+    verified_at: Mapped[datetime | None]
     gone_at: Mapped[datetime | None]
     gone_reason: Mapped[str | None]
     gone_done_at: Mapped[datetime | None]
@@ -53,6 +55,8 @@ class IssueRow(Base):
         Index("ix_issues_stale_gone", "profile", "issue_id", sqlite_where=STALE_GONE),
         Index("ix_issues_sub_tasks", "profile", "parent", sqlite_where=SUB_TASKS),
         Index("ix_issues_present", "profile", "project", sqlite_where=PRESENT),
+        # What a night compares: the issues that were compared longest ago.
+        Index("ix_issues_verified", "profile", "verified_at", "issue_id", sqlite_where=PRESENT),
         # Each row of a weekly chart asks when the copy begins.
         Index("ix_issues_created", "profile", "created"),
     )

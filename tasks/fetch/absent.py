@@ -132,13 +132,14 @@ def mark_gone(fetch: Fetch, _until: float) -> None:
     def rows(session: Session) -> Fetched:
         verify.save(session, profile, lost)
         hidden = census.mark_gone(session, profile, hidden_mark(run_id), HIDDEN, now)
-        return Fetched(gone=hidden + census.mark_gone(session, profile, moved_mark(run_id), MOVED, now))
+        moved = census.mark_gone(session, profile, moved_mark(run_id), MOVED, now)
+        return Fetched(gone=hidden + moved, differed=len(lost))
 
     if fetch.is_verify:
         verification = verify.noted(fetch.cursor.verification, len(lost), lost)
         fetch.commit(replace(fetch.cursor, stage="refresh_catalogue", verification=verification), rows)
     else:
-        stage = "refresh_catalogue" if fetch.full else "audit_changelogs"
+        stage = "refresh_catalogue" if fetch.full else "verify_share" if fetch.is_scheduled else "audit_changelogs"
         fetch.commit(replace(fetch.cursor, stage=stage), rows)
     verify.log_differences(lost)
 

@@ -21,7 +21,7 @@ from models.records import (
     iso,
 )
 from models.store import caches, operations, quality
-from tasks.fetch import halving, verify
+from tasks.fetch import halving
 from tasks.fetch.state import Fetch, Fetched
 from worker.errors import FatalError
 from worker.identity import cache_key, source
@@ -62,7 +62,7 @@ def _saved(session: Session, operation: FetchOperation) -> Fetched:
 def _planned(session: Session, fetch: Fetch, kind: Any) -> Fetched:
     operation = operations.find_fetch(session, fetch.cursor.request_id or "")
     if kind == "verify":  # what the last one found has been repaired
-        quality.clear_findings(session, fetch.run.profile, verify.ORIGIN)
+        quality.clear_compared(session, fetch.run.profile)
     if operation is not None:
         operations.save_fetch(session, replace(operation, kind=kind))
     return Fetched()

@@ -240,16 +240,18 @@ def store_batch(fetch: Fetch, asked: Sequence[str], batch: Batch, failed: Sequen
     pending = {issue_id for failure in batch.failed for issue_id in failure.ids} | batch.doubtful
     done = [issue_id for issue_id in asked if issue_id not in pending]
     vanished = set(done) - set(read) - batch.broken.keys()
-    differing = _differing(fetch, batch)
+    unequal, differing = verify.differing(fetch, batch.issues)
+    verified = read if fetch.proves else []
 
     def rows(session: Session) -> Fetched:
-        verify.save(session, fetch.run.profile, differing)
-        changed = issues.save(session, fetch.run.profile, batch.issues)
+        verify.save(session, fetch.run.profile, differing, verified)
+        changed = issues.save(session, fetch.run.profile, batch.issues, unequal)
         broken = {issue_id: {_finding(why): 1} for issue_id, why in batch.broken.items()}
         quality.save_findings(session, fetch.run.profile, "changelog", broken)
         mark_issues(session, fetch, {fetch.run.run_id: [*read, *batch.broken]})
-        stored_census.note_histories(session, fetch.run.profile, [*read, *batch.broken], fetch.started_at)
-        return Fetched(issues=len(read), changed=changed)
+        stored_census.note_whole(session, fetch.run.profile, read, fetch.started_at)
+        stored_census.note_histories(session, fetch.run.profile, list(batch.broken), fetch.started_at)
+        return Fetched(len(read), changed, verified=len(verified), differed=len(differing))
 
     before = fetch.cursor
     cursor = replace(
@@ -261,7 +263,8 @@ def store_batch(fetch: Fetch, asked: Sequence[str], batch: Batch, failed: Sequen
         whole_ids=_still(before.whole_ids, done, batch.doubtful),
         read=before.read + len(done),
         newest=newest_update(fetch, [issue.updated for issue in batch.issues]),
-        verification=verify.noted(before.verification, len(read), differing) if fetch.is_verify else None,
+        audited=before.audited + (len(done) if fetch.stage == "verify_share" else 0),
+        verification=verify.noted(before.verification, len(verified), differing),
     )
     fetch.commit(cursor, rows, progress=progress_of(fetch, before.seen + len(done)))
     verify.log_differences(differing)
@@ -288,13 +291,6 @@ def _refuse_unreadable(fetch: Fetch, batch: Batch) -> None:
 
 def _finding(why: str) -> str:
     return "incomplete_history" if why == INCOMPLETE else "unreadable_issue"
-
-
-def _differing(fetch: Fetch, batch: Batch) -> list[verify.Difference]:
-    if not fetch.is_verify:
-        return []
-    with fetch.current.reads() as session:
-        return verify.differences(session, fetch.run.profile, batch.issues, fetch.cursor.watermark or "")
 
 
 def audit_changelogs(fetch: Fetch, until: float) -> None:

@@ -24,6 +24,7 @@ from worker.task import StaleAttemptError, last_fault, tries
 log = logging.getLogger(__name__)
 # A run gives up after this long where nothing has ever answered: a person waits who has just written the address.
 FIRST_CONTACT_SECONDS: Final = 60.0
+PROVING_STAGES: Final = ("verify_share", "audit_changelogs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Fetched:
     issues: int = 0
     changed: int = 0
     gone: int = 0
+    verified: int = 0
+    differed: int = 0
 
 
 class Fetch:
@@ -95,6 +98,16 @@ class Fetch:
     def is_verify(self) -> bool:
         """Return whether the issues that are read again are compared with the stored copy."""
         return self.cursor.kind == "verify"
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Return whether the run answers an instant of the schedule, and not a person."""
+        return self.run.due_at is not None
+
+    @property
+    def proves(self) -> bool:
+        """Return whether the issues of this stage are read to be compared with the stored copy."""
+        return self.is_verify or self.stage in PROVING_STAGES
 
     @property
     def started_at(self) -> datetime:
@@ -185,6 +198,8 @@ class Fetch:
             "data_volume_fetched": fetched.issues,
             "issues_changed": fetched.changed,
             "issues_gone": fetched.gone,
+            "issues_verified": fetched.verified,
+            "issues_differed": fetched.differed,
             "api_calls_made": calls,
             "rate_limit_delays": delays,
         }

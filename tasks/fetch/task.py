@@ -8,6 +8,7 @@ A fetch goes through stages; where it stands is the run's ``cursor``, written in
 - ``census``: every id of the JQL against what is stored: what is new is read, what is listed is marked.
 - ``check_absent``: what was not listed is looked at again by id: hidden, moved out of the JQL, or missed.
 - ``mark_gone``: the hidden and the moved are marked gone, unless there are suspiciously many hidden.
+- ``verify_share``: (of a scheduled run) issues verified longest ago are read again whole, and compared with the copy.
 - ``audit_changelogs``: (where not all was read anyway) histories read longest ago are read again, some each run.
 - ``refresh_catalogue``: statuses and versions, then the Cache Metadata: the copy is what Jira was when the fetch began.
 """
@@ -24,6 +25,7 @@ from tasks.fetch.absent import check_absent, mark_gone
 from tasks.fetch.finish import refresh_catalogue
 from tasks.fetch.plan import begin
 from tasks.fetch.reading import audit_changelogs, census, list_changed, list_multi_valued
+from tasks.fetch.share import verify_share
 from tasks.fetch.state import Fetch
 from worker.app import app
 from worker.errors import FlowbeatError
@@ -88,6 +90,7 @@ STAGES: Final[Mapping[str, Callable[[Fetch, float], None]]] = {
     "census": census,
     "check_absent": check_absent,
     "mark_gone": mark_gone,
+    "verify_share": verify_share,
     "audit_changelogs": audit_changelogs,
     "refresh_catalogue": refresh_catalogue,
 }

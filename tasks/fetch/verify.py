@@ -1,24 +1,28 @@
-"""The findings of ``refresh --verify``: where the stored copy differs from Jira though nothing should have changed.
+"""The comparison of issues that are read with the stored copy: where it differs though nothing should have changed.
 
-Every issue is read again beside its copy (``tasks.fetch``) and compared by content hash before it replaces it.
+Whatever issue a fetch reads whole, it compares with the stored rows themselves, because a hash that was stored beside
+them does not change with them.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy.orm import Session
 
-from models.records import Issue, Verification, iso
+from models.records import Issue, Verification, iso, transition_key
 from models.store import census, quality
 from models.store import issues as stored_issues
+from tasks.fetch.state import Fetch
 
 log = logging.getLogger(__name__)
 
-ORIGIN: Final = "verify"
+CONTENT_HASH: Final = "content_hash"
+DAMAGED: Final = "rows"  # no part of them can be named, because they cannot be read
+NOTHING: Final = ()
 NOT_STORED: Final = "not_stored"
 GONE: Final = "gone_from_jira"
 HISTORY: Final = "history"
@@ -42,29 +46,96 @@ class Difference:
         return {part if part in whole else f"differed_{part}": 1 for part in self.what}
 
 
-def differences(session: Session, profile: str, issues: Sequence[Issue], watermark: str) -> list[Difference]:
-    """Return the issues, as Jira has them now, whose copy differs though no change explains it.
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """From when on a change explains that a copy is not equal to Jira's issue.
 
-    A change explains it where ``updated`` differs and is not before the watermark (ISO 8601); before it, the fetch that
-    set it should have found it, as it should have an issue that is not stored, or gone. Another key is a change too:
-    every fetch compares keys.
+    ``since`` (ISO 8601): another ``updated`` from then on is a change that the fetch which stored the copy could not
+    see; an older one it should have found. ``began``: a change in a history since then happened during this fetch,
+    perhaps after the issue itself was read. Another key is a change too, because every fetch compares keys.
+    """
+
+    since: str
+    began: datetime
+
+    def by_a_change(self, issue: Issue, stored: census.Standing) -> bool:
+        """Return whether a change in Jira explains the difference."""
+        if issue.key != stored.key or (issue.updated != stored.updated and iso(issue.updated) >= self.since):
+            return True
+        return any(change.at >= self.began for change in issue.transitions)
+
+
+def differing(fetch: Fetch, issues: Sequence[Issue]) -> tuple[frozenset[str], list[Difference]]:
+    """Return (ids of the issues whose stored rows are to be written again, those that differ without an explanation).
+
+    Every issue that is read is compared. A fetch of all issues explains any difference: of another JQL, of fields that
+    are new, or because it was asked to begin again.
+    """
+    profile, watermark = fetch.run.profile, fetch.cursor.watermark or ""
+    with fetch.current.reads() as session:
+        unequal, plain = compare(session, profile, issues, _explained(fetch))
+        lost = missing(session, profile, issues, watermark) if fetch.is_verify else []
+    return unequal, [] if fetch.cursor.kind == "full" else [*plain, *lost]
+
+
+def _explained(fetch: Fetch) -> Explained:
+    """Return what explains a difference here: a list of changes may show one that the last fetch could not see yet."""
+    since = fetch.cursor.watermark or ""
+    if since and not fetch.proves:
+        since = iso(datetime.fromisoformat(since) - timedelta(minutes=fetch.connection.overlap_minutes))
+    return Explained(since, fetch.started_at)
+
+
+def compare(
+    session: Session, profile: str, issues: Sequence[Issue], explained: Explained
+) -> tuple[frozenset[str], list[Difference]]:
+    """Return (ids of the issues that are not equal to their stored rows, those of them that no change explains).
+
+    Compared are every column, every field and the whole history.
     """
     stored = census.standing(session, profile, [issue.issue_id for issue in issues])
     known = [issue for issue in issues if issue.issue_id in stored]
-    plain = (issue for issue in known if not _explained(issue, stored[issue.issue_id], watermark))
-    same = {issue.issue_id: issue for issue in plain}
-    hashes = {issue_id: issue.content_hash() for issue_id, issue in same.items()}
-    odd = [key for key in same if stored[key].content_hash != hashes[key]]
-    copies = stored_issues.load(session, profile, odd)
-    missing = [issue for issue in issues if issue.issue_id not in stored and iso(issue.updated) < watermark]
-    return [
-        *(Difference(copy.issue_id, copy.key, _what(copy, same[copy.issue_id])) for copy in copies),
-        *(Difference(issue.issue_id, issue.key, (NOT_STORED,)) for issue in missing),
+    if not known:
+        return frozenset(), []
+    copies = _copies(session, profile, [issue.issue_id for issue in known])
+    hashes = {issue.issue_id: issue.content_hash() for issue in known}
+    odd = [
+        issue
+        for issue in known
+        if stored[issue.issue_id].content_hash != hashes[issue.issue_id]
+        or not _is_equal(copies[issue.issue_id], issue, hashes[issue.issue_id])
+    ]
+    plain = [issue for issue in odd if not explained.by_a_change(issue, stored[issue.issue_id])]
+    return frozenset(issue.issue_id for issue in odd), [
+        Difference(issue.issue_id, stored[issue.issue_id].key, _what(copies[issue.issue_id], issue)) for issue in plain
     ]
 
 
-def _explained(issue: Issue, stored: census.Standing, watermark: str) -> bool:
-    return issue.key != stored.key or (issue.updated != stored.updated and iso(issue.updated) >= watermark)
+def missing(session: Session, profile: str, issues: Sequence[Issue], watermark: str) -> list[Difference]:
+    """Return the issues that are not stored, though they are older than the watermark (ISO 8601)."""
+    stored = census.standing(session, profile, [issue.issue_id for issue in issues])
+    lost = [issue for issue in issues if issue.issue_id not in stored and iso(issue.updated) < watermark]
+    return [Difference(issue.issue_id, issue.key, (NOT_STORED,)) for issue in lost]
+
+
+def _copies(session: Session, profile: str, ids: Sequence[str]) -> dict[str, Issue | None]:
+    """Return issue id → the stored issue; None where its rows are so damaged that they cannot be read."""
+    try:
+        loaded = stored_issues.load(session, profile, ids)
+    except (TypeError, ValueError) as error:
+        if len(ids) == 1:
+            log.warning("stored rows of an issue cannot be read", extra={"issue_id": ids[0], "why": str(error)})
+            return {ids[0]: None}
+        half = len(ids) // 2
+        return _copies(session, profile, ids[:half]) | _copies(session, profile, ids[half:])
+    return dict.fromkeys(ids) | {issue.issue_id: issue for issue in loaded}
+
+
+def _is_equal(copy: Issue | None, fresh: Issue, fresh_hash: str) -> bool:
+    """Return whether the stored rows say what Jira says; equal values are found without a hash."""
+    if copy is None:
+        return False
+    return not _what(copy, fresh, NOTHING) or copy.content_hash() == fresh_hash
 
 
 def gone(session: Session, profile: str, mark: str) -> list[Difference]:
@@ -72,20 +143,23 @@ def gone(session: Session, profile: str, mark: str) -> list[Difference]:
     return [Difference(key, name, (GONE,)) for key, name in census.marked(session, profile, mark).items()]
 
 
-def noted(before: Verification | None, verified: int, differences: Sequence[Difference]) -> Verification:
+def noted(before: Verification | None, verified: int, differences: Sequence[Difference]) -> Verification | None:
     """Return what the run's cursor says behind a page: issues verified, how many differed, and the first of these by
-    name.
+    name; None while there is nothing to say.
     """
+    if before is None and not verified and not differences:
+        return None
     before = before or Verification()
     named = (*before.differences, *((difference.key, difference.what) for difference in differences))
     return Verification(before.verified + verified, before.differ + len(differences), named[:NAMED])
 
 
-def save(session: Session, profile: str, differences: Sequence[Difference]) -> None:
-    """Store the differences as data quality, until the next verification."""
-    quality.save_findings(
-        session, profile, ORIGIN, {difference.issue_id: difference.reasons for difference in differences}
-    )
+def save(session: Session, profile: str, differences: Sequence[Difference], compared: Sequence[str] = ()) -> None:
+    """Store the differences as data quality; of the issues in ``compared`` earlier ones end."""
+    reasons = dict[str, Mapping[str, int]]({key: {} for key in compared})
+    reasons |= {difference.issue_id: difference.reasons for difference in differences}
+    if reasons:
+        quality.save_findings(session, profile, quality.VERIFY, reasons, kept=quality.RECOMPUTED)
 
 
 def log_differences(differences: Sequence[Difference]) -> None:
@@ -97,13 +171,12 @@ def log_differences(differences: Sequence[Difference]) -> None:
         )
 
 
-def _what(copy: Issue, fresh: Issue) -> tuple[str, ...]:
-    columns = [name for name in _COLUMNS if _plain(getattr(copy, name)) != _plain(getattr(fresh, name))]
+def _what(copy: Issue | None, fresh: Issue, otherwise: tuple[str, ...] = (CONTENT_HASH,)) -> tuple[str, ...]:
+    """Return what differs by its name; ``otherwise`` if every value is equal."""
+    if copy is None:
+        return (DAMAGED,)
+    columns = [name for name in _COLUMNS if getattr(copy, name) != getattr(fresh, name)]
     names = sorted({*copy.fields, *fresh.fields})
     fields = [name for name in names if copy.fields.get(name) != fresh.fields.get(name)]
-    history = [HISTORY] if sorted(copy.transitions) != sorted(fresh.transitions) else []
-    return (*columns, *fields, *history) or ("content_hash",)
-
-
-def _plain(value: object) -> object:
-    return iso(value) if isinstance(value, datetime) else value
+    stored, now = (sorted(issue.transitions, key=transition_key) for issue in (copy, fresh))
+    return (*columns, *fields, *([HISTORY] if stored != now else [])) or otherwise

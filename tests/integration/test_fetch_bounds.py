@@ -114,6 +114,30 @@ def test_an_audit_costs_one_request_more_per_thousand(world: World) -> None:
     assert len(world.jira.log) <= _bound(world, audited=count)
 
 
+def test_a_night_costs_its_share_more(world: World) -> None:
+    """A seventh of the issues is read whole: 100 a request on Cloud and their histories at once, 50 on Data Center."""
+    share = ceil(len(world.shown()) / 7)
+    for days in (1, 1, 8):
+        world.clock.advance(timedelta(days=days))
+        operation = world.fetch(due_at=world.clock())
+        compared, audited = operation.issues_verified, _count_audited(world)
+        assert share <= compared <= 1_000
+        assert compared + audited <= 1_000
+        is_cloud = world.jira.site.flavour == "cloud"
+        more = ceil(compared / 100) + ceil(compared / 1_000) if is_cloud else ceil(compared / 50)
+        assert len(world.jira.log) <= _bound(world, audited=audited) + more, world.endpoints
+
+
+def _count_audited(world: World) -> int:
+    """Return how many histories the last fetch read without their issues."""
+    with world.current.engine.connect() as connection:
+        count = connection.exec_driver_sql(
+            "SELECT count(*) FROM issues WHERE history_read_at >= ? AND verified_at < history_read_at",
+            (_hour_ago(world),),
+        )
+        return int(count.scalar_one())
+
+
 def _hour_ago(world: World) -> str:
     return f"{world.clock() - timedelta(hours=1):%Y-%m-%d %H:%M:%S}"
 

@@ -76,6 +76,18 @@ def upgrade() -> None:
         sa.Column("notified_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("profile", name=op.f("pk_refresh_notices")),
     )
+    op.add_column("issues", sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True))
+    present = sa.text("gone_at IS NULL")
+    op.create_index(
+        "ix_issues_verified",
+        "issues",
+        ["profile", "verified_at", "issue_id"],
+        sqlite_where=present,
+        postgresql_where=present,
+    )
+    for name in ("issues_verified", "issues_differed"):
+        op.add_column("fetch_operations", sa.Column(name, sa.Integer(), server_default=sa.text("0"), nullable=False))
+    op.add_column("cache_metadata", sa.Column("recomputed_at", sa.DateTime(timezone=True), nullable=True))
     _rename_state("waiting", "paused")
 
 
@@ -83,6 +95,11 @@ def downgrade() -> None:
     for view in ("metric_now", "metric_weeks", "items", "freshness", "issue_links"):
         op.execute(f"DROP VIEW IF EXISTS {view}")
     _rename_state("paused", "waiting")
+    op.drop_column("cache_metadata", "recomputed_at")
+    for name in ("issues_differed", "issues_verified"):
+        op.drop_column("fetch_operations", name)
+    op.drop_index("ix_issues_verified", "issues")
+    op.drop_column("issues", "verified_at")
     op.drop_table("refresh_notices")
     op.drop_column("work_items", "blocked_since")
     op.drop_index("ix_issues_created", "issues")
