@@ -21,7 +21,7 @@ from models.database import migrate
 from models.database_faults import describe
 from models.store import installation
 from models.upgrades import Watch
-from worker import kombu_patch, logs, messages, nodes, runtime, settings
+from worker import logs, messages, nodes, patches, runtime, settings
 from worker.errors import ConfigError
 from worker.recovery_log import RecoveryFilter
 from worker.redact import redact
@@ -137,7 +137,7 @@ def _name_node(sender: Any = None, **_: Any) -> None:
 @signals.celeryd_init.connect
 @signals.beat_init.connect
 def _begin(**_: Any) -> None:
-    kombu_patch.mend_kombu()
+    patches.apply()
     messages.install()
     app.conf.task_publish_retry_policy = PATIENT
     # A process that has no connection yet heeds only this, and without it gives up after four seconds.

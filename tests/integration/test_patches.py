@@ -1,0 +1,47 @@
+"""The corrections of Celery's pool, with a real child that is killed."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from celery.concurrency.asynpool import AsynPool
+from kombu.asynchronous import Hub
+
+from worker import patches
+
+SECONDS = 30
+
+
+@pytest.fixture
+def pool() -> Iterator[Any]:
+    """Yield a pool of one child."""
+    patches.apply()
+    made = AsynPool(processes=1, synack=False, threads=False)
+    yield made
+    made.terminate()
+
+
+def test_a_reconnect_skips_a_child_whose_exit_was_seen(pool: Any) -> None:
+    """Without the correction Celery raises "file descriptor is None" here, and the worker ends; the pool recovers."""
+    pool.register_with_event_loop(hub := Hub())
+    (child,) = pool._pool
+    os.kill(child.pid, signal.SIGKILL)
+    pool._untrack_child_process(child, hub)
+    pool.register_with_event_loop(Hub())
+    until = time.monotonic() + SECONDS
+    while pool._pool == [child] and time.monotonic() < until:
+        pool.maintain_pool()
+        time.sleep(0.01)
+    (other,) = pool._pool
+    assert other.pid != child.pid
+
+
+def test_a_reconnect_watches_the_living_children(pool: Any) -> None:
+    """The correction skips no other child: the new event loop learns of their exit."""
+    pool.register_with_event_loop(Hub())
+    pool.register_with_event_loop(hub := Hub())
+    (child,) = pool._pool
+    assert child._sentinel_poll in hub.readers
