@@ -16,6 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from world import eventually
 
 import celeryconfig
+from console.monitor.command import metrics
 from worker import settings
 from worker.embedded import server_binary
 
@@ -42,12 +43,9 @@ def test_the_compose_file_is_one_by_its_specification() -> None:
 def test_the_compose_file_runs_the_processes_an_installation_needs() -> None:
     """A worker for each queue, a scheduler, Flower and the two servers. Further services need their profile."""
     services = compose()["services"]
-    pictures = {name for name, service in services.items() if "profiles" in service}
-    assert set(services) - pictures == {*OURS, "redis", "postgres"}
-    assert {name: services[name]["profiles"] for name in pictures} == {
-        "reader": ["pictures"],
-        "grafana": ["pictures"],
-    }
+    optional = {name: service["profiles"] for name, service in services.items() if "profiles" in service}
+    assert optional == {"metrics": ["monitoring"], "reader": ["pictures"], "grafana": ["pictures"]}
+    assert set(services) - set(optional) == {*OURS, "redis", "postgres"}
     assert services["beat"]["command"] == ["beat"]
     for name, queue in WORKERS.items():
         command = services[name]["command"]
@@ -70,7 +68,7 @@ def test_every_flowbeat_variable_of_the_compose_file_is_a_setting(tmp_path: Path
 def test_every_process_is_locked_in_and_watched() -> None:
     """A read-only file system, no capability that it does not need, no new rights, limits, and a health check."""
     services = compose()["services"]
-    for name in (*OURS, "redis", "postgres"):
+    for name in (*OURS, "metrics", "redis", "postgres"):
         service = services[name]
         assert service["read_only"] is True, name
         assert service["tmpfs"], name
@@ -134,6 +132,15 @@ def test_flower_is_reached_from_this_machine_only_and_with_a_password() -> None:
     assert flower["ports"] == ["127.0.0.1:5555:5555"]
     (script,) = flower["command"]
     assert script.startswith('FLOWER_BASIC_AUTH="$$(cat /run/secrets/flower_login)" exec flowbeat flower ')
+
+
+def test_the_figures_are_reached_from_this_machine_only() -> None:
+    """They ask nobody for a password. The published port is the one that the command takes by default."""
+    service = compose()["services"]["metrics"]
+    port = next(option for option in metrics.params if option.name == "port").default
+    assert service["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert service["command"] == ["metrics", "--address", "0.0.0.0"]  # noqa: S104 - inside its container
+    assert f"('127.0.0.1', {port})" in service["healthcheck"]["test"][-1]
 
 
 def test_grafana_is_pinned_and_reached_from_this_machine_only() -> None:
