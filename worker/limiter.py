@@ -133,7 +133,7 @@ class Limiter:
             # The request is answered and must not fail for this; the slot is free when its lease ends.
             log.warning("slot not given back", extra={"reason": str(error)})
 
-    def _call(self, verb: str, token: str = "", span: float = 0.0) -> list[int]:
+    def _call(self, verb: str, token: str = "", span: float = 0.0) -> list[int]:  # nosec B107
         """Run the script: the spans in its answer are microseconds."""
         arguments: list[str | int] = [verb, *self._limits, token, math.floor(span * _MICROSECONDS)]
         try:

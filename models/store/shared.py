@@ -99,7 +99,7 @@ def upsert_columns(session: Session, table: Any, values: Mapping[str, Sequence[A
     """Insert rows given as columns, or overwrite those of the same primary key; values as for ``insert_columns``."""
     keys = [column.name for column in table.__table__.primary_key]
     own = ", ".join(f"{name} = excluded.{name}" for name in values if name not in keys)
-    _insert_columns(session, table, values, f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {own}")
+    _insert_columns(session, table, values, f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {own}")  # nosec B608
 
 
 def _insert_columns(session: Session, table: Any, values: Mapping[str, Sequence[Any]], on_conflict: str) -> None:
@@ -108,7 +108,7 @@ def _insert_columns(session: Session, table: Any, values: Mapping[str, Sequence[
     names, marks = ", ".join(into.c[name].name for name in values), ", ".join([mark] * len(values))
     rows = list(zip(*values.values(), strict=True))
     if rows:
-        statement = f"INSERT INTO {into.name} ({names}) VALUES ({marks}){on_conflict}"  # noqa: S608 - our names
+        statement = f"INSERT INTO {into.name} ({names}) VALUES ({marks}){on_conflict}"  # noqa: S608 - our names  # nosec B608
         connection.exec_driver_sql(statement, rows)
 
 

@@ -9,7 +9,7 @@ from worker.errors import ConfigError
 from worker.settings.configured import reason
 from worker.settings.validator import Validator
 
-URLS: Final = {"database_password_file": "database_url", "redis_password_file": "redis_url"}
+URLS: Final = {"database_password_file": "database_url", "redis_password_file": "redis_url"}  # nosec B105
 
 
 def check(walk: Validator, values: Mapping[str, Any]) -> None:
