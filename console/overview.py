@@ -18,6 +18,7 @@ _NAMES: Final = (
     "window_end",
     "data_as_of",
     "data_age_seconds",
+    "verified_up_to",
     *(f"{name}{ending}" for name in METRIC_TYPES for ending in ("", "_level", "_state")),
     "problems",
 )
@@ -59,6 +60,7 @@ def _row(glance: Glance) -> dict[str, Any]:
         "window_end": first.window_end if first else None,
         "data_as_of": glance.data_as_of,
         "data_age_seconds": None if glance.age is None else glance.age.total_seconds(),
+        "verified_up_to": glance.verified_up_to,
         **values,
         "problems": list(glance.problems),
     }

@@ -31,6 +31,7 @@ def build(session: Session, source: Source) -> Page:
         period=_period(source),
         zone=source.zone.key,
         as_of=format_time(as_of, source.zone),
+        verified=source.about.verified.words,
         jira=source.jira,
         issues=format_count(stored_issues.count(session, source.profile), "issue"),
         weeks=[(week_name(week, source.zone), local_time(source, week.start).date()) for week in source.weeks],

@@ -71,6 +71,7 @@ class Page:
     period: str
     zone: str
     as_of: str
+    verified: str
     jira: str
     issues: str
     weeks: Sequence[tuple[str, date]]

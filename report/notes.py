@@ -15,6 +15,7 @@ from report import staleness, version_notes
 from report.findings import findings_at
 from report.gone_notes import gone_notes
 from report.marks import computed_note, copy_notes
+from report.verified import Verified, load_verified
 from report.words import NOTHING, for_profile, format_duration, format_time, in_words
 from worker.database import Stored, zone_of
 
@@ -51,6 +52,7 @@ class About:
     asked: datetime | None
     computed: Sequence[str]
     copy: Sequence[str]
+    verified: Verified
 
     @property
     def first_day(self) -> str:
@@ -91,6 +93,7 @@ def load_about(
         asked=asked,
         computed=computed_note(rows, update),
         copy=(*copy_notes(session, profile), *uncompared),
+        verified=load_verified(current, session, profile),
     )
 
 
@@ -133,6 +136,7 @@ def format_notes(about: About, rows: Sequence[MetricResult], metric_results: Seq
         *_findings(about),
         *_unshown(about),
         *_failed(about),
+        *about.verified.notes,
         _freshness(about, rows),
     )
 
@@ -203,4 +207,4 @@ def _freshness(about: About, rows: Sequence[MetricResult]) -> str:
     if about.cache is None or about.cache.data_as_of is None:
         return f"As of {format_time(as_of, about.zone)}."
     age = format_duration(max(0.0, (about.current.now() - about.cache.data_as_of).total_seconds()))
-    return f"As of {format_time(as_of, about.zone)}; the data was fetched {age} ago."
+    return f"As of {format_time(as_of, about.zone)}; fetched {age} ago, {about.verified.words}."

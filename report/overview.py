@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from models.records import CacheMetadata, MetricResult
 from models.store import caches, runs
 from models.store import results as stored_results
+from models.store.verified import proof
 from report import staleness
 from report.selection import newest
 from report.words import format_duration
@@ -23,6 +24,7 @@ class Glance:
     results: Mapping[str, MetricResult]
     data_as_of: datetime | None
     age: timedelta | None
+    verified_up_to: datetime | None
     problems: tuple[str, ...]
 
 
@@ -34,7 +36,7 @@ def load_glance(current: Stored, session: Session, profile: str) -> Glance:
     results = {row.metric_type: row for row in rows}
     age = None if data_as_of is None else max(timedelta(0), current.now() - data_as_of)
     problems = tuple(_problems(current, session, profile, cache, results))
-    return Glance(profile, results, data_as_of, age, problems)
+    return Glance(profile, results, data_as_of, age, proof(session, profile).up_to, problems)
 
 
 def _problems(

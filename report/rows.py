@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from models.records import METRIC_TYPES, MetricResult, WindowKind
 from models.store import issues
 from models.store import results as stored_results
+from models.store.verified import proof
 from report.asked import UnknownNameError, known, parse_asked
 from report.marks import with_mark
 from report.plain import to_plain
@@ -25,7 +26,7 @@ from worker.database import Stored, zone_of
 from worker.errors import FatalError
 
 WINDOWS: Final[Mapping[str, WindowKind]] = {"period": "period", "weeks": "week"}
-_COMMON: Final = (*(field.name for field in fields(MetricResult)), "stored")
+_COMMON: Final = (*(field.name for field in fields(MetricResult)), "stored", "verified_up_to")
 NAMES: Final[Mapping[WindowKind, tuple[str, ...]]] = {
     "period": (*_COMMON, "before_value", "before_state"),
     "week": (*_COMMON, "week", "day"),
@@ -60,7 +61,9 @@ def results(
         return [
             to_plain(NAMES[kind], row)
             for name, chosen in request.choose().items()
-            for row in to_rows(chosen, issues.first_created(session, name), zone_of(current, name))
+            for row in to_rows(
+                chosen, issues.first_created(session, name), zone_of(current, name), proof(session, name).up_to
+            )
         ]
 
 
@@ -117,12 +120,18 @@ class Request:
             known("profile", profile, (*configured, *stored))
 
 
-def to_rows(results: Iterable[MetricResult], first: datetime | None, zone: ZoneInfo) -> list[dict[str, Any]]:
-    """Return one profile's results with all fields of ``NAMES``; ``first`` is when its first issue was created."""
+def to_rows(
+    results: Iterable[MetricResult], first: datetime | None, zone: ZoneInfo, verified_up_to: datetime | None
+) -> list[dict[str, Any]]:
+    """Return one profile's results with all fields of ``NAMES``.
+
+    ``first`` is when its first issue was created; every issue was compared with Jira at ``verified_up_to`` or later.
+    """
+    proved = {"verified_up_to": verified_up_to}
     return [
-        {**with_mark(row), **_week(week_of(row, zone))}
+        {**with_mark(row), **proved, **_week(week_of(row, zone))}
         if row.window_kind == "week"
-        else {**with_mark(row), **_before(row, first)}
+        else {**with_mark(row), **proved, **_before(row, first)}
         for row in results
     ]
 

@@ -17,6 +17,7 @@ from models.records import CacheMetadata, FetchOperation
 from models.store import caches, operations, quality
 from models.wording import format_count
 from report import reading, staleness
+from report.verified import load_verified
 from report.version_notes import version_notes
 from report.words import format_duration, in_words
 from worker import alive, logs, settings
@@ -181,6 +182,7 @@ def data(current: Runtime, profile: str) -> Iterator[Line]:
         last = next((fetch for fetch in operations.list_fetches(session, _RECENT) if fetch.profile == profile), None)
         yield _age(current, what, profile, cache)
         yield from _last_fetch(what, profile, last)
+        yield from _proof(current, session, what, profile)
         yield from _quality(session, what, profile)
         configured = current.settings.profiles[profile].rules
         for message, advice in staleness.unplaced(session, profile, configured):
@@ -206,6 +208,21 @@ def _last_fetch(what: str, profile: str, last: FetchOperation | None) -> Iterato
         yield Line(
             what, "bad", f"the last fetch failed: {last.error}", f"fix that, then run: flowbeat refresh {profile}"
         )
+
+
+def _proof(current: Runtime, session: Session, what: str, profile: str) -> Iterator[Line]:
+    """Yield up to when the copy is proved; a warning if it is not, or if the nights do not get round."""
+    verified = load_verified(current, session, profile)
+    if not verified.proof.issues:
+        return
+    if verified.is_slow:
+        takes = f"a turn takes at least {verified.nights:,} nights"
+        advice = f"set issues_per_run = {verified.wanted} under [changelog_audit]"
+        yield Line(what, "warning", f"{verified.words}; {takes}", advice)
+    elif verified.is_overdue(current.now()):
+        yield Line(what, "warning", verified.words, f"to compare all issues now: flowbeat refresh {profile} --verify")
+    else:
+        yield Line(what, "ok", verified.words)
 
 
 def _quality(session: Session, what: str, profile: str) -> Iterator[Line]:

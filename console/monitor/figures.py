@@ -45,7 +45,10 @@ FIGURES: Final[Mapping[str, Figure]] = {
         "Requests that waited for the limit, since this process began.", ("profile",)
     ),
     "flowbeat_verify_differences": Figure(
-        "Issues whose copy differed from Jira in the last verification.", ("profile",)
+        "Issues whose copy differed from Jira when it was last compared.", ("profile",)
+    ),
+    "flowbeat_verified_age_seconds": Figure(
+        "Time since the instant at which or after which every issue was compared with Jira.", ("profile",)
     ),
     "flowbeat_queue_messages": Figure("Messages that wait in the queue.", ("queue",)),
     "flowbeat_queue_oldest_message_seconds": Figure(

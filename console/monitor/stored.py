@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from console.monitor.figures import Sample
 from models.records import ENDED_STATES, LIVE_STATES, Retries, Run
-from models.store import monitoring, runs
+from models.store import monitoring, runs, verified
 from models.store.monitoring import EndedRun, FetchCounts
 from report import reading
 from worker.cron import next_due
@@ -68,6 +68,10 @@ class StoredFigures:
             yield Sample("flowbeat_run_paused_seconds", _paused_seconds(live.get(name), now), (name,))
         self._counter.count(monitoring.fetch_counts(session, self._counter.since(now)), now)
         yield from self._counter.samples(profiles)
+        for name in profiles:
+            up_to = verified.proof(session, name).up_to
+            if up_to is not None:
+                yield Sample("flowbeat_verified_age_seconds", max(0.0, (now - up_to).total_seconds()), (name,))
         for name, number in monitoring.verify_differences(session).items():
             if name in profiles:
                 yield Sample("flowbeat_verify_differences", number, (name,))

@@ -20,7 +20,7 @@ _LEAST_WEEKS: Final = 20  # on a line, however narrow the terminal: its heading 
 def build_sheet(about: About, rows: Sequence[MetricResult], metric: str | None) -> Sheet:
     """Return the rows of a period, with the values of the period before if known, or the rows of weeks."""
     by_week = rows[0].window_kind == "week"
-    full = to_rows(rows, about.first, about.zone)
+    full = to_rows(rows, about.first, about.zone, about.verified.proof.up_to)
     # In the overview one quiet week of fifty-two does not mean a mistake in the configuration.
     notes = format_notes(about, rows, [row for row in rows if metric or not by_week or row.state != "no_data"])
     if not by_week:

@@ -91,7 +91,9 @@ def test_the_table_shows_value_unit_level_and_coverage(folder: Path) -> None:
     assert float(words[1]) == pytest.approx(row["value"], rel=0.01)
     assert words[3:] == ["per", "week", f"{row['n_used']}/{row['n_used'] + row['n_excluded']}"]
     assert lines[0] == "payments: 2026-09-14 to 2026-10-13 (30 days, Europe/Zagreb)"
-    assert lines[-1].startswith("As of 2026-10-14 14:00; the data was fetched ")
+    assert lines[-1].startswith("As of 2026-10-14 14:00; fetched ")
+    assert lines[-1].endswith(" ago, verified up to 2026-10-14 14:00.")
+    assert row["verified_up_to"] == "2026-10-14T12:00:00.000000Z"
 
 
 @pytest.mark.parametrize("columns", [80, 120])

@@ -167,6 +167,31 @@ def test_differences_are_known_once_a_verification_has_completed(world: World) -
     assert values(read())["flowbeat_verify_differences", NAME] == 2
 
 
+def test_a_proof_has_an_age_once_every_issue_was_compared(world: World) -> None:
+    """Absent while one never was: its age would be that of the others."""
+    read = stored(world)
+    world.fetch()
+    world.clock.advance(timedelta(days=2))
+    assert values(read())["flowbeat_verified_age_seconds", NAME] == pytest.approx(2 * 86_400, abs=120)
+    with world.current.engine.begin() as connection:
+        connection.execute(text("UPDATE issues SET verified_at = NULL WHERE key = (SELECT min(key) FROM issues)"))
+    assert ("flowbeat_verified_age_seconds", NAME) not in values(read())
+
+
+def test_a_night_says_how_many_issues_differed(world: World) -> None:
+    """0 after a share without a difference, then the number; nothing is said before a night."""
+    read = stored(world)
+    world.fetch()
+    world.clock.advance(timedelta(days=1))
+    world.fetch(due_at=world.clock())
+    assert values(read())["flowbeat_verify_differences", NAME] == 0
+    with world.current.engine.begin() as connection:
+        connection.execute(text("UPDATE issues SET resolution = 'Odd'"))
+    world.clock.advance(timedelta(days=1))
+    night = world.fetch(due_at=world.clock())
+    assert values(read())["flowbeat_verify_differences", NAME] == night.issues_differed > 0
+
+
 def test_a_verification_that_failed_says_nothing_without_a_difference(world: World) -> None:
     """It may have stopped before the first issue that differs."""
     world.fetch(verify=True)

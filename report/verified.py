@@ -1,0 +1,68 @@
+"""Up to which instant a copy is proved: every issue was read again then or later, and compared with Jira."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from models.store import verified
+from models.store.verified import Proof
+from models.wording import format_count
+from report.words import format_time
+from worker.database import Stored, zone_of
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """How far a profile's copy is proved.
+
+    ``nights``: how many a turn takes at least, None where nothing is compared in turn; ``wanted``: how many issues a
+    night would have to read again for a turn of ``every_days``.
+    """
+
+    proof: Proof
+    zone: ZoneInfo
+    nights: int | None
+    every_days: int
+    wanted: int
+
+    @property
+    def words(self) -> str:
+        """Return how far, as a part of a sentence."""
+        if self.proof.up_to is not None:
+            return f"verified up to {format_time(self.proof.up_to, self.zone)}"
+        if not self.proof.issues:
+            return "nothing to verify"
+        return f"not yet verified: {self.proof.verified:,} of {format_count(self.proof.issues, 'issue')} read again"
+
+    @property
+    def is_slow(self) -> bool:
+        """Return whether a turn takes longer than configured, because the budget is too small for the copy."""
+        return self.nights is not None and self.nights > self.every_days
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return that a turn takes longer, and what to do about it."""
+        if not self.is_slow:
+            return ()
+        takes = f"comparing every issue with Jira takes at least {self.nights:,} nights and not {self.every_days}"
+        return (f"Note: {takes}; set issues_per_run = {self.wanted} under [changelog_audit].",)
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Return whether scheduled refreshes have left an issue out for more than two turns."""
+        oldest = self.proof.oldest
+        if self.nights is None or not self.proof.issues:
+            return False
+        return oldest is None or now - oldest > timedelta(days=2 * self.every_days)
+
+
+def load_verified(current: Stored, session: Session, profile: str) -> Verified:
+    """Return how far a profile's copy is proved."""
+    proof, rules = verified.proof(session, profile), current.settings.changelog_audit
+    configured = current.settings.profiles.get(profile)
+    is_compared = configured is not None and configured.schedule is not None and rules.issues_per_run > 0
+    wanted = ceil(proof.issues / max(1, rules.every_days))
+    nights = ceil(proof.issues / min(rules.issues_per_run, max(1, wanted))) if is_compared else None
+    return Verified(proof, zone_of(current, profile), nights, rules.every_days, wanted)
