@@ -49,8 +49,19 @@ class Terminal:
         os.write(self._descriptor, f"{line}\n".encode())
 
     def interrupt(self) -> None:
-        """Press Ctrl-C."""
-        os.write(self._descriptor, b"\x03")
+        """Press Ctrl-C, as a person does: again after a second in which the command did not say that it ends.
+
+        Python notices a signal between two of its instructions, or because the signal ends a system call. One that
+        arrives after the last instruction and before the call that waits for a key is noticed with the next key.
+        """
+        for _ in range(_SECONDS):
+            os.write(self._descriptor, b"\x03")
+            until = time.monotonic() + 1.0
+            while "Interrupted." not in self.text and self._read(until):
+                pass
+            if "Interrupted." in self.text:
+                return
+        raise AssertionError(f"not interrupted, but: {self.text}")
 
     def end(self) -> int:
         """Return the exit code, once the command has ended and all its output was read."""

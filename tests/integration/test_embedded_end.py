@@ -22,7 +22,8 @@ from worker.settings import Settings
 folder = pathlib.Path(sys.argv[1])
 current = Runtime(Settings("sqlite://", folder, folder))
 print(current.server.client_url, flush=True)
-time.sleep(60)
+while True:  # a signal that arrives just before the sleep is noticed after it
+    time.sleep(0.1)
 """
 FORK = """
 import os, pathlib, sys, time

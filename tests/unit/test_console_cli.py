@@ -193,13 +193,14 @@ def test_ctrl_c_is_one_short_line_and_exit_code_130(tmp_path: Path) -> None:
     world.configure(tmp_path)
     command = [sys.executable, "-c", "from console.cli import main; main()", "logs", "--follow"]
     with subprocess.Popen(command, env=world.environment(tmp_path), stderr=subprocess.PIPE, text=True) as process:
-        time.sleep(2)
-        process.send_signal(signal.SIGINT)
         try:
+            assert process.stderr is not None
+            zone = process.stderr.readline()  # it is printed when the command has begun
+            process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=20)
         finally:
             process.kill()
-    zone, *rest = [text for text in said.splitlines() if text]
+    rest = [text for text in said.splitlines() if text]
     assert (process.returncode, zone[:13], rest) == (130, "Times are in ", ["Interrupted."])
 
 
