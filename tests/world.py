@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,7 +124,7 @@ class World:
 
     def rows(self, sql: str) -> list[Any]:
         """Return what the database says, read as any user would read it."""
-        with sqlite3.connect(self.folder / "flowbeat.db") as connection:
+        with closing(sqlite3.connect(self.folder / "flowbeat.db")) as connection, connection:
             return connection.execute(sql).fetchall()
 
     def execute(self, sql: str) -> None:

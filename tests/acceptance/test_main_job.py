@@ -4,6 +4,7 @@ import base64
 import re
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 
 import pytest
@@ -138,6 +139,6 @@ def test_a_wrong_key_names_file_key_and_the_nearest_known(make_world: Callable[.
 
 def dump(world: World) -> list[str]:
     """Return the stored copy and the results as SQL text."""
-    with sqlite3.connect(world.folder / "flowbeat.db") as connection:
+    with closing(sqlite3.connect(world.folder / "flowbeat.db")) as connection, connection:
         tables = ("issues", "transitions", "statuses", "versions", "work_items", "metric_results", "cache_metadata")
         return [line for line in connection.iterdump() if any(f'INTO "{table}"' in line for table in tables)]

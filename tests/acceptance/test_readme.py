@@ -6,6 +6,7 @@ import shlex
 import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from world import PROGRAM, TOKEN_VARIABLE, World
@@ -42,7 +43,7 @@ def test_the_demo_shows_every_metric_and_what_to_do_next(make_world: Callable[..
         assert "In progress now" in (world.folder / path).read_text(encoding="utf-8")
     (config,) = re.findall(r"export FLOWBEAT_CONFIG=(\S+)", done.stdout)
     assert config == str(world.folder / ".flowbeat" / "demo" / "flowbeat.toml")  # it works from any folder
-    with sqlite3.connect(world.folder / ".flowbeat" / "demo" / "flowbeat.db") as connection:
+    with closing(sqlite3.connect(world.folder / ".flowbeat" / "demo" / "flowbeat.db")) as connection, connection:
         kinds = [row[0] for row in connection.execute("select kind from fetch_operations order by start_time")]
     assert kinds == ["full", "incremental"]
 

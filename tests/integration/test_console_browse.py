@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,7 @@ def test_a_statement_that_writes_is_refused(site: Site, statement: str) -> None:
     """Nothing changes, and nothing is printed where browse was started."""
     status, body = site.get(f"/flowbeat.json?sql={quote(statement)}")
     assert (status, json.loads(body)["ok"]) == (400, False)
-    with sqlite3.connect(site.database) as connection:
+    with closing(sqlite3.connect(site.database)) as connection, connection:
         assert connection.execute("SELECT count(*) FROM runs").fetchone() == (1,)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
@@ -126,7 +127,7 @@ def test_a_statement_that_writes_is_refused(site: Site, statement: str) -> None:
 
 def test_a_row_is_there_as_soon_as_it_is_committed(site: Site) -> None:
     """A worker writes beside it: every read is fresh, and no write waits for a reader."""
-    with sqlite3.connect(site.database, timeout=5) as connection:
+    with closing(sqlite3.connect(site.database, timeout=5)) as connection, connection:
         for number in range(1, 11):
             connection.execute("INSERT INTO former_keys VALUES ('payments', ?, '1')", (f"OLD-{number}",))
             connection.commit()

@@ -4,6 +4,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -221,7 +222,7 @@ def test_the_week_of_a_past_day_is_computed_and_marked(folder: Path, tmp_path: P
     """A later calculation replaced its row; the last line shows the requested instant."""
     folder = shutil.copytree(folder, tmp_path / "copy")
     world.configure(folder, incidents="")
-    with sqlite3.connect(folder / "flowbeat.db") as connection:
+    with closing(sqlite3.connect(folder / "flowbeat.db")) as connection, connection:
         connection.execute("DELETE FROM metric_results WHERE window_kind = 'week' AND complete = 0")
     said = world.say(folder, "results", "--as-of", AS_OF, "--window", "weeks", "--metric", "flow_velocity")
     text = " ".join(said.out.split())
@@ -233,7 +234,7 @@ def test_the_week_of_a_past_day_is_computed_and_marked(folder: Path, tmp_path: P
 def test_a_stored_metric_that_this_version_does_not_have_is_skipped_with_a_note(folder: Path, tmp_path: Path) -> None:
     """A newer worker with the same database may have stored it."""
     folder = shutil.copytree(folder, tmp_path / "copy")
-    with sqlite3.connect(folder / "flowbeat.db") as connection:
+    with closing(sqlite3.connect(folder / "flowbeat.db")) as connection, connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(metric_results)")]
         values = ", ".join("'tempo'" if name == "metric_type" else name for name in columns)
         connection.execute(
@@ -256,7 +257,7 @@ def test_a_stored_metric_that_this_version_does_not_have_is_skipped_with_a_note(
 def test_computed_rows_are_marked_and_stored_rows_are_preferred(folder: Path, tmp_path: Path, form: str) -> None:
     """One stored row of the instant is shown with the other metrics, which are computed."""
     folder = shutil.copytree(folder, tmp_path / "copy")
-    with sqlite3.connect(folder / "flowbeat.db") as connection:
+    with closing(sqlite3.connect(folder / "flowbeat.db")) as connection, connection:
         connection.execute("DELETE FROM metric_results WHERE metric_type <> 'flow_load' AND window_kind = 'period'")
     said = world.say(folder, "results", "--as-of", AS_OF, "--format", form)
     rows = said.json if form == "json" else said.csv
@@ -293,7 +294,7 @@ def test_facts_of_an_older_configuration_are_not_used(folder: Path) -> None:
 def test_a_profile_without_any_stored_row_is_computed(folder: Path, tmp_path: Path) -> None:
     """Only its copy is needed."""
     folder = shutil.copytree(folder, tmp_path / "copy")
-    with sqlite3.connect(folder / "flowbeat.db") as connection:
+    with closing(sqlite3.connect(folder / "flowbeat.db")) as connection, connection:
         connection.execute("DELETE FROM metric_results")
     for words in ((), ("payments",)):
         rows = world.say(folder, "results", *words, "--as-of", AS_OF, "--format", "json").json

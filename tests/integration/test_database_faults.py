@@ -5,6 +5,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def damaged(refreshed: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "damaged"
     shutil.copytree(refreshed, folder)
     file = folder / "flowbeat.db"
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     pages = file.stat().st_size // PAGE

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -129,7 +130,7 @@ def test_another_connection_of_a_process_keeps_its_locks(tmp_path: Path) -> None
         assert "database is locked" in other.stderr
         # A process that reads and exits must not take the write-ahead log along.
         subprocess.run([*PYTHON, READ, str(file)], check=True)
-    with sqlite3.connect(file) as fresh:
+    with closing(sqlite3.connect(file)) as fresh, fresh:
         assert fresh.execute("SELECT x FROM t").fetchall() == [(1,)]
     for engine in (first, second):
         engine.dispose()
