@@ -57,7 +57,8 @@ def _wait(answer: Answer, timeout: _Timeout) -> None:
     patience = timeout[1] if isinstance(timeout, tuple) else timeout
     if patience is not None and answer.delay > patience:
         raise ReadTimeout(f"Read timed out. (read timeout={patience})")
-    time.sleep(answer.delay)
+    if answer.delay:
+        time.sleep(answer.delay)
 
 
 def _response(answer: Answer, request: PreparedRequest) -> Response:

@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import forked
 from databases import begin_with_schema
 from fakeredis import FakeRedis
+from site_copies import copy_of
 
 from console.cli import run
 from models.database import migrate
@@ -24,6 +26,7 @@ from models.store import runs
 from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira
 from sandbox.server import Options, build
+from sandbox.site import Site
 from sandbox.team import EMAIL, TOKEN
 from tasks import calculate, steps
 from tasks.fetch.task import work
@@ -86,11 +89,15 @@ def configure(folder: Path, *, base_url: str = BASE_URL, incidents: str = INCIDE
     return file
 
 
+@cache
+def _site(issues: int) -> Site:
+    return build(Options(issues=issues), NOW).site
+
+
 @contextmanager
 def world(folder: Path, *, issues: int = 120) -> Iterator[InProcess]:
     """Yield the runtime of a configured folder whose Jira has ``issues`` issues at NOW, without a database."""
-    jira = build(Options(issues=issues), NOW)
-    jira.clock = lambda: NOW
+    jira = Jira(copy_of(_site(issues)), lambda: NOW)
     current = InProcess(settings.load(folder / "flowbeat.toml", {}), lambda: NOW, jira=jira)
     try:
         yield current

@@ -10,11 +10,13 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import shared_dialects
 from sqlalchemy import Engine, make_url, text
 
 from models.database import PRIVATE, Sessions, migrate, open_engine, open_sessions
 
 BOTH = ("sqlite", "postgresql")
+shared_dialects.share()
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import requests
 from databases import begin_with_schema
+from site_copies import made_up
 from sqlalchemy.orm import Session
 
 from models.database import migrate
@@ -21,7 +22,7 @@ from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira
 from sandbox.shapes import Flavour, millis
 from sandbox.site import Clock, Event, Issue
-from sandbox.team import EMAIL, TOKEN, generate
+from sandbox.team import EMAIL, TOKEN
 from tasks import steps
 from tasks.fetch.task import work
 from worker.jira.client import Client, open_session
@@ -184,7 +185,7 @@ def open_world(
     """Yield a world at NOW, its database migrated; another one's ``jira`` may be shared."""
     if jira is None:
         start = NOW - timedelta(weeks=12)
-        jira = Jira(generate(7, issues * 2, start, flavour=flavour, per_week=issues / 12), Clock(NOW))
+        jira = Jira(made_up(7, issues * 2, start, flavour=flavour, per_week=issues / 12), Clock(NOW))
     clock = jira.clock
     assert isinstance(clock, Clock)
     (folder / "token").write_text(TOKEN)
