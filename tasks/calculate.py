@@ -57,7 +57,7 @@ FACTS_AT_ONCE: Final = 5_000
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Switch off the search for reference cycles, because it took a fifth of a calculation and found none."""
     gc.disable()
     try:
@@ -80,7 +80,7 @@ def record_error(current: Runtime, run: Run, error: Exception) -> None:
     ]
     before = CalculationCursor.from_json(run.cursor)
     cursor = replace(before, failed=(*before.failed, run.step)).replaced_in(run.cursor)
-    _advance(current, run, _results(current, run, view, without_values), cursor=cursor)
+    _advance(current, run, to_results(current, run, view, without_values), cursor=cursor)
 
 
 def metric_step(current: Runtime, run: Run) -> int | None:
@@ -114,7 +114,7 @@ def finish_step(current: Runtime, run: Run) -> int | None:
     return None
 
 
-@_uncollected()
+@uncollected()
 def _odd_now(current: Runtime, run: Run) -> dict[str, tuple[str, list[str]]] | None:
     """Return origin → (reason, ids of issues) of what depends on the instant; None for a past day, which does not
     change findings.
@@ -163,7 +163,7 @@ def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
     return steps.after("facts")
 
 
-@_uncollected()
+@uncollected()
 def _facts_of(current: Runtime, run: Run, view: View, stale: dict[str, str], counted: CalculationCursor) -> None:
     with current.reads() as session:
         batch = batches.load(session, run.profile, list(stale), view.context.flagged)
@@ -250,11 +250,11 @@ def measure(current: Runtime, run: Run, metric: str) -> Measured:
     return replace(timed(current, run, metric), performance=kept[0] if kept else None)
 
 
-@_uncollected()
+@uncollected()
 def _measure(current: Runtime, run: Run, metric: str) -> Measured:
     loaded = load(current, run.run_id, run.attempt)
     misses = CalculationCursor.from_json(run.cursor).misses
-    rows = _results(current, run, loaded.view, calculate(metric, loaded.snapshot))
+    rows = to_results(current, run, loaded.view, calculate(metric, loaded.snapshot))
     return Measured(rows, loaded.issues, max(0, loaded.issues - misses), misses)
 
 
@@ -301,7 +301,8 @@ def _performance(run: Run, metric: str, timing: Timing, measured: Measured) -> C
     )
 
 
-def _results(current: Runtime, run: Run, view: View, measurements: Iterable[Measurement]) -> list[MetricResult]:
+def to_results(current: Runtime, run: Run, view: View, measurements: Iterable[Measurement]) -> list[MetricResult]:
+    """Return measurements as rows of this run."""
     named, now = rules_hash(view.rules), current.now()
     return [
         MetricResult.of(

@@ -46,13 +46,25 @@ def _metric_task(name: str) -> Any:
 METRIC_TASKS: Final = {name: _metric_task(name) for name in METRIC_TYPES}
 
 
+@app.task(base=RunTask, name="tasks.calculate.recompute", steps=("recompute",))
+def recompute_slice(current: Runtime, run: Run) -> None:
+    """Make facts and results again for about a minute, then enqueue the next slice, the end or the facts."""
+    from tasks import recompute  # noqa: PLC0415 - as said above
+
+    steps.enqueue(app, run, *recompute.work(current, run))
+
+
 @app.task(base=RunTask, name="tasks.calculate.finish", steps=("finish",))
 def finish(current: Runtime, run: Run) -> None:
     """End the run: it has done all it was asked for, unless each of its metrics raised an error."""
-    from tasks import calculate, report_file  # noqa: PLC0415 - as said above
+    from tasks import calculate, recompute, report_file  # noqa: PLC0415 - as said above
 
     if {*CalculationCursor.from_json(run.cursor).failed} == {*METRIC_TYPES}:
         raise CalculationError("every metric raised an error; flowbeat logs --level ERROR shows where")
+    if recompute.is_due(current, run):
+        recompute.begin(current, run)
+        steps.enqueue(app, run, "recompute")
+        return
     _end_chain(run, calculate.finish_step(current, run))
     log.info("run completed", extra={"kind": run.kind})
     report_file.write(current, run.profile)

@@ -1,4 +1,7 @@
-"""The steps of a run in order, and the messages that continue it from any of them."""
+"""The steps of a run in order, and the messages that continue it from any of them.
+
+One run a night has one more step, ``recompute``, between the last metric and the end.
+"""
 
 import uuid
 from datetime import datetime
@@ -18,7 +21,9 @@ TASKS: Final[dict[str, str]] = {
     "facts": "tasks.calculate.facts",
     **{metric: f"tasks.calculate.{metric}" for metric in METRIC_TYPES},
     "finish": "tasks.calculate.finish",
+    "recompute": "tasks.calculate.recompute",
 }
+_ALONE: Final = ("fetch", "facts", "recompute")  # their messages begin no chain
 
 
 def request(
@@ -62,7 +67,7 @@ def enqueue(app: Celery, run: Run, step: str, attempt: int | None = None) -> Non
     args = (run.run_id, attempt or run.attempt)
     label: dict[str, Any] = {"argsrepr": f"({run.profile!r}, run {run.run_id[:8]}, attempt {args[1]})"}
     with logs.bind(request_id=logs.context().get("request_id") or run.run_id):
-        if step in ("fetch", "facts"):
+        if step in _ALONE:
             app.send_task(TASKS[step], args, **label)
             return
         rest = STEPS[STEPS.index(step) :]

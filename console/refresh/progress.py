@@ -61,6 +61,9 @@ def brief(run: Run, now: datetime) -> str:
     return _at_work(run)
 
 
+_LAST: Final = {"recompute": "comparing facts and results", "finish": "finishing"}
+
+
 def part_of(run: Run) -> str:
     """Return the present part of a run: fetch, facts or metrics."""
     return run.step if run.step in ("fetch", "facts") else "metrics"
@@ -72,7 +75,7 @@ def _at_work(run: Run) -> str:
         return f"fetching issues {_of(done, total)}".rstrip()
     if part_of(run) == "facts":
         return f"computing facts {_of(done, total)}".rstrip()
-    return "finishing" if run.step == "finish" else f"calculating {in_words(run.step)}"
+    return _LAST.get(run.step) or f"calculating {in_words(run.step)}"
 
 
 def _share(progress: RunProgress) -> float:

@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     )
     from models.records.run_parts import (
         CalculationCursor,
+        Recomputation,
         Retries,
         RunOptions,
         RunProgress,
@@ -152,6 +153,7 @@ __all__ = [
     "MetricType",
     "Micros",
     "PerformanceThreshold",
+    "Recomputation",
     "Retries",
     "Rules",
     "Run",
@@ -202,7 +204,7 @@ _NAMES: Final = {
         "DEFAULT_FAILURE_VALUES DEFAULT_IGNORED_TYPES DEFAULT_LEVELS DEPLOYMENT_SOURCES FIELD_ROLES GONE_ISSUES "
         "DeploymentRules FieldMapping IncidentRules Rules ServiceLevelRules"
     ),
-    "run_parts": "CalculationCursor Retries RunOptions RunProgress Verification without_retries",
+    "run_parts": "CalculationCursor Recomputation Retries RunOptions RunProgress Verification without_retries",
     "runs": "ENDED_STATES LIVE_STATES Run",
 }
 _MODULES: Final = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -9,6 +9,7 @@ from models.records.instants import iso
 
 Json = dict[str, Any]
 _RETRIES: Final = "trouble"  # the key in a run's cursor
+_RECOMPUTATION: Final = "recomputation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,24 @@ class Verification:
         """Return the part of a run's cursor that holds it."""
         named = [[key, list(what)] for key, what in self.differences]
         return {"verified": self.verified, "differ": self.differ, "differences": named}
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputation:
+    """Where the step ``recompute`` continues: behind an issue's id; ``differed``: issues whose facts were replaced."""
+
+    after: str = ""
+    differed: int = 0
+
+    @classmethod
+    def from_json(cls, cursor: Mapping[str, Any]) -> "Recomputation":
+        """Return what a run's cursor says."""
+        stored = cursor.get(_RECOMPUTATION, {})
+        return cls(str(stored.get("after", "")), int(stored.get("differed", 0)))
+
+    def replaced_in(self, cursor: Mapping[str, Any]) -> Json:
+        """Return a run's cursor with this in it; the other parts stay as they are."""
+        return {**cursor, _RECOMPUTATION: {"after": self.after, "differed": self.differed}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,11 @@ def load_columns(session: Session, profile: str) -> Chunk:
     return _merged(session, profile, _chunks(session, profile))
 
 
+def load_newest(session: Session, profile: str) -> Chunk:
+    """Return the two chunks that were appended last, as one, with what they swallowed."""
+    return merged(_read(session, profile, _chunks(session, profile)[-2:]))
+
+
 def append_columns(session: Session, profile: str, chunk: Chunk, rules: str) -> None:
     """Store what became of some issues, by the named rules."""
     if len(chunk.issue_ids):

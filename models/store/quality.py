@@ -3,11 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import and_, delete, func, select
+from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from models.store.departures import counted
-from models.store.shared import among, change, insert_rows
+from models.store.shared import among, change, insert_rows, upsert
 from models.tables.issues import IssueRow
 from models.tables.quality import DataQualityRow
 
@@ -21,6 +21,7 @@ PROJECTS: Final = "projects"
 # The origin of findings of a verification, and the reasons that a recomputation finds.
 VERIFY: Final = "verify"
 FACTS_DIFFERED: Final = "facts_differed"
+RESULTS_DIFFERED: Final = "results_differed_"  # and the name of the metric, about the profile as a whole
 RECOMPUTED: Final = (FACTS_DIFFERED,)
 VERSIONS_REFUSED: Final = "versions_refused"
 VERSIONS_UNANSWERED: Final = "versions_unanswered"
@@ -91,6 +92,34 @@ def clear_compared(session: Session, profile: str) -> None:
     of_issues = (_FINDINGS.issue_id != WHOLE_PROFILE, _FINDINGS.reason.not_in(RECOMPUTED))
     chosen = (_FINDINGS.profile == profile, _FINDINGS.origin == VERIFY, *of_issues)
     change(session, delete(DataQualityRow).where(*chosen))
+
+
+def clear_recomputed(session: Session, profile: str) -> None:
+    """Forget what the last recomputation found."""
+    found_by_it = or_(_FINDINGS.issue_id == WHOLE_PROFILE, _FINDINGS.reason.in_(RECOMPUTED))
+    chosen = (_FINDINGS.profile == profile, _FINDINGS.origin == VERIFY, found_by_it)
+    change(session, delete(DataQualityRow).where(*chosen))
+
+
+def add_recomputed(session: Session, profile: str, ids: Collection[str], results: Mapping[str, int]) -> None:
+    """Add findings of a recomputation: issues whose facts differed, and metric → how many of its results did."""
+    row = {"profile": profile, "origin": VERIFY}
+    of_issues = [{**row, "issue_id": issue_id, "reason": FACTS_DIFFERED, "count": 1} for issue_id in sorted(ids)]
+    of_metrics = [
+        {**row, "issue_id": WHOLE_PROFILE, "reason": f"{RESULTS_DIFFERED}{metric}", "count": count}
+        for metric, count in results.items()
+    ]
+    upsert(session, DataQualityRow, [*of_issues, *of_metrics])
+
+
+def load_recomputed(session: Session, profile: str) -> tuple[int, dict[str, int]]:
+    """Return (number of issues whose facts differed, metric → how many of its results did) in the last one."""
+    query = select(_FINDINGS.issue_id, _FINDINGS.reason, _FINDINGS.count)
+    rows = session.execute(query.where(_FINDINGS.profile == profile, _FINDINGS.origin == VERIFY)).all()
+    metrics = {
+        reason.removeprefix(RESULTS_DIFFERED): count for issue_id, reason, count in rows if issue_id == WHOLE_PROFILE
+    }
+    return sum(reason == FACTS_DIFFERED for _, reason, _ in rows), metrics
 
 
 def unread_issues(session: Session, profile: str, ids: Sequence[str]) -> set[str]:

@@ -74,6 +74,22 @@ def save(session: Session, results: Sequence[MetricResult]) -> int:
     return len(new)
 
 
+def replace_differing(session: Session, results: Sequence[MetricResult]) -> list[MetricResult]:
+    """Put the rows of one metric of one calculation in place of the stored ones that are not the same; return these
+    rows.
+
+    Each is compared as ``save`` does. A stored row that differs is known to be wrong, so that its whole span goes.
+    """
+    if not results:
+        return []
+    standing = _standing(session, results)
+    pairs = [(standing.get(tuple(getattr(result, name) for name in _WINDOW)), result) for result in results]
+    odd = [(row, result) for row, result in pairs if row is None or not _same(row, result)]
+    _remove(session, [row for row, _ in odd if row is not None])
+    upsert(session, MetricResultRow, [row_of(result) for _, result in odd])
+    return [result for _, result in odd]
+
+
 def load(
     session: Session, *, profile: str | None = None, metric: str | None = None, kind: str = "period"
 ) -> list[MetricResult]:
