@@ -20,12 +20,19 @@ class UnusableDatabaseError(SQLAlchemyError):
 class OutdatedFactsError(Exception):
     """The stored facts of a profile were written by another version of this program; a calculation rebuilds them."""
 
+    why: ClassVar[str] = "were written by another version of Flowbeat"
+
     def __init__(self, profile: str) -> None:
         """Say what rebuilds them."""
         super().__init__(
-            f"the stored facts of {profile!r} were written by another version of Flowbeat; to rebuild them, run:"
-            f" flowbeat calculate {profile}"
+            f"the stored facts of {profile!r} {self.why}; to rebuild them, run: flowbeat calculate {profile}"
         )
+
+
+class DamagedFactsError(OutdatedFactsError):
+    """The stored facts of a profile cannot be read; a calculation rebuilds them."""
+
+    why = "are damaged"
 
 
 def name_faults(engine: Engine) -> None:

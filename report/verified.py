@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from models.store import verified
+from models.store import quality, verified
 from models.store.verified import Proof
 from models.wording import format_count
 from report.words import format_time
@@ -19,7 +19,8 @@ class Verified:
     """How far a profile's copy is proved.
 
     ``nights``: how many a turn takes at least, None where nothing is compared in turn; ``wanted``: how many issues a
-    night would have to read again for a turn of ``every_days``.
+    night would have to read again for a turn of ``every_days``. ``facts_differed``: issues whose facts the last
+    recomputation replaced; ``results_differed``: metrics of which it replaced results.
     """
 
     proof: Proof
@@ -27,6 +28,8 @@ class Verified:
     nights: int | None
     every_days: int
     wanted: int
+    facts_differed: int
+    results_differed: tuple[str, ...]
 
     @property
     def words(self) -> str:
@@ -44,7 +47,13 @@ class Verified:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return that a turn takes longer, and what to do about it."""
+        """Return what the last recomputation replaced; and that a turn takes longer, with what to do about it."""
+        replaced = [f"facts of {format_count(self.facts_differed, 'issue')}"] if self.facts_differed else []
+        replaced += [f"results of {', '.join(self.results_differed)}"] if self.results_differed else []
+        again = f"Note: stored {' and '.join(replaced)} were wrong, and were replaced when they were made again."
+        return (*([again] if replaced else []), *self._slow())
+
+    def _slow(self) -> tuple[str, ...]:
         if not self.is_slow:
             return ()
         takes = f"comparing every issue with Jira takes at least {self.nights:,} nights and not {self.every_days}"
@@ -65,4 +74,6 @@ def load_verified(current: Stored, session: Session, profile: str) -> Verified:
     is_compared = configured is not None and configured.schedule is not None and rules.issues_per_run > 0
     wanted = ceil(proof.issues / max(1, rules.every_days))
     nights = ceil(proof.issues / min(rules.issues_per_run, max(1, wanted))) if is_compared else None
-    return Verified(proof, zone_of(current, profile), nights, rules.every_days, wanted)
+    facts, metrics = quality.load_recomputed(session, profile)
+    zone = zone_of(current, profile)
+    return Verified(proof, zone, nights, rules.every_days, wanted, facts, tuple(sorted(metrics)))

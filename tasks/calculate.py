@@ -15,6 +15,7 @@ from typing import Any, Final, Unpack
 
 from sqlalchemy.orm import Session
 
+from models.database_faults import DamagedFactsError
 from models.metrics import issues
 from models.metrics.calculate import calculate, windows_of, without_value
 from models.metrics.deployments import deployments_of_versions
@@ -143,7 +144,18 @@ def view_of(current: Runtime, session: Session, run: Run) -> View:
 
 
 def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS) -> str:
-    """Compute facts until the time is up or none is missing; return the run's step then."""
+    """Compute facts until the time is up or none is missing; return the run's step then.
+
+    Facts that cannot be read are discarded, and the next slice makes them again.
+    """
+    try:
+        return _work(current, run, seconds)
+    except DamagedFactsError as error:
+        run_rules.discard_damaged(current, run, error)
+        return "facts"
+
+
+def _work(current: Runtime, run: Run, seconds: float) -> str:
     with current.reads() as session:
         view = view_of(current, session, run)
     until = time.monotonic() + seconds
@@ -271,7 +283,7 @@ class Loaded:
 def load(current: Runtime, run_id: str, attempt: int) -> Loaded:
     """Return the input of a run's metrics, read once in each process: it stands while the attempt does.
 
-    Raises OtherRulesError where the stored facts are of other rules than those of this process.
+    Raises OtherRulesError where the stored facts are of other rules than those of this process, or cannot be read.
     """
     with current.reads() as session:
         run = runs.load(session, run_id)
@@ -279,9 +291,14 @@ def load(current: Runtime, run_id: str, attempt: int) -> Loaded:
             raise StaleAttemptError
         view = view_of(current, session, run)
         run_rules.require_same(session, run, view)
-        snapshot = load_snapshot(session, run.profile, view)
-        issues = stored_issues.count(session, run.profile)
-    return Loaded(view, snapshot, issues)
+        try:
+            snapshot = load_snapshot(session, run.profile, view)
+        except DamagedFactsError as error:
+            damage = error
+        else:
+            return Loaded(view, snapshot, stored_issues.count(session, run.profile))
+    run_rules.discard_damaged(current, run, damage)
+    raise run_rules.OtherRulesError
 
 
 def _performance(run: Run, metric: str, timing: Timing, measured: Measured) -> CalculationPerformance:

@@ -13,6 +13,7 @@ from typing import Any, Final, Unpack
 import numpy as np
 from sqlalchemy.orm import Session
 
+from models.database_faults import DamagedFactsError
 from models.metrics import issues
 from models.metrics.calculate import calculate
 from models.metrics.columns import Chunk
@@ -65,12 +66,14 @@ def begin(current: Runtime, run: Run) -> None:
 def work(current: Runtime, run: Run, seconds: float = SLICE_SECONDS, size: int = BATCH) -> tuple[str, int]:
     """Compare until the time is up or all is done, ``size`` issues at a time; return the run's step and attempt then.
 
-    Where other rules made the facts, the run returns to them, and a later night compares.
+    Where other rules made the facts, or they cannot be read, the run returns to them, and compares after that.
     """
     until = time.monotonic() + seconds
     try:
         view, stored = _load(current, run)
-    except run_rules.OtherRulesError:
+    except (run_rules.OtherRulesError, DamagedFactsError) as error:
+        if isinstance(error, DamagedFactsError):
+            run_rules.discard_damaged(current, run, error)
         return "facts", run_rules.return_to_facts(current, run)
     state = Recomputation.from_json(run.cursor)
     while True:

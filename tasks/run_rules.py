@@ -10,9 +10,10 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
+from models.database_faults import DamagedFactsError
 from models.metrics.rules import rules_hash
 from models.records import CalculationCursor, Run, RunProgress
-from models.store import columns, runs
+from models.store import columns, quality, runs
 from models.store.runs import AdvanceChanges, HeartbeatChanges
 from worker.errors import MixedConfigurationsError
 from worker.runtime import Runtime
@@ -64,6 +65,14 @@ def return_to_facts(current: Runtime, run: Run) -> int:
             raise StaleAttemptError
     log.warning("facts are of other rules; the run returns to them", extra={"facts_by": run.worker})
     return attempt
+
+
+def discard_damaged(current: Runtime, run: Run, error: DamagedFactsError) -> None:
+    """Delete facts that cannot be read, with a finding about the profile; they are made again from the issues."""
+    with current.sessions.begin() as session:
+        columns.discard(session, run.profile)
+        quality.add_recomputed(session, run.profile, (quality.WHOLE_PROFILE,), {})
+    log.error("stored facts cannot be read; they are made again", extra={"why": repr(error.__cause__)})
 
 
 def _with_another_change(current: Runtime, run: Run) -> CalculationCursor:

@@ -210,11 +210,16 @@ def _last_fetch(what: str, profile: str, last: FetchOperation | None) -> Iterato
         )
 
 
+_DAMAGE: Final = "if nobody changed the tables by hand, report it with: flowbeat logs --level WARNING"
+
+
 def _proof(current: Runtime, session: Session, what: str, profile: str) -> Iterator[Line]:
     """Yield up to when the copy is proved; a warning if it is not, or if the nights do not get round."""
     verified = load_verified(current, session, profile)
     if not verified.proof.issues:
         return
+    if verified.facts_differed or verified.results_differed:
+        yield Line(what, "warning", verified.notes[0].removeprefix("Note: ").rstrip("."), _DAMAGE)
     if verified.is_slow:
         takes = f"a turn takes at least {verified.nights:,} nights"
         advice = f"set issues_per_run = {verified.wanted} under [changelog_audit]"

@@ -10,7 +10,7 @@ from models.metrics.columns import Chunk, Items
 
 def differing_ids(ids: Ints, left: Chunk, right: Chunk) -> set[str]:
     """Return those of the issue ids that are not the same in both chunks: in one only, or with another value."""
-    pairs = ((described(one, ids), described(other, ids)) for one, other in _parts(left, right))
+    pairs = ((described(before, ids), described(after, ids)) for before, after in _parts(left, right))
     return {
         str(number) for before, after in pairs for number in ids.tolist() if before.get(number) != after.get(number)
     }

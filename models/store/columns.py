@@ -7,12 +7,13 @@ calculation, and read by nothing before that.
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Final
+from zipfile import BadZipFile
 
 import numpy as np
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from models.database_faults import OutdatedFactsError
+from models.database_faults import DamagedFactsError, OutdatedFactsError
 from models.metrics.columns import Chunk, Items, columns_of, merged, unpacked
 from models.records import CATEGORIES, STAGES, digest
 from models.store.shared import change, insert_rows
@@ -22,6 +23,7 @@ from models.tables.issues import IssueRow
 _ISSUES: Final = IssueRow.__table__.c
 _COLUMNS: Final = WorkItemColumnsRow.__table__.c
 
+_UNREADABLE: Final = (BadZipFile, EOFError, KeyError, OSError, ValueError)
 # Chunks of fewer issues are merged with later ones; larger ones are kept until they are mostly outdated.
 LARGEST: Final = 32_768
 # Raise it where a column changes its meaning under its old name, or where facts are worked out differently from the
@@ -55,13 +57,20 @@ def forget_items(session: Session, profile: str, ids: Sequence[str]) -> None:
     """Delete the work items of these issues."""
     for rules, form in _made_by(session, profile):
         if form == FORMAT:  # the others are rebuilt without these issues
-            append_columns(session, profile, Chunk(np.array(ids, np.int64), columns_of(())), rules)
+            try:
+                append_columns(session, profile, Chunk(np.array(ids, np.int64), columns_of(())), rules)
+            except DamagedFactsError:
+                discard(session, profile)
 
 
 def invalidate_facts_of_other_rules(session: Session, profile: str, rules: str) -> None:
     """Make every fact stale that other rules or formats made, and all facts if they have no columns."""
-    if _made_by(session, profile) == {(rules, FORMAT)}:
-        return
+    if _made_by(session, profile) != {(rules, FORMAT)}:
+        discard(session, profile)
+
+
+def discard(session: Session, profile: str) -> None:
+    """Delete a profile's columns and make all of its facts stale, so that the next calculation makes them again."""
     change(session, delete(WorkItemColumnsRow).where(_COLUMNS.profile == profile))
     made = (_ISSUES.profile == profile, _ISSUES.facts_hash.is_not(None))
     change(session, update(IssueRow).where(*made).values(facts_hash=None))
@@ -127,7 +136,10 @@ def _read(session: Session, profile: str, chunks: Sequence[tuple[int, int]]) -> 
     table, collected = _COLUMNS, []
     for number, _ in chunks:
         archive = session.scalar(select(table.archive).where(table.profile == profile, table.chunk == number))
-        collected.append(unpacked(archive or b""))
+        try:
+            collected.append(unpacked(archive or b""))
+        except _UNREADABLE as error:
+            raise DamagedFactsError(profile) from error
     return collected
 
 

@@ -117,7 +117,7 @@ def load_recomputed(session: Session, profile: str) -> tuple[int, dict[str, int]
     query = select(_FINDINGS.issue_id, _FINDINGS.reason, _FINDINGS.count)
     rows = session.execute(query.where(_FINDINGS.profile == profile, _FINDINGS.origin == VERIFY)).all()
     metrics = {
-        reason.removeprefix(RESULTS_DIFFERED): count for issue_id, reason, count in rows if issue_id == WHOLE_PROFILE
+        reason.removeprefix(RESULTS_DIFFERED): count for _, reason, count in rows if reason.startswith(RESULTS_DIFFERED)
     }
     return sum(reason == FACTS_DIFFERED for _, reason, _ in rows), metrics
 

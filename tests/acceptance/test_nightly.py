@@ -59,6 +59,16 @@ def test_a_missed_night_is_made_up_for_and_a_second_scheduler_waits(refreshed_co
     first = world.start("beat")
     eventually(lambda: runs_of(world, "refresh") == ["completed", "completed"], 60)
     assert len(world.rows("select due_at from runs where due_at like '%:00:00.000000'")) == 1
+    ((verified, differed),) = world.rows(
+        "select issues_verified, issues_differed from fetch_operations order by start_time desc limit 1"
+    )
+    assert (verified > 0, differed) == (True, 0)  # a share of the copy was compared
+    assert world.rows("select 1 from cache_metadata where recomputed_at is not null")
+    (compared,) = [line for line in world.log_lines() if line["message"] == "facts and results made again and compared"]
+    assert {name: compared["context"][name] for name in ("facts_differed", "results_differed")} == {
+        "facts_differed": 0,
+        "results_differed": {},
+    }
     world.start("beat")
     waits = "another scheduler sends the schedule; this one waits"
     eventually(lambda: [line for line in world.log_lines() if line["message"] == waits])

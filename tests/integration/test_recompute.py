@@ -44,9 +44,16 @@ def _calculated(world: World) -> Run:
         world.current.sessions, NAME, "refresh", world.clock(), options=RunOptions(), rules=rules, due_at=world.clock()
     )
     assert fetch_work(world.current, run) == "facts"
-    calculate.work(world.current, world.latest(run))
+    return _up_to_the_end(world, run)
+
+
+def _up_to_the_end(world: World, run: Run) -> Run:
+    """Take a run from its facts to the step before its end; return it."""
     while (run := world.latest(run)).step != "finish":
-        calculate.metric_step(world.current, run)
+        if run.step == "facts":
+            calculate.work(world.current, run)
+        else:
+            calculate.metric_step(world.current, run)
     return run
 
 
@@ -193,11 +200,37 @@ def _fresh(world: World) -> dict[str, Any]:
         rules=view.configured_rules_hash(world.current, NAME),
     )
     assert fetch_work(world.current, run) == "facts"
-    calculate.work(world.current, world.latest(run))
-    while (run := world.latest(run)).step != "finish":
-        calculate.metric_step(world.current, run)
-    calculate.finish_step(world.current, run)
+    calculate.finish_step(world.current, _up_to_the_end(world, run))
     return _stored(world)
+
+
+@pytest.mark.parametrize("damage", ["00", "504b0304"])
+def test_columns_that_cannot_be_read_are_made_again_at_any_step(world: World, damage: str) -> None:
+    """A damaged archive would end each later run with an error; the run returns to the facts instead."""
+    run = _calculated(world)
+    before = _stored(world)
+    recompute.begin(world.current, run)
+    _overwrite_archives(world, damage)
+    step, attempt = recompute.work(world.current, world.latest(run))
+    assert (step, attempt) == ("facts", 2)
+    latest = _up_to_the_end(world, run)
+    assert _stored(world) == before
+    assert _found(world) == (1, {})
+    calculate.finish_step(world.current, latest)
+
+
+def _overwrite_archives(world: World, damage: str) -> None:
+    with world.current.engine.begin() as connection:
+        connection.execute(text("UPDATE work_item_columns SET archive = :archive"), {"archive": bytes.fromhex(damage)})
+
+
+@on_sqlite
+def test_a_refresh_heals_columns_that_cannot_be_read(world: World) -> None:
+    """Before it appends to them, or when its first metric loads them."""
+    _overwrite_archives(world, "00")
+    run = _calculated(world)
+    calculate.finish_step(world.current, run)
+    assert _stored(world)["results"] == _fresh(world)["results"]
 
 
 @on_sqlite

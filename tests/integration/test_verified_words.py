@@ -10,6 +10,7 @@ from fetch_world import NAME, World, open_world
 from sqlalchemy import text
 
 from console.check import local
+from models.store import quality
 from report.overview import load_glance
 from report.verified import Verified, load_verified
 from worker.settings import ChangelogAudit
@@ -90,6 +91,17 @@ def test_check_warns_once_two_turns_have_left_an_issue_out(world: World) -> None
     assert ("warning", words) in _lines(world)
     world.profile(schedule=None)
     assert ("ok", words) in _lines(world)
+
+
+def test_what_a_recomputation_replaced_is_said(world: World) -> None:
+    """In results, on the page and by check: somebody may have read the wrong number."""
+    with world.current.sessions.begin() as session:
+        quality.add_recomputed(session, NAME, ["10001", "10002"], {"lead_time": 3, "cfr": 1})
+    note = (
+        "stored facts of 2 issues and results of cfr, lead_time were wrong, and were replaced when they were made again"
+    )
+    assert _load(world).notes == (f"Note: {note}.",)
+    assert ("warning", note) in _lines(world)
 
 
 def test_without_a_schedule_or_a_budget_no_turn_is_promised(world: World) -> None:
