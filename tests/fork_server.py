@@ -8,36 +8,24 @@ before the fork. `tests/forked.py` is the client. Each command has a parent of i
 import atexit
 import gc
 import importlib
-import json
 import os
 import runpy
 import signal
 import socket
 import sys
-import time
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final, Never
 
-HEADER_BYTES: Final = 4
-FILES: Final = 4
+import spare
+from requested import Command, become, receive
+
 IMPORTS: Final = (
     *("celery.__main__", "celery.apps.beat", "celery.apps.worker", "celery.concurrency.prefork", "celery.bin.celery"),
     *("kombu.transport.redis", "psycopg", "sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite"),
     *("scheduler.schedule", "tasks.calculate", "tasks.calculating", "tasks.fetch.task", "tasks.maintain", "worker.app"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command line after the name of the interpreter (-c CODE, -m MODULE or FILE), and where it runs."""
-
-    words: list[str]
-    cwd: str
-    environment: dict[str, str]
-    new_session: bool
-    files: list[int]
 
 
 class ReplacedError(BaseException):
@@ -49,21 +37,20 @@ class ReplacedError(BaseException):
         self.words = words
 
 
-def serve(channel: socket.socket) -> Command | None:
-    """Fork for each request; return None in the server, at the end, and the command in each fork."""
+def serve(channel: socket.socket) -> tuple[Command, list[int]] | None:
+    """Fork for each request; return None in the server, at the end, and the command with its files in each fork."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
-        header, files, _, _ = socket.recv_fds(channel, HEADER_BYTES, FILES)
+        request = receive(channel)
         _reap()
-        if not header:
+        if request is None:
             return None
-        request = json.loads(channel.recv(int.from_bytes(header), socket.MSG_WAITALL))
-        *standard, report = files
+        command, (*standard, report) = request
         if os.fork() == 0:
             channel.close()
             if _is_command(report):
-                return Command(**request, files=standard)
-        for file in files:
+                return command, standard
+        for file in (*standard, report):
             os.close(file)
 
 
@@ -86,21 +73,7 @@ def _is_command(report: int) -> bool:
     os._exit(0)
 
 
-def become(command: Command) -> None:
-    """Make this process one that was just started for the command."""
-    if command.new_session:
-        os.setsid()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.chdir(command.cwd)
-    os.environ.clear()
-    os.environ.update(command.environment)
-    time.tzset()
-    for number, file in enumerate(command.files):
-        os.dup2(file, number)
-        os.close(file)
-
-
-def run(words: list[str]) -> None:
+def run(words: Sequence[str]) -> None:
     """Run a command line as the interpreter would."""
     os.execv = _replace
     while True:
@@ -113,7 +86,7 @@ def run(words: list[str]) -> None:
             return
 
 
-def _exit_code(words: list[str]) -> int:
+def _exit_code(words: Sequence[str]) -> int:
     """Run a command line; return the exit code if it ends by itself or by ``sys.exit`` of a number."""
     try:
         run(words)
@@ -139,7 +112,7 @@ class QuickExit:
             os._exit(self.code)
 
 
-def _run_once(words: list[str]) -> None:
+def _run_once(words: Sequence[str]) -> None:
     kind, *rest = words
     if kind == "-m":
         sys.argv = rest
@@ -149,7 +122,7 @@ def _run_once(words: list[str]) -> None:
         sys.modules["__main__"] = main = ModuleType("__main__")
         exec(compile(rest[0], "<string>", "exec"), main.__dict__)  # noqa: S102 - what `python -c` does
     else:
-        sys.argv = words
+        sys.argv = list(words)
         runpy.run_path(kind, run_name="__main__")
 
 
@@ -175,5 +148,6 @@ if __name__ == "__main__":
     _import_all()
     requested = serve(socket.socket(fileno=int(sys.argv[1])))
     if requested is not None:
-        become(requested)
-        at_exit.code = _exit_code(requested.words)
+        asked, standard = spare.keep(*requested) if spare.is_useful(requested[0]) else requested
+        become(asked, standard)
+        at_exit.code = _exit_code(asked.words)

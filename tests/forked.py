@@ -3,7 +3,6 @@
 The words are those after the interpreter's name: ``-m MODULE …``, ``-c CODE …`` or ``FILE …``.
 """
 
-import json
 import os
 import select
 import signal
@@ -16,7 +15,7 @@ from tempfile import TemporaryFile
 from threading import Lock
 from typing import BinaryIO, Final
 
-from fork_server import HEADER_BYTES
+from requested import Command, send
 
 SERVER: Final = Path(__file__).with_name("fork_server.py")
 STOP_SECONDS: Final = 10.0
@@ -32,12 +31,10 @@ class Server:
         self._channel: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
-    def send(self, request: bytes, files: list[int]) -> None:
-        """Send a request with its open files."""
+    def send(self, command: Command, files: list[int]) -> None:
+        """Send a command with its open files."""
         with self._lock:
-            channel = self._channel or self._start()
-            socket.send_fds(channel, [len(request).to_bytes(HEADER_BYTES)], files)
-            channel.sendall(request)
+            send(self._channel or self._start(), command, files)
 
     def _start(self) -> socket.socket:
         self._channel, theirs = socket.socketpair()
@@ -102,12 +99,17 @@ class Process:
 
 
 def start(
-    *words: str, cwd: Path, env: Mapping[str, str], files: tuple[int, int, int], new_session: bool = False
+    *words: str,
+    cwd: Path,
+    env: Mapping[str, str],
+    files: tuple[int, int, int],
+    new_session: bool = False,
+    terminal: bool = False,
 ) -> Process:
     """Start a command with its standard input, output and error."""
-    request = {"words": words, "cwd": str(cwd), "environment": dict(env), "new_session": new_session}
+    command = Command(words, str(cwd), dict(env), new_session=new_session or terminal, terminal=terminal)
     ours, theirs = os.pipe()
-    SERVER_OF_TESTS.send(json.dumps(request).encode(), [*files, theirs])
+    SERVER_OF_TESTS.send(command, [*files, theirs])
     os.close(theirs)
     return Process(ours)
 

@@ -8,10 +8,12 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+import forked
 
 _SECONDS: Final = 60
 # The child's standard input becomes its controlling terminal, so that /dev/tty is this one, also for passwords.
@@ -22,7 +24,7 @@ _ESCAPES: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 class Terminal:
     """A running command, what it has shown so far, and where its next output begins."""
 
-    def __init__(self, process: subprocess.Popen[bytes], descriptor: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | forked.Process, descriptor: int) -> None:
         """Hold a process and the other end of its terminal."""
         self.process = process
         self._descriptor = descriptor
@@ -82,19 +84,18 @@ class Terminal:
 
 
 @contextmanager
-def terminal(folder: Path, environ: Mapping[str, str], *words: str) -> Iterator[Terminal]:
-    """Yield a flowbeat command on a terminal of its own; it is killed at the end of the block if it still runs."""
+def terminal(folder: Path, environ: Mapping[str, str], *words: str, new_program: bool = False) -> Iterator[Terminal]:
+    """Yield a flowbeat command on a terminal of its own; it is killed at the end of the block if it still runs.
+
+    With ``new_program`` it is started as a person starts it, else it is a fork; see `forked`.
+    """
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, *words],
-        cwd=folder,
-        env={**environ, "TERM": "xterm", "COLUMNS": "100"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    )
-    os.close(theirs)
+    try:
+        process = (_start if new_program else _fork)(
+            folder, {**environ, "TERM": "xterm", "COLUMNS": "100"}, words, theirs
+        )
+    finally:
+        os.close(theirs)
     try:
         yield Terminal(process, ours)
     finally:
@@ -103,3 +104,14 @@ def terminal(folder: Path, environ: Mapping[str, str], *words: str) -> Iterator[
             process.wait(_SECONDS)
         with contextlib.suppress(OSError):
             os.close(ours)
+
+
+def _start(folder: Path, environ: Mapping[str, str], words: Sequence[str], file: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", _PROGRAM, *words]
+    return subprocess.Popen(
+        command, cwd=folder, env=environ, stdin=file, stdout=file, stderr=file, start_new_session=True
+    )
+
+
+def _fork(folder: Path, environ: Mapping[str, str], words: Sequence[str], file: int) -> forked.Process:
+    return forked.start("-m", "console", *words, cwd=folder, env=environ, files=(file, file, file), terminal=True)

@@ -38,7 +38,7 @@ def test_the_first_hour_works_as_written(make_world: Callable[..., World]) -> No
     account = world.jira.site.accounts[0]
     (first, *others) = commands("first-hour.md")
     assert first == ["init"]
-    with terminal(world.folder, world.environment, *first) as screen:
+    with terminal(world.folder, world.environment, *first, new_program=True) as screen:
         screen.answer("Jira's address", world.url)
         screen.answer("Where the token is kept", "file")
         screen.answer("E-mail of the account", account.email)
