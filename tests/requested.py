@@ -60,5 +60,5 @@ def become(command: Command, files: Sequence[int]) -> None:
         for name, number, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
             was = getattr(sys, name)
             stream = open(number, mode, 1, was.encoding, was.errors, closefd=False)  # noqa: SIM115 - it stays open
-            setattr(sys, name, stream)  # line by line, and it knows that it cannot be at another place
+            setattr(sys, name, stream)  # line by line, and without a place in a file
             setattr(sys, f"__{name}__", stream)

@@ -1,4 +1,4 @@
-"""The worker that a command of a test starts is a fork, and like the new program that it stands for."""
+"""The worker that a command of a test starts is a fork, and like the new program in whose place it is."""
 
 import json
 import os
