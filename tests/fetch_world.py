@@ -1,17 +1,19 @@
 """A Jira, a database and a configuration in one process: what the tests of the fetch drive and look at."""
 
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
 import requests
 from databases import begin_with_schema
-from site_copies import made_up
+from site_copies import copy_of, made_up
 from sqlalchemy.orm import Session
 
 from models.database import migrate
@@ -21,7 +23,7 @@ from models.store import issues as stored_issues
 from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira
 from sandbox.shapes import Flavour, millis
-from sandbox.site import Clock, Event, Issue
+from sandbox.site import Clock, Event, Issue, Site
 from sandbox.team import EMAIL, TOKEN
 from tasks import steps
 from tasks.fetch.task import work
@@ -216,6 +218,40 @@ def open_world(
         yield world
     finally:
         world.current.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A world after what many tests begin with: its site, its time, and its database."""
+
+    site: Site
+    now: datetime
+    database: bytes
+
+
+@contextmanager
+def begun_world(
+    folder: Path, database: Path, redis_url: str, begin: Callable[[World], None], *, flavour: Flavour, issues: int
+) -> Iterator[World]:
+    """Yield a world in which ``begin`` has happened, with a copy of its Jira and its database, but not its settings.
+
+    It happens once in a test process.
+    """
+    begun = _begun(redis_url, begin, flavour, issues)
+    database.write_bytes(begun.database)
+    jira = Jira(copy_of(begun.site), Clock(begun.now))
+    with open_world(folder, f"sqlite:///{database}", redis_url, flavour=flavour, jira=jira) as world:
+        yield world
+
+
+@cache
+def _begun(redis_url: str, begin: Callable[[World], None], flavour: Flavour, issues: int) -> _Begun:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        file = folder / "begun.db"
+        with open_world(folder, f"sqlite:///{file}", redis_url, flavour=flavour, issues=issues) as world:
+            begin(world)
+        return _Begun(world.jira.site, world.clock(), file.read_bytes())
 
 
 def fresh_copy(world: World, folder: Path, redis_url: str) -> Mapping[str, Any]:

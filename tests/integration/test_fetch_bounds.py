@@ -6,28 +6,33 @@ from math import ceil
 from pathlib import Path
 
 import pytest
-from fetch_world import World, open_world
+from fetch_world import World, begun_world, open_world
 
 from models.store import issues as stored_issues
 from sandbox.shapes import Flavour, millis
 from sandbox.site import Event, Issue
 from tasks.fetch.task import work
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 PROJECTS = 2
 MULTI_VALUED = ("fixVersions", "versions", "issuelinks")
 NUMBER = 1_300
 
 
+def _fetched(world: World) -> None:
+    """Fetch a Jira that only the test changes."""
+    world.connection(concurrency=8, overlap_minutes=1)
+    world.shown()
+    world.jira.site._due.clear()
+    world.clock.advance(timedelta(hours=1))
+    world.fetch()
+
+
 @pytest.fixture
-def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
+def world(flavour: Flavour, tmp_path: Path, redis_url: str) -> Iterator[World]:
     """Yield a Jira of 1,300 issues that was fetched, and that only the test changes."""
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour, issues=NUMBER) as opened:
+    file = tmp_path / "flowbeat.db"
+    with begun_world(tmp_path, file, redis_url, _fetched, flavour=flavour, issues=NUMBER) as opened:
         opened.connection(concurrency=8, overlap_minutes=1)
-        opened.shown()
-        opened.jira.site._due.clear()
-        opened.clock.advance(timedelta(hours=1))
-        opened.fetch()
         yield opened
 
 
@@ -81,13 +86,13 @@ def test_a_calculation_from_a_valid_copy_costs_no_request(world: World) -> None:
 
 
 def test_a_single_reader_reads_smaller_batches_whose_histories_cost_a_request_each(
-    tmp_path: Path, database_url: str, redis_url: str
+    tmp_path: Path, redis_url: str
 ) -> None:
     """A batch of whole issues is two pages for each parallel reader, up to 1,000 issues.
 
     The overlap reads the newest issue of the last fetch again.
     """
-    with open_world(tmp_path, database_url, redis_url, issues=520) as world:
+    with open_world(tmp_path, f"sqlite:///{tmp_path}/flowbeat.db", redis_url, issues=520) as world:
         world.connection(concurrency=1, overlap_minutes=1)
         world.shown()
         world.jira.site._due.clear()
@@ -143,10 +148,10 @@ def _hour_ago(world: World) -> str:
 
 
 def test_changed_issues_that_wait_for_a_batch_are_read_once_however_short_the_slices(
-    tmp_path: Path, database_url: str, redis_url: str
+    tmp_path: Path, redis_url: str
 ) -> None:
     """The cursor has the waiting ids, and loses each id that was requested."""
-    with open_world(tmp_path, database_url, redis_url, issues=700) as world:
+    with open_world(tmp_path, f"sqlite:///{tmp_path}/flowbeat.db", redis_url, issues=700) as world:
         world.connection(concurrency=3, overlap_minutes=1)
         world.shown()
         world.jira.site._due.clear()

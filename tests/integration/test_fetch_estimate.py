@@ -1,12 +1,13 @@
 """What `refresh --dry-run` estimates, beside what the refresh then costs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from fetch_world import NAME, World, open_world
+from fetch_world import NAME, World, begun_world
 
 from models.records import RunOptions
 from models.store import runs
@@ -14,20 +15,43 @@ from sandbox import faults, living
 from sandbox.shapes import Flavour
 from tasks.fetch.estimate import Estimate, estimate
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 PROJECTS = 2
 MOST_SPENT = 5
 
 
+def _begin(world: World) -> None:
+    """Let only the test change Jira."""
+    world.connection(concurrency=8)
+    world.shown()
+    world.jira.site._due.clear()
+    world.clock.advance(timedelta(days=1))
+    world.shown()
+
+
+def _fetch(world: World) -> None:
+    """Fetch it too."""
+    _begin(world)
+    world.fetch()
+
+
+@contextmanager
+def _opened(flavour: Flavour, folder: Path, redis_url: str, begin: Callable[[World], None]) -> Iterator[World]:
+    with begun_world(folder, folder / "flowbeat.db", redis_url, begin, flavour=flavour, issues=700) as world:
+        world.connection(concurrency=8)
+        yield world
+
+
 @pytest.fixture
-def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
+def world(flavour: Flavour, tmp_path: Path, redis_url: str) -> Iterator[World]:
     """Yield a Jira of 700 issues that only the test changes; nothing was fetched."""
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour, issues=700) as opened:
-        opened.connection(concurrency=8)
-        opened.shown()
-        opened.jira.site._due.clear()
-        opened.clock.advance(timedelta(days=1))
-        opened.shown()
+    with _opened(flavour, tmp_path, redis_url, _begin) as opened:
+        yield opened
+
+
+@pytest.fixture
+def fetched(flavour: Flavour, tmp_path: Path, redis_url: str) -> Iterator[World]:
+    """Yield the same Jira after a fetch."""
+    with _opened(flavour, tmp_path, redis_url, _fetch) as opened:
         yield opened
 
 
@@ -51,42 +75,39 @@ def test_a_first_copy_costs_what_was_estimated_beside_its_projects(world: World)
 
 
 @pytest.mark.parametrize("changed", [0, 40, 600])
-def test_a_refresh_costs_what_was_estimated(world: World, changed: int) -> None:
+def test_a_refresh_costs_what_was_estimated(fetched: World, changed: int) -> None:
     """What the overlap touches again is counted as changed, so the estimate may be too high by a few."""
-    world.fetch()
-    world.clock.advance(timedelta(hours=1))
-    for issue in world.shown()[:changed]:
-        living.edit(world.jira.site, issue, "summary", "Changed", world.clock())
-    world.clock.advance(timedelta(minutes=1))
-    world.shown()
-    before = estimated(world)
-    world.fetch()
+    fetched.clock.advance(timedelta(hours=1))
+    for issue in fetched.shown()[:changed]:
+        living.edit(fetched.jira.site, issue, "summary", "Changed", fetched.clock())
+    fetched.clock.advance(timedelta(minutes=1))
+    fetched.shown()
+    before = estimated(fetched)
+    fetched.fetch()
     assert (before.kind, before.projects) == ("incremental", PROJECTS)
     assert changed <= before.read <= changed + 5
-    assert abs(before.requests - len(world.jira.log)) <= 2
+    assert abs(before.requests - len(fetched.jira.log)) <= 2
 
 
 @pytest.mark.parametrize("options", [RunOptions(full=True), RunOptions(verify=True)])
-def test_a_fetch_that_reads_everything_costs_what_was_estimated(world: World, options: RunOptions) -> None:
+def test_a_fetch_that_reads_everything_costs_what_was_estimated(fetched: World, options: RunOptions) -> None:
     """With the options of the command."""
-    world.fetch()
-    world.clock.advance(timedelta(hours=1))
-    before = estimated(world, options)
-    world.fetch(full=options.full, verify=options.verify)
+    fetched.clock.advance(timedelta(hours=1))
+    before = estimated(fetched, options)
+    fetched.fetch(full=options.full, verify=options.verify)
     assert before.kind == ("full" if options.full else "verify")
-    assert abs(before.requests - len(world.jira.log)) <= 1
+    assert abs(before.requests - len(fetched.jira.log)) <= 1
 
 
-def test_the_audit_of_changelogs_is_in_the_estimate(world: World) -> None:
+def test_the_audit_of_changelogs_is_in_the_estimate(fetched: World) -> None:
     """After a week every open issue is due: one request on Cloud, one for each fifty on Data Center."""
-    world.fetch()
-    at_once = estimated(world).requests
-    world.clock.advance(timedelta(days=8))
-    world.shown()
-    before = estimated(world)
-    world.fetch()
+    at_once = estimated(fetched).requests
+    fetched.clock.advance(timedelta(days=8))
+    fetched.shown()
+    before = estimated(fetched)
+    fetched.fetch()
     assert before.requests > at_once
-    assert abs(before.requests - len(world.jira.log)) <= 2
+    assert abs(before.requests - len(fetched.jira.log)) <= 2
 
 
 def test_a_site_that_refuses_the_list_costs_what_reading_all_whole_costs(world: World) -> None:

@@ -1,13 +1,12 @@
 """Migrations up and down: the schema equals the mapped classes, and one process at a time migrates."""
 
 import json
-import multiprocessing
 import re
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+import fresh_processes
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -266,7 +265,7 @@ def test_a_second_live_run_of_a_profile_is_refused_by_the_database(engine: Engin
 
 def test_processes_that_migrate_at_once_all_succeed(empty: Engine, empty_url: str) -> None:
     """Of workers started together one migrates; the others wait and have nothing to do."""
-    with ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool:
+    with fresh_processes.pool(3) as pool:
         revisions = list(pool.map(_migrate_once, [empty_url] * 3))
     assert {now for _, now in revisions} == {newest_revision()}
     assert revision(empty) == newest_revision()

@@ -1,16 +1,15 @@
 """Several processes with one database wait for each other, none fails, and one run per profile is live."""
 
-import multiprocessing
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import fresh_processes
 from sqlalchemy import text
 from store_rows import PROFILE, T0, after, issue, operation, run
 
@@ -27,7 +26,7 @@ READ = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT
 
 def _spread(work: Callable[[str, int], Returned], url: str) -> list[Returned]:
     """Return what PROCESSES fresh processes return, all at work at once."""
-    with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
+    with fresh_processes.pool(PROCESSES) as pool:
         return list(pool.map(partial(work, url), range(PROCESSES)))
 
 
