@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fetch_world import NAME, PROFILE, KilledError, World, open_world
+from fetch_world import NAME, PROFILE, KilledError, World, begun_world, open_world
 
 from models.records import CopyCursor
 from models.store import caches
@@ -21,22 +21,32 @@ from sandbox.wire import Response
 from tasks.fetch.task import work
 from worker.jira.reader import PageSizes
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-NUMBER = 700
+LARGE = pytest.mark.parametrize("number", [700])
 WHOLE = PageSizes(plain=100)
 RULES = replace(PROFILE.rules, fields={**PROFILE.rules.fields, "flagged": "Flagged"})
 MULTI_VALUED = {"fixVersions", "versions", "issuelinks", catalogue.FLAGGED}
 
 
+def _begin(world: World) -> None:
+    """Let only the test change Jira."""
+    world.shown()
+    world.jira.site._due.clear()
+    world.clock.advance(timedelta(days=1))
+    world.shown()
+
+
 @pytest.fixture
-def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
-    """Yield a Cloud of 700 issues that only the test changes; nothing was fetched."""
-    with open_world(tmp_path, database_url, redis_url, issues=NUMBER) as opened:
+def number() -> int:
+    """Return how many issues there are: more than a hundred of them without multi-valued fields."""
+    return 300
+
+
+@pytest.fixture
+def world(tmp_path: Path, number: int, redis_url: str) -> Iterator[World]:
+    """Yield a Cloud that only the test changes; nothing was fetched."""
+    file = tmp_path / "flowbeat.db"
+    with begun_world(tmp_path, file, redis_url, _begin, flavour="cloud", issues=number) as opened:
         opened.profile(rules=RULES)
-        opened.shown()
-        opened.jira.site._due.clear()
-        opened.clock.advance(timedelta(days=1))
-        opened.shown()
         opened.hurry()
         yield opened
 
@@ -231,6 +241,7 @@ def test_a_field_of_an_app_is_read_whole_because_the_index_may_not_have_its_valu
     assert not any("issueLinkType" in seen.asked["jql"] for seen in world.jira.log if "search" in seen.endpoint)
 
 
+@LARGE
 def test_a_site_that_refuses_more_than_a_hundred_is_asked_for_a_hundred_until_a_week_has_passed(
     world: World, whole_copy: Callable[[], Mapping[str, Any]]
 ) -> None:
@@ -249,6 +260,7 @@ def test_a_site_that_refuses_more_than_a_hundred_is_asked_for_a_hundred_until_a_
     assert world.copy()["hashes"].keys() == {str(issue.id) for issue in world.shown()}
 
 
+@LARGE
 def test_a_refresh_of_many_changed_issues_reads_in_thousands_too(
     world: World, whole_copy: Callable[[], Mapping[str, Any]]
 ) -> None:
@@ -275,9 +287,7 @@ def test_an_issue_that_no_answer_can_hold_is_found_among_a_thousand(world: World
     assert "unreadable_issue" in str(world.copy()["findings"])
 
 
-def test_a_fetch_that_is_killed_at_any_request_ends_with_the_same_copy(
-    tmp_path: Path, database_url: str, redis_url: str
-) -> None:
+def test_a_fetch_that_is_killed_at_any_request_ends_with_the_same_copy(tmp_path: Path, redis_url: str) -> None:
     """Small pages, so that each kind of request comes several times."""
     left = [0]
 
@@ -286,7 +296,7 @@ def test_a_fetch_that_is_killed_at_any_request_ends_with_the_same_copy(
         if left[0] == 0:
             raise KilledError
 
-    with open_world(tmp_path, database_url, redis_url, issues=24, before=step) as world:
+    with open_world(tmp_path, f"sqlite:///{tmp_path}/flowbeat.db", redis_url, issues=24, before=step) as world:
         world.profile(rules=RULES)
         world.current.pages = PageSizes(whole=2, plain=6, few=5)
         world.connection(concurrency=1)
