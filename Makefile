@@ -15,10 +15,10 @@ demo: $(VENV)/installed ## a made-up Jira, a real refresh, the metrics; nothing 
 	@$(BIN)/flowbeat demo
 
 test: $(VENV)/installed-dev ## all tests, with real Redis, SQLite, PostgreSQL and workers
-	@$(BIN)/python -m pytest -n 4 --dist loadgroup
+	@$(BIN)/python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder
 
 cover: $(VENV)/installed-dev ## the same tests, and which lines they reach; fails below 95 %; half as long again
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup --cov --cov-report=term --cov-fail-under=95
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=95
 
 check: $(VENV)/installed-dev ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .

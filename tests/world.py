@@ -160,13 +160,13 @@ def kill_group(process: subprocess.Popen[bytes] | forked.Process) -> None:
             continue
 
 
-def eventually(check: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """Return the first true answer of a check, which must come in time."""
+def eventually(check: Callable[[], Any], seconds: float = 60.0, pause: float = 0.05) -> Any:
+    """Return the first true answer of a check, which must come in time; ``pause`` is for checks that cost more."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if result := check():
             return result
-        time.sleep(0.05)
+        time.sleep(pause)
     raise AssertionError(f"not within {seconds} s")
 
 

@@ -3,11 +3,31 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from itertools import cycle
 from pathlib import Path
+from typing import Final
 
 import pytest
 from databases import database_url, empty_url, migrated_file, migrated_postgres, postgres  # noqa: F401 - fixtures
 from world import World, copied_world, open_world
+
+HERE: Final = Path(__file__).parent
+READERS: Final = "wait, and read the refreshed world"
+OTHERS: Final = ("wait, first half", "wait, second half")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of this folder into three groups, which wait in a process each while the other tests compute.
+
+    Most of them wait for workers, servers and clocks. In any process as they come, they would first wait all together,
+    and then all others would compete for the processors. Only one process refreshes the world that some tests read.
+    """
+    others = cycle(OTHERS)
+    for item in items:
+        if HERE in item.path.parents and item.get_closest_marker("xdist_group") is None:
+            reads = "refreshed_world" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group(READERS if reads else next(others)))
 
 
 @pytest.fixture

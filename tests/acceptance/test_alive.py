@@ -26,15 +26,15 @@ def test_what_does_not_work_is_named(make_world: Callable[..., World], server: R
     worker = world.start("worker", "-c", "1", "-n", "one@host", "--without-mingle", "--without-gossip")
     beat = world.start("beat")
     for kind in ("worker", "beat"):
-        eventually(lambda: world.run("alive", kind).returncode == 0)  # noqa: B023 - called at once
+        eventually(lambda: world.run("alive", kind).returncode == 0, pause=0.5)  # noqa: B023 - called at once
     world.run("refresh", "--no-wait")
     eventually(lambda: world.has("issues"))
     children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text(encoding="utf-8").split()
     for pid in (*map(int, children), beat.pid):
         os.kill(pid, signal.SIGSTOP)
-    hangs = eventually(lambda: fault(world, "worker"), 60)
+    hangs = eventually(lambda: fault(world, "worker"), pause=0.5)
     assert "the pool of one@host hangs: tasks.fetch.slice has not responded for " in hangs
-    assert "runs, but has not responded for " in eventually(lambda: fault(world, "beat"), 60)
+    assert "runs, but has not responded for " in eventually(lambda: fault(world, "beat"), pause=0.5)
     sentences = {
         line["what"]: line["message"]
         for line in json.loads(world.run("check", "--local", "--format", "json").stdout)
@@ -45,11 +45,13 @@ def test_what_does_not_work_is_named(make_world: Callable[..., World], server: R
     for pid in (*map(int, children), beat.pid):
         os.kill(pid, signal.SIGCONT)
     for kind in ("worker", "beat"):
-        eventually(lambda: world.run("alive", kind).returncode == 0)  # noqa: B023 - called at once
+        eventually(lambda: world.run("alive", kind).returncode == 0, pause=0.5)  # noqa: B023 - called at once
     mend = lose_disk(server)
-    assert "one@host cannot work: Redis answers its writes with: " in eventually(lambda: fault(world, "worker"))
+    assert "one@host cannot work: Redis answers its writes with: " in eventually(
+        lambda: fault(world, "worker"), pause=0.5
+    )
     mend()
-    eventually(lambda: world.run("alive", "worker").returncode == 0)
+    eventually(lambda: world.run("alive", "worker").returncode == 0, pause=0.5)
     os.killpg(worker.pid, signal.SIGKILL)
     worker.wait(15)
     assert "no worker runs on this machine" in fault(world, "worker")
