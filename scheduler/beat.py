@@ -1,11 +1,13 @@
 """Celery's scheduler without a file: the workers decide by the database whether an instant was answered already.
 
-At its start, and when it takes the turn of another one, it sends the last instant of each entry again.
+At its start, and when it takes the turn of another one, it sends the last instant of each entry again. The instant of a
+refresh is also sent again after ten minutes, because a worker that is killed while it takes a message may lose it.
 """
 
 import copy
 import logging
 import os
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from celery import beat
@@ -17,6 +19,7 @@ from worker import alive, runtime
 log = logging.getLogger(__name__)
 
 TICK_SECONDS: Final = 5
+AGAIN_AFTER: Final = timedelta(minutes=10)
 
 
 class Scheduler(beat.Scheduler):
@@ -29,6 +32,7 @@ class Scheduler(beat.Scheduler):
         self._turn = Turn(lambda: runtime.current().redis)
         self._signs = alive.folder_of(runtime.current().settings.state_dir)
         self._unsent: dict[str, Any] = {}
+        self._sent_once: dict[str, Any] = {}
         self._refused: set[str] = set()  # whose failure the log tells already
         super().__init__(*args, **options)
 
@@ -44,23 +48,35 @@ class Scheduler(beat.Scheduler):
         had = self._turn.held
         if not self._turn.take():
             self._unsent.clear()  # the one that has the turn sends it
+            self._sent_once.clear()
             return TICK_SECONDS
         if not had:
             self._unsent = self._last()
-        for entry in list(self._unsent.values()):
+        for entry in [*self._unsent.values(), *self._to_send_again()]:
             self._send(entry)
         wait: float = super().tick(*args, **options)
         return wait
 
     def apply_entry(self, entry: Any, producer: Any = None) -> None:  # noqa: ARG002 - Celery's signature
         """Send an entry that is due, a refresh with the instant."""
-        self._send(_of_instant(entry, entry.task) if entry.task == NIGHTLY else entry)
+        if entry.task == NIGHTLY:
+            entry = self._sent_once[entry.name] = _of_instant(entry, NIGHTLY)
+        self._send(entry)
 
     def close(self) -> None:
         """Give the turn to another scheduler."""
         self._turn.release()
         alive.drop(self._signs, "beat")
         super().close()
+
+    def _to_send_again(self) -> list[Any]:
+        """Return the refreshes that were due ten minutes ago; an instant that was answered is answered only once."""
+        due = [
+            name
+            for name, entry in self._sent_once.items()
+            if entry.schedule.now() - datetime.fromisoformat(entry.args[-1]) >= AGAIN_AFTER
+        ]
+        return [self._sent_once.pop(name) for name in due]
 
     def _last(self) -> dict[str, Any]:
         """Return what was due last, in case nobody sent it."""

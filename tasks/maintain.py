@@ -2,8 +2,13 @@
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+from kombu.exceptions import OperationalError as QueueError
+from sqlalchemy.exc import SQLAlchemyError
 
 from models.records import Run
 from models.store import caches, operations, runs
@@ -11,12 +16,14 @@ from tasks import notices, steps
 from worker import logs, runtime, view
 from worker.app import app
 from worker.runtime import Runtime
+from worker.task import sentence
 from worker.timing import log_fetch
 
 log = logging.getLogger(__name__)
 
 KILLED: Final = "killed"  # the kind of error of a run whose step never ended
 WAIT_SECONDS: Final = 5  # until a scheduled refresh is requested again
+FAULT_WAIT_SECONDS: Final = 60  # the same after a fault of the database or of Redis
 LONGEST_WAIT: Final = 86_400  # by then the next night has its own
 MAX_RESTARTS: Final = 5  # of one step without any progress: then something kills it every time
 
@@ -24,7 +31,8 @@ MAX_RESTARTS: Final = 5  # of one step without any progress: then something kill
 @app.task(name="tasks.maintain.nightly", bind=True, max_retries=LONGEST_WAIT // WAIT_SECONDS)
 def nightly(self: Any, profile: str, due: str | None = None) -> str | None:
     """Request the refresh of a profile that is due at an instant, else now; None where a run answers it already."""
-    return _answer(self, profile, runtime.current().run_time() if due is None else datetime.fromisoformat(due))
+    with _trying_again(self, due):
+        return _answer(self, profile, runtime.current().run_time() if due is None else datetime.fromisoformat(due))
 
 
 @app.task(name="tasks.maintain.missed", bind=True, max_retries=LONGEST_WAIT // WAIT_SECONDS)
@@ -34,11 +42,25 @@ def missed(self: Any, profile: str, due: str) -> str | None:
     A profile that has no copy from before that instant has missed nothing.
     """
     current, due_at = runtime.current(), datetime.fromisoformat(due)
-    with current.reads() as session:
-        copy = caches.find(session, profile)
-    if copy is None or copy.creation_timestamp >= due_at:
-        return None
-    return _answer(self, profile, due_at)
+    with _trying_again(self, due):
+        with current.reads() as session:
+            copy = caches.find(session, profile)
+        if copy is None or copy.creation_timestamp >= due_at:
+            return None
+        return _answer(self, profile, due_at)
+
+
+@contextmanager
+def _trying_again(task: Any, due: str | None) -> Iterator[None]:
+    """Let the task be sent again where the database or Redis failed, for a day: else its night would be lost."""
+    try:
+        yield
+    except (SQLAlchemyError, QueueError) as error:
+        current = runtime.current()
+        if due is not None and current.now() - datetime.fromisoformat(due) > timedelta(seconds=LONGEST_WAIT):
+            raise
+        log.warning("scheduled refresh not requested yet", extra={"due": due, "why": sentence(error)})
+        raise task.retry(countdown=FAULT_WAIT_SECONDS) from error
 
 
 def _answer(task: Any, profile: str, due_at: datetime) -> str | None:

@@ -87,7 +87,8 @@ app.steps["consumer"].update((Sweeping, LoopSign))
 
 @app.add_defaults
 def configured() -> dict[str, Any]:
-    """Return what depends on the configuration; Celery asks for it when it first needs it."""
+    """Return what depends on the configuration; Celery asks for it when it first needs it, in a command too."""
+    patches.mend_channel()
     current = _current_or_exit()
     # By name, for the rooms depend on the worker and not the other way round.
     schedule = app.loader.import_from_cwd("scheduler.schedule")

@@ -1,4 +1,4 @@
-"""Mends two defects of kombu 5.7.0 and celery 5.7.0: a worker exits when Redis goes away at a bad moment.
+"""Mends two defects of kombu 5.7.0 and celery 5.7.0, which show when Redis goes away at a bad moment.
 
 Only the releases that were measured are touched. The tests named below tell when a patch can go.
 """
@@ -14,23 +14,29 @@ BROKEN: Final = ("5.7.0",)  # of both; they have the same numbers
 
 def apply() -> None:
     """Mend what is installed, once."""
-    if version("kombu") in BROKEN:
-        _wrap(Channel, "_connparams", _raise_connection_error)
+    mend_channel()
     if version("celery") in BROKEN:
         from celery.concurrency.asynpool import AsynPool  # noqa: PLC0415 - only a worker has a pool
 
         _wrap(AsynPool, "_track_child_process", _skip_exited_child)
 
 
-def _raise_connection_error(original: Any) -> Any:
-    """Let a worker with a message in hand outlive Redis; ``tests/acceptance/test_robust.py``.
+def mend_channel() -> None:
+    """Mend what commands use too, when they send a message."""
+    if version("kombu") in BROKEN:
+        _wrap(Channel, "_connparams", _raise_connection_error)
 
-    While a lost connection is closed, the method reads a client that is gone and raises AttributeError, which is not a
-    connection error to Celery. With the connection error that it is, the worker reconnects.
+
+def _raise_connection_error(original: Any) -> Any:
+    """Let a worker with a message in hand outlive Redis, and a message be sent again.
+
+    While a lost connection is closed, the method reads a client that is gone, and of a channel that was closed the
+    connection. Both raise AttributeError, which is not a connection error to Celery. With the connection error that it
+    is, Celery reconnects; ``tests/acceptance/test_robust.py``, ``tests/integration/test_patches.py``.
     """
 
     def connparams(channel: Any, *args: Any, **kwargs: Any) -> Any:
-        if channel.connection.client is None:
+        if channel.connection is None or channel.connection.client is None:
             raise RedisConnectionError("the connection to Redis is gone")
         return original(channel, *args, **kwargs)
 

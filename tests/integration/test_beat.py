@@ -81,6 +81,24 @@ def test_a_start_sends_what_was_due_last_and_then_each_instant(
     scheduler.close()
 
 
+def test_an_instant_is_sent_again_once_after_ten_minutes(
+    app: Celery, redis_client: Redis, clock: MovableClock
+) -> None:
+    """A worker that is killed while it takes the message loses it; one that took it answers the instant only once."""
+    scheduler = Scheduler(app=app)
+    scheduler.tick()
+    sent(redis_client)
+    night = datetime(2026, 3, 29, 1, 0, 5, tzinfo=UTC)
+    messages = []
+    for minutes in (0, 9, 10, 20, 60):
+        clock.now = night + timedelta(minutes=minutes)
+        scheduler.tick()
+        messages.append(sent(redis_client))
+    once = [(NIGHTLY, ["payments", "2026-03-29T01:00:00+00:00"])]
+    assert messages == [once, [], once, [], []]
+    scheduler.close()
+
+
 def test_of_two_schedulers_one_sends_until_it_stops(
     app: Celery, redis_client: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:

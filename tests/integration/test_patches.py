@@ -1,4 +1,4 @@
-"""The corrections of Celery's pool, with a real child that is killed."""
+"""The corrections of Celery's pool, with a real child that is killed, and of its channels to Redis."""
 
 import os
 import signal
@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from celery.concurrency.asynpool import AsynPool
+from kombu import Connection
 from kombu.asynchronous import Hub
+from redis import Redis
 
 from worker import patches
 
@@ -45,3 +47,14 @@ def test_a_reconnect_watches_the_living_children(pool: Any) -> None:
     pool.register_with_event_loop(hub := Hub())
     (child,) = pool._pool
     assert child._sentinel_poll in hub.readers
+
+
+def test_a_message_is_sent_again_through_a_channel_that_was_closed(redis_client: Redis, redis_url: str) -> None:
+    """Without the correction kombu raises AttributeError, which nobody takes for a lost connection: a run would fail."""
+    patches.mend_channel()
+    with Connection(redis_url.replace("unix://", "redis+socket://")) as connection:
+        producer = connection.Producer()
+        producer.publish({}, routing_key="first")
+        producer.channel.close()
+        producer.publish({}, routing_key="second", retry=True, retry_policy={"max_retries": 2, "interval_start": 0})
+    assert redis_client.llen("first") == redis_client.llen("second") == 1

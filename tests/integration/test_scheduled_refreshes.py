@@ -1,16 +1,19 @@
 """The tasks that beat sends: each instant of a schedule is answered by one refresh, however often it is sent."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from celery.exceptions import Retry
 from fetch_world import NAME, World, open_world
+from sqlalchemy.exc import OperationalError
 
 from models.store import runs
 from tasks import maintain
 from worker import runtime
+from worker.runtime import Runtime
 
 pytestmark = pytest.mark.usefixtures("redis_client")
 
@@ -97,3 +100,20 @@ def test_a_message_without_an_instant_requests_a_refresh_now(world: World) -> No
     """A person may send the task by hand."""
     assert maintain.nightly.apply((NAME,)).get() is not None
     assert number_of_runs(world) == 1
+
+
+def test_a_night_is_not_lost_because_the_database_fails(world: World, tmp_path: Path) -> None:
+    """The message is sent again for a day: the database of that minute may be locked, full or restarting."""
+    broken = replace(world.current.settings, database_url=f"sqlite:///{tmp_path}")
+    instant = due(world)
+    for task in (maintain.nightly, maintain.missed):
+        runtime.adopt(Runtime(broken, world.clock))
+        with pytest.raises(Retry):
+            task(NAME, instant)
+        runtime.current().close()
+    world.clock.advance(timedelta(days=1, seconds=1))
+    runtime.adopt(Runtime(broken, world.clock))
+    with pytest.raises(OperationalError):
+        maintain.nightly(NAME, instant)
+    runtime.current().close()
+    runtime.adopt(world.current)
