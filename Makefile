@@ -26,7 +26,9 @@ check: $(VENV)/installed-dev ## format, lint, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-soak: $(VENV)/installed-dev ## long random tests: a living Jira, thousands of steps; 500 teams of each kind; about an hour
+soak: $(VENV)/installed-dev ## 1,500 faults, a quarter of an hour; 10,000 histories of two workers, as long; random tests, about an hour
+	@$(BIN)/python tests/fault_soak.py
+	@$(BIN)/python tests/seeded_soak.py
 	@$(BIN)/python -m pytest -n 2 --timeout=14400 --hypothesis-profile=soak tests/integration/test_fetch_machine.py \
 	  tests/integration/test_explain_teams.py tests/unit/test_metrics_naive.py tests/unit/test_metrics_properties.py
 

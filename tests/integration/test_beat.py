@@ -81,9 +81,7 @@ def test_a_start_sends_what_was_due_last_and_then_each_instant(
     scheduler.close()
 
 
-def test_an_instant_is_sent_again_once_after_ten_minutes(
-    app: Celery, redis_client: Redis, clock: MovableClock
-) -> None:
+def test_an_instant_is_sent_again_once_after_ten_minutes(app: Celery, redis_client: Redis, clock: MovableClock) -> None:
     """A worker that is killed while it takes the message loses it; one that took it answers the instant only once."""
     scheduler = Scheduler(app=app)
     scheduler.tick()
