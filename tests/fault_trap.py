@@ -21,7 +21,7 @@ BEGIN: Final = "begin"  # of a transaction that writes: where a locked database 
 def die() -> NoReturn:
     """End this process as `kill -9` does: nothing is flushed, closed or handed back."""
     os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError("a killed process went on")
+    raise AssertionError("a killed process continues")
 
 
 @dataclass(slots=True)
