@@ -50,7 +50,7 @@ def test_a_reconnect_watches_the_living_children(pool: Any) -> None:
 
 
 def test_a_message_is_sent_again_through_a_channel_that_was_closed(redis_client: Redis, redis_url: str) -> None:
-    """Without the correction kombu raises AttributeError, which nobody takes for a lost connection: a run would fail."""
+    """Without the correction kombu raises AttributeError, and a run fails because of it."""
     patches.mend_channel()
     with Connection(redis_url.replace("unix://", "redis+socket://")) as connection:
         producer = connection.Producer()
