@@ -53,7 +53,7 @@ def test_a_message_is_sent_again_through_a_channel_that_was_closed(redis_client:
     """Without the correction kombu raises AttributeError, and a run fails because of it."""
     patches.mend_channel()
     with Connection(redis_url.replace("unix://", "redis+socket://")) as connection:
-        producer = connection.Producer()
+        producer: Any = connection.Producer()
         producer.publish({}, routing_key="first")
         producer.channel.close()
         producer.publish({}, routing_key="second", retry=True, retry_policy={"max_retries": 2, "interval_start": 0})
