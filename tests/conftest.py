@@ -22,7 +22,7 @@ settings.load_profile("here")
 
 
 def pytest_configure() -> None:
-    """Handle SIGINT as usual, and keep compiled modules.
+    """Handle SIGINT as usual, keep compiled modules, and look for garbage rarely.
 
     A background job of a shell ignores SIGINT, and the processes that tests start would too. They are hundreds, and
     each would compile the same modules again where the shell forbids Python to keep them.
@@ -31,13 +31,13 @@ def pytest_configure() -> None:
     sys.dont_write_bytecode = False
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage rarely, and not among the modules and tests: that was a sixth of the processor time."""
+    """Look for no garbage among the modules and tests: with a usual threshold, a sixth of the processor time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_sessionfinish() -> None:

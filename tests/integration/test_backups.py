@@ -19,6 +19,8 @@ from models import backups
 from models.backups import BackupError
 from models.database_faults import UnusableDatabaseError
 
+pytestmark = pytest.mark.xdist_group("backups")  # one process makes what all tests here read
+
 SECRET = "geheim-4711"
 ROWS = 20_000
 KILLED = """

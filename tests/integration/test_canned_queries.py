@@ -16,6 +16,8 @@ from console.browse import documents
 from models.database import open_engine
 from models.tables.whole import METADATA
 
+pytestmark = pytest.mark.xdist_group("canned queries")  # one process makes what all tests here read
+
 QUERIES: Final = {query.name: query for query in documents.parse_queries(documents.read("sql.md"))}
 PARAMETERS: Final = ("profile", "metric", "week", "month", "since")
 WEEK: Final = "2026-W40"

@@ -10,6 +10,8 @@ import pytest
 
 from console.cli import TABLE
 
+pytestmark = pytest.mark.xdist_group("docs examples")  # one process makes what all tests here read
+
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLES = re.findall(r"^flowbeat .*$", (DOCS / "questions.md").read_text(), re.MULTILINE)
 # The command that opens a browser has tests of its own.

@@ -13,6 +13,8 @@ from sandbox.shapes import Flavour, millis
 from sandbox.site import Event, Issue
 from tasks.fetch.task import work
 
+pytestmark = pytest.mark.xdist_group("fetch bounds")  # one process makes what all tests here read
+
 PROJECTS = 2
 MULTI_VALUED = ("fixVersions", "versions", "issuelinks")
 NUMBER = 1_300

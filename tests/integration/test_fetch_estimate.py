@@ -15,6 +15,8 @@ from sandbox import faults, living
 from sandbox.shapes import Flavour
 from tasks.fetch.estimate import Estimate, estimate
 
+pytestmark = pytest.mark.xdist_group("fetch estimate")  # one process makes what all tests here read
+
 PROJECTS = 2
 MOST_SPENT = 5
 

@@ -27,6 +27,8 @@ from sandbox import living
 from sandbox.shapes import millis
 from worker import alive, settings
 
+pytestmark = pytest.mark.xdist_group("move")  # one process makes what all tests here read
+
 SECRET = "ge heim/4711@%"
 LOCKED = sqlite3.OperationalError
 READ = (

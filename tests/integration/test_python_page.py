@@ -13,6 +13,8 @@ from typing import Final
 import console_world as world
 import pytest
 
+pytestmark = pytest.mark.xdist_group("python page")  # one process makes what all tests here read
+
 PAGE: Final = (Path(__file__).parents[2] / "docs" / "python.md").read_text(encoding="utf-8")
 BLOCKS: Final = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 COMMANDS: Final = re.findall(r"^(flowbeat .*) > (\S+)$", PAGE, re.MULTILINE)

@@ -15,6 +15,8 @@ from models.records import METRIC_TYPES
 from report import rows
 from worker.errors import FatalError
 
+pytestmark = pytest.mark.xdist_group("report rows")  # one process makes what all tests here read
+
 CASES: dict[str, dict[str, Any]] = {
     "": {},
     "--window weeks": {"window": "weeks"},

@@ -21,6 +21,8 @@ from models.backups import Backup
 from models.database import migrate, newest_revision, open_engine, revision
 from models.upgrades import Watch
 
+pytestmark = pytest.mark.xdist_group("upgrade backups")  # one process makes what all tests here read
+
 NEWEST = newest_revision()
 KILLED = """
 import os, signal, sys

@@ -108,4 +108,6 @@ def test_the_generated_teams_have_something_to_say(source: str) -> None:
     for seed in range(100):
         ready = snapshot_of(*scene(source, seed))
         counts.update(metric for metric in METRIC_TYPES for measured in calculate(metric, ready) if measured.value)
-    assert all(counts[metric] >= 5 for metric in METRIC_TYPES), counts
+        if all(counts[metric] >= 5 for metric in METRIC_TYPES):
+            return
+    pytest.fail(f"too few values: {counts}")
