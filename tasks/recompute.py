@@ -112,7 +112,7 @@ def _compare_facts(
         after = recomputed.facts_of(session, run.profile, ids)
         newest = columns.load_newest(session, run.profile)
         odd = differing_ids(np.array(ids, np.int64), stored, newest)
-        odd |= {issue_id for issue_id in ids if before[issue_id] != after[issue_id]}
+        odd |= {issue_id for issue_id in ids if not recomputed.are_equal(before[issue_id], after[issue_id])}
         if not odd:
             session.rollback()
         else:

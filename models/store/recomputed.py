@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, select, type_coerce, update
 from sqlalchemy.orm import Session
+from sqlalchemy.types import NullType
 
 from models.store.shared import among, change
 from models.tables.cache import CacheMetadataRow
@@ -17,7 +18,13 @@ from models.tables.quality import DataQualityRow
 _ISSUES: Final = IssueRow.__table__.c
 _CACHES: Final = CacheMetadataRow.__table__.c
 _FACTS: Final = {row.__tablename__: row.__table__ for row in (WorkItemRow, IncidentRow, DeploymentRow)}
-_OF_ISSUES: Final = ("facts_hash", "gone_done_at", "gone_delivered", "gone_counts")
+_FINDINGS: Final = DataQualityRow.__table__.c
+_OF_ISSUES: Final = ("profile", "issue_id", "facts_hash", "gone_done_at", "gone_delivered", "gone_counts")
+_COMPARED: Final = {
+    **{name: {column.name: column for column in table.columns} for name, table in _FACTS.items()},
+    "data_quality": {column.name: column for column in _FINDINGS},
+    "issues": {name: _ISSUES[name] for name in _OF_ISSUES},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +44,21 @@ def with_facts(session: Session, profile: str, after: str, limit: int) -> list[C
     return [Calculated(issue_id, content, bool(is_gone)) for issue_id, content, is_gone in rows]
 
 
-def facts_of(session: Session, profile: str, ids: Sequence[str]) -> Mapping[str, list[str]]:
-    """Return issue id → each stored row of its facts, as text that compares."""
-    values: dict[str, list[str]] = {issue_id: [] for issue_id in ids}
-    for name, table in _FACTS.items():
-        query = select(table).where(table.c.profile == profile, among(session, table.c.issue_id, ids))
-        for row in session.execute(query).mappings():
-            values[row["issue_id"]].append(repr((name, *row.items())))
-    findings = DataQualityRow.__table__.c
-    odd = select(findings.issue_id, findings.reason, findings.count).where(
-        findings.profile == profile, findings.origin == "facts", among(session, findings.issue_id, ids)
-    )
-    own = select(_ISSUES.issue_id, *(_ISSUES[name] for name in _OF_ISSUES)).where(
-        _ISSUES.profile == profile, among(session, _ISSUES.issue_id, ids)
-    )
-    for statement in (odd, own):
-        for issue_id, *rest in session.execute(statement):
-            values[issue_id].append(repr(rest))
-    return {issue_id: sorted(rows) for issue_id, rows in values.items()}
+def facts_of(session: Session, profile: str, ids: Sequence[str]) -> Mapping[str, list[Any]]:
+    """Return issue id → each stored row of its facts, with values as the driver returns them."""
+    values: dict[str, list[Any]] = {issue_id: [] for issue_id in ids}
+    for name, table in _COMPARED.items():
+        raw = [type_coerce(column, NullType()) for column in table.values()]
+        origin = (_FINDINGS.origin == "facts",) if name == "data_quality" else ()
+        chosen = (table["profile"] == profile, among(session, table["issue_id"], ids), *origin)
+        for issue_id, *row in session.execute(select(table["issue_id"], *raw).where(*chosen)):
+            values[issue_id].append((name, row))
+    return values
+
+
+def are_equal(before: list[Any], after: list[Any]) -> bool:
+    """Return whether two lists of ``facts_of`` have the same rows; their order means nothing."""
+    return before == after or sorted(before, key=repr) == sorted(after, key=repr)
 
 
 def counting_ids(session: Session, profile: str) -> set[str]:

@@ -91,7 +91,8 @@ def compare(
 ) -> tuple[frozenset[str], list[Difference]]:
     """Return (ids of the issues that are not equal to their stored rows, those of them that no change explains).
 
-    Compared are every column, every field and the whole history.
+    Compared are every column, every field and the whole history. A change that could not be read before is explained:
+    its finding says so.
     """
     stored = census.standing(session, profile, [issue.issue_id for issue in issues])
     known = [issue for issue in issues if issue.issue_id in stored]
@@ -105,7 +106,9 @@ def compare(
         if stored[issue.issue_id].content_hash != hashes[issue.issue_id]
         or not _is_equal(copies[issue.issue_id], issue, hashes[issue.issue_id])
     ]
-    plain = [issue for issue in odd if not explained.by_a_change(issue, stored[issue.issue_id])]
+    unread = quality.unread_issues(session, profile, [issue.issue_id for issue in odd]) if odd else set[str]()
+    others = [issue for issue in odd if issue.issue_id not in unread]
+    plain = [issue for issue in others if not explained.by_a_change(issue, stored[issue.issue_id])]
     return frozenset(issue.issue_id for issue in odd), [
         Difference(issue.issue_id, stored[issue.issue_id].key, _what(copies[issue.issue_id], issue)) for issue in plain
     ]

@@ -123,7 +123,7 @@ def test_seven_nights_of_a_living_jira_have_no_difference(
 ) -> None:
     """Facts of unchanged issues are kept from night to night, and equal those made again."""
     clock = Clock(NOW)
-    jira = Jira(generate(7, 400, NOW - timedelta(weeks=12), flavour=flavour, per_week=80), clock)
+    jira = Jira(generate(7, 160, NOW - timedelta(weeks=12), flavour=flavour, per_week=60), clock)
     with open_world(tmp_path, database_url, redis_url, flavour=flavour, jira=jira) as world:
         world.profile(schedule="0 2 * * *")
         for _ in range(7):
