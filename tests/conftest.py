@@ -6,6 +6,7 @@ import signal
 import sys
 
 import forked
+from groups import pytest_collection_modifyitems  # noqa: F401 - a hook
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])

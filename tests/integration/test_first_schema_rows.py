@@ -12,6 +12,8 @@ from sqlalchemy import MetaData, Table, select, text
 
 from models.database import migrate, open_engine
 
+pytestmark = pytest.mark.xdist_group("first schema rows")  # one process makes what all tests here read
+
 # Its fetch begins again with this, because the stages in its cursor have other names now.
 CURSOR: Final = {"request_id": "r"}
 LIVE: Final = (

@@ -18,6 +18,8 @@ from models.database import open_sessions
 from models.records import TableDeployment
 from models.store import deployments
 
+pytestmark = pytest.mark.xdist_group("pipeline recipes")  # one process makes what all tests here read
+
 DOCUMENT: Final = (Path(__file__).parents[2] / "docs" / "deployments.md").read_text(encoding="utf-8")
 NAMES: Final = {"PROFILE", "DEPLOYMENT_ID", "NAME", "FROM", "DATABASE_URL"}
 # What each system puts in place of its own names.

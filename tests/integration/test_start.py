@@ -10,6 +10,8 @@ import console_world as world
 import pytest
 from report_world import stored_variant
 
+pytestmark = pytest.mark.xdist_group("start")  # one process makes what all tests here read
+
 PROGRAM = """
 import json, sys
 from console.cli import run

@@ -1,0 +1,17 @@
+"""The groups of `xdist_group`: the tests of each run in one process, which makes once what they share."""
+
+import pytest
+
+
+@pytest.hookimpl(trylast=True)  # after all marks were added
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Append the group to the id of each test, because xdist sends tests with the same end to the same process.
+
+    xdist 3.8 appends it in a way that pytest 9.2 ignores: without an error the groups would be spread.
+    """
+    if not config.getoption("loadgroup", default=False):
+        return
+    for item in items:
+        mark = item.get_closest_marker("xdist_group")
+        if mark is not None and not item.nodeid.endswith(f"@{mark.args[0]}"):
+            item._id = item.id.parse(f"{item.nodeid}@{mark.args[0]}")
