@@ -14,6 +14,7 @@ from typing import Any, Final
 import requests
 from databases import begin_with_schema
 from site_copies import copy_of, made_up
+from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
 from models.database import migrate
@@ -21,7 +22,7 @@ from models.records import DeploymentRules, FetchOperation, IncidentRules, Rules
 from models.store import catalogue, operations, quality, runs
 from models.store import issues as stored_issues
 from sandbox.adapter import SandboxAdapter
-from sandbox.api import Jira
+from sandbox.api import Jira, Seen
 from sandbox.shapes import Flavour, millis
 from sandbox.site import Clock, Event, Issue, Site
 from sandbox.team import EMAIL, TOKEN
@@ -222,36 +223,52 @@ def open_world(
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A world after what many tests begin with: its site, its time, and its database."""
+    """A world after what many tests begin with: its site, its time, what was asked of it, and its database."""
 
     site: Site
     now: datetime
+    log: tuple[Seen, ...]
     database: bytes
 
 
 @contextmanager
 def begun_world(
-    folder: Path, database: Path, redis_url: str, begin: Callable[[World], None], *, flavour: Flavour, issues: int
+    folder: Path,
+    database_url: str,
+    redis_url: str,
+    begin: Callable[[World], object] = World.fetch,
+    *,
+    flavour: Flavour = "cloud",
+    issues: int = 60,
+    before: Callable[[], None] = lambda: None,
 ) -> Iterator[World]:
-    """Yield a world in which ``begin`` has happened, with a copy of its Jira and its database, but not its settings.
+    """Yield a world in which ``begin`` has happened to its Jira and its database, with the usual settings.
 
-    It happens once in a test process.
+    On SQLite it happens once in a test process, and each test has a copy.
     """
+    place = make_url(database_url)
+    if place.get_backend_name() != "sqlite" or place.database is None:
+        with open_world(folder, database_url, redis_url, flavour=flavour, issues=issues, before=before) as world:
+            settings = world.current.settings
+            begin(world)
+            world.current.settings = settings
+            yield world
+        return
     begun = _begun(redis_url, begin, flavour, issues)
-    database.write_bytes(begun.database)
-    jira = Jira(copy_of(begun.site), Clock(begun.now))
-    with open_world(folder, f"sqlite:///{database}", redis_url, flavour=flavour, jira=jira) as world:
+    Path(place.database).write_bytes(begun.database)
+    jira = Jira(copy_of(begun.site), Clock(begun.now), log=list(begun.log))
+    with open_world(folder, database_url, redis_url, flavour=flavour, jira=jira, before=before) as world:
         yield world
 
 
 @cache
-def _begun(redis_url: str, begin: Callable[[World], None], flavour: Flavour, issues: int) -> _Begun:
+def _begun(redis_url: str, begin: Callable[[World], object], flavour: Flavour, issues: int) -> _Begun:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         file = folder / "begun.db"
         with open_world(folder, f"sqlite:///{file}", redis_url, flavour=flavour, issues=issues) as world:
             begin(world)
-        return _Begun(world.jira.site, world.clock(), file.read_bytes())
+        return _Begun(world.jira.site, world.clock(), tuple(world.jira.log), file.read_bytes())
 
 
 def fresh_copy(world: World, folder: Path, redis_url: str) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from fetch_world import NAME, KilledError, World, open_world
+from fetch_world import NAME, KilledError, World, begun_world
 from sqlalchemy import text
 
 from models.store import catalogue, census
@@ -22,8 +22,7 @@ from worker.settings import ChangelogAudit
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
     """Yield a Jira of about sixty issues that was fetched."""
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
-        opened.fetch()
+    with begun_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
         yield opened
 
 
@@ -163,8 +162,7 @@ def test_an_audit_killed_anywhere_continues_where_it_was(
         if left[0] == 0:
             raise KilledError
 
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour, before=before) as world:
-        world.fetch()
+    with begun_world(tmp_path, database_url, redis_url, flavour=flavour, before=before) as world:
         _freeze(world)
         issue = _open_issue(world)
         _migrate(world, issue)
@@ -183,8 +181,7 @@ def test_an_issue_that_disappears_during_its_audit_affects_no_other(
     flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
     """An issue hidden between the census and the audit stays as it was, and the next fetch marks it gone."""
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as world:
-        world.fetch()
+    with begun_world(tmp_path, database_url, redis_url, flavour=flavour) as world:
         _freeze(world)
         issue = _open_issue(world)
         _turn(world, every_days=0)

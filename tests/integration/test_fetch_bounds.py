@@ -32,8 +32,9 @@ def _fetched(world: World) -> None:
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, redis_url: str) -> Iterator[World]:
     """Yield a Jira of 1,300 issues that was fetched, and that only the test changes."""
-    file = tmp_path / "flowbeat.db"
-    with begun_world(tmp_path, file, redis_url, _fetched, flavour=flavour, issues=NUMBER) as opened:
+    with begun_world(
+        tmp_path, f"sqlite:///{tmp_path}/flowbeat.db", redis_url, _fetched, flavour=flavour, issues=NUMBER
+    ) as opened:
         opened.connection(concurrency=8, overlap_minutes=1)
         yield opened
 

@@ -38,7 +38,7 @@ def _fetch(world: World) -> None:
 
 @contextmanager
 def _opened(flavour: Flavour, folder: Path, redis_url: str, begin: Callable[[World], None]) -> Iterator[World]:
-    with begun_world(folder, folder / "flowbeat.db", redis_url, begin, flavour=flavour, issues=700) as world:
+    with begun_world(folder, f"sqlite:///{folder}/flowbeat.db", redis_url, begin, flavour=flavour, issues=700) as world:
         world.connection(concurrency=8)
         yield world
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fetch_world import World, open_world
+from fetch_world import World, begun_world
 from sqlalchemy import text
 
 from sandbox.faults import Fault
@@ -16,16 +16,21 @@ from tasks.fetch.absent import HIDDEN, MOVED
 from tasks.fetch.task import work
 from worker.errors import FatalError
 
+JQL = "issuetype is not EMPTY OR project is EMPTY ORDER BY created DESC"
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
     """Yield a Jira of about sixty issues that was fetched."""
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
-        opened.profile(jql="issuetype is not EMPTY OR project is EMPTY ORDER BY created DESC")
-        opened.fetch()
+    with begun_world(tmp_path, database_url, redis_url, _fetched, flavour=flavour) as opened:
+        opened.profile(jql=JQL)
         yield opened
+
+
+def _fetched(world: World) -> None:
+    world.profile(jql=JQL)
+    world.fetch()
 
 
 def _reasons(world: World) -> dict[str, str]:

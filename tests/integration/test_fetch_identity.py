@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fetch_world import NAME, World, fresh_copy, open_world
+from fetch_world import NAME, World, begun_world, fresh_copy
 from sqlalchemy import text
 
 from models.store import issues
@@ -18,8 +18,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
     """Yield a Jira of about sixty issues that was fetched."""
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
-        opened.fetch()
+    with begun_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
         yield opened
 
 

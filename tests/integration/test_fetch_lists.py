@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fetch_world import NAME, World, open_world
+from fetch_world import NAME, World, begun_world
 
 from models.records import Run
 from models.store import caches
@@ -21,8 +21,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
     """Yield a Jira of about sixty issues that was fetched, with computed facts."""
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
-        _refreshed(opened)
+    with begun_world(tmp_path, database_url, redis_url, _refreshed, flavour=flavour) as opened:
         yield opened
 
 

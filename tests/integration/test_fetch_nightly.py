@@ -7,7 +7,7 @@ from math import ceil
 from pathlib import Path
 
 import pytest
-from fetch_world import NAME, NOW, KilledError, World, open_world
+from fetch_world import NAME, NOW, KilledError, World, begun_world, open_world
 from sqlalchemy import text
 
 from models.records import FetchOperation, Issue
@@ -27,8 +27,7 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
     """Yield a Jira of about sixty issues that was fetched, and that only the test changes from then on."""
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
-        opened.fetch()
+    with begun_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
         _freeze(opened)
         yield opened
 
@@ -236,9 +235,8 @@ def test_a_night_killed_anywhere_compares_each_issue_once(
         if left[0] == 0:
             raise KilledError
 
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour, before=before, issues=800) as world:
+    with begun_world(tmp_path, database_url, redis_url, flavour=flavour, before=before, issues=800) as world:
         world.connection(concurrency=1)
-        world.fetch()
         _freeze(world)
         number = len(world.shown())
         world.clock.advance(timedelta(days=1))

@@ -44,8 +44,9 @@ def number() -> int:
 @pytest.fixture
 def world(tmp_path: Path, number: int, redis_url: str) -> Iterator[World]:
     """Yield a Cloud that only the test changes; nothing was fetched."""
-    file = tmp_path / "flowbeat.db"
-    with begun_world(tmp_path, file, redis_url, _begin, flavour="cloud", issues=number) as opened:
+    with begun_world(
+        tmp_path, f"sqlite:///{tmp_path}/flowbeat.db", redis_url, _begin, flavour="cloud", issues=number
+    ) as opened:
         opened.profile(rules=RULES)
         opened.hurry()
         yield opened

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from console_world import say
-from fetch_world import NAME, KilledError, World, open_world
+from fetch_world import NAME, KilledError, World, begun_world, open_world
 from sqlalchemy import text
 
 from console.refresh.outcome import describe
@@ -19,8 +19,7 @@ from tasks.fetch.task import work
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
     """Yield a Jira of about sixty issues that was fetched."""
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
-        opened.fetch()
+    with begun_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
         yield opened
 
 
@@ -138,8 +137,7 @@ def test_many_differences_are_all_counted_and_partly_named(
     flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
     """The cursor names fifty of them, the table names all."""
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour, issues=120) as world:
-        world.fetch()
+    with begun_world(tmp_path, database_url, redis_url, flavour=flavour, issues=120) as world:
         _change(world, "UPDATE issues SET content_hash = 'odd', status_id = '77'")
         run = _verified(world)
         count = len(world.shown())
@@ -161,9 +159,8 @@ def test_a_verification_killed_at_a_request_counts_each_issue_once(
         if left[0] == 0:
             raise KilledError
 
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour, before=before, issues=250) as world:
+    with begun_world(tmp_path, database_url, redis_url, flavour=flavour, before=before, issues=250) as world:
         world.connection(concurrency=1)
-        world.fetch()
         _change(world, "UPDATE issues SET content_hash = 'odd', status_id = '77'")
         run = world.request(verify=True)
         left[0] = step

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import console_world
 import pytest
-from fetch_world import NAME, World, fresh_copy, open_world
+from fetch_world import NAME, World, begun_world, fresh_copy
 
 from console.check import versions
 from models.records import Rules
@@ -26,9 +26,8 @@ PAY = "10000"
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
     """Yield a Jira of about sixty issues in two projects that was fetched."""
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
+    with begun_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
         opened.hurry()
-        opened.fetch()
         yield opened
 
 
