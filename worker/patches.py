@@ -1,4 +1,4 @@
-"""Mends two defects of kombu 5.7.0 and celery 5.7.0, which show when Redis goes away at a bad moment.
+"""Mends defects of kombu 5.7.0 and celery 5.7.0, which show when Redis goes away or a signal arrives at a bad moment.
 
 Only the releases that were measured are touched. The tests named below tell when a patch can go.
 """
@@ -17,8 +17,10 @@ def apply() -> None:
     mend_channel()
     if version("celery") in BROKEN:
         from celery.concurrency.asynpool import AsynPool  # noqa: PLC0415 - only a worker has a pool
+        from celery.concurrency.prefork import TaskPool  # noqa: PLC0415 - as said above
 
         _wrap(AsynPool, "_track_child_process", _skip_exited_child)
+        _wrap(TaskPool, "num_processes", _count_none_when_stopped)
 
 
 def mend_channel() -> None:
@@ -55,6 +57,23 @@ def _skip_exited_child(original: Any) -> Any:
             original(pool, child, hub)
 
     return track_child_process
+
+
+class _Property(property):
+    """A property that can have the attribute by which ``_wrap`` recognizes its own."""
+
+
+def _count_none_when_stopped(original: Any) -> Any:
+    """Let a worker exit with code 0 at SIGTERM also while a message arrives; ``tests/integration/test_patches.py``.
+
+    The signal handler stops the pool. The turn of the event loop that it interrupted then asks for the pool's size
+    before it reads the message, and ended the worker with "'NoneType' object has no attribute '_processes'".
+    """
+
+    def num_processes(pool: Any) -> int:
+        return 0 if getattr(pool, "_pool", None) is None else original.fget(pool)
+
+    return _Property(num_processes)
 
 
 def _wrap(owner: Any, name: str, wrapper: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from celery.concurrency.asynpool import AsynPool
+from celery.concurrency.prefork import TaskPool
 from kombu import Connection
 from kombu.asynchronous import Hub
 from redis import Redis
@@ -47,6 +48,15 @@ def test_a_reconnect_watches_the_living_children(pool: Any) -> None:
     pool.register_with_event_loop(hub := Hub())
     (child,) = pool._pool
     assert child._sentinel_poll in hub.readers
+
+
+def test_a_pool_that_was_stopped_has_no_process(pool: Any) -> None:
+    """Without the correction a worker that is terminated while a message arrives ends with an error and exit code 1."""
+    owner: Any = TaskPool(1)
+    owner._pool = pool
+    assert owner.num_processes == 1
+    owner.terminate()
+    assert owner.num_processes == 0
 
 
 def test_a_message_is_sent_again_through_a_channel_that_was_closed(redis_client: Redis, redis_url: str) -> None:
