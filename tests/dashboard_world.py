@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from databases import BOTH
 from report_world import stored_variant
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from models.database import open_engine
 
@@ -33,12 +34,16 @@ def dashboard_places(
                 with stored_variant(folder, migrated_file, team, url):
                     made[dialect, team] = folder, url or f"sqlite:///{folder / 'flowbeat.db'}"
         yield made
+        for _, place in made.values():
+            _engine(place).dispose()
 
 
 def select(url: str, sql: str) -> list[dict[str, Any]]:
-    """Return the rows of a query, each as column → value."""
-    engine = open_engine(url)
-    with engine.execution_options(readonly=True).connect() as connection:
-        rows = [dict(row) for row in connection.execute(text(sql.replace(":", r"\:"))).mappings()]
-    engine.dispose()
-    return rows
+    """Return the rows of a query, each as column → value; the engine stays open for the next query."""
+    with _engine(url).connect() as connection:
+        return [dict(row) for row in connection.execute(text(sql.replace(":", r"\:"))).mappings()]
+
+
+@cache
+def _engine(url: str) -> Engine:
+    return open_engine(url).execution_options(readonly=True)
