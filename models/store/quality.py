@@ -1,6 +1,7 @@
 """Data-quality findings: what a reader of numbers should know about an issue behind them, or about a project."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import and_, delete, func, or_, select
@@ -91,6 +92,13 @@ def clear_compared(session: Session, profile: str) -> None:
     """Forget which issues differed from Jira; what a recomputation found stays."""
     of_issues = (_FINDINGS.issue_id != WHOLE_PROFILE, _FINDINGS.reason.not_in(RECOMPUTED))
     chosen = (_FINDINGS.profile == profile, _FINDINGS.origin == VERIFY, *of_issues)
+    change(session, delete(DataQualityRow).where(*chosen))
+
+
+def clear_departed(session: Session, profile: str, before: datetime) -> None:
+    """Forget which issues differed from Jira, of those that were marked gone before an instant: none is compared."""
+    gone = select(_ISSUES.issue_id).where(_ISSUES.profile == profile, _ISSUES.gone_at < before)
+    chosen = (_FINDINGS.profile == profile, _FINDINGS.origin == VERIFY, _FINDINGS.issue_id.in_(gone))
     change(session, delete(DataQualityRow).where(*chosen))
 
 

@@ -7,10 +7,10 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from models.store import census, issues
+from models.store import census, issues, quality
 from models.store import verified as stored_verified
 from tasks.fetch.reading import AUDIT_BATCH, RECENT_DAYS, read_issues
-from tasks.fetch.state import Fetch
+from tasks.fetch.state import Fetch, Fetched
 
 # Nights are not a whole day apart: what is this much younger than a turn would be too old in the next night.
 _SLACK: Final = timedelta(hours=12)
@@ -32,7 +32,7 @@ def verify_share(fetch: Fetch, until: float) -> None:
     if due:
         read_issues(fetch, due, until)
     else:
-        fetch.commit(replace(fetch.cursor, stage="audit_changelogs"))
+        fetch.commit(replace(fetch.cursor, stage="audit_changelogs"), lambda session: _forget_departed(session, fetch))
 
 
 def share_of(session: Session, profile: str, now: datetime, every_days: int, budget: int) -> int:
@@ -54,3 +54,10 @@ def _share(fetch: Fetch) -> int:
     rules = fetch.current.settings.changelog_audit
     with fetch.current.reads() as session:
         return share_of(session, fetch.run.profile, fetch.started_at, rules.every_days, rules.issues_per_run)
+
+
+def _forget_departed(session: Session, fetch: Fetch) -> Fetched:
+    """End the differences of issues that left Jira a turn ago, because no comparison will."""
+    days = timedelta(days=fetch.current.settings.changelog_audit.every_days)
+    quality.clear_departed(session, fetch.run.profile, fetch.started_at - days)
+    return Fetched()

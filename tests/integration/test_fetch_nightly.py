@@ -329,6 +329,20 @@ def test_an_issue_that_an_ordinary_refresh_reads_again_is_compared_too(world: Wo
 
 
 @on_sqlite
+def test_a_difference_of_an_issue_that_left_jira_ends_a_turn_later(world: World) -> None:
+    """No comparison would end it, and an alert would stay for ever."""
+    issue = _oldest(world)
+    _change(world, "UPDATE issues SET resolution = 'Odd' WHERE issue_id = :it", it=str(issue.id))
+    assert _night(world).issues_differed == 1
+    world.happen(issue, ("shown", False), touches=False)
+    kept = []
+    for _ in range(9):
+        _night(world)
+        kept.append(str(issue.id) in _findings(world))
+    assert kept == [True] * 8 + [False]
+
+
+@on_sqlite
 def test_rows_that_cannot_be_read_are_found_and_written_again(world: World) -> None:
     """The night does not fail because of them."""
     before = world.copy()["issues"]
