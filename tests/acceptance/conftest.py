@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     others = cycle(OTHERS)
     for item in items:
-        if HERE in item.path.parents and item.get_closest_marker("xdist_group") is None:
+        if item.path.parent == HERE and item.get_closest_marker("xdist_group") is None:
             reads = "refreshed_world" in getattr(item, "fixturenames", ())
             item.add_marker(pytest.mark.xdist_group(READERS if reads else next(others)))
 
