@@ -277,6 +277,7 @@ def fresh_copy(world: World, folder: Path, redis_url: str) -> Mapping[str, Any]:
     url = f"sqlite:///{folder / 'fresh.db'}"
     with open_world(folder, url, redis_url, jira=world.jira) as other:
         other.current.settings = replace(world.current.settings, database_url=url)
+        other.hurry()
         other.fetch()
         return other.copy()
 
