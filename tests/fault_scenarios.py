@@ -11,7 +11,7 @@ from console_world import carry_out, said_here
 from databases import begin_with_schema
 from fault_seams import TrappedJira
 from fault_trap import Trap
-from fetch_world import BASE_URL, NAME, PROFILE, TimedRuntime
+from fetch_world import BASE_URL, NAME, PROFILE, QuickRuntime, settings_of
 from kombu.exceptions import OperationalError as QueueError
 from living_team import end_planned_lives
 from message_worker import Worker
@@ -24,12 +24,12 @@ from sandbox import living
 from sandbox.api import Jira
 from sandbox.shapes import Flavour, millis
 from sandbox.site import Bounds, Clock
-from sandbox.team import EMAIL, TOKEN, generate
+from sandbox.team import generate
 from tasks import steps
-from worker.jira.client import Client, open_session
+from worker.jira.client import open_session
 from worker.jira.reader import PageSizes
 from worker.runtime import Runtime
-from worker.settings import ChangelogAudit, Connection, Settings
+from worker.settings import ChangelogAudit
 
 BEFORE: Final = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)  # of the first copy
 NOW: Final = BEFORE + timedelta(hours=1)  # of the work that is interrupted
@@ -50,16 +50,6 @@ jql = "project in (PAY, OPS)"
 [profiles.payments.deployments]
 source = "table"
 """
-
-
-class TrappedRuntime(TimedRuntime):
-    """A runtime whose client sleeps no wait."""
-
-    def client(self, connection: Connection, *more: Any, **past: Any) -> Client:
-        """Return the client, awake."""
-        made = super().client(connection, *more, **past)
-        made._sleep = lambda _: None
-        return made
 
 
 @dataclass(eq=False)
@@ -121,27 +111,8 @@ def open_place(folder: Path, database_url: str, redis_url: str, flavour: Flavour
     )
     site.advance(millis(BEFORE))
     end_planned_lives(site)
-    (folder / "token").write_text(TOKEN)
-    connection = Connection(
-        "sandbox",
-        BASE_URL,
-        email=EMAIL,
-        token_file=folder / "token",
-        requests=1_000_000,
-        per_seconds=1.0,
-        concurrency=1,
-    )
-    profile = replace(PROFILE, rules=RULES)
-    settings = Settings(
-        database_url=database_url,
-        log_dir=folder / "logs",
-        state_dir=folder / "state",
-        path=folder / "flowbeat.toml",
-        redis_url=redis_url,
-        changelog_audit=ChangelogAudit(every_days=30),
-        connections={"sandbox": connection},
-        profiles={NAME: profile},
-    )
+    audit, profile = ChangelogAudit(every_days=30), replace(PROFILE, rules=RULES)
+    settings = settings_of(folder, database_url, redis_url, concurrency=1, profile=profile, changelog_audit=audit)
     trap, jira_clock, clock = Trap("none", "none", 0), Clock(BEFORE), Clock(BEFORE)
     jira = Jira(site, jira_clock)
 
@@ -151,7 +122,7 @@ def open_place(folder: Path, database_url: str, redis_url: str, flavour: Flavour
         return session
 
     begin_with_schema(database_url)
-    current = TrappedRuntime(settings, clock, to_jira, pages=PAGES)
+    current = QuickRuntime(settings, clock, to_jira, pages=PAGES)
     return Place(folder, jira, jira_clock, clock, current, trap)
 
 

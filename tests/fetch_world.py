@@ -174,6 +174,32 @@ class World:
         self.shown()
 
 
+def settings_of(
+    folder: Path, database_url: str, redis_url: str, *, concurrency: int = 4, profile: Profile = PROFILE, **more: Any
+) -> Settings:
+    """Return the configuration of a folder with one profile, and write its token there."""
+    (folder / "token").write_text(TOKEN)
+    connection = Connection(
+        "sandbox",
+        BASE_URL,
+        email=EMAIL,
+        token_file=folder / "token",
+        requests=1_000_000,
+        per_seconds=1.0,
+        concurrency=concurrency,
+    )
+    return Settings(
+        database_url=database_url,
+        log_dir=folder / "logs",
+        state_dir=folder / "state",
+        path=folder / "flowbeat.toml",  # nobody reads it, but a task refuses to work where none was found
+        redis_url=redis_url,
+        connections={"sandbox": connection},
+        profiles={NAME: profile},
+        **more,
+    )
+
+
 @contextmanager
 def open_world(
     folder: Path,
@@ -191,25 +217,7 @@ def open_world(
         jira = Jira(made_up(7, issues * 2, start, flavour=flavour, per_week=issues / 12), Clock(NOW))
     clock = jira.clock
     assert isinstance(clock, Clock)
-    (folder / "token").write_text(TOKEN)
-    connection = Connection(
-        "sandbox",
-        BASE_URL,
-        email=EMAIL,
-        token_file=folder / "token",
-        requests=1_000_000,
-        per_seconds=1.0,
-        concurrency=4,
-    )
-    settings = Settings(
-        database_url=database_url,
-        log_dir=folder / "logs",
-        state_dir=folder / "state",
-        path=folder / "flowbeat.toml",  # nobody reads it, but a task refuses to work where none was found
-        redis_url=redis_url,
-        connections={"sandbox": connection},
-        profiles={NAME: PROFILE},
-    )
+    settings = settings_of(folder, database_url, redis_url)
     current = TimedRuntime(settings, clock, lambda _: mounted(jira, before))
     begin_with_schema(database_url)
     migrate(current.engine)

@@ -8,60 +8,42 @@ more refresh, after which the copy equals Jira's issues, and the metrics those o
 
 import gc
 import logging
-import pickle
 import random
-import shutil
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, partial
-from pathlib import Path
+from functools import partial
 from typing import Any, Final
 
-import requests
-from databases import begin_with_schema
 from fault_databases import memory_folder
-from fetch_world import BASE_URL, NAME, NOW, PROFILE, QuickRuntime, World, mounted
-from interleaving import Actor, CrashError, StoppingConnection, pass_by, stop
-from living_team import LivingTeam, end_planned_lives
-from message_worker import connect, run_message
-from redis import ConnectionPool, Redis
-from sqlalchemy import event
+from fetch_world import NAME, World
+from interleaving import CrashError
+from living_team import LivingTeam
+from message_worker import run_message
+from seeded_bench import JQL, PAGES, Bench, open_bench
 
 from models.metrics.calculate import calculate
 from models.records import METRIC_TYPES, Run, RunOptions
 from models.store import caches, operations, runs
 from sandbox import catalogue, faults
-from sandbox.api import Jira
-from sandbox.shapes import millis
-from sandbox.site import Bounds, Clock, Site
-from sandbox.team import EMAIL, TOKEN, generate
 from tasks import calculate as calculation
 from tasks import steps
 from tasks.fetch.task import work
-from worker import embedded, runtime
+from worker import runtime
 from worker.app import app
 from worker.jira import parse
-from worker.jira.reader import PageSizes
 from worker.jira.site import reader
-from worker.settings import ChangelogAudit, Connection, Settings
 from worker.snapshots import load_snapshot
 from worker.view import load_view
 
-PAGES: Final = PageSizes(whole=5, plain=10, few=4)
-RULES: Final = replace(PROFILE.rules, history_weeks=1, fields={**PROFILE.rules.fields, "flagged": "Flagged"})
-JQL: Final = 'project in (PAY, OPS) AND issuetype != Bug OR summary ~ "never"'
 SILENCE: Final = timedelta(seconds=31)
 QUEUES: Final = ("maintain", "fetch", "calculate")
 SWEEP: Final = "tasks.maintain.requeue_stalled"
 ROUNDS: Final = 400
 MOST_FAILURES: Final = 5
 COMPARING_WHOLE: Final = 0.25  # of histories are compared with a new copy, and their metrics
-NAMES: Final = ("copy", "fresh")
 FACTS: Final = "tasks.calculate.facts"
 FIRST_METRIC: Final = f"tasks.calculate.{METRIC_TYPES[0]}"
 # Before which message runs end, as if they were done, and in how many of ten histories: a whole calculation takes as
@@ -73,49 +55,6 @@ FAULTS: Final[tuple[Callable[..., faults.Fault], ...]] = (
     lambda **more: faults.failing(500, **more),
     lambda **more: faults.failing(503, retry_after=600, **more),
 )
-
-
-class StoppingRuntime(QuickRuntime):
-    """A worker's runtime: it stops at each call of Redis, which is real."""
-
-    @cached_property
-    def redis(self) -> Redis:
-        """Redis by a connection that stops."""
-        path = str(self.settings.redis_url).removeprefix("unix://")
-        return Redis(connection_pool=ConnectionPool(connection_class=StoppingConnection, path=path))
-
-
-@dataclass(eq=False)
-class Bench:
-    """What all histories share: an empty database, a first copy, the Jira it was made of, two workers and Redis."""
-
-    folder: Path
-    redis: Redis
-    worlds: Mapping[str, World]
-    runtimes: tuple[StoppingRuntime, StoppingRuntime]
-    actors: tuple[Actor, Actor]
-    site: bytes
-
-    def replace_actors(self) -> None:
-        """Take two new workers: the threads of the last ones stand where their history failed."""
-        self.actors = (Actor(), Actor())
-
-    def restore(self) -> None:
-        """Begin with the first copy, an empty database for the new copy, and the Jira of then."""
-        for current in (*self.runtimes, *(world.current for world in self.worlds.values())):
-            current.engine.dispose()
-        for name in self.worlds:
-            for suffix in ("-wal", "-shm"):
-                (self.folder / f"{name}.db{suffix}").unlink(missing_ok=True)
-            shutil.copy(self.folder / f"{name}.kept", self.folder / f"{name}.db")
-        self.redis.flushall()
-        site: Site = pickle.loads(self.site)  # noqa: S301 - this process has made it
-        clock = Clock(NOW)
-        for world in self.worlds.values():
-            world.jira, world.clock = Jira(site, clock), clock
-            world.current.now = clock
-        for current in self.runtimes:
-            current.now = clock
 
 
 class History(LivingTeam):
@@ -341,80 +280,6 @@ def _metrics(world: World) -> list[Any]:
     with world.current.reads() as session:
         snapshot = load_snapshot(session, NAME, load_view(world.current, session, NAME, None))
     return [calculate(metric, snapshot) for metric in METRIC_TYPES]
-
-
-# --- the bench ----------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def open_bench(folder: Path) -> Iterator[Bench]:
-    """Yield a bench; its first copy is of a dozen issues."""
-    handle = embedded.ensure(folder / "server")
-    site = generate(5, 20, NOW - timedelta(weeks=2), per_week=6)
-    site.bounds = Bounds(
-        page_of_ids=9, page_with_fields=10, page_of_search=20, bulk_issues=PAGES.whole, bulk_plain_issues=PAGES.plain
-    )
-    site.advance(millis(NOW))
-    end_planned_lives(site)
-    (folder / "token").write_text(TOKEN)
-    jira = Jira(site, Clock(NOW))
-    worlds = {name: World(jira, Clock(NOW), _runtime(QuickRuntime, folder, name, handle.client_url)) for name in NAMES}
-    runtimes = [_runtime(StoppingRuntime, folder, "copy", handle.client_url) for _ in range(2)]
-    for current in (*runtimes, *(world.current for world in worlds.values())):
-        current.open_session = lambda _: _session(worlds["copy"].jira)
-    for current in runtimes:
-        event.listen(current.engine, "engine_connect", _stop_before_writing)
-        event.listen(current.engine, "commit", pass_by)
-        event.listen(current.sessions, "after_commit", pass_by)
-    connect(app, "memory://", worlds["copy"].current)
-    with Redis.from_url(handle.client_url) as redis:
-        for name, world in worlds.items():
-            if name == "copy":
-                run = world.request()
-                work(world.current, run)
-                calculation.work(world.current, world.latest(run))
-                world.end_early(world.latest(run))
-            world.current.engine.dispose()
-            shutil.copy(folder / f"{name}.db", folder / f"{name}.kept")
-        actors = (Actor(), Actor())
-        yield Bench(folder, redis, worlds, (runtimes[0], runtimes[1]), actors, pickle.dumps(site))
-    handle.close()
-
-
-def _session(jira: Jira) -> requests.Session:
-    session = mounted(jira, stop)
-    session.trust_env = False  # no proxy is looked for at each request
-    return session
-
-
-def _stop_before_writing(connection: Any) -> None:
-    if not connection.get_execution_options().get("readonly", False):
-        stop()
-
-
-def _runtime(kind: type[Any], folder: Path, name: str, redis_url: str) -> Any:
-    url = f"sqlite:///{folder / name}.db"
-    begin_with_schema(url)
-    login = Connection(
-        "sandbox",
-        BASE_URL,
-        email=EMAIL,
-        token_file=folder / "token",
-        requests=1_000_000,
-        per_seconds=1.0,
-        concurrency=1,
-    )
-    settings = Settings(
-        database_url=url,
-        log_dir=folder / "logs",
-        state_dir=folder / "state",
-        path=folder / "flowbeat.toml",
-        redis_url=redis_url,
-        changelog_audit=ChangelogAudit(every_days=0),  # the team adds versions without a change of `updated`
-        connections={"sandbox": login},
-        profiles={NAME: replace(PROFILE, jql=JQL, rules=RULES)},
-    )
-    return kind(settings, Clock(NOW), pages=PAGES)
 
 
 def failure_of(bench: Bench, seed: int) -> str | None:
