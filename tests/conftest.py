@@ -6,7 +6,7 @@ import signal
 import sys
 
 import forked
-from groups import pytest_collection_modifyitems  # noqa: F401 - a hook
+from groups import pytest_collection_modifyitems, pytest_runtest_logreport  # noqa: F401 - hooks
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,5 +1,7 @@
 """The groups of `xdist_group`: the tests of each run in one process, which makes once what they share."""
 
+import os
+
 import pytest
 
 
@@ -15,3 +17,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         mark = item.get_closest_marker("xdist_group")
         if mark is not None and not item.nodeid.endswith(f"@{mark.args[0]}"):
             item._id = item.id.parse(f"{item.nodeid}@{mark.args[0]}")
+
+
+@pytest.hookimpl(tryfirst=True)  # so that the output and `--last-failed` have the test's own id
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Name a test without its group, in the process that collects the reports; xdist compares ids in the others."""
+    path, separator, name = report.nodeid.partition("::")
+    if "PYTEST_XDIST_WORKER" not in os.environ and name.rfind("@") > name.rfind("]"):
+        report.nodeid = f"{path}{separator}{name.rpartition('@')[0]}"

@@ -1,4 +1,4 @@
-"""Tests of a group run in one process."""
+"""Tests of a group run in one process, and are named without it."""
 
 import os
 import re
@@ -14,19 +14,23 @@ import pytest
 def test_first(number): pass
 
 @pytest.mark.xdist_group("second")
-@pytest.mark.parametrize("number", range(8))
-def test_second(number): pass
+@pytest.mark.parametrize("name", ["a@b", *range(7)])
+def test_second(name): assert name != 6
 """
 
 
 def test_each_group_has_a_process_of_its_own(tmp_path: Path) -> None:
     """Otherwise each process would make what a module's tests share, and nothing would fail."""
     (tmp_path / "test_groups.py").write_text(TESTS, encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment = {**kept, "PYTHONPATH": str(Path(__file__).parents[1])}
     words = [sys.executable, "-m", "pytest", "-p", "groups", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
-    command = [*words, "-v", "-p", "no:cacheprovider", f"--rootdir={tmp_path}", str(tmp_path)]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    ran = re.findall(r"\[(gw\d)\] .* PASSED test_groups\.py::test_(\w+)\[", done.stdout)
+    command = [*words, "-v", f"--rootdir={tmp_path}", str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    ran = re.findall(r"\[(gw\d)\] .* (?:PASSED|FAILED) test_groups\.py::test_(\w+)\[.+\] $", done.stdout, re.MULTILINE)
     assert len(ran) == 16, done.stdout
     assert len(set(ran)) == 2
     assert {name for _, name in ran} == {"first", "second"}
+    again = [sys.executable, "-m", "pytest", "--last-failed", "-q", f"--rootdir={tmp_path}", str(tmp_path)]
+    done = subprocess.run(again, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1].startswith("1 failed in ")
