@@ -31,7 +31,7 @@ from fault_scenarios import LATER, NOW, SCENARIOS, SPOILED, Place, Scenario, ope
 from fault_seams import RedisProxy, watch_databases, watch_files
 from fault_trap import BEGIN, EFFECTS
 from fetch_world import NAME
-from message_worker import Worker, connect
+from message_worker import Worker, connect, expire
 from redis import Redis
 
 from models.database import migrate
@@ -120,6 +120,7 @@ def finish(bench: Bench, worker: Worker) -> list[str]:
     worker.until_quiet()
     faults = _wrong_states(bench, NOW) + _false_success(bench)
     bench.place.move_to(LATER)
+    expire(bench.direct, LATER - NOW)  # a pause for which Jira asked is over
     bench.scenario.again(bench.place)
     lines = differences(bench.rows(), bench.expected[1])
     faults += [f"after one more: {line}" for line in lines if not _is_found_later(line)]
