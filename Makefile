@@ -26,7 +26,7 @@ check: $(VENV)/installed-dev ## format, lint, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-soak: $(VENV)/installed-dev ## 1,500 faults, a quarter of an hour; 10,000 histories of two workers, as long; random tests, about an hour
+soak: $(VENV)/installed-dev ## 1,500 faults, a quarter of an hour; 10,000 histories of two workers, twenty minutes; random tests, about an hour
 	@$(BIN)/python tests/fault_soak.py
 	@$(BIN)/python tests/seeded_soak.py
 	@$(BIN)/python -m pytest -n 2 --timeout=14400 --hypothesis-profile=soak tests/integration/test_fetch_machine.py \
