@@ -27,7 +27,14 @@ from worker import embedded
 PROGRAM: Final = (sys.executable, "-c", "from console.cli import main; main()")
 QUOTA: Final = Quota(100, 10)  # that of Jira Cloud, and Flowbeat's default
 LATENCY: Final = 0.1
-WORKERS: Final = 4
+# Four workers, each with its options: all alike, or one or two for each kind of work as docs/operations.md advises.
+ALIKE: Final = tuple(f"-c 2 -n w{number}@%h" for number in range(4))
+BY_KIND: Final = (
+    "-Q fetch -c 4 -n f1@%h",
+    "-Q fetch -c 4 -n f2@%h",
+    "-Q calculate -c 2 -n c@%h",
+    "-Q maintain -c 1 -n m@%h",
+)
 BIG, SMALL = 20_000, 10
 LONGEST: Final = 900
 PROFILE: Final = """
@@ -67,13 +74,14 @@ def print_many(profiles: int) -> None:
     """Print how long equal profiles take together: the first copy of each, then an incremental refresh of each."""
     names = [f"team{number:02}" for number in range(profiles)]
     rows = []
-    with place(600, dict.fromkeys(names, "project = PAY")) as (site, folder), workers(folder):
-        for what in ("first copy", "incremental"):
-            ended = refreshed(site, folder, names)
-            rows.append(_row(what, ended))
+    for layout, options in (("alike", ALIKE), ("by kind", BY_KIND)):
+        with place(600, dict.fromkeys(names, "project = PAY")) as (site, folder), workers(folder, options):
+            kinds = ("first copy", "incremental")
+            rows += [_row(f"{what}, {layout}", refreshed(site, folder, names)) for what in kinds]
     head = ("refresh of all", "requests", "refused", "quota", "last", "ratio", "first", "median")
     reference = (
-        f"{profiles} profiles, {WORKERS} workers with two children each. Reference (quota): the seconds that "
+        f"{profiles} profiles on four workers. alike: each takes all work, in two children. by kind: two for fetch, "
+        "with four children each, one for calculate with two, one for maintain. Reference (quota): the seconds that "
         f"{QUOTA.requests} requests in any {QUOTA.per_seconds} s allow for these. last, first, median: the second when "
         "such a run ended, with its results."
     )
@@ -101,7 +109,7 @@ def print_big() -> None:
     queries = {"big": "project in (PAY, OPS)"} | dict.fromkeys(small, "key in (PAY-1, PAY-2, PAY-3)")
     rows = []
     for names in (small, ["big", *small]):
-        with place(BIG, queries) as (site, folder), workers(folder):
+        with place(BIG, queries) as (site, folder), workers(folder, ALIKE):
             ended = refreshed(site, folder, names)
         last = max(ended.seconds[name] for name in small)
         big = ended.seconds.get("big")
@@ -126,15 +134,15 @@ def place(issues: int, queries: dict[str, str]) -> Iterator[tuple[Site, Path]]:
 
 
 @contextmanager
-def workers(folder: Path) -> Iterator[None]:
+def workers(folder: Path, layout: Sequence[str]) -> Iterator[None]:
     """Run the workers during the block; they have started when it begins."""
     with ExitStack() as stack, closing(embedded.ensure(folder / ".flowbeat")):
-        for number in range(WORKERS):
-            command = (*PROGRAM, "worker", "-c", "2", "-n", f"w{number}@%h")
+        for options in layout:
+            command = (*PROGRAM, "worker", *options.split())
             process = subprocess.Popen(command, cwd=folder, env=_environment(folder), stdout=DEVNULL, stderr=DEVNULL)
             stack.callback(process.wait)
             stack.callback(process.terminate)
-        while len(list((folder / ".flowbeat").glob("alive/worker*"))) < WORKERS:
+        while len(list((folder / ".flowbeat").glob("alive/worker*"))) < len(layout):
             time.sleep(0.1)
         time.sleep(2)  # their children
         yield
