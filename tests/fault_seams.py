@@ -221,7 +221,7 @@ def _end_of_value(data: bytes, at: int) -> int | None:
 
 
 def watch_files(folder: Path, trap: Trap) -> None:
-    """Count what this process does with files below a folder, for the rest of its life: a hook cannot be removed."""
+    """Count the file operations of this process below a folder. The hook stays until the process ends."""
     below = str(folder)
 
     def hook(name: str, args: tuple[Any, ...]) -> None:

@@ -48,6 +48,20 @@ class KilledError(Exception):
     """Raised by a test's endpoint to stop a fetch like a killed process: no code catches it."""
 
 
+class Killing:
+    """Stops a fetch before a request: raises KilledError at the one that ``requests_left`` counts down to."""
+
+    def __init__(self, requests_left: int = 0) -> None:
+        """Stop at the request of this number; 0: at none."""
+        self.requests_left = requests_left
+
+    def __call__(self) -> None:
+        """Count a request."""
+        self.requests_left -= 1
+        if self.requests_left == 0:
+            raise KilledError
+
+
 class Endpoint(SandboxAdapter):
     """The way to the stand-in; ``before`` is called ahead of each request and may throw."""
 

@@ -34,7 +34,9 @@ UNREAD: Final = ("unreadable_issue", "incomplete_history")
 def save_findings(
     session: Session, profile: str, origin: str, value: Mapping[str, Mapping[str, int]], kept: Collection[str] = ()
 ) -> None:
-    """Replace what one origin (changelog, facts, verify) found about these issues, but for the reasons in ``kept``."""
+    """Replace the findings of one origin (changelog, facts, verify) about these issues, except those of the reasons
+    in ``kept``.
+    """
     before = delete(DataQualityRow).where(
         _FINDINGS.profile == profile,
         _FINDINGS.origin == origin,

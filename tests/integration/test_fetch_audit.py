@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from fetch_world import NAME, KilledError, World, begun_world
+from fetch_world import NAME, KilledError, Killing, World, begun_world
 from sqlalchemy import text
 
 from models.store import catalogue, census
@@ -155,20 +155,14 @@ def test_an_audit_killed_anywhere_continues_where_it_was(
     flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str, step: int
 ) -> None:
     """A history is read at most once more, and all changes are found."""
-    left = [10_000]
-
-    def before() -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            raise KilledError
-
-    with begun_world(tmp_path, database_url, redis_url, flavour=flavour, before=before) as world:
+    killing = Killing()
+    with begun_world(tmp_path, database_url, redis_url, flavour=flavour, before=killing) as world:
         _freeze(world)
         issue = _open_issue(world)
         _migrate(world, issue)
         world.clock.advance(timedelta(days=8))
         run = world.request()
-        left[0] = step
+        killing.requests_left = step
         try:
             work(world.current, run)
         except KilledError:

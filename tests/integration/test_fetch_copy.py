@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from fetch_world import NAME, KilledError, World, fresh_copy, open_world
+from fetch_world import NAME, KilledError, Killing, World, fresh_copy, open_world
 from sqlalchemy import text
 
 from models.records import iso
@@ -89,14 +89,8 @@ def test_a_fetch_killed_at_a_request_continues_and_stores_the_same(
     flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str, step: int
 ) -> None:
     """A fetch killed before its n-th request, and continued, stores the same copy as one never stopped."""
-    left = [step]
-
-    def before() -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            raise KilledError
-
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour, before=before, issues=120) as world:
+    killing = Killing(step)
+    with open_world(tmp_path, database_url, redis_url, flavour=flavour, before=killing, issues=120) as world:
         world.connection(concurrency=1)
         run = world.request()
         with pytest.raises(KilledError):

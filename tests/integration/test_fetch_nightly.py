@@ -7,7 +7,7 @@ from math import ceil
 from pathlib import Path
 
 import pytest
-from fetch_world import NAME, NOW, KilledError, World, begun_world, open_world
+from fetch_world import NAME, NOW, KilledError, Killing, World, begun_world, open_world
 from sqlalchemy import text
 
 from models.records import FetchOperation, Issue
@@ -228,14 +228,8 @@ def test_a_night_killed_anywhere_compares_each_issue_once(
     flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str, step: int
 ) -> None:
     """It continues behind the last committed batch; the budget holds for both parts together."""
-    left = [10_000]
-
-    def before() -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            raise KilledError
-
-    with begun_world(tmp_path, database_url, redis_url, flavour=flavour, before=before, issues=800) as world:
+    killing = Killing()
+    with begun_world(tmp_path, database_url, redis_url, flavour=flavour, before=killing, issues=800) as world:
         world.connection(concurrency=1)
         _freeze(world)
         number = len(world.shown())
@@ -244,7 +238,7 @@ def test_a_night_killed_anywhere_compares_each_issue_once(
         with world.current.engine.begin() as connection:
             connection.execute(text("UPDATE issues SET resolution = 'Odd'"))
         run = world.request(due_at=world.clock())
-        left[0] = step
+        killing.requests_left = step
         with pytest.raises(KilledError):
             work(world.current, run)
         assert work(world.current, world.latest(run)) == "facts"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fetch_world import NAME, PROFILE, KilledError, World, begun_world, open_world
+from fetch_world import NAME, PROFILE, KilledError, Killing, World, begun_world, open_world
 
 from models.records import CopyCursor
 from models.store import caches
@@ -290,14 +290,8 @@ def test_an_issue_that_no_answer_can_hold_is_found_among_a_thousand(world: World
 
 def test_a_fetch_that_is_killed_at_any_request_ends_with_the_same_copy(tmp_path: Path, redis_url: str) -> None:
     """Small pages, so that each kind of request comes several times."""
-    left = [0]
-
-    def step() -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            raise KilledError
-
-    with open_world(tmp_path, f"sqlite:///{tmp_path}/flowbeat.db", redis_url, issues=24, before=step) as world:
+    killing = Killing()
+    with open_world(tmp_path, f"sqlite:///{tmp_path}/flowbeat.db", redis_url, issues=24, before=killing) as world:
         world.profile(rules=RULES)
         world.current.pages = PageSizes(whole=2, plain=6, few=5)
         world.connection(concurrency=1)
@@ -306,10 +300,10 @@ def test_a_fetch_that_is_killed_at_any_request_ends_with_the_same_copy(tmp_path:
         assert requests > 15
         for place in range(1, requests + 1):
             run = world.request(full=True)
-            left[0] = place
+            killing.requests_left = place
             with pytest.raises(KilledError):
                 work(world.current, run)
-            left[0] = 0
+            killing.requests_left = 0
             assert work(world.current, world.latest(run)) == "facts"
             assert world.end(run).data_volume_fetched >= len(expected["hashes"])
             assert world.copy() == expected

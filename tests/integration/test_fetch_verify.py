@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from console_world import say
-from fetch_world import NAME, KilledError, World, begun_world, open_world
+from fetch_world import NAME, KilledError, Killing, World, begun_world, open_world
 from sqlalchemy import text
 
 from console.refresh.outcome import describe
@@ -152,18 +152,12 @@ def test_a_verification_killed_at_a_request_counts_each_issue_once(
     flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str, step: int
 ) -> None:
     """A continued verification ends with the same figures."""
-    left = [10_000]
-
-    def before() -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            raise KilledError
-
-    with begun_world(tmp_path, database_url, redis_url, flavour=flavour, before=before, issues=250) as world:
+    killing = Killing()
+    with begun_world(tmp_path, database_url, redis_url, flavour=flavour, before=killing, issues=250) as world:
         world.connection(concurrency=1)
         _change(world, "UPDATE issues SET content_hash = 'odd', status_id = '77'")
         run = world.request(verify=True)
-        left[0] = step
+        killing.requests_left = step
         with pytest.raises(KilledError):
             work(world.current, run)
         assert work(world.current, world.latest(run)) == "facts"
