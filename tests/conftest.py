@@ -6,8 +6,10 @@ import signal
 import sys
 
 import forked
+import pytest
 from groups import pytest_collection_modifyitems, pytest_runtest_logreport  # noqa: F401 - hooks
 from hypothesis import HealthCheck, settings
+from memory_folder import MEMORY_FOLDER
 
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # `make soak` loads it, before any test is collected.
@@ -23,7 +25,7 @@ settings.load_profile("here")
 
 
 def pytest_configure() -> None:
-    """Handle SIGINT as usual, keep compiled modules, and look for garbage rarely.
+    """Handle SIGINT as usual, write to memory, keep compiled modules, and look for garbage rarely.
 
     A background job of a shell ignores SIGINT, and the processes that tests start would too. They are hundreds, and
     each would compile the same modules again where the shell forbids Python to keep them.
@@ -33,6 +35,8 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.set_threshold(50_000, 20, 50)
+    if "PYTEST_XDIST_WORKER" not in os.environ:  # the other processes inherit it
+        MEMORY_FOLDER.use()
 
 
 def pytest_collection_finish() -> None:
@@ -44,3 +48,9 @@ def pytest_collection_finish() -> None:
 def pytest_sessionfinish() -> None:
     """End the process that forked this test process's commands."""
     forked.SERVER_OF_TESTS.stop()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Free the memory."""
+    MEMORY_FOLDER.remove()

@@ -1,0 +1,50 @@
+"""A folder in memory for what the tests write: less than half the time in the kernel, where the machine has room."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Final
+
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the folder in it is a new one of this user
+NEEDED_BYTES: Final = 3 * 2**30
+# It outlives a killed run, reads until the run has exited, and then removes the folder. A PostgreSQL server whose
+# folder was removed stops within a minute.
+GUARD: Final = 'trap "" INT TERM HUP; cat; rm -rf "$0"'
+
+
+class MemoryFolder:
+    """The folder of a run, and the process that removes it however the run ends."""
+
+    def __init__(self, memory: Path = MEMORY, needed_bytes: int = NEEDED_BYTES) -> None:
+        """Create nothing yet."""
+        self._memory, self._needed_bytes = memory, needed_bytes
+        self._guard: subprocess.Popen[bytes] | None = None
+
+    def use(self) -> None:
+        """Create it if there is room, for the temporary files of this process and of all that it starts.
+
+        A ``TMPDIR`` in the environment says that somebody wants them elsewhere.
+        """
+        if self._guard is not None or "TMPDIR" in os.environ or not self._has_room():
+            return
+        folder = tempfile.mkdtemp(prefix="fb-", dir=self._memory)  # short, because the path of a socket has a limit
+        self._guard = subprocess.Popen(["/bin/sh", "-c", GUARD, folder], stdin=subprocess.PIPE, start_new_session=True)
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+
+    def remove(self) -> None:
+        """Remove it, at the end of the run."""
+        if self._guard is not None:
+            self._guard.communicate()
+
+    def _has_room(self) -> bool:
+        """Return whether the machine has enough memory for files, which a container seldom has."""
+        if not os.access(self._memory, os.W_OK | os.X_OK):
+            return False
+        lines = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
+        available = next(int(words[1]) * 1024 for words in lines if words[0] == "MemAvailable:")
+        return min(shutil.disk_usage(self._memory).free, available) >= self._needed_bytes
+
+
+MEMORY_FOLDER: Final = MemoryFolder()
