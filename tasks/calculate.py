@@ -1,7 +1,7 @@
 """Turns stored issues into stored results: facts of what changed, then the metrics, each a task of a chain.
 
 Facts are computed by slices, for the issues whose content or rules changed since (misses); all others stand (hits). The
-tasks of the metrics share one loaded dataset per process. The rows of one metric are one transaction.
+tasks of the metrics share what a process loaded for their run. The rows of one metric are one transaction.
 """
 
 import gc
@@ -55,6 +55,9 @@ from worker.view import View, load_view
 
 SLICE_SECONDS: Final = 60.0
 FACTS_AT_ONCE: Final = 5_000
+# The metrics of several profiles take turns in a process: what they read is kept for this many runs, while it is small.
+RUNS_KEPT: Final = 64
+ISSUES_KEPT: Final = 20_000
 
 
 @contextmanager
@@ -279,7 +282,11 @@ class Loaded:
     issues: int
 
 
-@cached_with_invalidation(size=1)
+def _weight(loaded: Loaded) -> int:
+    return loaded.issues
+
+
+@cached_with_invalidation(RUNS_KEPT, weight=_weight, heaviest=ISSUES_KEPT)
 def load(current: Runtime, run_id: str, attempt: int) -> Loaded:
     """Return the input of a run's metrics, read once in each process: it stands while the attempt does.
 

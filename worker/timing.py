@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -63,11 +64,13 @@ def log_fetch(operation: FetchOperation) -> None:
 class Cached(Generic[P, R]):
     """A function with a small memory; ``invalidate`` empties it."""
 
-    def __init__(self, function: Callable[P, R], size: int) -> None:
-        """Remember at most ``size`` results, the least recently used forgotten first."""
+    def __init__(self, function: Callable[P, R], size: int, weight: Callable[[R], int], heaviest: float) -> None:
+        """Remember the newest result, and others while they are at most ``size`` and together not too heavy."""
         functools.update_wrapper(self, function)
         self._function = function
         self._size = size
+        self._weight = weight
+        self._heaviest = heaviest
         self._known: OrderedDict[Hashable, R] = OrderedDict()
         self.hits = 0
         self.misses = 0
@@ -81,18 +84,24 @@ class Cached(Generic[P, R]):
             return self._known[key]
         self.misses += 1
         result = self._known[key] = self._function(*args, **kwargs)
-        if len(self._known) > self._size:
+        while len(self._known) > 1 and self._is_full():
             self._known.popitem(last=False)
         return result
+
+    def _is_full(self) -> bool:
+        return len(self._known) > self._size or sum(map(self._weight, self._known.values())) > self._heaviest
 
     def invalidate(self) -> None:
         """Forget everything."""
         self._known.clear()
 
 
-def cached_with_invalidation(size: int = 1) -> Callable[[Callable[P, R]], Cached[P, R]]:
+def cached_with_invalidation(
+    size: int = 1, *, weight: Callable[[Any], int] = lambda _: 0, heaviest: float = math.inf
+) -> Callable[[Callable[P, R]], Cached[P, R]]:
     """Remember a function's last results in this process; the arguments are the key and name a version of the data.
 
-    Not for threads: a task runs alone in its process.
+    The least recently used are forgotten while there are more than ``size``, or their weights add up to more than
+    ``heaviest``; the newest is always remembered. Not for threads: a task runs alone in its process.
     """
-    return lambda function: Cached(function, size)
+    return lambda function: Cached(function, size, weight, heaviest)
