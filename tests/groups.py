@@ -1,8 +1,13 @@
 """The groups of `xdist_group`: the tests of each run in one process, which makes once what they share."""
 
 import os
+from itertools import count, groupby
+from typing import Final
 
 import pytest
+
+# xdist counts the tests of all groups after each test: with a group per test, for 10 s of processor time.
+NEIGHBOURS: Final = 25
 
 
 @pytest.hookimpl(trylast=True)  # after all marks were added
@@ -13,10 +18,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     if not config.getoption("loadgroup", default=False):
         return
-    for item in items:
-        mark = item.get_closest_marker("xdist_group")
-        if mark is not None and not item.nodeid.endswith(f"@{mark.args[0]}"):
-            item._id = item.id.parse(f"{item.nodeid}@{mark.args[0]}")
+    for _, tests in groupby(items, key=lambda item: item.path):
+        number = count()
+        for item in tests:
+            mark = item.get_closest_marker("xdist_group")
+            group = mark.args[0] if mark else f"{item.path.parent.name} {item.path.stem} {next(number) // NEIGHBOURS}"
+            if not item.nodeid.endswith(f"@{group}"):
+                item._id = item.id.parse(f"{item.nodeid}@{group}")
 
 
 @pytest.hookimpl(tryfirst=True)  # so that the output and `--last-failed` have the test's own id
