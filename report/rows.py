@@ -111,7 +111,7 @@ class Request:
         try:
             return parse_asked(self.as_of, zone_of(self.current, profile), self.current.now())
         except ValueError as error:
-            raise UnknownNameError(f"--{error}") from error
+            raise UnknownNameError(str(error)) from error
 
     def _require_profile(self, profile: str) -> None:
         configured = self.current.settings.profiles

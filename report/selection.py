@@ -87,8 +87,8 @@ def _not_calculated(
     profile: str, text: str | None, as_of: datetime, cache: CacheMetadata | None, stale: int = 0
 ) -> str:
     if _is_later(as_of, cache):
-        later = f"--as-of {text} is later than the data of {profile!r}"
-        return f"{later}: leave --as-of out, or once it is past: flowbeat refresh {profile}"
+        later = f"the as-of {text} is later than the data of {profile!r}"
+        return f"{later}: leave it out, or once it is past: flowbeat refresh {profile}"
     why = f", and the facts of {format_count(stale, 'issue')} are older than the data or the rules" if stale else ""
     what = f"no result of {profile!r} is stored for {text}{why}"
     return f"{what}; calculate it: flowbeat calculate {profile} --as-of {text}"

@@ -65,9 +65,10 @@ def finish(current: Runtime, run: Run) -> None:
         recompute.begin(current, run)
         steps.enqueue(app, run, "recompute")
         return
-    _end_chain(run, calculate.finish_step(current, run))
-    log.info("run completed", extra={"kind": run.kind})
-    report_file.write(current, run.profile)
+    with report_file.announced(current, run):
+        _end_chain(run, calculate.finish_step(current, run))
+        log.info("run completed", extra={"kind": run.kind})
+        report_file.write(current, run.profile)
 
 
 def _end_chain(run: Run, attempt: int | None) -> None:

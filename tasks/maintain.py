@@ -16,7 +16,7 @@ from tasks import notices, steps
 from worker import logs, runtime, view
 from worker.app import app
 from worker.runtime import Runtime
-from worker.task import sentence
+from worker.task import LONGEST_COUNTDOWN, RESUME, sentence
 from worker.timing import log_fetch
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ def _answer(task: Any, profile: str, due_at: datetime) -> str | None:
     return run.run_id
 
 
-@app.task(name="tasks.maintain.resume")
+@app.task(name=RESUME)
 def resume(run_id: str, attempt: int) -> None:
     """Continue a run whose pause is over; a pause that is longer than a countdown is enqueued again."""
     current = runtime.current()
@@ -93,7 +93,8 @@ def resume(run_id: str, attempt: int) -> None:
         return
     left = (run.wait_until - now).total_seconds() if run.wait_until else 0.0
     if left > 1:
-        app.send_task("tasks.maintain.resume", (run_id, attempt), countdown=min(left, 120.0))
+        queue = steps.queue_of(run.step)
+        app.send_task(RESUME, (run_id, attempt), countdown=min(left, LONGEST_COUNTDOWN), queue=queue)
         return
     steps.enqueue(app, run, run.step)
 

@@ -12,7 +12,7 @@ from celery import Celery, chain
 from models.database import Sessions
 from models.records import METRIC_TYPES, Run, RunOptions
 from models.store import runs
-from worker import logs
+from worker import logs, queues
 
 NO_OPTIONS: Final = RunOptions()
 STEPS: Final = ("fetch", "facts", *METRIC_TYPES, "finish")
@@ -75,8 +75,8 @@ def enqueue(app: Celery, run: Run, step: str, attempt: int | None = None) -> Non
 
 
 def queue_of(step: str) -> str:
-    """Return the queue that the messages of a step go to; celeryconfig.py routes them by the name of their module."""
-    return TASKS[step].split(".")[1]
+    """Return the queue that the messages of a step go to."""
+    return queues.queue_of(TASKS[step])
 
 
 def after(step: str) -> str:

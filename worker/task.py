@@ -23,7 +23,7 @@ from models.database_faults import UnusableDatabaseError
 from models.records import Retries, Run
 from models.store import operations, runs
 from models.store.runs import HeartbeatChanges
-from worker import alive, logs, nodes, runtime
+from worker import alive, logs, nodes, queues, runtime
 from worker.errors import UNEXPECTED, FlowbeatError, RetryableError
 from worker.jira.client import backoff
 from worker.redact import redact
@@ -156,7 +156,9 @@ class RunTask(Task):  # type: ignore[type-arg]  # Celery's own class takes no pa
         changes |= {"cursor": cursor, "error_kind": error.kind}
         record_heartbeat(current, run, **changes)
         log.warning("run waits", extra={"until": until, "why": sentence(error)})
-        self.app.send_task(RESUME, (run.run_id, run.attempt), countdown=min(wait, LONGEST_COUNTDOWN))
+        # To the queue of the step: a worker that takes the step also continues it.
+        queue, seconds = queues.queue_of(self.name), min(wait, LONGEST_COUNTDOWN)
+        self.app.send_task(RESUME, (run.run_id, run.attempt), countdown=seconds, queue=queue)
 
     def _fail(self, current: Runtime, run: Run, why: str, kind: str) -> None:
         self._stop_chain()

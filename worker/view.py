@@ -52,7 +52,7 @@ def _as_of(profile: str, wanted: datetime | None, data_as_of: datetime) -> datet
     """Return the instant to calculate for: the one asked for, else that of the data; never later than the data."""
     if wanted is not None and wanted > data_as_of:
         raise FatalError(
-            f"--as-of {iso(wanted)} is later than the data of {profile!r} ({iso(data_as_of)}); leave --as-of out for "
+            f"the as-of {iso(wanted)} is later than the data of {profile!r} ({iso(data_as_of)}); leave it out for "
             f"the newest results, or once that instant is past: flowbeat refresh {profile}"
         )
     return wanted or data_as_of

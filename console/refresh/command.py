@@ -295,7 +295,7 @@ def _moment(current: Runtime, profile: str, text: str) -> datetime:
     try:
         moment = parse_asked(text, zone, current.now())
     except ValueError as error:
-        raise ConfigError(f"--{error}") from error
+        raise ConfigError(str(error)) from error
     if moment > current.now():
         raise ConfigError(f"--as-of {text} is not over yet: leave it out, or name an earlier day or instant")
     return moment

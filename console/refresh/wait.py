@@ -15,7 +15,7 @@ from console.shared import errors, nodes
 from console.shared.queued import QUEUED_SECONDS
 from models.records import Run
 from models.store import runs as stored_runs
-from tasks import maintain
+from tasks import maintain, report_file
 from worker.errors import FatalError
 from worker.runtime import Runtime
 
@@ -29,20 +29,26 @@ def until_ended(
     run_ids: Sequence[str],
     console: Console,
     keep: Callable[[], None] = lambda: None,
+    *,
     queued_seconds: float = QUEUED_SECONDS,
+    page_seconds: float = report_file.PATIENCE_SECONDS,
 ) -> list[Run]:
     """Return the runs as they ended, in the order asked for. ``keep`` is called now and then, to keep a worker running.
 
-    A run that stays queued for ``queued_seconds`` while workers answer is explained.
+    A run that stays queued for ``queued_seconds`` while workers answer is explained. A run has ended for the
+    person once its report page is written too, or after ``page_seconds``.
     """
     bars = _Bars(console) if console.is_terminal else _Lines(console)
     requeued, queue = time.monotonic(), _QueueWatch(current, console, queued_seconds)
+    pages = _PageWatch(current, page_seconds)
     with bars:
         while True:
             runs, now = _look(current, run_ids)
+            at_work = [run for run in runs if run.live or pages.is_awaited(run)]
             for run in runs:
-                bars.show(run, now)
-            if not any(run.live for run in runs):
+                if run.live or run not in at_work:
+                    bars.show(run, now)
+            if not at_work:
                 return runs
             keep()
             queue.load_view(runs)
@@ -100,6 +106,21 @@ class _QueueWatch:
             self._reasons[key] = reason
             sentence = f"{run.profile}: still queued: {reason}."
             self._console.print(sentence, highlight=False, markup=False)
+
+
+class _PageWatch:
+    """Looks for the report page of each run that has ended, up to some seconds long."""
+
+    def __init__(self, current: Runtime, seconds: float) -> None:
+        """Wait for nothing yet."""
+        self._current = current
+        self._seconds = seconds
+        self._until: dict[str, float] = {}
+
+    def is_awaited(self, run: Run) -> bool:
+        """Return whether the page of an ended run is still being written."""
+        until = self._until.setdefault(run.run_id, time.monotonic() + self._seconds)
+        return time.monotonic() < until and report_file.is_pending(self._current, run)
 
 
 class _Bars:

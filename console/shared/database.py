@@ -33,4 +33,4 @@ def as_of_option(text: str | None, zone: ZoneInfo, now: datetime) -> datetime | 
     try:
         return None if text is None else parse_asked(text, zone, now)
     except ValueError as error:
-        raise click.UsageError(f"--{error}") from error
+        raise click.UsageError(str(error)) from error

@@ -4,19 +4,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import celeryconfig
 from models.records import Run
 from models.store import installation as stored_installation
 from report import reading
 from tasks import steps
-from worker import nodes, settings
+from worker import nodes, queues, settings
 from worker.app import app
 from worker.runtime import Runtime
 
 PING_SECONDS: Final = 1.0
 RESTART: Final = "restart it"
 WITHOUT_QUEUES: Final = "restart it without -Q"
-QUEUES: Final = tuple(queue.name for queue in celeryconfig.task_queues)
+QUEUES: Final = queues.NAMES
 SEPARATE: Final = "restart it, or give each installation its own redis_url"
 
 

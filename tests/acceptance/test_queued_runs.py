@@ -65,6 +65,28 @@ def test_status_of_a_queued_run_says_that_no_worker_answers(make_world: Callable
     assert log.read_text() == before
 
 
+def test_a_worker_that_only_fetches_continues_paused_and_stalled_fetches(make_world: Callable[..., World]) -> None:
+    """No worker takes from the queue `maintain`: what belongs to a run is sent to the queue of its step."""
+    world = make_world(issues=60, silent=5)
+    world.jira.faults.append(faults.failing(503, times=1))
+    worker = world.start("worker", "-c", "1", "-n", "fetch@host", "-Q", "fetch")
+    eventually(lambda: "1 answer: fetch@host" in world.run("check").stdout)
+    asked = world.run("refresh", "--no-wait")
+    assert "no worker consumes the queue maintain; start one: flowbeat worker -Q maintain" in asked.stderr
+    fetched = [("facts", "queued", 1)]
+    eventually(lambda: world.rows("SELECT step, state, attempt FROM runs") == fetched)
+    messages = [line["message"] for line in world.log_lines()]
+    assert "run waits" in messages
+    assert "silent run picked up" not in messages
+
+    past = "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-1 minute')"  # six digits, as the program writes instants
+    world.execute(f"UPDATE runs SET step = 'fetch', state = 'running', heartbeat_at = {past}")  # noqa: S608 - a constant
+    eventually(lambda: "silent run picked up" in [line["message"] for line in world.log_lines()])
+    eventually(lambda: world.rows("SELECT step, state, attempt FROM runs") == [("facts", "queued", 2)])
+    worker.terminate()
+    assert worker.wait(60) == 0
+
+
 def folded(world: World, *words: str) -> str:
     """Return what a command printed, with single spaces between the words."""
     return " ".join(world.run(*words).stdout.split())

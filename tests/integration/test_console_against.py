@@ -105,8 +105,8 @@ def test_a_median_has_lists_only(folder: Path) -> None:
         (["--against", "2020-W01"], 2, "it has 2026-W31 to 2026-W42"),
         (["--against", "previous", "--against-as-of", "2026-10-01"], 2, "cannot be combined"),
         (["--week", "2026-W41", "--against-as-of", "2026-10-01"], 2, "not after the window's start"),
-        (["--against-as-of", "soon"], 2, "neither a day"),
-        (["--against-as-of", "2026-12-01"], 1, "later than the data"),
+        (["--against-as-of", "soon"], 2, "Error: as-of 'soon' is neither a day"),
+        (["--against-as-of", "2026-12-01"], 1, "flowbeat: the as-of 2026-12-01T23:00:00"),
     ],
 )
 def test_what_cannot_be_compared_says_why(folder: Path, words: list[str], code: int, advice: str) -> None:

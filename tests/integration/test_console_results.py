@@ -318,8 +318,7 @@ def test_a_day_after_the_data_asks_for_a_refresh(folder: Path) -> None:
     said = world.say(folder, "results", "--as-of", "2026-12-24")
     assert said.code == 1
     assert (
-        "is later than the data of 'payments': leave --as-of out, or once it is past: flowbeat refresh payments"
-        in said.err
+        "is later than the data of 'payments': leave it out, or once it is past: flowbeat refresh payments" in said.err
     )
 
 
@@ -330,7 +329,7 @@ def test_a_calculation_of_a_day_that_is_not_over_is_refused_before_anything_is_q
     assert "--as-of 2999-01-01 is not over yet" in said.err
     assert "2999" not in world.say(folder, "status", "--format", "json").out
     said = world.say_apart(folder, "calculate", "payments", "--as-of", "tomorrow")
-    assert (said.code, said.err.startswith("flowbeat: --as-of 'tomorrow' is neither a day")) == (2, True)
+    assert (said.code, said.err.startswith("flowbeat: as-of 'tomorrow' is neither a day")) == (2, True)
 
 
 def test_results_of_days_and_rules_are_kept_separately(tmp_path: Path, migrated_file: Path) -> None:

@@ -20,6 +20,7 @@ from celery import Celery
 from fetch_world import NAME, World, open_world
 from redis import Redis
 
+import celeryconfig
 from models.store import notices, runs
 from models.store.notices import Verdict
 from tasks import maintain
@@ -366,9 +367,35 @@ def test_the_workers_own_sweep_sends_the_task_only_where_somebody_is_to_be_notif
     app.close()
 
 
-def names(redis_client: Redis) -> list[str]:
-    """Return the names of the tasks in the queue."""
-    texts: Any = redis_client.lrange("maintain", 0, -1)
+def test_a_worker_without_the_queue_maintain_sweeps_in_its_own_unless_another_has_it(
+    world: World, redis_client: Redis
+) -> None:
+    """In its own queue the sweep waits behind other work, so a worker with `maintain` comes first."""
+    broker = str(world.current.settings.redis_url).replace("unix://", "redis+socket://")
+    app = Celery("tests", broker=broker)
+    app.conf.update(task_default_queue="maintain", task_queues=celeryconfig.task_queues)
+    for taken, queue in ((["calculate", "fetch"], "fetch"), (["calculate"], "calculate")):
+        redis_client.flushall()
+        app.amqp.queues.select(taken)
+        assert sweeping.send_sweep(app, 15)
+        assert names(redis_client, queue) == [sweeping.NOTIFY, sweeping.SWEEP]
+    redis_client.flushall()
+    app.amqp.queues.select(["fetch", "maintain"])
+    assert sweeping.send_sweep(app, 15)
+    assert names(redis_client) == [sweeping.NOTIFY, sweeping.SWEEP]
+    redis_client.delete("flowbeat:sweep")
+    app.amqp.queues.select(["fetch"])
+    assert not sweeping.send_sweep(app, 15)
+    redis_client.flushall()
+    app.amqp.queues.select_add("elsewhere")
+    app.amqp.queues.deselect(["fetch"])
+    assert not sweeping.send_sweep(app, 15)
+    app.close()
+
+
+def names(redis_client: Redis, queue: str = "maintain") -> list[str]:
+    """Return the names of the tasks in a queue."""
+    texts: Any = redis_client.lrange(queue, 0, -1)
     return [json.loads(text)["headers"]["task"] for text in texts]
 
 

@@ -2,14 +2,19 @@
 
 import logging
 import os
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 
 import console_world as world
 import pytest
+from rich.console import Console
 
 from console.check import reports
 from console.check.local import Line
+from console.refresh import wait
 from tasks import report_file
 from worker.errors import FatalError
 
@@ -84,3 +89,39 @@ def test_a_page_without_results_is_a_warning_too(tmp_path: Path, caplog: pytest.
     (entry,) = caplog.records
     assert entry.__dict__["reason"] == FatalError.__name__
     assert not [*tmp_path.glob("**/*.html")]
+
+
+def test_a_wait_for_a_run_lasts_until_its_page_is_written(tmp_path: Path, redis_url: str) -> None:
+    """The run is not reported as completed before; the page is written after the end of the run, which it shows."""
+    world.configure(tmp_path, keys=KEY)
+    file, out, seen = tmp_path / "reports" / "payments.html", StringIO(), []
+    with world.world(tmp_path, issues=30) as current, ExitStack() as ending:
+        current.settings = replace(current.settings, redis_url=redis_url)
+        run = world.request(current, "refresh")
+        ending.enter_context(report_file.announced(current, run))
+        assert world.carry_out(current, run).state == "completed"
+
+        def keep() -> None:
+            seen.append((file.exists(), "completed" in out.getvalue()))
+            if len(seen) == 3:
+                report_file.write(current, "payments")
+                ending.close()
+
+        wait.until_ended(current, [run.run_id], Console(file=out), keep)
+    assert seen == [(False, False)] * 3
+    assert "payments: completed" in out.getvalue()
+
+
+def test_a_wait_for_a_page_that_does_not_come_ends(tmp_path: Path, redis_url: str) -> None:
+    """Its worker may have died. A profile without a page is not waited for."""
+    for keys, seconds in ((KEY, 0.4), ("", 3_600.0)):
+        folder = tmp_path / str(seconds)
+        folder.mkdir()
+        world.configure(folder, keys=keys)
+        with world.world(folder, issues=30) as current:
+            current.settings = replace(current.settings, redis_url=redis_url)
+            run = world.request(current, "refresh")
+            with report_file.announced(current, run):
+                world.carry_out(current, run)
+                (ended,) = wait.until_ended(current, [run.run_id], Console(file=StringIO()), page_seconds=seconds)
+        assert ended.state == "completed"

@@ -78,7 +78,7 @@ def test_the_keys_and_the_types_of_their_values_are_as_documented(folder: Path) 
         ("paymets", {}, "profile 'paymets'; did you mean payments?"),
         ("payments", {"metric": "leadtime"}, "metric 'leadtime'; did you mean lead_time?"),
         ("payments", {"window": "week"}, "window 'week'; did you mean weeks?"),
-        ("payments", {"as_of": "soon"}, "as-of 'soon' is neither a day"),
+        ("payments", {"as_of": "soon"}, "^as-of 'soon' is neither a day"),
     ],
 )
 def test_an_unknown_name_is_a_value_error_with_the_nearest_one(
@@ -87,6 +87,12 @@ def test_an_unknown_name_is_a_value_error_with_the_nearest_one(
     """Nothing is shown that was not asked for."""
     with pytest.raises(ValueError, match=message.replace("?", r"\?")):
         rows.results(profile, **wanted, config=folder / "flowbeat.toml")
+
+
+def test_a_day_after_the_data_is_refused_without_an_option_that_python_does_not_have(folder: Path) -> None:
+    """The advice holds for a parameter and for an option of any name."""
+    with pytest.raises(FatalError, match=r"^the as-of 2026-12-24 is later than the data of 'payments': leave it out"):
+        rows.results("payments", as_of=date(2026, 12, 24), config=folder / "flowbeat.toml")
 
 
 def test_nothing_stored_is_an_error_and_creates_no_database(tmp_path: Path) -> None:

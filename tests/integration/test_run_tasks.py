@@ -55,7 +55,7 @@ def maker(app: Celery) -> Callable[..., RunTask]:
 
     def make(body: Body, **options: Any) -> RunTask:
         # Not shared: otherwise Celery would register it with every application of this process.
-        named = {"name": "tests.step", "steps": ("fetch",), **options}
+        named = {"name": "tests.fetch.step", "steps": ("fetch",), **options}
         decorate: Callable[[Body], RunTask] = app.task(base=RunTask, shared=False, **named)
         return decorate(body)
 
@@ -64,12 +64,12 @@ def maker(app: Celery) -> Callable[..., RunTask]:
 
 def queued(redis_client: Redis) -> int:
     """Return the number of messages in the queue."""
-    return int(redis_client.llen("celery"))
+    return int(redis_client.llen("fetch"))
 
 
 def message_time(redis_client: Redis) -> datetime:
     """Return when the only message of the queue is due."""
-    message = json.loads(redis_client.lrange("celery", 0, 0)[0])
+    message = json.loads(redis_client.lrange("fetch", 0, 0)[0])
     return datetime.fromisoformat(message["headers"]["eta"])
 
 
