@@ -80,7 +80,8 @@ def test_a_worker_that_only_fetches_continues_paused_and_stalled_fetches(make_wo
     assert "silent run picked up" not in messages
 
     past = "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-1 minute')"  # six digits, as the program writes instants
-    world.execute(f"UPDATE runs SET step = 'fetch', state = 'running', heartbeat_at = {past}")  # noqa: S608 - a constant
+    taken = f"step = 'fetch', state = 'running', cursor = '{{}}', heartbeat_at = {past}"
+    world.execute(f"UPDATE runs SET {taken}")  # noqa: S608 - a test's own words
     eventually(lambda: "silent run picked up" in [line["message"] for line in world.log_lines()])
     eventually(lambda: world.rows("SELECT step, state, attempt FROM runs") == [("facts", "queued", 2)])
     worker.terminate()
