@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from celery import Celery
 from fetch_world import NAME, World, open_world
+from kombu import Queue
 from redis import Redis
 
 import celeryconfig
@@ -387,8 +388,8 @@ def test_a_worker_without_the_queue_maintain_sweeps_in_its_own_unless_another_ha
     app.amqp.queues.select(["fetch"])
     assert not sweeping.send_sweep(app, 15)
     redis_client.flushall()
-    app.amqp.queues.select_add("elsewhere")
-    app.amqp.queues.deselect(["fetch"])
+    app.amqp.queues.add(Queue("elsewhere"))
+    app.amqp.queues.select(["elsewhere"])
     assert not sweeping.send_sweep(app, 15)
     app.close()
 
