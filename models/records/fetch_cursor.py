@@ -8,7 +8,7 @@ from models.records.cursors import CopyIdentity, Json, LearnedSize
 from models.records.run_parts import Verification
 
 FetchKind = Literal["full", "incremental", "verify"]
-_LISTS: Final = ("vanished", "unreadable", "pending_ids", "whole_ids")
+_LISTS: Final = ("vanished", "unreturned", "unreadable", "pending_ids", "whole_ids")
 _TYPED: Final = (*_LISTS, "failed", "identity", "multi_valued", "remembered", "sizes", "verification")
 
 
@@ -38,7 +38,8 @@ class FetchCursor:
     ``updated`` seen. ``position``: the next page of the list of this stage, as the site names it. ``expected``: issues
     of the copy before. ``share``: how many issues this night verifies, None before that is known; ``audited``: issues
     that were read again so far because it was their turn. ``pending_ids``: to be read when there is a batch of them;
-    ``failed``: to be requested in halves. ``vanished``: not there any more, of this page. ``check_size``: how many
+    ``failed``: to be requested in halves. ``vanished``: not returned, of this page; ``unreturned``: of all
+    pages, to be looked at once more. ``check_size``: how many
     absent issues are checked at once. ``sizes``: how many this Jira can answer for, by part; ``remembered``: those of
     the last fetch. ``multi_valued``: fields with several values (id → the name that JQL has for it), which are asked
     for only of issues that have any; empty: all fields of every issue are asked for together. ``multi_listed``: the
@@ -65,6 +66,7 @@ class FetchCursor:
     audited: int = 0
     check_size: int | None = None
     vanished: tuple[str, ...] = ()
+    unreturned: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     pending_ids: tuple[str, ...] = ()
     multi_valued: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,6 @@
-"""Looks again at issues that Jira no longer lists, and marks them as gone unless a permission seems to be lost."""
+"""Looks again at issues that Jira no longer lists or does not return, and marks those as gone that it does not show,
+unless a permission seems to be lost.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +10,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from models.store import census
-from models.wording import format_all
+from models.wording import format_all, format_count
 from tasks.fetch import verify
 from tasks.fetch.reading import read_issues, store_batch
 from tasks.fetch.state import Fetch, Fetched, hidden_mark, log, mark_issues, moved_mark
@@ -18,6 +20,7 @@ from worker.jira.site import confirm_login
 
 HIDDEN: Final = "deleted or no longer visible"
 MOVED: Final = "moved out of the JQL"
+NOT_RETURNED: Final = "Jira lists it and does not return it"
 # A lost permission must not empty a copy: when more than this and more than half are hidden, the fetch is refused.
 MANY_HIDDEN: Final = 20
 _NAMED: Final = 3
@@ -35,6 +38,16 @@ class Presence:
     hidden: int
     moved: int
 
+    @property
+    def is_hidden(self) -> bool:
+        """Return whether Jira shows none of its issues."""
+        return self.hidden == self.stored
+
+    @property
+    def is_left(self) -> bool:
+        """Return whether nothing of it would be left, and some of it is hidden."""
+        return not self.is_hidden and self.hidden > 0 and self.hidden + self.moved == self.stored
+
 
 def find_loss(projects: Mapping[str, Presence], *, is_same_jql: bool) -> str | None:
     """Return what would be lost, as a sentence; None if the absent issues may be marked as gone.
@@ -43,6 +56,7 @@ def find_loss(projects: Mapping[str, Presence], *, is_same_jql: bool) -> str | N
     - Every stored issue of a project is hidden, however few it has.
     - Nothing would be left, and the JQL is the one by which the issues were stored. A JQL that was changed may leave
       all of them, and a project may leave an unchanged one: Jira shows its issues, so no permission was lost.
+    - Nothing of a project would be left, some of it hidden, the others outside of the same JQL.
     """
     return next(_losses(projects, is_same_jql=is_same_jql), None)
 
@@ -51,7 +65,7 @@ def _losses(projects: Mapping[str, Presence], *, is_same_jql: bool) -> Iterator[
     stored, hidden, moved = (
         sum(getattr(project, name) for project in projects.values()) for name in ("stored", "hidden", "moved")
     )
-    closed = [key for key, project in sorted(projects.items()) if project.hidden == project.stored]
+    closed = [key for key, project in sorted(projects.items()) if project.is_hidden]
     if stored and hidden == stored:
         yield f"{_all_stored(stored)} no longer visible"
     if hidden > MANY_HIDDEN and hidden * 2 > stored:
@@ -61,8 +75,13 @@ def _losses(projects: Mapping[str, Presence], *, is_same_jql: bool) -> Iterator[
         yield f"{_all_stored(number, f' of {_listed(closed)}')} no longer visible"
     if is_same_jql and stored and hidden + moved == stored:
         also = f", and {hidden} {'is' if hidden == 1 else 'are'} no longer visible" if hidden else ""
-        which = "the only stored issue" if stored == 1 else f"{moved} of {stored} stored issues"
-        yield f"the JQL no longer finds {which}{also}, so that none would be left"
+        what = "the only stored issue" if stored == 1 else f"{moved} of {stored} stored issues"
+        yield f"the JQL no longer finds {what}{also}, so that none would be left"
+    for key, project in sorted(projects.items()) if is_same_jql else ():
+        if project.is_left:
+            which = format_count(project.stored, "stored issue")
+            parts = f"{project.hidden} not visible any more, {project.moved} outside of the JQL"
+            yield f"of {which} of project {key} none would be left: {parts}"
 
 
 def _all_stored(number: int, of: str = "") -> str:
@@ -76,42 +95,71 @@ def _listed(keys: list[str]) -> str:
 
 
 def check_absent(fetch: Fetch, until: float) -> None:
-    """Look again, by id, at some issues that were not listed. Those that match were missed by the list, and are read.
+    """Look again, by id, at some issues that were not listed or not returned. Those that match were missed, and are
+    read; one that Jira shows and does not return then is unreadable.
 
     Where Jira cannot answer, fewer are looked at. A single issue without an answer stays as it was stored: it may be
     there.
     """
-    run_id, most = fetch.run.run_id, fetch.cursor.check_size or _LOOK
-    with fetch.current.reads() as session:
-        marks = (run_id, hidden_mark(run_id), moved_mark(run_id))
-        unlisted = census.unmarked(session, fetch.run.profile, marks, most)
-    if not unlisted:
-        fetch.commit(replace(fetch.cursor, stage="mark_gone"))
+    most = fetch.cursor.check_size or _LOOK
+    absent = _absent(fetch, most)
+    if not absent:
+        fetch.commit(replace(fetch.cursor, stage="mark_gone", vanished=()))
         return
     try:
-        visible = fetch.reader.visible(unlisted)
-        missed = fetch.reader.matching(fetch.profile.jql, sorted(visible)) if visible else set()
+        visible = fetch.reader.visible(absent)
+        missed = sorted(fetch.reader.matching(fetch.profile.jql, sorted(visible))) if visible else []
     except UnansweredError as error:
-        _look_at_fewer(fetch, unlisted, error)
+        _look_at_fewer(fetch, absent, error)
         return
-    if read_issues(fetch, sorted(missed), until) is None:
+    if fetch.cursor.unreturned and visible != set(absent):
+        confirm_login(fetch.client)  # to the anonymous, what was listed with the login is hidden
+    if read_issues(fetch, missed, until) is None:
         return
-    seen = {
-        run_id: sorted(missed),
-        hidden_mark(run_id): sorted(set(unlisted) - visible),
-        moved_mark(run_id): sorted(visible - missed),
-    }
-    cursor = replace(fetch.cursor, check_size=min(2 * most, _LOOK))
+    _note_unreturned(fetch, missed)
+    seen = _marks(fetch, absent, visible, missed)
+    cursor = replace(fetch.cursor, check_size=min(2 * most, _LOOK), unreturned=_later(fetch, absent))
     fetch.commit(cursor, lambda session: mark_issues(session, fetch, seen))
 
 
-def _look_at_fewer(fetch: Fetch, unlisted: Sequence[str], error: UnansweredError) -> None:
-    if len(unlisted) > 1:
-        fetch.commit(replace(fetch.cursor, check_size=(len(unlisted) + 1) // 2))
+def _absent(fetch: Fetch, most: int) -> list[str]:
+    """Return the ids of at most ``most`` issues to look at: stored ones that were not listed, then those that Jira
+    listed and did not return.
+    """
+    run_id = fetch.run.run_id
+    with fetch.current.reads() as session:
+        marks = (run_id, hidden_mark(run_id), moved_mark(run_id))
+        unlisted = census.unmarked(session, fetch.run.profile, marks, most)
+    return unlisted or list(fetch.cursor.unreturned[:most])
+
+
+def _later(fetch: Fetch, looked_at: Sequence[str]) -> tuple[str, ...]:
+    done = set(looked_at)
+    return tuple(issue_id for issue_id in fetch.cursor.unreturned if issue_id not in done)
+
+
+def _marks(fetch: Fetch, absent: Sequence[str], visible: set[str], missed: Sequence[str]) -> dict[str, list[str]]:
+    """Return mark → the ids that it is put on."""
+    run_id = fetch.run.run_id
+    hidden, moved = sorted(set(absent) - visible), sorted(visible - set(missed))
+    return {run_id: list(missed), hidden_mark(run_id): hidden, moved_mark(run_id): moved}
+
+
+def _note_unreturned(fetch: Fetch, missed: Sequence[str]) -> None:
+    """Store a finding about the issues that Jira lists and shows, but did not return when they were read."""
+    unreturned = sorted((set(missed) & set(fetch.cursor.vanished)) - set(fetch.cursor.unreadable))
+    if unreturned:
+        log.warning("issues are listed and not returned", extra={"issue_ids": unreturned})
+        store_batch(fetch, unreturned, Batch((), dict.fromkeys(unreturned, NOT_RETURNED)), failed=())
+
+
+def _look_at_fewer(fetch: Fetch, absent: Sequence[str], error: UnansweredError) -> None:
+    if len(absent) > 1:
+        fetch.commit(replace(fetch.cursor, check_size=(len(absent) + 1) // 2))
         return
-    log.warning("issue cannot be looked at", extra={"issue_id": unlisted[0], "why": str(error)})
-    store_batch(fetch, unlisted, Batch((), {unlisted[0]: str(error)}), failed=())
-    fetch.commit(replace(fetch.cursor, check_size=_LOOK))
+    log.warning("issue cannot be looked at", extra={"issue_id": absent[0], "why": str(error)})
+    store_batch(fetch, absent, Batch((), {absent[0]: str(error)}), failed=())
+    fetch.commit(replace(fetch.cursor, check_size=_LOOK, unreturned=_later(fetch, absent)))
 
 
 def mark_gone(fetch: Fetch, _until: float) -> None:

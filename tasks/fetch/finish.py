@@ -8,8 +8,10 @@ from sqlalchemy.orm import Session
 
 from models.records import CACHE_VERSION, CacheMetadata, CopyCursor, CopyIdentity, ListedNames
 from models.store import caches, catalogue, issues, operations, quality
+from models.wording import format_count
 from tasks.fetch import halving, named_lists, versions
 from tasks.fetch.state import Fetch, Fetched
+from worker.errors import AnswerError, FatalError
 from worker.identity import cache_key, source
 from worker.jira.site import confirm_login
 from worker.redact import redact
@@ -21,7 +23,10 @@ def refresh_catalogue(fetch: Fetch, _until: float) -> None:
     profile, request_id = fetch.run.profile, fetch.cursor.request_id or ""
     with fetch.current.reads() as session:
         projects = issues.known_projects(session, profile) if versions.needs_versions(fetch.profile) else {}
+    _refuse_empty(fetch)
     statuses = fetch.reader.statuses()
+    if not statuses:
+        raise AnswerError("Jira sent an empty list of statuses")
     answer = versions.read_versions(fetch.reader, projects, fetch.connection.concurrency)
     if answer.is_refused:
         confirm_login(fetch.client)  # to the anonymous every private project is closed
@@ -42,6 +47,18 @@ def refresh_catalogue(fetch: Fetch, _until: float) -> None:
         operation = operations.find_fetch(session, request_id)
     if operation is not None:
         log_fetch(operation)
+
+
+def _refuse_empty(fetch: Fetch) -> None:
+    """Raise if Jira returned none of the issues it lists: a copy without an issue would look like an empty Jira."""
+    unreadable = len(fetch.cursor.unreadable)
+    with fetch.current.reads() as session:
+        is_empty = unreadable > 0 and issues.count(session, fetch.run.profile) == 0
+    if is_empty:
+        raise FatalError(
+            f"Jira lists {format_count(unreadable, 'issue')} and returns none of them. Read why:"
+            " flowbeat logs --level WARNING, and ask Jira's administrator"
+        )
 
 
 def _listed_names(fetch: Fetch) -> dict[str, ListedNames]:

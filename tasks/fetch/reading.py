@@ -176,9 +176,13 @@ def _is_changed(issue_id: str, page: Listing, stored: Mapping[str, stored_census
 
 
 def _next(fetch: Fetch, page: Listing, following: str) -> FetchCursor:
-    """Return the cursor after a page: at the next page of the stage, or at the next stage."""
+    """Return the cursor after a page: at the next page of the stage, or at the next stage.
+
+    What the page listed and Jira did not return is looked at again when all is listed.
+    """
     stage = fetch.stage if page.after else following
-    return replace(fetch.cursor, position=page.after, stage=stage, vanished=())
+    unreturned = tuple(dict.fromkeys([*fetch.cursor.unreturned, *fetch.cursor.vanished]))
+    return replace(fetch.cursor, position=page.after, stage=stage, vanished=(), unreturned=unreturned)
 
 
 def read_issues(fetch: Fetch, ids: Sequence[str], until: float, *, keeps_rest: bool = False) -> Sequence[str] | None:

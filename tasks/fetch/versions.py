@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from models.records import Version
 from models.store import catalogue, quality
 from worker.errors import UnansweredError
-from worker.jira.faults import ForbiddenError, MissingError
+from worker.jira.faults import AstrayError, ForbiddenError, LoginError, MissingError, RefusedError
 from worker.jira.reader import Reader, parallel
 from worker.settings import Profile
 
@@ -43,9 +43,14 @@ def needs_versions(profile: Profile) -> bool:
 def read_versions(reader: Reader, projects: Mapping[str, str], workers: int) -> ProjectVersions:
     """Return the versions of projects (the id or key in requests → key), several at a time."""
     answers = parallel(lambda pair: _versions_of(reader, *pair), projects.items(), workers)
+    refused = next((answer for answer in answers if isinstance(answer, LoginError)), None)
+    if refused and not any(isinstance(answer, list) for answer in answers):
+        raise refused  # not of one project: a scope is missing, or the login is lost
     pairs = list(zip(projects.values(), answers, strict=True))
-    versions = [version for _, answer in pairs if not isinstance(answer, str) for version in answer]
-    return ProjectVersions(versions, {key: answer for key, answer in pairs if isinstance(answer, str)})
+    versions = [version for _, answer in pairs if isinstance(answer, list) for version in answer]
+    reasons = {key: answer for key, answer in pairs if isinstance(answer, str)}
+    closed = {key: quality.VERSIONS_REFUSED for key, answer in pairs if isinstance(answer, LoginError)}
+    return ProjectVersions(versions, reasons | closed)
 
 
 def save_versions(session: Session, profile: str, answer: ProjectVersions) -> None:
@@ -60,12 +65,16 @@ def save_versions(session: Session, profile: str, answer: ProjectVersions) -> No
     quality.save_project_findings(session, profile, answer.missing)
 
 
-def _versions_of(reader: Reader, project: str, key: str) -> list[Version] | str:
+def _versions_of(reader: Reader, project: str, key: str) -> list[Version] | str | LoginError:
     try:
         return reader.versions(project, key)
-    except (ForbiddenError, MissingError) as error:
+    except LoginError as error:
+        if error.is_certain:
+            raise
+        return error
+    except (ForbiddenError, MissingError, RefusedError) as error:
         log.warning("versions are closed to this login", extra={"project": key, "why": str(error)})
         return quality.VERSIONS_REFUSED
-    except UnansweredError as error:
+    except (UnansweredError, AstrayError) as error:
         log.warning("versions were left as they were", extra={"project": key, "why": str(error)})
         return quality.VERSIONS_UNANSWERED

@@ -21,7 +21,11 @@ NONE_LEFT = "the JQL no longer finds 12 of 12 stored issues, so that none would 
         ({"PAY": (40, 21, 0)}, "21 of 40 stored issues are no longer visible"),
         ({"PAY": (42, 21, 0)}, None),
         ({"OPS": (30, 0, 0), "PAY": (1, 1, 0)}, "the only stored issue of project PAY is no longer visible"),
-        ({"OPS": (30, 0, 0), "PAY": (9, 8, 1)}, None),
+        (
+            {"OPS": (30, 0, 0), "PAY": (9, 8, 1)},
+            "of 9 stored issues of project PAY none would be left: 8 not visible any more, 1 outside of the JQL",
+        ),
+        ({"OPS": (30, 0, 0), "PAY": (9, 7, 1)}, None),
         ({"OPS": (30, 0, 0), "PAY": (9, 0, 9)}, None),
         (
             {**{f"P{number}": (2, 2, 0) for number in range(5)}, "OPS": (90, 0, 0)},

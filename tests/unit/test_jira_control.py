@@ -1,5 +1,6 @@
 """An answer that is wrong each time: when the client gives up, and when it waits for a Jira that is not available."""
 
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -108,25 +109,83 @@ def test_a_single_thing_that_was_late_is_asked_for_once_more() -> None:
     assert site.client().get("/rest/api/3/project/1/versions", read=dict, control=Control(path=SERVER_INFO)) == {"a": 1}
 
 
-@pytest.mark.parametrize("error", [requests.ConnectionError("reset"), requests.exceptions.SSLError("handshake")])
-def test_a_broken_connection_is_a_passing_fault(error: Exception) -> None:
-    """No control is sent, because the connection is at fault and not the question."""
-    site = Site(lambda _, body: error if body == QUESTION else GOOD)
-    with pytest.raises(RetryableError):
+BROKEN = [requests.ConnectionError("reset"), requests.exceptions.SSLError("handshake"), (408, ""), (425, "")]
+
+
+@pytest.mark.parametrize("reply", BROKEN)
+def test_a_fault_that_comes_three_times_is_final_if_the_control_is_answered(reply: Reply | Exception) -> None:
+    """A broken connection or a lack of time passes; the third one comes just after an answer to the control."""
+    site = Site(lambda _, body: reply if body == QUESTION else GOOD)
+    with pytest.raises(UnansweredError, match="each time, and answers other requests"):
         site.client().post(PATH, QUESTION, read=dict, control=CONTROL)
-    assert {json.dumps(body) for _, body in site.asked} == {json.dumps(QUESTION)}
-    assert len(site.naps) == 3
+    assert [body for _, body in site.asked] == [QUESTION, QUESTION, CONTROL.body, QUESTION]
+    assert len(site.naps) == 2
 
 
-@pytest.mark.parametrize(("status", "headers"), [(429, {}), (429, {"Retry-After": "3"}), (503, {"Retry-After": "3"})])
-def test_a_jira_that_asks_for_time_is_not_asked_for_less(status: int, headers: dict[str, str]) -> None:
-    """Jira answers so to every request of the login."""
+@pytest.mark.parametrize("reply", BROKEN)
+def test_a_fault_that_concerns_the_control_too_is_waited_for(reply: Reply | Exception) -> None:
+    """The connection or the server is at fault, not the question."""
+    with pytest.raises(RetryableError):
+        Site(lambda *_: reply).client().post(PATH, QUESTION, read=dict, control=CONTROL)
+
+
+def test_wrong_answers_that_take_turns_are_final_in_the_end() -> None:
+    """Two servers behind a gateway may fail in two ways for the same reason."""
+    statuses = itertools.cycle([500, 502])
+    site = Site(lambda _, body: (next(statuses), "") if body == QUESTION else GOOD)
+    with pytest.raises(UnansweredError):
+        site.client().post(PATH, QUESTION, read=dict, control=CONTROL)
+    assert len(site.asked) == 7
+
+
+@pytest.mark.parametrize("seconds", ["3", "60"])
+def test_a_server_error_that_names_a_wait_each_time_is_final_after_two_waits(seconds: str) -> None:
+    """The waits are kept in full: long ones are pauses of the run, which ask the control first when they are over."""
+    site = poisoned(503)
+    site.headers["Retry-After"] = seconds
+    past: dict[str, Any] = {}
+    waits = 0
+    for _ in range(3):
+        try:
+            site.client(**past).post(PATH, QUESTION, read=dict, control=CONTROL)
+        except UnansweredError:
+            break
+        except RetryableError as error:
+            waits += 1
+            past = {"tried": waits, "fault": str(error)}
+    assert [body for _, body in site.asked] == [QUESTION, QUESTION, CONTROL.body, QUESTION]
+    assert waits + len(site.naps) == 2
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "3"}])
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_limit_is_not_a_fault_of_the_question(status: int, headers: dict[str, str]) -> None:
+    """Jira answers so to every request of the login, and the control would be one more of them."""
     site = poisoned(status)
-    site.headers.update(headers)
+    site.headers.update({**headers, **({"RateLimit-Reason": "jira-burst-based"} if status == 503 else {})})
+    if status == 503 and not headers:
+        site.headers["Retry-After"] = "1"
     with pytest.raises(RetryableError) as caught:
         site.client().post(PATH, QUESTION, read=dict, control=CONTROL)
     assert not isinstance(caught.value, AnswerError)
     assert {json.dumps(body) for _, body in site.asked} == {json.dumps(QUESTION)}
+
+
+PAGE = "<html><title>Blocked</title></html>"
+REFUSALS = [(401, ""), (403, ""), (404, ""), (410, ""), (422, ""), (302, ""), (200, PAGE)]
+
+
+@pytest.mark.parametrize(("status", "text"), REFUSALS)
+def test_a_batch_is_refused_for_one_of_its_members_if_the_control_is_answered(status: int, text: str) -> None:
+    """A firewall or a security level may refuse what one issue contains. Without a batch it is refused as a whole."""
+    site = poisoned(status, text)
+    with pytest.raises(UnansweredError):
+        site.client().post(PATH, QUESTION, read=dict, control=CONTROL)
+    assert [body for _, body in site.asked] == [QUESTION, CONTROL.body]
+    for other, control in ((site, Control(CONTROL.body)), (Site(lambda *_: (status, text)), CONTROL)):
+        with pytest.raises(FatalError) as caught:
+            other.client().post(PATH, QUESTION, read=dict, control=control)
+        assert not isinstance(caught.value, UnansweredError)
 
 
 def test_a_jira_that_answers_nothing_is_away_and_waited_for() -> None:

@@ -171,6 +171,7 @@ FETCH = FetchCursor(
     audited=4,
     check_size=50,
     vanished=("1",),
+    unreturned=("6",),
     unreadable=("2",),
     pending_ids=("3",),
     failed=(FailedGroup("issues", ("4", "5"), whole=True),),

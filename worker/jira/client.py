@@ -10,8 +10,8 @@ at once: the reason is then visible to a waiting command.
 A login that Jira does not accept is refused whatever the status: many answers come with 200 and fewer issues then.
 
 An answer that is the same each time is not a passing fault: where Jira answers another question meanwhile, this
-one is at fault. With a ``Control`` that is found out at once (``UnansweredError``: the caller may ask for less),
-else after a pause.
+one is at fault. With a ``Control`` that is found out soon (``UnansweredError``: the caller may ask for less),
+else after a pause. A wait that a server error names, or a connection that breaks, has to come three times.
 
 A wait that Jira names is kept in full. Whatever it says of limits holds all requests of this login, of any worker: it
 has limits for one path and for the whole site, and with one pause for both a burst costs seconds.
@@ -20,7 +20,6 @@ has limits for one path and for the whole site, and with one pause for both a bu
 import itertools
 import logging
 import random
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -69,10 +68,7 @@ HEADERS: Final = {
 }
 _WHO_AM_I: Final = f"/rest/api/2{faults.WHO_AM_I}"
 SERVER_INFO: Final = "/rest/api/2/serverInfo"  # a question that both flavours answer, to anybody
-_PAUSING: Final = frozenset({429, 503})  # these concern every request of this login, not only one
-_BUSY: Final = _PAUSING | {408, 425}
-_TOO_LARGE: Final = 413
-_SERVER_ERRORS: Final = 500
+_REPEATED: Final = 2  # faults in a row of one question: another one shows that waiting changes nothing
 _REDIRECTS: Final = 300
 # What OpenSSL says of a certificate that cannot be verified, and of a server that uses plain HTTP.
 _LASTING_TLS_FAULTS: Final = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER")
@@ -183,15 +179,15 @@ class Client:
         return self._call("POST", path, read, control, json=body)
 
     def _call(self, method: str, path: str, read: Callable[[Any], T], control: Control | None, **content: Any) -> T:
-        """Return the next back-off, twice the one before, so that the worker is soon free."""
-        before = self.tried
+        """Return what was read; each back-off is twice the one before, so that the worker is soon free."""
+        before, in_a_row = self.tried, 0
 
         def ask() -> T:
             return read(self._send(method, path, **content))
 
         for tried in itertools.count(before + 1):
             try:
-                return self._asked_twice(ask, path, control) if control else ask()
+                return self._asked(ask, path, control, in_a_row) if control else ask()
             except NoSlotError as error:
                 self.traffic.add(delays=int(error.retry_after is not None))
                 error.tries += tried - 1 - before
@@ -203,16 +199,35 @@ class Client:
                     if before and self._is_final(error, path):
                         raise FatalError(_each_time(error)) from error
                     raise
+                in_a_row = 0 if _is_limit(error) else in_a_row + 1
                 log.warning("jira try again", extra={"path": path, "tried": tried, "wait": wait, "why": str(error)})
                 self._sleep(wait)
         raise AssertionError("the loop above returns or raises")
 
+    def _asked(self, ask: Callable[[], T], path: str, control: Control, in_a_row: int) -> T:
+        """Ask. After two faults in a row the control is asked first: where Jira answers it, a third fault is final.
+
+        The faults before a pause count if this one is the same. A limit is not a fault of the question.
+        """
+        is_repeated = max(in_a_row, self.tried) >= _REPEATED and self._answers(path, control, is_refusal_one=True)
+        try:
+            return self._asked_twice(ask, path, control)
+        except (AnswerError, BusyError, NoAnswerError) as error:
+            is_same = in_a_row >= _REPEATED or str(error) == self._fault
+            if is_repeated and is_same and not _is_limit(error):
+                raise UnansweredError(_each_time(error)) from error
+            raise
+
     def _asked_twice(self, ask: Callable[[], T], path: str, control: Control) -> T:
-        """Ask, and soon again; the same wrong answer twice is final, if Jira answers the control. All one try."""
+        """Ask, and soon again; the same wrong answer twice is final, if Jira answers the control. All one try.
+
+        A refusal of a batch, or a page in its place, is final at once: it may be meant for one of what it names.
+        """
         try:
             return ask()
-        except RefusedError as error:
-            if control.is_batch and self._answers(path, control):
+        except (RefusedError, MissingError, ForbiddenError, LoginError, AstrayError) as error:
+            is_login = isinstance(error, LoginError) and error.is_certain
+            if control.is_batch and not is_login and self._answers(path, control):
                 raise UnansweredError(str(error)) from error
             raise
         except AnswerError as error:
@@ -321,8 +336,8 @@ class Client:
         """Return the JSON of a good answer; every other status in the error of its consequence."""
         status = answer.status_code
         where = f"{self._site}{path}"
-        if status in _BUSY or status == _TOO_LARGE or status >= _SERVER_ERRORS:
-            raise self._busy(status, where, answer)
+        if faults.is_busy(status):
+            raise faults.busy(where, answer, self.now())
         slow = waits.slowing(answer.headers)
         if slow:
             self._limiter.pause(slow, "Jira's limit is nearly used up")
@@ -337,17 +352,6 @@ class Client:
     @cached_property
     def _clean(self) -> Callable[[str], str]:
         return Redactor(self._private).text
-
-    def _busy(self, status: int, where: str, answer: requests.Response) -> BusyError | AnswerError:
-        """Return a server error that names no wait is that request's own; all else is said to everyone."""
-        wait = waits.asked(answer.headers, self.now())
-        reason = answer.headers.get("RateLimit-Reason")
-        is_own = not wait and (status >= _SERVER_ERRORS or status == _TOO_LARGE)
-        kind = AnswerError if is_own else BusyError
-        error = kind(f"{where} answered {status}{f' ({_word(reason)})' if reason else ''}", wait)
-        if status in _PAUSING or wait:
-            error.reason = _word(reason) if reason else str(status)
-        return error
 
 
 def open_session(connections: int) -> requests.Session:
@@ -372,13 +376,12 @@ def slot_wait(connection: Connection) -> float:
     return min(max(SHORT_WAIT, connection.per_seconds * 1.25), LONGEST_SLOT_WAIT)
 
 
+def _is_limit(error: RetryableError) -> bool:
+    return isinstance(error, BusyError) and error.is_limit
+
+
 def _each_time(error: Exception) -> str:
     return f"{error} each time, and answers other requests; if it stays so, ask Jira's administrator"
-
-
-def _word(reason: str) -> str:
-    """Return Jira's name for a limit: any word it may come to use, and nothing a proxy may put in its place."""
-    return reason if re.fullmatch(r"[\w.-]{1,80}", reason, re.ASCII) else "unnamed limit"
 
 
 def _jql(body: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from worker.errors import FatalError, UnansweredError
 from worker.jira import parse
 from worker.jira.bulk_issues import BulkIssues
 from worker.jira.client import SERVER_INFO, Client, Control
-from worker.jira.faults import LoginError, MissingError, RefusedError
+from worker.jira.faults import AstrayError, ForbiddenError, LoginError, MissingError, RefusedError
 from worker.jira.jql import combined, instant, without_order
 from worker.jira.multi_valued import has_value, is_doubtful
 from worker.jira.pages import PageError, next_position, required, rows
@@ -255,7 +255,7 @@ class Cloud:
             return self._paged_history(issue_id)
         except MissingError:
             return None
-        except UnansweredError as error:
+        except (UnansweredError, RefusedError, ForbiddenError, LoginError, AstrayError) as error:
             return Failed("histories", (issue_id,), str(error))
 
     def _paged_history(self, issue_id: str) -> list[Any] | None:

@@ -4,14 +4,16 @@ Answers that cannot be used: ``FatalError`` and its kinds where a person must ac
 where the same request may go through later.
 """
 
+import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from requests import RequestException, Response, Timeout
 from urllib3.exceptions import NewConnectionError, ProxyError
 
 from worker.errors import AnswerError, FatalError, RetryableError
-from worker.jira import refusals
+from worker.jira import refusals, waits
 from worker.settings import Connection
 
 WHO_AM_I: Final = "/myself"
@@ -20,6 +22,11 @@ _CLIENT_ERRORS: Final = 400
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
 _MISSING: Final = frozenset({404, 410})
+_TOO_MANY: Final = 429
+_PAUSING: Final = frozenset({_TOO_MANY, 503})  # these concern every request of this login, not only one
+_BUSY: Final = _PAUSING | {408, 425}
+_TOO_LARGE: Final = 413
+_SERVER_ERRORS: Final = 500
 
 
 class RefusedError(FatalError):
@@ -60,9 +67,34 @@ class LateError(AnswerError):
 
 
 class BusyError(RetryableError):
-    """Jira has no time now; ``reason`` where that holds for every request of this login, else None."""
+    """Jira has no time now; ``reason`` where that holds for every request of this login, else None.
+
+    ``is_limit``: this login has asked too much. Else the server may have no time for this one question.
+    """
 
     reason: str | None = None
+    is_limit: bool = False
+
+
+def is_busy(status: int) -> bool:
+    """Return whether the same request may get another answer later."""
+    return status in _BUSY or status == _TOO_LARGE or status >= _SERVER_ERRORS
+
+
+def busy(where: str, answer: Response, now: datetime) -> BusyError | AnswerError:
+    """Return the error of such an answer; a server error that names no wait is that request's own."""
+    status = answer.status_code
+    wait = waits.asked(answer.headers, now)
+    named = answer.headers.get("RateLimit-Reason")
+    reason = _word(named) if named else ""
+    is_own = not wait and (status >= _SERVER_ERRORS or status == _TOO_LARGE)
+    kind = AnswerError if is_own else BusyError
+    error = kind(f"{where} answered {status}{f' ({reason})' if reason else ''}", wait)
+    if isinstance(error, BusyError):
+        error.is_limit = status == _TOO_MANY or bool(reason)
+    if status in _PAUSING or wait:
+        error.reason = reason or str(status)
+    return error
 
 
 def refusal(
@@ -139,3 +171,8 @@ def system_reason(error: BaseException) -> str:
             return below.strerror
         below = below.__cause__ or below.__context__
     return type(error).__name__
+
+
+def _word(reason: str) -> str:
+    """Return Jira's name for a limit: any word it may come to use, and nothing a proxy may put in its place."""
+    return reason if re.fullmatch(r"[\w.-]{1,80}", reason, re.ASCII) else "unnamed limit"

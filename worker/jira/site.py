@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from worker.errors import FatalError
+from worker.errors import FatalError, UnansweredError
 from worker.jira import parse
-from worker.jira.client import SERVER_INFO, Client
+from worker.jira.client import SERVER_INFO, Client, Control
 from worker.jira.cloud import Cloud
 from worker.jira.datacenter import DataCenter
-from worker.jira.faults import WHO_AM_I, ForbiddenError, LoginError, MissingError
+from worker.jira.faults import WHO_AM_I, ForbiddenError, LoginError, MissingError, RefusedError
 from worker.jira.pages import PageError
 from worker.jira.reader import PageSizes, Reader, Site
 from worker.settings import Connection
@@ -29,11 +29,12 @@ def identify(client: Client) -> Site:
     """Return the site's flavour (the configured one wins), its own clock and its own address; one request.
 
     A Data Center tells the anonymous no ``serverTime``: the ``Date`` header of the answer stands in for it. A closed
-    ``serverInfo`` (401, 403, 404) is done without where the flavour is configured, or plain from the address.
+    ``serverInfo`` (refused, or a server error while Jira answers other requests) is done without where the flavour is
+    configured, or plain from the address.
     """
     try:
-        info = client.get(SERVER_INFO, read=_read_info)
-    except (LoginError, ForbiddenError, MissingError) as error:
+        info = client.get(SERVER_INFO, read=_read_info, control=Control(path=f"{_API}{WHO_AM_I}"))
+    except (LoginError, ForbiddenError, MissingError, RefusedError, UnansweredError) as error:
         if isinstance(error, LoginError) and error.is_certain:
             raise
         return _unidentified(client, error)
