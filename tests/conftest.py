@@ -6,7 +6,6 @@ import signal
 import sys
 
 import forked
-import pytest
 from groups import pytest_collection_modifyitems, pytest_runtest_logreport  # noqa: F401 - hooks
 from hypothesis import HealthCheck, settings
 from memory_folder import MEMORY_FOLDER
@@ -35,8 +34,7 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.set_threshold(50_000, 20, 50)
-    if "PYTEST_XDIST_WORKER" not in os.environ:  # the other processes inherit it
-        MEMORY_FOLDER.use()
+    MEMORY_FOLDER.use()
 
 
 def pytest_collection_finish() -> None:
@@ -48,9 +46,3 @@ def pytest_collection_finish() -> None:
 def pytest_sessionfinish() -> None:
     """End the process that forked this test process's commands."""
     forked.SERVER_OF_TESTS.stop()
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure() -> None:
-    """Free the memory."""
-    MEMORY_FOLDER.remove()

@@ -145,7 +145,7 @@ def _migrated(url: str) -> None:
 def _create(postgres: Engine, template: str) -> str:
     name = f"test_{uuid.uuid4().hex}"
     with postgres.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"))
     return postgres.url.set(database=name).render_as_string(hide_password=False)
 
 

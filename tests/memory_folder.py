@@ -9,34 +9,30 @@ from typing import Final
 
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the folder in it is a new one of this user
 NEEDED_BYTES: Final = 3 * 2**30
-# It outlives a killed run, reads until the run has exited, and then removes the folder. A PostgreSQL server whose
+# It outlives a killed run: it reads until the run has exited, and then removes the folder. A PostgreSQL server whose
 # folder was removed stops within a minute.
-GUARD: Final = 'trap "" INT TERM HUP; cat; rm -rf "$0"'
+GUARD: Final = 'exec 3<&0; (trap "" INT TERM HUP; cat <&3; until rm -rf "$0" 2>/dev/null; do sleep 1; done) &'
 
 
 class MemoryFolder:
-    """The folder of a run, and the process that removes it however the run ends."""
+    """The folder of a run, which another process removes when the run has exited, however it ended."""
 
     def __init__(self, memory: Path = MEMORY, needed_bytes: int = NEEDED_BYTES) -> None:
         """Create nothing yet."""
         self._memory, self._needed_bytes = memory, needed_bytes
-        self._guard: subprocess.Popen[bytes] | None = None
 
     def use(self) -> None:
         """Create it if there is room, for the temporary files of this process and of all that it starts.
 
-        A ``TMPDIR`` in the environment says that somebody wants them elsewhere.
+        A ``TMPDIR`` in the environment says that somebody wants them elsewhere, or that it is in use already.
         """
-        if self._guard is not None or "TMPDIR" in os.environ or not self._has_room():
+        if "TMPDIR" in os.environ or not self._has_room():
             return
         folder = tempfile.mkdtemp(prefix="fb-", dir=self._memory)  # short, because the path of a socket has a limit
-        self._guard = subprocess.Popen(["/bin/sh", "-c", GUARD, folder], stdin=subprocess.PIPE, start_new_session=True)
+        read, _ = os.pipe()  # the other end is open until this process exits
+        subprocess.run(["/bin/sh", "-c", GUARD, folder], stdin=read, start_new_session=True, check=True)
+        os.close(read)
         os.environ["TMPDIR"] = tempfile.tempdir = folder
-
-    def remove(self) -> None:
-        """Remove it, at the end of the run."""
-        if self._guard is not None:
-            self._guard.communicate()
 
     def _has_room(self) -> bool:
         """Return whether the machine has enough memory for files, which a container seldom has."""

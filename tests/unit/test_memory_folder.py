@@ -20,7 +20,6 @@ folder.use()
 print(tempfile.mkdtemp(), flush=True)
 subprocess.run([sys.executable, "-c", "import tempfile; print(tempfile.mkdtemp(), flush=True)"], check=True)
 sys.stdin.readline()
-folder.remove()
 """
 
 
