@@ -1,6 +1,6 @@
 """Random teams: small, but with every kind of history, type, mapping, clock change and damage."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -99,6 +99,14 @@ LEVELS: Final = {"Epic": 1, "Sub-task": -1}
 RESOLUTIONS: Final = [None, None, None, "Done", "won't\u00a0do", "Duplicate", "Not\u00a0a bug", "Erledigt"]
 DAMAGE: Final = ["soon", 17, ["2026-10-01"], {"a": 1}, True, "2026-10-01T10:00:00", "2026-13-01", "", "20261001"]
 FAR: Final = ["9999-06-01T00:00:00.000+0000", "0002-01-01T00:00:00.000+0000"]
+FAR_OR_DAMAGED: Final = FAR + DAMAGE
+TIMES: Final[list[Callable[[datetime, object], object]]] = [
+    lambda at, _: at.isoformat(timespec="microseconds"),
+    lambda at, _: f"{at:%Y-%m-%dT%H:%M:%S.%f%z}",
+    lambda at, _: f"{at:%Y-%m-%d}",
+]
+# Each writes a time, or leaves it out for nothing or for an odd value.
+FORMS: Final = [*[lambda _at, _odd: None] * 3, *TIMES, *TIMES, lambda _, odd: odd]
 FAILURES: Final = [
     None,
     True,
@@ -240,9 +248,9 @@ class Maker:
 
     def date(self) -> Any:
         """Return a value for a mapped field: nothing, a time in any offset, a day, the first or last date, damage."""
-        local = self.moment().astimezone(ZoneInfo(self.zone))
-        forms = [local.isoformat(timespec="microseconds"), f"{local:%Y-%m-%dT%H:%M:%S.%f%z}", f"{local:%Y-%m-%d}"]
-        return self.dice.choice([None, None, None, *forms, *forms, self.dice.choice(FAR + DAMAGE)])
+        at, odd = self.moment(), self.dice.choice(FAR_OR_DAMAGED)
+        write = self.dice.choice(FORMS)
+        return write(at.astimezone(ZoneInfo(self.zone)), odd)
 
     def version(self, number: str) -> Version:
         """Return a version of one of three projects, often released on a day of the clock, that may be still ahead."""

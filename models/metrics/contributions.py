@@ -75,7 +75,7 @@ class Contributions:
     @property
     def used(self) -> "Contributions":
         """Those that count: itself, where nothing is left out."""
-        return self.pick(self.reason == 0) if self.reason.any() else self
+        return self.pick(self.reason == 0) if np.count_nonzero(self.reason) else self
 
     def pick(self, which: slice | Bools | Ints) -> "Contributions":
         """Return some of them: a slice shares memory."""
@@ -102,7 +102,7 @@ class Contributions:
 
     def exclusions(self) -> dict[str, int]:
         """Return how many are left out for which reason, by name."""
-        if not self.reason.any():
+        if not np.count_nonzero(self.reason):
             return {}
         counts = np.bincount(self.reason, minlength=len(REASONS)).tolist()
         return {name: counts[CODE_OF_REASON[name]] for name in sorted(REASONS[1:]) if counts[CODE_OF_REASON[name]]}

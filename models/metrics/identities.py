@@ -28,11 +28,12 @@ def broken_identity(
     - ``is_load``: work in progress is what arrived less what left, and its integral over the window is the sum of the
       times that the items were in progress in it, to the microsecond.
     """
-    used = int((parts.reason == 0).sum())
+    used = len(parts) - np.count_nonzero(parts.reason)
     if used + sum(exclusions.values()) != len(parts):
         return "a candidate is neither used nor left out"
-    candidates = np.sort(parts.rows * 2 + (parts.value > 0))
-    if (candidates[1:] == candidates[:-1]).any():
+    candidates = parts.rows * 2 + (parts.value > 0)
+    candidates.sort()
+    if np.count_nonzero(candidates[1:] == candidates[:-1]):
         return "a candidate counts twice"
     for name in _SUMS:
         if name in details and sum(details[name].values()) != used:

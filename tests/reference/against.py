@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -30,7 +31,7 @@ class Side:
     reference: Reference
     span: Span
 
-    @property
+    @cached_property
     def parts(self) -> list[Part]:
         """Return the contributions that count, and those left out."""
         if self.reference.is_missing(self.metric):

@@ -59,7 +59,7 @@ class Ageing:
     def yardstick(self) -> list[timedelta]:
         """Return the flow times of the items done since the oldest week began."""
         measures = self.reference.measures
-        weeks = [span for span in self.reference.spans() if span.kind == "week"]
+        weeks = [span for span in self.reference.spans if span.kind == "week"]
         return [measures.flow_length(item) for span in weeks for item in measures.begun(span)[0]]
 
     def pace(self, age: timedelta) -> Fraction | None:

@@ -38,6 +38,7 @@ class Reference:
         """Return the parts of each metric."""
         return Measures(self.profile)
 
+    @cached_property
     def spans(self) -> list[Span]:
         """Return the period, then the weeks from oldest to newest."""
         zone = self.rules.timezone
@@ -53,13 +54,14 @@ class Reference:
 
     def answers(self, metric: str) -> list[Answer]:
         """Return one metric for every window."""
-        return [self.answer(metric, span) for span in self.spans()]
+        return [self.answer(metric, span) for span in self.spans]
 
     def answer(self, metric: str, span: Span) -> Answer:
         """Return one metric for one window."""
-        parts, details = ([], {}) if self.is_missing(metric) else self.measured(metric, span)
-        value = None if self.is_missing(metric) else value_of(metric, parts, span.days)
-        state = "missing_mapping" if self.is_missing(metric) else "no_data" if value is None else "success"
+        is_missing = self.is_missing(metric)
+        parts, details = ([], {}) if is_missing else self.measured(metric, span)
+        value = None if is_missing else value_of(metric, parts, span.days)
+        state = "missing_mapping" if is_missing else "no_data" if value is None else "success"
         if span.until < span.end:
             details["effective_end"] = span.until.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         number = None if value is None else float(value)
@@ -85,7 +87,7 @@ class Reference:
             return not self.rules.blocked_statuses and "flagged" not in self.rules.fields
         if metric == "service_level":
             return self.rules.service_level is None
-        return metric == "flow_efficiency" and not self.something_waits()
+        return metric == "flow_efficiency" and not self.something_waits
 
     def something_marks_failures(self) -> bool:
         """Return whether incidents, a mapped field or a row of the table can mark a failed deployment."""
@@ -96,6 +98,7 @@ class Reference:
             return any(row.failed is not None and row.at < self.as_of for row in self.team.table)
         return self.rules.deployments.source in ("issues", "status") and "change_failure" in self.rules.fields
 
+    @cached_property
     def something_waits(self) -> bool:
         """Return whether a listed status, or one in any change of a present issue, has stage waiting."""
         statuses = self.profile.statuses

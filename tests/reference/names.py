@@ -3,11 +3,18 @@
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import cache
 
 
 def fold(text: object) -> str:
-    """Return the form in which names are compared: NFC, case folded, NFC again, one blank for any white space."""
-    composed = unicodedata.normalize("NFC", str(text)).casefold()
+    """Return the form in which names are compared."""
+    return _fold(str(text))
+
+
+@cache  # the random teams have few names, and compare them a million times
+def _fold(text: str) -> str:
+    """Return it: NFC, case folded, NFC again, one blank for any white space."""
+    composed = unicodedata.normalize("NFC", text).casefold()
     return re.sub(r"\s+", " ", unicodedata.normalize("NFC", composed)).strip()
 
 

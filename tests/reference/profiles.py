@@ -96,13 +96,25 @@ class Profile:
 
     # --- facts of an issue at the instant --------------------------------------------------------------------------
 
+    @cached_property
+    def known_facts(self) -> dict[str, tuple[datetime | None, datetime | None]]:
+        """Return when the issues that were asked for before were started and done."""
+        return {}
+
+    def facts(self, issue: Issue) -> tuple[datetime | None, datetime | None]:
+        """Return when an issue was started and done."""
+        if issue.issue_id not in self.known_facts:
+            life = self.life(issue)
+            self.known_facts[issue.issue_id] = life.started(self.as_of), life.done(self.as_of)
+        return self.known_facts[issue.issue_id]
+
     def started(self, issue: Issue) -> datetime | None:
         """Return when an issue was started."""
-        return self.life(issue).started(self.as_of)
+        return self.facts(issue)[0]
 
     def done(self, issue: Issue) -> datetime | None:
         """Return when an issue was done."""
-        return self.life(issue).done(self.as_of)
+        return self.facts(issue)[1]
 
     def delivered(self, issue: Issue) -> bool:
         """Return whether an issue is done, and neither its status nor its resolution is an excluded one."""

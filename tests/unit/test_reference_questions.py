@@ -93,7 +93,7 @@ def test_blocked_time_does_not_begin_before_the_item_is_in_progress() -> None:
 def compared(metric: str, *issues: Issue, rules: Rules = WEEKS) -> Against:
     """Compare the last week before 11-01, 10-26 to 11-01, with the week before it."""
     made = reference(rules, *issues)
-    span = made.spans()[-1]
+    span = made.spans[-1]
     return Against(Side(metric, made, span), Side(metric, made, previous(made, span)))
 
 
@@ -131,7 +131,7 @@ def test_the_parts_of_any_pair_add_up_exactly(source: str, seed: int, shift: int
     team, rules, as_of = scene(source, seed)
     now, then = Reference(team, rules, as_of), Reference(team, rules, as_of + shift * DAY)
     for metric in (*RATES, *SHARES, *SUMS, *MEDIANS):
-        for first, second in zip(now.spans(), then.spans(), strict=False):
+        for first, second in zip(now.spans, then.spans, strict=False):
             against = Against(Side(metric, now, first), Side(metric, then, second))
             added = [row.added for row in against.differences().values()]
             if metric in MEDIANS or against.difference is None:
