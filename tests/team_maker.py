@@ -105,7 +105,7 @@ TIMES: Final[list[Callable[[datetime, object], object]]] = [
     lambda at, _: f"{at:%Y-%m-%dT%H:%M:%S.%f%z}",
     lambda at, _: f"{at:%Y-%m-%d}",
 ]
-# Each writes a time, or leaves it out for nothing or for an odd value.
+# Each writes a time, nothing, or an odd value.
 FORMS: Final = [*[lambda _at, _odd: None] * 3, *TIMES, *TIMES, lambda _, odd: odd]
 FAILURES: Final = [
     None,
