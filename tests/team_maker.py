@@ -100,13 +100,15 @@ RESOLUTIONS: Final = [None, None, None, "Done", "won't\u00a0do", "Duplicate", "N
 DAMAGE: Final = ["soon", 17, ["2026-10-01"], {"a": 1}, True, "2026-10-01T10:00:00", "2026-13-01", "", "20261001"]
 FAR: Final = ["9999-06-01T00:00:00.000+0000", "0002-01-01T00:00:00.000+0000"]
 FAR_OR_DAMAGED: Final = FAR + DAMAGE
-TIMES: Final[list[Callable[[datetime, object], object]]] = [
+Form = Callable[[datetime, object], object]
+TIMES: Final[list[Form]] = [
     lambda at, _: at.isoformat(timespec="microseconds"),
     lambda at, _: f"{at:%Y-%m-%dT%H:%M:%S.%f%z}",
     lambda at, _: f"{at:%Y-%m-%d}",
 ]
+NOTHING: Final[list[Form]] = [lambda _at, _odd: None]
 # Each writes a time, nothing, or an odd value.
-FORMS: Final = [*[lambda _at, _odd: None] * 3, *TIMES, *TIMES, lambda _, odd: odd]
+FORMS: Final[list[Form]] = [*NOTHING * 3, *TIMES, *TIMES, lambda _, odd: odd]
 FAILURES: Final = [
     None,
     True,

@@ -28,7 +28,7 @@ def broken_identity(
     - ``is_load``: work in progress is what arrived less what left, and its integral over the window is the sum of the
       times that the items were in progress in it, to the microsecond.
     """
-    used = len(parts) - np.count_nonzero(parts.reason)
+    used = len(parts) - int(np.count_nonzero(parts.reason))
     if used + sum(exclusions.values()) != len(parts):
         return "a candidate is neither used nor left out"
     candidates = parts.rows * 2 + (parts.value > 0)

@@ -46,8 +46,8 @@ def same(parts: Contributions) -> Contributions:
 
 
 def twice(parts: Contributions) -> Contributions:
-    """Return the parts with the first one repeated."""
-    return parts.pick(np.array([0, *range(len(parts))]))
+    """Return the parts with the first one repeated at the end."""
+    return parts.pick(np.array([*range(len(parts)), 0]))
 
 
 @pytest.mark.parametrize("metric", ["flow_velocity", "flow_time", "flow_load", "flow_age", "net_flow"])
