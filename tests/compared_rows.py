@@ -21,7 +21,9 @@ _LEFT_OUT: Final = {
     "issues": frozenset({"census", "history_read_at", "verified_at", "gone_at"}),
     # Times of runs, sizes of requests that the fetch has learned, which faults make smaller for an hour, and lists of
     # names that only help a reader: one that cannot be read now is read by a later fetch.
-    "cache_metadata": frozenset({"creation_timestamp", "expiration_timestamp", "cursor.sizes", "cursor.listed"}),
+    "cache_metadata": frozenset(
+        {"creation_timestamp", "expiration_timestamp", "recomputed_at", "cursor.sizes", "cursor.listed"}
+    ),
     # A value is stored under the first instant for which it was found, and a failed run found none.
     "metric_results": frozenset({"as_of", "run_id", "calculated_at"}),
 }

@@ -129,13 +129,14 @@ def request(current: Runtime, kind: str, as_of: datetime | None = None) -> Run:
     return run
 
 
-def carry_out(current: Runtime, run: Run) -> Run:
-    """Return every step of a run, one after the other."""
+def carry_out(current: Runtime, run: Run, *, ends: bool = True) -> Run:
+    """Carry out every step of a run, one after the other, the last one if it ends; return the run."""
     work(current, run)
     calculate.work(current, found(current, run))
     while (run := found(current, run)).step != "finish":
         calculate.metric_step(current, run)
-    calculate.finish_step(current, run)
+    if ends:
+        calculate.finish_step(current, run)
     return found(current, run)
 
 

@@ -1,4 +1,4 @@
-"""Six pieces of work that are interrupted at each of their operations: what each begins with, does, and ends with."""
+"""Pieces of work that are interrupted at each of their operations: what each begins with, does, and ends with."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from console_world import carry_out, said_here
+from console_world import carry_out, found, said_here
 from databases import begin_with_schema
 from fault_seams import TrappedJira
 from fault_trap import Trap
@@ -25,7 +25,8 @@ from sandbox.api import Jira
 from sandbox.shapes import Flavour, millis
 from sandbox.site import Bounds, Clock
 from sandbox.team import generate
-from tasks import steps
+from tasks import calculate as calculation
+from tasks import recompute, steps
 from worker.jira.client import open_session
 from worker.jira.reader import PageSizes
 from worker.runtime import Runtime
@@ -166,6 +167,19 @@ def verify_again(place: Place) -> None:
     refresh_again(place, verify=True)
 
 
+def night_again(place: Place) -> None:
+    """Carry a scheduled refresh out without messages, with its comparison, and its recomputation if that is due."""
+    current, now = place.current, place.current.now()
+    run, is_new = steps.request(current.sessions, NAME, "refresh", now, due_at=now)
+    if not is_new:
+        raise AssertionError("an earlier run is live")
+    run = carry_out(current, run, ends=False)
+    if recompute.is_due(current, run):
+        recompute.begin(current, run)
+        recompute.work(current, found(current, run))
+    calculation.finish_step(current, found(current, run))
+
+
 def nightly(_: Place, worker: Worker) -> None:
     """Send what the schedule sends, again where that failed."""
     for _try in range(TRIES):
@@ -209,13 +223,29 @@ def _damage(place: Place) -> None:
     """Let the copy differ from Jira as no change explains."""
     with place.current.sessions.begin() as session:
         for sql in (
-            "update issues set type = 'Bug', content_hash = 'x' where key in ('PAY-1', 'PAY-5')",
+            "update issues set type = 'Incident', content_hash = 'x' where key in ('PAY-1', 'PAY-4')",
             "delete from transitions where issue_id = (select issue_id from issues where key = 'PAY-3')",
             "update issues set content_hash = 'y' where key = 'PAY-3'",
             "delete from transitions where issue_id = (select issue_id from issues where key = 'PAY-8')",
             "delete from issues where key = 'PAY-8'",
         ):
             session.execute(text(sql))
+
+
+def _damage_rows(place: Place) -> None:
+    """Let rows of the copy and facts differ though their hashes do not; the night compares everything."""
+    with place.current.sessions.begin() as session:
+        for sql in (
+            "update issues set type = 'Incident' where key = 'PAY-1'",
+            "update issues set summary = 'another' where key = 'PAY-7'",
+            "delete from transitions where issue_id = (select issue_id from issues where key = 'PAY-3')",
+            "update work_items set active_seconds = 4711 where issue_id in (select max(issue_id) from work_items)",
+        ):
+            session.execute(text(sql))
+    settings = place.current.settings
+    profile = replace(settings.profiles[NAME], schedule="30 9 * * *")
+    audit = ChangelogAudit(every_days=1)
+    place.current.settings = replace(settings, profiles={NAME: profile}, changelog_audit=audit)
 
 
 def _change_rules(place: Place) -> None:
@@ -268,6 +298,7 @@ SCENARIOS: Final = {
     "incremental": Scenario(_work_on, nightly, refresh_again),
     "audit": Scenario(_migrate_silently, nightly, refresh_again),
     "verify": Scenario(_damage, verify, verify_again),
+    "night": Scenario(_damage_rows, nightly, night_again),
     "calculate": Scenario(_change_rules, calculate, calculate_again),
     "import": Scenario(_take_deployments_from_table, _import, _import_again),
 }

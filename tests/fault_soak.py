@@ -18,7 +18,7 @@ from typing import Any, Final
 from fault_scenarios import SCENARIOS
 from fault_trap import EFFECTS
 
-EVERY: Final = 5
+EVERY: Final = 6
 POSTGRESQL_EVERY: Final = 60
 PROCESSES: Final = 4  # a point waits for a third of its time: for Redis that does not answer, and for back-offs
 MINIMUM: Final = 1_500  # points that fired
