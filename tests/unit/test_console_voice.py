@@ -27,6 +27,19 @@ def test_every_command_takes_them(name: str) -> None:
         assert options == ([] if name in PASS_ON else ["-q", "-v", "--color"])
 
 
+@pytest.fixture(scope="module")
+def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a refreshed world with one line of its log, to be read."""
+    folder = tmp_path_factory.mktemp("refreshed")
+    world.configure(folder)
+    with world.world(folder, issues=20) as current:
+        world.refresh(current)
+    (folder / "logs").mkdir(exist_ok=True)
+    line = '{"timestamp": "2026-10-14T12:00:00.000000Z", "level": "ERROR", "module": "tasks", "message": "it broke"}\n'
+    (folder / "logs" / "app.log").write_text(line, encoding="utf-8")
+    return folder
+
+
 @pytest.mark.parametrize(
     ("words", "environ", "coloured"),
     [
@@ -42,16 +55,10 @@ def test_every_command_takes_them(name: str) -> None:
     ],
 )
 def test_colours_are_those_that_the_person_wants(
-    tmp_path: Path, words: tuple[str, ...], environ: dict[str, str], coloured: str
+    refreshed: Path, words: tuple[str, ...], environ: dict[str, str], coloured: str
 ) -> None:
     """The option is stronger than the environment, and NO_COLOR than FORCE_COLOR."""
-    world.configure(tmp_path)
-    with world.world(tmp_path, issues=20) as current:
-        world.refresh(current)
-    (tmp_path / "logs").mkdir(exist_ok=True)
-    line = '{"timestamp": "2026-10-14T12:00:00.000000Z", "level": "ERROR", "module": "tasks", "message": "it broke"}\n'
-    (tmp_path / "logs" / "app.log").write_text(line, encoding="utf-8")
-    said = world.say(tmp_path, *words, **environ)
+    said = world.say(refreshed, *words, **environ)
     assert said.code == 0
     assert [text for text in (ESCAPE,) if text in said.out] == ([coloured] if coloured else [])
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from jira_gate import Gate
+from site_copies import made_up
 
 from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira
 from sandbox.faults import Fault, asked_ids, half_json, named_in_errors
 from sandbox.shapes import Flavour, Json, millis
 from sandbox.site import Bounds, Clock, Event, Issue, Item
-from sandbox.team import EMAIL, TOKEN, generate
+from sandbox.team import EMAIL, TOKEN
 from sandbox.wire import Response, refusal
 from worker.errors import FatalError, RetryableError, UnansweredError
 from worker.jira.client import Client, open_session
@@ -34,7 +35,7 @@ STATUS = Item("status", "jira", "status", "10000", "To Do", "3", "In Progress")
 
 def jira_of(flavour: Flavour, issues: int = 150, **more: Any) -> Jira:
     """Return a team's site with ``issues`` issues at NOW."""
-    site = generate(3, issues, NOW - timedelta(weeks=20), flavour=flavour, per_week=issues / 20)
+    site = made_up(3, issues, NOW - timedelta(weeks=20), flavour=flavour, per_week=issues / 20)
     jira = Jira(site, Clock(NOW), **more)
     site.advance(millis(NOW))
     return jira

@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
+from site_copies import made_up
 
 from sandbox import faults, living
 from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira
 from sandbox.shapes import Flavour
 from sandbox.site import Clock
-from sandbox.team import EMAIL, TOKEN, generate
+from sandbox.team import EMAIL, TOKEN
 
 START = datetime(2025, 1, 6, tzinfo=UTC)
 SEARCH = "https://acme.example/rest/api/3/search/jql"
@@ -19,7 +20,7 @@ SEARCH = "https://acme.example/rest/api/3/search/jql"
 
 def a_jira(flavour: Flavour = "cloud") -> Jira:
     """Return a site of fifty issues."""
-    return Jira(generate(1, 50, START, flavour=flavour), Clock(START + timedelta(weeks=6)))
+    return Jira(made_up(1, 50, START, flavour=flavour), Clock(START + timedelta(weeks=6)))
 
 
 @pytest.fixture

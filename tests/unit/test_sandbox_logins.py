@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 import requests
+from site_copies import made_up
 
 from sandbox.adapter import SandboxAdapter
 from sandbox.api import Jira
 from sandbox.language import GERMAN
 from sandbox.shapes import Flavour
 from sandbox.site import Clock
-from sandbox.team import EMAIL, TOKEN, generate
+from sandbox.team import EMAIL, TOKEN
 
 START = datetime(2025, 1, 6, tzinfo=UTC)
 SITE = "https://acme.example"
@@ -27,7 +28,7 @@ def basic(user: str, secret: str) -> str:
 
 def jira(flavour: Flavour = "cloud", **more: Any) -> Jira:
     """Return a site of fifty issues in two projects."""
-    return Jira(generate(1, 50, START, flavour=flavour), Clock(START + timedelta(weeks=6)), **more)
+    return Jira(made_up(1, 50, START, flavour=flavour), Clock(START + timedelta(weeks=6)), **more)
 
 
 def ask(site: Jira, path: str, authorization: str | None = None, **headers: str) -> requests.Response:
