@@ -8,10 +8,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from celery import Celery
 from fetch_world import NAME, World, open_world
 from kombu import Queue
 from redis import Redis
+from webhooks import SECRET, Receiver, receiving
 
 import celeryconfig
 from models.store import notices, runs
@@ -31,51 +30,6 @@ from worker.notify import NotSentError
 from worker.settings import Notify
 
 pytestmark = pytest.mark.usefixtures("redis_client")
-SECRET = "T0001/B0002/geheimes-wort-4711"
-
-
-@dataclass(eq=False)
-class Receiver:
-    """A webhook of the test's own: what it received, and what it answers."""
-
-    port: int = 0
-    status: int = 200
-    seconds: float = 0.0
-    received: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        """Return its address, a secret."""
-        return f"http://127.0.0.1:{self.port}/services/{SECRET}"
-
-    @property
-    def events(self) -> list[str]:
-        """Return the events that it received."""
-        return [document["event"] for document in self.received]
-
-
-@contextmanager
-def receiving() -> Iterator[Receiver]:
-    """Yield a webhook that is listening."""
-    receiver = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            receiver.received.append({**json.loads(body), "path": self.path, "login": self.headers["Authorization"]})
-            time.sleep(receiver.seconds)
-            self.send_response(receiver.status)
-            self.send_header("Location", "/elsewhere")
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            """Print nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        receiver.port = server.server_port
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield receiver
-        server.shutdown()
 
 
 @pytest.fixture

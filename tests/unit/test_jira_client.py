@@ -1,119 +1,27 @@
-"""The client: what each answer leads to, when a request is sent again, and that no message has a secret."""
+"""The client: what each answer leads to, and when a request is sent again."""
 
 import base64
 import json
-import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
-from jira_gate import Gate
-from requests.adapters import BaseAdapter
+from jira_wire import BODY, EMAIL, PATH, TOKEN, Answer, ask, error_of, setting
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProxyError
 
 from worker.errors import FatalError, RetryableError
 from worker.jira.client import (
-    Client,
     backoff,
     open_session,
     slot_wait,
 )
-from worker.jira.faults import AstrayError, ForbiddenError, LoginError, MissingError, RefusedError
 from worker.limiter import NoSlotError
 from worker.settings import Connection
 from worker.task import MAX_TRIES
-
-TOKEN = "ATATT3xFfGF0-very-secret-token"
-EMAIL = "metrics@acme.example"
-PATH = "/rest/api/3/search/jql"
-BODY = {"jql": "assignee = 'ana.horvat@acme.example'"}
-SECRETS = (TOKEN, EMAIL, "ana.horvat", base64.b64encode(f"{EMAIL}:{TOKEN}".encode()).decode())
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer of Jira, or the error that ends the request."""
-
-    status: int = 200
-    body: str = "{}"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    error: Exception | None = None
-
-
-class Wire(BaseAdapter):
-    """A transport adapter that gives one answer after another, repeats the last one, and records the requests."""
-
-    def __init__(self, *answers: Answer) -> None:
-        """Answers in their order."""
-        super().__init__()
-        self.answers = list(answers)
-        self.seen: list[requests.PreparedRequest] = []
-        self.timeouts: list[tuple[float, float]] = []
-
-    def send(self, request: requests.PreparedRequest, *_args: Any, **kwargs: Any) -> requests.Response:
-        """Record the request and return the next answer."""
-        self.seen.append(request)
-        self.timeouts.append(kwargs["timeout"])
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if answer.error:
-            raise answer.error
-        response = requests.Response()
-        response.status_code = answer.status
-        response.headers.update(answer.headers)
-        response.raw = BytesIO(answer.body.encode())
-        response.request, response.url = request, str(request.url)
-        return response
-
-    def close(self) -> None:
-        """Do nothing: no connection is open."""
-
-
-@dataclass
-class Setting:
-    """A client with the wire, the limiter and the sleeps that it uses."""
-
-    client: Client
-    wire: Wire
-    gate: Gate
-    naps: list[float]
-
-
-def setting(
-    *answers: Answer, token: str | None = TOKEN, email: str | None = EMAIL, context: str = "", **past: Any
-) -> Setting:
-    """Return a client that gets these answers; ``past``: what its run went through before."""
-    connection = Connection("acme", f"https://acme.example{context}", email=email)
-    wire, gate = Wire(*answers), Gate()
-    naps: list[float] = []
-    session = open_session(1)
-    session.mount("https://acme.example", wire)
-    return Setting(Client(connection, token, gate, session=session, sleep=naps.append, **past), wire, gate, naps)
-
-
-def ask(setup: Setting) -> Any:
-    """Send the request that all tests send."""
-    return setup.client.post(PATH, BODY)
-
-
-def error_of(setup: Setting) -> FatalError | RetryableError:
-    """Return the error of that request, after a check that it is one line without a secret."""
-    with pytest.raises((FatalError, RetryableError)) as caught:
-        ask(setup)
-    error = caught.value
-    assert isinstance(error, FatalError | RetryableError)
-    message = str(error)
-    assert not [secret for secret in SECRETS if secret in message]
-    assert "\n" not in message
-    return error
-
 
 # --- good answers ---------------------------------------------------------------------------------------------------
 
@@ -428,176 +336,6 @@ def test_the_backoff_doubles_up_to_its_cap_and_jitter_only_adds() -> None:
     for tried, base in enumerate(bases, start=1):
         assert all(base <= backoff(tried) <= base * 1.25 for _ in range(50))
     assert sum(bases[: MAX_TRIES - 1]) * 1.25 < 360
-
-
-# --- what is final --------------------------------------------------------------------------------------------------
-
-
-def jira_says(*messages: str, **errors: str) -> str:
-    """Return a refusal's body."""
-    return json.dumps({"errorMessages": list(messages), "errors": errors})
-
-
-@pytest.mark.parametrize(
-    ("answer", "kind", "words"),
-    [
-        (Answer(401), LoginError, r"refused the login \(401\); check email and token of connection 'acme'$"),
-        (
-            Answer(403, jira_says("no")),
-            ForbiddenError,
-            r"forbids this to the account of connection 'acme' \(403\): no; ask Jira's administrator$",
-        ),
-        (Answer(404, jira_says("Gone for good.")), MissingError, r"is not there \(404\): Gone for good."),
-        (Answer(410, jira_says("migrate")), MissingError, r"is not there \(410\): migrate"),
-        (Answer(400, jira_says("Bad JQL", f="No such field")), RefusedError, r"\(400\): Bad JQL. No such field$"),
-        (Answer(405), RefusedError, r"acme.example did not accept the request \(405\)$"),
-        (
-            Answer(302, headers={"Location": "https://sso.acme.example:8443/saml?RelayState=x"}),
-            AstrayError,
-            "answered 302 with a redirect to sso.acme.example:8443; check base_url and token of connection 'acme'$",
-        ),
-        (Answer(302), AstrayError, "answered 302 with a redirect; check base_url"),
-        (Answer(error=requests.exceptions.InvalidURL(TOKEN)), FatalError, "could not be made.*check base_url"),
-        (Answer(error=requests.exceptions.InvalidHeader(TOKEN)), FatalError, "could not be made.*and token"),
-    ],
-)
-def test_a_refusal_is_final_and_says_what_to_do(answer: Answer, kind: type[FatalError], words: str) -> None:
-    """One request: repeated logins end in a CAPTCHA."""
-    setup = setting(answer)
-    error = error_of(setup)
-    assert type(error) is kind
-    assert re.search(words, str(error))
-    assert len(setup.wire.seen) == 1
-    assert setup.naps == []
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "",
-        "<html/>",
-        "[]",
-        "null",
-        "\x00\x01",
-        '{"errorMessages": null, "errors": null}',
-        '{"errorMessages": {}, "errors": []}',
-    ],
-)
-def test_a_refusal_without_words_is_a_refusal(body: str) -> None:
-    """The shape of the body does not matter."""
-    assert str(error_of(setting(Answer(400, body)))) == "acme.example did not accept the request (400)"
-
-
-def test_the_words_of_jira_are_redacted_and_folded() -> None:
-    """They may repeat the query with a person's name, or the request that a proxy received."""
-    said = jira_says(f"The value 'ana.horvat@acme.example'\ndoes not exist; Authorization: Bearer {TOKEN}")
-    message = str(error_of(setting(Answer(400, said))))
-    assert "does not exist" in message
-    assert len(str(error_of(setting(Answer(400, jira_says("x " * 5000)))))) < 600
-
-
-@pytest.mark.parametrize("status", [200, 400, 404])
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"},
-        {"x-seraph-loginreason": "OUT, authentication_denied"},
-        {"X-AUSERNAME": "Anonymous"},
-    ],
-)
-def test_an_answer_to_somebody_else_is_a_refused_login(status: int, headers: Mapping[str, str]) -> None:
-    """Whatever its status: such an answer lists only what anonymous callers may see."""
-    setup = setting(Answer(status, jira_says(), headers))
-    error = error_of(setup)
-    assert isinstance(error, LoginError)
-    assert error.is_certain
-    assert "acme.example/rest/api/3/search/jql refused the login" in str(error)
-    assert next(iter(headers)).upper() in str(error).upper()
-    assert (len(setup.wire.seen), setup.naps) == (1, [])
-
-
-def test_without_a_login_an_answer_to_the_anonymous_is_ours() -> None:
-    """Data Center names anonymous callers so."""
-    setup = setting(Answer(body="[1]", headers={"X-AUSERNAME": "anonymous"}), token=None, email=None)
-    assert ask(setup) == [1]
-
-
-def test_a_page_in_place_of_json_fails_at_once_with_its_title() -> None:
-    """Another request would get the same page. The title is redacted, unescaped and cut; the rest is not shown."""
-    title = f"Log in &amp; more\n ana.horvat@acme.example {TOKEN} {'x' * 200}"
-    page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>SAML</body></html>"
-    setup = setting(Answer(200, page, {"Content-Type": "text/html;charset=UTF-8"}))
-    error = error_of(setup)
-    assert isinstance(error, AstrayError)
-    assert "answered 200 with a login or error page with the title 'Log in & more" in str(error)
-    assert "SAML" not in str(error)
-    assert len(str(error)) < 400
-    assert (len(setup.wire.seen), setup.naps) == (1, [])
-
-
-def test_the_words_of_a_refused_login_tell_neither_token_nor_name() -> None:
-    """Jira repeats the user name of a failed login, which need not look like an e-mail address."""
-    setup = setting(Answer(401, f"Login failed for ana.horvat with {TOKEN}"), email="ana.horvat")
-    assert re.search(r"\(401: Login failed for \[redacted\] with \[redacted\]\)", str(error_of(setup)))
-
-
-def test_jiras_clock_is_that_of_its_last_answer() -> None:
-    """Any answer with a date sets it."""
-    setup = setting(Answer(500, headers={"Date": "Wed, 21 Oct 2026 07:00:00 GMT"}), Answer(), Answer())
-    assert setup.client.jira_time is None
-    ask(setup)
-    assert setup.client.jira_time == datetime(2026, 10, 21, 7, tzinfo=UTC)
-
-
-def test_a_context_path_is_part_of_the_place() -> None:
-    """A wrong context path is the usual reason of a 404."""
-    setup = setting(Answer(404), context="/jira")
-    assert "acme.example/jira/rest/api/3/search/jql is not there" in str(error_of(setup))
-
-
-def requests_told(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    """Return the log's entries of requests, after a check that no entry has a secret."""
-    lines = [vars(record) for record in caplog.records]
-    assert not [line for line in lines for secret in SECRETS if secret in str(line)]
-    return [line for line in lines if line["msg"] == "jira request"]
-
-
-@pytest.mark.parametrize("status", [200, 400, 401, 404, 429, 500])
-def test_every_request_is_a_line_of_the_log(status: int, caplog: pytest.LogCaptureFixture) -> None:
-    """Method, path, query, status, duration, bytes and delay; neither body nor login."""
-    caplog.set_level("DEBUG")
-    setup = setting(Answer(status, jira_says("x"), {"Retry-After": "99"}))
-    setup.gate.delay = 0.25
-    setup.client.tried = 7
-    with suppress(FatalError, RetryableError):
-        setup.client.post(PATH, {**BODY, "issueIdsOrKeys": ["body"]})
-    (line,) = requests_told(caplog)
-    assert (line["method"], line["path"], line["status"], line["delay"]) == ("POST", PATH, status, 0.25)
-    assert line["query"] == {"jql": "assignee = '[redacted]'"}
-    assert line["bytes"] == len(jira_says("x"))
-    assert line["duration"] >= 0
-
-
-def test_a_query_is_logged_as_far_as_anyone_may_read_it(caplog: pytest.LogCaptureFixture) -> None:
-    """The JQL stays readable without its people. Numbers stay."""
-    caplog.set_level("DEBUG")
-    jql = "project = PAY AND assignee in (ana.horvat, 'Jane Doe') AND updated >= 1732877091000 ORDER BY key"
-    setting(Answer()).client.get("/rest/api/2/search", {"jql": jql, "startAt": 50})
-    (line,) = requests_told(caplog)
-    assert line["query"]["startAt"] == 50
-    assert line["query"]["jql"].startswith("project = PAY AND assignee in ([redacted]")
-    assert line["query"]["jql"].endswith("AND updated >= 1732877091000 ORDER BY key")
-    assert "Jane" not in str(line)
-
-
-def test_a_request_that_came_to_nothing_is_a_line_too(caplog: pytest.LogCaptureFixture) -> None:
-    """With the kind of error in place of a status, and its duration."""
-    caplog.set_level("DEBUG")
-    ask(setting(Answer(error=requests.ReadTimeout(f"https://{TOKEN}@acme.example")), Answer(), heard=True))
-    failed, good = requests_told(caplog)
-    assert (failed["error"], failed["levelname"], "status" in failed) == ("ReadTimeout", "WARNING", False)
-    assert failed["duration"] >= 0
-    assert (good["status"], "error" in good) == (200, False)
 
 
 def test_a_session_takes_proxies_and_certificates_from_the_environment() -> None:

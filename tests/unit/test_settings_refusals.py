@@ -3,21 +3,9 @@
 from pathlib import Path
 
 import pytest
+from refused_settings import CONNECTION, PROFILE, refusal
 
-from worker.errors import ConfigError
 from worker.settings import load
-
-CONNECTION = '[connections.acme]\nbase_url = "https://acme.atlassian.net"\n'
-PROFILE = CONNECTION + '[profiles.team]\nconnection = "acme"\njql = "project = PAY"\n'
-
-
-def _refusal(tmp_path: Path, text: str, **environ: str) -> str:
-    """Return the message without the folder, which differs in each run."""
-    path = tmp_path / "flowbeat.toml"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigError) as caught:
-        load(path, environ)
-    return str(caught.value).replace(f"{tmp_path}/", "")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +127,7 @@ def _refusal(tmp_path: Path, text: str, **environ: str) -> str:
 )
 def test_a_wrong_key_or_value_is_named_with_what_would_be_right(tmp_path: Path, text: str, sentence: str) -> None:
     """One line, which names the file first and then the dotted key."""
-    message = _refusal(tmp_path, text)
+    message = refusal(tmp_path, text)
 
     assert message.startswith("flowbeat.toml: ")
     assert sentence in message
@@ -184,7 +172,7 @@ def test_a_wrong_key_or_value_is_named_with_what_would_be_right(tmp_path: Path, 
 def test_a_wrong_address_is_refused_without_repeating_it(tmp_path: Path, key: str, url: str, sentence: str) -> None:
     """Any address may contain a password."""
     text = f'[connections.acme]\nbase_url = "{url}"' if key == "base_url" else f'{key} = "{url}"'
-    message = _refusal(tmp_path, text)
+    message = refusal(tmp_path, text)
 
     assert f"{key} {sentence}" in message
     assert "hunter2" not in message
@@ -195,7 +183,7 @@ def test_a_wrong_address_is_refused_without_repeating_it(tmp_path: Path, key: st
 )
 def test_a_secret_in_the_file_is_refused_with_advice_and_not_shown(tmp_path: Path, key: str) -> None:
     """People share and commit the file."""
-    message = _refusal(tmp_path, f'{CONNECTION}{key} = "hunter2"')
+    message = refusal(tmp_path, f'{CONNECTION}{key} = "hunter2"')
 
     assert f"connections.acme.{key} must not stand in this file" in message
     assert "token_env" in message
@@ -208,7 +196,7 @@ def test_a_secret_in_the_file_is_refused_with_advice_and_not_shown(tmp_path: Pat
 )
 def test_a_token_in_place_of_its_variable_is_refused_and_not_shown(tmp_path: Path, token: str) -> None:
     """A likely mistake is the token itself as token_env."""
-    message = _refusal(tmp_path, f'{CONNECTION}token_env = "{token}"')
+    message = refusal(tmp_path, f'{CONNECTION}token_env = "{token}"')
 
     assert "connections.acme.token_env must be the name of an environment variable" in message
     assert token not in message
@@ -217,14 +205,14 @@ def test_a_token_in_place_of_its_variable_is_refused_and_not_shown(tmp_path: Pat
 @pytest.mark.parametrize("bounds", ["[1, 7]", "[7, 1, 30]", "[1, 1, 2]", "[-1, 2, 3]", "[1, 2, inf]", "[nan, 1, 2]"])
 def test_levels_out_of_order_are_refused(tmp_path: Path, bounds: str) -> None:
     """Three different finite bounds, in the direction of the metric."""
-    message = _refusal(tmp_path, f"{PROFILE}[profiles.team.levels]\nlead_time = {bounds}")
+    message = refusal(tmp_path, f"{PROFILE}[profiles.team.levels]\nlead_time = {bounds}")
 
     assert "profiles.team.levels.lead_time must be the bounds of elite, high and medium, smallest first" in message
 
 
 def test_levels_of_deployment_frequency_run_the_other_way(tmp_path: Path) -> None:
     """A higher frequency is better."""
-    message = _refusal(tmp_path, f"{PROFILE}[profiles.team.levels]\ndeployment_frequency = [0.1, 0.5, 1]")
+    message = refusal(tmp_path, f"{PROFILE}[profiles.team.levels]\ndeployment_frequency = [0.1, 0.5, 1]")
 
     assert "largest first, as in [1, 0.143, 0.0333]" in message
 
@@ -245,7 +233,7 @@ def test_levels_of_deployment_frequency_run_the_other_way(tmp_path: Path) -> Non
 )
 def test_a_source_of_deployments_takes_exactly_its_own_keys(tmp_path: Path, section: str, sentence: str) -> None:
     """A key without effect would mislead."""
-    message = _refusal(tmp_path, f"{PROFILE}[profiles.team.deployments]\n{section}")
+    message = refusal(tmp_path, f"{PROFILE}[profiles.team.deployments]\n{section}")
 
     assert sentence in message
     assert message.startswith("flowbeat.toml: profiles.team.deployments.")
@@ -272,7 +260,7 @@ def test_a_source_of_deployments_takes_exactly_its_own_keys(tmp_path: Path, sect
 )
 def test_a_word_in_two_lists_is_refused(tmp_path: Path, lists: str, sentence: str) -> None:
     """A status has one stage and a type one category."""
-    assert sentence in _refusal(tmp_path, f"{PROFILE}[profiles.team.{lists}")
+    assert sentence in refusal(tmp_path, f"{PROFILE}[profiles.team.{lists}")
 
 
 def test_a_default_list_that_was_replaced_lays_no_claim_any_more(tmp_path: Path) -> None:
@@ -288,7 +276,7 @@ def test_a_default_list_that_was_replaced_lays_no_claim_any_more(tmp_path: Path)
 )
 def test_a_connection_that_is_not_there_is_named_with_the_nearest(tmp_path: Path, name: str, advice: str) -> None:
     """With the nearest name, or else the section to add."""
-    message = _refusal(tmp_path, f"{CONNECTION}[profiles.team]\nconnection = '{name}'\njql = 'a = 1'")
+    message = refusal(tmp_path, f"{CONNECTION}[profiles.team]\nconnection = '{name}'\njql = 'a = 1'")
 
     assert (
         message
@@ -298,7 +286,7 @@ def test_a_connection_that_is_not_there_is_named_with_the_nearest(tmp_path: Path
 
 def test_two_places_for_one_token_are_refused(tmp_path: Path) -> None:
     """It would be unclear which one counts."""
-    message = _refusal(tmp_path, f'{CONNECTION}token_env = "A"\ntoken_file = "b"')
+    message = refusal(tmp_path, f'{CONNECTION}token_env = "A"\ntoken_file = "b"')
 
     assert "connections.acme.token_file is set together with token_env" in message
 
@@ -322,19 +310,19 @@ def test_two_places_for_one_token_are_refused(tmp_path: Path) -> None:
 )
 def test_a_way_to_notify_that_cannot_work_is_refused(tmp_path: Path, lines: str, sentence: str) -> None:
     """An address, which may be a secret, is not repeated."""
-    message = _refusal(tmp_path, f"[notify]\n{lines}")
+    message = refusal(tmp_path, f"[notify]\n{lines}")
     assert sentence in message
     assert "hunter2" not in message
 
 
 def test_an_email_without_a_token_is_refused(tmp_path: Path) -> None:
     """Requests would be anonymous, though the user expects a login."""
-    assert "connections.acme.email needs a token beside it" in _refusal(tmp_path, f'{CONNECTION}email = "a@b.example"')
+    assert "connections.acme.email needs a token beside it" in refusal(tmp_path, f'{CONNECTION}email = "a@b.example"')
 
 
 def test_all_mistakes_are_told_at_once_each_in_its_line(tmp_path: Path) -> None:
     """Otherwise five mistakes would take five runs."""
-    message = _refusal(
+    message = refusal(
         tmp_path,
         'timezone = 1\nlogdir = "x"\n[connections.acme]\n[profiles.team]\nconnection = "acne"\njql = ""\n',
         FLOWBEAT_MAX_AGE_HOURS="soon",
@@ -349,75 +337,3 @@ def test_all_mistakes_are_told_at_once_each_in_its_line(tmp_path: Path) -> None:
         "profiles.team.jql",
         "timezone",
     ]
-
-
-# --- the environment ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "sentence"),
-    [
-        ("FLOWBEAT_REDIS_URI", "x", "no setting has this name; did you mean FLOWBEAT_REDIS_URL?"),
-        ("FLOWBEAT_PROFILES__TEAMS__JQL", "x", "no setting has this name; did you mean FLOWBEAT_PROFILES__TEAM__JQL?"),
-        ("FLOWBEAT_CONFIGS", "x", "no setting has this name; did you mean FLOWBEAT_CONFIG?"),
-        ("FLOWBEAT_1", "x", "no setting has this name; unset it"),
-        ("FLOWBEAT_MAX_AGE_HOURS", "soon", "max_age_hours must be a number, not text"),
-        (
-            "FLOWBEAT_CONNECTIONS__ACME__REQUESTS",
-            "2.5",
-            "connections.acme.requests must be a whole number, not a number",
-        ),
-        ("FLOWBEAT_PROFILES__TEAM__STORE_SUMMARIES", "1", "profiles.team.store_summaries must be true or false, not"),
-        ("FLOWBEAT_PROFILES__TEAM__LEVELS__CFR", "1,x,3", "profiles.team.levels.cfr must be a list of numbers"),
-        ("FLOWBEAT_PROFILES__TEAM__IGNORED_TYPES", "a,,b", "profiles.team.ignored_types must not hold an empty text"),
-        (
-            "FLOWBEAT_PROFILES__TEAM__CONNECTION",
-            "acne",
-            "profiles.team.connection names 'acne', which is not a connection",
-        ),
-        ("FLOWBEAT_REDIS_URL", "http://:hunter2@h", "redis_url must begin with redis://"),
-    ],
-)
-def test_a_wrong_variable_is_named_and_not_the_file(tmp_path: Path, name: str, value: str, sentence: str) -> None:
-    """The message names the place of the mistake."""
-    message = _refusal(tmp_path, PROFILE, **{name: value})
-
-    assert message.startswith(f"environment variable {name}: {sentence}")
-    assert "hunter2" not in message
-
-
-def test_a_variable_into_a_section_that_is_none_leaves_the_sentence_to_the_file(tmp_path: Path) -> None:
-    """The section in the file is wrong, not the variable."""
-    message = _refusal(tmp_path, "changelog_audit = 1", FLOWBEAT_CHANGELOG_AUDIT__EVERY_DAYS="3")
-
-    assert message == "flowbeat.toml: changelog_audit must be a section with its own keys, not a whole number"
-
-
-# --- the file -------------------------------------------------------------------------------------------------------
-
-
-def test_broken_toml_is_refused_with_its_line(tmp_path: Path) -> None:
-    """The message has the parser's position, and what to do."""
-    message = _refusal(tmp_path, 'timezone = "UTC"\n[connections.acme\n')
-
-    assert message.startswith("flowbeat.toml: this is not valid TOML: ")
-    assert "line 2" in message
-    assert message.endswith("then: flowbeat check")
-
-
-def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
-    """Only the default file may be missing."""
-    gone = tmp_path / "gone.toml"
-    for path, environ in ((gone, {}), (None, {"FLOWBEAT_CONFIG": str(gone)})):
-        with pytest.raises(ConfigError, match=r"gone\.toml: this file does not exist; to write it, run: flowbeat init"):
-            load(path, environ)
-
-
-def test_a_folder_or_bytes_in_place_of_the_file_are_refused(tmp_path: Path) -> None:
-    """Settings are a text file in UTF-8."""
-    with pytest.raises(ConfigError, match="the file cannot be read: Is a directory"):
-        load(tmp_path, {})
-    latin = tmp_path / "latin.toml"
-    latin.write_bytes('log_dir = "Protokollé"'.encode("latin-1"))
-    with pytest.raises(ConfigError, match=r"latin\.toml: the file cannot be read: it is not UTF-8 text"):
-        load(latin, {})
