@@ -135,6 +135,7 @@ def format_notes(about: About, rows: Sequence[MetricResult], metric_results: Seq
         *_unknown(about, rows),
         *_findings(about),
         *_unshown(about),
+        *_warned(about),
         *_failed(about),
         *about.verified.notes,
         _freshness(about, rows),
@@ -191,6 +192,14 @@ def _unshown(about: About) -> tuple[str, ...]:
         return ()
     which = "1 issue" if count == 1 else f"{count:,} issues"
     return (f"Note: Jira counted {which} of the JQL that it did not show to this account; none is in a number.",)
+
+
+def _warned(about: About) -> tuple[str, ...]:
+    """Return a note about a list of issues that Jira itself, or its count, calls incomplete."""
+    if about.cache is None or not about.cache.cursor.is_warned:
+        return ()
+    advice = "Read it: flowbeat logs --level WARNING, and simplify jql"
+    return (f"Note: Jira sent a warning with its list of issues, so some may be missing. {advice}.",)
 
 
 def _failed(about: About) -> tuple[str, ...]:

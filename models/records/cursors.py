@@ -93,8 +93,9 @@ class CopyCursor:
     """How far a stored copy is, and what the next fetch of its site begins with.
 
     ``watermark``: the largest ``updated`` that the copy is sure to have, ISO 8601. ``zone``: the account's time zone
-    where the site refuses epoch milliseconds. ``unshown``: issues that Jira counted and did not show. ``sizes``: by
-    part of a reading. ``listed``: by kind of name.
+    where the site refuses epoch milliseconds. ``unshown``: issues that Jira counted and did not show. ``is_warned``:
+    Jira sent a warning with its list, so that issues may be missing. ``sizes``: by part of a reading. ``listed``: by
+    kind of name.
     """
 
     identity: CopyIdentity = field(default_factory=CopyIdentity)
@@ -103,6 +104,7 @@ class CopyCursor:
     unshown: int = 0
     sizes: Mapping[str, LearnedSize] = field(default_factory=dict)
     listed: Mapping[str, ListedNames] = field(default_factory=dict)
+    is_warned: bool = False
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "CopyCursor":
@@ -114,6 +116,7 @@ class CopyCursor:
             unshown=int(stored.get("unshown", 0)),
             sizes={part: LearnedSize.from_json(size) for part, size in stored.get("sizes", {}).items()},
             listed={kind: ListedNames.from_json(names) for kind, names in stored.get("listed", {}).items()},
+            is_warned=bool(stored.get("is_warned", False)),
         )
 
     def to_json(self) -> Json:
@@ -122,6 +125,7 @@ class CopyCursor:
             "watermark": self.watermark,
             "zone": self.zone,
             "unshown": self.unshown,
+            "is_warned": self.is_warned,
             "sizes": {part: size.to_json() for part, size in self.sizes.items()},
             "listed": {kind: names.to_json() for kind, names in self.listed.items()},
         }

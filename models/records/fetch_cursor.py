@@ -35,15 +35,15 @@ class FetchCursor:
     """Where a fetch continues; ``kind`` is None until the fetch is planned. Instants are ISO 8601.
 
     ``jira_now``: when it began, by Jira's clock. ``watermark``: from where changes are listed; ``newest``: the largest
-    ``updated`` seen. ``position``: the next page of the list of this stage, as the site names it. ``expected``: issues
-    of the copy before. ``share``: how many issues this night verifies, None before that is known; ``audited``: issues
-    that were read again so far because it was their turn. ``pending_ids``: to be read when there is a batch of them;
-    ``failed``: to be requested in halves. ``vanished``: not returned, of this page; ``unreturned``: of all
-    pages, to be looked at once more. ``check_size``: how many
-    absent issues are checked at once. ``sizes``: how many this Jira can answer for, by part; ``remembered``: those of
-    the last fetch. ``multi_valued``: fields with several values (id → the name that JQL has for it), which are asked
-    for only of issues that have any; empty: all fields of every issue are asked for together. ``multi_listed``: the
-    issues that have any were listed; those of them that wait are in ``whole_ids``.
+    ``updated`` seen. ``position``: the next page of the list of this stage, as the site names it. ``is_warned``: Jira
+    sent a warning with a list of this fetch. ``expected``: issues of the copy before. ``share``: how many issues this
+    night verifies, None before that is known; ``audited``: issues that were read again so far because it was their
+    turn. ``pending_ids``: to be read when there is a batch of them; ``failed``: to be requested in halves.
+    ``vanished``: not returned, of this page; ``unreturned``: of all pages, to be looked at once more. ``check_size``:
+    how many absent issues are checked at once. ``sizes``: how many this Jira can answer for, by part; ``remembered``:
+    those of the last fetch. ``multi_valued``: fields with several values (id → the name that JQL has for it), which are
+    asked for only of issues that have any; empty: all fields of every issue are asked for together. ``multi_listed``:
+    the issues that have any were listed; those of them that wait are in ``whole_ids``.
     """
 
     stage: str = "begin"
@@ -61,6 +61,7 @@ class FetchCursor:
     seen: int = 0
     read: int = 0
     unshown: int = 0
+    is_warned: bool = False
     expected: int | None = None
     share: int | None = None
     audited: int = 0

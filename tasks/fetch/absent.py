@@ -139,9 +139,14 @@ def _later(fetch: Fetch, looked_at: Sequence[str]) -> tuple[str, ...]:
 
 
 def _marks(fetch: Fetch, absent: Sequence[str], visible: set[str], missed: Sequence[str]) -> dict[str, list[str]]:
-    """Return mark → the ids that it is put on."""
+    """Return mark → the ids that it is put on.
+
+    Where Jira sent a warning with its list, an issue that it shows is not sure to have left the JQL, and is kept.
+    """
     run_id = fetch.run.run_id
     hidden, moved = sorted(set(absent) - visible), sorted(visible - set(missed))
+    if fetch.cursor.is_warned:
+        return {run_id: sorted(visible), hidden_mark(run_id): hidden}
     return {run_id: list(missed), hidden_mark(run_id): hidden, moved_mark(run_id): moved}
 
 

@@ -92,6 +92,7 @@ def _cache(session: Session, fetch: Fetch, listed: Mapping[str, ListedNames]) ->
             watermark=min(newest, began) or None,  # an issue edited while we read must be seen again
             zone=fetch.cursor.zone,
             unshown=fetch.cursor.unshown,
+            is_warned=fetch.cursor.is_warned,
             sizes=halving.remember_sizes(fetch.cursor.remembered, fetch.reader.sizes, now),
             listed=listed,
         ),

@@ -182,7 +182,8 @@ def _next(fetch: Fetch, page: Listing, following: str) -> FetchCursor:
     """
     stage = fetch.stage if page.after else following
     unreturned = tuple(dict.fromkeys([*fetch.cursor.unreturned, *fetch.cursor.vanished]))
-    return replace(fetch.cursor, position=page.after, stage=stage, vanished=(), unreturned=unreturned)
+    warned = fetch.cursor.is_warned or page.is_warned
+    return replace(fetch.cursor, position=page.after, stage=stage, vanished=(), unreturned=unreturned, is_warned=warned)
 
 
 def read_issues(fetch: Fetch, ids: Sequence[str], until: float, *, keeps_rest: bool = False) -> Sequence[str] | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import console_world
 import pytest
@@ -156,16 +157,28 @@ def test_a_status_list_that_is_refused_fails_the_refresh(world: World) -> None:
         work(world.current, run)
 
 
-def test_results_say_how_many_issues_were_counted_but_not_returned(tmp_path: Path) -> None:
-    """They are in no number, and Jira does not name them."""
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({"unshown": 3}, "Jira counted 3 issues of the JQL that it did not show to this account; none is in a number."),
+        (
+            {"is_warned": True},
+            "Jira sent a warning with its list of issues, so some may be missing. Read it: flowbeat logs",
+        ),
+    ],
+    ids=["unshown", "warned"],
+)
+def test_results_say_what_may_be_missing_in_the_list_of_issues(
+    tmp_path: Path, changes: dict[str, Any], note: str
+) -> None:
+    """Such issues are in no number, and Jira does not name them."""
     console_world.configure(tmp_path)
     with console_world.world(tmp_path) as current:
         console_world.refresh(current)
-        assert "did not show" not in console_world.say(tmp_path, "results", "payments", columns=200).out
+        assert note not in console_world.say(tmp_path, "results", "payments", columns=200).out
         with current.sessions.begin() as session:
             cache = caches.find(session, "payments")
             assert cache is not None
-            assert cache.cursor.unshown == 0
-            caches.save(session, replace(cache, cursor=replace(cache.cursor, unshown=3)))
-    said = console_world.say(tmp_path, "results", "payments", columns=200).out
-    assert "Jira counted 3 issues of the JQL that it did not show to this account; none is in a number." in said
+            assert (cache.cursor.unshown, cache.cursor.is_warned) == (0, False)
+            caches.save(session, replace(cache, cursor=replace(cache.cursor, **changes)))
+    assert note in console_world.say(tmp_path, "results", "payments", columns=200).out

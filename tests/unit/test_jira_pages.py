@@ -88,6 +88,23 @@ def test_a_hole_is_looked_at_twice_and_then_passed() -> None:
     assert next_offset({"total": 120}, 50, 10, 50, looked=True) == Offset(60)
 
 
+@pytest.mark.parametrize(
+    ("start", "got", "before", "total", "expected"),
+    [(50, 49, 100, 99, 49), (50, 50, 120, 118, 48), (50, 0, 60, 50, 40), (0, 50, 120, 100, 50), (50, 49, 90, 99, None)],
+)
+def test_a_list_goes_back_where_issues_of_earlier_pages_have_gone(
+    start: int, got: int, before: int, total: int, expected: int | None
+) -> None:
+    """Those behind them move forward, past the beginning of this page, and would be in none."""
+    assert next_offset({"total": total}, start, got, 50, before=before) == Offset(expected)
+
+
+def test_a_total_that_is_too_small_is_not_the_end() -> None:
+    """A page that goes beyond it shows that it is wrong; the end is a page without an issue."""
+    assert next_offset({"total": 10}, 0, 50, 50) == Offset(50)
+    assert next_offset({"total": 10}, 50, 0, 50) == Offset(None)
+
+
 @pytest.mark.parametrize("body", [{}, {"issues": None}, {"issues": {}}, [], None, "text"])
 def test_a_page_without_what_it_must_hold_is_a_fault(body: object) -> None:
     """A second request may get a whole page."""

@@ -120,7 +120,7 @@ def test_a_server_that_tells_no_type_is_read_as_data_center() -> None:
     jira.faults.append(answering("serverInfo", {"serverTime": "2026-03-02T10:30:00.000+0100"}))
     assert identify(client_of(jira)).flavour == "datacenter"
     jira.faults.append(answering("serverInfo", {"status": "ok"}, times=9))
-    with pytest.raises(FatalError, match="does not say which Jira it is"):
+    with pytest.raises(RetryableError, match="does not say which Jira it is"):
         identify(client_of(jira))
 
 

@@ -81,6 +81,7 @@ COPY = {
     "watermark": "2026-10-14T12:00:00.000000Z",
     "zone": None,
     "unshown": 3,
+    "is_warned": True,
     "sizes": {"ids": {"size": 9, "since": "2026-10-14T12:00:00.000000Z"}},
     "listed": {"priority": {"asked_at": "2026-10-14T12:00:00.000000Z", "names": ["High"]}},
 }
@@ -97,7 +98,9 @@ def test_the_cursor_of_a_copy_is_stored_in_one_flat_object() -> None:
         resolved={"points": ("customfield_1", "customfield_3"), "flagged": "customfield_2"},
     )
     lists = {"priority": ListedNames("2026-10-14T12:00:00.000000Z", ("High",))}
-    cursor = CopyCursor(identity, "2026-10-14T12:00:00.000000Z", None, 3, {"ids": LearnedSize(9, NOW)}, lists)
+    cursor = CopyCursor(
+        identity, "2026-10-14T12:00:00.000000Z", None, 3, {"ids": LearnedSize(9, NOW)}, lists, is_warned=True
+    )
     assert CopyCursor.from_json(COPY) == cursor
     stored = cursor.to_json()
     assert CopyCursor.from_json(stored) == cursor
@@ -172,6 +175,7 @@ FETCH = FetchCursor(
     check_size=50,
     vanished=("1",),
     unreturned=("6",),
+    is_warned=True,
     unreadable=("2",),
     pending_ids=("3",),
     failed=(FailedGroup("issues", ("4", "5"), whole=True),),

@@ -20,7 +20,7 @@ from worker.jira.client import SERVER_INFO, Client, Control
 from worker.jira.faults import AstrayError, ForbiddenError, LoginError, MissingError, RefusedError
 from worker.jira.jql import combined, instant, without_order
 from worker.jira.multi_valued import has_value, is_doubtful
-from worker.jira.pages import PageError, next_position, required, rows
+from worker.jira.pages import PageError, is_warned, next_position, required, rows
 from worker.jira.reader import (
     INCOMPLETE,
     LISTS,
@@ -167,9 +167,10 @@ class Cloud:
         def read(page: Any) -> Listing:
             listed = required(page, "issues", list)
             after = next_position(page, position, len(listed))
-            is_warned = bool(page.get("warnings"))
             updates = dict(rows(listed, read_update, "issues"))
-            return Listing(updates, after, read_keys(listed), is_warned=is_warned)
+            is_cut = after is None and page.get("isLast") is False
+            warned = is_warned(page, "warnings") or (is_cut and self._is_short(jql, position, len(listed)))
+            return Listing(updates, after, read_keys(listed), is_warned=warned)
 
         def ask(size: int) -> Listing:
             body = {"jql": jql, "fields": fields, "maxResults": size}
@@ -184,6 +185,13 @@ class Cloud:
                 raise
             log.info("a list ended, though its last page gave a token", extra={"why": str(error)})
             return Listing({}, None)
+
+    def _is_short(self, jql: str, position: Mapping[str, Any] | None, got: int) -> bool:
+        """Return whether a list ended, on a page that is not the last by its own word, before all that Jira counts."""
+        came, count = got + (position["count"] if position else 0), self._counted(jql)
+        if came < count:
+            log.warning("a list ended too early", extra={"came": came, "count": count})
+        return came < count
 
     def _has_ended(self, jql: str, position: Mapping[str, Any], error: FatalError) -> bool:
         """Return whether nothing can follow a token that leads nowhere: the page said so, or all that Jira counts has

@@ -18,7 +18,7 @@ from worker.jira import parse
 from worker.jira.client import Client, Control
 from worker.jira.cloud import build, read_keys, read_update, read_versions, read_zone
 from worker.jira.jql import combined
-from worker.jira.pages import Offset, PageError, next_offset, required, rows
+from worker.jira.pages import Offset, PageError, is_warned, next_offset, required, rows
 from worker.jira.reader import (
     INCOMPLETE,
     LISTS,
@@ -165,10 +165,12 @@ class DataCenter:
         """Return the page of a list by offsets that begins at a place."""
 
         def read(page: Any) -> Listing:
-            listed, offset = _read_offsets(page, start=place.start, size=size, looked=place.looked)
+            listed, offset = _read_offsets(page, start=place.start, size=size, looked=place.looked, before=place.total)
             last = (listed[-1].get("fields") or {}).get("created") if listed else place.last
-            after = None if offset.start is None else self._next_place(place, offset, last)
-            return Listing(dict(rows(listed, read_update, "issues")), after, read_keys(listed), offset.unshown)
+            known = replace(place, last=last, total=page["total"])
+            after = None if offset.start is None else self._next_place(known, offset)
+            updates = dict(rows(listed, read_update, "issues"))
+            return Listing(updates, after, read_keys(listed), offset.unshown, is_warned(page, "warningMessages"))
 
         body = {"jql": query, "fields": SHORT, "maxResults": size, "startAt": place.start}
         control = Control(
@@ -176,12 +178,12 @@ class DataCenter:
         )
         return self._client.post(f"{API}/search", body, read=read, control=control)
 
-    def _next_place(self, place: "_Place", offset: Offset, last: Any) -> dict[str, Any]:
+    def _next_place(self, place: "_Place", offset: Offset) -> dict[str, Any]:
         """Return where the list continues: at the offset, or in a new list where a page there would reach the wall."""
         start = offset.start or 0
         if start + self._page <= self._wall:
-            return asdict(_Place(place.since, start, looked=offset.looked, last=last))
-        return asdict(_Place(_beyond(last, place.since)))
+            return asdict(replace(place, start=start, looked=offset.looked))
+        return asdict(_Place(_beyond(place.last, place.since)))
 
     def _attempt(
         self, ids: Sequence[str], fields: list[str] | None = None
@@ -214,17 +216,19 @@ class DataCenter:
 class _Place:
     """Where a census stands: in a list of issues created since an instant (epoch milliseconds), at an offset.
 
-    ``last`` is when the last listed issue was created, as Jira wrote it; ``looked`` as in ``Offset``.
+    ``last`` is when the last listed issue was created, as Jira wrote it; ``looked`` as in ``Offset``; ``total`` that of
+    the page before.
     """
 
     since: int = 0
     start: int = 0
     looked: bool = False
     last: Any = None
+    total: int | None = None
 
 
 def _read_offsets(
-    page: Any, *, start: int, size: int, looked: bool, whole: bool = False
+    page: Any, *, start: int, size: int, looked: bool, whole: bool = False, before: int | None = None
 ) -> tuple[list[dict[str, Any]], Offset]:
     """Return (issues of a page by offset, where the next one is); ``whole``: each has to hold its changelog."""
     listed = required(page, "issues", list)
@@ -235,7 +239,7 @@ def _read_offsets(
         required(changelog, "total", int)
     most = page.get("maxResults")
     step = most if isinstance(most, int) and 0 < most < size else size
-    return listed, next_offset(page, start, len(listed), step, looked=looked)
+    return listed, next_offset(page, start, len(listed), step, looked=looked, before=before)
 
 
 def _read_total(page: Any) -> int:

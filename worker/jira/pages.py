@@ -5,15 +5,19 @@ A page that lacks what it must hold, or that would make a reader turn in circles
 """
 
 import hashlib
+import json
+import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from worker.errors import AnswerError, UnansweredError
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 MAX_EMPTY_PAGES: Final = 100  # in a row, each with a token for the next
 _NAME_LENGTH: Final = 12
+_WARNING_LENGTH: Final = 500
 
 
 class PageError(AnswerError):
@@ -35,6 +39,14 @@ def rows(listed: object, read: Callable[[Any], T], what: str) -> list[T]:
         return [read(item) for item in listed]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise PageError(f"Jira sent a list of {what} with a member that lacks what it must hold") from error
+
+
+def is_warned(body: Mapping[str, Any], key: str) -> bool:
+    """Return whether a page carries warnings under a key; the log has them, because Jira says there what is missing."""
+    warnings = body.get(key)
+    if warnings:
+        log.warning("jira warns about a list", extra={"why": json.dumps(warnings)[:_WARNING_LENGTH]})
+    return bool(warnings)
 
 
 def next_token(body: Mapping[str, Any], seen: Collection[str]) -> str | None:
@@ -87,15 +99,23 @@ class Offset:
     unshown: int = 0
 
 
-def next_offset(body: Mapping[str, Any], start: int, got: int, size: int, *, looked: bool = False) -> Offset:
+def next_offset(
+    body: Mapping[str, Any], start: int, got: int, size: int, *, looked: bool = False, before: int | None = None
+) -> Offset:
     """Return the place of the next page by what came, not by what was asked: a server cuts pages to its own limit.
 
     A total may count issues that are never shown (a late index, a security level). An empty page before the total is
     therefore asked for once more, and the search continues behind it, ``size`` places further.
+
+    ``before`` is the total of the page before. Where it is larger, issues of earlier pages have gone, and those behind
+    them have moved forward, past this page: the list continues that many places before this page. A page that goes
+    beyond its total contradicts itself, so another one is asked for.
     """
     total = required(body, "total", int)
+    if before is not None and total < before and start:
+        return Offset(max(0, start - (before - total)))
     if got or start >= total:
-        return Offset(start + got if got and start + got < total else None)
+        return Offset(start + got if got and start + got != total else None)
     if not looked:
         return Offset(start, looked=True)
     behind = min(start + size, total)

@@ -48,7 +48,8 @@ class Listing:
     """A page of a list: id → ``updated`` (None where it was not asked for or cannot be read), and where to continue.
 
     ``keys``: id → key, where Jira sent one. A project's key may change, and ``updated`` stays. ``unshown``: how many
-    issues Jira counted here and did not show. ``is_warned``: Jira sent a warning, so that issues may be missing.
+    issues Jira counted here and did not show. ``is_warned``: Jira sent a warning, or a
+    list that ends too early, so that issues may be missing.
     """
 
     updates: Mapping[str, datetime | None]

@@ -32,8 +32,10 @@ def identify(client: Client) -> Site:
     ``serverInfo`` (refused, or a server error while Jira answers other requests) is done without where the flavour is
     configured, or plain from the address.
     """
+    is_known = client.connection.flavour or _plain_flavour(client.connection)
+    control = Control(path=f"{_API}{WHO_AM_I}") if is_known else None  # else nothing can be read without this answer
     try:
-        info = client.get(SERVER_INFO, read=_read_info, control=Control(path=f"{_API}{WHO_AM_I}"))
+        info = client.get(SERVER_INFO, read=_read_info, control=control)
     except (LoginError, ForbiddenError, MissingError, RefusedError, UnansweredError) as error:
         if isinstance(error, LoginError) and error.is_certain:
             raise
