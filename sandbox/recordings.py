@@ -29,12 +29,16 @@ _KINDS: Final = (
 
 @dataclass(slots=True)
 class Recorded:
-    """An issue from one or several responses; `total` is the largest count of histories in one of them."""
+    """An issue from one or several responses; `total` is the largest count of histories in one of them.
+
+    `has_histories`: a response had the list, which may be empty.
+    """
 
     fields: Json
     key: str
     histories: list[Json] = field(default_factory=list)
     total: int = 0
+    has_histories: bool = False
 
 
 @dataclass(slots=True)
@@ -50,7 +54,10 @@ class Recordings:
     def notes(self) -> list[str]:
         """Return a sentence for each kind of content that is not served, or not served whole."""
         cut = [issue.key for issue in self.issues.values() if len(_by_id(issue.histories)) < issue.total]
+        bare = [issue.key for issue in self.issues.values() if not issue.has_histories]
         notes = []
+        if bare:
+            notes.append(f"{_several(bare)}: recorded without histories. Record them with expand=changelog.")
         if cut:
             notes.append(
                 f"The recorded histories of {_several(cut)} are cut short. Record them whole in "
@@ -72,6 +79,7 @@ def read(folder: Path) -> Recordings:
         )
     for number in recordings.strays.keys() & recordings.issues.keys():
         recordings.issues[number].histories += recordings.strays.pop(number)
+        recordings.issues[number].has_histories = True
     return recordings
 
 
@@ -146,7 +154,9 @@ def _take_issue(recordings: Recordings, place: str, body: Any) -> None:
     is_older = str(fields.get("updated")) < str(recorded.fields.get("updated"))
     recorded.fields = {**fields, **recorded.fields} if is_older else {**recorded.fields, **fields}
     recorded.key = recorded.key if is_older else key
-    recorded.histories += _histories(changelog.get("histories"), place)
+    listed = changelog.get("histories", changelog.get("values"))  # "values": as Jira's pages of histories have it
+    recorded.histories += _histories(listed, place)
+    recorded.has_histories |= listed is not None
     if isinstance(total := changelog.get("total"), int):
         recorded.total = max(recorded.total, total)
 

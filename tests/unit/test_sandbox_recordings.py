@@ -84,6 +84,15 @@ def test_an_issue_recorded_without_its_histories_has_none(tmp_path: Path, change
     served = site(tmp_path, search={"issues": [{**recorded(), "changelog": changelog}]})
     assert bulk(served) == []
     assert [issue.key for issue in served.indexed] == ["ZED-10001"]
+    assert served.notes == ["ZED-10001: recorded without histories. Record them with expand=changelog."]
+
+
+def test_a_changelog_may_be_a_page_of_histories(tmp_path: Path) -> None:
+    """Jira calls the list `values` there; an empty list is one too."""
+    page = {**recorded(1), "changelog": {"values": [change(2, "status")], "total": 1}}
+    served = site(tmp_path, search={"issues": [page, recorded(2)]})
+    assert [len(served.issues[number].histories()) for number in (1, 2)] == [1, 0]
+    assert served.notes == []
 
 
 def test_a_folder_of_single_issues_is_served(tmp_path: Path) -> None:
