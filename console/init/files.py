@@ -19,7 +19,7 @@ def require_place(file: Path) -> None:
     try:
         tempfile.TemporaryFile(dir=file.parent).close()
     except OSError as error:
-        raise FatalError(f"{file} cannot be written: {error.strerror}") from error
+        raise _cannot_be_written(file, error) from error
 
 
 def write_config(file: Path, text: str) -> None:
@@ -27,7 +27,7 @@ def write_config(file: Path, text: str) -> None:
     try:
         handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     except OSError as error:
-        raise FatalError(f"{file} cannot be written: {error.strerror}") from error
+        raise _cannot_be_written(file, error) from error
     draft = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as config:
@@ -38,7 +38,7 @@ def write_config(file: Path, text: str) -> None:
     except FileExistsError as error:
         raise _exists(file) from error
     except OSError as error:
-        raise FatalError(f"{file} cannot be written: {error.strerror}") from error
+        raise _cannot_be_written(file, error) from error
     finally:
         draft.unlink(missing_ok=True)
 
@@ -69,9 +69,17 @@ def _publish(draft: Path, file: Path, text: str) -> None:
 
 
 def _exists(file: Path) -> FatalError:
+    return FatalError(f"{file} already exists and was not changed; edit it, or move it away first{_variable()}")
+
+
+def _cannot_be_written(file: Path, error: OSError) -> FatalError:
+    return FatalError(f"{file} cannot be written: {error.strerror}{_variable()}")
+
+
+def _variable() -> str:
+    """Return what to do where the environment names the file; empty where it does not."""
     is_named = bool(os.environ.get(CONFIG_VARIABLE, "").strip())
-    named = f"; to write one into this folder, first run: unset {CONFIG_VARIABLE}" if is_named else ""
-    return FatalError(f"{file} already exists and was not changed; edit it, or move it away first{named}")
+    return f"; to write one into this folder, first run: unset {CONFIG_VARIABLE}" if is_named else ""
 
 
 def _umask() -> int:

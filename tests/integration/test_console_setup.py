@@ -19,6 +19,9 @@ def test_init_names_the_variable_that_points_to_another_folder(tmp_path: Path) -
     assert said.code == 1
     assert "unset FLOWBEAT_CONFIG" in said.err
     assert "unset" not in world.say(tmp_path, "init", FLOWBEAT_CONFIG="").err
+    said = world.say(tmp_path, "init", FLOWBEAT_CONFIG=str(tmp_path / "none" / "flowbeat.toml"))
+    assert said.code == 1
+    assert "cannot be written: No such file or directory; to write one into this folder, first run: unset" in said.err
 
 
 def test_init_writes_a_configuration_that_loads(tmp_path: Path) -> None:

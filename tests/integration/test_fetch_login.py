@@ -181,8 +181,9 @@ def test_a_site_without_myself_is_read(world: World) -> None:
         (captcha(), r"\(403: .*AUTHENTICATION_DENIED; CAPTCHA_CHALLENGE; login-url=.*log in once with a browser"),
         (redirect("https://sso.acme.example/saml?RelayState=x"), "with a redirect to sso.acme.example; check base_url"),
         (login_page("Anmelden - Acme"), "a login or error page with the title 'Anmelden - Acme', not with JSON"),
+        (failing(407), r"a proxy on the way to \S+ wants a login \(407\).*; check HTTPS_PROXY"),
     ],
-    ids=["captcha", "redirect", "page"],
+    ids=["captcha", "redirect", "page", "proxy"],
 )
 def test_an_obstacle_is_named_at_once(world: World, fault: Fault, words: str) -> None:
     """The request is sent once, even during a fetch: a repeated login changes nothing and may lock the account."""

@@ -97,6 +97,7 @@ def test_long_words_are_cut_and_bytes_that_are_no_text_left_out() -> None:
         ("Failed to parse Connect Session Auth Token", "email"),
         ("Basic Authentication has been disabled on this instance.", "personal access token"),
         ("Basic auth with password is not allowed on this instance", "API token"),
+        ("The IP address 192.0.2.7 has been rejected by the allowlist.", "address of this machine"),
         ("something else", "as usual"),
     ],
 )

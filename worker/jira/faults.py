@@ -21,6 +21,7 @@ _REDIRECTS: Final = range(300, 400)
 _CLIENT_ERRORS: Final = 400
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
+_PROXY_LOGIN: Final = 407
 _MISSING: Final = frozenset({404, 410})
 _TOO_MANY: Final = 429
 _PAUSING: Final = frozenset({_TOO_MANY, 503})  # these concern every request of this login, not only one
@@ -51,7 +52,7 @@ class LoginError(FatalError):
 
 
 class AstrayError(FatalError):
-    """Something other than Jira's API answered: a redirect, or a page for people."""
+    """Something other than Jira's API answered: a redirect, a page for people, or a proxy."""
 
 
 class NoAnswerError(RetryableError):
@@ -117,6 +118,8 @@ def refusal(
     if status in _MISSING:
         keys = "base_url and flavour" if connection.flavour else "base_url"
         return MissingError(f"{where} is not there ({status}){said}; check {keys} of connection {name!r}")
+    if status == _PROXY_LOGIN:
+        return AstrayError(f"a proxy on the way to {where} wants a login (407){said}; check HTTPS_PROXY and HTTP_PROXY")
     return RefusedError(f"{where.partition('/rest/')[0]} did not accept the request ({status}){said}")
 
 

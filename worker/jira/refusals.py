@@ -24,11 +24,14 @@ _MARKUP: Final = re.compile(
 )
 _TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _STATUS: Final = re.compile(r"[\w\s:()/-]*\d{3}[\w\s:()/-]*")  # a title that only repeats the status
+_ADDRESS: Final = "ask Jira's administrator to allow the address of this machine; connection {name}"
 # What Jira is known to say → what helps. The first that fits wins.
 _ADVICE: Final = (
     ("captcha", "log in once with a browser and answer the CAPTCHA, then run it again; connection {name}"),
     ("authentication_denied", "log in once with a browser, because Jira may ask for a CAPTCHA; connection {name}"),
     ("scope", "give the token of connection {name} the scopes read:jira-work and read:jira-user"),
+    ("allowlist", _ADDRESS),
+    ("ip address", _ADDRESS),
     ("connect session", "an API token of Jira Cloud needs email beside it in connection {name}"),
     ("basic auth", "use an API token (Cloud), or a personal access token without email, in connection {name}"),
 )
