@@ -13,7 +13,7 @@ from console.shared.cancelled_names import reads_cancelled
 from models.configured import Kind
 from models.metrics.statuses import StatusStages
 from models.names import fold_name
-from models.records import Rules, Status
+from models.records import DEFAULT_EXCLUDED_RESOLUTIONS, Rules, Status
 from models.wording import format_count
 from worker.errors import FatalError
 from worker.settings import Profile
@@ -51,10 +51,22 @@ def _resolutions(profile: Profile, known: list[Named]) -> Iterator[Line]:
     if rules.excluded_resolutions and not _any_known(rules.excluded_resolutions, known):
         message = f"no resolution of this Jira is excluded; {has}"
         yield _warning(profile, message, "name those that deliver nothing", "", line)
+    elif rules.excluded_resolutions == DEFAULT_EXCLUDED_RESOLUTIONS:
+        yield from _cancelled_resolutions(profile, known)
     words = rules.incidents.excluded_resolutions if rules.incidents else ()
     if words and not _any_known(words, known):
         message = f"no resolution of this Jira says that an incident was none; {has}"
         yield _warning(profile, message, "name those of false alarms", ".incidents", line)
+
+
+def _cancelled_resolutions(profile: Profile, known: list[Named]) -> Iterator[Line]:
+    """Yield a warning about resolutions that read like a cancellation and are not in the default list."""
+    excluded = [named for named in known if is_known(named.name, "resolution", _as_named(DEFAULT_EXCLUDED_RESOLUTIONS))]
+    odd = [named for named in known if named not in excluded and reads_cancelled(named.name)]
+    if odd:
+        message = f"what has a resolution that reads like a cancellation counts as delivered: {listed_names(odd)}"
+        line = _line("excluded_resolutions", [*excluded, *odd])
+        yield _warning(profile, message, "if nothing is delivered then", "", line)
 
 
 def _types(profile: Profile, known: list[Named]) -> Iterator[Line]:
@@ -100,7 +112,8 @@ def _blocked(profile: Profile, known: list[Named]) -> Iterator[Line]:
         stage, _ = stages.stage(status.number, status.name)
         if stage in {"todo", "done"} and _names(rules.blocked_statuses, status):
             message = f"time in the blocked status {status.name!r} does not count, because its stage is {stage}"
-            yield _warning(profile, message, "if work is in progress there", ".workflow", _line("waiting", [status]))
+            line = _line("waiting", [status], rules.workflow.get("waiting", ()))
+            yield _warning(profile, message, "if work is in progress there", ".workflow", line)
 
 
 def _cancelled(profile: Profile, known: list[Named], count: Count) -> Iterator[Line]:
@@ -114,7 +127,8 @@ def _cancelled(profile: Profile, known: list[Named], count: Count) -> Iterator[L
     number = count(f"status in ({', '.join(status.number for status in odd)})")
     issues = "" if number is None else f" (about {format_count(number, 'issue')} now)"
     message = f"what ends in a status that reads like a cancellation counts as delivered: {listed_names(odd)}{issues}"
-    yield _warning(profile, message, "if nothing is delivered there", "", _line("excluded_statuses", odd))
+    line = _line("excluded_statuses", odd, rules.excluded_statuses)
+    yield _warning(profile, message, "if nothing is delivered there", "", line)
 
 
 def _warning(profile: Profile, message: str, what: str, section: str, line: str) -> Line:
@@ -124,9 +138,9 @@ def _warning(profile: Profile, message: str, what: str, section: str, line: str)
     )
 
 
-def _line(key: str, examples: Sequence[Named] = ()) -> str:
-    """Return a line of the configuration, with dots for a value to choose."""
-    names = list(dict.fromkeys(example.name for example in examples)) or ["…"]
+def _line(key: str, examples: Sequence[Named] = (), present: Sequence[str] = ()) -> str:
+    """Return a line of the configuration, with dots for a value to choose; ``present`` is what the key has now."""
+    names = list(dict.fromkeys([*present, *(example.name for example in examples)])) or ["…"]
     return f"{key} = {json.dumps(names, ensure_ascii=False)}"
 
 

@@ -42,7 +42,7 @@ GERMAN = Catalogue(
 ENGLISH = replace(
     GERMAN,
     types=[named("1", "Story", subtask=False), named("2", "Bug", subtask=False), named("3", "Epic", subtask=False)],
-    resolutions=[named("1", "Done"), named("2", "WON\u2019T DO"), named("3", "won't\u00a0do"), named("4", "Invalid")],
+    resolutions=[named("1", "Done"), named("3", "won't\u00a0do"), named("4", "Invalid")],
 )
 
 
@@ -81,7 +81,7 @@ def test_a_jira_whose_names_are_not_english_is_told_what_it_has() -> None:
 
 
 def test_a_jira_whose_names_are_the_defaults_needs_no_advice() -> None:
-    """However its apostrophes and blanks are written."""
+    """However its letters and blanks are written."""
     assert [line for line in lines(ENGLISH) if line.state != "ok"] == []
 
 
@@ -142,6 +142,20 @@ def test_done_statuses_that_read_like_a_cancellation_are_told(rejecting: Catalog
     assert line.advice.endswith('excluded_statuses = ["Rejected", "Won\u2019t  do", "キャンセル済み"]')
     rules = Rules(excluded_statuses=("rejected", "9"), workflow={"active": ("8",)})
     assert not [line for line in lines(rejecting, rules) if "cancellation" in line.message]
+    line = told(lines(rejecting, Rules(excluded_statuses=("rejected",))), "cancellation")
+    assert line.advice.endswith('excluded_statuses = ["rejected", "Won\u2019t  do", "キャンセル済み"]')
+
+
+def test_resolutions_that_read_like_a_cancellation_are_told_where_the_default_list_misses_them() -> None:
+    """With the whole line to write, because a list of the profile replaces the default. Such a list is not judged."""
+    more = [named("5", "Obsolete"), named("6", "WON\u2019T DO"), named("7", "Fixed")]
+    mixed = replace(ENGLISH, resolutions=[*ENGLISH.resolutions, *more])
+    line = told(lines(mixed), "cancellation")
+    assert line.state == "warning"
+    assert line.message.endswith("counts as delivered: Obsolete, WON\u2019T DO")
+    names = '["won\'t\u00a0do", "Invalid", "Obsolete", "WON\u2019T DO"]'
+    assert line.advice.endswith(f"[profiles.team]: excluded_resolutions = {names}")
+    assert not [line for line in lines(mixed, Rules(excluded_resolutions=("Invalid",))) if "cancell" in line.message]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +210,7 @@ def test_a_blocked_status_in_which_no_time_counts_is_warned_of() -> None:
     (line,) = [line for line in lines(GERMAN, rules) if "blocked" in line.message]
     assert line.state == "warning"
     assert line.message == "time in the blocked status 'Zu erledigen' does not count, because its stage is todo"
-    assert line.advice.endswith('under [profiles.team.workflow]: waiting = ["Zu erledigen"]')
+    assert line.advice.endswith('under [profiles.team.workflow]: waiting = ["Erledigt", "Zu erledigen"]')
     ended = [line for line in lines(GERMAN, Rules(blocked_statuses=("3",))) if "blocked" in line.message]
     assert [line.message.rpartition(" ")[2] for line in ended] == ["done"]
 
