@@ -13,6 +13,7 @@ from typing import Final
 from models.configured import Kind, own_kinds
 from models.records import ListedNames, Rules
 from worker.errors import FatalError, RetryableError
+from worker.jira.faults import LoginError
 from worker.jira.reader import Reader
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ def _names(reader: Reader, kind: Kind, known: tuple[str, ...]) -> tuple[str, ...
     try:
         return tuple(reader.names(kind))
     except FatalError as error:
+        if isinstance(error, LoginError) and error.is_certain:
+            raise
         log.warning("a list of names is closed", extra={"kind": kind, "why": str(error)})
         return ()
     except RetryableError as error:

@@ -13,6 +13,8 @@ from models.store import caches
 from sandbox.faults import Fault
 from sandbox.shapes import Flavour
 from sandbox.wire import refusal
+from tasks.fetch.task import work
+from worker.jira.faults import LoginError
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 LISTS = {"issuetype", "priority", "resolution"}
@@ -87,6 +89,15 @@ def test_a_list_that_cannot_be_read_affects_no_other(world: World) -> None:
     assert _listed(world)["issue type"] == before["issue type"]
     _later(world)
     assert _listed(world) == before
+
+
+def test_a_list_that_is_sent_without_the_login_is_refused(world: World) -> None:
+    """Its names would be those for everyone. A closed list, as above, is another thing."""
+    world.profile(rules=NAMED)
+    sign = {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"}
+    world.jira.faults.append(Fault("issuetype", damage=lambda answer: replace(answer, headers=sign)))
+    with pytest.raises(LoginError, match="issuetype refused the login"):
+        work(world.current, world.request())
 
 
 def test_lists_of_another_jira_are_not_kept(world: World) -> None:
