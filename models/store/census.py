@@ -3,7 +3,7 @@
 A mark names the run whose census listed the issue, or what the run found out about one that was not listed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -37,6 +37,13 @@ def standing(session: Session, profile: str, ids: Sequence[str]) -> dict[str, St
     query = select(_ISSUES.issue_id, _ISSUES.updated, _ISSUES.census, _ISSUES.content_hash, _ISSUES.key)
     rows = session.execute(query.where(*_present(profile), among(session, _ISSUES.issue_id, ids)))
     return {issue_id: Standing(at, mark, known, key) for issue_id, at, mark, known, key in rows}
+
+
+def with_values(session: Session, profile: str, ids: Sequence[str], fields: Collection[str]) -> set[str]:
+    """Return those of the ids whose stored issue has a value in any of these fields."""
+    query = select(_ISSUES.issue_id, _ISSUES.fields)
+    rows = session.execute(query.where(*_present(profile), among(session, _ISSUES.issue_id, ids)))
+    return {issue_id for issue_id, stored in rows if any(stored.get(name) for name in fields)}
 
 
 def mark(session: Session, profile: str, ids: Sequence[str], mark: str) -> None:

@@ -15,6 +15,7 @@ from tasks.fetch import halving, verify
 from tasks.fetch.state import Fetch, Fetched, log, mark_issues, newest_update, progress_of
 from worker.errors import FatalError, UnansweredError
 from worker.jira.faults import RefusedError
+from worker.jira.parse import STORED_AS
 from worker.jira.reader import INCOMPLETE, Batch, Failed, Listing, Plain
 
 # The rotation reads histories of open issues and of those updated in this many days: older ones do not change any more.
@@ -232,11 +233,17 @@ def _next_group(fetch: Fetch, ids: Iterable[str], *, keeps_rest: bool) -> list[S
 
 
 def _plain(fetch: Fetch, failed: Iterable[Failed], groups: Iterable[Sequence[str]]) -> Plain | None:
-    """Return those of the groups that have no multi-valued fields; of halves only those of ``Plain`` that failed."""
+    """Return those of the groups that have no multi-valued fields; of halves only those of ``Plain`` that failed.
+
+    An issue whose copy has a value there is read whole, whatever the search index says now.
+    """
     if not fetch.plain_batch or any(failure.part != "plain" for failure in failed):
         return None
-    whole = set(fetch.cursor.whole_ids)
-    return Plain(frozenset(issue_id for group in groups for issue_id in group if issue_id not in whole), fetch.recent)
+    ids = [issue_id for group in groups for issue_id in group]
+    stored_as = {STORED_AS.get(name, name) for name in fetch.cursor.multi_valued}
+    with fetch.current.reads() as session:
+        valued = stored_census.with_values(session, fetch.run.profile, ids, stored_as)
+    return Plain(frozenset(ids) - valued - set(fetch.cursor.whole_ids), fetch.recent)
 
 
 def store_batch(fetch: Fetch, asked: Sequence[str], batch: Batch, failed: Sequence[FailedGroup]) -> None:

@@ -192,6 +192,22 @@ def test_a_silent_value_that_the_index_never_learned_of_is_read(world: World) ->
     assert copied[number] == sorted(version["id"] for version in issue.fields["fixVersions"])
 
 
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_value_of_the_copy_that_the_index_has_lost_is_read(world: World, *, verify: bool) -> None:
+    """A link has no history. The index of a Jira that builds it again may lack what the copy has."""
+    world.fetch()
+    before = world.copy()
+    assert any(issue.fields["links"] for issue in before["issues"])
+
+    def emptied(answer: Response) -> Response:
+        return replace(answer, body=json.dumps({**json.loads(answer.body), "issues": []}).encode())
+
+    world.jira.faults.append(Fault("search/jql", faults.EVERY_TIME, damage=emptied, when=_is_list))
+    operation = world.fetch(verify=verify, full=not verify)
+    assert world.copy() == before
+    assert operation.issues_differed == 0
+
+
 def _warned(answer: Response) -> Response:
     body = json.loads(answer.body)
     return replace(answer, body=json.dumps({**body, "warnings": [{"type": "CLAUSE_LIMIT_EXCEEDED"}]}).encode())

@@ -42,6 +42,8 @@ _NAMES: Final[FieldNames] = {
     ("jira", "issuetype"): "issuetype",
     ("jira", "fix version"): "fixVersions",
 }
+# Jira's id of a field → its name among the stored fields, where that is another one.
+STORED_AS: Final = {"issuelinks": "links"}
 _PEOPLE: Final = frozenset({"accountId", "emailAddress", "displayName", "avatarUrls"})
 _MILLISECONDS_FROM: Final = 100_000_000_000  # as seconds: the year 5138; every smaller integer is seconds
 
@@ -274,7 +276,7 @@ def _kept(value: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
         "priority": _name(value.get("priority")),
         "fixVersions": _ids(value.get("fixVersions")),
         "versions": _ids(value.get("versions")),
-        "links": _linked(value.get("issuelinks")),
+        STORED_AS["issuelinks"]: _linked(value.get("issuelinks")),
     }
     return kept | {name: _value(value.get(name)) for name in wanted.mapped if name not in kept}
 
