@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -227,7 +228,7 @@ def _deployed_at(text: str, zone: ZoneInfo) -> datetime:
 def _name(text: str, _zone: ZoneInfo) -> str:
     if not text:
         raise ValueError("is empty")
-    return " ".join(text.split())
+    return _composed(text)
 
 
 def _mark(text: str, _zone: ZoneInfo) -> bool | None:
@@ -246,12 +247,17 @@ def _issue_keys(text: str, _zone: ZoneInfo) -> tuple[str, ...]:
 
 def _versions(text: str, _zone: ZoneInfo) -> tuple[str, ...]:
     """Return the versions of a cell, not separated at spaces: Jira's version names often contain some."""
-    names = (" ".join(word.split()) for word in re.split(r"[,;\r\n]", text))
+    names = (_composed(word) for word in re.split(r"[,;\r\n]", text))
     return tuple(dict.fromkeys(name for name in names if name))
 
 
 def _deployment_id(text: str, _zone: ZoneInfo) -> str:
-    return " ".join(text.split())
+    return _composed(text)
+
+
+def _composed(text: str) -> str:
+    """Return a text with composed letters and single blanks, so that equal names are one deployment or version."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 _CELLS: Final[Mapping[str, Callable[[str, ZoneInfo], Any]]] = {

@@ -119,7 +119,7 @@ def list_unknown_names(current: Stored, session: Session, profile: str) -> list[
 
 
 def format_notes(about: About, rows: Sequence[MetricResult], metric_results: Sequence[MetricResult]) -> tuple[str, ...]:
-    """Return the sentences below the table; ``told`` are the rows whose messages are worth saying."""
+    """Return the sentences below the table; ``metric_results`` are the rows whose messages are shown."""
     hashes = [row.rules_hash for row in rows]
     drift = staleness.rules_changed(about.current, about.profile, about.cache, hashes, about.update)
     moved = staleness.source_changed(about.current, about.profile, about.cache, about.update)

@@ -151,6 +151,14 @@ def test_rows_of_one_id_that_differ_in_their_keys_are_one_deployment() -> None:
     assert parsed.look_alikes == []
 
 
+def test_composed_letters_and_blanks_make_no_second_deployment() -> None:
+    """Two systems write the same name differently, and one of them wrote each row."""
+    rows = "2026-11-20,Straße é,,PAY-1,1.0 é,b é\n2026-11-20,Straße\u00a0e\u0301,,PAY-2,1.0  e\u0301,b  e\u0301\n"
+    deployment = _one(rows)
+    assert (deployment.deployment_id, deployment.name) == ("b é", "Straße é")
+    assert (deployment.issue_keys, deployment.versions) == (("PAY-1", "PAY-2"), ("1.0 é",))
+
+
 def test_rows_of_one_id_that_differ_in_their_versions_are_one_deployment() -> None:
     """A deployment carries issue keys or versions."""
     deployment = _one("2026-11-20,a,7,1.0\n2026-11-20,a,7,1.1\n", "deployed_at,name,deployment_id,versions\n")
