@@ -170,6 +170,8 @@ def test_resolutions_that_read_like_a_cancellation_are_told_where_the_default_li
         "Annule\u0301",
         "Rechazado",
         "Rejeitado",
+        "Não será feito",
+        "Nie będzie realizowane",
         "Annullato",
         "Geannuleerd",
         "Odrzucone",
