@@ -13,9 +13,10 @@ _CANCELLED: Final = (
     "|abgelehnt|abgebrochen|verworfen|storniert|zurückgezogen|gestrichen|hinfällig|wird nicht|nicht umgesetzt|duplikat"
     "|annulé|annulee|rejeté|refusé|abandonné|ne sera pas|doublon|sans suite"
     "|rechazad|descartad|anulad|abandonad|no se hará|duplicad|rejeitad|recusad|não será|não vai"
-    "|annullat|rifiutat|scartat|respint|non verrà|geannuleerd|afgewezen|vervallen|geweigerd|afgekeurd|geschrapt|wordt niet|zal niet"
-    "|avbrut|avvis|avslått|avslag|annulleret|annullert|afvist|afbrudt|kansellert|makulerad|kommer inte|kommer ikke|vil ikke|peruttu|hylätty|peruutettu"
-    "|anulowan|odrzucon|porzucon|nie będzie|nie zostanie|zrušen|nebude|zamítnut|odmítnut|zamietnut|otkazan|odbijen|odbačen|poništen|elutasít|törölv"
+    "|annullat|rifiutat|scartat|respint|non verrà|geannuleerd|afgewezen|vervallen|geweigerd|afgekeurd|geschrapt"
+    "|wordt niet|zal niet|kommer inte|kommer ikke|vil ikke|nie będzie|nie zostanie|nebude"
+    "|avbrut|avvis|avslått|avslag|annulleret|annullert|afvist|afbrudt|kansellert|makulerad|peruttu|hylätty|peruutettu"
+    "|anulowan|odrzucon|porzucon|zrušen|zamítnut|odmítnut|zamietnut|otkazan|odbijen|odbačen|poništen|elutasít|törölv"
     "|anulat|respins|iptal|reddedil|отмен|отклон|отказ|не будет|скасован|відхилен|отхвърл|ακυρώ|απορρίφ"
 )
 _CANCELLED_WITHIN: Final = (
