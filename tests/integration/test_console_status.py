@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 from store_rows import run as new_run
 
-from console.refresh import progress, wait
+from console.refresh import progress, wait, withdrawal
 from models.records import METRIC_TYPES, CalculationPerformance, FetchOperation, PerformanceThreshold, Run, RunProgress
 from models.store import operations, runs
 from tasks import calculate
@@ -173,6 +173,21 @@ def test_a_wait_for_a_run_that_was_withdrawn_fails(folder: Path, tmp_path: Path)
 
         with pytest.raises(FatalError, match="withdrawn"):
             wait.until_ended(current, [asked.run_id], Console(file=StringIO()), withdraw)
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"), [(FatalError("refused"), 0), (KeyError("unexpected"), 0), (KeyboardInterrupt(), 1)]
+)
+def test_a_command_that_fails_leaves_no_run_that_no_worker_has_begun(
+    tmp_path: Path, error: BaseException, kept: int
+) -> None:
+    """Whatever the reason. After Ctrl-C the run stays queued, as the command says."""
+    world.configure(tmp_path)
+    with world.world(tmp_path) as current:
+        run = world.request(current, "refresh")
+        with pytest.raises(type(error)), withdrawal.withdrawn_on_error(current, [run.run_id]):
+            raise error
+        assert len(_stored(current)) == kept
 
 
 def _stored(current: Runtime) -> list[Run]:
