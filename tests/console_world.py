@@ -17,6 +17,7 @@ from typing import Any, Final
 import forked
 from databases import begin_with_schema
 from fakeredis import FakeRedis
+from made_once import made_once
 from site_copies import copy_of
 
 from console.cli import run
@@ -108,9 +109,13 @@ def world(folder: Path, *, issues: int = 120) -> Iterator[InProcess]:
 @contextmanager
 def refreshed(place: Path, issues: int = 200, **keys: str) -> Iterator[Path]:
     """Yield a folder with a refreshed ``payments``, removed at the end; ``keys`` as ``configure`` takes them."""
-    configure(place, **keys)
-    with world(place, issues=issues) as current:
-        refresh(current)
+    configuration = configure(place, **keys)
+
+    def make() -> None:
+        with world(place, issues=issues) as current:
+            refresh(current)
+
+    made_once(place / "flowbeat.db", (issues, configuration.read_text(encoding="utf-8")), make)
     yield place
     shutil.rmtree(place)
 

@@ -1,7 +1,7 @@
 """Runs a piece of work with a fault at one of its operations, and reports what is left: a line of JSON for each point.
 
     python tests/fault_points.py SCENARIO EVERY SEED             # each EVERY-th of all points, in an order by the seed
-    python tests/fault_points.py SCENARIO KIND EFFECT NUMBER     # one point
+    python tests/fault_points.py SCENARIO KIND EFFECT NUMBER     # one point, or one for each of EFFECT,EFFECT
 
 ``postgresql`` as the last word takes that in place of SQLite. The first line has the number of operations of each kind.
 Each point is a fork of this process, which has done the same work before: it costs no import and no compiled query.
@@ -304,7 +304,7 @@ def _report(line: Mapping[str, object]) -> None:
 
 def _chosen(counts: Mapping[str, int], words: list[str]) -> list[Point]:
     if len(words) == len(("kind", "effect", "number")):
-        return [Point(words[0], words[1], int(words[2]))]
+        return [Point(words[0], effect, int(words[2])) for effect in words[1].split(",")]
     points, (every, seed) = all_points(counts), map(int, words)
     Random(seed).shuffle(points)
     return points[::every]

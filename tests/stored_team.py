@@ -11,6 +11,7 @@ from typing import Any
 
 import console_world
 from console_world import InProcess
+from made_once import made_once
 from reference.teams import Team
 
 from models.records import (
@@ -54,14 +55,22 @@ def stored(
 
     ``schema`` is a SQLite file with the newest schema and no row; ``url`` is that of another database, in its place.
     """
-    if url is None:
-        shutil.copy(schema, folder / "flowbeat.db")
     place = "" if url is None else f"database_url = {_toml(url)}\n"
     (folder / "flowbeat.toml").write_text(place + configuration(rules), encoding="utf-8")
     current = InProcess(settings.load(folder / "flowbeat.toml", {"FLOWBEAT_STATE_DIR": str(folder)}), lambda: as_of)
-    try:
+
+    def make() -> None:
+        if url is None:
+            shutil.copy(schema, folder / "flowbeat.db")
         save(current, team, rules, as_of)
         calculated(current)
+        current.engine.dispose()
+
+    try:
+        if url is None:
+            made_once(folder / "flowbeat.db", (team, rules, as_of), make)
+        else:
+            make()
         yield current
     finally:
         current.close()

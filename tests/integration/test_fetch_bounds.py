@@ -63,7 +63,7 @@ def _touch(world: World, issues: list[Issue], name: str, value: object, *, touch
 
 def test_a_refresh_stays_within_the_bound_whatever_has_changed_or_gone(world: World) -> None:
     """Each refresh finds from none to many pages of changed issues, and from none to several pages of gone ones."""
-    for changed, gone in [(0, 0), (1, 0), (100, 1), (101, 100), (500, 150), (1000, 0)]:
+    for changed, gone in [(0, 0), (1, 0), (100, 1), (101, 150), (1000, 0)]:
         world.clock.advance(timedelta(hours=1))
         visible = world.shown()
         _touch(world, visible[:changed], "summary", f"Changed with {changed}")

@@ -75,10 +75,10 @@ def test_an_incremental_fetch_stores_the_copy_of_a_full_one(
 
 @on_sqlite
 def test_many_small_refreshes_store_the_copy_of_a_full_fetch(world: World, tmp_path: Path, redis_url: str) -> None:
-    """The refreshes run every six hours for five days."""
-    for _ in range(20):
+    """The refreshes run every eleven hours for four days."""
+    for _ in range(9):
         world.fetch()
-        world.clock.advance(timedelta(hours=6))
+        world.clock.advance(timedelta(hours=11))
     world.fetch()
     assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
 

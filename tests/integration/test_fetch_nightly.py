@@ -135,7 +135,7 @@ def test_a_copy_of_a_living_jira_has_no_difference(
     """Issues are created and changed between all requests of seven nights, also while they are compared."""
     clock = Clock(NOW)
     start = NOW - timedelta(weeks=12)
-    jira = Jira(generate(7, 600, start, flavour=flavour, per_week=120), clock)
+    jira = Jira(generate(7, 240, start, flavour=flavour, per_week=48), clock)
     moves = [timedelta()]
     with open_world(
         tmp_path, database_url, redis_url, flavour=flavour, jira=jira, before=lambda: clock.advance(moves[0])
@@ -144,8 +144,8 @@ def test_a_copy_of_a_living_jira_has_no_difference(
         moves[0] = timedelta(minutes=40)
         nights = [_night(world) for _ in range(7)]
         assert [night.issues_differed for night in nights] == [0] * 7
-        assert sum(night.issues_changed for night in nights) > 50
-        assert sum(night.issues_verified for night in nights) > 300
+        assert sum(night.issues_changed for night in nights) > 20
+        assert sum(night.issues_verified for night in nights) > 120
         assert _findings(world) == {}
         up_to = _proof(world).up_to
         assert up_to is not None
@@ -223,6 +223,7 @@ def test_a_change_that_did_not_move_updated_is_a_difference(world: World) -> Non
 
 
 @on_sqlite
+@pytest.mark.xdist_group("nightly comparison")  # one process makes the big copy that these tests begin with
 @pytest.mark.parametrize("step", range(4, 9))
 def test_a_night_killed_anywhere_compares_each_issue_once(
     flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str, step: int

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fetch_world import NAME, NOW, World, open_world
+from fetch_world import NAME, NOW, World, begun_world, open_world
 from sqlalchemy import text
 
 from models.metrics.columns import Chunk
@@ -24,16 +24,22 @@ from tasks.fetch.task import work as fetch_work
 from worker import view
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+SCHEDULE = "0 2 * * *"
 
 
 @pytest.fixture
 def world(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
     """Yield a Jira of about sixty issues, and a profile with a schedule that was refreshed by it once."""
-    with open_world(tmp_path, database_url, redis_url) as opened:
-        opened.profile(schedule="0 2 * * *")
-        _night(opened)
-        opened.clock.advance(timedelta(days=1))
+    with begun_world(tmp_path, database_url, redis_url, _first_night) as opened:
+        opened.profile(schedule=SCHEDULE)
         yield opened
+
+
+def _first_night(world: World) -> None:
+    """Let the schedule refresh once, and a day pass."""
+    world.profile(schedule=SCHEDULE)
+    _night(world)
+    world.clock.advance(timedelta(days=1))
 
 
 def _calculated(world: World) -> Run:
@@ -125,7 +131,7 @@ def test_seven_nights_of_a_living_jira_have_no_difference(
     clock = Clock(NOW)
     jira = Jira(generate(7, 160, NOW - timedelta(weeks=12), flavour=flavour, per_week=60), clock)
     with open_world(tmp_path, database_url, redis_url, flavour=flavour, jira=jira) as world:
-        world.profile(schedule="0 2 * * *")
+        world.profile(schedule=SCHEDULE)
         for _ in range(7):
             world.clock.advance(timedelta(days=1))
             _night(world)

@@ -7,7 +7,7 @@ import forked
 
 ROOT: Final = Path(__file__).parents[2]
 FIRST: Final = "1"
-COUNT: Final = "50"
+COUNT: Final = "25"
 
 
 def test_two_workers_that_are_doubled_and_killed_leave_a_copy_that_equals_jira() -> None:
