@@ -15,6 +15,7 @@ from databases import (  # noqa: F401 - fixtures
     sessions,
 )
 from redis import Redis
+from results_world import results_folder  # noqa: F401 - a fixture
 
 from sandbox.shapes import Flavour
 from worker import embedded
