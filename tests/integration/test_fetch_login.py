@@ -262,9 +262,13 @@ def test_a_changed_jql_may_leave_out_all_stored_issues(world: World) -> None:
 def test_a_data_center_without_a_server_time_is_read_by_the_date_of_its_answers(
     tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
-    """An anonymous reader gets no server time; a refresh still finds what was edited since the fetch."""
+    """An anonymous reader gets no server time; a refresh still finds what was edited since the fetch.
+
+    The clock of this machine is three days ahead.
+    """
     with _opened("datacenter", tmp_path, database_url, redis_url) as world:
         world.connection(email=None, token_file=None)
+        world.current.now = lambda: world.clock() + timedelta(days=3)
         world.fetch()
         cache = _cache(world)
         assert cache is not None

@@ -228,6 +228,15 @@ def test_statuses_and_versions_are_replaced_as_lists(sessions: Sessions) -> None
         assert catalogue.load_versions(session, PROFILE) == [version]
 
 
+def test_a_version_that_two_keys_led_to_is_stored_once(sessions: Sessions) -> None:
+    """The key of a project has changed, and some issues still have the former one."""
+    version = Version("1", "PAY", "1.0", released=True, release_date=T0.date(), archived=False)
+    with sessions.begin() as session:
+        catalogue.save_versions(session, PROFILE, [replace(version, project="OLD"), version])
+    with sessions() as session:
+        assert catalogue.load_versions(session, PROFILE) == [version]
+
+
 def test_a_naive_instant_in_an_issue_is_refused(sessions: Sessions) -> None:
     """It is refused before an issue of its page is stored."""
     with pytest.raises(ValueError, match="without a zone"):
