@@ -19,7 +19,7 @@ from sandbox.site import Clock
 from sandbox.team import generate
 from sandbox.wire import Request, Response, refusal
 from tasks.fetch.task import work
-from worker.errors import AnswerError, FlowbeatError
+from worker.errors import AnswerError, FlowbeatError, UnansweredError
 from worker.jira.faults import LoginError
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -121,6 +121,43 @@ def test_an_issue_that_moves_to_an_earlier_page_is_read(tmp_path: Path, database
         world.fetch()
         assert set(world.copy()["hashes"]) == {str(issue.id) for issue in world.shown()}
         assert world.copy() == fresh_copy(world, tmp_path / "other", redis_url)
+
+
+@pytest.mark.parametrize("place", [0, 25, -1])
+@pytest.mark.parametrize("status", [500, 413])
+def test_an_issue_that_cannot_be_listed_is_the_only_one_missing(
+    tmp_path: Path, database_url: str, redis_url: str, place: int, status: int
+) -> None:
+    """Data Center cannot return a page of its list that has this issue; it is counted as not shown."""
+    with open_world(tmp_path, database_url, redis_url, flavour="datacenter") as world:
+        world.hurry()
+        order = sorted(world.shown(), key=lambda issue: (issue.born, issue.id))
+        number = range(len(order))[place]
+
+        def has_it(asked: Any) -> bool:
+            start = asked.get("startAt", -1)
+            return _is_list(asked) and start <= number < start + asked["maxResults"]
+
+        world.jira.faults.append(Fault("search", faults.EVERY_TIME, instead=refusal(status, "Odd"), when=has_it))
+        assert world.fetch().api_calls_made < 60
+        assert set(world.copy()["hashes"]) == {str(issue.id) for issue in order} - {str(order[number].id)}
+        with world.current.reads() as session:
+            cache = caches.find(session, NAME)
+        assert cache is not None
+        assert (cache.cursor.unshown, cache.cursor.sizes) == (1, {})
+
+
+def test_a_list_that_no_size_makes_answerable_fails_the_fetch_soon(
+    tmp_path: Path, database_url: str, redis_url: str
+) -> None:
+    """Jira answers other questions. The place behind is not answered either, so it is not one issue."""
+    with open_world(tmp_path, database_url, redis_url, flavour="datacenter") as world:
+        world.hurry()
+        world.jira.faults.append(Fault("search", faults.EVERY_TIME, instead=refusal(504, "Late"), when=_is_list))
+        run = world.request()
+        with pytest.raises(UnansweredError, match="answered 504 each time"):
+            work(world.current, run)
+        assert len(world.jira.log) < 60
 
 
 # --- logins and lists that a number needs ---------------------------------------------------------------------------

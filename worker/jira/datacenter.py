@@ -99,7 +99,12 @@ class DataCenter:
         place = _Place(**(position or {}))
         beyond = f"created >= {language.instant(instant(place.since * 1000), self._zone)}" if place.since else ""
         query = combined(jql, beyond, ORDER)
-        return shrinking(lambda size: self._listed(query, place, size), self.sizes, self._page)
+        try:
+            return shrinking(lambda size: self._listed(query, place, size), self.sizes, self._page, least=1)
+        except UnansweredError as error:
+            if isinstance(error.__cause__, PageError):
+                raise
+            return self._passed(query, place, error)
 
     def changed(self, jql: str, since: datetime, position: Any | None) -> Listing:
         """Refuse: the census of Data Center tells ``updated`` of every issue."""
@@ -177,6 +182,18 @@ class DataCenter:
             {**body, "jql": f"id in ({UNKNOWN_ID})", "maxResults": 1, "startAt": 0, "validateQuery": False}
         )
         return self._client.post(f"{API}/search", body, read=read, control=control)
+
+    def _passed(self, query: str, place: "_Place", error: UnansweredError) -> Listing:
+        """Return the page behind a place whose issue Jira cannot list. Raise the error if that one is not answered
+        either, because then no single issue is at fault.
+        """
+        try:
+            behind = self._listed(query, replace(place, start=place.start + 1), 1)
+        except UnansweredError:
+            raise error from error.__cause__
+        log.warning("an issue cannot be listed", extra={"start": place.start, "why": str(error)})
+        self.sizes.pop("ids", None)  # it is not the size of the page
+        return replace(behind, unshown=behind.unshown + 1)
 
     def _next_place(self, place: "_Place", offset: Offset) -> dict[str, Any]:
         """Return where the list continues: at the offset, or in a new list where a page there would reach the wall."""

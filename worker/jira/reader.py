@@ -206,7 +206,7 @@ def size_of(sizes: Mapping[str, int], part: Part, most: int) -> int:
     return min(sizes.get(part, most), most)
 
 
-def shrinking(ask: Callable[[int], A], sizes: dict[str, int], most: int) -> A:
+def shrinking(ask: Callable[[int], A], sizes: dict[str, int], most: int, least: int = LEAST_LIST_PAGE) -> A:
     """Return the answer to a question for a page of a list, asked with half the size where Jira cannot answer.
 
     ``sizes["ids"]`` keeps a smaller size that worked. Raises UnansweredError where no size does, or where the page came
@@ -217,7 +217,7 @@ def shrinking(ask: Callable[[int], A], sizes: dict[str, int], most: int) -> A:
         try:
             answer = ask(size)
         except UnansweredError as error:
-            if size // 2 < LEAST_LIST_PAGE or isinstance(error.__cause__, PageError):
+            if size // 2 < least or isinstance(error.__cause__, PageError):
                 raise
             size //= 2
             continue
