@@ -30,7 +30,8 @@ soak: $(VENV)/installed-dev ## 1,500 faults, a quarter of an hour; 10,000 histor
 	@$(BIN)/python tests/fault_soak.py
 	@$(BIN)/python tests/seeded_soak.py
 	@$(BIN)/python -m pytest -n 2 --timeout=14400 --hypothesis-profile=soak tests/integration/test_fetch_machine.py \
-	  tests/integration/test_explain_teams.py tests/unit/test_metrics_naive.py tests/unit/test_metrics_properties.py
+	  tests/integration/test_explain_teams.py tests/integration/test_store_columns.py \
+	  tests/integration/test_status_times.py tests/unit/test_metrics_naive.py tests/unit/test_metrics_properties.py
 
 bench: $(VENV)/installed-dev ## the benchmarks: ratios against references measured in the same run
 	@for each in benchmarks/bench_*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done

@@ -36,6 +36,7 @@ NOW: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 BASE_URL: Final = "https://acme.example"
 NAME: Final = "payments"
 RULES: Final = Rules(
+    history_weeks=12,
     fields={"points": "Story point estimate", "committed_at": "Committed at"},
     deployments=DeploymentRules("versions"),
     incidents=IncidentRules(("Incident",)),

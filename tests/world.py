@@ -41,6 +41,7 @@ per_seconds = 1
 [profiles.payments]
 connection = "sandbox"
 jql = "project = PAY"
+history_weeks = 12
 [profiles.payments.fields]
 points = "Story point estimate"
 [profiles.payments.workflow]

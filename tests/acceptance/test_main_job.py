@@ -31,7 +31,7 @@ def test_a_refresh_without_a_worker_runs_one_and_stores_every_metric(make_world:
     assert run == ("completed", "finish", None)
     stored = world.rows("select metric_type, count(*) from metric_results group by 1")
     assert {name for name, _ in stored} == set(METRIC_TYPES)
-    assert {count for _, count in stored} == {53}  # the period, and 52 weeks with the running one
+    assert {count for _, count in stored} == {13}  # the period, and 12 weeks with the running one
     performance = world.rows("select metric_type, cache_hits, cache_misses from calculation_performance")
     assert {row[0] for row in performance} == set(METRIC_TYPES)
     issues = world.rows("select count(*) from issues")[0][0]
@@ -40,7 +40,7 @@ def test_a_refresh_without_a_worker_runs_one_and_stores_every_metric(make_world:
     (fetch,) = world.rows("select kind, state, cache_hit, data_volume_fetched, api_calls_made from fetch_operations")
     assert fetch == ("full", "completed", 0, issues, len(world.jira.log))
     assert len(world.rows("select * from latest_results")) == len(METRIC_TYPES)
-    assert len(world.rows("select * from weekly_results")) == len(METRIC_TYPES) * 52
+    assert len(world.rows("select * from weekly_results")) == len(METRIC_TYPES) * 12
 
 
 def test_a_second_refresh_sends_few_requests_and_a_calculation_none(refreshed_copy: World) -> None:

@@ -21,6 +21,7 @@ from sandbox.wire import Response
 from tasks.fetch.task import work
 from worker.jira.reader import PageSizes
 
+pytestmark = pytest.mark.xdist_group("fetch thousands")  # one process makes what all tests here read
 LARGE = pytest.mark.parametrize("number", [700])
 WHOLE = PageSizes(plain=100)
 RULES = replace(PROFILE.rules, fields={**PROFILE.rules.fields, "flagged": "Flagged"})

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import hypothesis
 from console_world import InProcess
 from reference.profiles import Profile
 from reference.stays import stays
@@ -23,7 +24,8 @@ from models.store import catalogue, census, issues
 from models.tables.base import UtcDateTime
 from worker import settings
 
-SEEDS: Final = 25
+# `make soak` compares more.
+SEEDS: Final = 100 if hypothesis.settings.get_current_profile_name() == "soak" else 10
 QUERY: Final = text(
     "SELECT issue_id, visit, status_id, status_name, stage, entered_at, left_at, seconds FROM status_times"
     " WHERE profile = :profile ORDER BY issue_id, visit"

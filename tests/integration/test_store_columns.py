@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine, text
 from store_rows import PROFILE, facts_found, issue
 
@@ -16,6 +17,8 @@ from models.store import columns as stored
 from models.store.columns import append_columns, forget_items, load_columns
 
 TIMELINE: Final = ((1, "todo"), (2, "done"))
+# `make soak` merges more.
+SEEDS: Final = range(40 if settings.get_current_profile_name() == "soak" else 3)
 
 
 def _item(number: int, key: str) -> WorkItem:
@@ -40,7 +43,7 @@ def _append(sessions: Sessions, numbers: range, key: str) -> None:
         append_columns(session, PROFILE, Chunk(np.array(numbers), items), "rules")
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_the_last_version_of_every_issue_is_read(sessions: Sessions, seed: int) -> None:
     """This holds after random batches of changes and removals, however the chunks were merged."""
     dice, expected = random.Random(seed), dict[int, str]()
