@@ -15,7 +15,7 @@ from report import staleness, version_notes
 from report.findings import findings_at
 from report.gone_notes import gone_notes
 from report.marks import computed_note, copy_notes
-from report.verified import Verified, load_verified
+from report.verified import Verified, load_verified, split_findings
 from report.words import NOTHING, for_profile, format_duration, format_time, in_words
 from worker.database import Stored, zone_of
 
@@ -178,11 +178,15 @@ def _unknown(about: About, rows: Sequence[MetricResult]) -> tuple[str, ...]:
 
 def _findings(about: About) -> tuple[str, ...]:
     """Return notes about the issues with findings, by reason."""
-    if not about.findings:
-        return ()
-    texts = [f"{in_words(reason)} in {len(keys):,} ({few(keys)})" for reason, keys in about.findings.items()]
+    differences, others = split_findings(about.findings)
+    repaired = f"The last comparison with Jira found differences and repaired them: {_named(differences)}."
     which = "flowbeat explain says which of them are behind a number, and what was found."
-    return (f"Data quality, by issues: {', '.join(texts)}. {which}",)
+    odd = f"Data quality, by issues: {_named(others)}. {which}"
+    return (*([repaired] if differences else []), *([odd] if others else []))
+
+
+def _named(findings: Mapping[str, Sequence[str]]) -> str:
+    return ", ".join(f"{in_words(reason)} in {len(keys):,} ({few(keys)})" for reason, keys in findings.items())
 
 
 def _unshown(about: About) -> tuple[str, ...]:

@@ -1,8 +1,10 @@
 """Up to which instant a copy is proved: every issue was read again then or later, and compared with Jira."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -10,8 +12,28 @@ from sqlalchemy.orm import Session
 from models.store import quality, verified
 from models.store.verified import Proof
 from models.wording import format_count
-from report.words import format_time
+from report.words import format_time, in_words
 from worker.database import Stored, zone_of
+
+T = TypeVar("T")
+
+_DIFFERED: Final = "differed_"
+_COMPARED: Final = ("not_stored", "gone_from_jira")
+
+
+def split_findings(findings: Mapping[str, T]) -> tuple[dict[str, T], dict[str, T]]:
+    """Return (what a comparison with Jira found and repaired, by a word or two; all other findings, by reason)."""
+    differences = {
+        in_words(reason.removeprefix(_DIFFERED)): value
+        for reason, value in findings.items()
+        if reason in _COMPARED or reason.startswith(_DIFFERED)
+    }
+    others = {
+        reason: value
+        for reason, value in findings.items()
+        if reason not in _COMPARED and not reason.startswith(_DIFFERED)
+    }
+    return differences, others
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +82,11 @@ class Verified:
         return (f"Note: {takes}; set issues_per_run = {self.wanted} under [changelog_audit].",)
 
     def is_overdue(self, now: datetime) -> bool:
-        """Return whether scheduled refreshes have left an issue out for more than two turns."""
+        """Return whether an issue was not compared for more than two turns, by scheduled refreshes or otherwise."""
         oldest = self.proof.oldest
-        if self.nights is None or not self.proof.issues:
-            return False
-        return oldest is None or now - oldest > timedelta(days=2 * self.every_days)
+        if not self.proof.issues or oldest is None:
+            return self.nights is not None and self.proof.issues > 0
+        return now - oldest > timedelta(days=2 * max(1, self.every_days))
 
 
 def load_verified(current: Stored, session: Session, profile: str) -> Verified:

@@ -204,6 +204,10 @@ def program(*words: str) -> list[str]:
     return [sys.executable, "-c", "from console.cli import main; main()", *words]
 
 
+# Of a process that can write no large file: a compiled module that it cuts off would end every later process.
+UNCOMPILED: Final = {"PYTHONDONTWRITEBYTECODE": "1"}
+
+
 def environment(folder: Path) -> dict[str, str]:
     """Return the variables of a person who works in the folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FLOWBEAT_")}

@@ -17,7 +17,7 @@ from models.records import CacheMetadata, FetchOperation
 from models.store import caches, operations, quality
 from models.wording import format_count
 from report import reading, staleness
-from report.verified import load_verified
+from report.verified import load_verified, split_findings
 from report.version_notes import version_notes
 from report.words import format_duration, in_words
 from worker import alive, logs, settings
@@ -225,13 +225,22 @@ def _proof(current: Runtime, session: Session, what: str, profile: str) -> Itera
         advice = f"set issues_per_run = {verified.wanted} under [changelog_audit]"
         yield Line(what, "warning", f"{verified.words}; {takes}", advice)
     elif verified.is_overdue(current.now()):
-        yield Line(what, "warning", verified.words, f"to compare all issues now: flowbeat refresh {profile} --verify")
+        nobody = "" if verified.nights is not None else "; no scheduled refresh compares it"
+        advice = f"to compare all issues now: flowbeat refresh {profile} --verify"
+        yield Line(what, "warning", f"{verified.words}{nobody}", advice)
     else:
         yield Line(what, "ok", verified.words)
 
 
 def _quality(session: Session, what: str, profile: str) -> Iterator[Line]:
-    findings = quality.count_findings(session, profile)
-    if findings:
-        counts = ", ".join(f"{in_words(reason)} in {count:,}" for reason, count in findings.items())
-        yield Line(what, "warning", f"odd histories, by issues: {counts}", "flowbeat explain names them")
+    differences, others = split_findings(quality.count_findings(session, profile))
+    if differences:
+        message = f"differed from Jira when it was last compared, and was repaired: {_counts(differences)}"
+        advice = f"flowbeat results {profile} names the issues, flowbeat logs --level WARNING what was found"
+        yield Line(what, "warning", message, advice)
+    if others:
+        yield Line(what, "warning", f"odd histories, by issues: {_counts(others)}", "flowbeat explain names them")
+
+
+def _counts(findings: Mapping[str, int]) -> str:
+    return ", ".join(f"{in_words(reason)} in {count:,}" for reason, count in findings.items())

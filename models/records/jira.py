@@ -91,7 +91,7 @@ class Issue:
     parent: str | None = None
 
     def content_hash(self) -> str:
-        """Return names the issue's content and history: equal in two copies exactly when the copies are equal."""
+        """Return a digest of the issue's content and history, equal in two copies exactly when the copies are equal."""
         return digest(
             [
                 [self.issue_id, self.key, self.project, self.project_id],

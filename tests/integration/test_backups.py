@@ -136,7 +136,7 @@ def test_a_disk_that_becomes_full_leaves_no_backup(refreshed: Path) -> None:
     command = f"ulimit -f 200; exec {sys.executable} -m console backup {target}"
     done = subprocess.run(
         ["bash", "-c", command],
-        env=world.environment(refreshed),
+        env={**world.environment(refreshed), **world.UNCOMPILED},
         cwd=refreshed,
         capture_output=True,
         text=True,

@@ -181,7 +181,7 @@ def test_a_quiet_week_is_a_dot_in_the_overview_and_explained_in_the_list(results
     [
         (["results", "payment"], "did you mean payments?"),
         (["results", "--metric", "leadtime"], "did you mean lead_time?"),
-        (["results", "--as-of", "gestern"], "Error: --as-of 'gestern' is neither a day"),
+        (["results", "--as-of", "gestern"], "Error: as-of 'gestern' is neither a day"),
     ],
 )
 def test_an_unknown_name_is_a_usage_error(results_folder: Path, words: list[str], advice: str) -> None:

@@ -106,6 +106,7 @@ def test_without_room_for_a_backup_nothing_is_updated(old: Path) -> None:
     command = f"ulimit -f 100; exec {sys.executable} -m console migrate"
     # Coverage would have no room for its own file.
     environ = {name: value for name, value in world.environment(old).items() if not name.startswith("COVERAGE_")}
+    environ |= world.UNCOMPILED
     done = subprocess.run(["bash", "-c", command], env=environ, cwd=old, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert f"the schema was not updated to {NEWEST}, because no backup was written: the disk of" in done.stderr

@@ -84,13 +84,27 @@ def test_a_budget_that_is_too_small_is_named_with_what_would_do(world: World) ->
 
 
 def test_check_warns_once_two_turns_have_left_an_issue_out(world: World) -> None:
-    """Nobody waits for it where no schedule compares anything."""
+    """Where no schedule compares anything, it says so too."""
     words = _load(world).words
     assert ("ok", words) in _lines(world)
     world.clock.advance(timedelta(days=15))
     assert ("warning", words) in _lines(world)
     world.profile(schedule=None)
-    assert ("ok", words) in _lines(world)
+    assert ("warning", f"{words}; no scheduled refresh compares it") in _lines(world)
+
+
+def test_differences_that_a_comparison_repaired_are_not_called_odd_histories(world: World) -> None:
+    """They are about the copy, and check says so in a line of its own."""
+    with world.current.sessions.begin() as session:
+        differing = {"differed_history": 1, "differed_type": 1}
+        quality.save_findings(session, NAME, "verify", {"10001": differing, "10002": {"not_stored": 1}})
+        quality.save_findings(session, NAME, "facts", {"10003": {"moved_backwards": 1}})
+    lines = [words for _, words in _lines(world)]
+    counts = "history in 1, type in 1, not stored in 1"
+    assert f"differed from Jira when it was last compared, and was repaired: {counts}" in lines
+    (odd,) = [words for words in lines if words.startswith("odd histories")]
+    assert "moved backwards" in odd
+    assert "history in" not in odd.removeprefix("odd histories")
 
 
 def test_what_a_recomputation_replaced_is_said(world: World) -> None:

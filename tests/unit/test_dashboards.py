@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from console_world import Said, environment, program, said_here
+from console_world import UNCOMPILED, Said, environment, program, said_here
 
 from console.dashboards.grafana import COLUMNS, NO_VALUE, SOURCE, TYPES, Dialect, dashboards
 from console.dashboards.provisioning import PASSWORD_VARIABLE, files
@@ -228,7 +228,7 @@ def test_files_of_a_run_that_broke_off_are_its_own(tmp_path: Path) -> None:
     words = shlex.join(program("dashboards", "out"))
     done = subprocess.run(
         ["sh", "-c", f"ulimit -f 20; exec {words}"],  # blocks: the dashboards are larger, and cannot be written
-        env=environment(tmp_path),
+        env={**environment(tmp_path), **UNCOMPILED},
         cwd=tmp_path,
         check=False,
     )
