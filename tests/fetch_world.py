@@ -215,6 +215,11 @@ def settings_of(
     )
 
 
+def all_but(world: World, *numbers: int) -> set[str]:
+    """Return the ids of all issues that Jira shows, without those named."""
+    return {str(issue.id) for issue in world.shown()} - {str(number) for number in numbers}
+
+
 @contextmanager
 def open_world(
     folder: Path,
@@ -242,6 +247,16 @@ def open_world(
         yield world
     finally:
         world.current.close()
+
+
+@contextmanager
+def unread_world(folder: Path, database_url: str, redis_url: str, **more: Any) -> Iterator[World]:
+    """Yield a world that was not fetched, whose back-offs are short, and whose Jira only the test changes."""
+    with open_world(folder, database_url, redis_url, **more) as world:
+        world.hurry()
+        world.shown()
+        world.jira.site._due.clear()
+        yield world
 
 
 @dataclass(frozen=True, slots=True)

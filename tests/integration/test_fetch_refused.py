@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fetch_world import NAME, World, fresh_copy, open_world
+from fetch_world import NAME, World, fresh_copy, open_world, unread_world
 
 from models.store import quality
 from sandbox import faults
@@ -33,10 +33,7 @@ KINDS: dict[str, Response] = {
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
     """Yield a Jira of about sixty issues that was not fetched, and that only the test changes."""
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
-        opened.hurry()
-        opened.shown()
-        opened.jira.site._due.clear()
+    with unread_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
         yield opened
         runtime.forget()
 
@@ -44,10 +41,7 @@ def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -
 @pytest.fixture
 def cloud(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
     """Yield a `world` of Jira Cloud."""
-    with open_world(tmp_path, database_url, redis_url) as opened:
-        opened.hurry()
-        opened.shown()
-        opened.jira.site._due.clear()
+    with unread_world(tmp_path, database_url, redis_url) as opened:
         yield opened
         runtime.forget()
 

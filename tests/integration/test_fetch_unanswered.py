@@ -7,17 +7,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from fetch_world import NAME, World, fresh_copy, open_world
+from fetch_world import NAME, World, all_but, fresh_copy, unread_world
 
 from models.store import caches, quality
 from sandbox import faults
 from sandbox.faults import Fault
 from sandbox.shapes import Flavour
-from sandbox.wire import Response, refusal
+from sandbox.wire import refusal
 from tasks.fetch import task
 from tasks.fetch.task import work
 from worker import runtime
-from worker.errors import FatalError, RetryableError, UnansweredError
+from worker.errors import FatalError, RetryableError
 from worker.settings import ChangelogAudit
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -27,10 +27,7 @@ BATCHES = {"cloud": "issue/bulkfetch", "datacenter": "search"}
 @pytest.fixture
 def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
     """Yield a Jira of about sixty issues that was not fetched, and that only the test changes."""
-    with open_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
-        opened.hurry()
-        opened.shown()
-        opened.jira.site._due.clear()
+    with unread_world(tmp_path, database_url, redis_url, flavour=flavour) as opened:
         yield opened
         runtime.forget()
 
@@ -38,10 +35,7 @@ def world(flavour: Flavour, tmp_path: Path, database_url: str, redis_url: str) -
 @pytest.fixture
 def cloud(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[World]:
     """Yield a `world` of Jira Cloud."""
-    with open_world(tmp_path, database_url, redis_url) as opened:
-        opened.hurry()
-        opened.shown()
-        opened.jira.site._due.clear()
+    with unread_world(tmp_path, database_url, redis_url) as opened:
         yield opened
 
 
@@ -58,10 +52,6 @@ def _sizes(world: World, endpoint: str) -> list[int]:
     """Return the number of issues of each batch, without the control requests."""
     named = [faults.asked_ids(seen.asked) for seen in world.jira.log if endpoint in seen.endpoint]
     return [len(ids) for ids in named if ids and ids != ["0"]]
-
-
-def _others(world: World, *bad: int) -> set[str]:
-    return {str(issue.id) for issue in world.shown()} - {str(number) for number in bad}
 
 
 # --- one issue -------------------------------------------------------------------------------------------------------
@@ -82,7 +72,7 @@ def test_an_issue_that_jira_cannot_return_is_the_only_one_missing(world: World, 
     (bad,) = _bad(world, 40)
     world.jira.faults.append(KINDS[kind](bad))
     operation = world.fetch()
-    assert set(world.copy()["hashes"]) == _others(world, bad)
+    assert set(world.copy()["hashes"]) == all_but(world, bad)
     assert _findings(world) == {"unreadable_issue": [f"id {bad}, never read"]}
     assert operation.issues_gone == 0
     assert operation.api_calls_made == len(world.jira.log) < 50
@@ -127,7 +117,7 @@ def test_with_two_unreadable_issues_only_two_are_missing(world: World) -> None:
         world.jira.faults[:] = [faults.poisoned(*bad)]
         world.fetch(full=True)
         assert len(_findings(world)["unreadable_issue"]) == 2
-        assert _others(world, *bad) <= set(world.copy()["hashes"])
+        assert all_but(world, *bad) <= set(world.copy()["hashes"])
 
 
 def test_an_issue_that_fails_sometimes_is_read(world: World, tmp_path: Path, redis_url: str) -> None:
@@ -146,7 +136,7 @@ def test_only_issues_named_in_issue_errors_are_requested_again(cloud: World) -> 
     cloud.fetch()
     many = len(cloud.shown())
     assert _sizes(cloud, "issue/bulkfetch") == [many, 1, 1, 1, 1]
-    assert set(cloud.copy()["hashes"]) == _others(cloud, *bad)
+    assert set(cloud.copy()["hashes"]) == all_but(cloud, *bad)
     assert _findings(cloud) == {"unreadable_issue": [f"id {number}, never read" for number in bad]}
 
 
@@ -164,7 +154,7 @@ def test_an_issue_whose_history_jira_cannot_return_is_the_only_one_missing(cloud
     (bad,) = _bad(cloud, 40)
     cloud.jira.faults.append(replace(KINDS[kind](bad), endpoint="changelog/bulkfetch"))
     cloud.fetch()
-    assert set(cloud.copy()["hashes"]) == _others(cloud, bad)
+    assert set(cloud.copy()["hashes"]) == all_but(cloud, bad)
     assert _findings(cloud) == {"unreadable_issue": [f"id {bad}, never read"]}
     assert len(cloud.jira.log) < 60
 
@@ -176,7 +166,7 @@ def test_an_anonymous_reader_misses_only_the_issue_whose_history_fails(cloud: Wo
     cloud.connection(token_file=None, email=None)
     cloud.jira.faults.append(faults.poisoned(bad, endpoint="/issue/{issue}/changelog"))
     cloud.fetch()
-    assert set(cloud.copy()["hashes"]) == _others(cloud, bad)
+    assert set(cloud.copy()["hashes"]) == all_but(cloud, bad)
     assert _findings(cloud) == {"unreadable_issue": [f"id {bad}, never read"]}
 
 
@@ -289,8 +279,8 @@ def test_slices_without_time_find_the_unreadable_issue_and_repeat_no_request(wor
     while work(world.current, world.latest(run), seconds=0) == "fetch":
         slices += 1
         assert slices < 60
-    assert world.end(run).data_volume_fetched == len(_others(world, bad))
-    assert set(world.copy()["hashes"]) == _others(world, bad)
+    assert world.end(run).data_volume_fetched == len(all_but(world, bad))
+    assert set(world.copy()["hashes"]) == all_but(world, bad)
     asked = [tuple(sorted(faults.asked_ids(seen.asked))) for seen in world.jira.log if seen.status == 200]
     batches = [ids for ids in asked if ids and ids != ("0",) and len(ids) > 1]
     if world.jira.site.flavour == "datacenter":
@@ -309,7 +299,7 @@ def test_in_an_outage_the_run_waits_and_no_issue_is_unreadable(world: World) -> 
     world.jira.faults.clear()
     assert work(world.current, world.latest(run)) == "facts"
     world.end(run)
-    assert set(world.copy()["hashes"]) == _others(world)
+    assert set(world.copy()["hashes"]) == all_but(world)
 
 
 def test_a_jira_that_cannot_return_most_issues_fails_the_fetch_soon(world: World) -> None:
@@ -332,99 +322,4 @@ def test_a_list_that_is_wrong_each_time_fails_the_fetch_soon(world: World) -> No
         assert world.latest(run).state == state
     assert "/status answered 500 each time, and answers other requests" in str(world.latest(run).error)
     assert world.jira.faults[0].hits <= 5
-    assert set(world.copy()["hashes"]) == _others(world)
-
-
-# --- odd lists -------------------------------------------------------------------------------------------------------
-
-
-def test_pages_of_only_hidden_issues_are_followed(cloud: World, tmp_path: Path, redis_url: str) -> None:
-    """An empty page with a token is not the end."""
-    cloud.jira.site.bounds = replace(cloud.jira.site.bounds, page_of_ids=5, page_with_fields=5)
-    visible = cloud.shown()
-    cloud.jira.site.veiled = {issue.id for issue in (*visible[:10], *visible[20:35])}
-    cloud.jira.site.forget()
-    cloud.fetch()
-    assert len(cloud.copy()["hashes"]) == len(visible) - 25
-    assert cloud.copy() == fresh_copy(cloud, tmp_path / "other", redis_url)
-
-
-def test_a_page_that_says_it_is_the_last_and_has_a_token_is_followed(cloud: World) -> None:
-    """The page contradicts itself; the token leads to more issues."""
-    cloud.jira.site.bounds = replace(cloud.jira.site.bounds, page_of_ids=5, page_with_fields=5)
-    cloud.jira.faults.append(faults.contradicting_end(endpoint="search"))
-    cloud.fetch()
-    assert set(cloud.copy()["hashes"]) == _others(cloud)
-
-
-def test_a_last_page_whose_token_is_refused_is_the_last(cloud: World) -> None:
-    """Both the page and the refusal say so: of the list of issues with multi-valued fields, and of the census."""
-
-    def end(answer: Response) -> Response:
-        body = json.loads(answer.body)
-        if "isLast" not in body or "nextPageToken" in body:
-            return answer
-        return replace(answer, body=json.dumps({**body, "nextPageToken": "leads nowhere"}).encode())
-
-    cloud.jira.site.bounds = replace(cloud.jira.site.bounds, page_of_ids=25, page_with_fields=5)
-    cloud.jira.faults.append(Fault("search", 99, damage=end))
-    assert cloud.fetch().state == "completed"
-    assert set(cloud.copy()["hashes"]) == _others(cloud)
-    assert [seen.status for seen in cloud.jira.log if "search" in seen.endpoint].count(400) == 2
-
-
-@pytest.mark.parametrize("leads", ["back", "nowhere"])
-def test_a_token_after_the_last_issue_is_the_end_if_the_count_is_reached(cloud: World, leads: str) -> None:
-    """Every page has a token; Jira's own count says that no issue can follow."""
-
-    def add_token(answer: Response) -> Response:
-        body = json.loads(answer.body)
-        if "isLast" not in body:
-            return answer
-        return replace(answer, body=json.dumps({**body, "isLast": False, "nextPageToken": "again"}).encode())
-
-    token = "again" if leads == "back" else ""
-    whole = Fault("search/jql", 99, when=lambda asked: asked.get("nextPageToken") == token, damage=_first_page(cloud))
-    cloud.jira.faults += [whole, Fault("search/jql", 99, damage=add_token)]
-    assert cloud.fetch().state == "completed"
-    assert set(cloud.copy()["hashes"]) == _others(cloud)
-    assert len(cloud.jira.log) < 20
-
-
-def _first_page(world: World) -> Callable[[Response], Response]:
-    """Return a function that replaces every page by the first one."""
-    issues = [{"id": str(issue.id), "key": issue.key} for issue in world.shown()]
-    body = json.dumps({"issues": issues, "isLast": False, "nextPageToken": "again"}).encode()
-    return lambda answer: replace(answer, status=200, body=body)
-
-
-def test_tokens_that_lead_in_a_circle_fail_the_fetch_soon(cloud: World) -> None:
-    """The list is restarted a few times; then the error says what Jira did."""
-    cloud.jira.site.bounds = replace(cloud.jira.site.bounds, page_of_ids=5, page_with_fields=5)
-    fault = faults.repeated_token(endpoint="search", times=9999)
-    fault.when = lambda asked: "issueLinkType" not in asked["jql"]
-    cloud.jira.faults.append(fault)
-    run = cloud.request()
-    with pytest.raises(UnansweredError, match="repeated a page token"):
-        work(cloud.current, run)
-    assert len(cloud.jira.log) < 60
-
-
-@pytest.mark.parametrize("places", [(-3, None), (0, 3), (20, 45)], ids=["at the end", "first", "in the middle"])
-def test_a_total_that_counts_hidden_issues_ends_with_a_note(
-    tmp_path: Path, database_url: str, redis_url: str, places: tuple[int, int | None]
-) -> None:
-    """Every page is read; the number of issues counted but not returned is stored with the copy."""
-    with open_world(tmp_path, database_url, redis_url, flavour="datacenter") as world:
-        world.hurry()
-        world.jira.site.bounds = replace(world.jira.site.bounds, page_of_search=10)
-        by_creation = sorted(world.shown(), key=lambda issue: issue.born)
-        world.jira.site.veiled = {issue.id for issue in by_creation[slice(*places)]}
-        world.jira.site.forget()
-        world.fetch()
-        assert set(world.copy()["hashes"]) == _others(world, *world.jira.site.veiled)
-        with world.current.reads() as session:
-            cache = caches.find(session, NAME)
-        assert cache is not None
-        if places == (-3, None):
-            assert cache.cursor.unshown == 3
+    assert set(world.copy()["hashes"]) == all_but(world)

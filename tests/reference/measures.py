@@ -64,19 +64,19 @@ class Measures:
 
     def deployment_frequency(self, span: Span) -> Measured:
         """Return each deployment."""
-        parts = [Part(release.number, "deployed") for release in self.deployed(span)]
+        parts = [Part(release.subject, "deployed") for release in self.deployed(span)]
         return parts, {"count": len(parts), "per_week": float(len(parts) / (span.days / 7))}
 
     def cfr(self, span: Span) -> Measured:
         """Return each deployment: one if it failed."""
         failed = [(release, self.releases.failed(release)) for release in self.deployed(span)]
-        parts = [Part(release.number, "deployed", Fraction(has_failed)) for release, has_failed in failed]
+        parts = [Part(release.subject, "deployed", Fraction(has_failed)) for release, has_failed in failed]
         return parts, {"failed": sum(has_failed for _, has_failed in failed), "total": len(failed)}
 
     def rework_rate(self, span: Span) -> Measured:
         """Return each deployment: one if it is rework."""
         rework = [(release, self.recoveries.is_rework(release)) for release in self.deployed(span)]
-        parts = [Part(release.number, "deployed", Fraction(is_rework)) for release, is_rework in rework]
+        parts = [Part(release.subject, "deployed", Fraction(is_rework)) for release, is_rework in rework]
         return parts, {"rework": sum(is_rework for _, is_rework in rework), "total": len(rework)}
 
     def lead_time(self, span: Span) -> Measured:
@@ -120,7 +120,7 @@ class Measures:
         for recovery in self.recoveries.all:
             if recovery.at is not None and span.holds(recovery.at):
                 begin = recovery.at if recovery.is_at_once else recovery.release.at
-                parts.append(duration(recovery.release.number, "recovered", begin, recovery.at, HOUR))
+                parts.append(duration(recovery.release.subject, "recovered", begin, recovery.at, HOUR))
         still_open = len([recovery for recovery in self.recoveries.all if recovery.is_open(span.until)])
         return parts, {**summary(parts), "open": still_open}
 

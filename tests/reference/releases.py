@@ -20,7 +20,7 @@ class Release:
     """A deployment: what it is known by, what its own marks say, and what it may have changed.
 
     ``mark``: whether it failed. ``rework``: whether it repaired something. ``until``: the item's next one, for source
-    ``status``.
+    ``status``. ``is_group``: whether it is that of a version, of several deploying issues.
     """
 
     at: datetime
@@ -30,6 +30,12 @@ class Release:
     named: set[str] = field(default_factory=set)
     until: datetime = NEVER
     rework: bool | None = None
+    is_group: bool = False
+
+    @property
+    def subject(self) -> str:
+        """Return what names it: a version and a deploying issue may have the same number."""
+        return f"version {self.number}" if self.is_group else self.number
 
     @property
     def order(self) -> tuple[datetime, tuple[int, int, str]]:
@@ -87,7 +93,8 @@ class Releases:
             mark = any(member.mark for member in members)
             reworks = {member.rework for member in members} - {None}
             rework = any(reworks) if reworks else None
-            groups.append(Release(min(member.at for member in members), version, mark, {version}, rework=rework))
+            at = min(member.at for member in members)
+            groups.append(Release(at, version, mark, {version}, rework=rework, is_group=True))
         return groups
 
     def of_versions(self) -> list[Release]:

@@ -209,7 +209,8 @@ class Client:
 
         The faults before a pause count if this one is the same. A limit is not a fault of the question.
         """
-        is_repeated = max(in_a_row, self.tried) >= _REPEATED and self._answers(path, control, is_refusal_one=True)
+        has_failed = in_a_row >= _REPEATED or (self.tried >= _REPEATED and bool(self._fault))
+        is_repeated = has_failed and self._answers(path, control, is_refusal_one=True)
         try:
             return self._asked_twice(ask, path, control)
         except (AnswerError, BusyError, NoAnswerError) as error:
