@@ -68,9 +68,9 @@ def test_status_of_a_queued_run_says_that_no_worker_answers(make_world: Callable
 def test_a_worker_that_only_fetches_continues_paused_and_stalled_fetches(make_world: Callable[..., World]) -> None:
     """No worker takes from the queue `maintain`: what belongs to a run is sent to the queue of its step."""
     world = make_world(issues=60, silent=5)
-    world.jira.faults.append(faults.failing(503, times=1))
     worker = world.start("worker", "-c", "1", "-n", "fetch@host", "-Q", "fetch")
     eventually(lambda: "1 answer: fetch@host" in world.run("check").stdout)
+    world.jira.faults.append(faults.failing(503, times=1, retry_after=16))  # now, because check asks Jira too
     asked = world.run("refresh", "--no-wait")
     assert "no worker consumes the queue maintain; start one: flowbeat worker -Q maintain" in asked.stderr
     fetched = [("facts", "queued", 1)]
