@@ -49,8 +49,9 @@ def _members(value: str, start: int, end: int) -> tuple[int, int, str] | None:
     return (start + 1, stop, kept) if kept != content else None
 
 
+_OF_PEOPLE: Final = r"(?:assignee|reporter|creator|author|worklogauthor|watcher|voter|reviewer|approver)s?"
 _AMONG: Final = re.compile(
-    rf"\b(?:assignee|reporter|creator|author|worklogauthor|watcher|voter|reviewer|approver)s?{QUOTE}?+[ ]{{1,4}}+"
+    rf"\b{_OF_PEOPLE}{QUOTE}?+[ ]{{1,4}}+"
     r"(?:(?:not[ ]++)?+in[ ]{0,4}+(?=\()|was[ ]++(?:not[ ]++)?+(?:in[ ]*+(?=\())?+)",
     re.IGNORECASE,
 )
@@ -99,6 +100,20 @@ def _change_cuts(value: str) -> Iterator[Cut]:
         for side in _SIDE.finditer(value, max(done, change.end()), stop if stop >= 0 else limit):
             done = closing_end(value, side.end(), side[2])
             yield side.end(), done, MARK
+
+
+# What Jira says of a person in a JQL that it does not know.
+_UNKNOWN: Final = re.compile(
+    rf"""\bvalue[ ]{{1,4}}+{QUOTE}(?P<of_field>.{{1,200}}?)(?={QUOTE}[^'"]{{1,60}}\bfield[ ]{{1,4}}+{QUOTE}
+    (?:{_OF_PEOPLE}|cf\[\d+\]|customfield_\d+){QUOTE})
+    |\busers?[ ]{{1,4}}+{QUOTE}(?P<user>.{{1,200}}?)(?={QUOTE}[ ](?:does|do|doesn't|is|was|could|cannot)\b)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def hide_unknown(value: str) -> str:
+    """Hide the people of Jira's answer that a value or user of a JQL does not exist."""
+    return splice(value, ((*match.span(match.lastgroup or 0), MARK) for match in _UNKNOWN.finditer(value)))
 
 
 _UPDATED_BY: Final = re.compile(r"updatedBy\(|membersOf\(", re.IGNORECASE)

@@ -13,7 +13,7 @@ from worker.redact.notations import (
     hide_schemes,
     hide_talk,
 )
-from worker.redact.people import hide_accounts, hide_among, hide_authors, hide_changes, hide_people
+from worker.redact.people import hide_accounts, hide_among, hide_authors, hide_changes, hide_people, hide_unknown
 from worker.redact.shapes import hide_key_blocks, hide_mails, hide_quoted_runs, hide_runs, hide_url_passwords
 
 MAX_TEXT: Final = 32_768  # characters of one text that are looked at and shown
@@ -63,6 +63,7 @@ _STEPS: Final[tuple[_Step, ...]] = (
     (("=", ":", "->", "%3", "%253", "',", '",', "value"), hide_keyed),
     ((" in (", " was ", " in("), hide_among),
     (("fromstring", "from_name"), hide_changes),
+    ((" field ", "user ", "users "), hide_unknown),
     ((" -", "'-", '"-', "--"), hide_flags),
     (("pass", "pwd", "secret", "token", "pat ", "key", "cred"), hide_talk),
     ((" changed ", " was ", "updatedby", "membersof"), hide_authors),
