@@ -6,6 +6,8 @@ import signal
 import sys
 
 import forked
+import measured
+import pytest
 from groups import pytest_collection_modifyitems, pytest_runtest_logreport  # noqa: F401 - hooks
 from hypothesis import HealthCheck, settings
 from memory_folder import MEMORY_FOLDER
@@ -37,8 +39,9 @@ def pytest_configure() -> None:
     MEMORY_FOLDER.use()
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """Look for no garbage among the modules and tests: with a usual threshold, a sixth of the processor time."""
+    measured.mark(session)
     gc.collect()
     gc.freeze()
 
