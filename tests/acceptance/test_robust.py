@@ -191,7 +191,7 @@ def server_pid(folder: Path) -> int:
     """Return the process id of a folder's embedded server, which runs in its data folder."""
     data = str(folder / ".flowbeat" / "redis")
     for process in Path("/proc").iterdir():
-        if process.name.isdigit() and _cwd(process) == data and "valkey" in (process / "cmdline").read_text():
+        if process.name.isdigit() and _cwd(process) == data and "valkey" in _command(process):
             return int(process.name)
     raise AssertionError(f"no server runs on {data}")
 
@@ -276,4 +276,12 @@ def left(folder: Path) -> list[str]:
     """Return the command lines of a world's processes: those in its folder, and the server in its data folder."""
     folders = (str(folder), str(folder / ".flowbeat" / "redis"))
     processes = [process for process in Path("/proc").iterdir() if process.name.isdigit() and _cwd(process) in folders]
-    return [(process / "cmdline").read_text().replace("\0", " ") for process in processes]
+    return [words for process in processes if (words := _command(process))]
+
+
+def _command(process: Path) -> str:
+    """Return a process's words; empty when it has ended meanwhile, or is a zombie."""
+    try:
+        return (process / "cmdline").read_text().replace("\0", " ")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
