@@ -52,7 +52,7 @@ def missed(self: Any, profile: str, due: str) -> str | None:
 
 @contextmanager
 def _trying_again(task: Any, due: str | None) -> Iterator[None]:
-    """Send the task again after a fault of the database or Redis, for a day, because its night would be lost."""
+    """Send the task again, for a day, after a fault of the database or Redis: otherwise its night would be lost."""
     try:
         yield
     except (SQLAlchemyError, QueueError) as error:

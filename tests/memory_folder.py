@@ -22,7 +22,7 @@ class MemoryFolder:
         self._memory, self._needed_bytes = memory, needed_bytes
 
     def use(self) -> None:
-        """Create it if there is room, for the temporary files of this process and of all that it starts.
+        """Create the folder if there is room. This process, and all that it starts, write temporary files there.
 
         A ``TMPDIR`` in the environment says that somebody wants them elsewhere, or that it is in use already.
         """
